@@ -1,0 +1,142 @@
+use std::fmt;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::{Credentials, Nonce};
+
+/// The text that is signed: the JSON body of a request in base64 (standard alphabet, padded).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload(String);
+
+impl Payload {
+    /// The payload of a `GET` or `DELETE`, so of every WebSocket upgrade: identity and nonce.
+    pub fn of_identity(credentials: &Credentials, nonce: Nonce) -> Self {
+        let body = Body { identity: credentials.identity(), nonce: nonce.get() };
+        // A struct of a string and a number has no way to fail; an empty body would be refused, not misread.
+        Self::of_body(&Zeroizing::new(serde_json::to_vec(&body).unwrap_or_default()))
+    }
+
+    /// The payload of a `POST` or `PUT`: the request's JSON body, byte for byte as it is sent.
+    pub fn of_body(body: &[u8]) -> Self {
+        Self(STANDARD.encode(body))
+    }
+
+    /// A payload as it was received, to be verified.
+    pub fn received(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The base64 text, as in the header.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+
+    /// Reads identity and nonce back. Accepts what clients of the exchange send: either base64
+    /// alphabet, padded or not, and JSON in any order and spacing.
+    ///
+    /// # Errors
+    /// [`InvalidPayload`] if the text is not base64 or not such JSON.
+    pub fn identity_claim(&self) -> Result<IdentityClaim, InvalidPayload> {
+        let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let alphabet = if self.0.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
+        let body =
+            GeneralPurpose::new(alphabet, lenient).decode(&self.0).map_err(|_| InvalidPayload::Base64)?;
+        serde_json::from_slice(&body).map_err(|_| InvalidPayload::Json)
+    }
+}
+
+/// The body of a `GET`, its keys in the order in which the exchange documents them.
+#[derive(Serialize)]
+struct Body<'a> {
+    identity: &'a str,
+    nonce: u64,
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Payload(redacted)")
+    }
+}
+
+/// Who a payload says it is from, and its nonce. A claim until the signature is verified.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct IdentityClaim {
+    /// The account's email address.
+    pub identity: String,
+    /// The nonce, in Unix milliseconds.
+    pub nonce: u64,
+}
+
+impl fmt::Debug for IdentityClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityClaim").field("nonce", &self.nonce).finish_non_exhaustive()
+    }
+}
+
+/// Why a received payload could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidPayload {
+    /// Not base64.
+    #[error("the payload is not base64")]
+    Base64,
+    /// Not JSON with a textual `identity` and a numeric `nonce`.
+    #[error("the payload is not JSON with a textual `identity` and a numeric `nonce`")]
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::URL_SAFE;
+
+    /// The vector of the exchange's documentation.
+    #[test]
+    fn documented_payload() {
+        let credentials = Credentials::new("support@bitoex.com", "key", "secret").unwrap();
+        let payload = Payload::of_identity(&credentials, Nonce(1_554_380_909_131));
+        assert_eq!(
+            payload.as_str(),
+            "eyJpZGVudGl0eSI6InN1cHBvcnRAYml0b2V4LmNvbSIsIm5vbmNlIjoxNTU0MzgwOTA5MTMxfQ=="
+        );
+    }
+
+    #[test]
+    fn identities_are_escaped_as_json() {
+        for identity in ["a\"b\\c@example.com", "名字@example.com", "tab\t@example.com", "~?>@example.com"]
+        {
+            let credentials = Credentials::new(identity, "key", "secret").unwrap();
+            let claim = Payload::of_identity(&credentials, Nonce(7)).identity_claim().unwrap();
+            assert_eq!((claim.identity.as_str(), claim.nonce), (identity, 7));
+        }
+    }
+
+    #[test]
+    fn payloads_of_other_clients_are_read() {
+        let body = "{\"nonce\": 7, \"identity\": \"~~~???>>>名@example.com\"}";
+        let url_safe = URL_SAFE.encode(body);
+        assert!(url_safe.contains('-') || url_safe.contains('_'), "{url_safe}");
+        for text in [STANDARD.encode(body), url_safe.clone(), url_safe.trim_end_matches('=').to_owned()] {
+            let claim = Payload::received(text).identity_claim().unwrap();
+            assert_eq!((claim.identity.as_str(), claim.nonce), ("~~~???>>>名@example.com", 7));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        assert_eq!(Payload::received("***").identity_claim(), Err(InvalidPayload::Base64));
+        assert_eq!(Payload::of_body(b"[]").identity_claim(), Err(InvalidPayload::Json));
+        assert_eq!(Payload::of_body(b"{\"identity\":\"a\"}").identity_claim(), Err(InvalidPayload::Json));
+    }
+}

@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use hmac::Mac;
+use thiserror::Error;
+
+use crate::{Credentials, NonceSource, Payload, SignedHeaders};
+
+/// Credentials and the one nonce source of their API key. Clones share both.
+///
+/// Everything that signs with the same API key should share one signer, or the exchange may see a nonce
+/// that goes back.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    credentials: Credentials,
+    nonces: Arc<NonceSource>,
+}
+
+impl Signer {
+    /// A signer with a nonce source of its own.
+    pub fn new(credentials: Credentials) -> Self {
+        Self { credentials, nonces: Arc::new(NonceSource::new()) }
+    }
+
+    /// Who signs.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Signs a `GET` or `DELETE`, or a WebSocket upgrade, at this time in Unix milliseconds.
+    ///
+    /// Sign at the last moment: the exchange refuses a nonce that is much older than its clock.
+    pub fn sign_identity(&self, now_ms: u64) -> SignedHeaders {
+        self.credentials.sign(Payload::of_identity(&self.credentials, self.nonces.next(now_ms)))
+    }
+
+    /// Signs a `POST` or `PUT` with this JSON body, which must be sent byte for byte.
+    pub fn sign_body(&self, body: &[u8]) -> SignedHeaders {
+        self.credentials.sign(Payload::of_body(body))
+    }
+}
+
+impl From<Credentials> for Signer {
+    fn from(credentials: Credentials) -> Self {
+        Self::new(credentials)
+    }
+}
+
+/// The signature does not belong to the payload and the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the signature does not belong to this payload and API secret")]
+pub struct InvalidSignature;
+
+impl Credentials {
+    /// The three headers for a payload.
+    pub fn sign(&self, payload: Payload) -> SignedHeaders {
+        let signature = hex::encode(self.mac(&payload).finalize().into_bytes());
+        SignedHeaders { api_key: self.api_key().to_owned(), payload: payload.into_string(), signature }
+    }
+
+    /// Verifies a signature (lowercase or uppercase hex) in constant time, as a server does.
+    ///
+    /// # Errors
+    /// [`InvalidSignature`] if it is not hex, or not that of this payload and secret.
+    pub fn verify(&self, payload: &Payload, signature: &str) -> Result<(), InvalidSignature> {
+        let signature = hex::decode(signature).map_err(|_| InvalidSignature)?;
+        self.mac(payload).verify_slice(&signature).map_err(|_| InvalidSignature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vector of the exchange's documentation.
+    const PAYLOAD: &str = "eyJpZGVudGl0eSI6ImhjbWxpbmpAZ21haWwuY29tIiwibm9uY2UiOjE1NTQzODA5MDkxMzF9";
+    const SIGNATURE: &str =
+        "01a85a9083db47c20da7196380598f3feacd3c76a9077aaf7ffaf08ce0091abf65b61778792607b010921adfe1c2941a";
+
+    fn documented() -> Credentials {
+        Credentials::new("hcmlinj@gmail.com", "key", "bitopro").unwrap()
+    }
+
+    #[test]
+    fn documented_signature() {
+        let headers = documented().sign(Payload::received(PAYLOAD));
+        assert_eq!(headers.signature(), SIGNATURE);
+        let nonce = crate::Nonce(1_554_380_909_131);
+        assert_eq!(Payload::of_identity(&documented(), nonce).as_str(), PAYLOAD);
+        assert_eq!(Signer::new(documented()).sign_identity(1_554_380_909_131).signature(), SIGNATURE);
+    }
+
+    #[test]
+    fn the_three_headers_in_order() {
+        let headers = Signer::new(documented()).sign_body(b"{}");
+        let pairs: Vec<_> = headers.iter().collect();
+        assert_eq!(pairs[0], ("X-BITOPRO-APIKEY", "key"));
+        assert_eq!(pairs[1], ("X-BITOPRO-PAYLOAD", "e30="));
+        assert_eq!(pairs[2], ("X-BITOPRO-SIGNATURE", headers.signature()));
+        assert_eq!(format!("{headers:?}"), "SignedHeaders(redacted)");
+    }
+
+    #[test]
+    fn verifies_its_own_signature_and_no_other() {
+        let payload = Payload::received(PAYLOAD);
+        assert_eq!(documented().verify(&payload, SIGNATURE), Ok(()));
+        assert_eq!(documented().verify(&payload, &SIGNATURE.to_uppercase()), Ok(()));
+        let other = Credentials::new("hcmlinj@gmail.com", "key", "bitopro2").unwrap();
+        assert_eq!(other.verify(&payload, SIGNATURE), Err(InvalidSignature));
+        assert_eq!(documented().verify(&Payload::received("e30="), SIGNATURE), Err(InvalidSignature));
+        let flipped = SIGNATURE.replacen('0', "1", 1);
+        for wrong in ["", "zz", &SIGNATURE[2..], &flipped] {
+            assert_eq!(documented().verify(&payload, wrong), Err(InvalidSignature), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn clones_of_a_signer_share_the_nonces() {
+        let signer = Signer::new(documented());
+        let (first, second) = (signer.sign_identity(9), signer.clone().sign_identity(9));
+        let nonce = |h: &SignedHeaders| Payload::received(h.payload()).identity_claim().unwrap().nonce;
+        assert_eq!((nonce(&first), nonce(&second)), (9, 10));
+    }
+}

@@ -1,0 +1,150 @@
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::wire::wire_struct;
+use crate::{Currency, Event, EventData, Extra, PrivateStream};
+
+/// The event `ACCOUNT_BALANCE`: what the account holds, by currency.
+///
+/// The first one on a connection holds every currency; a later one may hold only those that changed.
+/// Nothing in the message says which it is.
+pub type AccountBalance = Event<Balances>;
+
+wire_struct! {
+    /// What the account holds of one currency.
+    pub struct Balance ("the balance of one currency") {
+        /// The currency's code, uppercase.
+        "currency" => currency: Currency,
+        /// The total amount.
+        "amount" => amount: Decimal,
+        /// The part of it that can be traded or withdrawn now.
+        "available" => available: Decimal,
+        /// The part of it that is staked.
+        "stake" => stake: Decimal,
+        /// Whether the currency can be traded.
+        "tradable" => tradable: bool,
+    }
+}
+
+impl Balance {
+    /// A tradable balance, all of it available, nothing staked.
+    pub fn new(currency: impl Into<Currency>, amount: Decimal) -> Self {
+        Self {
+            currency: currency.into(),
+            amount,
+            available: amount,
+            stake: Decimal::ZERO,
+            tradable: true,
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// The `data` of an [`AccountBalance`]: balances in the order in which the exchange sent them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Balances(Vec<Balance>);
+
+impl Balances {
+    /// The balance of a currency, by its exact code. Looks at one after the other.
+    pub fn get(&self, currency: &str) -> Option<&Balance> {
+        self.0.iter().find(|balance| balance.currency == currency)
+    }
+
+    /// The balances, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Balance> {
+        self.0.iter()
+    }
+
+    /// How many currencies there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no currency at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl EventData for Balances {
+    const STREAM: PrivateStream = PrivateStream::AccountBalance;
+}
+
+impl FromIterator<Balance> for Balances {
+    fn from_iter<I: IntoIterator<Item = Balance>>(balances: I) -> Self {
+        Self(balances.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Balances {
+    type Item = Balance;
+    type IntoIter = std::vec::IntoIter<Balance>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Balances {
+    type Item = &'a Balance;
+    type IntoIter = std::slice::Iter<'a, Balance>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Serialize for Balances {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|balance| (&balance.currency, balance)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Balances {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(BalancesVisitor)
+    }
+}
+
+struct BalancesVisitor;
+
+impl<'de> Visitor<'de> for BalancesVisitor {
+    type Value = Balances;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("balances by currency")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {
+        let mut balances: Vec<Balance> = Vec::new();
+        while let Some((key, balance)) = map.next_entry::<Currency, Balance>()? {
+            if balance.currency != key {
+                let found = &balance.currency;
+                return Err(A::Error::custom(format_args!("under `{key}` stands the balance of `{found}`")));
+            }
+            balances.push(balance);
+        }
+        match repeated(&balances) {
+            Some(currency) => Err(A::Error::custom(format_args!("`{currency}` stands there twice"))),
+            None => Ok(Balances(balances)),
+        }
+    }
+}
+
+/// A currency that occurs more than once. The exchange sends them in alphabetical order, where
+/// comparing neighbours is enough.
+fn repeated(balances: &[Balance]) -> Option<&Currency> {
+    let mut currencies: Vec<&Currency> = Vec::new();
+    if balances.is_sorted_by(|a, b| a.currency < b.currency) {
+        return None;
+    }
+    currencies.extend(balances.iter().map(|balance| &balance.currency));
+    currencies.sort_unstable();
+    currencies.windows(2).find_map(|pair| match pair {
+        [a, b] if a == b => Some(*a),
+        _ => None,
+    })
+}

@@ -1,0 +1,60 @@
+use std::fmt;
+
+use serde::de::{Error, MapAccess};
+use serde::ser::SerializeMap;
+use serde_json::value::RawValue;
+
+/// Fields that this version does not know, kept as the raw JSON text they came as.
+///
+/// The exchange adds fields without notice. They are written back after the known ones, in the order
+/// they came. An empty `Extra` does not allocate.
+#[derive(Clone, Default)]
+pub struct Extra(Vec<(String, Box<RawValue>)>);
+
+impl Extra {
+    /// Whether there was no unknown field.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many unknown fields there were.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The raw JSON of the first unknown field of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, raw)| raw)
+    }
+
+    /// Names and raw JSON values, in the order they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, raw)| (name.as_str(), raw.get()))
+    }
+
+    pub(crate) fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let raw = map
+            .next_value()
+            .map_err(|error| A::Error::custom(format_args!("unknown field `{name}`: {error}")))?;
+        self.0.push((name.to_owned(), raw));
+        Ok(())
+    }
+
+    pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.0.iter().try_for_each(|(name, raw)| map.serialize_entry(name, raw))
+    }
+}
+
+impl PartialEq for Extra {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Extra {}
+
+impl fmt::Debug for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(name, raw)| (name, raw.get()))).finish()
+    }
+}

@@ -1,0 +1,161 @@
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::fmt;
+
+use crate::error::parse;
+use crate::wire::Key;
+use crate::{AccountBalance, DecodeError, Event, EventData, PrivateStream};
+
+/// Any message of any private stream, told apart by its `event`.
+///
+/// For a text whose stream is known, [`decode`] is faster, since it need not look first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Message {
+    /// `ACCOUNT_BALANCE`.
+    AccountBalance(AccountBalance),
+    /// An event that this version does not know.
+    Unknown(UnknownMessage),
+}
+
+impl Message {
+    /// Reads a message of any kind. An event that this version does not know is
+    /// [`Message::Unknown`], not an error.
+    ///
+    /// # Errors
+    /// A [`DecodeError`] if the text is not a JSON object with a textual `event`, or is a known event
+    /// with a fault in it.
+    pub fn from_json(text: &str) -> Result<Self, DecodeError> {
+        let EventName(event) = parse(text, None)?;
+        match PrivateStream::ALL.into_iter().find(|stream| stream.event() == event) {
+            Some(PrivateStream::AccountBalance) => Event::from_json(text).map(Self::AccountBalance),
+            None => UnknownMessage::new(event, text).map(Self::Unknown),
+        }
+    }
+
+    /// The name of the event.
+    pub fn event(&self) -> &str {
+        match self {
+            Self::AccountBalance(event) => event.name(),
+            Self::Unknown(unknown) => unknown.event(),
+        }
+    }
+}
+
+/// The outcome of reading a text on a stream whose event is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decoded<D> {
+    /// The stream's own event.
+    Event(Event<D>),
+    /// Some other event, whole and as it came.
+    Unknown(UnknownMessage),
+}
+
+/// Reads a message that arrived on the stream of `D`.
+///
+/// # Errors
+/// A [`DecodeError`] if the text is not a JSON object with a textual `event`, or is the stream's own
+/// event with a fault in it. Any other event is [`Decoded::Unknown`].
+pub fn decode<D: EventData>(text: &str) -> Result<Decoded<D>, DecodeError> {
+    // The stream's own event is nearly all there is, so it is tried first and the rest looked at after.
+    serde_json::from_str(text).map(Decoded::Event).or_else(|_| {
+        let EventName(event) = parse(text, Some(D::STREAM))?;
+        if event == D::STREAM.event() {
+            Event::from_json(text).map(Decoded::Event)
+        } else {
+            UnknownMessage::new(event, text).map(Decoded::Unknown)
+        }
+    })
+}
+
+/// A message whose event this version does not know, whole and as it came.
+#[derive(Clone)]
+pub struct UnknownMessage {
+    event: String,
+    raw: Box<RawValue>,
+}
+
+impl UnknownMessage {
+    fn new(event: String, text: &str) -> Result<Self, DecodeError> {
+        Ok(Self { event, raw: parse(text, None)? })
+    }
+
+    /// What the message calls itself.
+    pub fn event(&self) -> &str {
+        &self.event
+    }
+
+    /// The raw JSON of the whole message.
+    pub fn raw(&self) -> &str {
+        self.raw.get()
+    }
+}
+
+impl PartialEq for UnknownMessage {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw() == other.raw()
+    }
+}
+
+impl Eq for UnknownMessage {}
+
+impl fmt::Debug for UnknownMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownMessage").field("event", &self.event).field("raw", &self.raw()).finish()
+    }
+}
+
+impl Serialize for UnknownMessage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.raw.serialize(serializer)
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::AccountBalance(event) => event.serialize(serializer),
+            Self::Unknown(unknown) => unknown.serialize(serializer),
+        }
+    }
+}
+
+/// Buffers the message's text, since its kind may only be known at its end. [`Message::from_json`] does not.
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::from_json(raw.get()).map_err(D::Error::custom)
+    }
+}
+
+/// The `event` of a message, and nothing else of it.
+struct EventName(String);
+
+impl<'de> Deserialize<'de> for EventName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EventNameVisitor)
+    }
+}
+
+struct EventNameVisitor;
+
+impl<'de> Visitor<'de> for EventNameVisitor {
+    type Value = EventName;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message with an `event`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EventName, A::Error> {
+        let mut event: Option<String> = None;
+        while let Some(Key(key)) = map.next_key()? {
+            if key == "event" {
+                crate::wire::put(&mut event, "event", map.next_value()?)?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        event.map(EventName).ok_or_else(|| A::Error::missing_field("event"))
+    }
+}
