@@ -1,0 +1,152 @@
+use std::io;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use url::Url;
+
+use super::{RigDial, RigPeer};
+use crate::tungstenite::{Limits, TungsteniteConnection};
+use crate::{Connection, Frame, Refusal};
+
+/// A WebSocket server on this machine that the contract drives, for connectors that dial real sockets.
+#[derive(Debug)]
+pub struct LoopbackServer {
+    url: Url,
+    dials: mpsc::UnboundedReceiver<LoopbackDial>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl LoopbackServer {
+    /// A server on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// Those of listening there.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("ws://{}/", listener.local_addr()?).parse().map_err(io::Error::other)?;
+        let (sender, dials) = mpsc::unbounded_channel();
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, sender.clone()));
+            }
+        });
+        Ok(Self { url, dials, accepting })
+    }
+
+    /// The server's base URL.
+    pub fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    /// The next dial.
+    pub async fn next_dial(&mut self) -> Box<dyn RigDial> {
+        match self.dials.recv().await {
+            Some(dial) => Box::new(dial),
+            // The accepting task holds a sender for as long as the server lives.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for LoopbackServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+type Request = http::Request<Incoming>;
+type Answer = Response<Full<Bytes>>;
+
+/// Serves the one request of a connection as the driver of the dial answers it.
+async fn serve(stream: TcpStream, dials: mpsc::UnboundedSender<LoopbackDial>) {
+    let service = service_fn(move |request: Request| {
+        let dials = dials.clone();
+        async move {
+            let (answer, answered) = oneshot::channel();
+            let _ = dials.send(LoopbackDial { request, answer });
+            // A dropped dial is an error here, which breaks the connection.
+            answered.await
+        }
+    });
+    // A client that went away is what some of the tests are about.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+}
+
+#[derive(Debug)]
+struct LoopbackDial {
+    request: Request,
+    answer: oneshot::Sender<Answer>,
+}
+
+#[async_trait]
+impl RigDial for LoopbackDial {
+    fn path(&self) -> String {
+        self.request.uri().path().to_owned()
+    }
+
+    fn headers(&self) -> HeaderMap {
+        self.request.headers().clone()
+    }
+
+    async fn accept(self: Box<Self>) -> Box<dyn RigPeer> {
+        let key = self.request.headers().get(SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
+        let mut answer = Response::new(Full::default());
+        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        for (name, value) in [
+            (CONNECTION, "Upgrade"),
+            (UPGRADE, "websocket"),
+            (SEC_WEBSOCKET_ACCEPT, key.unwrap_or_default().as_str()),
+        ] {
+            if let Ok(value) = value.parse() {
+                answer.headers_mut().insert(name, value);
+            }
+        }
+        let upgraded = hyper::upgrade::on(self.request);
+        let _ = self.answer.send(answer);
+        let connection = match upgraded.await {
+            Ok(upgraded) => {
+                // Enough for the largest message that the tests send.
+                let limits = Limits { write_buffer_bytes: 8 << 20, ..Limits::default() };
+                Some(TungsteniteConnection::server(TokioIo::new(upgraded), Bytes::new(), limits).await)
+            }
+            Err(_) => None,
+        };
+        Box::new(LoopbackPeer { connection })
+    }
+
+    async fn refuse(self: Box<Self>, refusal: Refusal) {
+        let mut answer = Response::new(Full::new(refusal.body));
+        *answer.status_mut() = refusal.status;
+        *answer.headers_mut() = refusal.headers;
+        let _ = self.answer.send(answer);
+    }
+}
+
+struct LoopbackPeer {
+    connection: Option<TungsteniteConnection<TokioIo<Upgraded>>>,
+}
+
+#[async_trait]
+impl RigPeer for LoopbackPeer {
+    async fn send(&mut self, frame: Frame) {
+        if let Some(connection) = &mut self.connection {
+            let _ = connection.send(frame).await;
+        }
+    }
+
+    async fn recv(&mut self) -> Option<Frame> {
+        self.connection.as_mut()?.next().await?.ok()
+    }
+}

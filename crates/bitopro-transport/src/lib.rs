@@ -1,0 +1,22 @@
+#![cfg_attr(any(not(doctest), feature = "memory"), doc = include_str!("../README.md"))]
+
+mod connector;
+mod error;
+mod frame;
+mod request;
+
+#[cfg(feature = "contract")]
+pub mod contract;
+#[cfg(feature = "memory")]
+pub mod memory;
+#[cfg(feature = "recording")]
+pub mod recording;
+#[cfg(feature = "tungstenite")]
+mod tungstenite;
+
+pub use connector::{Connection, Connector};
+pub use error::{Error, ErrorKind, Refusal};
+pub use frame::{CloseFrame, Frame, Text};
+pub use request::Request;
+#[cfg(feature = "tungstenite")]
+pub use tungstenite::{InvalidCertificate, Limits, TungsteniteConnection, TungsteniteConnector};

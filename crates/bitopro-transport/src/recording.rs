@@ -1,0 +1,186 @@
+//! Writes what passes over connections as JSON lines, one [`Record`] each, for fixtures and bug reports.
+//!
+//! Frames are written as they are. The headers of a request, which hold the signature, never are.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use futures_core::Stream;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::{CloseFrame, Connection, Connector, Error, Frame, Request};
+
+/// One line of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Record {
+    /// Milliseconds since the recording began.
+    pub at_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: Recorded,
+}
+
+/// What happened on a connection, from the client's side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Recorded {
+    /// A dial began, to this URL.
+    Dialed(String),
+    /// The connection is open.
+    Opened(()),
+    /// The server refused the upgrade with this status.
+    Refused(u16),
+    /// The dial or the connection failed.
+    Failed(String),
+    /// A frame arrived.
+    Received(RecordedFrame),
+    /// A frame was sent. Answers to pings, which a connection gives by itself, are not recorded.
+    Sent(RecordedFrame),
+}
+
+/// A frame in a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RecordedFrame {
+    /// A text message.
+    Text(String),
+    /// A binary message, in hex.
+    Binary(String),
+    /// A ping, in hex.
+    Ping(String),
+    /// A pong, in hex.
+    Pong(String),
+    /// A close, with code and reason if they were given.
+    Close(Option<(u16, String)>),
+}
+
+impl From<&Frame> for RecordedFrame {
+    fn from(frame: &Frame) -> Self {
+        match frame {
+            Frame::Text(text) => Self::Text(text.to_string()),
+            Frame::Binary(bytes) => Self::Binary(hex::encode(bytes)),
+            Frame::Ping(bytes) => Self::Ping(hex::encode(bytes)),
+            Frame::Pong(bytes) => Self::Pong(hex::encode(bytes)),
+            Frame::Close(close) => {
+                Self::Close(close.as_ref().map(|CloseFrame { code, reason }| (*code, reason.to_string())))
+            }
+        }
+    }
+}
+
+/// Where a recording goes. Clones write to the same place.
+#[derive(Clone)]
+pub struct Recorder(Arc<Mutex<Tape>>);
+
+struct Tape {
+    writer: Box<dyn Write + Send>,
+    began: Option<Instant>,
+    failed: Option<io::Error>,
+}
+
+impl Recorder {
+    /// A recording written to `writer`, one line a record.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Tape { writer: Box::new(writer), began: None, failed: None })))
+    }
+
+    /// Flushes what was written. A connection goes on when its recording fails, so ask here.
+    ///
+    /// # Errors
+    /// The first error of the writer, after which nothing more was recorded.
+    pub fn finish(&self) -> io::Result<()> {
+        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.failed.take().map_or(Ok(()), Err)?;
+        tape.writer.flush()
+    }
+
+    fn write(&self, what: Recorded) {
+        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tape.failed.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let began = *tape.began.get_or_insert(now);
+        let at_ms = u64::try_from(now.duration_since(began).as_millis()).unwrap_or(u64::MAX);
+        let line = serde_json::to_string(&Record { at_ms, what }).map_err(io::Error::other);
+        let written = line.and_then(|line| writeln!(tape.writer, "{line}"));
+        tape.failed = written.err();
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+/// A connector that records what passes over the connections of another.
+#[derive(Debug, Clone)]
+pub struct RecordingConnector<C> {
+    inner: C,
+    recorder: Recorder,
+}
+
+impl<C: Connector> RecordingConnector<C> {
+    /// Records what passes over the connections of `inner`.
+    pub fn new(inner: C, recorder: Recorder) -> Self {
+        Self { inner, recorder }
+    }
+}
+
+#[async_trait]
+impl<C: Connector> Connector for RecordingConnector<C> {
+    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+        self.recorder.write(Recorded::Dialed(request.url().to_string()));
+        match self.inner.connect(request).await {
+            Ok(inner) => {
+                self.recorder.write(Recorded::Opened(()));
+                Ok(Box::new(RecordingConnection { inner, recorder: self.recorder.clone() }))
+            }
+            Err(error) => {
+                self.recorder.write(match error.refusal() {
+                    Some(refusal) => Recorded::Refused(refusal.status.as_u16()),
+                    None => Recorded::Failed(error.to_string()),
+                });
+                Err(error)
+            }
+        }
+    }
+}
+
+struct RecordingConnection {
+    inner: Box<dyn Connection>,
+    recorder: Recorder,
+}
+
+impl Stream for RecordingConnection {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(Pin::new(&mut self.inner).poll_next(context));
+        match &item {
+            Some(Ok(frame)) => self.recorder.write(Recorded::Received(frame.into())),
+            Some(Err(error)) => self.recorder.write(Recorded::Failed(error.to_string())),
+            None => {}
+        }
+        Poll::Ready(item)
+    }
+}
+
+#[async_trait]
+impl Connection for RecordingConnection {
+    async fn send(&mut self, frame: Frame) -> Result<(), Error> {
+        let record = Recorded::Sent((&frame).into());
+        self.inner.send(frame).await?;
+        self.recorder.write(record);
+        Ok(())
+    }
+}

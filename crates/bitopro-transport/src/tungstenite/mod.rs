@@ -1,0 +1,12 @@
+//! Real sockets: TCP by hyper-util, TLS by rustls, the upgrade by hyper, frames by tungstenite.
+//!
+//! The upgrade is not tungstenite's own, because that writes the raw request, signature included, to the log.
+
+mod connection;
+mod connector;
+mod tls;
+mod upgrade;
+
+pub use connection::{Limits, TungsteniteConnection};
+pub use connector::TungsteniteConnector;
+pub use tls::InvalidCertificate;

@@ -1,0 +1,95 @@
+use std::sync::{Arc, OnceLock};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+use thiserror::Error as ThisError;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::{Error, ErrorKind};
+
+/// A text or bytes that were to be a certificate and are not.
+#[derive(Debug, ThisError)]
+#[error("not a usable certificate: {reason}")]
+pub struct InvalidCertificate {
+    reason: String,
+}
+
+/// TLS whose verification cannot be turned off: the platform's roots, and those that are added.
+///
+/// The configuration is built at the first `wss://` dial, since reading the platform's roots takes a while.
+#[derive(Clone, Default)]
+pub(super) struct Tls {
+    extra_roots: Vec<CertificateDer<'static>>,
+    config: Arc<OnceLock<Arc<ClientConfig>>>,
+}
+
+impl Tls {
+    /// Adds every certificate of a PEM text as a root.
+    pub(super) fn add_pem(&mut self, pem: &[u8]) -> Result<(), InvalidCertificate> {
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<_, _>>()
+            .map_err(|error| InvalidCertificate { reason: error.to_string() })?;
+        if certificates.is_empty() {
+            return Err(InvalidCertificate { reason: "the PEM text holds no certificate".to_owned() });
+        }
+        let mut trial = RootCertStore::empty();
+        for certificate in &certificates {
+            trial
+                .add(certificate.clone())
+                .map_err(|error| InvalidCertificate { reason: error.to_string() })?;
+        }
+        self.extra_roots.extend(certificates);
+        self.config = Arc::default();
+        Ok(())
+    }
+
+    /// Makes a TLS connection to `host` over `stream`.
+    pub(super) async fn connect(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
+        let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
+            .map_err(|error| {
+                Error::new(ErrorKind::InvalidRequest, format!("`{host}` is no name that TLS can verify"))
+                    .with_source(error)
+            })?;
+        let config = self.config().await?;
+        TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
+            match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(rustls::Error::InvalidCertificate(_)) => {
+                    Error::new(ErrorKind::Certificate, format!("the certificate of {host} is not acceptable"))
+                }
+                _ => Error::new(ErrorKind::Tls, format!("TLS with {host} could not be set up")),
+            }
+            .with_source(error)
+        })
+    }
+
+    async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        if let Some(config) = self.config.get() {
+            return Ok(Arc::clone(config));
+        }
+        let extra_roots = self.extra_roots.clone();
+        let built = tokio::task::spawn_blocking(move || build(extra_roots)).await;
+        let config = built
+            .map_err(|error| Error::new(ErrorKind::Tls, "TLS could not be set up").with_source(error))?
+            .map_err(|error| {
+                let message = "TLS could not be set up: are the platform's CA certificates installed?";
+                Error::new(ErrorKind::Tls, message).with_source(error)
+            })?;
+        Ok(Arc::clone(self.config.get_or_init(|| config)))
+    }
+}
+
+fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, rustls::Error> {
+    // Named here, so that nothing depends on a provider that the process may or may not have installed.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::clone(&provider))?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous() // rustls' word for any verifier that is not its own; this is the platform's
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,127 @@
+//! The WebSocket handshake of RFC 6455, section 4, by hyper's HTTP/1 client.
+
+use std::pin::pin;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
+use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS};
+use http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::{Error, ErrorKind, Refusal, Request};
+
+/// The largest response head, in bytes. The exchange's has a few hundred.
+const HEAD_LIMIT: usize = 16 << 10;
+
+/// Upgrades a byte stream, and gives it back with the bytes that were read beyond the handshake.
+pub(super) async fn upgrade<S>(stream: S, request: &Request, deadline: Instant) -> Result<(S, Bytes), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let key = generate_key();
+    let asking = http_request(request, &key)?;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_LIMIT)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| broken(error, "the upgrade request could not be sent"))?;
+
+    let answer = pin!(async {
+        let response = timeout_at(deadline, sender.send_request(asking))
+            .await
+            .map_err(|_| Error::new(ErrorKind::TimedOut, "the upgrade request was not answered in time"))?
+            .map_err(|error| broken(error, "the upgrade request was not answered"))?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            check(response.headers(), &key)
+        } else {
+            Err(Error::refused(refusal(response, deadline).await))
+        }
+    });
+    // Either may be done first: the answer travels through the connection, which ends as it is upgraded.
+    let parts = match select(answer, pin!(connection.without_shutdown())).await {
+        Either::Left((answered, connection)) => {
+            answered?;
+            connection.await
+        }
+        Either::Right((parts, answer)) => {
+            answer.await?;
+            parts
+        }
+    };
+    let parts = parts.map_err(|error| broken(error, "the connection broke during the upgrade"))?;
+    Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Bytes>>, Error> {
+    let invalid = |error: http::Error| {
+        Error::new(ErrorKind::InvalidRequest, "the upgrade request cannot be written").with_source(error)
+    };
+    let url = request.url();
+    let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut asking = http::Request::get(target)
+        .header(HOST, host)
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, "websocket")
+        .header(SEC_WEBSOCKET_VERSION, "13")
+        .header(SEC_WEBSOCKET_KEY, key)
+        .body(Empty::new())
+        .map_err(invalid)?;
+    for (name, value) in request.headers() {
+        asking.headers_mut().append(name, value.clone());
+    }
+    Ok(asking)
+}
+
+fn check(headers: &HeaderMap, key: &str) -> Result<(), Error> {
+    let has = |name: HeaderName, expected: &str| {
+        headers
+            .get(name)
+            .map(HeaderValue::as_bytes)
+            .is_some_and(|value| value.eq_ignore_ascii_case(expected.as_bytes()))
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let fault = if !has(UPGRADE, "websocket") {
+        "it does not upgrade to a WebSocket"
+    } else if headers.get(SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value != accept.as_str()) {
+        "its accept key does not belong to our request"
+    } else if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        "it uses an extension that was not offered"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Handshake, format!("the server's handshake is wrong: {fault}")))
+}
+
+/// The refusal, with as much of its body as fits the limit and arrives in time.
+async fn refusal(response: Response<Incoming>, deadline: Instant) -> Refusal {
+    let (head, mut incoming) = response.into_parts();
+    let mut body = BytesMut::new();
+    while body.len() < Refusal::BODY_LIMIT {
+        let Ok(Some(Ok(frame))) = timeout_at(deadline, incoming.frame()).await else { break };
+        if let Some(data) = frame.data_ref() {
+            body.extend_from_slice(data);
+        }
+    }
+    body.truncate(Refusal::BODY_LIMIT);
+    Refusal { status: head.status, headers: head.headers, body: body.freeze() }
+}
+
+fn broken(error: hyper::Error, message: &str) -> Error {
+    let kind = if error.is_parse_too_large() {
+        ErrorKind::TooLarge
+    } else if error.is_parse() {
+        ErrorKind::Handshake
+    } else {
+        ErrorKind::Disconnected
+    };
+    Error::new(kind, message).with_source(error)
+}

@@ -1,0 +1,8 @@
+//! The contract on every implementation, and what only real sockets can show.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod memory;
+mod recording;
+mod sockets;
+mod tls;
+mod upgrades;

@@ -1,0 +1,129 @@
+//! Upgrades that are answered with plain HTTP, or not with HTTP at all, and URLs that are not dialled.
+
+use bitopro_transport::{Connector, Error, ErrorKind, Request, TungsteniteConnector};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+async fn dial(url: &str) -> Error {
+    let request = Request::new(url.parse().unwrap()).with_header("X-BITOPRO-APIKEY", "key").unwrap();
+    TungsteniteConnector::new().connect(request).await.map(|_| ()).unwrap_err()
+}
+
+fn ws(server: &MockServer) -> String {
+    server.uri().replace("http://", "ws://") + "/ws/v1/pub/auth/account-balance"
+}
+
+#[tokio::test]
+async fn every_status_is_a_refusal_with_what_the_server_said() {
+    for status in [200, 204, 301, 302, 307, 400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504] {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(status)
+            .insert_header("Retry-After", "3")
+            .insert_header("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
+            .insert_header("Location", "ws://127.0.0.1:9/elsewhere");
+        let answer = if status == 204 { answer } else { answer.set_body_string("{\"error\":\"no\"}") };
+        Mock::given(method("GET"))
+            .and(path("/ws/v1/pub/auth/account-balance"))
+            .and(header("upgrade", "websocket"))
+            .and(header("x-bitopro-apikey", "key"))
+            .respond_with(answer)
+            .expect(1)
+            .mount(&server)
+            .await;
+        let error = dial(&ws(&server)).await;
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+        let refusal = error.refusal().unwrap();
+        assert_eq!(refusal.status.as_u16(), status);
+        assert_eq!(refusal.headers["retry-after"], "3");
+        assert_eq!(refusal.headers["date"], "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(refusal.body.is_empty(), status == 204);
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_exchange_s_answer_to_an_unknown_path_is_an_empty_200() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let error = dial(&ws(&server)).await;
+    let refusal = error.refusal().unwrap();
+    assert_eq!((refusal.status.as_u16(), refusal.body.len()), (200, 0));
+}
+
+/// Answers every connection with these bytes, and keeps it open.
+async fn raw_server(answer: Vec<u8>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("ws://{}/ws", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(&answer).await;
+            kept.push(stream);
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_handshake_says_what_is_wrong_with_it() {
+    let head = "HTTP/1.1 101 Switching Protocols\r\n";
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    for (answer, kind) in [
+        ("SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(), ErrorKind::Handshake),
+        (format!("{head}\r\n"), ErrorKind::Handshake),
+        (format!("{head}{upgrade}\r\n"), ErrorKind::Handshake),
+        (
+            format!("{head}{upgrade}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n"),
+            ErrorKind::Handshake,
+        ),
+        (format!("{head}X-Filler: {}\r\n\r\n", "x".repeat(70_000)), ErrorKind::TooLarge),
+    ] {
+        let error = dial(&raw_server(answer.clone().into_bytes()).await).await;
+        assert_eq!(error.kind(), kind, "{error:?} for {answer:.60}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_a_connect_error() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = dial(&format!("ws://{address}/ws")).await;
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert!(error.is_network());
+}
+
+#[tokio::test]
+async fn clear_text_never_leaves_this_machine() {
+    for url in [
+        "ws://stream.bitopro.com:9443/ws",
+        "ws://10.0.0.1/ws",
+        "ws://127.0.0.1.example.com/ws",
+        "ws://[2001:db8::1]/ws",
+    ] {
+        let error = dial(url).await;
+        assert_eq!(error.kind(), ErrorKind::InsecureUrl, "{url}: {error:?}");
+    }
+    for url in ["http://127.0.0.1/ws", "https://stream.bitopro.com/ws", "wss://user:pass@127.0.0.1/ws"] {
+        let error = dial(url).await;
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{url}: {error:?}");
+        assert!(!error.to_string().contains("pass@"), "{error}");
+    }
+}
+
+#[test]
+fn a_request_never_shows_the_values_of_its_headers() {
+    let request = Request::new("wss://example.test/ws".parse().unwrap())
+        .with_header("X-BITOPRO-SIGNATURE", "s3cret")
+        .unwrap();
+    let shown = format!("{request:?} {request:#?} {:?}", request.headers());
+    assert!(!shown.contains("s3cret"), "{shown}");
+    assert!(shown.contains("x-bitopro-signature"), "{shown}");
+    let error = Request::new("wss://example.test/ws".parse().unwrap())
+        .with_header("X-BITOPRO-SIGNATURE", "s3cret\n")
+        .unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+}
