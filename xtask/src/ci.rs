@@ -1,0 +1,166 @@
+//! Everything that CI runs, in order. A step that fails does not keep the next one from running, so that one run
+//! shows all that is wrong.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+use crate::workspace::{self, cargo, command};
+use crate::{features, fixtures, layering, msrv, readme};
+
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let mut tally = Tally::default();
+    for step in steps()? {
+        println!("\n== {}", step.name);
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "how long a step takes is shown, and nothing depends on it"
+        )]
+        let start = Instant::now();
+        let outcome = (step.run)();
+        let verdict = match &outcome {
+            Outcome::Passed => "passed".to_owned(),
+            Outcome::Failed(why) => format!("FAILED: {why}"),
+            Outcome::Skipped(why) => format!("SKIPPED: {why}"),
+        };
+        println!("== {}: {verdict} ({:.1} s)", step.name, start.elapsed().as_secs_f32());
+        tally.count(step.name, &outcome);
+    }
+    println!();
+    for name in &tally.failed {
+        println!("failed: {name}");
+    }
+    println!("{}", tally.summary());
+    Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Step {
+    name: String,
+    run: Box<dyn FnOnce() -> Outcome>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+impl From<anyhow::Result<()>> for Outcome {
+    fn from(result: anyhow::Result<()>) -> Self {
+        result.map_or_else(|error| Self::Failed(format!("{error:#}")), |()| Self::Passed)
+    }
+}
+
+impl Step {
+    fn check(name: &str, check: fn() -> anyhow::Result<()>) -> Self {
+        Self { name: name.to_owned(), run: Box::new(move || check().into()) }
+    }
+
+    fn command(name: impl Into<String>, command: Command) -> Self {
+        Self { name: name.into(), run: Box::new(move || succeed(command).into()) }
+    }
+
+    /// A step whose tool is not part of the Rust toolchain.
+    fn if_installed(name: &str, tool: &'static str, args: &'static [&'static str]) -> Self {
+        let run = move || {
+            let version = cargo(&[tool, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            if version.is_ok_and(|status| status.success()) {
+                succeed(cargo(args)).into()
+            } else {
+                Outcome::Skipped(format!(
+                    "cargo-{tool} is not installed (`cargo install cargo-{tool} --locked`)"
+                ))
+            }
+        };
+        Self { name: name.to_owned(), run: Box::new(run) }
+    }
+}
+
+fn steps() -> anyhow::Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    for line in readme::run_by_ci()? {
+        let mut shell = command("sh");
+        shell.args(["-c", &line]);
+        steps.push(Step::command(format!("README: {line}"), shell));
+    }
+    steps.push(Step::command("formatting", cargo(&["fmt", "--all", "--check"])));
+    steps.push(Step::command("clippy", clippy(&["--workspace", "--all-targets", "--all-features"])));
+    let mut doc = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    steps.push(Step::command("documentation", doc));
+    steps.push(Step::check("layering", layering::check));
+    steps.push(Step::check("minimum Rust version", msrv::check));
+    steps.push(Step::check("fixtures", fixtures::check));
+    steps.push(Step::check("README", readme::check));
+    for choice in features::combinations(&workspace::metadata()?) {
+        steps.push(Step::command(format!("features: {}", choice.join(" ")), clippy(&choice)));
+    }
+    // Advisories are left out: they change from one day to the next without a change of ours.
+    steps.push(Step::if_installed("dependencies", "deny", &["deny", "check", "bans", "licenses", "sources"]));
+    Ok(steps)
+}
+
+/// Clippy rather than a mere check: it checks too, and can deny the warnings of our crates alone.
+fn clippy<A: AsRef<str>>(args: &[A]) -> Command {
+    let mut clippy = cargo(&["clippy", "--locked"]);
+    clippy.args(args.iter().map(AsRef::as_ref)).args(["--", "-D", "warnings"]);
+    clippy
+}
+
+fn succeed(mut command: Command) -> anyhow::Result<()> {
+    let status =
+        command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{status}");
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    failed: Vec<String>,
+    skipped: usize,
+}
+
+impl Tally {
+    fn count(&mut self, step: String, outcome: &Outcome) {
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Failed(_) => self.failed.push(step),
+            Outcome::Skipped(_) => self.skipped += 1,
+        }
+    }
+
+    /// The last line of a run. Whoever reads it by machine finds the first two counts always there.
+    fn summary(&self) -> String {
+        let skipped = if self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
+        format!("{} passed, {} failed{skipped}", self.passed, self.failed.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_counts_outcomes() {
+        let mut tally = Tally::default();
+        for outcome in [Outcome::Passed, Outcome::Failed("exit 1".to_owned()), Outcome::Passed] {
+            tally.count("a step".to_owned(), &outcome);
+        }
+        assert_eq!(tally.summary(), "2 passed, 1 failed");
+        tally.count("a step".to_owned(), &Outcome::Skipped("not installed".to_owned()));
+        assert_eq!(tally.summary(), "2 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn a_command_that_fails_or_does_not_exist_fails_its_step() {
+        let outcome = |program: &str| Outcome::from(succeed(command(program)));
+        assert!(matches!(outcome("true"), Outcome::Passed));
+        assert!(matches!(outcome("false"), Outcome::Failed(_)));
+        assert!(matches!(outcome("no-such-program-here"), Outcome::Failed(_)));
+    }
+}

@@ -1,0 +1,51 @@
+//! The project's own checks and generators. Every step of CI is one of these commands.
+#![allow(clippy::print_stdout, reason = "these commands talk to the person who ran them")]
+
+mod ci;
+mod features;
+mod fixtures;
+mod layering;
+mod msrv;
+mod readme;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own checks and generators")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every step of CI, and count what passed.
+    Ci,
+    /// Write the fixtures from their sources.
+    Fixtures {
+        /// Write nothing; fail where a fixture differs from its source.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check which crate depends on which.
+    Layering,
+    /// Check that no dependency asks for a newer Rust than we promise.
+    Msrv,
+    /// Check that the commands in the README exist.
+    Readme,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Ci => return ci::run(),
+        Command::Fixtures { check: false } => fixtures::write(),
+        Command::Fixtures { check: true } => fixtures::check(),
+        Command::Layering => layering::check(),
+        Command::Msrv => msrv::check(),
+        Command::Readme => readme::check(),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,46 @@
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+use cargo_metadata::{Metadata, MetadataCommand};
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_path_buf()
+}
+
+/// What cargo knows of the workspace and of everything below it, by the lock file as it stands.
+pub(crate) fn metadata() -> anyhow::Result<Metadata> {
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .context("cannot read the workspace with `cargo metadata --locked`")
+}
+
+/// A call of cargo, as by [`command`].
+pub(crate) fn cargo<A: AsRef<str>>(args: &[A]) -> Command {
+    let mut cargo = command("cargo");
+    cargo.args(args.iter().map(AsRef::as_ref));
+    cargo
+}
+
+/// A command at the root, without standard input, that sees the environment of a caller of `cargo` rather than
+/// that of a program started by it: some build scripts run again when such a variable changes.
+pub(crate) fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root()).stdin(Stdio::null()).env("CI", "true");
+    for (name, _) in env::vars_os() {
+        let of_this_package = name.to_str().is_some_and(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]
+                .iter()
+                .any(|own| name.starts_with(own))
+        });
+        if of_this_package {
+            command.env_remove(name);
+        }
+    }
+    command
+}
