@@ -5,11 +5,14 @@ use crate::PrivateStream;
 
 /// How many bytes of the input an error shows on either side of the fault.
 const EXCERPT_REACH: usize = 40;
+/// How many bytes of a path and of a reason an error shows: both can quote the input.
+const QUOTE_LIMIT: usize = 160;
 
 /// A text that could not be read: where, why, and a bounded piece of it.
 ///
-/// `Display` begins with the path of the field (`data.ADA.amount: …`), or with `line 1 column 5` where
-/// the text is not JSON.
+/// `Display` begins with the path of the field (`data.ADA.amount: …`), as far as it is known; `not JSON at
+/// line 1 column 5: …` follows where the text is not JSON. It is one line of bounded length, without control
+/// characters, whatever the text holds.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", self.describe())]
 pub struct DecodeError {
@@ -43,7 +46,8 @@ impl DecodeError {
         self.stream
     }
 
-    /// The path of the field at fault, `data.ADA.amount`; empty for the message as a whole.
+    /// The path of the field at fault, `data.ADA.amount`; empty for the message as a whole. Cut where it is
+    /// long, control characters escaped.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -61,6 +65,7 @@ impl DecodeError {
         if reason.ends_with(&position) {
             reason.truncate(reason.len() - position.len());
         }
+        let [path, reason] = [path, reason].map(|quote| shown(&quote, 0, QUOTE_LIMIT));
         Self { kind, stream, path, reason, line, column, excerpt: excerpt(text, line, column) }
     }
 
@@ -100,8 +105,13 @@ pub(crate) fn parse<'de, T: Deserialize<'de>>(
 fn excerpt(text: &str, line: usize, column: usize) -> String {
     let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let at = (line_start + column).min(text.len());
-    let start = floor_char_boundary(text, at.saturating_sub(EXCERPT_REACH));
-    let end = floor_char_boundary(text, (at + EXCERPT_REACH).min(text.len()));
+    shown(text, at.saturating_sub(EXCERPT_REACH), at + EXCERPT_REACH)
+}
+
+/// A piece of a text, on one line and with an ellipsis where it is cut.
+fn shown(text: &str, start: usize, end: usize) -> String {
+    let start = floor_char_boundary(text, start);
+    let end = floor_char_boundary(text, end.min(text.len()));
     let piece = text.get(start..end).unwrap_or_default();
     let mut shown = String::with_capacity(piece.len() + 8);
     if start > 0 {

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::de::{Error, MapAccess};
+use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
@@ -33,10 +33,7 @@ impl Extra {
     }
 
     pub(crate) fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        let raw = map
-            .next_value()
-            .map_err(|error| A::Error::custom(format_args!("unknown field `{name}`: {error}")))?;
-        self.0.push((name.to_owned(), raw));
+        self.0.push((name.to_owned(), map.next_value()?));
         Ok(())
     }
 
@@ -56,5 +53,19 @@ impl Eq for Extra {}
 impl fmt::Debug for Extra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.0.iter().map(|(name, raw)| (name, raw.get()))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::AccountBalance;
+
+    #[test]
+    fn costs_nothing_where_every_field_is_known() {
+        let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":{"currency":"ADA","amount":"1",
+            "available":"1","stake":"0","tradable":true}}}"#;
+        let event = AccountBalance::from_json(text).unwrap();
+        assert_eq!(event.extra.0.capacity(), 0);
+        assert!(event.data.iter().all(|balance| balance.extra.0.capacity() == 0));
     }
 }

@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for KeyVisitor {
     type Value = Key<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a field")
+        f.write_str("a string")
     }
 
     fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Key<'de>, E> {

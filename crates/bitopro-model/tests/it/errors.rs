@@ -1,0 +1,232 @@
+//! What is said of a broken message, word for word.
+
+use bitopro_model::{AccountBalance, Balances, DecodeError, DecodeErrorKind, Message, PrivateStream, decode};
+
+const ADA: &str = r#""currency":"ADA","amount":"1","available":"1","stake":"0","tradable":true"#;
+
+/// A message whose `data` is this.
+fn with_data(data: &str) -> String {
+    format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{data}}}"#)
+}
+
+/// A message with one currency, in whose fields one place is different.
+fn with_ada(place: &str, instead: &str) -> String {
+    assert!(ADA.contains(place), "{place}");
+    with_data(&format!(r#"{{"ADA":{{{}}}}}"#, ADA.replacen(place, instead, 1)))
+}
+
+fn error(text: &str) -> DecodeError {
+    decode::<Balances>(text).expect_err(text)
+}
+
+/// The faults of a known event: path, then reason, without the excerpt that follows.
+#[test]
+fn a_fault_in_a_field_names_its_path() {
+    let amount = r#""amount":"1""#;
+    let twenty_nine = with_ada(amount, r#""amount":"79228162514264337593543950336""#);
+    let forty = with_ada(amount, r#""amount":"1234567890123456789012345678901234567890""#);
+    let twice =
+        with_data(&format!(r#"{{"ADA":{{{ADA}}},"BTC":{{{}}},"ADA":{{{ADA}}}}}"#, ADA.replace("ADA", "BTC")));
+    let table = [
+        (with_ada(r#""amount":"1","#, ""), "data.ADA: missing field `amount`"),
+        (with_ada(r#","tradable":true"#, ""), "data.ADA: missing field `tradable`"),
+        (
+            with_ada(amount, r#""amount":null"#),
+            "data.ADA.amount: invalid type: null, expected a decimal as a string",
+        ),
+        (
+            with_ada(amount, r#""amount":1.5"#),
+            "data.ADA.amount: invalid type: floating point `1.5`, expected a decimal as a string",
+        ),
+        (
+            with_ada(amount, r#""amount":["1"]"#),
+            "data.ADA.amount: invalid type: sequence, expected a decimal as a string",
+        ),
+        (
+            with_ada("true", r#""true""#),
+            "data.ADA.tradable: invalid type: string \"true\", expected a boolean",
+        ),
+        (with_ada("true", "null"), "data.ADA.tradable: invalid type: null, expected a boolean"),
+        (with_ada("true", "1"), "data.ADA.tradable: invalid type: integer `1`, expected a boolean"),
+        (with_ada(r#""ADA""#, "7"), "data.ADA.currency: invalid type: integer `7`, expected a string"),
+        (with_ada("true", r#"true,"stake":"0""#), "data.ADA: duplicate field `stake`"),
+        (
+            twenty_nine,
+            "data.ADA.amount: `79228162514264337593543950336`: more digits than can be kept exactly (29; 28 always fit)",
+        ),
+        (
+            forty,
+            "data.ADA.amount: `1234567890123456789012345678901234567890`: more digits than can be kept exactly \
+             (40; 28 always fit)",
+        ),
+        (
+            with_ada(amount, r#""amount":"1e5""#),
+            "data.ADA.amount: `1e5`: not a plain decimal number such as `12.50`",
+        ),
+        (
+            with_ada(amount, r#""amount":"NaN""#),
+            "data.ADA.amount: `NaN`: not a plain decimal number such as `12.50`",
+        ),
+        (
+            with_ada(amount, r#""amount":"""#),
+            "data.ADA.amount: ``: not a plain decimal number such as `12.50`",
+        ),
+        (with_data(&format!(r#"{{"BTC":{{{ADA}}}}}"#)), "data: under `BTC` stands the balance of `ADA`"),
+        (twice, "data: `ADA` stands there twice"),
+        (with_data(r#"{"ADA":null}"#), "data.ADA: invalid type: null, expected the balance of one currency"),
+        (
+            with_data(r#"{"ADA":[]}"#),
+            "data.ADA: invalid type: sequence, expected the balance of one currency",
+        ),
+        (with_data("null"), "data: invalid type: null, expected balances by currency"),
+        (with_data("[]"), "data: invalid type: sequence, expected balances by currency"),
+        (r#"{"event":"ACCOUNT_BALANCE","timestamp":1}"#.to_owned(), "missing field `data`"),
+        (r#"{"event":"ACCOUNT_BALANCE","data":{}}"#.to_owned(), "missing field `timestamp`"),
+        (
+            r#"{"event":"ACCOUNT_BALANCE","timestamp":null,"data":{}}"#.to_owned(),
+            "timestamp: invalid type: null, expected i64",
+        ),
+        (
+            r#"{"event":"ACCOUNT_BALANCE","timestamp":"1","data":{}}"#.to_owned(),
+            "timestamp: invalid type: string \"1\", expected i64",
+        ),
+        (
+            r#"{"event":"ACCOUNT_BALANCE","timestamp":1.5,"data":{}}"#.to_owned(),
+            "timestamp: invalid type: floating point `1.5`, expected i64",
+        ),
+        (
+            r#"{"event":"ACCOUNT_BALANCE","eventID":5,"timestamp":1,"data":{}}"#.to_owned(),
+            "eventID: invalid type: integer `5`, expected a string",
+        ),
+        (with_data(r#"{},"timestamp":2"#), "duplicate field `timestamp`"),
+    ];
+    for (text, expected) in table {
+        let error = error(&text);
+        let shown = error.to_string();
+        let (fault, place) = shown.split_once(" (in ACCOUNT_BALANCE, near `").expect(&shown);
+        assert_eq!(fault, expected, "{text}");
+        assert_eq!(place, format!("{}`)", error.excerpt()));
+        assert_eq!(
+            (error.kind(), error.stream()),
+            (DecodeErrorKind::Data, Some(PrivateStream::AccountBalance))
+        );
+        assert!(expected.starts_with(error.path()), "{text}");
+
+        // Whoever does not know the stream, or knows the event, hears the same.
+        assert_eq!(Message::from_json(&text).expect_err(&text).to_string(), shown);
+        assert_eq!(AccountBalance::from_json(&text).expect_err(&text).to_string(), shown);
+    }
+}
+
+#[test]
+fn a_text_that_is_no_message_says_so_whole() {
+    let whole = with_data(&format!(r#"{{"ADA":{{{ADA}}}}}"#));
+    let table = [
+        ("", "not JSON at line 1 column 0: EOF while parsing a value (in ACCOUNT_BALANCE, near ``)"),
+        ("hello", "not JSON at line 1 column 1: expected value (in ACCOUNT_BALANCE, near `hello`)"),
+        (
+            &whole[..90],
+            "data: not JSON at line 1 column 90: EOF while parsing a string (in ACCOUNT_BALANCE, near \
+             `…ADA\":{\"currency\":\"ADA\",\"amount\":\"1\",\"ava`)",
+        ),
+        (
+            "{\"event\":\"ACCOUNT_BALANCE\",\n\"data\":{]}",
+            "data: not JSON at line 2 column 9: key must be a string (in ACCOUNT_BALANCE, near \
+             `{\"event\":\"ACCOUNT_BALANCE\",\\n\"data\":{]}`)",
+        ),
+        (
+            r#"{"event":"MARGIN","timestamp":1,"data":{"a":tru}}"#,
+            "data: not JSON at line 1 column 48: expected ident (in ACCOUNT_BALANCE, near \
+             `…:\"MARGIN\",\"timestamp\":1,\"data\":{\"a\":tru}}`)",
+        ),
+        (
+            r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}} x"#,
+            "not JSON at line 1 column 53: trailing characters (in ACCOUNT_BALANCE, near \
+             `…OUNT_BALANCE\",\"timestamp\":1,\"data\":{}} x`)",
+        ),
+        (
+            "[1]",
+            "invalid type: sequence, expected a message with an `event` (in ACCOUNT_BALANCE, near `[1]`)",
+        ),
+        ("null", "invalid type: null, expected a message with an `event` (in ACCOUNT_BALANCE, near `null`)"),
+        (
+            r#"{"timestamp":1,"data":{}}"#,
+            "missing field `event` (in ACCOUNT_BALANCE, near `{\"timestamp\":1,\"data\":{}}`)",
+        ),
+        (
+            r#"{"event":5}"#,
+            "event: invalid type: integer `5`, expected a string (in ACCOUNT_BALANCE, near `{\"event\":5}`)",
+        ),
+        (
+            r#"{"event":null}"#,
+            "event: invalid type: null, expected a string (in ACCOUNT_BALANCE, near `{\"event\":null}`)",
+        ),
+        (
+            r#"{"event":"X","event":"ACCOUNT_BALANCE"}"#,
+            "duplicate field `event` (in ACCOUNT_BALANCE, near `{\"event\":\"X\",\"event\":\"ACCOUNT_BALANCE\"}`)",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(error(text).to_string(), expected);
+        let unknown_stream = expected.replace("in ACCOUNT_BALANCE, ", "");
+        assert_eq!(Message::from_json(text).expect_err(text).to_string(), unknown_stream);
+    }
+}
+
+#[test]
+fn the_kind_tells_a_broken_text_from_a_wrong_one() {
+    for text in ["", "hello", "{", r#"{"event":"ACCOUNT_BALANCE","x":tru}"#, "{} {}"] {
+        let [by_stream, by_event] = [error(text), AccountBalance::from_json(text).expect_err(text)];
+        // `{} {}` lacks its event before anything follows it.
+        let expected = if text == "{} {}" { DecodeErrorKind::Data } else { DecodeErrorKind::Syntax };
+        assert_eq!((by_stream.kind(), by_event.kind()), (expected, expected), "{text}");
+    }
+}
+
+#[test]
+fn depth_costs_no_stack_wherever_it_is() {
+    let deep = "[".repeat(100_000);
+    for text in [
+        deep.clone(),
+        format!(r#"{{"event":{deep}"#),
+        format!(r#"{{"x":{deep}"#),
+        with_data(&deep),
+        with_data(&format!(r#"{{"ADA":{deep}"#)),
+        with_ada("true", &format!(r#"true,"x":{deep}"#)),
+    ] {
+        assert!(decode::<Balances>(&text).is_err());
+        assert!(AccountBalance::from_json(&text).is_err());
+    }
+    let balanced = format!(r#"{{"event":"DEEP","x":{deep}{}}}"#, "]".repeat(100_000));
+    assert_eq!(Message::from_json(&balanced).unwrap().event(), "DEEP");
+}
+
+#[test]
+fn what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable() {
+    let long = "\\u001b[31m\\n台".repeat(1000);
+    for text in [
+        with_data(&format!(r#"{{"{long}":{{}}}}"#)),
+        with_data(&format!(r#"{{"{long}":{{{ADA}}}}}"#)),
+        with_ada("true", &format!("\"{long}\"")),
+        with_ada(r#""amount":"1""#, &format!(r#""amount":"{long}""#)),
+        format!(r#"{{"event":"ACCOUNT_BALANCE","{long}":tru}}"#),
+    ] {
+        for error in [error(&text), AccountBalance::from_json(&text).expect_err(&text)] {
+            let shown = error.to_string();
+            assert!(shown.len() < 900, "{} bytes: {shown}", shown.len());
+            assert!(!shown.contains(char::is_control), "{shown:?}");
+        }
+    }
+    let name = format!(r#"{{"event":"{long}"}}"#);
+    assert!(AccountBalance::from_json(&name).expect_err(&name).to_string().len() < 900);
+}
+
+#[test]
+fn optional_fields_may_be_null_and_others_may_be_new() {
+    let text =
+        r#"{"event":"ACCOUNT_BALANCE","eventID":null,"timestamp":1,"datetime":null,"data":{},"new":null}"#;
+    let event = AccountBalance::from_json(text).unwrap();
+    assert_eq!((&event.event_id, &event.datetime, event.extra.get("new")), (&None, &None, Some("null")));
+    let written = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{},"new":null}"#;
+    assert_eq!(serde_json::to_string(&event).unwrap(), written);
+}

@@ -1,0 +1,12 @@
+//! The model against the fixtures, against broken messages, and against random ones.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of it is tests, which fail by panicking"
+)]
+
+mod errors;
+mod fixtures;
+mod properties;

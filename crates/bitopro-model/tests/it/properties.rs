@@ -1,0 +1,107 @@
+//! Random balances, and fixtures with random damage.
+
+use bitopro_model::{AccountBalance, Balance, Balances, Decimal, Message, Timestamp, decode};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::fixtures;
+
+fn decimal() -> impl Strategy<Value = Decimal> {
+    // What `Decimal` can hold: 96 bits, at most 28 of the digits behind the point.
+    (0..1_i128 << 96, 0..=28_u32, any::<bool>()).prop_map(|(digits, scale, negative)| {
+        Decimal::from_i128_with_scale(if negative { -digits } else { digits }, scale)
+    })
+}
+
+fn balances() -> impl Strategy<Value = Balances> {
+    let fields = (decimal(), decimal(), decimal(), any::<bool>());
+    prop::collection::btree_map("[A-Z0-9]{1,10}", fields, 0..20).prop_map(|by_currency| {
+        by_currency
+            .into_iter()
+            .map(|(currency, (amount, available, stake, tradable))| {
+                let mut balance = Balance::new(currency.as_str(), amount);
+                (balance.available, balance.stake, balance.tradable) = (available, stake, tradable);
+                balance
+            })
+            .collect()
+    })
+}
+
+/// One change to a text, wherever it falls.
+#[derive(Debug, Clone)]
+enum Damage {
+    Cut(Index),
+    Flip(Index, u8),
+    Remove(Index),
+    Insert(Index, u8),
+    /// Copies a piece to another place: repeated keys, repeated objects.
+    Copy(Index, Index, Index),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let byte = prop_oneof![any::<u8>(), prop::sample::select(&b"{}[]\",:\\.-0123456789eE \nntf\x1b"[..])];
+    prop_oneof![
+        any::<Index>().prop_map(Damage::Cut),
+        (any::<Index>(), byte.clone()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
+        any::<Index>().prop_map(Damage::Remove),
+        (any::<Index>(), byte).prop_map(|(at, byte)| Damage::Insert(at, byte)),
+        any::<(Index, Index, Index)>().prop_map(|(from, to, at)| Damage::Copy(from, to, at)),
+    ]
+}
+
+fn damaged(text: &str, damages: &[Damage]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for damage in damages {
+        let length = bytes.len().max(1);
+        match damage {
+            Damage::Cut(at) => bytes.truncate(at.index(length)),
+            Damage::Insert(at, byte) => bytes.insert(at.index(bytes.len() + 1), *byte),
+            _ if bytes.is_empty() => {}
+            Damage::Flip(at, byte) => bytes[at.index(length)] = *byte,
+            Damage::Remove(at) => drop(bytes.remove(at.index(length))),
+            Damage::Copy(from, to, at) => {
+                let (from, to) = (from.index(length), to.index(length));
+                let piece = bytes[from.min(to)..from.max(to)].to_vec();
+                let at = at.index(length);
+                bytes.splice(at..at, piece);
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+proptest! {
+    #[test]
+    fn random_balances_come_back_exactly(data in balances(), millis in any::<i64>(), id in any::<Option<String>>()) {
+        let mut event = AccountBalance::new(Timestamp::from_millis(millis), data);
+        event.event_id = id;
+        let written = serde_json::to_string(&event).unwrap();
+        let read = AccountBalance::from_json(&written).unwrap();
+        prop_assert_eq!(&read, &event);
+        // `Decimal` calls 1.10 and 1.1 equal; their texts differ.
+        prop_assert_eq!(serde_json::to_string(&read).unwrap(), written);
+    }
+
+    #[test]
+    fn a_damaged_fixture_never_panics_and_never_changes_in_writing(
+        which in any::<Index>(),
+        damages in prop::collection::vec(damage(), 1..4),
+    ) {
+        let fixtures = fixtures::account_balance();
+        let text = damaged(&which.get(&fixtures).text, &damages);
+        let by_stream = decode::<Balances>(&text);
+        match Message::from_json(&text) {
+            Ok(message) => {
+                prop_assert!(by_stream.is_ok());
+                let written = serde_json::to_string(&message).unwrap();
+                let again = Message::from_json(&written).unwrap();
+                prop_assert_eq!(&again, &message);
+                prop_assert_eq!(serde_json::to_string(&again).unwrap(), written);
+            }
+            Err(error) => {
+                prop_assert!(by_stream.is_err());
+                prop_assert!(!error.to_string().contains(char::is_control));
+            }
+        }
+    }
+}
