@@ -98,7 +98,11 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         steps.push(Step::command(format!("features: {}", choice.join(" ")), clippy(&choice)));
     }
     // Advisories are left out: they change from one day to the next without a change of ours.
-    steps.push(Step::if_installed("dependencies", "deny", &["deny", "check", "bans", "licenses", "sources"]));
+    steps.push(Step::if_installed(
+        "dependencies",
+        "deny",
+        &["deny", "--locked", "check", "bans", "licenses", "sources"],
+    ));
     Ok(steps)
 }
 
