@@ -9,9 +9,11 @@ use anyhow::{Context, bail};
 use crate::workspace::{self, cargo, command};
 use crate::{features, fixtures, layering, msrv, readme};
 
-pub(crate) fn run() -> anyhow::Result<ExitCode> {
+pub(crate) fn run() -> ExitCode {
     let mut tally = Tally::default();
-    for step in steps()? {
+    let unprepared =
+        |error| vec![Step { name: "preparation".to_owned(), run: Box::new(move || Err(error).into()) }];
+    for step in steps().unwrap_or_else(unprepared) {
         println!("\n== {}", step.name);
         #[allow(
             clippy::disallowed_methods,
@@ -27,12 +29,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         println!("== {}: {verdict} ({:.1} s)", step.name, start.elapsed().as_secs_f32());
         tally.count(step.name, &outcome);
     }
-    println!();
-    for name in &tally.failed {
-        println!("failed: {name}");
-    }
-    println!("{}", tally.summary());
-    Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("\n{}", tally.summary());
+    if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 struct Step {
@@ -126,7 +124,7 @@ fn succeed(mut command: Command) -> anyhow::Result<()> {
 struct Tally {
     passed: usize,
     failed: Vec<String>,
-    skipped: usize,
+    skipped: Vec<String>,
 }
 
 impl Tally {
@@ -134,14 +132,16 @@ impl Tally {
         match outcome {
             Outcome::Passed => self.passed += 1,
             Outcome::Failed(_) => self.failed.push(step),
-            Outcome::Skipped(_) => self.skipped += 1,
+            Outcome::Skipped(_) => self.skipped.push(step),
         }
     }
 
-    /// The last line of a run. Whoever reads it by machine finds the first two counts always there.
+    /// What did not pass, and a last line of counts whose form machines rely on.
     fn summary(&self) -> String {
-        let skipped = if self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
-        format!("{} passed, {} failed{skipped}", self.passed, self.failed.len())
+        let skipped = self.skipped.iter().map(|step| format!("skipped: {step}\n"));
+        let failed = self.failed.iter().map(|step| format!("failed: {step}\n"));
+        let named: String = skipped.chain(failed).collect();
+        format!("{named}{} passed, {} failed", self.passed, self.failed.len())
     }
 }
 
@@ -150,14 +150,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_counts_outcomes() {
+    fn the_summary_names_what_did_not_pass_and_ends_in_counts() {
         let mut tally = Tally::default();
-        for outcome in [Outcome::Passed, Outcome::Failed("exit 1".to_owned()), Outcome::Passed] {
-            tally.count("a step".to_owned(), &outcome);
-        }
-        assert_eq!(tally.summary(), "2 passed, 1 failed");
-        tally.count("a step".to_owned(), &Outcome::Skipped("not installed".to_owned()));
-        assert_eq!(tally.summary(), "2 passed, 1 failed, 1 skipped");
+        tally.count("a".to_owned(), &Outcome::Passed);
+        tally.count("b".to_owned(), &Outcome::Passed);
+        assert_eq!(tally.summary(), "2 passed, 0 failed");
+        tally.count("c".to_owned(), &Outcome::Failed("exit 1".to_owned()));
+        tally.count("d".to_owned(), &Outcome::Skipped("not installed".to_owned()));
+        assert_eq!(tally.summary(), "skipped: d\nfailed: c\n2 passed, 1 failed");
     }
 
     #[test]

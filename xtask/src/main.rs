@@ -40,7 +40,7 @@ enum Command {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Ci => return ci::run(),
+        Command::Ci => return Ok(ci::run()),
         Command::Fixtures { check: false } => fixtures::write(),
         Command::Fixtures { check: true } => fixtures::check(),
         Command::Layering => layering::check(),
