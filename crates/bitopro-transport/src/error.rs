@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Certificate,
     /// The server answered the upgrade with something other than 101: see [`Error::refusal`].
     Refused,
-    /// The server's answer to the upgrade is not HTTP, or not a valid WebSocket handshake.
+    /// The server's answer to the upgrade is not HTTP, too large, or not a valid WebSocket handshake.
     Handshake,
     /// The deadline of the dial passed.
     TimedOut,
@@ -40,7 +40,7 @@ pub enum ErrorKind {
     Disconnected,
     /// The server broke the rules of WebSocket.
     Protocol,
-    /// A message or a header was larger than the limit.
+    /// A message was larger than the limit.
     TooLarge,
 }
 

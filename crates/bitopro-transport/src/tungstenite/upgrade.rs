@@ -116,12 +116,6 @@ async fn refusal(response: Response<Incoming>, deadline: Instant) -> Refusal {
 }
 
 fn broken(error: hyper::Error, message: &str) -> Error {
-    let kind = if error.is_parse_too_large() {
-        ErrorKind::TooLarge
-    } else if error.is_parse() {
-        ErrorKind::Handshake
-    } else {
-        ErrorKind::Disconnected
-    };
+    let kind = if error.is_parse() { ErrorKind::Handshake } else { ErrorKind::Disconnected };
     Error::new(kind, message).with_source(error)
 }

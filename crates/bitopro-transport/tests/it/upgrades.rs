@@ -79,7 +79,7 @@ async fn an_answer_that_is_no_handshake_says_what_is_wrong_with_it() {
             format!("{head}{upgrade}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n"),
             ErrorKind::Handshake,
         ),
-        (format!("{head}X-Filler: {}\r\n\r\n", "x".repeat(70_000)), ErrorKind::TooLarge),
+        (format!("{head}X-Filler: {}\r\n\r\n", "x".repeat(70_000)), ErrorKind::Handshake),
     ] {
         let error = dial(&raw_server(answer.clone().into_bytes()).await).await;
         assert_eq!(error.kind(), kind, "{error:?} for {answer:.60}");

@@ -1,0 +1,244 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitopro_auth::Signer;
+use bitopro_transport::Connector;
+use thiserror::Error;
+
+use crate::budget::DialBudget;
+use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, SEED_ENDPOINT, parse_base};
+use crate::outside::WallClock;
+use crate::{Client, Settings};
+
+/// Builds a [`Client`].
+#[must_use]
+pub struct ClientBuilder {
+    signer: Signer,
+    endpoints: Vec<String>,
+    connector: Option<Arc<dyn Connector>>,
+    settings: Settings,
+    clock: WallClock,
+    seed: Option<u64>,
+}
+
+/// Everything that is wrong with what a client was to be built from.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the client cannot be built: {}", .faults.join("; "))]
+pub struct BuildError {
+    faults: Vec<String>,
+}
+
+impl BuildError {
+    /// The faults, one sentence each.
+    pub fn faults(&self) -> &[String] {
+        &self.faults
+    }
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(signer: Signer) -> Self {
+        Self {
+            signer,
+            endpoints: vec![DOCUMENTED_ENDPOINT.to_owned(), SEED_ENDPOINT.to_owned()],
+            connector: default_connector(),
+            settings: Settings::default(),
+            clock: WallClock::default(),
+            seed: None,
+        }
+    }
+
+    /// Uses only this base endpoint, such as `wss://host:port/ws`.
+    ///
+    /// Unless told otherwise: [`DOCUMENTED_ENDPOINT`], then [`SEED_ENDPOINT`].
+    pub fn with_endpoint(self, base: impl Into<String>) -> Self {
+        self.with_endpoints([base])
+    }
+
+    /// Uses these base endpoints. A dial that fails on the network moves on to the next; one that was
+    /// refused does not.
+    pub fn with_endpoints(mut self, bases: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.endpoints = bases.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Dials with this connector. Unless told otherwise, real sockets (feature `tungstenite`).
+    pub fn with_connector(mut self, connector: impl Connector + 'static) -> Self {
+        self.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Sets the one deadline over name resolution, TCP, TLS and upgrade. Unless told otherwise, 10 s.
+    pub fn with_dial_deadline(mut self, deadline: Duration) -> Self {
+        self.settings.dial_deadline = deadline;
+        self
+    }
+
+    /// Sets how long a connection may stay without any frame, pings included. Unless told otherwise, 30 s.
+    pub fn with_idle_limit(mut self, limit: Duration) -> Self {
+        self.settings.idle_limit = limit;
+        self
+    }
+
+    /// Sets how long the snapshot may take after the upgrade. Unless told otherwise, 10 s.
+    pub fn with_snapshot_deadline(mut self, deadline: Duration) -> Self {
+        self.settings.snapshot_deadline = deadline;
+        self
+    }
+
+    /// Sets the bounds of the delay before a redial, which is drawn evenly below one that doubles. Unless
+    /// told otherwise, 1 s and 30 s.
+    pub fn with_backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.backoff_first = first;
+        self.settings.backoff_longest = longest;
+        self
+    }
+
+    /// Sets how long a connection must have been up for delays to start small again. Unless told
+    /// otherwise, 30 s.
+    pub fn with_proven_after(mut self, after: Duration) -> Self {
+        self.settings.proven_after = after;
+        self
+    }
+
+    /// Sets how many dials the API key may make in a span, over all streams of this client. Unless told
+    /// otherwise, 30 in 5 minutes.
+    pub fn with_dial_budget(mut self, dials: usize, span: Duration) -> Self {
+        self.settings.dial_budget = dials;
+        self.settings.dial_budget_span = span;
+        self
+    }
+
+    /// Sets the longest `Retry-After` that is believed. Unless told otherwise, 1 hour.
+    pub fn with_retry_after_cap(mut self, cap: Duration) -> Self {
+        self.settings.retry_after_cap = cap;
+        self
+    }
+
+    /// Sets how many refusals for the key's sake (401, 403), in a row, are final. Unless told otherwise, 2.
+    pub fn with_auth_attempts(mut self, attempts: u32) -> Self {
+        self.settings.auth_attempts = attempts;
+        self
+    }
+
+    /// Sets how many refusals for the clock's sake (409), in a row, are final. Unless told otherwise, 3.
+    pub fn with_clock_attempts(mut self, attempts: u32) -> Self {
+        self.settings.clock_attempts = attempts;
+        self
+    }
+
+    /// Sets how many certificate errors in a row are final. Unless told otherwise, 2.
+    pub fn with_certificate_attempts(mut self, attempts: u32) -> Self {
+        self.settings.certificate_attempts = attempts;
+        self
+    }
+
+    /// Gives up after so many failures without a snapshot between them; a round over all endpoints that
+    /// fails on the network counts as one. Unless told otherwise, it never gives up.
+    pub fn with_retry_limit(mut self, failures: u32) -> Self {
+        self.settings.retry_limit = Some(failures);
+        self
+    }
+
+    /// Sets how many items wait for a subscriber that does not read, before they are merged into the
+    /// state. Unless told otherwise, 1,024.
+    pub fn with_queue_capacity(mut self, items: usize) -> Self {
+        self.settings.queue_capacity = items;
+        self
+    }
+
+    /// Sets how long a close may take. Unless told otherwise, 2 s.
+    pub fn with_close_deadline(mut self, deadline: Duration) -> Self {
+        self.settings.close_deadline = deadline;
+        self
+    }
+
+    /// Makes nonces from this clock. Unless told otherwise, the machine's.
+    pub fn with_wall_clock(mut self, clock: WallClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Draws all jitter from this seed, so that a run can be repeated. Unless told otherwise, a random one.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`BuildError`], which lists every fault at once.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let mut faults = self.settings.faults();
+        let mut bases = Vec::with_capacity(self.endpoints.len());
+        for base in &self.endpoints {
+            match parse_base(base) {
+                Ok(url) => bases.push(url),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let endpoints = Endpoints::new(bases);
+        if self.endpoints.is_empty() {
+            faults.push("there is no endpoint to dial".to_owned());
+        }
+        if self.connector.is_none() {
+            faults.push(
+                "there is no connector: turn on the feature `tungstenite`, or bring your own".to_owned(),
+            );
+        }
+        match (endpoints, self.connector) {
+            (Some(endpoints), Some(connector)) if faults.is_empty() => Ok(Client {
+                signer: self.signer,
+                connector,
+                endpoints,
+                budget: DialBudget::new(self.settings.dial_budget, self.settings.dial_budget_span),
+                settings: self.settings,
+                clock: self.clock,
+                seed: self.seed,
+            }),
+            _ => Err(BuildError { faults }),
+        }
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("endpoints", &self.endpoints.len())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "tungstenite")]
+#[allow(clippy::unnecessary_wraps, reason = "without the feature there is none")]
+fn default_connector() -> Option<Arc<dyn Connector>> {
+    Some(Arc::new(bitopro_transport::TungsteniteConnector::new()))
+}
+
+#[cfg(not(feature = "tungstenite"))]
+fn default_connector() -> Option<Arc<dyn Connector>> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitopro_auth::Credentials;
+
+    #[test]
+    fn every_fault_is_listed_at_once() {
+        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let error = Client::builder(credentials.clone())
+            .with_endpoints(["http://a", "b"])
+            .with_idle_limit(Duration::ZERO)
+            .with_queue_capacity(0)
+            .with_backoff(Duration::from_secs(2), Duration::from_secs(1))
+            .build()
+            .unwrap_err();
+        assert_eq!(error.faults().len(), 5, "{error}");
+        let error = Client::builder(credentials).with_endpoints([""; 0]).build().unwrap_err();
+        assert_eq!(error.faults(), ["there is no endpoint to dial"]);
+    }
+}

@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use bitopro_auth::Signer;
+use bitopro_model::Balances;
+use bitopro_transport::Connector;
+use tokio::sync::mpsc;
+
+use crate::Settings;
+use crate::budget::DialBudget;
+use crate::builder::ClientBuilder;
+use crate::driver::Driver;
+use crate::endpoints::Endpoints;
+use crate::outside::{WallClock, monotonic_now, random_seed};
+use crate::session::Session;
+use crate::state::Followed;
+use crate::subscription::{Shared, Subscription};
+
+/// Follows the private streams of one account. Clones share everything.
+///
+/// A client has no connection of its own: each subscription has one. All of them share the nonces and the
+/// dial budget of the API key.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) signer: Signer,
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) settings: Settings,
+    pub(crate) budget: DialBudget,
+    pub(crate) clock: WallClock,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Client {
+    /// Begins to build a client that signs with these credentials. To share nonces with other code that
+    /// uses the same API key, pass the [`Signer`] that it uses.
+    pub fn builder(signer: impl Into<Signer>) -> ClientBuilder {
+        ClientBuilder::new(signer.into())
+    }
+
+    /// Subscribes to the account's balances. The connection is made in the background; whatever becomes
+    /// of it is in the stream.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn balances(&self) -> Subscription<Balances> {
+        self.subscribe()
+    }
+
+    fn subscribe<D: Followed>(&self) -> Subscription<D> {
+        let session = Session::new(
+            self.settings.clone(),
+            self.signer.clone(),
+            self.budget.clone(),
+            self.endpoints.clone(),
+            self.seed.unwrap_or_else(random_seed),
+            monotonic_now(),
+        );
+        let shared = Arc::new(Shared::new(self.settings.queue_capacity));
+        let (sender, commands) = mpsc::unbounded_channel();
+        let driver = Driver {
+            session,
+            connector: Arc::clone(&self.connector),
+            shared: Arc::clone(&shared),
+            commands,
+            clock: self.clock.clone(),
+            send_deadline: self.settings.close_deadline,
+        };
+        Subscription::new(shared, sender, tokio::spawn(driver.run()).abort_handle())
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoints", &self.endpoints)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! The loop around a session on tokio: it does what the session asks for, and decides nothing.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Duration, Sleep, sleep_until, timeout};
+
+use crate::outside::{WallClock, monotonic_now as now};
+use crate::session::{Action, Session};
+use crate::state::Followed;
+use crate::subscription::Shared;
+
+/// What a subscriber asks of its driver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Command {
+    Close,
+    Resync,
+}
+
+/// How many frames are handled before what they led to is handed over.
+const BATCH: usize = 64;
+
+pub(crate) struct Driver<D: Followed> {
+    pub(crate) session: Session<D>,
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) shared: Arc<Shared<D>>,
+    pub(crate) commands: UnboundedReceiver<Command>,
+    pub(crate) clock: WallClock,
+    pub(crate) send_deadline: Duration,
+}
+
+type Dialed = Result<Box<dyn Connection>, Error>;
+
+/// What stands between the session and the exchange.
+enum Link {
+    Down,
+    Dialing(Pin<Box<dyn Future<Output = Dialed> + Send>>),
+    Up(Box<dyn Connection>),
+}
+
+/// What came over the link.
+enum Arrival {
+    Dialed(Dialed),
+    Frame(Frame),
+    Lost(Error),
+}
+
+impl<D: Followed> Driver<D> {
+    pub(crate) async fn run(mut self) {
+        let _ended = Ended(Arc::clone(&self.shared));
+        let mut link = Link::Down;
+        let mut timer = Timer::new();
+        loop {
+            self.act(&mut link).await;
+            self.shared.deliver(now(), || self.session.poll_item());
+            if self.session.is_closed() {
+                return;
+            }
+            timer.set(self.session.poll_timeout());
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(Command::Resync) => self.session.handle_resync(now()),
+                    Some(Command::Close) | None => self.session.handle_close(now()),
+                },
+                arrival = link.next() => self.handle(&mut link, arrival),
+                () = timer.wait() => self.session.handle_timeout(now()),
+            }
+        }
+    }
+
+    /// Does all that the session asks for.
+    async fn act(&mut self, link: &mut Link) {
+        while let Some(action) = self.session.poll_action(now(), self.clock.now()) {
+            match action {
+                Action::Dial(request) => {
+                    let connector = Arc::clone(&self.connector);
+                    *link = Link::Dialing(Box::pin(async move { connector.connect(request).await }));
+                }
+                Action::Send(frame) => {
+                    if let Link::Up(connection) = link {
+                        // A send that fails or stalls shows as a connection that is lost or silent.
+                        let _ = timeout(self.send_deadline, connection.send(frame)).await;
+                    }
+                }
+                Action::HangUp => *link = Link::Down,
+            }
+        }
+    }
+
+    fn handle(&mut self, link: &mut Link, arrival: Arrival) {
+        let now = now();
+        match arrival {
+            Arrival::Dialed(Ok(connection)) => {
+                *link = Link::Up(connection);
+                self.session.handle_connected(now);
+            }
+            Arrival::Dialed(Err(error)) => {
+                *link = Link::Down;
+                self.session.handle_dial_failed(now, self.clock.now(), error);
+            }
+            Arrival::Lost(error) => self.session.handle_lost(now, error),
+            Arrival::Frame(frame) => {
+                self.session.handle_frame(now, frame);
+                self.handle_waiting(link, now);
+            }
+        }
+    }
+
+    /// Handles the frames that are already there, up to a batch, with one look at the clock.
+    fn handle_waiting(&mut self, link: &mut Link, now: Instant) {
+        for _ in 1..BATCH {
+            if !self.session.is_open() {
+                return;
+            }
+            match link.next().now_or_never() {
+                Some(Arrival::Frame(frame)) => self.session.handle_frame(now, frame),
+                Some(Arrival::Lost(error)) => return self.session.handle_lost(now, error),
+                Some(Arrival::Dialed(_)) | None => return,
+            }
+        }
+    }
+}
+
+impl Link {
+    /// The next thing that comes over the link. Cancel-safe.
+    async fn next(&mut self) -> Arrival {
+        match self {
+            Self::Down => pending().await,
+            Self::Dialing(dial) => Arrival::Dialed(dial.await),
+            Self::Up(connection) => match connection.next().await {
+                Some(Ok(frame)) => Arrival::Frame(frame),
+                Some(Err(error)) => Arrival::Lost(error),
+                None => Arrival::Lost(Error::new(
+                    ErrorKind::Disconnected,
+                    "the connection ended without a close frame",
+                )),
+            },
+        }
+    }
+}
+
+/// A timer that is only touched when its deadline changes.
+struct Timer {
+    deadline: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    fn new() -> Self {
+        Self { deadline: None, sleep: None }
+    }
+
+    fn set(&mut self, deadline: Option<Instant>) {
+        if self.deadline == deadline && self.sleep.as_ref().is_none_or(|sleep| !sleep.is_elapsed()) {
+            return;
+        }
+        self.deadline = deadline;
+        let Some(deadline) = deadline.map(tokio::time::Instant::from_std) else {
+            self.sleep = None;
+            return;
+        };
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(deadline),
+            None => self.sleep = Some(Box::pin(sleep_until(deadline))),
+        }
+    }
+
+    async fn wait(&mut self) {
+        match &mut self.sleep {
+            Some(sleep) => sleep.await,
+            None => pending().await,
+        }
+    }
+}
+
+/// Ends the stream when the driver is gone, for whatever reason: a subscriber never waits for nobody.
+struct Ended<D: Followed>(Arc<Shared<D>>);
+
+impl<D: Followed> Drop for Ended<D> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

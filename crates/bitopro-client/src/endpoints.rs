@@ -1,0 +1,120 @@
+use bitopro_model::PrivateStream;
+use url::Url;
+
+/// The base endpoint of today's public documentation (v3.5.17), which the exchange's Python and C# SDKs
+/// use and which answered in September 2026.
+pub const DOCUMENTED_ENDPOINT: &str = "wss://stream.bitopro.com:443/ws";
+
+/// The base endpoint of the older documentation that this project was founded on, and of the exchange's Go SDK.
+pub const SEED_ENDPOINT: &str = "wss://stream.bitopro.com:9443/ws";
+
+/// The base endpoints of a client, and the one that is in use: a dial that fails on the network moves on
+/// to the next, and the one that worked is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoints {
+    bases: Vec<Url>,
+    current: usize,
+    /// How many in a row failed on the network since the last pause.
+    failed: usize,
+}
+
+impl Endpoints {
+    /// `None` if there is no endpoint at all.
+    pub(crate) fn new(bases: Vec<Url>) -> Option<Self> {
+        (!bases.is_empty()).then_some(Self { bases, current: 0, failed: 0 })
+    }
+
+    /// The URL of a stream at the endpoint in use.
+    pub(crate) fn url(&self, stream: PrivateStream) -> Option<Url> {
+        let mut url = self.bases.get(self.current)?.clone();
+        let path = format!("{}{}", url.path().trim_end_matches('/'), stream.path());
+        url.set_path(&path);
+        Some(url)
+    }
+
+    /// Moves on after a failure of the network. False after a whole round: then it is time to pause.
+    pub(crate) fn move_on(&mut self) -> bool {
+        self.current = (self.current + 1) % self.bases.len();
+        self.failed += 1;
+        let more = self.failed < self.bases.len();
+        if !more {
+            self.failed = 0;
+        }
+        more
+    }
+
+    /// The endpoint in use answered: keep it.
+    pub(crate) fn keep(&mut self) {
+        self.failed = 0;
+    }
+}
+
+/// Reads a base endpoint such as `wss://host:port/ws`.
+pub(crate) fn parse_base(text: &str) -> Result<Url, String> {
+    if text.contains('@') {
+        // Not shown: what stands before it may be a password.
+        return Err("an endpoint holds a user name or password, which are not sent: remove them".to_owned());
+    }
+    let url: Url = text.parse().map_err(|error| format!("endpoint `{text}` is not a URL: {error}"))?;
+    let fault = if !matches!(url.scheme(), "ws" | "wss") {
+        "it must begin with `wss://`, or with `ws://` for this machine"
+    } else if url.host_str().is_none() {
+        "it has no host"
+    } else if url.query().is_some() || url.fragment().is_some() {
+        "it is a base to which a stream's path is added, and cannot have `?` or `#`"
+    } else {
+        return Ok(url);
+    };
+    Err(format!("endpoint `{text}`: {fault}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints(bases: &[&str]) -> Endpoints {
+        Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_stream_s_path_follows_the_base() {
+        for base in ["ws://127.0.0.1:8765/ws", "ws://127.0.0.1:8765/ws/"] {
+            let url = endpoints(&[base]).url(PrivateStream::AccountBalance).unwrap();
+            assert_eq!(url.as_str(), "ws://127.0.0.1:8765/ws/v1/pub/auth/account-balance");
+        }
+        let url = endpoints(&[DOCUMENTED_ENDPOINT]).url(PrivateStream::AccountBalance).unwrap();
+        assert_eq!(url.as_str(), "wss://stream.bitopro.com/ws/v1/pub/auth/account-balance");
+        let url = endpoints(&[SEED_ENDPOINT]).url(PrivateStream::AccountBalance).unwrap();
+        assert_eq!(url.as_str(), "wss://stream.bitopro.com:9443/ws/v1/pub/auth/account-balance");
+    }
+
+    #[test]
+    fn a_round_over_all_endpoints_ends_in_a_pause() {
+        let mut endpoints = endpoints(&["wss://a/ws", "wss://b/ws"]);
+        let host = |endpoints: &Endpoints| {
+            endpoints.url(PrivateStream::AccountBalance).unwrap().host_str().unwrap().to_owned()
+        };
+        assert!(endpoints.move_on());
+        assert_eq!(host(&endpoints), "b");
+        assert!(!endpoints.move_on());
+        assert_eq!(host(&endpoints), "a");
+        assert!(endpoints.move_on());
+        endpoints.keep();
+        assert_eq!(host(&endpoints), "b");
+        assert!(endpoints.move_on());
+    }
+
+    #[test]
+    fn what_cannot_be_a_base_says_why() {
+        for (text, part) in [
+            ("stream.bitopro.com", "not a URL"),
+            ("https://stream.bitopro.com/ws", "wss://"),
+            ("wss://me:hunter2@host/ws", "user name"),
+            ("wss://me:hunter2@host:bad/ws", "user name"),
+            ("wss://host/ws?x=1", "`?`"),
+        ] {
+            let error = parse_base(text).unwrap_err();
+            assert!(error.contains(part) && !error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use std::fmt;
+use std::time::Duration;
+
+use bitopro_model::{DecodeError, Event, EventData, Timestamp, UnknownMessage};
+use bytes::Bytes;
+use thiserror::Error as ThisError;
+use url::Url;
+
+use crate::Error;
+
+/// One item of a subscription: the data, and everything that happened to it, in one order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Item<E> {
+    /// A connection is open. The next data is its snapshot.
+    Connected(Connected),
+    /// The whole state: the first data message of a connection. Replaces what was known.
+    Snapshot(E),
+    /// What changed since.
+    Update(E),
+    /// Something may have been missed here. A snapshot follows where the stream has one.
+    Gap(Gap),
+    /// A message that could not be read. The connection lives; the state is no longer sure.
+    Malformed(Malformed),
+    /// A message of a kind that this version does not know.
+    Unknown(UnknownMessage),
+    /// The connection ended, or a dial failed. Another dial follows.
+    Disconnected(Disconnected),
+    /// The end: nothing follows.
+    Closed(Closed),
+}
+
+/// A connection is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The URL of the stream, which holds no secret.
+    pub url: Url,
+    /// Which connection of this subscription it is, from 1.
+    pub number: u64,
+}
+
+/// A connection ended, or a dial failed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Disconnected {
+    /// Why.
+    pub error: Error,
+    /// How long until the next dial.
+    pub retry_in: Duration,
+}
+
+/// Something may have been missed between two events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gap {
+    /// The last event before.
+    pub before: Option<Edge>,
+    /// The first event after, or where the stream goes on from.
+    pub after: Option<Edge>,
+    /// Why.
+    pub reason: GapReason,
+}
+
+/// One edge of a gap: the event that stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Edge {
+    /// The event's time, by the exchange's clock.
+    pub timestamp: Timestamp,
+    /// The event's id, if it has one.
+    pub event_id: Option<String>,
+}
+
+impl Edge {
+    pub(crate) fn of<D: EventData>(event: &Event<D>) -> Self {
+        Self { timestamp: event.timestamp, event_id: event.event_id.clone() }
+    }
+}
+
+/// Why something may have been missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GapReason {
+    /// There was no connection for a while.
+    Reconnected,
+    /// The subscriber did not read for so long that items were merged into the state.
+    Overrun {
+        /// How many items were not delivered.
+        missed: u64,
+    },
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            GapReason::Reconnected => f.write_str("events may be missing, since there was no connection")?,
+            GapReason::Overrun { missed } => write!(f, "{missed} items were merged, since nobody read them")?,
+        }
+        if let Some(edge) = &self.before {
+            write!(f, ", after {}", edge.timestamp)?;
+        }
+        if let Some(edge) = &self.after {
+            write!(f, ", before {}", edge.timestamp)?;
+        }
+        Ok(())
+    }
+}
+
+/// A message that could not be read.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Malformed {
+    /// What is wrong with it.
+    pub reason: MalformedReason,
+    /// The message, whole and as it came.
+    pub raw: Bytes,
+}
+
+/// Why a message could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum MalformedReason {
+    /// The text is not the event it should be.
+    #[error(transparent)]
+    Text(#[from] DecodeError),
+    /// The message is binary, where the exchange only ever sends text.
+    #[error("a binary message, where only texts are expected")]
+    Binary,
+}
+
+/// Why a subscription ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Closed {
+    /// It was asked to.
+    Requested,
+    /// No further try can mend it, or there were enough.
+    Failed(Error),
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("closed on request"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E> Item<E> {
+    /// Maps the data of a snapshot or an update, and leaves everything else as it is.
+    pub fn map<T>(self, with: impl FnOnce(E) -> T) -> Item<T> {
+        match self {
+            Self::Connected(connected) => Item::Connected(connected),
+            Self::Snapshot(event) => Item::Snapshot(with(event)),
+            Self::Update(event) => Item::Update(with(event)),
+            Self::Gap(gap) => Item::Gap(gap),
+            Self::Malformed(malformed) => Item::Malformed(malformed),
+            Self::Unknown(unknown) => Item::Unknown(unknown),
+            Self::Disconnected(disconnected) => Item::Disconnected(disconnected),
+            Self::Closed(closed) => Item::Closed(closed),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+
+mod backoff;
+mod budget;
+mod builder;
+mod client;
+mod driver;
+mod endpoints;
+mod environment;
+mod error;
+mod item;
+mod mailbox;
+mod outside;
+mod refusal;
+pub mod session;
+mod settings;
+mod state;
+mod subscription;
+
+pub use bitopro_auth as auth;
+pub use bitopro_model as model;
+pub use bitopro_transport as transport;
+
+pub use bitopro_auth::{Credentials, Signer};
+pub use builder::{BuildError, ClientBuilder};
+pub use client::Client;
+pub use endpoints::{DOCUMENTED_ENDPOINT, SEED_ENDPOINT};
+pub use environment::{
+    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, credentials_from_env,
+};
+pub use error::{Error, ErrorKind};
+pub use item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
+pub use outside::WallClock;
+pub use refusal::{Verdict, classify};
+pub use settings::Settings;
+pub use state::{CurrentBalances, Followed, StreamState};
+pub use subscription::{Reader, Subscription};

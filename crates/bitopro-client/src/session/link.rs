@@ -1,0 +1,104 @@
+use std::mem::{Discriminant, discriminant};
+use std::time::{Duration, Instant};
+
+use crate::{ErrorKind, Settings};
+
+/// Where a session is in the life of its connection.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Before a dial.
+    Waiting { until: Instant },
+    /// The driver dials; the request has its own deadline.
+    Dialing,
+    /// Frames arrive.
+    Open(Open),
+    /// A close frame was sent, its answer is awaited.
+    Closing { until: Instant },
+    /// Over.
+    Closed,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Open {
+    since: Instant,
+    pub(super) last_frame: Instant,
+    pub(super) snapshot: Snapshot,
+    /// When to look next whether anything came. Left alone by frames, so that they cost no timer.
+    idle_check: Instant,
+}
+
+/// What became of a connection's first data message.
+#[derive(Debug)]
+pub(super) enum Snapshot {
+    /// It has not come yet.
+    Awaited { until: Instant },
+    /// It came and could not be read, so what follows are updates of an unknown state: only a new
+    /// connection helps, if it is still so when the deadline passes.
+    Unreadable { until: Instant },
+    /// It came.
+    Seen,
+}
+
+impl Snapshot {
+    /// A message could not be read. If it was the first one, it was the snapshot.
+    pub(super) fn spoil(&mut self) {
+        if let Self::Awaited { until } = *self {
+            *self = Self::Unreadable { until };
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Awaited { until } | Self::Unreadable { until } => Some(*until),
+            Self::Seen => None,
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn new(now: Instant, settings: &Settings) -> Self {
+        Self {
+            since: now,
+            last_frame: now,
+            snapshot: Snapshot::Awaited { until: now + settings.snapshot_deadline },
+            idle_check: now + settings.idle_limit,
+        }
+    }
+
+    pub(super) fn next_check(&self) -> Instant {
+        self.snapshot.deadline().map_or(self.idle_check, |deadline| deadline.min(self.idle_check))
+    }
+
+    /// Whether nothing came for too long. If not, moves the next look to when it could be.
+    pub(super) fn is_idle(&mut self, now: Instant, limit: Duration) -> bool {
+        self.idle_check = self.last_frame + limit;
+        self.idle_check <= now
+    }
+
+    pub(super) fn misses_snapshot(&self, now: Instant) -> bool {
+        self.snapshot.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Whether the connection was good enough to begin the next delays small again.
+    pub(super) fn is_proven(&self, now: Instant, after: Duration) -> bool {
+        matches!(self.snapshot, Snapshot::Seen) && self.since + after <= now
+    }
+}
+
+/// How many refusals of the same kind there were in a row.
+#[derive(Debug, Default)]
+pub(super) struct Streak {
+    kind: Option<Discriminant<ErrorKind>>,
+    count: u32,
+}
+
+impl Streak {
+    /// Counts one more, and tells how many of its kind there are now.
+    pub(super) fn count(&mut self, kind: ErrorKind) -> u32 {
+        let kind = Some(discriminant(&kind));
+        self.count = if self.kind == kind { self.count.saturating_add(1) } else { 1 };
+        self.kind = kind;
+        self.count
+    }
+}

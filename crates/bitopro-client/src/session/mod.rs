@@ -1,0 +1,376 @@
+//! What to do when: the life of one stream as a plain state machine, without sockets, tasks or clocks.
+//!
+//! A driver feeds it what happened (`handle_*`, with the time as an argument) and does what it asks for
+//! (`poll_*`). The crate's own driver is a thin loop on tokio; another runtime needs only another loop,
+//! and a test needs none.
+
+mod link;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
+
+use bitopro_auth::Signer;
+use bitopro_model::{Decoded, Event, EventData, decode};
+use bitopro_transport::{self as transport, CloseFrame, Frame, Request, Text};
+use bytes::Bytes;
+
+use crate::backoff::Backoff;
+use crate::budget::DialBudget;
+use crate::endpoints::Endpoints;
+use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
+use crate::{Error, ErrorKind, Settings, Verdict, classify};
+
+use link::{Open, Phase, Snapshot, Streak};
+
+/// What a session asks its driver to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// Dial this. It is signed for this moment: a dial that has to wait must ask again.
+    Dial(Request),
+    /// Send this frame on the connection.
+    Send(Frame),
+    /// Drop the connection, or the dial that is under way.
+    HangUp,
+}
+
+/// The life of one private stream.
+///
+/// After every `handle_*`, take all actions ([`poll_action`](Self::poll_action)), all items
+/// ([`poll_item`](Self::poll_item)) and the next deadline ([`poll_timeout`](Self::poll_timeout)).
+#[derive(Debug)]
+pub struct Session<D: EventData> {
+    settings: Settings,
+    signer: Signer,
+    budget: DialBudget,
+    endpoints: Endpoints,
+    backoff: Backoff,
+    phase: Phase,
+    actions: VecDeque<Action>,
+    items: VecDeque<Item<Event<D>>>,
+    /// The last data event of any connection.
+    last_event: Option<Edge>,
+    /// The connection was lost after `last_event`, and no data has come since.
+    gap: bool,
+    /// How many connections there were.
+    connections: u64,
+    /// How many failures there were since the last snapshot.
+    failures: u32,
+    refusals: Streak,
+    /// How far the exchange's clock is ahead of ours, as far as it was corrected.
+    clock_ahead_ms: i64,
+    clock_corrected: bool,
+}
+
+impl<D: EventData> Session<D> {
+    /// A session that wants to dial at once. The seed decides its jitter.
+    pub(crate) fn new(
+        settings: Settings,
+        signer: Signer,
+        budget: DialBudget,
+        endpoints: Endpoints,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        Self {
+            backoff: Backoff::new(settings.backoff_first, settings.backoff_longest, seed),
+            settings,
+            signer,
+            budget,
+            endpoints,
+            phase: Phase::Waiting { until: now },
+            actions: VecDeque::new(),
+            items: VecDeque::new(),
+            last_event: None,
+            gap: false,
+            connections: 0,
+            failures: 0,
+            refusals: Streak::default(),
+            clock_ahead_ms: 0,
+            clock_corrected: false,
+        }
+    }
+
+    /// What to do now. `wall` is the machine's clock, from which a dial's nonce is made.
+    pub fn poll_action(&mut self, now: Instant, wall: SystemTime) -> Option<Action> {
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        let Phase::Waiting { until } = self.phase else { return None };
+        if until > now {
+            return None;
+        }
+        if let Err(free_at) = self.budget.take(now) {
+            self.phase = Phase::Waiting { until: free_at };
+            return None;
+        }
+        match self.request(wall) {
+            Ok(request) => {
+                self.phase = Phase::Dialing;
+                Some(Action::Dial(request))
+            }
+            Err(error) => {
+                self.end(Closed::Failed(error));
+                None
+            }
+        }
+    }
+
+    /// The next item for the subscriber.
+    pub fn poll_item(&mut self) -> Option<Item<Event<D>>> {
+        self.items.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Waiting { until } | Phase::Closing { until } => Some(*until),
+            Phase::Open(open) => Some(open.next_check()),
+            Phase::Dialing | Phase::Closed => None,
+        }
+    }
+
+    /// Whether a connection is open, so that frames mean something.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_) | Phase::Closing { .. })
+    }
+
+    /// Whether it is over: nothing is left to do, and the last item is [`Item::Closed`].
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    /// The dial led to an open connection.
+    pub fn handle_connected(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Dialing) {
+            return;
+        }
+        let Some(url) = self.endpoints.url(D::STREAM) else { return };
+        self.endpoints.keep();
+        self.refusals = Streak::default();
+        self.clock_corrected = false;
+        self.connections += 1;
+        self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
+        self.phase = Phase::Open(Open::new(now, &self.settings));
+    }
+
+    /// The dial failed. `wall` is the machine's clock, which the server's is compared with.
+    pub fn handle_dial_failed(&mut self, now: Instant, wall: SystemTime, error: transport::Error) {
+        if !matches!(self.phase, Phase::Dialing) {
+            return;
+        }
+        let error = self.judge(wall, error);
+        let in_a_row = self.refusals.count(error.kind());
+        let patience = match error.kind() {
+            _ if !error.is_retryable() => 1,
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => self.settings.auth_attempts,
+            ErrorKind::ClockSkew { .. } => self.settings.clock_attempts,
+            ErrorKind::Certificate => self.settings.certificate_attempts,
+            _ => u32::MAX,
+        };
+        if in_a_row >= patience {
+            self.end(Closed::Failed(error));
+        } else if error.is_network() && self.endpoints.move_on() {
+            self.wait(now, error, Duration::ZERO);
+        } else {
+            self.retry(now, error);
+        }
+    }
+
+    /// A frame arrived.
+    pub fn handle_frame(&mut self, now: Instant, frame: Frame) {
+        match &mut self.phase {
+            Phase::Open(open) => {
+                open.last_frame = now;
+                match frame {
+                    Frame::Text(text) => self.handle_text(text),
+                    Frame::Binary(raw) => self.malformed(MalformedReason::Binary, raw),
+                    Frame::Close(close) => {
+                        self.actions.push_back(Action::HangUp);
+                        self.lose(now, closed_by_server(close));
+                    }
+                    _ => {}
+                }
+            }
+            Phase::Closing { .. } if matches!(frame, Frame::Close(_)) => {
+                self.actions.push_back(Action::HangUp);
+                self.end(Closed::Requested);
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection ended without a close frame.
+    pub fn handle_lost(&mut self, now: Instant, error: transport::Error) {
+        match self.phase {
+            Phase::Open(_) => {
+                self.actions.push_back(Action::HangUp);
+                self.lose(now, error.into());
+            }
+            Phase::Closing { .. } => self.end(Closed::Requested),
+            _ => {}
+        }
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) told has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let idle_limit = self.settings.idle_limit;
+        match &mut self.phase {
+            Phase::Open(open) => {
+                if open.is_idle(now, idle_limit) {
+                    self.actions.push_back(Action::HangUp);
+                    let message = format!("nothing came for {} s, not even a ping", idle_limit.as_secs_f64());
+                    self.lose(now, Error::new(ErrorKind::Idle, message));
+                } else if open.misses_snapshot(now) {
+                    self.actions.push_back(Action::HangUp);
+                    let message = "no snapshot that can be read came in time";
+                    self.lose(now, Error::new(ErrorKind::NoSnapshot, message));
+                }
+            }
+            Phase::Closing { until } if *until <= now => {
+                self.actions.push_back(Action::HangUp);
+                self.end(Closed::Requested);
+            }
+            _ => {}
+        }
+    }
+
+    /// The subscriber wants the stream to end.
+    pub fn handle_close(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Open(_) => {
+                self.actions.push_back(Action::Send(Frame::close(1000, "")));
+                self.phase = Phase::Closing { until: now + self.settings.close_deadline };
+            }
+            Phase::Waiting { .. } | Phase::Dialing => {
+                self.actions.push_back(Action::HangUp);
+                self.end(Closed::Requested);
+            }
+            Phase::Closing { .. } | Phase::Closed => {}
+        }
+    }
+
+    /// The subscriber wants a fresh snapshot, which only a new connection gives.
+    pub fn handle_resync(&mut self, now: Instant) {
+        if let Phase::Open(_) = self.phase {
+            self.actions.push_back(Action::HangUp);
+            self.lose(now, Error::new(ErrorKind::Resync, "a fresh snapshot was asked for"));
+        }
+    }
+
+    fn handle_text(&mut self, text: Text) {
+        match decode::<D>(&text) {
+            Ok(Decoded::Event(event)) => self.handle_event(event),
+            Ok(Decoded::Unknown(unknown)) => self.items.push_back(Item::Unknown(unknown)),
+            Err(error) => self.malformed(error.into(), text.into_bytes()),
+        }
+    }
+
+    fn malformed(&mut self, reason: MalformedReason, raw: Bytes) {
+        self.items.push_back(Item::Malformed(Malformed { reason, raw }));
+        if let Phase::Open(open) = &mut self.phase {
+            open.snapshot.spoil();
+        }
+    }
+
+    fn handle_event(&mut self, event: Event<D>) {
+        let Phase::Open(open) = &mut self.phase else { return };
+        let edge = Edge::of(&event);
+        if let Snapshot::Awaited { .. } = open.snapshot {
+            open.snapshot = Snapshot::Seen;
+            self.failures = 0;
+            if std::mem::take(&mut self.gap) {
+                let (before, after) = (self.last_event.take(), Some(edge.clone()));
+                self.items.push_back(Item::Gap(Gap { before, after, reason: GapReason::Reconnected }));
+            }
+            self.items.push_back(Item::Snapshot(event));
+        } else {
+            self.items.push_back(Item::Update(event));
+        }
+        self.last_event = Some(edge);
+    }
+
+    /// The request for a dial at this moment.
+    fn request(&self, wall: SystemTime) -> Result<Request, Error> {
+        let no_url = || Error::new(ErrorKind::InvalidUrl, "there is no endpoint to dial");
+        let url = self.endpoints.url(D::STREAM).ok_or_else(no_url)?;
+        let now_ms = unix_ms(wall).saturating_add(self.clock_ahead_ms);
+        let signed = self.signer.sign_identity(u64::try_from(now_ms).unwrap_or(0));
+        let unsigned = Request::new(url).with_deadline(self.settings.dial_deadline);
+        Ok(signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value))?)
+    }
+
+    /// What a failed dial means. A clock that is off is corrected, once until a connection comes about.
+    fn judge(&mut self, wall: SystemTime, error: transport::Error) -> Error {
+        let Some(refusal) = error.refusal() else { return error.into() };
+        let verdict = classify(refusal.status, &refusal.headers, wall);
+        let ahead_ms = match verdict {
+            Verdict::ClockSkew { server_time: Some(server) } => {
+                Some(unix_ms(server).saturating_sub(unix_ms(wall)))
+            }
+            _ => None,
+        };
+        if let (Some(ahead_ms), false) = (ahead_ms, self.clock_corrected) {
+            self.clock_ahead_ms = ahead_ms;
+            self.clock_corrected = true;
+        }
+        Error::refused(verdict, ahead_ms, error)
+    }
+
+    /// An open connection is gone.
+    fn lose(&mut self, now: Instant, error: Error) {
+        if let Phase::Open(open) = &self.phase
+            && open.is_proven(now, self.settings.proven_after)
+        {
+            self.backoff.reset();
+        }
+        self.gap |= self.last_event.is_some();
+        self.retry(now, error);
+    }
+
+    /// Tries again after a pause that grows, or gives up after as many failures as were allowed.
+    fn retry(&mut self, now: Instant, error: Error) {
+        self.failures = self.failures.saturating_add(1);
+        if self.settings.retry_limit.is_some_and(|limit| self.failures >= limit) {
+            return self.end(Closed::Failed(error));
+        }
+        let asked = error.retry_after().unwrap_or_default().min(self.settings.retry_after_cap);
+        if !asked.is_zero() {
+            self.budget.hold(now + asked);
+        }
+        let delay = self.backoff.next_delay().max(asked);
+        self.wait(now, error, delay);
+    }
+
+    fn wait(&mut self, now: Instant, error: Error, delay: Duration) {
+        let until = self.budget.free_at(now).max(now + delay);
+        self.phase = Phase::Waiting { until };
+        self.items.push_back(Item::Disconnected(Disconnected { error, retry_in: until - now }));
+    }
+
+    fn end(&mut self, closed: Closed) {
+        self.phase = Phase::Closed;
+        self.items.push_back(Item::Closed(closed));
+    }
+}
+
+fn closed_by_server(close: Option<CloseFrame>) -> Error {
+    let code = close.as_ref().map(|close| close.code);
+    let said = close
+        .filter(|close| !close.reason.is_empty())
+        .map(|close| format!(": {}", close.reason.escape_debug()));
+    let with = code.map(|code| format!(" with code {code}")).unwrap_or_default();
+    let message = format!("the exchange closed the connection{with}{}", said.unwrap_or_default());
+    Error::new(ErrorKind::ClosedByServer { code }, message)
+}
+
+/// Milliseconds since the Unix epoch, negative before it.
+fn unix_ms(time: SystemTime) -> i64 {
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => millis(after),
+        Err(before) => -millis(before.duration()),
+    }
+}

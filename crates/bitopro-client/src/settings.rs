@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use bitopro_transport::Request;
+
+/// How patient a session is. The defaults are those of the failure model in the project's book; each has
+/// its setter on [`ClientBuilder`](crate::ClientBuilder).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long name resolution, TCP, TLS and upgrade may take in all: 10 s.
+    pub dial_deadline: Duration,
+    /// How long a connection may stay without a frame of any kind, pings included: 30 s. The exchange
+    /// documents a ping every 20 s and was measured to send one every second.
+    pub idle_limit: Duration,
+    /// How long the first data message may take after the upgrade: 10 s.
+    pub snapshot_deadline: Duration,
+    /// The bound of the first delay before a redial, which doubles from dial to dial: 1 s.
+    pub backoff_first: Duration,
+    /// The bound that delays grow to: 30 s.
+    pub backoff_longest: Duration,
+    /// How long a connection must have been up, after its first snapshot, for delays to start small again: 30 s.
+    pub proven_after: Duration,
+    /// How many dials one API key may make in [`dial_budget_span`](Self::dial_budget_span): 30.
+    pub dial_budget: usize,
+    /// The span of the dial budget: 5 minutes.
+    pub dial_budget_span: Duration,
+    /// The longest `Retry-After` that is believed: 1 hour.
+    pub retry_after_cap: Duration,
+    /// How many refusals in a row for the key's sake (401, 403) are final: 2, since a key may just have
+    /// been rotated.
+    pub auth_attempts: u32,
+    /// How many refusals in a row for the clock's sake (409) are final: 3. The first is corrected.
+    pub clock_attempts: u32,
+    /// How many certificate errors in a row are final: 2.
+    pub certificate_attempts: u32,
+    /// How many failures without a snapshot between them are final: none, it goes on for ever.
+    pub retry_limit: Option<u32>,
+    /// How many items wait for a subscriber that does not read, before they are merged: 1,024.
+    pub queue_capacity: usize,
+    /// How long a close may take: 2 s.
+    pub close_deadline: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            dial_deadline: Request::DEFAULT_DEADLINE,
+            idle_limit: seconds(30),
+            snapshot_deadline: seconds(10),
+            backoff_first: seconds(1),
+            backoff_longest: seconds(30),
+            proven_after: seconds(30),
+            dial_budget: 30,
+            dial_budget_span: seconds(300),
+            retry_after_cap: seconds(3600),
+            auth_attempts: 2,
+            clock_attempts: 3,
+            certificate_attempts: 2,
+            retry_limit: None,
+            queue_capacity: 1024,
+            close_deadline: seconds(2),
+        }
+    }
+}
+
+impl Settings {
+    /// Every fault of these settings, in words.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let durations = [
+            ("dial deadline", self.dial_deadline),
+            ("idle limit", self.idle_limit),
+            ("snapshot deadline", self.snapshot_deadline),
+            ("first backoff", self.backoff_first),
+            ("dial budget's span", self.dial_budget_span),
+            ("close deadline", self.close_deadline),
+        ];
+        let counts = [
+            ("dial budget", self.dial_budget == 0),
+            ("queue capacity", self.queue_capacity == 0),
+            ("number of auth attempts", self.auth_attempts == 0),
+            ("number of clock attempts", self.clock_attempts == 0),
+            ("number of certificate attempts", self.certificate_attempts == 0),
+            ("retry limit", self.retry_limit == Some(0)),
+        ];
+        let zero_durations = durations.into_iter().map(|(name, value)| (name, value.is_zero()));
+        let mut faults: Vec<String> = zero_durations
+            .chain(counts)
+            .filter(|(_, zero)| *zero)
+            .map(|(name, _)| format!("the {name} is zero"))
+            .collect();
+        if self.backoff_longest < self.backoff_first {
+            faults.push("the longest backoff is shorter than the first".to_owned());
+        }
+        faults
+    }
+}

@@ -1,0 +1,244 @@
+//! The driver over the memory transport, on paused time.
+
+use std::time::Duration;
+
+use bitopro_client::model::AccountBalance;
+use bitopro_client::model::Balances;
+use bitopro_client::transport::memory::{self, MemoryServer, Peer};
+use bitopro_client::transport::{self, Frame};
+use bitopro_client::{Client, ClientBuilder, Closed, Credentials, ErrorKind, GapReason, Item, Subscription};
+use futures_util::{FutureExt, StreamExt};
+use http::StatusCode;
+use tokio::runtime::Handle;
+use tokio::time::{advance, sleep, timeout};
+
+type Balance = Subscription<Balances>;
+
+fn network() -> (ClientBuilder, MemoryServer) {
+    let (connector, server) = memory::network();
+    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let builder = Client::builder(credentials)
+        .with_endpoint("wss://memory.test/ws")
+        .with_connector(connector)
+        .with_seed(1);
+    (builder, server)
+}
+
+fn balance(amount: u64) -> Frame {
+    Frame::text(format!(
+        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
+    ))
+}
+
+async fn connected() -> (Balance, MemoryServer, Peer) {
+    let (builder, mut server) = network();
+    let balances = builder.build().unwrap().balances();
+    let peer = server.next_dial().await.unwrap().accept();
+    (balances, server, peer)
+}
+
+/// Connected, with a snapshot that was read.
+async fn settled() -> (Balance, MemoryServer, Peer) {
+    let (mut balances, server, mut peer) = connected().await;
+    peer.send(balance(1)).await.unwrap();
+    assert!(matches!(balances.next().await, Some(Item::Connected(_))));
+    assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
+    (balances, server, peer)
+}
+
+fn amount(event: &AccountBalance) -> String {
+    event.data.get("TWD").unwrap().amount.to_string()
+}
+
+fn current(balances: &Balance) -> (String, bool) {
+    let view = balances.current().unwrap();
+    (view.get("TWD").unwrap().amount.to_string(), view.is_stale())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_and_its_state_tell_the_same() {
+    let (mut balances, _server, mut peer) = settled().await;
+    let reader = balances.reader();
+    peer.send(balance(2)).await.unwrap();
+    let Some(Item::Update(event)) = balances.next().await else { panic!("no update") };
+    assert_eq!((amount(&event), current(&balances)), ("2".to_owned(), ("2".to_owned(), false)));
+    advance(Duration::from_secs(5)).await;
+    let view = reader.clone().current().unwrap();
+    assert_eq!((view.age(), view.as_of().as_millis(), view.is_stale()), (Duration::from_secs(5), 2, false));
+    drop(peer);
+    assert!(matches!(balances.next().await, Some(Item::Disconnected(_))));
+    assert_eq!(current(&balances), ("2".to_owned(), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_known_before_the_first_snapshot() {
+    let (mut balances, _server, _peer) = connected().await;
+    assert!(matches!(balances.next().await, Some(Item::Connected(_))));
+    assert!(balances.current().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_does_not_change_while_it_is_looked_at() {
+    let (mut balances, _server, mut peer) = settled().await;
+    let before = balances.current().unwrap();
+    peer.send(balance(2)).await.unwrap();
+    balances.next().await.unwrap();
+    assert_eq!(before.get("TWD").unwrap().amount.to_string(), "1");
+    assert_eq!(current(&balances).0, "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_does_not_read_costs_neither_the_pong_nor_the_memory() {
+    let (mut balances, _server, mut peer) = settled().await;
+    for number in 2..10_000 {
+        peer.send(balance(number)).await.unwrap();
+    }
+    peer.send(Frame::Ping(vec![7].into())).await.unwrap();
+    assert_eq!(peer.recv().await, Some(Frame::Pong(vec![7].into())));
+    // The ping came last, so everything before it has been handled too.
+    assert_eq!(current(&balances), ("9999".to_owned(), false));
+    let items: Vec<_> = std::iter::from_fn(|| balances.next().now_or_never().flatten()).collect();
+    assert_eq!(items.len(), 1024 + 2);
+    let [Item::Gap(gap), Item::Snapshot(event)] = &items[1024..] else { panic!("{:?}", &items[1024..]) };
+    assert_eq!(gap.reason, GapReason::Overrun { missed: 9_998 - 1_024 });
+    assert_eq!(amount(event), "9999");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_given_up_and_dialled_again() {
+    let (mut balances, mut server, _peer) = settled().await;
+    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("still connected") };
+    assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
+    let mut peer = server.next_dial().await.unwrap().accept();
+    peer.send(balance(2)).await.unwrap();
+    assert!(matches!(balances.next().await, Some(Item::Connected(_))));
+    let Some(Item::Gap(gap)) = balances.next().await else { panic!("no gap") };
+    assert_eq!(gap.reason, GapReason::Reconnected);
+    assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
+    assert_eq!(current(&balances), ("2".to_owned(), false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_is_not_answered_is_tried_again() {
+    let (builder, mut server) = network();
+    let mut balances = builder.build().unwrap().balances();
+    let _kept = server.next_dial().await.unwrap();
+    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("no item") };
+    assert_eq!(disconnected.error.kind(), ErrorKind::Network);
+    server.next_dial().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_final_ends_the_stream_with_its_reason() {
+    let (builder, mut server) = network();
+    let mut balances = builder.build().unwrap().balances();
+    server.next_dial().await.unwrap().refuse(StatusCode::NOT_FOUND);
+    let Some(Item::Closed(Closed::Failed(error))) = balances.next().await else { panic!("not closed") };
+    assert_eq!(error.kind(), ErrorKind::WrongPath);
+    assert!(balances.next().await.is_none());
+    assert!(balances.next().await.is_none());
+    assert!(
+        timeout(Duration::from_secs(3600), server.next_dial()).await.is_err_and(|_| true)
+            || server.try_next_dial().is_none()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_says_so_to_the_server_and_waits_for_its_answer() {
+    let (balances, _server, mut peer) = settled().await;
+    let closing = tokio::spawn(balances.close());
+    assert_eq!(peer.recv().await, Some(Frame::close(1000, "")));
+    peer.close(1000, "").await.unwrap();
+    assert!(matches!(closing.await.unwrap(), Closed::Requested));
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_is_not_answered_ends_at_its_deadline() {
+    let (balances, _server, _peer) = settled().await;
+    let start = tokio::time::Instant::now();
+    assert!(matches!(balances.close().await, Closed::Requested));
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_subscription_leaves_no_task_and_no_connection() {
+    let (balances, _server, mut peer) = settled().await;
+    drop(balances);
+    assert_eq!(peer.recv().await, None);
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+
+    let (builder, mut server) = network();
+    let balances = builder.build().unwrap().balances();
+    let dial = server.next_dial().await.unwrap();
+    drop(balances);
+    tokio::task::yield_now().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+    assert_eq!(dial.accept().recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_it_in_backoff_dials_no_more() {
+    let (builder, mut server) = network();
+    let mut balances = builder.build().unwrap().balances();
+    server.next_dial().await.unwrap().refuse(StatusCode::SERVICE_UNAVAILABLE);
+    balances.next().await.unwrap();
+    drop(balances);
+    sleep(Duration::from_secs(3600)).await;
+    assert!(server.try_next_dial().is_none());
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_future_that_is_dropped_loses_no_item() {
+    let (mut balances, _server, mut peer) = settled().await;
+    for number in 2..50 {
+        assert!(balances.next().now_or_never().is_none());
+        peer.send(balance(number)).await.unwrap();
+        let Some(Item::Update(event)) = balances.next().await else { panic!("no update") };
+        assert_eq!(amount(&event), number.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resync_brings_a_fresh_snapshot() {
+    let (mut balances, mut server, _old) = settled().await;
+    balances.resync();
+    assert!(matches!(balances.next().await, Some(Item::Disconnected(_))));
+    let mut peer = server.next_dial().await.unwrap().accept();
+    peer.send(balance(5)).await.unwrap();
+    assert!(matches!(balances.next().await, Some(Item::Connected(_))));
+    assert!(matches!(balances.next().await, Some(Item::Gap(_))));
+    assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
+    assert_eq!(current(&balances), ("5".to_owned(), false));
+}
+
+#[test]
+fn a_runtime_that_shuts_down_ends_the_stream() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (mut balances, _server, _peer) = runtime.block_on(settled());
+    drop(runtime);
+    let item = balances.next().now_or_never().flatten();
+    let Some(Item::Closed(Closed::Failed(error))) = item else { panic!("{item:?}") };
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+    assert!(balances.next().now_or_never().unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_subscriptions_share_nonces_and_budget() {
+    let (builder, mut server) = network();
+    let client = builder.with_dial_budget(3, Duration::from_secs(60)).build().unwrap();
+    let _both = (client.balances(), client.clone().balances());
+    let mut dials = 0;
+    let start = tokio::time::Instant::now();
+    let mut nonces = Vec::new();
+    while dials < 4 {
+        let dial = server.next_dial().await.unwrap();
+        let payload = dial.request().headers()["x-bitopro-payload"].to_str().unwrap().to_owned();
+        nonces.push(bitopro_client::auth::Payload::received(payload).identity_claim().unwrap().nonce);
+        dial.fail(transport::Error::new(transport::ErrorKind::Connect, "down"));
+        dials += 1;
+    }
+    assert!(start.elapsed() >= Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
+}

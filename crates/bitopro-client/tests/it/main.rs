@@ -1,0 +1,5 @@
+//! The client on tokio: over the memory transport with paused time, and over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod driver;
+mod simulator;
