@@ -1,0 +1,73 @@
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bitopro_model::PrivateStream;
+use bitopro_transport::{
+    Connection, Connector, Error, ErrorKind, Limits, Refusal, Request, TungsteniteConnection,
+};
+use bytes::Bytes;
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::mpsc;
+
+use crate::hub::Hub;
+use crate::server::limits;
+use crate::{UpgradeRequest, session};
+
+/// How much a connection in memory holds in each direction, as the buffers of a socket would.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// Dials a simulator in memory, whatever the host of the URL: no socket, no real time. The frames are
+/// WebSocket's own, over a pipe. Clones dial the same simulator.
+#[derive(Clone)]
+pub struct SimConnector {
+    hub: Arc<Hub>,
+    guests: mpsc::UnboundedSender<Guest>,
+}
+
+/// The server's end of a connection in memory that was let in.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    stream: PrivateStream,
+    pipe: DuplexStream,
+}
+
+impl Guest {
+    pub(crate) async fn serve(self, hub: Arc<Hub>) {
+        let connection = TungsteniteConnection::server(self.pipe, Bytes::new(), limits()).await;
+        if let Some(seat) = hub.subscribe(self.stream) {
+            session::serve(connection, seat).await;
+        }
+    }
+}
+
+impl SimConnector {
+    pub(crate) fn new(hub: Arc<Hub>, guests: mpsc::UnboundedSender<Guest>) -> Self {
+        Self { hub, guests }
+    }
+}
+
+#[async_trait]
+impl Connector for SimConnector {
+    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+        let stopped = || Error::new(ErrorKind::Connect, "the simulator has stopped");
+        if self.hub.is_closing() || self.guests.is_closed() {
+            return Err(stopped());
+        }
+        let asking =
+            UpgradeRequest { path: request.url().path(), headers: request.headers(), is_upgrade: true };
+        let stream = self.hub.admit(&asking).map_err(|mut refusal| {
+            refusal.body.truncate(Refusal::BODY_LIMIT);
+            Error::refused(refusal)
+        })?;
+        let (pipe, server_end) = duplex(PIPE_BYTES);
+        self.guests.send(Guest { stream, pipe: server_end }).map_err(|_| stopped())?;
+        Ok(Box::new(TungsteniteConnection::client(pipe, Bytes::new(), Limits::default()).await))
+    }
+}
+
+impl fmt::Debug for SimConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimConnector").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,53 @@
+use std::fmt;
+
+use bitopro_auth::{Credentials, InvalidCredentials};
+
+/// The one account of a simulated exchange, with its secret in plain text: it guards nothing.
+///
+/// `Debug` shows none of it all the same, in case somebody simulates with a real key.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SimCredentials {
+    /// The account's email address.
+    pub identity: String,
+    /// The API key.
+    pub api_key: String,
+    /// The API key's secret.
+    pub api_secret: String,
+}
+
+impl SimCredentials {
+    /// An account of your own invention. Whether it can be used is checked when the simulator starts.
+    pub fn new(
+        identity: impl Into<String>,
+        api_key: impl Into<String>,
+        api_secret: impl Into<String>,
+    ) -> Self {
+        Self { identity: identity.into(), api_key: api_key.into(), api_secret: api_secret.into() }
+    }
+
+    /// The account that a simulator has unless told otherwise.
+    pub fn demo() -> Self {
+        Self::new("demo@example.com", "demo-key-of-the-simulator", "demo-secret-of-the-simulator")
+    }
+
+    /// The same, in the form that a client signs with.
+    ///
+    /// # Errors
+    /// [`InvalidCredentials`] if a part is empty or cannot be sent.
+    pub fn to_credentials(&self) -> Result<Credentials, InvalidCredentials> {
+        Credentials::new(self.identity.as_str(), self.api_key.as_str(), self.api_secret.as_str())
+    }
+}
+
+impl Default for SimCredentials {
+    fn default() -> Self {
+        Self::demo()
+    }
+}
+
+impl fmt::Debug for SimCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimCredentials(redacted)")
+    }
+}

@@ -1,0 +1,138 @@
+use fastrand::Rng;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{books, demo};
+
+fn market(seed: u64) -> Market {
+    Market::new(Rng::with_seed(seed))
+}
+
+fn demo_books() -> Books {
+    books::of(demo::balances(demo::COUNT))
+}
+
+/// By how much each currency's amount changed, those that did not left out.
+fn changes(before: &Books, after: &Books) -> Vec<(String, Decimal)> {
+    after
+        .iter()
+        .map(|(currency, balance)| (currency.to_string(), balance.amount - before[currency].amount))
+        .filter(|(_, change)| !change.is_zero())
+        .collect()
+}
+
+#[test]
+fn the_demo_account_never_runs_dry_in_a_long_day() {
+    let (mut market, mut books) = (market(1), demo_books());
+    for step in 0..100_000 {
+        assert!(market.step(&mut books).is_some(), "no trade in step {step}");
+    }
+}
+
+#[test]
+fn the_demo_account_trades_every_pair_both_ways() {
+    let (mut market, mut books) = (market(1), demo_books());
+    let trades: Vec<Trade> = (0..1000).filter_map(|_| market.step(&mut books)).collect();
+    for (base, quote, ..) in PAIRS {
+        for side in [Side::Buy, Side::Sell] {
+            let found = trades.iter().any(|t| (t.base, t.quote, t.side) == (base, quote, side));
+            assert!(found, "no {side:?} of {base}_{quote}");
+        }
+    }
+}
+
+#[test]
+fn an_account_that_cannot_trade_is_left_alone() {
+    let mut not_tradable = Balance::new("BTC", Decimal::ONE);
+    not_tradable.tradable = false;
+    for balances in [
+        vec![],
+        vec![Balance::new("TWD", Decimal::ONE_THOUSAND * Decimal::ONE_THOUSAND)],
+        vec![not_tradable, Balance::new("TWD", Decimal::ONE_THOUSAND * Decimal::ONE_THOUSAND)],
+        vec![Balance::new("BTC", Decimal::ZERO), Balance::new("TWD", Decimal::ZERO)],
+        // What is there could not be added to exactly, nor taken from.
+        vec![Balance::new("BTC", Decimal::MAX), Balance::new("TWD", Decimal::MAX)],
+    ] {
+        let (mut market, before) = (market(1), books::of(balances));
+        let mut after = before.clone();
+        for _ in 0..100 {
+            assert_eq!(market.step(&mut after), None);
+        }
+        assert_eq!(after, before);
+    }
+}
+
+fn amount() -> impl Strategy<Value = Decimal> {
+    (0_i64..=10_000_000_000_000_000, 0_u32..=12).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale))
+}
+
+/// Any books: some currencies missing, some with part of them not available.
+fn any_books() -> impl Strategy<Value = Books> {
+    prop::collection::vec(
+        (prop::sample::select(vec!["BTC", "ETH", "SOL", "TWD", "USDT", "XRP"]), amount(), amount()),
+        0..6,
+    )
+    .prop_map(|balances| {
+        books::of(balances.into_iter().map(|(currency, one, other)| {
+            let mut balance = Balance::new(currency, one.max(other));
+            balance.available = one.min(other);
+            balance
+        }))
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_books_add_up(seed in any::<u64>(), mut books in any_books()) {
+        let mut market = market(seed);
+        for _ in 0..50 {
+            let before = books.clone();
+            let Some(trade) = market.step(&mut books) else {
+                prop_assert_eq!(&before, &books);
+                continue;
+            };
+            let Trade { base, quote, side, price, volume, total, fee } = trade;
+            let (for_base, for_quote, received) = match side {
+                Side::Buy => (volume - fee, -total, volume),
+                Side::Sell => (-volume, total - fee, total),
+            };
+            let mut expected = vec![(base.to_owned(), for_base), (quote.to_owned(), for_quote)];
+            expected.sort();
+            prop_assert_eq!(changes(&before, &books), expected);
+
+            // The value is kept but for the fee and less than one last digit lost in each cut.
+            let digit = Decimal::new(1, AMOUNT_SCALE);
+            prop_assert!(volume > Decimal::ZERO && total > Decimal::ZERO);
+            prop_assert!(total <= volume * price && volume * price - total < digit);
+            prop_assert!(fee <= received * FEE && received * FEE - fee < digit);
+
+            for (currency, balance) in &books {
+                let was = &before[currency];
+                prop_assert!(balance.available >= Decimal::ZERO, "{:?}", balance);
+                prop_assert!(balance.available <= balance.amount, "{:?}", balance);
+                prop_assert_eq!(balance.amount - balance.available, was.amount - was.available);
+                prop_assert_eq!((balance.stake, balance.tradable), (was.stake, was.tradable));
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_day(seed in any::<u64>()) {
+        let day = || {
+            let (mut market, mut books) = (market(seed), demo_books());
+            (0..20).map(|_| market.step(&mut books)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(day(), day());
+    }
+
+    #[test]
+    fn prices_stay_near_where_they_began(seed in any::<u64>()) {
+        let (mut market, mut books) = (market(seed), demo_books());
+        for _ in 0..200 {
+            market.step(&mut books);
+        }
+        for pair in &market.pairs {
+            prop_assert!((pair.start / 2..=pair.start * 2).contains(&pair.units), "{:?}", pair);
+        }
+    }
+}

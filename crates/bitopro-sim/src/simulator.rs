@@ -1,0 +1,235 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bitopro_model::{AccountBalance, Balance, Timestamp};
+use bitopro_transport::{Frame, Refusal};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::books::Books;
+use crate::connector::{Guest, SimConnector};
+use crate::gate::BASE_PATH;
+use crate::hub::Hub;
+use crate::supervisor::Supervisor;
+use crate::tls::Certificate;
+use crate::{Dial, Error, ErrorKind, Exchange, SimCredentials, SimulatorBuilder};
+
+/// A simulated exchange that runs until it is stopped or dropped.
+///
+/// Every method that changes something has done so when it returns; what it sends is then on its way, in
+/// the same order to every socket. Sockets take part from the moment of their snapshot on.
+#[derive(Debug)]
+pub struct Simulator {
+    hub: Arc<Hub>,
+    guests: mpsc::UnboundedSender<Guest>,
+    address: Option<SocketAddr>,
+    ws_url: Url,
+    ca_pem: Option<String>,
+    credentials: SimCredentials,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Simulator {
+    /// The options of a simulator.
+    pub fn builder() -> SimulatorBuilder {
+        SimulatorBuilder::new()
+    }
+
+    pub(crate) fn run(
+        hub: Hub,
+        place: Place,
+        credentials: SimCredentials,
+        market_interval: Option<Duration>,
+    ) -> Self {
+        let hub = Arc::new(hub);
+        let (guests, incoming) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
+        let (ca_pem, tls) = match place.certificate {
+            Some(Certificate { ca_pem, acceptor }) => (Some(ca_pem), Some(acceptor)),
+            None => (None, None),
+        };
+        let supervisor = Supervisor {
+            hub: Arc::clone(&hub),
+            listener: place.listener,
+            tls,
+            guests: incoming,
+            market_interval,
+            stop: stopped,
+        };
+        Self {
+            hub,
+            guests,
+            address: place.address,
+            ws_url: place.ws_url,
+            ca_pem,
+            credentials,
+            stop: Some(stop),
+            task: Some(tokio::spawn(supervisor.run())),
+        }
+    }
+
+    /// The address that is listened on, or `None` without sockets.
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// The base of every stream's URL, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
+    ///
+    /// Without sockets it is one that leads nowhere, for the [`connector`](Self::connector).
+    pub fn ws_url(&self) -> &Url {
+        &self.ws_url
+    }
+
+    /// The account that is let in.
+    pub fn credentials(&self) -> &SimCredentials {
+        &self.credentials
+    }
+
+    /// The certificate of the authority to trust, in PEM, or `None` without TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// A way to dial this simulator in memory, without sockets.
+    pub fn connector(&self) -> SimConnector {
+        SimConnector::new(Arc::clone(&self.hub), self.guests.clone())
+    }
+
+    /// The exchange's time.
+    pub fn now(&self) -> Timestamp {
+        self.hub.now()
+    }
+
+    /// Puts the exchange's clock this many milliseconds ahead of the one it was started with.
+    pub fn set_clock_offset_ms(&self, offset: i64) {
+        self.hub.set_clock_offset_ms(offset);
+    }
+
+    /// What the account holds: the truth that every client should agree with.
+    pub fn balances(&self) -> Books {
+        self.hub.balances()
+    }
+
+    /// Sets the balance of one currency, and sends an update. Gives the event that was sent, or `None` if
+    /// the balance was so already.
+    pub fn set_balance(&self, balance: Balance) -> Option<AccountBalance> {
+        self.update_balances(|books| {
+            books.insert(balance.currency.clone(), balance);
+        })
+    }
+
+    /// Changes any number of balances at once, and sends one update. Gives the event that was sent, or
+    /// `None` if nothing changed. The function must not use the simulator, which waits for it.
+    ///
+    /// A currency that is taken away is in no update; it is missing from the next snapshot.
+    pub fn update_balances(&self, change: impl FnOnce(&mut Books)) -> Option<AccountBalance> {
+        self.hub.change(|exchange, now| exchange.update_balances(now, change))
+    }
+
+    /// One step of the market, now. Gives the event that was sent, or `None` if the account holds too
+    /// little to trade.
+    pub fn tick(&self) -> Option<AccountBalance> {
+        self.hub.change(Exchange::tick)
+    }
+
+    /// Sends a text to every socket as it is, whether or not it makes sense.
+    pub fn send_text(&self, text: impl Into<String>) {
+        self.hub.send_all(&Frame::text(text.into()));
+    }
+
+    /// How many sockets have been given their snapshot and are still there.
+    pub fn connections(&self) -> usize {
+        self.hub.connections()
+    }
+
+    /// The dials that reached the simulator, in order; the last 10,000 of them.
+    pub fn dials(&self) -> Vec<Dial> {
+        self.hub.dials()
+    }
+
+    /// Refuses the next `count` dials with this, whatever they ask for. Orders are carried out one after
+    /// the other.
+    pub fn refuse_next(&self, count: usize, refusal: Refusal) {
+        self.hub.refuse_next(count, refusal);
+    }
+
+    /// Sends a close frame to every socket, after what is on its way.
+    pub fn close_all(&self, code: u16, reason: &str) {
+        self.hub.send_all(&Frame::close(code, reason));
+    }
+
+    /// Ends every socket at once, without a close frame. What is on its way may be lost.
+    pub fn disconnect_all(&self) {
+        self.hub.expel_all();
+    }
+
+    /// Sends no pings until they are resumed.
+    pub fn pause_pings(&self) {
+        self.hub.pings_paused.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends pings again, each at its next regular time.
+    pub fn resume_pings(&self) {
+        self.hub.pings_paused.store(false, Ordering::Relaxed);
+    }
+
+    /// Closes every socket with 1001, waits up to 2 s for their answers, and ends every task.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(task) = self.task.as_mut() {
+            // It is aborted by nobody else, and a panic in it has been reported where it happened.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// Where a simulator is reached.
+#[derive(Debug)]
+pub(crate) struct Place {
+    listener: Option<TcpListener>,
+    address: Option<SocketAddr>,
+    certificate: Option<Certificate>,
+    ws_url: Url,
+}
+
+impl Place {
+    /// Nowhere but through its connector. The host is reserved for names that do not exist (RFC 6761).
+    pub(crate) fn memory() -> Result<Self, Error> {
+        let ws_url = url("wss://simulator.invalid")?;
+        Ok(Self { listener: None, address: None, certificate: None, ws_url })
+    }
+
+    pub(crate) fn sockets(
+        listener: TcpListener,
+        address: SocketAddr,
+        certificate: Option<Certificate>,
+    ) -> Result<Self, Error> {
+        let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+        let there = SocketAddr::new(ip, address.port());
+        let ws_url = match &certificate {
+            None => url(&format!("ws://{there}"))?,
+            Some(_) if ip.is_loopback() => url(&format!("wss://localhost:{}", there.port()))?,
+            Some(_) => url(&format!("wss://{there}"))?,
+        };
+        Ok(Self { listener: Some(listener), address: Some(address), certificate, ws_url })
+    }
+}
+
+fn url(origin: &str) -> Result<Url, Error> {
+    format!("{origin}{BASE_PATH}").parse().map_err(|error: url::ParseError| {
+        Error::new(ErrorKind::Listen, format!("{origin} is no address for a URL")).with_source(error)
+    })
+}

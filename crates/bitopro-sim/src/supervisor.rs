@@ -1,0 +1,85 @@
+//! The one task that all others belong to.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitopro_transport::Frame;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::Exchange;
+use crate::connector::Guest;
+use crate::hub::Hub;
+use crate::server;
+use crate::session::CLOSE_DEADLINE;
+
+/// How long nothing is accepted after accepting failed, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections and moves the market. Every other task lives in a set that it owns: when it is
+/// stopped or aborted, they end with it.
+pub(crate) struct Supervisor {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) listener: Option<TcpListener>,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) guests: mpsc::UnboundedReceiver<Guest>,
+    pub(crate) market_interval: Option<Duration>,
+    pub(crate) stop: oneshot::Receiver<()>,
+}
+
+impl Supervisor {
+    pub(crate) async fn run(self) {
+        let Self { hub, listener, tls, mut guests, market_interval, mut stop } = self;
+        let mut tasks = JoinSet::new();
+        let mut market = market_interval.map(|period| {
+            let mut interval = interval_at(Instant::now() + period, period);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        loop {
+            tokio::select! {
+                _ = &mut stop => break,
+                accepted = accept(listener.as_ref()) => match accepted {
+                    Ok(stream) => {
+                        tasks.spawn(server::serve(stream, tls.clone(), Arc::clone(&hub)));
+                    }
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                },
+                Some(guest) = guests.recv() => {
+                    tasks.spawn(guest.serve(Arc::clone(&hub)));
+                }
+                Some(_) = tasks.join_next() => {}
+                () = next(market.as_mut()) => {
+                    hub.change(Exchange::tick);
+                }
+            }
+        }
+        drop(listener);
+        guests.close();
+        hub.close(&Frame::close(1001, "the simulator is stopping"));
+        // Those who have not answered by then are not waited for.
+        let _ = timeout(CLOSE_DEADLINE, async { while tasks.join_next().await.is_some() {} }).await;
+        tasks.shutdown().await;
+    }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => pending().await,
+    }
+}
+
+async fn next(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => pending().await,
+    }
+}
