@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use bitopro_client::model::AccountBalance;
-use bitopro_client::model::Balances;
+use bitopro_client::model::{AccountBalance, Balances};
 use bitopro_client::transport::memory::{self, MemoryServer, Peer};
 use bitopro_client::transport::{self, Frame};
 use bitopro_client::{Client, ClientBuilder, Closed, Credentials, ErrorKind, GapReason, Item, Subscription};
 use futures_util::{FutureExt, StreamExt};
 use http::StatusCode;
 use tokio::runtime::Handle;
-use tokio::time::{advance, sleep, timeout};
+use tokio::time::{advance, sleep};
 
 type Balance = Subscription<Balances>;
 
@@ -137,10 +136,8 @@ async fn a_refusal_that_is_final_ends_the_stream_with_its_reason() {
     assert_eq!(error.kind(), ErrorKind::WrongPath);
     assert!(balances.next().await.is_none());
     assert!(balances.next().await.is_none());
-    assert!(
-        timeout(Duration::from_secs(3600), server.next_dial()).await.is_err_and(|_| true)
-            || server.try_next_dial().is_none()
-    );
+    // Nobody holds the connector any more, so nobody will ever dial.
+    assert!(server.next_dial().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
