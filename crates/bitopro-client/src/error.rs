@@ -124,31 +124,31 @@ impl Error {
         let (kind, message) = match verdict {
             Verdict::Unauthorized => (
                 ErrorKind::Unauthorized,
-                "the exchange does not accept this API key: check key, secret and email, and that the key was not deleted"
+                "the exchange does not accept this API key; check key, secret and email, and that the key was not deleted"
                     .to_owned(),
             ),
             Verdict::Forbidden => (
                 ErrorKind::Forbidden,
-                "this API key may not do that: check its permissions and its IP allow-list".to_owned(),
+                "this API key may not do that; check its permissions and its list of allowed addresses".to_owned(),
             ),
             Verdict::WrongPath => (
                 ErrorKind::WrongPath,
-                "the endpoint does not know this stream's path: check the base URL, such as wss://host:port/ws".to_owned(),
+                "the endpoint does not know this stream's path; a base URL looks like wss://host:port/ws".to_owned(),
             ),
             Verdict::BadRequest => {
-                (ErrorKind::BadRequest, "the exchange does not understand the request: is there a newer version of this library?".to_owned())
+                (ErrorKind::BadRequest, "the exchange does not understand the request; there may be a newer version of this library".to_owned())
             }
             Verdict::ClockSkew { .. } => (ErrorKind::ClockSkew { ahead_ms }, clock_message(ahead_ms)),
             Verdict::RateLimited { retry_after } => (
                 ErrorKind::RateLimited { retry_after },
-                "the exchange was asked too often: is something else using this key or address?".to_owned(),
+                "the exchange was asked too often; something else may be using this key or address".to_owned(),
             ),
             Verdict::Unavailable { retry_after } => {
                 (ErrorKind::Unavailable { retry_after }, "the exchange cannot answer now".to_owned())
             }
             Verdict::Redirected => (
                 ErrorKind::Redirected,
-                "the endpoint redirects, which is not followed since the request is signed: use the final URL".to_owned(),
+                "the endpoint redirects, which is not followed since the request is signed; use the final URL".to_owned(),
             ),
             Verdict::Unexpected => (ErrorKind::Refused, "the endpoint refused in a way that is not documented".to_owned()),
         };
@@ -158,11 +158,11 @@ impl Error {
 
 fn clock_message(ahead_ms: Option<i64>) -> String {
     let Some(ahead_ms) = ahead_ms else {
-        return "this machine's clock is too far from the exchange's: set it by NTP".to_owned();
+        return "this machine's clock is too far from the exchange's; set it by NTP".to_owned();
     };
     let off = Duration::from_millis(ahead_ms.unsigned_abs());
     let direction = if ahead_ms < 0 { "ahead of" } else { "behind" };
-    format!("this machine's clock is about {} s {direction} the exchange's: set it by NTP", off.as_secs())
+    format!("this machine's clock is about {} s {direction} the exchange's; set it by NTP", off.as_secs())
 }
 
 /// What the transport says of a dial or a connection, except for refusals.
@@ -175,7 +175,7 @@ impl From<transport::Error> for Error {
             }
             Beneath::Certificate => (
                 ErrorKind::Certificate,
-                "the server's certificate is not acceptable: is something intercepting TLS?",
+                "the server's certificate is not acceptable; something may be intercepting TLS",
             ),
             Beneath::Protocol | Beneath::TooLarge => {
                 (ErrorKind::Protocol, "the server sent what it must not")

@@ -93,7 +93,9 @@ pub(crate) fn parse<'de, T: Deserialize<'de>>(
         let mut json = serde_json::Deserializer::from_str(text);
         match serde_path_to_error::deserialize::<_, T>(&mut json) {
             Err(located) => {
-                let path = Some(located.path().to_string()).filter(|path| path != ".").unwrap_or_default();
+                // "." is the whole message, "?" a place within it that has no name yet.
+                let path = Some(located.path().to_string()).filter(|path| path != "." && path != "?");
+                let path = path.unwrap_or_default();
                 DecodeError::new(located.inner(), path, text, stream)
             }
             // Only what follows a whole message can have failed the first time.

@@ -1,0 +1,133 @@
+#![allow(clippy::doc_markdown, reason = "these comments are the help text, where backticks would show")]
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Exit codes, in the help as in the README.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  ok; also after Ctrl-C, SIGTERM and a closed pipe
+  1  unexpected
+  2  usage: arguments, files, or an endpoint that is not one
+  3  auth: no usable credentials, or the exchange does not accept them
+  4  network: no connection, or none that lasts
+  5  bad data: something could not be read
+  6  rate limited
+  7  clock: this machine's is too far from the exchange's";
+
+/// Watch a BitoPro account over its private WebSocket streams.
+///
+/// Unofficial: not made or endorsed by the exchange.
+#[derive(Debug, Parser)]
+#[command(name = "bitopro", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Follow a stream of an account
+    Watch(WatchArgs),
+    /// Serve a simulated exchange until stopped
+    Sim(SimArgs),
+    /// Turn raw frames, one a line, into normalised JSON
+    Decode(DecodeArgs),
+    /// Print the three headers of a signed request
+    Sign(SignArgs),
+}
+
+/// Credentials come from BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL, or from a file with such
+/// lines. No flag takes a secret.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct WatchArgs {
+    /// What to follow
+    pub(crate) stream: WatchStream,
+
+    /// Follow a simulated account on a simulated exchange: no credentials, no network
+    #[arg(long, conflicts_with_all = ["url", "credentials", "ca_file"])]
+    pub(crate) demo: bool,
+
+    /// The base endpoint, such as wss://host:port/ws, instead of the exchange's own [env: BITOPRO_WS_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// End after the first snapshot, or after three failures
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// How to print; a table on a terminal and NDJSON elsewhere, unless given
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+
+    /// Also trust the certificates of this PEM file [env: BITOPRO_CA_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum WatchStream {
+    /// Account balances
+    Balances,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs: one JSON object a line
+    Ndjson,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CredentialArgs {
+    /// Read the credentials from this file, which nobody else may be able to read, instead of from the
+    /// environment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credentials: Option<PathBuf>,
+}
+
+/// Prints its address and credentials as `export NAME=value` lines: paste them into another terminal, and
+/// `bitopro watch balances` follows it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SimArgs {
+    /// The port on 127.0.0.1; a free one unless given
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+
+    /// Speak TLS, with a certificate made now; its authority is written to DIR/ca.pem
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tls: Option<PathBuf>,
+
+    /// The seed of the simulated market
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Milliseconds between two moves of the market; 0 keeps it still
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    pub(crate) interval: u64,
+}
+
+/// A line that cannot be read is named on standard error, and the others are decoded all the same.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DecodeArgs {
+    /// The file with the frames; standard input if it is `-` or not given
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Prints `Name: value` lines for use with other tools, curl's `-H @-` say. They are good for one request,
+/// now.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SignArgs {
+    /// Sign this JSON body, for a POST or PUT (`-` for standard input); without it, a GET or DELETE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+}

@@ -1,0 +1,94 @@
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::path::Path;
+
+use bitopro_client::{
+    API_KEY_VARIABLE, API_SECRET_VARIABLE, Credentials, EMAIL_VARIABLE, credentials_from_env,
+};
+
+use crate::args::CredentialArgs;
+use crate::exit::{Failure, Status};
+
+/// No credentials file is longer than this.
+const FILE_LIMIT: u64 = 64 << 10;
+
+/// Credentials from the file that was named, or else from the environment.
+pub(crate) fn load(args: &CredentialArgs) -> Result<Credentials, Failure> {
+    match &args.credentials {
+        Some(path) => from_file(path),
+        None => credentials_from_env().map_err(|error| {
+            let hint = "no credentials (to try it without any: bitopro watch balances --demo)";
+            Failure::new(Status::Auth, hint).because(error)
+        }),
+    }
+}
+
+fn from_file(path: &Path) -> Result<Credentials, Failure> {
+    let shown = path.display();
+    let unreadable = |error| Failure::new(Status::Auth, format!("{shown} cannot be read")).because(error);
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if is_open_to_others(&metadata) {
+        let message = format!("{shown} can be read by others, so its key is not safe: chmod 600 {shown}");
+        return Err(Failure::new(Status::Auth, message));
+    }
+    let mut text = String::new();
+    file.take(FILE_LIMIT).read_to_string(&mut text).map_err(unreadable)?;
+    parse(&text).map_err(|message| Failure::new(Status::Auth, format!("{shown}: {message}")))
+}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.mode() & 0o077 != 0
+}
+
+/// Where there are no such permissions, there is nothing to check.
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Metadata) -> bool {
+    false
+}
+
+/// Reads `NAME=value` lines, with `export` before them or not, in quotes or not. Other names and comments
+/// are left alone. Never shows a value.
+fn parse(text: &str) -> Result<Credentials, String> {
+    let value_of = |name: &str| {
+        let found = text.lines().find_map(|line| {
+            let line = line.trim();
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            let (found, value) = line.split_once('=')?;
+            (found.trim() == name).then(|| unquote(value.trim()).to_owned())
+        });
+        found.ok_or_else(|| format!("no line `{name}=…`"))
+    };
+    let (email, key, secret) =
+        (value_of(EMAIL_VARIABLE)?, value_of(API_KEY_VARIABLE)?, value_of(API_SECRET_VARIABLE)?);
+    Credentials::new(email, key, secret).map_err(|error| error.to_string())
+}
+
+fn unquote(value: &str) -> &str {
+    ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_be_a_shell_s_or_not() {
+        let text = "# mine\nexport BITOPRO_API_KEY='k'\nBITOPRO_API_SECRET = \"s=1\"\r\n\nBITOPRO_EMAIL=me@example.com\nOTHER=1\n";
+        let credentials = parse(text).unwrap();
+        assert_eq!((credentials.identity(), credentials.api_key()), ("me@example.com", "k"));
+        let same = Credentials::new("me@example.com", "k", "s=1").unwrap();
+        let payload = bitopro_client::auth::Payload::of_body(b"{}");
+        assert_eq!(credentials.sign(payload.clone()).signature(), same.sign(payload).signature());
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_nothing_is_shown() {
+        let error = parse("BITOPRO_API_KEY=k\nBITOPRO_EMAIL=me@example.com").unwrap_err();
+        assert_eq!(error, "no line `BITOPRO_API_SECRET=…`");
+        let error = parse("BITOPRO_API_KEY=a b\nBITOPRO_EMAIL=e\nBITOPRO_API_SECRET=hush").unwrap_err();
+        assert!(error.contains("API key") && !error.contains("hush") && !error.contains("a b"), "{error}");
+    }
+}

@@ -1,0 +1,170 @@
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use bitopro_client::model::{AccountBalance, Balances, Event, Extra, Message, Timestamp, UnknownMessage};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+
+use crate::args::DecodeArgs;
+use crate::exit::{Failure, Status};
+use crate::output::{Output, Unprintable, settle};
+
+pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
+    match args.file.as_deref().filter(|path| *path != Path::new("-")) {
+        None => settle(decode(io::stdin().lock())),
+        Some(path) => {
+            let file = File::open(path).map_err(|error| {
+                Failure::new(Status::Usage, format!("{} cannot be read", path.display())).because(error)
+            })?;
+            settle(decode(BufReader::new(file)))
+        }
+    }
+}
+
+fn decode(mut input: impl BufRead) -> Result<Status, Unprintable> {
+    let mut output = Output::stdout();
+    let mut status = Status::Ok;
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let read = input.read_until(b'\n', &mut line).map_err(|error| {
+            Failure::new(Status::Usage, "the input cannot be read to its end").because(error)
+        })?;
+        if read == 0 {
+            break;
+        }
+        match message(&line) {
+            Ok(None) => {}
+            Ok(Some(message)) => output.json(&Normalised(&message))?,
+            Err(fault) => {
+                status = Status::BadData;
+                // In order with what was printed, where both go to the same place.
+                output.flush()?;
+                writeln!(io::stderr(), "line {number}: {fault}")?;
+            }
+        }
+    }
+    output.flush()?;
+    Ok(status)
+}
+
+/// The message of a line, or `None` for an empty one.
+fn message(line: &[u8]) -> Result<Option<Message>, String> {
+    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Message::from_json(text).map(Some).map_err(|error| error.to_string())
+}
+
+/// A message as `decode` prints it.
+struct Normalised<'a>(&'a Message);
+
+impl Serialize for Normalised<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Message::AccountBalance(event) => NormalisedEvent::new(event).serialize(serializer),
+            Message::Unknown(unknown) => NormalisedUnknown::new(unknown).serialize(serializer),
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct NormalisedEvent<'a> {
+    event: &'static str,
+    event_id: Option<&'a str>,
+    timestamp: Timestamp,
+    /// RFC 3339 in UTC, from `timestamp`; null where the calendar ends.
+    time: Option<String>,
+    /// As it came, if it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datetime: Option<&'a str>,
+    data: &'a Balances,
+    /// Fields of the envelope that this version does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<ExtraFields<'a>>,
+}
+
+impl<'a> NormalisedEvent<'a> {
+    fn new(event: &'a AccountBalance) -> Self {
+        let Event { event_id, timestamp, datetime, data, extra, .. } = event;
+        Self {
+            event: event.name(),
+            event_id: event_id.as_deref(),
+            timestamp: *timestamp,
+            time: rfc3339(*timestamp),
+            datetime: datetime.as_deref(),
+            data,
+            extra: ExtraFields::of(extra),
+        }
+    }
+}
+
+/// Unknown fields, as the JSON that they came as.
+pub(crate) struct ExtraFields<'a>(&'a Extra);
+
+impl<'a> ExtraFields<'a> {
+    pub(crate) fn of(extra: &'a Extra) -> Option<Self> {
+        (!extra.is_empty()).then_some(Self(extra))
+    }
+}
+
+impl Serialize for ExtraFields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, raw) in self.0.iter() {
+            let raw: &RawValue = serde_json::from_str(raw).map_err(serde::ser::Error::custom)?;
+            map.serialize_entry(name, raw)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct NormalisedUnknown<'a> {
+    event: &'a str,
+    unknown: bool,
+    raw: &'a UnknownMessage,
+}
+
+impl<'a> NormalisedUnknown<'a> {
+    fn new(raw: &'a UnknownMessage) -> Self {
+        Self { event: raw.event(), unknown: true, raw }
+    }
+}
+
+/// A moment as RFC 3339 in UTC, with milliseconds. `None` beyond the year 9999 and before the year 0.
+pub(crate) fn rfc3339(timestamp: Timestamp) -> Option<String> {
+    let nanos = i128::from(timestamp.as_millis()) * 1_000_000;
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .filter(|time| (0..=9999).contains(&time.year()))?;
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second, milli) = time.to_hms_milli();
+    let month = u8::from(month);
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc_with_milliseconds() {
+        for (millis, expected) in [
+            (1_639_553_303_365, Some("2021-12-15T07:28:23.365Z")),
+            (0, Some("1970-01-01T00:00:00.000Z")),
+            (-1, Some("1969-12-31T23:59:59.999Z")),
+            (253_402_300_799_999, Some("9999-12-31T23:59:59.999Z")),
+            (253_402_300_800_000, None),
+            (i64::MAX, None),
+            (i64::MIN, None),
+        ] {
+            assert_eq!(rfc3339(Timestamp::from_millis(millis)).as_deref(), expected, "{millis}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod compact;
+mod credentials;
+mod decode;
+mod exit;
+mod output;
+mod sign;
+mod signals;
+mod sim;
+mod watch;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Args, Command};
+use exit::{Failure, Status};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    init_log();
+    let done = match args.command {
+        Command::Watch(args) => watch::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Sign(args) => sign::run(&args),
+    };
+    match done {
+        Ok(status) => status.into(),
+        Err(failure) => failure.report().into(),
+    }
+}
+
+/// Logs go to standard error, and only where `RUST_LOG` asks for them.
+fn init_log() {
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        let colour = std::io::stderr().is_terminal();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(colour)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+}
+
+/// A runtime whose driver runs beside the main thread, so that a pipe that nobody reads delays the output
+/// and not the answers to pings.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Status::Unexpected, "the runtime could not be started").because(error))
+}

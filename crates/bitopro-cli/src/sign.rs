@@ -1,0 +1,48 @@
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::SystemTime;
+
+use bitopro_client::Signer;
+
+use crate::args::SignArgs;
+use crate::credentials;
+use crate::exit::{Failure, Status};
+use crate::output::{Output, Unprintable, settle};
+
+pub(crate) fn run(args: &SignArgs) -> Result<Status, Failure> {
+    let signer = Signer::new(credentials::load(&args.credentials)?);
+    let headers = match &args.body {
+        Some(path) => signer.sign_body(&read(path)?),
+        None => signer.sign_identity(unix_ms()),
+    };
+    settle(print(headers.iter()))
+}
+
+fn print<'a>(headers: impl Iterator<Item = (&'static str, &'a str)>) -> Result<Status, Unprintable> {
+    let mut output = Output::stdout();
+    for (name, value) in headers {
+        output.line(&format!("{name}: {value}"))?;
+    }
+    output.flush()?;
+    Ok(Status::Ok)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut body).map(|_| body)
+    } else {
+        fs::read(path)
+    };
+    read.map_err(|error| {
+        Failure::new(Status::Usage, format!("the body cannot be read from {}", path.display())).because(error)
+    })
+}
+
+/// The time of a signature that is used at once. A clock before 1970 signs as if it were 1970.
+#[allow(clippy::disallowed_methods, reason = "this command is the outside world")]
+fn unix_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

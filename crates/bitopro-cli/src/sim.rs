@@ -1,0 +1,88 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bitopro_client::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE};
+use bitopro_sim::Simulator;
+
+use crate::args::SimArgs;
+use crate::exit::{Failure, Status};
+use crate::output::{Output, Unprintable, settle};
+use crate::signals::Signals;
+use crate::watch::{CA_FILE_VARIABLE, URL_VARIABLE};
+
+pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
+    crate::runtime()?.block_on(serve(args))
+}
+
+async fn serve(args: SimArgs) -> Result<Status, Failure> {
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
+    let mut builder = Simulator::builder().seed(args.seed).port(args.port).tls(args.tls.is_some());
+    if args.interval > 0 {
+        builder = builder.market_interval(Duration::from_millis(args.interval));
+    }
+    let simulator = builder.start().await.map_err(|error| {
+        Failure::new(Status::Usage, "the simulated exchange cannot be started").because(error)
+    })?;
+    let authority = match (&args.tls, simulator.ca_pem()) {
+        (Some(directory), Some(pem)) => Some(write_authority(directory, pem)?),
+        _ => None,
+    };
+    // Whoever reads these lines may close the pipe at any time after them; the exchange goes on.
+    settle(announce(&simulator, authority.as_deref()))?;
+    signals.next().await;
+    simulator.stop().await;
+    Ok(Status::Ok)
+}
+
+fn write_authority(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
+    let path = directory.join("ca.pem");
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(&path, pem))
+        .and_then(|()| fs::canonicalize(&path))
+        .map_err(|error| {
+            Failure::new(Status::Usage, format!("{} cannot be written", path.display())).because(error)
+        })
+}
+
+fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<Status, Unprintable> {
+    let credentials = simulator.credentials();
+    let mut output = Output::stdout();
+    let authority = authority.map(|path| path.display().to_string());
+    let lines = [
+        (URL_VARIABLE, Some(simulator.ws_url().as_str())),
+        (API_KEY_VARIABLE, Some(&credentials.api_key)),
+        (API_SECRET_VARIABLE, Some(&credentials.api_secret)),
+        (EMAIL_VARIABLE, Some(&credentials.identity)),
+        (CA_FILE_VARIABLE, authority.as_deref()),
+    ];
+    for (name, value) in lines {
+        if let Some(value) = value {
+            output.line(&format!("export {name}={}", quote(value)))?;
+        }
+    }
+    output.flush()?;
+    Ok(Status::Ok)
+}
+
+/// A value as a POSIX shell reads it back, in quotes only where it needs them.
+fn quote(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn only_what_a_shell_would_change_is_quoted() {
+        assert_eq!(quote("ws://127.0.0.1:8765/ws"), "ws://127.0.0.1:8765/ws");
+        assert_eq!(quote("/tmp/my dir/it's"), r"'/tmp/my dir/it'\''s'");
+    }
+}

@@ -1,0 +1,9 @@
+//! The real binary, run as a user would.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod decode;
+mod process;
+mod secrets;
+mod sign;
+mod sim;
+mod watch;

@@ -1,0 +1,34 @@
+use bitopro_auth::{Credentials, Payload};
+
+use crate::process::{Done, bitopro, run, run_with_input, with_credentials};
+
+fn headers(done: &Done) -> Vec<(String, String)> {
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    let pair =
+        |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap();
+    done.stdout.lines().map(pair).collect()
+}
+
+#[test]
+fn the_headers_verify_and_the_secret_is_not_among_them() {
+    let credentials = Credentials::new("me@example.com", "key", "hush-hush").unwrap();
+    let mut command = bitopro(&["sign"]);
+    with_credentials(&mut command, "key", "hush-hush", "me@example.com");
+    let done = run(&mut command);
+    let headers = headers(&done);
+    let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["X-BITOPRO-APIKEY", "X-BITOPRO-PAYLOAD", "X-BITOPRO-SIGNATURE"]);
+    let payload = Payload::received(headers[1].1.as_str());
+    assert_eq!(credentials.verify(&payload, &headers[2].1), Ok(()));
+    assert_eq!(payload.identity_claim().unwrap().identity, "me@example.com");
+    assert!(!done.stdout.contains("hush"));
+}
+
+#[test]
+fn a_body_is_signed_byte_for_byte() {
+    let body = b"{ \"amount\": \"1.10\" }\n";
+    let mut command = bitopro(&["sign", "--body", "-"]);
+    with_credentials(&mut command, "key", "secret", "me@example.com");
+    let headers = headers(&run_with_input(&mut command, body));
+    assert_eq!(headers[1].1, Payload::of_body(body).as_str());
+}

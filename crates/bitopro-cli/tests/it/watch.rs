@@ -1,0 +1,185 @@
+use std::process::Command;
+
+use bitopro_sim::Simulator;
+use bitopro_transport::Refusal;
+use http::StatusCode;
+
+use crate::process::{Running, bitopro, run, with_credentials};
+
+fn watch(simulator: &Simulator, args: &[&str]) -> Command {
+    let credentials = simulator.credentials();
+    let mut command = bitopro(&["watch", "balances"]);
+    command.args(args).env("BITOPRO_WS_URL", simulator.ws_url().as_str());
+    with_credentials(&mut command, &credentials.api_key, &credentials.api_secret, &credentials.identity);
+    command
+}
+
+#[test]
+fn the_demo_shows_the_balances_without_account_or_network() {
+    let done = run(&mut bitopro(&["watch", "balances", "--demo", "--once"]));
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    assert_eq!(done.types(), ["connected", "snapshot", "closed"]);
+    let snapshot = &done.json()[1];
+    assert_eq!(snapshot["stream"], "account-balance");
+    assert!(snapshot["event_id"].is_string() && snapshot["timestamp"].is_u64(), "{snapshot}");
+    assert_eq!(snapshot["data"]["ADA"]["amount"], "999999999999.99999999");
+    assert_eq!(snapshot["data"]["ADA"]["tradable"], true);
+}
+
+#[test]
+fn the_demo_moves_and_a_closed_pipe_ends_it() {
+    let mut running = Running::start(&mut bitopro(&["watch", "balances", "--demo"]));
+    for expected in ["connected", "snapshot", "update"] {
+        assert_eq!(running.json()["type"], expected);
+    }
+    running.close_stdout();
+    let (_, status) = running.finish();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_cleanly() {
+    for signal in ["INT", "TERM"] {
+        let mut running = Running::start(&mut bitopro(&["watch", "balances", "--demo"]));
+        assert_eq!(running.json()["type"], "connected");
+        running.signal(signal);
+        let (rest, status) = running.finish();
+        assert_eq!(status.code(), Some(0), "{signal}");
+        let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["type"], &last["data"]["error"]), (&"closed".into(), &serde_json::Value::Null));
+    }
+}
+
+#[test]
+fn a_table_is_for_people_and_loses_no_digit() {
+    let done = run(&mut bitopro(&["watch", "balances", "--demo", "--once", "--format", "table"]));
+    assert_eq!(done.code, Some(0));
+    assert!(done.stdout.contains("999999999999.99999999  999999999999.99999999\n"), "{}", done.stdout);
+    assert!(!done.stdout.contains('\x1b'), "no colours into a pipe");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_happens_to_a_stream_is_in_its_lines() {
+    let simulator = Simulator::builder().start().await.unwrap();
+    let mut running = Running::start(&mut watch(&simulator, &[]));
+    let mut read = || running.json();
+    assert_eq!(read()["data"]["connection"], 1);
+    let snapshot = read();
+    simulator.send_text("{\"event\":\n\"MARGIN_BALANCE_INFO\", \"data\": 1.10}");
+    let unknown = read();
+    assert_eq!(
+        (&unknown["type"], &unknown["data"]["event"]),
+        (&"unknown".into(), &"MARGIN_BALANCE_INFO".into())
+    );
+    simulator.send_text("{\"event\":\"ACCOUNT_BALANCE\"}");
+    let malformed = read();
+    assert_eq!(malformed["type"], "malformed");
+    assert_eq!(malformed["data"]["raw"], "{\"event\":\"ACCOUNT_BALANCE\"}");
+    simulator.disconnect_all();
+    assert_eq!(read()["type"], "disconnected");
+    assert_eq!(read()["data"]["connection"], 2);
+    let gap = read();
+    assert_eq!((&gap["type"], &gap["data"]["reason"]), (&"gap".into(), &"reconnected".into()));
+    assert_eq!(gap["data"]["before"]["event_id"], snapshot["event_id"]);
+    let again = read();
+    assert_eq!(gap["data"]["after"]["event_id"], again["event_id"]);
+    assert_eq!((&again["type"], &again["data"]), (&"snapshot".into(), &snapshot["data"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_kind_of_failure_has_its_exit_code() {
+    let refusing = async |status: StatusCode| {
+        let simulator = Simulator::builder().start().await.unwrap();
+        simulator.refuse_next(9, Refusal::new(status));
+        let done = run(&mut watch(&simulator, &["--once"]));
+        (done.code, simulator.dials().len(), done)
+    };
+    for (status, code, dials, told) in [
+        (StatusCode::UNAUTHORIZED, 3, 2, "check key, secret and email"),
+        (StatusCode::FORBIDDEN, 3, 2, "permissions"),
+        (StatusCode::NOT_FOUND, 2, 1, "base URL"),
+        (StatusCode::OK, 2, 1, "base URL"),
+        (StatusCode::TEMPORARY_REDIRECT, 2, 1, "not followed"),
+        (StatusCode::TOO_MANY_REQUESTS, 6, 3, "too often"),
+        (StatusCode::CONFLICT, 7, 3, "NTP"),
+        (StatusCode::BAD_GATEWAY, 4, 3, "cannot answer"),
+        (StatusCode::BAD_REQUEST, 1, 1, "newer version"),
+    ] {
+        let (ended, dialled, done) = refusing(status).await;
+        assert_eq!((ended, dialled), (Some(code), dials), "{status}: {}", done.stderr);
+        assert!(done.stderr.starts_with("bitopro: ") && done.stderr.contains(told), "{}", done.stderr);
+        assert_eq!(done.types().last().map(String::as_str), Some("closed"));
+    }
+}
+
+#[test]
+fn what_a_user_gets_wrong_is_told_before_anything_is_dialled() {
+    let missing = run(&mut bitopro(&["watch", "balances"]));
+    assert_eq!(missing.code, Some(3));
+    assert!(
+        missing.stderr.contains("BITOPRO_API_KEY") && missing.stderr.contains("--demo"),
+        "{}",
+        missing.stderr
+    );
+
+    for (args, told) in [
+        (&["--url", "http://127.0.0.1/ws"][..], "wss://"),
+        (&["--url", "nonsense"], "not a URL"),
+        (&["--url", "ws://stream.bitopro.com/ws"], "clear text"),
+        (&["--url", "ws://127.0.0.1:1/ws", "--ca-file", "/nowhere/ca.pem"], "/nowhere/ca.pem"),
+    ] {
+        let mut command = bitopro(&["watch", "balances"]);
+        with_credentials(command.args(args), "key", "secret", "me@example.com");
+        let done = run(&mut command);
+        assert_eq!(done.code, Some(2), "{args:?}: {}", done.stderr);
+        assert!(done.stderr.contains(told), "{}", done.stderr);
+    }
+    for args in [
+        &["watch", "nothing"][..],
+        &["watch", "balances", "--demo", "--url", "ws://127.0.0.1/ws"],
+        &["watch"],
+    ] {
+        assert_eq!(run(&mut bitopro(args)).code, Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn nobody_there_is_a_network_failure_after_three_tries() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("ws://{}/ws", listener.local_addr().unwrap());
+    drop(listener);
+    let mut command = bitopro(&["watch", "balances", "--once", "--url", &url]);
+    with_credentials(&mut command, "key", "secret", "me@example.com");
+    let done = run(&mut command);
+    assert_eq!(
+        (done.code, done.types()),
+        (Some(4), vec!["disconnected".to_owned(), "disconnected".to_owned(), "closed".to_owned()])
+    );
+    assert!(done.stderr.contains("because: no connection to 127.0.0.1:"), "{}", done.stderr);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn credentials_may_come_from_a_file_that_is_the_user_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let simulator = Simulator::builder().start().await.unwrap();
+    let credentials = simulator.credentials();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bitopro.env");
+    let text = format!(
+        "export BITOPRO_API_KEY={}\nBITOPRO_API_SECRET='{}'\nBITOPRO_EMAIL={}\n",
+        credentials.api_key, credentials.api_secret, credentials.identity
+    );
+    std::fs::write(&path, text).unwrap();
+    for (mode, code) in [(0o600, 0), (0o400, 0), (0o640, 3), (0o604, 3), (0o666, 3)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let url = simulator.ws_url().to_string();
+        let path = path.to_str().unwrap();
+        let mut command = bitopro(&["watch", "balances", "--once", "--url", &url, "--credentials", path]);
+        let done = run(command.env("BITOPRO_API_KEY", "not-this-one"));
+        assert_eq!(done.code, Some(code), "{mode:o}: {}", done.stderr);
+        assert_eq!(done.stderr.contains("chmod 600"), code == 3, "{}", done.stderr);
+    }
+}
