@@ -19,6 +19,46 @@ use crate::subscription::{Shared, Subscription};
 ///
 /// A client has no connection of its own: each subscription has one. All of them share the nonces and the
 /// dial budget of the API key.
+///
+/// ```
+/// use bitopro_client::{Client, Credentials, Item};
+/// use futures_util::StreamExt;
+///
+/// # use bitopro_client::transport::{Frame, memory};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut server) = memory::network();
+/// # let exchange = tokio::spawn(async move {
+/// #     let mut peer = server.next_dial().await.unwrap().accept();
+/// #     let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"BTC":{"currency":"BTC","amount":"1.10","available":"1.10","stake":"0","tradable":true}}}"#;
+/// #     peer.send(Frame::text(text)).await.unwrap();
+/// #     peer.recv().await; // the close
+/// #     peer.close(1000, "").await.unwrap();
+/// # });
+/// let credentials = Credentials::new("me@example.com", "api-key", "api-secret")?;
+/// let client = Client::builder(credentials)
+///     .with_endpoint("wss://memory.test/ws")
+///     .with_connector(connector) // in memory here; leave both out for the real exchange
+///     .build()?;
+/// let mut balances = client.balances();
+/// # let mut seen = Vec::new();
+/// while let Some(item) = balances.next().await {
+///     match item {
+///         Item::Snapshot(event) | Item::Update(event) => {
+///             for balance in &event.data {
+///                 println!("{}: {} of {} available", balance.currency, balance.available, balance.amount);
+/// #               seen.push(balance.amount.to_string());
+///             }
+/// #           balances.request_close();
+///         }
+///         Item::Closed(reason) => println!("closed: {reason}"),
+///         other => println!("{other:?}"), // connected, gap, malformed, unknown, disconnected
+///     }
+/// }
+/// # assert_eq!(seen, ["1.10"]);
+/// # exchange.await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     pub(crate) signer: Signer,

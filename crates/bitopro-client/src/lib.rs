@@ -35,3 +35,8 @@ pub use refusal::{Verdict, classify};
 pub use settings::Settings;
 pub use state::{CurrentBalances, Followed, StreamState};
 pub use subscription::{Reader, Subscription};
+
+/// The project's README, whose Rust is compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ProjectReadme;

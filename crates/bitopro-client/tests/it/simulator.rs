@@ -1,1 +1,229 @@
+//! The client against the simulated exchange: over real sockets, and in memory on paused time.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal};
+use bitopro_client::transport::{Refusal, TungsteniteConnector};
+use bitopro_client::{Client, ClientBuilder, Closed, Credentials, ErrorKind, Item, Subscription, WallClock};
+use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
+use futures_util::StreamExt;
+use http::StatusCode;
+use tokio::time::{sleep, timeout};
+
+const START_MS: i64 = 1_767_225_600_000;
+
+fn client(simulator: &Simulator) -> ClientBuilder {
+    let credentials = simulator.credentials().to_credentials().unwrap();
+    Client::builder(credentials).with_endpoint(simulator.ws_url().as_str())
+}
+
+/// A client and a simulator in one process, in memory, on one paused clock.
+fn in_memory(builder: SimulatorBuilder, seed: u64) -> (Simulator, Subscription<Balances>) {
+    let clock = Clock::following_tokio(bitopro_client::model::Timestamp::from_millis(START_MS));
+    let wall = clock.clone();
+    let wall = WallClock::new(move || wall.now().to_system_time().unwrap());
+    let simulator = builder.clock(clock).start_in_memory().unwrap();
+    let connector = simulator.connector();
+    let client = client(&simulator).with_connector(connector).with_wall_clock(wall).with_seed(seed);
+    let balances = client.build().unwrap().balances();
+    (simulator, balances)
+}
+
+async fn next_snapshot(balances: &mut Subscription<Balances>) -> AccountBalance {
+    loop {
+        match balances.next().await.expect("the stream goes on") {
+            Item::Snapshot(event) => return event,
+            Item::Closed(closed) => panic!("{closed:?}"),
+            _ => {}
+        }
+    }
+}
+
+async fn end(balances: &mut Subscription<Balances>) -> ErrorKind {
+    loop {
+        match balances.next().await.expect("an end comes first") {
+            Item::Closed(Closed::Failed(error)) => return error.kind(),
+            Item::Closed(Closed::Requested) => panic!("nobody asked for it"),
+            _ => {}
+        }
+    }
+}
+
+fn nonces(simulator: &Simulator) -> Vec<u64> {
+    simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect()
+}
+
+fn assert_agrees(balances: &Subscription<Balances>, simulator: &Simulator) {
+    let view = balances.current().unwrap();
+    assert!(!view.is_stale());
+    let known: BTreeMap<_, _> =
+        view.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
+    assert_eq!(known, simulator.balances());
+}
+
+#[tokio::test]
+async fn balances_arrive_over_a_signed_socket() {
+    let simulator = Simulator::builder().start().await.unwrap();
+    let mut balances = client(&simulator).build().unwrap().balances();
+    next_snapshot(&mut balances).await;
+    assert_agrees(&balances, &simulator);
+    for amount in 1..100 {
+        let sent = simulator.set_balance(Balance::new("BTC", Decimal::new(amount, 8))).unwrap();
+        let Some(Item::Update(event)) = balances.next().await else { panic!("no update") };
+        assert_eq!(event, sent);
+        assert_agrees(&balances, &simulator);
+    }
+    assert!(matches!(balances.close().await, Closed::Requested));
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn balances_arrive_over_tls_from_an_authority_that_was_added() {
+    let simulator = Simulator::builder().tls(true).start().await.unwrap();
+    let trusting = TungsteniteConnector::new().with_extra_roots(simulator.ca_pem().unwrap()).unwrap();
+    let mut balances = client(&simulator).with_connector(trusting).build().unwrap().balances();
+    next_snapshot(&mut balances).await;
+    assert_agrees(&balances, &simulator);
+}
+
+#[tokio::test]
+async fn after_a_lost_connection_the_state_is_the_server_s_again() {
+    let simulator = Simulator::builder().start().await.unwrap();
+    let mut balances = client(&simulator)
+        .with_backoff(Duration::from_millis(1), Duration::from_millis(1))
+        .build()
+        .unwrap()
+        .balances();
+    next_snapshot(&mut balances).await;
+    simulator.refuse_next(2, Refusal::new(StatusCode::BAD_GATEWAY));
+    simulator.disconnect_all();
+    simulator.update_balances(|books| {
+        books.remove("ADA");
+        books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
+        books.get_mut("BTC").unwrap().amount = Decimal::ZERO;
+    });
+    next_snapshot(&mut balances).await;
+    assert_agrees(&balances, &simulator);
+    assert!(nonces(&simulator).is_sorted_by(|a, b| a < b));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_secret_is_dialled_twice_and_never_again() {
+    let simulator = Simulator::builder().start_in_memory().unwrap();
+    let right = simulator.credentials();
+    let wrong = Credentials::new(right.identity.as_str(), right.api_key.as_str(), "wrong").unwrap();
+    let builder = Client::builder(wrong).with_endpoint(simulator.ws_url().as_str());
+    let mut balances = builder.with_connector(simulator.connector()).build().unwrap().balances();
+    assert_eq!(end(&mut balances).await, ErrorKind::Unauthorized);
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(simulator.dials().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_behind_is_mended() {
+    let (simulator, mut balances) = in_memory(Simulator::builder().clock_offset_ms(3_600_000), 1);
+    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("no refusal") };
+    // HTTP dates have whole seconds.
+    let ErrorKind::ClockSkew { ahead_ms: Some(ahead_ms) } = disconnected.error.kind() else { panic!() };
+    assert!((3_599_000..=3_600_000).contains(&ahead_ms), "{ahead_ms}");
+    next_snapshot(&mut balances).await;
+    assert_agrees(&balances, &simulator);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_account_stays_connected_for_a_day() {
+    let (simulator, mut balances) = in_memory(Simulator::builder(), 1);
+    next_snapshot(&mut balances).await;
+    assert!(timeout(Duration::from_secs(86_400), balances.next()).await.is_err(), "nothing happened");
+    assert_eq!(simulator.dials().len(), 1);
+    let view = balances.current().unwrap();
+    assert_eq!((view.age(), view.is_stale()), (Duration::from_secs(86_400), false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_falls_silent_is_noticed_within_the_idle_limit() {
+    let (simulator, mut balances) = in_memory(Simulator::builder(), 1);
+    next_snapshot(&mut balances).await;
+    simulator.pause_pings();
+    let silent = tokio::time::Instant::now();
+    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("still connected") };
+    assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
+    assert_eq!(silent.elapsed(), Duration::from_secs(30));
+    simulator.resume_pings();
+    next_snapshot(&mut balances).await;
+    assert_agrees(&balances, &simulator);
+}
+
+/// Replays the items, so that they can be held against the state that was built beside them.
+#[derive(Default)]
+struct Replay(BTreeMap<Currency, Balance>);
+
+impl Replay {
+    fn apply(&mut self, item: &Item<AccountBalance>) {
+        if let Item::Snapshot(_) = item {
+            self.0.clear();
+        }
+        if let Item::Snapshot(event) | Item::Update(event) = item {
+            self.0.extend(event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())));
+        }
+    }
+}
+
+/// What may happen to an account and its connection, drawn from a seed.
+fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
+    match random.u8(0..20) {
+        0 => simulator.disconnect_all(),
+        1 => simulator.close_all(1001, "restart"),
+        2 => simulator.send_text("{\"event\":\"ACCOUNT_BALANCE\",\"data\":"),
+        3 => simulator.send_text("{\"event\":\"NEWS\",\"data\":{}}"),
+        4 => simulator.refuse_next(random.usize(1..3), Refusal::new(StatusCode::SERVICE_UNAVAILABLE)),
+        5 => {
+            simulator.update_balances(|books| {
+                books.remove("ADA");
+            });
+            simulator.disconnect_all();
+        }
+        6 => {
+            simulator.set_balance(Balance::new(
+                format!("C{}", random.u8(..)).as_str(),
+                Decimal::new(random.i64(0..1_000), 8),
+            ));
+        }
+        _ => {
+            simulator.tick();
+        }
+    }
+}
+
+/// After the last disturbance has healed, the state is the server's, and so is what the items add up to.
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_the_state_becomes_the_server_s() {
+    for seed in 1..=100 {
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (simulator, mut balances) = in_memory(Simulator::builder().seed(seed), seed);
+        let mut replay = Replay::default();
+        for _ in 0..random.usize(1..200) {
+            disturb(&simulator, &mut random);
+            let pause = Duration::from_millis(random.u64(0..2_000));
+            // Some subscribers read at once, some only now and then.
+            if random.bool() {
+                while let Ok(Some(item)) = timeout(pause, balances.next()).await {
+                    replay.apply(&item);
+                }
+            } else {
+                sleep(pause).await;
+            }
+        }
+        // A malformed message leaves the state in doubt until a fresh snapshot, so one is asked for.
+        sleep(Duration::from_secs(120)).await;
+        balances.resync();
+        while let Ok(Some(item)) = timeout(Duration::from_secs(120), balances.next()).await {
+            replay.apply(&item);
+        }
+        assert_agrees(&balances, &simulator);
+        assert_eq!(replay.0, simulator.balances(), "seed {seed}");
+        assert!(nonces(&simulator).is_sorted_by(|a, b| a < b), "seed {seed}");
+    }
+}

@@ -3,7 +3,7 @@
 //! Write a [`Rig`] that pairs your connector with a server's end that the tests drive, then let
 //! [`contract_tests!`](crate::contract_tests) make one test of each promise:
 //!
-//! ```ignore
+//! ```text
 //! async fn rig() -> MyRig { … }
 //! bitopro_transport::contract_tests!(rig);
 //! ```
