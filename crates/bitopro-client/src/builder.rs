@@ -233,11 +233,12 @@ mod tests {
         let error = Client::builder(credentials.clone())
             .with_endpoints(["http://a", "b"])
             .with_idle_limit(Duration::ZERO)
+            .with_close_deadline(Duration::MAX)
             .with_queue_capacity(0)
             .with_backoff(Duration::from_secs(2), Duration::from_secs(1))
             .build()
             .unwrap_err();
-        assert_eq!(error.faults().len(), 5, "{error}");
+        assert_eq!(error.faults().len(), 6, "{error}");
         let error = Client::builder(credentials).with_endpoints([""; 0]).build().unwrap_err();
         assert_eq!(error.faults(), ["there is no endpoint to dial"]);
     }

@@ -18,9 +18,10 @@ pub(crate) struct Mailbox<D: Followed> {
     /// The last data event that was queued or merged.
     last_event: Option<Edge>,
     overrun: Option<Overrun<D>>,
+    /// Why the stream ended, once it has.
     closed: Option<Closed>,
-    /// Whether the end was delivered or waits in `closed`.
-    is_ended: bool,
+    /// Whether the subscriber has been told.
+    is_told: bool,
 }
 
 /// What was merged since the queue was full.
@@ -41,19 +42,18 @@ impl<D: Followed> Mailbox<D> {
             last_event: None,
             overrun: None,
             closed: None,
-            is_ended: false,
+            is_told: false,
         }
     }
 
     pub(crate) fn push(&mut self, item: Item<Event<D>>, now: Instant) {
-        if self.is_ended {
+        if self.closed.is_some() {
             return;
         }
         let before = self.last_event.clone();
         self.observe(&item, now);
         if let Item::Closed(closed) = item {
             self.closed = Some(closed);
-            self.is_ended = true;
         } else if let Some(overrun) = &mut self.overrun {
             overrun.merge(item);
         } else if self.queue.len() < self.capacity {
@@ -70,12 +70,22 @@ impl<D: Followed> Mailbox<D> {
         if self.queue.is_empty() {
             self.settle_overrun();
         }
-        self.queue.pop_front().or_else(|| self.closed.take().map(Item::Closed))
+        if let Some(item) = self.queue.pop_front() {
+            return Some(item);
+        }
+        let closed = self.closed.clone().filter(|_| !self.is_told)?;
+        self.is_told = true;
+        Some(Item::Closed(closed))
     }
 
     /// Whether nothing will ever come again.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.is_ended && self.closed.is_none() && self.queue.is_empty()
+        self.is_told
+    }
+
+    /// Why the stream ended, once it has.
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
     }
 
     pub(crate) fn state(&self) -> &Tracked<D::State> {

@@ -2,6 +2,9 @@ use std::time::Duration;
 
 use bitopro_transport::Request;
 
+/// No span of time is longer, so that sums of them are moments that a clock can show.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
 /// How patient a session is. The defaults are those of the failure model in the project's book; each has
 /// its setter on [`ClientBuilder`](crate::ClientBuilder).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,14 +70,17 @@ impl Default for Settings {
 impl Settings {
     /// Every fault of these settings, in words.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let durations = [
+        let spans = [
             ("dial deadline", self.dial_deadline),
             ("idle limit", self.idle_limit),
             ("snapshot deadline", self.snapshot_deadline),
             ("first backoff", self.backoff_first),
+            ("longest backoff", self.backoff_longest),
             ("dial budget's span", self.dial_budget_span),
             ("close deadline", self.close_deadline),
         ];
+        let may_be_zero =
+            [("time to be proven", self.proven_after), ("cap of `Retry-After`", self.retry_after_cap)];
         let counts = [
             ("dial budget", self.dial_budget == 0),
             ("queue capacity", self.queue_capacity == 0),
@@ -83,12 +89,11 @@ impl Settings {
             ("number of certificate attempts", self.certificate_attempts == 0),
             ("retry limit", self.retry_limit == Some(0)),
         ];
-        let zero_durations = durations.into_iter().map(|(name, value)| (name, value.is_zero()));
-        let mut faults: Vec<String> = zero_durations
-            .chain(counts)
-            .filter(|(_, zero)| *zero)
-            .map(|(name, _)| format!("the {name} is zero"))
-            .collect();
+        let zeroes = spans.iter().map(|(name, span)| (*name, span.is_zero())).chain(counts);
+        let long = spans.iter().chain(&may_be_zero).filter(|(_, span)| *span > LONGEST);
+        let mut faults: Vec<String> =
+            zeroes.filter(|(_, zero)| *zero).map(|(name, _)| format!("the {name} is zero")).collect();
+        faults.extend(long.map(|(name, _)| format!("the {name} is longer than a year")));
         if self.backoff_longest < self.backoff_first {
             faults.push("the longest backoff is shorter than the first".to_owned());
         }

@@ -61,13 +61,9 @@ impl<D: Followed> Subscription<D> {
     /// Cancel-safe: dropping the future drops the subscription, which ends the connection at once.
     pub async fn close(mut self) -> Closed {
         self.request_close();
-        let mut last = Closed::Requested;
-        while let Some(item) = poll_fn(|context| Pin::new(&mut self).poll_next(context)).await {
-            if let Item::Closed(closed) = item {
-                last = closed;
-            }
-        }
-        last
+        while poll_fn(|context| Pin::new(&mut self).poll_next(context)).await.is_some() {}
+        // The stream has just come to its end, so there is a reason.
+        self.shared.with(|inner| inner.mailbox.closed().cloned()).unwrap_or(Closed::Requested)
     }
 
     /// Asks for the end of the stream, which comes as [`Item::Closed`] within the close deadline.

@@ -9,6 +9,7 @@ mod link;
 mod tests;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::Signer;
@@ -23,6 +24,10 @@ use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, M
 use crate::{Error, ErrorKind, Settings, Verdict, classify};
 
 use link::{Open, Phase, Snapshot, Streak};
+
+/// The server's times that a clock is corrected by, 2025 to 2099. A nonce never goes back, so one absurd
+/// `Date` would lock the key out for as long as the process lives.
+const BELIEVABLE_MS: Range<i64> = 1_735_689_600_000..4_102_444_800_000;
 
 /// What a session asks its driver to do.
 #[derive(Debug)]
@@ -306,12 +311,13 @@ impl<D: EventData> Session<D> {
     fn judge(&mut self, wall: SystemTime, error: transport::Error) -> Error {
         let Some(refusal) = error.refusal() else { return error.into() };
         let verdict = classify(refusal.status, &refusal.headers, wall);
-        let ahead_ms = match verdict {
-            Verdict::ClockSkew { server_time: Some(server) } => {
-                Some(unix_ms(server).saturating_sub(unix_ms(wall)))
+        let server_ms = match verdict {
+            Verdict::ClockSkew { server_time } => {
+                server_time.map(unix_ms).filter(|ms| BELIEVABLE_MS.contains(ms))
             }
             _ => None,
         };
+        let ahead_ms = server_ms.map(|server_ms| server_ms.saturating_sub(unix_ms(wall)));
         if let (Some(ahead_ms), false) = (ahead_ms, self.clock_corrected) {
             self.clock_ahead_ms = ahead_ms;
             self.clock_corrected = true;

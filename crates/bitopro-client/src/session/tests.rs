@@ -467,6 +467,17 @@ fn a_clock_that_is_behind_is_corrected_once_from_the_server_s() {
 }
 
 #[test]
+fn an_absurd_time_of_the_server_corrects_nothing() {
+    for date in ["Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let mut bench = Bench::new();
+        bench.refuse(409, &[(DATE, date)]);
+        assert_eq!(bench.last_error(), ErrorKind::ClockSkew { ahead_ms: None });
+        bench.wait_for_dial();
+        assert_eq!(i64::try_from(bench.nonces[1]).unwrap(), unix_ms(bench.wall));
+    }
+}
+
+#[test]
 fn a_dial_that_fails_on_the_network_moves_on_and_the_one_that_worked_is_kept() {
     let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
     let host = |request: &Request| request.url().host_str().unwrap().to_owned();

@@ -136,6 +136,7 @@ async fn a_refusal_that_is_final_ends_the_stream_with_its_reason() {
     assert_eq!(error.kind(), ErrorKind::WrongPath);
     assert!(balances.next().await.is_none());
     assert!(balances.next().await.is_none());
+    assert!(matches!(balances.close().await, Closed::Failed(error) if error.kind() == ErrorKind::WrongPath));
     // Nobody holds the connector any more, so nobody will ever dial.
     assert!(server.next_dial().await.is_none());
 }
