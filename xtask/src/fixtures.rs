@@ -3,6 +3,7 @@
 
 mod json;
 mod manifest;
+mod simulated;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
