@@ -2,7 +2,7 @@
 //! shows all that is wrong.
 
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
@@ -11,15 +11,12 @@ use crate::{features, fixtures, layering, msrv, readme};
 
 pub(crate) fn run() -> ExitCode {
     let mut tally = Tally::default();
+    let began = now();
     let unprepared =
         |error| vec![Step { name: "preparation".to_owned(), run: Box::new(move || Err(error).into()) }];
     for step in steps().unwrap_or_else(unprepared) {
         println!("\n== {}", step.name);
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "how long a step takes is shown, and nothing depends on it"
-        )]
-        let start = Instant::now();
+        let start = now();
         let outcome = (step.run)();
         let verdict = match &outcome {
             Outcome::Passed => "passed".to_owned(),
@@ -29,8 +26,19 @@ pub(crate) fn run() -> ExitCode {
         println!("== {}: {verdict} ({:.1} s)", step.name, start.elapsed().as_secs_f32());
         tally.count(step.name, &outcome);
     }
+    println!("\n== everything: {}", minutes(began.elapsed()));
     println!("\n{}", tally.summary());
     if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long steps take is shown, and nothing depends on it")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn minutes(span: Duration) -> String {
+    let seconds = span.as_secs();
+    format!("{} min {} s", seconds / 60, seconds % 60)
 }
 
 struct Step {
@@ -158,6 +166,18 @@ mod tests {
         tally.count("c".to_owned(), &Outcome::Failed("exit 1".to_owned()));
         tally.count("d".to_owned(), &Outcome::Skipped("not installed".to_owned()));
         assert_eq!(tally.summary(), "skipped: d\nfailed: c\n2 passed, 1 failed");
+    }
+
+    #[test]
+    fn the_readme_s_tests_come_first() {
+        let first = steps().unwrap().remove(0);
+        assert_eq!(first.name, "README: cargo test --workspace --all-features");
+    }
+
+    #[test]
+    fn the_whole_time_is_told_in_minutes() {
+        assert_eq!(minutes(Duration::from_millis(59_999)), "0 min 59 s");
+        assert_eq!(minutes(Duration::from_secs(3_725)), "62 min 5 s");
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The commands of the README. A shell block tagged `sh ci` is run by CI, line by line, as a reader would run it;
-//! the commands of the other shell blocks must at least exist.
+//! The commands of the README, by the tag of their block. CI runs those of `sh ci` line by line, as a reader would,
+//! and those of `sh once`, which go on until they are stopped, with `--once` added. The commands of the other shell
+//! blocks must at least exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,7 @@ const README: &str = "README.md";
 pub(crate) fn check() -> anyhow::Result<()> {
     let text = read()?;
     let commands = commands(&text);
-    if !commands.iter().any(|command| command.in_ci) {
+    if !commands.iter().any(|command| command.tag == Tag::Ci) {
         bail!("{README} has no block tagged `sh ci`, so CI would run none of its commands");
     }
     let metadata = workspace::metadata()?;
@@ -23,22 +24,26 @@ pub(crate) fn check() -> anyhow::Result<()> {
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }
-    println!(
-        "{} commands, {} of them run by CI",
-        commands.len(),
-        commands.iter().filter(|c| c.in_ci).count()
-    );
+    println!("{} commands, {} of them run by CI", commands.len(), in_ci(&commands).len());
     Ok(())
 }
 
 /// The commands that CI runs because the README tells its readers to.
 pub(crate) fn run_by_ci() -> anyhow::Result<Vec<String>> {
     let text = read()?;
-    Ok(commands(&text)
-        .into_iter()
-        .filter(|command| command.in_ci)
-        .map(|command| command.text.to_owned())
-        .collect())
+    let commands = commands(&text);
+    // One that would not end where `--once` went astray must not be started.
+    if let Some(fault) = commands.iter().find_map(endless) {
+        bail!("{fault}");
+    }
+    Ok(in_ci(&commands))
+}
+
+/// As CI runs them: the tests first, since they tell most and build what the others need.
+fn in_ci(commands: &[Command<'_>]) -> Vec<String> {
+    let of = |tag| commands.iter().filter(move |command| command.tag == tag);
+    let plain = of(Tag::Ci).map(|command| command.text.to_owned());
+    plain.chain(of(Tag::Once).map(|command| format!("{} --once", command.text))).collect()
 }
 
 fn read() -> anyhow::Result<String> {
@@ -49,29 +54,63 @@ fn read() -> anyhow::Result<String> {
 struct Command<'a> {
     line: usize,
     text: &'a str,
-    in_ci: bool,
+    tag: Tag,
+}
+
+/// What CI does with the commands of a shell block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    /// Looks whether they exist.
+    Shown,
+    /// Runs them.
+    Ci,
+    /// Runs them with `--once`.
+    Once,
+}
+
+impl Tag {
+    /// The tag of a block of commands, or `None` for a block of anything else.
+    fn of(fence: &str) -> Option<Self> {
+        match fence {
+            "sh" => Some(Self::Shown),
+            "sh ci" => Some(Self::Ci),
+            "sh once" => Some(Self::Once),
+            _ => None,
+        }
+    }
 }
 
 fn commands(markdown: &str) -> Vec<Command<'_>> {
     let mut commands = Vec::new();
-    let mut block: Option<&str> = None;
+    let mut block: Option<Option<Tag>> = None;
     for (index, line) in markdown.lines().enumerate() {
         let text = line.trim();
         block = match (block, text.strip_prefix("```")) {
-            (None, fence) => fence,
+            (None, fence) => fence.map(Tag::of),
             (Some(_), Some(_)) => None,
-            (Some(tags @ ("sh" | "sh ci")), None) if !text.is_empty() && !text.starts_with('#') => {
-                commands.push(Command { line: index + 1, text, in_ci: tags == "sh ci" });
-                Some(tags)
+            (Some(tag), None) => {
+                if let Some(tag) = tag.filter(|_| !text.is_empty() && !text.starts_with('#')) {
+                    commands.push(Command { line: index + 1, text, tag });
+                }
+                Some(tag)
             }
-            (open, None) => open,
         };
     }
     commands
 }
 
+/// A command tagged `sh once` to whose end nothing can be added.
+fn endless(command: &Command<'_>) -> Option<String> {
+    let plain = !command.text.contains(['#', '|', '&', ';', '<', '>', '\\']);
+    let problem = "a block tagged `sh once` holds plain commands only, since `--once` is added at their end";
+    (command.tag == Tag::Once && !plain).then(|| format!("{README}:{}: {problem}", command.line))
+}
+
 /// What a look at the command's words can find wrong: a package or a subcommand that is not there.
 fn fault(command: &Command<'_>, packages: &BTreeSet<String>) -> Option<String> {
+    if let Some(endless) = endless(command) {
+        return Some(endless);
+    }
     let words: Vec<&str> = command.text.split_whitespace().collect();
     let problem = match words.as_slice() {
         ["cargo", "xtask", name, ..] => {
@@ -93,21 +132,47 @@ fn fault(command: &Command<'_>, packages: &BTreeSet<String>) -> Option<String> {
 mod tests {
     use super::*;
 
-    const SAMPLE: &str = "Text\n\n```sh ci\ncargo test --workspace\n```\n\n```rust\nlet not = \"a command\";\n```\n\
+    const SAMPLE: &str = "Text\n\n```sh once\ncargo run -p xtask -- watch\n```\n\n```sh ci\ncargo test --workspace\n```\n\n\
+        ```rust\nlet not = \"a command\";\n```\n\
         ```sh\n# a comment\ncargo run -p no-such -- -p any\n\ncargo xtask nothing\ncargo xtask ci\n```\n";
 
     #[test]
     fn commands_are_found_with_their_lines_and_tags() {
-        let found: Vec<_> = commands(SAMPLE).into_iter().map(|c| (c.line, c.text, c.in_ci)).collect();
+        let found: Vec<_> = commands(SAMPLE).into_iter().map(|c| (c.line, c.text, c.tag)).collect();
         assert_eq!(
             found,
             [
-                (4, "cargo test --workspace", true),
-                (12, "cargo run -p no-such -- -p any", false),
-                (14, "cargo xtask nothing", false),
-                (15, "cargo xtask ci", false),
+                (4, "cargo run -p xtask -- watch", Tag::Once),
+                (8, "cargo test --workspace", Tag::Ci),
+                (16, "cargo run -p no-such -- -p any", Tag::Shown),
+                (18, "cargo xtask nothing", Tag::Shown),
+                (19, "cargo xtask ci", Tag::Shown),
             ]
         );
+    }
+
+    #[test]
+    fn ci_runs_the_tagged_ones_the_tests_first() {
+        assert_eq!(
+            in_ci(&commands(SAMPLE)),
+            ["cargo test --workspace", "cargo run -p xtask -- watch --once"]
+        );
+    }
+
+    #[test]
+    fn what_runs_until_it_is_stopped_must_take_once_at_its_end() {
+        for tail in [" # moving", " | jq", " &", "; true", " > file", " \\"] {
+            let text = format!("```sh once\ncargo run -- watch{tail}\n```\n");
+            let faults: Vec<_> = commands(&text).iter().filter_map(endless).collect();
+            assert_eq!(
+                faults,
+                [
+                    "README.md:2: a block tagged `sh once` holds plain commands only, since `--once` is added at their end"
+                ]
+            );
+            let elsewhere = text.replace("sh once", "sh ci");
+            assert!(commands(&elsewhere).iter().all(|command| endless(command).is_none()), "{tail}");
+        }
     }
 
     #[test]
@@ -118,8 +183,8 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "README.md:12: the workspace has no package `no-such`",
-                "README.md:14: `cargo xtask` has no command `nothing`",
+                "README.md:16: the workspace has no package `no-such`",
+                "README.md:18: `cargo xtask` has no command `nothing`",
             ]
         );
     }
