@@ -1,0 +1,10 @@
+//! The simulator seen by clients, over real sockets and in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod caller;
+mod keepalive;
+mod lifecycle;
+mod refusals;
+mod streams;
+mod tls;
+mod trouble;
