@@ -5,7 +5,9 @@ use std::fmt;
 
 use crate::error::parse;
 use crate::wire::Key;
-use crate::{AccountBalance, DecodeError, Event, EventData, PrivateStream};
+use crate::{
+    AccountBalance, ActiveOrders, DecodeError, Event, EventData, HistoryOrders, PrivateStream, UserTrade,
+};
 
 /// Any message of any private stream, told apart by its `event`.
 ///
@@ -15,6 +17,12 @@ use crate::{AccountBalance, DecodeError, Event, EventData, PrivateStream};
 pub enum Message {
     /// `ACCOUNT_BALANCE`.
     AccountBalance(AccountBalance),
+    /// `ACTIVE_ORDERS`.
+    ActiveOrders(ActiveOrders),
+    /// `RECENT_HISTORY_ORDERS`.
+    HistoryOrders(HistoryOrders),
+    /// `USER_TRADE`.
+    UserTrade(Box<UserTrade>),
     /// An event that this version does not know.
     Unknown(UnknownMessage),
 }
@@ -30,6 +38,9 @@ impl Message {
         let EventName(event) = parse(text, None)?;
         match PrivateStream::ALL.into_iter().find(|stream| stream.event() == event) {
             Some(PrivateStream::AccountBalance) => Event::from_json(text).map(Self::AccountBalance),
+            Some(PrivateStream::ActiveOrders) => Event::from_json(text).map(Self::ActiveOrders),
+            Some(PrivateStream::HistoryOrders) => Event::from_json(text).map(Self::HistoryOrders),
+            Some(PrivateStream::UserTrades) => Event::from_json(text).map(Box::new).map(Self::UserTrade),
             None => UnknownMessage::new(event, text).map(Self::Unknown),
         }
     }
@@ -38,6 +49,9 @@ impl Message {
     pub fn event(&self) -> &str {
         match self {
             Self::AccountBalance(event) => event.name(),
+            Self::ActiveOrders(event) => event.name(),
+            Self::HistoryOrders(event) => event.name(),
+            Self::UserTrade(event) => event.name(),
             Self::Unknown(unknown) => unknown.event(),
         }
     }
@@ -116,6 +130,9 @@ impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::AccountBalance(event) => event.serialize(serializer),
+            Self::ActiveOrders(event) => event.serialize(serializer),
+            Self::HistoryOrders(event) => event.serialize(serializer),
+            Self::UserTrade(event) => event.serialize(serializer),
             Self::Unknown(unknown) => unknown.serialize(serializer),
         }
     }

@@ -9,16 +9,26 @@ use thiserror::Error;
 pub enum PrivateStream {
     /// `account-balance`: the event `ACCOUNT_BALANCE`.
     AccountBalance,
+    /// `active-orders`: the event `ACTIVE_ORDERS`.
+    ActiveOrders,
+    /// `history-orders`: the event `RECENT_HISTORY_ORDERS`.
+    HistoryOrders,
+    /// `user-trades`: the event `USER_TRADE`.
+    UserTrades,
 }
 
 impl PrivateStream {
     /// Every stream that this version knows.
-    pub const ALL: [Self; 1] = [Self::AccountBalance];
+    pub const ALL: [Self; 4] =
+        [Self::AccountBalance, Self::ActiveOrders, Self::HistoryOrders, Self::UserTrades];
 
-    /// The stream's name, as in its path: `account-balance`.
+    /// The stream's name: `account-balance`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AccountBalance => "account-balance",
+            Self::ActiveOrders => "active-orders",
+            Self::HistoryOrders => "history-orders",
+            Self::UserTrades => "user-trades",
         }
     }
 
@@ -26,6 +36,9 @@ impl PrivateStream {
     pub const fn path(self) -> &'static str {
         match self {
             Self::AccountBalance => "/v1/pub/auth/account-balance",
+            Self::ActiveOrders => "/v1/pub/auth/orders",
+            Self::HistoryOrders => "/v1/pub/auth/orders/histories",
+            Self::UserTrades => "/v1/pub/auth/user-trades",
         }
     }
 
@@ -33,6 +46,9 @@ impl PrivateStream {
     pub const fn event(self) -> &'static str {
         match self {
             Self::AccountBalance => "ACCOUNT_BALANCE",
+            Self::ActiveOrders => "ACTIVE_ORDERS",
+            Self::HistoryOrders => "RECENT_HISTORY_ORDERS",
+            Self::UserTrades => "USER_TRADE",
         }
     }
 }

@@ -51,6 +51,48 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// A moment by the exchange's clock in whole Unix seconds, UTC: the times of a trade.
+///
+/// A type of its own, so that seconds and milliseconds cannot be taken for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixSeconds(i64);
+
+impl UnixSeconds {
+    /// The moment this many seconds after the Unix epoch.
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs)
+    }
+
+    /// Seconds since the Unix epoch.
+    pub const fn as_secs(self) -> i64 {
+        self.0
+    }
+
+    /// The beginning of that second, or `None` where milliseconds cannot count so far.
+    pub fn to_timestamp(self) -> Option<Timestamp> {
+        self.0.checked_mul(1_000).map(Timestamp)
+    }
+}
+
+impl fmt::Display for UnixSeconds {
+    /// The number of seconds, as on the wire.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for UnixSeconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixSeconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

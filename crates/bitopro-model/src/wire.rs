@@ -7,15 +7,18 @@ use std::borrow::Cow;
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::ser::SerializeMap;
 
 use crate::decimal::Exact;
-use crate::{Currency, Timestamp};
+use crate::{Timestamp, UnixSeconds};
 
 /// A value that can stand in a field of a wire struct.
 pub(crate) trait Field: Sized {
-    fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error>;
+    /// What is read in its place.
+    type Wire: for<'de> Deserialize<'de>;
+
+    fn from_wire(wire: Self::Wire) -> Self;
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error>;
 
@@ -25,25 +28,32 @@ pub(crate) trait Field: Sized {
     }
 }
 
+/// Makes types that are read and written by their own serde implementations usable as fields.
 macro_rules! field_by_serde {
-    ($($ty:ty),*) => {$(
-        impl Field for $ty {
-            fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
-                map.next_value()
+    ($($ty:ty),* $(,)?) => {$(
+        impl $crate::wire::Field for $ty {
+            type Wire = Self;
+
+            fn from_wire(wire: Self) -> Self {
+                wire
             }
 
-            fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
+            fn write<M: serde::ser::SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
                 map.serialize_entry(name, self)
             }
         }
     )*};
 }
 
-field_by_serde!(bool, Currency, Timestamp);
+pub(crate) use field_by_serde;
+
+field_by_serde!(String, Timestamp, UnixSeconds);
 
 impl Field for Decimal {
-    fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
-        map.next_value::<Exact>().map(|exact| exact.0)
+    type Wire = Exact;
+
+    fn from_wire(wire: Exact) -> Self {
+        wire.0
     }
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
@@ -51,18 +61,63 @@ impl Field for Decimal {
     }
 }
 
-/// An optional field: absent and `null` mean the same, and are written as absent.
-impl<T: Serialize + for<'a> Deserialize<'a>> Field for Option<T> {
-    fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
-        map.next_value()
+impl Field for bool {
+    type Wire = Flag;
+
+    fn from_wire(wire: Flag) -> Self {
+        wire.0
     }
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
-        self.as_ref().map_or(Ok(()), |value| map.serialize_entry(name, value))
+        map.serialize_entry(name, self)
+    }
+}
+
+/// An optional field: absent and `null` mean the same, and are written as absent.
+impl<T: Field> Field for Option<T> {
+    type Wire = Option<T::Wire>;
+
+    fn from_wire(wire: Self::Wire) -> Self {
+        wire.map(T::from_wire)
+    }
+
+    fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
+        self.as_ref().map_or(Ok(()), |value| value.write(name, map))
     }
 
     fn absent<E: Error>(_: &'static str) -> Result<Self, E> {
         Ok(None)
+    }
+}
+
+/// A truth value. The exchange documents some as texts and sends them as JSON's own: either is read.
+pub(crate) struct Flag(bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FlagVisitor)
+    }
+}
+
+struct FlagVisitor;
+
+impl Visitor<'_> for FlagVisitor {
+    type Value = Flag;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Flag, E> {
+        Ok(Flag(value))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Flag, E> {
+        match text {
+            "true" => Ok(Flag(true)),
+            "false" => Ok(Flag(false)),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
     }
 }
 
@@ -101,13 +156,13 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 }
 
-/// Declares a struct of the wire: its fields with their names there, what it is called in errors, and a
+/// Declares a struct of the wire: its fields with their names there (the first is written, all are read), what it is called in errors, and a
 /// public `extra` for the fields that this version does not know.
 macro_rules! wire_struct {
     (
         $(#[$meta:meta])*
         pub struct $name:ident ($expecting:literal) {
-            $($(#[$field_meta:meta])* $wire:literal => $field:ident: $ty:ty,)*
+            $($(#[$field_meta:meta])* $wire:literal $(| $alias:literal)* => $field:ident: $ty:ty,)*
         }
     ) => {
         $(#[$meta])*
@@ -135,7 +190,10 @@ macro_rules! wire_struct {
                         let mut extra = $crate::Extra::default();
                         while let Some($crate::wire::Key(key)) = map.next_key()? {
                             match &*key {
-                                $($wire => $crate::wire::put(&mut $field, $wire, $crate::wire::Field::read(&mut map)?)?,)*
+                                $($wire $(| $alias)* => {
+                                    let value = <$ty as $crate::wire::Field>::from_wire(map.next_value()?);
+                                    $crate::wire::put(&mut $field, $wire, value)?;
+                                })*
                                 unknown => extra.read(unknown, &mut map)?,
                             }
                         }

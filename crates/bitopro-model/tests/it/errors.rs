@@ -43,8 +43,8 @@ fn a_fault_in_a_field_names_its_path() {
             "data.ADA.amount: invalid type: sequence, expected a decimal as a string",
         ),
         (
-            with_ada("true", r#""true""#),
-            "data.ADA.tradable: invalid type: string \"true\", expected a boolean",
+            with_ada("true", r#""yes""#),
+            "data.ADA.tradable: invalid value: string \"yes\", expected a boolean",
         ),
         (with_ada("true", "null"), "data.ADA.tradable: invalid type: null, expected a boolean"),
         (with_ada("true", "1"), "data.ADA.tradable: invalid type: integer `1`, expected a boolean"),

@@ -1,0 +1,381 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use rust_decimal::Decimal;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::wire::wire_struct;
+use crate::{
+    Action, Condition, Currency, Event, EventData, OrderId, OrderSeq, OrderStatus, OrderType, Pair,
+    PrivateStream, TimeInForce, Timestamp,
+};
+
+/// The event `ACTIVE_ORDERS`: the account's open orders.
+///
+/// The first one on a connection holds the open orders of all pairs; a later one those of a single pair
+/// that changed, or that pair's whole list, as the exchange did until January 2024.
+pub type ActiveOrders = Event<Orders<Active>>;
+
+/// The event `RECENT_HISTORY_ORDERS`: orders that ended lately, and then each that ends.
+pub type HistoryOrders = Event<Orders<History>>;
+
+wire_struct! {
+    /// An order.
+    pub struct Order ("an order") {
+        /// The order's id.
+        "id" => id: OrderId,
+        /// The pair, lowercase.
+        "pair" => pair: Pair,
+        /// The price of one unit of the base currency.
+        "price" => price: Decimal,
+        /// The average price of what was executed.
+        "avgExecutionPrice" => avg_execution_price: Decimal,
+        /// Whether it buys or sells.
+        "action" => action: Action,
+        /// The kind of order.
+        "type" => order_type: OrderType,
+        /// Deprecated by the exchange: the same as `updatedTimestamp`.
+        "timestamp" => timestamp: Timestamp,
+        /// When it last changed. Absent in old messages: see [`Order::updated`].
+        "updatedTimestamp" => updated_timestamp: Option<Timestamp>,
+        /// When it was placed. Absent in old messages.
+        "createdTimestamp" => created_timestamp: Option<Timestamp>,
+        /// How far it has come.
+        "status" => status: OrderStatus,
+        /// The amount of the base currency that was ordered.
+        "originalAmount" => original_amount: Decimal,
+        /// What of it is still open.
+        "remainingAmount" => remaining_amount: Decimal,
+        /// What of it was executed.
+        "executedAmount" => executed_amount: Decimal,
+        /// The fee so far, in `fee_symbol`.
+        "fee" => fee: Decimal,
+        /// The currency of the fee, lowercase.
+        "feeSymbol" => fee_symbol: Currency,
+        /// The part of the fee that was paid in BITO.
+        "bitoFee" => bito_fee: Decimal,
+        /// What was executed, in the quote currency.
+        "total" => total: Decimal,
+        /// The exchange's sequence name.
+        "seq" => seq: OrderSeq,
+        /// How long it may stand.
+        "timeInForce" => time_in_force: TimeInForce,
+        /// The price that triggers it. Only stop orders have one.
+        "stopPrice" => stop_price: Option<Decimal>,
+        /// How the market must stand to the stop price. Only stop orders have one.
+        "condition" => condition: Option<Condition>,
+        /// The id that the client gave it, 1 to 2,147,483,647. Older messages spell it `clientId`.
+        "clientID" | "clientId" => client_id: Option<ClientId>,
+    }
+}
+
+impl Order {
+    /// When it last changed, by whichever of its timestamps says so.
+    pub fn updated(&self) -> Timestamp {
+        self.updated_timestamp.unwrap_or(self.timestamp)
+    }
+
+    /// Whether it may still execute or be triggered.
+    pub fn is_open(&self) -> bool {
+        self.status.is_open()
+    }
+
+    /// Whether nothing will happen to it any more.
+    pub fn is_final(&self) -> bool {
+        self.status.is_final()
+    }
+
+    /// Whether some of it was executed and some was not, however it ended.
+    pub fn is_filled_in_part(&self) -> bool {
+        !self.executed_amount.is_zero() && self.executed_amount < self.original_amount
+    }
+
+    /// Whether all of it was executed.
+    pub fn is_filled(&self) -> bool {
+        self.status == OrderStatus::Completed
+    }
+}
+
+/// The id that a client gave its order. A JSON number; a text of digits is read too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(u64);
+
+impl ClientId {
+    /// The id as a number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<u32> for ClientId {
+    fn from(id: u32) -> Self {
+        Self(id.into())
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for ClientId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = OrderId::deserialize(deserializer)?;
+        id.as_str().parse().map(Self).map_err(|_| D::Error::custom("a client id that is no number"))
+    }
+}
+
+crate::wire::field_by_serde!(ClientId);
+
+/// Tells the two streams of orders apart, whose messages have one shape.
+pub trait OrderStream: fmt::Debug + Clone + PartialEq + Eq + 'static {
+    /// The stream.
+    const STREAM: PrivateStream;
+}
+
+/// The stream of open orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Active {}
+
+impl OrderStream for Active {
+    const STREAM: PrivateStream = PrivateStream::ActiveOrders;
+}
+
+/// The stream of orders that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {}
+
+impl OrderStream for History {
+    const STREAM: PrivateStream = PrivateStream::HistoryOrders;
+}
+
+/// The `data` of [`ActiveOrders`] and [`HistoryOrders`]: orders by pair, in the order in which the exchange
+/// sent them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Orders<K> {
+    by_pair: Vec<(Pair, Vec<Order>)>,
+    stream: PhantomData<K>,
+}
+
+impl<K> Orders<K> {
+    /// The pairs with their orders. A pair may have none.
+    pub fn by_pair(&self) -> impl Iterator<Item = (&Pair, &[Order])> {
+        self.by_pair.iter().map(|(pair, orders)| (pair, orders.as_slice()))
+    }
+
+    /// All orders.
+    pub fn iter(&self) -> impl Iterator<Item = &Order> {
+        self.by_pair.iter().flat_map(|(_, orders)| orders)
+    }
+
+    /// The order with this id. Looks at one after the other.
+    pub fn get(&self, id: &str) -> Option<&Order> {
+        self.iter().find(|order| order.id == id)
+    }
+
+    /// How many orders there are.
+    pub fn len(&self) -> usize {
+        self.by_pair.iter().map(|(_, orders)| orders.len()).sum()
+    }
+
+    /// Whether there is no order.
+    pub fn is_empty(&self) -> bool {
+        self.by_pair.iter().all(|(_, orders)| orders.is_empty())
+    }
+}
+
+impl<K> Default for Orders<K> {
+    fn default() -> Self {
+        Self { by_pair: Vec::new(), stream: PhantomData }
+    }
+}
+
+impl<K> fmt::Debug for Orders<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.by_pair()).finish()
+    }
+}
+
+impl<K: OrderStream> EventData for Orders<K> {
+    const STREAM: PrivateStream = K::STREAM;
+}
+
+impl<K> FromIterator<Order> for Orders<K> {
+    /// Groups orders by their pair, the pairs in the order in which they first occur.
+    fn from_iter<I: IntoIterator<Item = Order>>(orders: I) -> Self {
+        let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::new();
+        for order in orders {
+            match by_pair.iter_mut().find(|(pair, _)| *pair == order.pair) {
+                Some((_, orders)) => orders.push(order),
+                None => by_pair.push((order.pair.clone(), vec![order])),
+            }
+        }
+        Self { by_pair, stream: PhantomData }
+    }
+}
+
+impl<K> FromIterator<(Pair, Vec<Order>)> for Orders<K> {
+    fn from_iter<I: IntoIterator<Item = (Pair, Vec<Order>)>>(by_pair: I) -> Self {
+        Self { by_pair: by_pair.into_iter().collect(), stream: PhantomData }
+    }
+}
+
+impl<K> Serialize for Orders<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.by_pair())
+    }
+}
+
+impl<'de, K> Deserialize<'de> for Orders<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OrdersVisitor(PhantomData))
+    }
+}
+
+struct OrdersVisitor<K>(PhantomData<K>);
+
+impl<'de, K> Visitor<'de> for OrdersVisitor<K> {
+    type Value = Orders<K>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("orders by pair")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Orders<K>, A::Error> {
+        let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::new();
+        while let Some((pair, orders)) = map.next_entry::<Pair, Vec<Order>>()? {
+            if let Some(other) = orders.iter().find(|order| !order.pair.is(pair.as_str())) {
+                let (id, found) = (&other.id, &other.pair);
+                return Err(A::Error::custom(format_args!("under `{pair}` stands order {id} of `{found}`")));
+            }
+            if by_pair.iter().any(|(known, _)| *known == pair) {
+                return Err(A::Error::custom(format_args!("`{pair}` stands there twice")));
+            }
+            by_pair.push((pair, orders));
+        }
+        Ok(Orders { by_pair, stream: PhantomData })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(order_changes: &[(&str, &str)]) -> String {
+        let mut text = r#"{"event":"ACTIVE_ORDERS","timestamp":1639552073346,"data":{"sol_usdt":[{"id":"8917255503","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1639386803663,"updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"status":0,"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"SOLUSDT3273528249","timeInForce":"GTC"}],"btc_twd":[]}}"#.to_owned();
+        for (from, to) in order_changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        text
+    }
+
+    fn order(changes: &[(&str, &str)]) -> Order {
+        ActiveOrders::from_json(&message(changes)).unwrap().data.iter().next().unwrap().clone()
+    }
+
+    #[test]
+    fn a_message_is_written_as_it_came() {
+        let text = message(&[]);
+        let event = ActiveOrders::from_json(&text).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        assert_eq!((event.data.len(), event.data.by_pair().count()), (1, 2));
+        let history = text.replace("ACTIVE_ORDERS", "RECENT_HISTORY_ORDERS");
+        assert!(ActiveOrders::from_json(&history).is_err());
+        assert_eq!(
+            HistoryOrders::from_json(&history).unwrap().data.iter().next(),
+            event.data.get("8917255503")
+        );
+    }
+
+    #[test]
+    fn the_documented_variations_are_read() {
+        let stop = order(&[
+            (r#""id":"8917255503""#, r#""id":"SL-1133804403""#),
+            (r#""type":"LIMIT""#, r#""type":"STOP_LIMIT""#),
+            (r#""status":0"#, r#""status":-1"#),
+            (
+                r#""timeInForce":"GTC""#,
+                r#""timeInForce":"POST_ONLY","stopPrice":"1.10","condition":">=","clientID":7"#,
+            ),
+        ]);
+        assert_eq!(
+            (stop.id.as_str(), stop.status, stop.order_type.clone()),
+            ("SL-1133804403", OrderStatus::NotTriggered, OrderType::StopLimit)
+        );
+        assert_eq!(
+            (stop.stop_price.unwrap().to_string().as_str(), stop.condition.unwrap()),
+            ("1.10", Condition::AtOrAbove)
+        );
+        assert_eq!(stop.client_id.map(ClientId::get), Some(7));
+
+        let old = order(&[
+            (r#""id":"8917255503""#, r#""id":8917255503"#),
+            (r#""updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"#, ""),
+            (r#""type":"LIMIT""#, r#""type":"Market""#),
+            (r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":"7""#),
+        ]);
+        assert_eq!((old.id.as_str(), old.updated().as_millis()), ("8917255503", 1_639_386_803_663));
+        assert_eq!((old.order_type, old.client_id.map(ClientId::get)), (OrderType::Market, Some(7)));
+        let twice =
+            message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":7"#)]);
+        assert!(
+            ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate field `clientID`")
+        );
+    }
+
+    #[test]
+    fn questions_about_an_order_have_answers() {
+        for (status, executed, open, last, part, filled) in [
+            (-1, "0", true, false, false, false),
+            (0, "0", true, false, false, false),
+            (1, "0.01", true, false, true, false),
+            (2, "0.02", false, true, false, true),
+            (3, "0.01", false, true, true, false),
+            (4, "0", false, true, false, false),
+            (6, "0", false, true, false, false),
+            (5, "0", false, false, false, false),
+        ] {
+            let order = order(&[
+                (r#""status":0"#, &format!(r#""status":{status}"#)),
+                (r#""executedAmount":"0""#, &format!(r#""executedAmount":"{executed}""#)),
+            ]);
+            let answers = (order.is_open(), order.is_final(), order.is_filled_in_part(), order.is_filled());
+            assert_eq!(answers, (open, last, part, filled), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_order_in_the_wrong_place_is_an_error() {
+        let wrong = message(&[(r#""sol_usdt":["#, r#""eth_usdt":["#)]);
+        let error = ActiveOrders::from_json(&wrong).unwrap_err().to_string();
+        assert!(error.starts_with("data: under `eth_usdt` stands order 8917255503 of `sol_usdt`"), "{error}");
+        assert!(ActiveOrders::from_json(&message(&[(r#""sol_usdt":["#, r#""SOL_USDT":["#)])).is_ok());
+        let twice = message(&[(r#""btc_twd":[]"#, r#""sol_usdt":[]"#)]);
+        assert!(
+            ActiveOrders::from_json(&twice)
+                .unwrap_err()
+                .to_string()
+                .contains("`sol_usdt` stands there twice")
+        );
+        let path = ActiveOrders::from_json(&message(&[(r#""price":"107""#, r#""price":107"#)])).unwrap_err();
+        assert_eq!(path.path(), "data.sol_usdt[0].price");
+    }
+
+    #[test]
+    fn orders_are_grouped_by_pair_as_they_come() {
+        let mut other = order(&[]);
+        other.pair = Pair::new("btc_twd");
+        let orders: Orders<Active> = [order(&[]), other, order(&[])].into_iter().collect();
+        let shape: Vec<_> = orders.by_pair().map(|(pair, orders)| (pair.as_str(), orders.len())).collect();
+        assert_eq!(shape, [("sol_usdt", 2), ("btc_twd", 1)]);
+    }
+}

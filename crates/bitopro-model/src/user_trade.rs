@@ -1,0 +1,112 @@
+use rust_decimal::Decimal;
+
+use crate::wire::wire_struct;
+use crate::{
+    Action, Currency, Event, EventData, MatchId, OrderId, OrderType, Pair, PrivateStream, TradeSide,
+    UnixSeconds,
+};
+
+/// The event `USER_TRADE`: one of the account's orders was matched.
+///
+/// The exchange sends each trade once, and never again: what is traded while there is no connection never
+/// arrives here.
+pub type UserTrade = Event<Trade>;
+
+wire_struct! {
+    /// One trade of the account.
+    pub struct Trade ("a trade") {
+        /// The base currency, lowercase.
+        "base" => base: Currency,
+        /// The quote currency, lowercase.
+        "quote" => quote: Currency,
+        /// The side of the account's order.
+        "side" => side: TradeSide,
+        /// The price of one unit of the base currency.
+        "price" => price: Decimal,
+        /// The amount of the base currency.
+        "volume" => volume: Decimal,
+        /// The fee, in `fee_currency`.
+        "fee" => fee: Decimal,
+        /// The currency of the fee, lowercase.
+        "feeCurrency" => fee_currency: Currency,
+        /// When it was matched. The exchange's only times in seconds are the two of this event.
+        "transactionTimestamp" => transaction_timestamp: UnixSeconds,
+        /// When it was processed.
+        "eventTimestamp" => event_timestamp: UnixSeconds,
+        /// The account's order.
+        "orderID" => order_id: OrderId,
+        /// The kind of that order.
+        "orderType" => order_type: OrderType,
+        /// The match, which the exchange may leave empty.
+        "matchID" => match_id: MatchId,
+        /// Whether the account's order was a market order.
+        "isMarket" => is_market: bool,
+        /// Whether the account's order was in the book first.
+        "isMaker" => is_maker: bool,
+    }
+}
+
+impl EventData for Trade {
+    const STREAM: PrivateStream = PrivateStream::UserTrades;
+}
+
+impl Trade {
+    /// Whether the account bought or sold, in the words of orders.
+    pub fn action(&self) -> Action {
+        self.side.action()
+    }
+
+    /// The pair, spelled as in the messages about orders.
+    pub fn pair(&self) -> Pair {
+        Pair::new(format!("{}_{}", self.base, self.quote))
+    }
+
+    /// The price times the volume, in the quote currency, if that can be held exactly.
+    pub fn notional(&self) -> Option<Decimal> {
+        let product = self.price.checked_mul(self.volume)?;
+        // A product that does not fit is rounded by the library, and has then lost some of its scale.
+        let is_exact = product.is_zero() || product.scale() == self.price.scale() + self.volume.scale();
+        (is_exact && product.is_zero() == (self.price.is_zero() || self.volume.is_zero())).then_some(product)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = r#"{"event":"USER_TRADE","timestamp":1694667358782,"data":{"base":"usdt","quote":"twd","side":"ask",
+        "price":"32.039","volume":"1","fee":"6407800","feeCurrency":"twd","transactionTimestamp":1694667358,
+        "eventTimestamp":1694667359,"orderID":390733918,"orderType":"Market","matchID":"","isMarket":"true","isMaker":false}}"#;
+
+    #[test]
+    fn the_documented_variations_are_read_and_written_in_one_way() {
+        let event = UserTrade::from_json(SAMPLE).unwrap();
+        let trade = &event.data;
+        assert_eq!((trade.action(), trade.pair()), (Action::Sell, Pair::new("usdt_twd")));
+        assert_eq!(trade.transaction_timestamp.to_timestamp().unwrap().as_millis(), 1_694_667_358_000);
+        assert!(trade.is_market && !trade.is_maker && trade.match_id == "");
+        let written = serde_json::to_string(&event).unwrap();
+        for canonical in [r#""orderID":"390733918""#, r#""orderType":"MARKET""#, r#""isMarket":true"#] {
+            assert!(written.contains(canonical), "{written}");
+        }
+        assert_eq!(UserTrade::from_json(&written).unwrap(), event);
+    }
+
+    #[test]
+    fn a_notional_is_exact_or_not_told() {
+        let mut trade = UserTrade::from_json(SAMPLE).unwrap().data;
+        for (price, volume, expected) in [
+            ("32.039", "1.0", Some("32.0390")),
+            ("0.00000001", "0.00000001", Some("0.0000000000000001")),
+            ("999999999999.99999999", "1", Some("999999999999.99999999")),
+            ("999999999999.99999999", "999999999999.99999999", None),
+            ("0.00000000000001", "0.000000000000001", None),
+            ("0.000", "5", Some("0.000")),
+        ] {
+            trade.price = crate::parse_decimal(price).unwrap();
+            trade.volume = crate::parse_decimal(volume).unwrap();
+            let expected = expected.map(|text| crate::parse_decimal(text).unwrap());
+            assert_eq!(trade.notional(), expected, "{price} * {volume}");
+        }
+    }
+}
