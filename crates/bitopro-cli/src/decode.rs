@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
-use bitopro_client::model::{AccountBalance, Balances, Event, Extra, Message, Timestamp, UnknownMessage};
+use bitopro_client::model::{Event, EventData, Extra, Message, Timestamp, UnknownMessage};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -67,6 +67,9 @@ impl Serialize for Normalised<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Message::AccountBalance(event) => NormalisedEvent::new(event).serialize(serializer),
+            Message::ActiveOrders(event) => NormalisedEvent::new(event).serialize(serializer),
+            Message::HistoryOrders(event) => NormalisedEvent::new(event).serialize(serializer),
+            Message::UserTrade(event) => NormalisedEvent::new(event).serialize(serializer),
             Message::Unknown(unknown) => NormalisedUnknown::new(unknown).serialize(serializer),
             other => other.serialize(serializer),
         }
@@ -74,7 +77,7 @@ impl Serialize for Normalised<'_> {
 }
 
 #[derive(Serialize)]
-struct NormalisedEvent<'a> {
+struct NormalisedEvent<'a, D> {
     event: &'static str,
     event_id: Option<&'a str>,
     timestamp: Timestamp,
@@ -83,14 +86,14 @@ struct NormalisedEvent<'a> {
     /// As it came, if it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     datetime: Option<&'a str>,
-    data: &'a Balances,
+    data: &'a D,
     /// Fields of the envelope that this version does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<ExtraFields<'a>>,
 }
 
-impl<'a> NormalisedEvent<'a> {
-    fn new(event: &'a AccountBalance) -> Self {
+impl<'a, D: EventData> NormalisedEvent<'a, D> {
+    fn new(event: &'a Event<D>) -> Self {
         let Event { event_id, timestamp, datetime, data, extra, .. } = event;
         Self {
             event: event.name(),

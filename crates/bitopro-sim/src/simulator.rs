@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::connector::{Guest, SimConnector};
 use crate::gate::BASE_PATH;
 use crate::hub::Hub;
 use crate::supervisor::Supervisor;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, is_localhost};
 use crate::{Dial, Error, ErrorKind, Exchange, SimCredentials, SimulatorBuilder};
 
 /// A simulated exchange that runs until it is stopped or dropped.
@@ -217,11 +217,15 @@ impl Place {
         address: SocketAddr,
         certificate: Option<Certificate>,
     ) -> Result<Self, Error> {
-        let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
         let there = SocketAddr::new(ip, address.port());
         let ws_url = match &certificate {
             None => url(&format!("ws://{there}"))?,
-            Some(_) if ip.is_loopback() => url(&format!("wss://localhost:{}", there.port()))?,
+            Some(_) if is_localhost(ip) => url(&format!("wss://localhost:{}", there.port()))?,
             Some(_) => url(&format!("wss://{there}"))?,
         };
         Ok(Self { listener: Some(listener), address: Some(address), certificate, ws_url })

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use rcgen::{
@@ -26,7 +26,7 @@ impl Certificate {
         let authority = authority().map_err(failed)?;
         let key = KeyPair::generate().map_err(failed)?;
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        if !listening_on.is_loopback() && !listening_on.is_unspecified() {
+        if !is_localhost(listening_on) && !listening_on.is_unspecified() {
             names.push(listening_on.to_string());
         }
         let mut params = CertificateParams::new(names).map_err(failed)?;
@@ -50,6 +50,11 @@ impl Certificate {
             })?;
         Ok(Self { ca_pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
+}
+
+/// Whether an address is one that `localhost` stands for; 127.0.0.2 is not.
+pub(crate) fn is_localhost(ip: IpAddr) -> bool {
+    ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST
 }
 
 fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bitopro_sim::Simulator;
 use bitopro_transport::{Connection, Frame};
 use futures_util::StreamExt;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::caller::{amount, event, in_memory, until_disconnected};
@@ -138,4 +139,29 @@ async fn a_socket_that_is_dropped_leaves_its_place() {
     drop(connection);
     sleep(Duration::from_millis(1)).await;
     assert_eq!(caller.simulator.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_answer_a_close_is_dropped_2_seconds_later() {
+    let caller = in_memory(Simulator::builder());
+    let _silent = caller.connect().await;
+    caller.simulator.close_all(1000, "");
+    sleep(Duration::from_millis(1_900)).await;
+    assert_eq!(caller.simulator.connections(), 1);
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(caller.simulator.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_does_not_wait_for_what_is_being_sent() {
+    let caller = in_memory(Simulator::builder());
+    let mut slow = caller.connect().await;
+    caller.simulator.send_text("x".repeat(1_000_000));
+    sleep(Duration::from_millis(1)).await;
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks(), 2);
+    caller.simulator.disconnect_all();
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(tasks(), 1);
+    assert_eq!(until_disconnected(&mut slow).await, []);
 }

@@ -54,6 +54,19 @@ async fn stopping_does_not_wait_for_those_who_do_not_answer() {
     assert!(start.elapsed() <= Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn stopping_does_not_wait_for_those_who_were_only_just_let_in() {
+    // Whether the stop or the newcomer is seen first is chosen at random.
+    for _ in 0..50 {
+        let caller = in_memory(Simulator::builder());
+        let mut connection = caller.dial().await.unwrap();
+        let start = tokio::time::Instant::now();
+        caller.simulator.stop().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(until_disconnected(&mut connection).await, []);
+    }
+}
+
 #[tokio::test]
 async fn stopping_does_not_wait_for_those_who_have_not_asked_yet() {
     for tls in [false, true] {

@@ -13,6 +13,9 @@ use crate::caller::{Caller, STREAM, event, every_way, over_sockets};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
+const UPGRADE: &str = "Connection: close, Upgrade\r\nUpgrade: websocket\r\n";
+const VERSION: &str = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
 fn refused(dialed: Result<Box<dyn Connection>, Error>) -> Refusal {
     let error = dialed.map(|_| ()).expect_err("the dial was let in");
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
@@ -111,6 +114,14 @@ async fn a_clock_that_is_off_is_told_the_time() {
 }
 
 #[tokio::test]
+async fn an_ordered_refusal_is_sent_as_it_is_with_no_date_of_another_clock() {
+    for caller in every_way(Simulator::builder()).await {
+        caller.simulator.refuse_next(1, Refusal::new(refusal::CLOCK_CONFLICT));
+        assert_eq!(refused(caller.dial().await).headers.get("date"), None);
+    }
+}
+
+#[tokio::test]
 async fn refusals_can_be_ordered_one_after_the_other() {
     for caller in every_way(Simulator::builder()).await {
         let time = Timestamp::from_millis(784_111_777_000);
@@ -146,18 +157,37 @@ async fn raw(caller: &Caller, request: &str) -> (String, String) {
 }
 
 #[tokio::test]
+async fn the_answer_to_an_upgrade_tells_the_exchange_s_time() {
+    let caller = over_sockets(Simulator::builder().clock(Clock::fixed(NOW))).await;
+    let mut request = format!("GET /ws{STREAM} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{VERSION}");
+    for (name, value) in caller.sign().iter() {
+        request += &format!("{name}: {value}\r\n");
+    }
+    let mut stream = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
+    stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+    let mut head = vec![0; 400];
+    stream.read_exact(&mut head).await.unwrap();
+    let head = String::from_utf8_lossy(&head);
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    // The accept key is that of RFC 6455 for this key, section 1.3.
+    assert!(head.contains("\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+    assert!(head.contains("\r\ndate: Wed, 15 Dec 2021 07:28:23 GMT\r\n"), "{head}");
+}
+
+#[tokio::test]
 async fn what_is_not_a_websocket_upgrade_is_a_bad_request() {
     let caller = over_sockets(Simulator::builder()).await;
     let common = "Host: localhost\r\nConnection: close\r\n";
-    let upgrade = "Host: localhost\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n";
-    let version = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let old = version.replace("13", "8");
+    let upgrade = format!("Host: localhost\r\n{UPGRADE}");
+    let version = VERSION;
+    let old = VERSION.replace("13", "8");
     for (request, status) in [
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}\r\n"), 400),
         (format!("POST /ws{STREAM} HTTP/1.1\r\n{upgrade}{version}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}{old}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}{version}\r\n"), 400),
+        (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}Upgrade: websocket\r\n{version}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}{version}\r\n"), 401),
         (format!("GET / HTTP/1.1\r\n{common}\r\n"), 200),
         (format!("DELETE /ws/elsewhere HTTP/1.1\r\n{common}\r\n"), 200),

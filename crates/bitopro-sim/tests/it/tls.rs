@@ -37,3 +37,14 @@ async fn each_simulator_has_an_authority_of_its_own() {
     let plain = over_sockets(Simulator::builder()).await;
     assert_eq!(plain.simulator.ca_pem(), None);
 }
+
+/// Other systems than Linux give 127.0.0.1 only.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn another_address_is_in_the_certificate_and_in_the_url() {
+    let address = "127.0.0.2:0".parse().unwrap();
+    let caller = over_sockets(Simulator::builder().tls(true).address(address)).await;
+    let port = caller.simulator.addr().unwrap().port();
+    assert_eq!(caller.simulator.ws_url().as_str(), format!("wss://127.0.0.2:{port}/ws"));
+    caller.connect().await;
+}
