@@ -2,13 +2,18 @@
 //! are inputs and only compared with their hash.
 
 mod json;
+mod live;
 mod manifest;
+mod scrub;
+mod secrets;
 mod simulated;
+mod store;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -19,22 +24,83 @@ use table::{FIXTURES, Fixture};
 
 const MANIFEST: &str = "manifest.json";
 
-pub(crate) fn write() -> anyhow::Result<()> {
-    let dir = workspace::root().join("fixtures");
+#[derive(Debug, clap::Args)]
+#[allow(clippy::doc_markdown, reason = "these comments are the help text, where backticks would show")]
+pub(crate) struct Args {
+    /// Write nothing; fail where a fixture differs from its source.
+    #[arg(long, conflicts_with = "live")]
+    check: bool,
+
+    /// Record balances of your own account from the real exchange
+    ///
+    /// Needs BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL. BITOPRO_WS_URL may
+    /// name another base endpoint, and BITOPRO_CA_FILE a PEM file with certificates to
+    /// trust too.
+    ///
+    /// Writes the snapshot and the updates that follow to fixtures/account-balance/
+    /// recorded-*.json, and their hashes to the manifest. Before that, in memory:
+    ///
+    /// - event ids become counted ones;
+    /// - of every amount, each digit from the first to the last that is not zero becomes
+    ///   another; zeros at both ends, sign, decimal places and which amount is larger or
+    ///   equal stay, sums do not;
+    /// - in fields that the model does not know, so do the digits of numbers, and the
+    ///   letters and digits of texts.
+    ///
+    /// What stays: the currencies and which of them are zero, how many digits an amount
+    /// has, when the messages were sent, the names of unknown fields. Messages that are
+    /// no balances are left out. Nothing is written if the email address, the key, the
+    /// secret, the signature, the payload or an event id would be in it, as it is, in
+    /// hex or in base64.
+    #[arg(long, verbatim_doc_comment)]
+    live: bool,
+
+    /// End the recording after this many updates.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "live")]
+    updates: usize,
+
+    /// End the recording after this many seconds.
+    #[arg(long, value_name = "S", default_value_t = 60, requires = "live")]
+    seconds: u64,
+
+    /// Remove an earlier recording for the new one.
+    #[arg(long, requires = "live")]
+    replace: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.live {
+        let wanted = live::Wanted { updates: args.updates, within: Duration::from_secs(args.seconds) };
+        live::record(wanted, args.replace)
+    } else if args.check {
+        check()
+    } else {
+        write(&directory())
+    }
+}
+
+pub(crate) fn check() -> anyhow::Result<()> {
+    check_in(&directory())
+}
+
+fn directory() -> PathBuf {
+    workspace::root().join("fixtures")
+}
+
+fn write(dir: &Path) -> anyhow::Result<()> {
     let plan = Plan::new(FIXTURES, manifest::recorded(&dir.join(MANIFEST))?)?;
     for (path, text) in &plan.files {
         let file = dir.join(path);
-        fs::create_dir_all(file.parent().unwrap_or(&dir))?;
+        fs::create_dir_all(file.parent().unwrap_or(dir))?;
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     println!("{} files written, {} recorded fixtures left alone", plan.files.len(), plan.recorded.len());
     Ok(())
 }
 
-pub(crate) fn check() -> anyhow::Result<()> {
-    let dir = workspace::root().join("fixtures");
+fn check_in(dir: &Path) -> anyhow::Result<()> {
     let plan = Plan::new(FIXTURES, manifest::recorded(&dir.join(MANIFEST))?)?;
-    let faults = plan.drift(&dir)?;
+    let faults = plan.drift(dir)?;
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }

@@ -24,12 +24,8 @@ struct Cli {
 enum Command {
     /// Run every step of CI, and count what passed.
     Ci,
-    /// Write the fixtures from their sources.
-    Fixtures {
-        /// Write nothing; fail where a fixture differs from its source.
-        #[arg(long)]
-        check: bool,
-    },
+    /// Write the fixtures from their sources, or record some.
+    Fixtures(fixtures::Args),
     /// Check which crate depends on which.
     Layering,
     /// Check that no dependency asks for a newer Rust than we promise.
@@ -41,8 +37,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Ci => return Ok(ci::run()),
-        Command::Fixtures { check: false } => fixtures::write(),
-        Command::Fixtures { check: true } => fixtures::check(),
+        Command::Fixtures(args) => fixtures::run(&args),
         Command::Layering => layering::check(),
         Command::Msrv => msrv::check(),
         Command::Readme => readme::check(),
