@@ -159,12 +159,10 @@ async fn raw(caller: &Caller, request: &str) -> (String, String) {
 #[tokio::test]
 async fn the_answer_to_an_upgrade_tells_the_exchange_s_time() {
     let caller = over_sockets(Simulator::builder().clock(Clock::fixed(NOW))).await;
-    let mut request = format!("GET /ws{STREAM} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{VERSION}");
-    for (name, value) in caller.sign().iter() {
-        request += &format!("{name}: {value}\r\n");
-    }
+    let signed: String = caller.sign().iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
+    let request = format!("GET /ws{STREAM} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{VERSION}{signed}\r\n");
     let mut stream = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
-    stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = vec![0; 400];
     stream.read_exact(&mut head).await.unwrap();
     let head = String::from_utf8_lossy(&head);
