@@ -9,7 +9,7 @@ use bitopro_transport::{Connection, Error, ErrorKind, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::caller::{Caller, STREAM, event, every_way, over_sockets};
+use crate::caller::{Caller, STREAM, event, every_way, in_memory, over_sockets};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
@@ -194,4 +194,19 @@ async fn what_is_not_a_websocket_upgrade_is_a_bad_request() {
         assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line} for {request}");
         assert_eq!(body.is_empty(), status == 200, "{body} for {request}");
     }
+}
+
+#[tokio::test]
+async fn only_the_last_dials_are_remembered() {
+    const KEPT: usize = 10_000;
+    let caller = in_memory(Simulator::builder());
+    assert!(caller.dial().await.is_ok());
+    for _ in 1..KEPT {
+        refused(caller.ask("", []).await);
+    }
+    assert!(caller.simulator.dials()[0].is_accepted());
+    refused(caller.ask("", []).await);
+    let dials = caller.simulator.dials();
+    assert_eq!(dials.len(), KEPT);
+    assert!(dials.iter().all(|dial| !dial.is_accepted()));
 }

@@ -120,7 +120,9 @@ async fn nothing_falls_between_the_snapshot_and_the_first_update() {
 async fn the_market_moves_at_its_interval_and_only_then() {
     let clock = Clock::following_tokio(NOW);
     let caller = in_memory(Simulator::builder().clock(clock).market_interval(Duration::from_millis(1_500)));
+    let before = caller.simulator.balances();
     let mut connection = caller.connect().await;
+    assert_eq!(caller.simulator.balances(), before);
     for step in 1..=50 {
         let update = event(&mut connection).await;
         assert_eq!(update.timestamp.as_millis(), NOW.as_millis() + step * 1_500);
