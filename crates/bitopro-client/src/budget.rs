@@ -13,15 +13,15 @@ pub(crate) struct DialBudget(Arc<Mutex<Window>>);
 struct Window {
     dials: usize,
     span: Duration,
+    spacing: Duration,
     recent: VecDeque<Instant>,
     held_until: Option<Instant>,
 }
 
 impl DialBudget {
-    /// At most this many dials in any span of this length.
-    pub(crate) fn new(dials: usize, span: Duration) -> Self {
-        let recent = VecDeque::with_capacity(dials);
-        Self(Arc::new(Mutex::new(Window { dials, span, recent, held_until: None })))
+    /// At most this many dials in any span of this length, and this long between any two.
+    pub(crate) fn new(dials: usize, span: Duration, spacing: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Window { dials, span, spacing, recent: VecDeque::new(), held_until: None })))
     }
 
     /// Counts a dial, or says when the next one is allowed.
@@ -59,7 +59,8 @@ impl Window {
         }
         let crowded = self.recent.len().checked_sub(self.dials).and_then(|excess| self.recent.get(excess));
         let free = crowded.map_or(now, |dial| *dial + self.span);
-        free.max(self.held_until.unwrap_or(now)).max(now)
+        let spaced = self.recent.back().map_or(now, |dial| *dial + self.spacing);
+        free.max(spaced).max(self.held_until.unwrap_or(now)).max(now)
     }
 }
 
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn the_dial_over_the_budget_waits_for_the_oldest_to_age() {
         let (start, second) = (test_start(), Duration::from_secs(1));
-        let budget = DialBudget::new(2, second * 10);
+        let budget = DialBudget::new(2, second * 10, Duration::ZERO);
         assert_eq!(budget.take(start), Ok(()));
         assert_eq!(budget.clone().take(start + second), Ok(()));
         assert_eq!(budget.take(start + second * 2), Err(start + second * 10));
@@ -83,7 +84,7 @@ mod tests {
     #[test]
     fn a_hold_keeps_every_clone_from_dialling() {
         let (start, second) = (test_start(), Duration::from_secs(1));
-        let budget = DialBudget::new(30, second * 300);
+        let budget = DialBudget::new(30, second * 300, Duration::ZERO);
         budget.hold(start + second * 7);
         budget.hold(start + second * 3);
         assert_eq!(budget.clone().take(start), Err(start + second * 7));
@@ -94,7 +95,7 @@ mod tests {
         #[test]
         fn no_span_ever_holds_more_than_the_budget(waits in prop::collection::vec(0u64..5_000, 1..200)) {
             let (mut now, span) = (test_start(), Duration::from_secs(10));
-            let budget = DialBudget::new(5, span);
+            let budget = DialBudget::new(5, span, Duration::from_millis(100));
             let mut dials: Vec<Instant> = Vec::new();
             for wait in waits {
                 now += Duration::from_millis(wait);
@@ -104,6 +105,9 @@ mod tests {
             }
             for window in dials.windows(6) {
                 prop_assert!(window[5] - window[0] >= span);
+            }
+            for pair in dials.windows(2) {
+                prop_assert!(pair[1] - pair[0] >= Duration::from_millis(100));
             }
         }
     }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::budget::DialBudget;
 use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, SEED_ENDPOINT, parse_base};
 use crate::outside::WallClock;
+use crate::settings::OrderUpdates;
 use crate::{Client, Settings};
 
 /// Builds a [`Client`].
@@ -153,6 +154,30 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets the least time between two dials of the API key. Unless told otherwise, 100 ms.
+    pub fn with_dial_spacing(mut self, spacing: Duration) -> Self {
+        self.settings.dial_spacing = spacing;
+        self
+    }
+
+    /// Sets what an update of the open orders holds. Unless told otherwise, the orders that changed.
+    pub fn with_order_updates(mut self, updates: OrderUpdates) -> Self {
+        self.settings.order_updates = updates;
+        self
+    }
+
+    /// Sets how many orders of the history are kept. Unless told otherwise, 1,000.
+    pub fn with_history_capacity(mut self, orders: usize) -> Self {
+        self.settings.history_capacity = orders;
+        self
+    }
+
+    /// Sets how many trades are kept. Unless told otherwise, 1,000.
+    pub fn with_trade_capacity(mut self, trades: usize) -> Self {
+        self.settings.trade_capacity = trades;
+        self
+    }
+
     /// Makes nonces from this clock. Unless told otherwise, the machine's.
     pub fn with_wall_clock(mut self, clock: WallClock) -> Self {
         self.clock = clock;
@@ -192,7 +217,11 @@ impl ClientBuilder {
                 signer: self.signer,
                 connector,
                 endpoints,
-                budget: DialBudget::new(self.settings.dial_budget, self.settings.dial_budget_span),
+                budget: DialBudget::new(
+                    self.settings.dial_budget,
+                    self.settings.dial_budget_span,
+                    self.settings.dial_spacing,
+                ),
                 settings: self.settings,
                 clock: self.clock,
                 seed: self.seed,

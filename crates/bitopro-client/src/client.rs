@@ -95,7 +95,7 @@ impl Client {
             self.seed.unwrap_or_else(random_seed),
             monotonic_now(),
         );
-        let shared = Arc::new(Shared::new(self.settings.queue_capacity));
+        let shared = Arc::new(Shared::new(&self.settings));
         let (sender, commands) = mpsc::unbounded_channel();
         let driver = Driver {
             session,

@@ -54,9 +54,10 @@ pub struct Disconnected {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The last event before.
+    /// The last event before, if there was one.
     pub before: Option<Edge>,
-    /// The first event after, or where the stream goes on from.
+    /// The first event after. `None` on a stream without snapshots: the gap ends here, where the new
+    /// connection begins, and the next event may be hours away.
     pub after: Option<Edge>,
     /// Why.
     pub reason: GapReason,

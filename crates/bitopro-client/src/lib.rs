@@ -32,8 +32,8 @@ pub use error::{Error, ErrorKind};
 pub use item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
 pub use outside::WallClock;
 pub use refusal::{Verdict, classify};
-pub use settings::Settings;
-pub use state::{CurrentBalances, Followed, StreamState};
+pub use settings::{OrderUpdates, Settings};
+pub use state::{BalanceBook, Current, Followed, OpenOrders, OrderHistory, RecentTrades, StreamState};
 pub use subscription::{Reader, Subscription};
 
 /// The project's README, whose Rust is compiled with the documentation's tests.

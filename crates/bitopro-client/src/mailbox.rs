@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use bitopro_model::Event;
 
+use crate::Settings;
 use crate::item::{Closed, Edge, Gap, GapReason, Item};
 use crate::state::{Followed, Tracked};
 
@@ -34,11 +35,11 @@ struct Overrun<D> {
 }
 
 impl<D: Followed> Mailbox<D> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             queue: VecDeque::new(),
-            capacity,
-            state: Tracked::default(),
+            capacity: settings.queue_capacity,
+            state: Tracked::new(settings),
             last_event: None,
             overrun: None,
             closed: None,
@@ -92,6 +93,10 @@ impl<D: Followed> Mailbox<D> {
         &self.state
     }
 
+    pub(crate) fn state_mut(&mut self) -> &mut Tracked<D::State> {
+        &mut self.state
+    }
+
     fn observe(&mut self, item: &Item<Event<D>>, now: Instant) {
         match item {
             Item::Snapshot(event) => {
@@ -102,8 +107,9 @@ impl<D: Followed> Mailbox<D> {
                 self.state.apply(event, now);
                 self.last_event = Some(Edge::of(event));
             }
+            Item::Connected(connected) => self.state.connect(connected.number, D::HAS_SNAPSHOT, now),
             Item::Malformed(_) | Item::Disconnected(_) | Item::Closed(_) => self.state.doubt(),
-            Item::Connected(_) | Item::Gap(_) | Item::Unknown(_) => {}
+            Item::Gap(_) | Item::Unknown(_) => {}
         }
     }
 
@@ -164,7 +170,7 @@ mod tests {
     }
 
     fn mailbox(capacity: usize, items: Vec<BalanceItem>) -> Mailbox<Balances> {
-        let mut mailbox = Mailbox::new(capacity);
+        let mut mailbox = Mailbox::new(&Settings { queue_capacity: capacity, ..Settings::default() });
         for item in items {
             mailbox.push(item, test_start());
         }
@@ -258,8 +264,8 @@ mod tests {
     #[test]
     fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
         let mut mailbox = mailbox(9, vec![connected(1), Item::Update(event(1, &[("A", 1)]))]);
-        assert!(mailbox.state().view(test_start()).is_none(), "an update alone is not the account");
-        let sure = |mailbox: &Mailbox<Balances>| !mailbox.state().view(test_start()).unwrap().is_stale();
+        assert!(mailbox.state().current(test_start()).is_none(), "an update alone is not the account");
+        let sure = |mailbox: &Mailbox<Balances>| !mailbox.state().current(test_start()).unwrap().is_stale();
         let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
         for doubt in [Item::Malformed(malformed), disconnected()] {
             mailbox.push(Item::Snapshot(event(1, &[("A", 1)])), test_start());
@@ -269,14 +275,14 @@ mod tests {
             mailbox.push(Item::Update(event(3, &[("A", 3)])), test_start());
             assert!(!sure(&mailbox));
         }
-        assert_eq!(mailbox.state().view(test_start()).unwrap().get("A").unwrap().amount.to_string(), "3");
+        assert_eq!(mailbox.state().current(test_start()).unwrap().get("A").unwrap().amount.to_string(), "3");
     }
 
     #[test]
     fn a_snapshot_forgets_what_it_does_not_name() {
         let mut mailbox = mailbox(9, vec![Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
         mailbox.push(Item::Snapshot(event(2, &[("A", 2)])), test_start());
-        let view = mailbox.state().view(test_start()).unwrap();
+        let view = mailbox.state().current(test_start()).unwrap();
         assert_eq!((view.len(), view.get("B")), (1, None));
     }
 }

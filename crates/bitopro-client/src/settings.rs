@@ -42,6 +42,26 @@ pub struct Settings {
     pub queue_capacity: usize,
     /// How long a close may take: 2 s.
     pub close_deadline: Duration,
+    /// The least time between two dials of one API key: 100 ms, so that the streams of an account are not
+    /// dialled all at once.
+    pub dial_spacing: Duration,
+    /// What an update of the open orders holds: the orders that changed.
+    pub order_updates: OrderUpdates,
+    /// How many orders of the history are kept: 1,000.
+    pub history_capacity: usize,
+    /// How many trades are kept: 1,000.
+    pub trade_capacity: usize,
+}
+
+/// What an update of the open orders holds. Nothing in the message says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OrderUpdates {
+    /// The orders that changed, as documented since January 2024.
+    #[default]
+    Changed,
+    /// The whole list of its pair, as until then: an order of that pair that is not in it has ended.
+    WholePair,
 }
 
 impl Default for Settings {
@@ -63,6 +83,10 @@ impl Default for Settings {
             retry_limit: None,
             queue_capacity: 1024,
             close_deadline: seconds(2),
+            dial_spacing: Duration::from_millis(100),
+            order_updates: OrderUpdates::default(),
+            history_capacity: 1000,
+            trade_capacity: 1000,
         }
     }
 }
@@ -79,8 +103,11 @@ impl Settings {
             ("dial budget's span", self.dial_budget_span),
             ("close deadline", self.close_deadline),
         ];
-        let may_be_zero =
-            [("time to be proven", self.proven_after), ("cap of `Retry-After`", self.retry_after_cap)];
+        let may_be_zero = [
+            ("time to be proven", self.proven_after),
+            ("cap of `Retry-After`", self.retry_after_cap),
+            ("spacing of dials", self.dial_spacing),
+        ];
         let counts = [
             ("dial budget", self.dial_budget == 0),
             ("queue capacity", self.queue_capacity == 0),

@@ -14,8 +14,8 @@ use crate::driver::Command;
 use crate::item::{Closed, Item};
 use crate::mailbox::Mailbox;
 use crate::outside::monotonic_now;
-use crate::state::{Followed, StreamState};
-use crate::{Error, ErrorKind};
+use crate::state::{Current, Followed};
+use crate::{Error, ErrorKind, Settings};
 
 /// One followed stream: a [`Stream`] of [`Item`]s, and the state that they add up to.
 ///
@@ -38,7 +38,7 @@ impl<D: Followed> Subscription<D> {
     }
 
     /// The state as it is known now, or `None` before the first snapshot. Cheap, and one consistent picture.
-    pub fn current(&self) -> Option<<D::State as StreamState>::View> {
+    pub fn current(&self) -> Option<Current<D::State>> {
         self.shared.current()
     }
 
@@ -97,7 +97,7 @@ pub struct Reader<D: Followed>(Arc<Shared<D>>);
 
 impl<D: Followed> Reader<D> {
     /// The state as it is known now, or `None` before the first snapshot. Cheap, and one consistent picture.
-    pub fn current(&self) -> Option<<D::State as StreamState>::View> {
+    pub fn current(&self) -> Option<Current<D::State>> {
         self.0.current()
     }
 }
@@ -123,8 +123,8 @@ struct Inner<D: Followed> {
 }
 
 impl<D: Followed> Shared<D> {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self(Mutex::new(Inner { mailbox: Mailbox::new(capacity), waker: None }))
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self(Mutex::new(Inner { mailbox: Mailbox::new(settings), waker: None }))
     }
 
     /// Puts items into the mailbox until there are no more, and wakes the subscriber once.
@@ -163,9 +163,9 @@ impl<D: Followed> Shared<D> {
         })
     }
 
-    fn current(&self) -> Option<<D::State as StreamState>::View> {
+    fn current(&self) -> Option<Current<D::State>> {
         let now = monotonic_now();
-        self.with(|inner| inner.mailbox.state().view(now))
+        self.with(|inner| inner.mailbox.state().current(now))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Inner<D>) -> T) -> T {

@@ -36,7 +36,7 @@ pub(super) enum Snapshot {
     /// It came and could not be read, so what follows are updates of an unknown state: only a new
     /// connection helps, if it is still so when the deadline passes.
     Unreadable { until: Instant },
-    /// It came.
+    /// It came, or the stream has none.
     Seen,
 }
 
@@ -57,11 +57,12 @@ impl Snapshot {
 }
 
 impl Open {
-    pub(super) fn new(now: Instant, settings: &Settings) -> Self {
+    pub(super) fn new(now: Instant, settings: &Settings, has_snapshot: bool) -> Self {
+        let awaited = Snapshot::Awaited { until: now + settings.snapshot_deadline };
         Self {
             since: now,
             last_frame: now,
-            snapshot: Snapshot::Awaited { until: now + settings.snapshot_deadline },
+            snapshot: if has_snapshot { awaited } else { Snapshot::Seen },
             idle_check: now + settings.idle_limit,
         }
     }

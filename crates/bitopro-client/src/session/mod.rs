@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::Signer;
-use bitopro_model::{Decoded, Event, EventData, decode};
+use bitopro_model::{Decoded, Event, decode};
 use bitopro_transport::{self as transport, CloseFrame, Frame, Request, Text};
 use bytes::Bytes;
 
@@ -21,7 +21,7 @@ use crate::backoff::Backoff;
 use crate::budget::DialBudget;
 use crate::endpoints::Endpoints;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
-use crate::{Error, ErrorKind, Settings, Verdict, classify};
+use crate::{Error, ErrorKind, Followed, Settings, Verdict, classify};
 
 use link::{Open, Phase, Snapshot, Streak};
 
@@ -46,7 +46,7 @@ pub enum Action {
 /// After every `handle_*`, take all actions ([`poll_action`](Self::poll_action)), all items
 /// ([`poll_item`](Self::poll_item)) and the next deadline ([`poll_timeout`](Self::poll_timeout)).
 #[derive(Debug)]
-pub struct Session<D: EventData> {
+pub struct Session<D: Followed> {
     settings: Settings,
     signer: Signer,
     budget: DialBudget,
@@ -69,7 +69,7 @@ pub struct Session<D: EventData> {
     clock_corrected: bool,
 }
 
-impl<D: EventData> Session<D> {
+impl<D: Followed> Session<D> {
     /// A session that wants to dial at once. The seed decides its jitter.
     pub(crate) fn new(
         settings: Settings,
@@ -158,7 +158,12 @@ impl<D: EventData> Session<D> {
         self.clock_corrected = false;
         self.connections += 1;
         self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
-        self.phase = Phase::Open(Open::new(now, &self.settings));
+        self.phase = Phase::Open(Open::new(now, &self.settings, D::HAS_SNAPSHOT));
+        if !D::HAS_SNAPSHOT && self.connections > 1 {
+            // What was missed is never sent, so the gap is all there is to tell, and now is when.
+            let before = self.last_event.clone();
+            self.items.push_back(Item::Gap(Gap { before, after: None, reason: GapReason::Reconnected }));
+        }
     }
 
     /// The dial failed. `wall` is the machine's clock, which the server's is compared with.
@@ -331,8 +336,9 @@ impl<D: EventData> Session<D> {
             && open.is_proven(now, self.settings.proven_after)
         {
             self.backoff.reset();
+            self.failures = 0;
         }
-        self.gap |= self.last_event.is_some();
+        self.gap |= D::HAS_SNAPSHOT && self.last_event.is_some();
         self.retry(now, error);
     }
 

@@ -1,0 +1,174 @@
+//! What the events of a stream add up to.
+
+mod balances;
+mod orders;
+mod trades;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bitopro_model::{Event, EventData, Timestamp};
+
+use crate::Settings;
+
+pub use balances::BalanceBook;
+pub use orders::{OpenOrders, OrderHistory};
+pub use trades::RecentTrades;
+
+/// What the events of a stream add up to.
+///
+/// Implemented here for each stream; it is public to be named, not to be implemented elsewhere.
+pub trait StreamState: Clone + Send + Sync + 'static {
+    /// The data of the stream's events.
+    type Data: EventData + Send + 'static;
+
+    /// Nothing yet.
+    fn new(settings: &Settings) -> Self;
+
+    /// Replaces everything by a snapshot.
+    fn replace(&mut self, event: &Event<Self::Data>);
+
+    /// Applies an update.
+    fn apply(&mut self, event: &Event<Self::Data>);
+
+    /// The whole state as the data of one event, for streams that have snapshots.
+    fn to_data(&self) -> Option<Self::Data>;
+}
+
+/// The data of a stream that can be subscribed to.
+pub trait Followed: EventData + Send + Sized + 'static {
+    /// What its events add up to.
+    type State: StreamState<Data = Self>;
+
+    /// Whether the first message of a connection is the whole state. Where it is not, what happens without
+    /// a connection is never sent.
+    const HAS_SNAPSHOT: bool = true;
+}
+
+/// A state as it was last known: one consistent picture, which does not change while it is looked at.
+///
+/// It derefs to the state itself.
+#[derive(Debug)]
+pub struct Current<S> {
+    state: Arc<S>,
+    as_of: Option<Timestamp>,
+    age: Duration,
+    is_stale: bool,
+    connection: u64,
+}
+
+impl<S> Current<S> {
+    /// The time of the last event in it, by the exchange's clock. A stream without snapshots may have had
+    /// none yet.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
+    }
+
+    /// How long before the reading the last event arrived.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// Whether it may be out of date: there is no connection, its snapshot has not come yet, or a message
+    /// since could not be read.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// The number of the connection that the last event came over, from 1.
+    pub fn connection(&self) -> u64 {
+        self.connection
+    }
+}
+
+impl<S> Clone for Current<S> {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state), ..*self }
+    }
+}
+
+impl<S> Deref for Current<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.state
+    }
+}
+
+/// A stream's state with what there is to know about its freshness.
+#[derive(Debug)]
+pub(crate) struct Tracked<S> {
+    state: Arc<S>,
+    as_of: Option<Timestamp>,
+    received: Option<Instant>,
+    /// Whether everything since the last snapshot is in it.
+    is_sure: bool,
+    /// The connection that is open, or was last.
+    open: u64,
+    /// The connection that the last event came over.
+    connection: u64,
+}
+
+impl<S: StreamState> Tracked<S> {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let state = Arc::new(S::new(settings));
+        Self { state, as_of: None, received: None, is_sure: false, open: 0, connection: 0 }
+    }
+
+    /// A connection is open. A stream without snapshots knows all that can be known from here on.
+    pub(crate) fn connect(&mut self, number: u64, has_snapshot: bool, now: Instant) {
+        self.open = number;
+        if !has_snapshot {
+            self.is_sure = true;
+            self.received.get_or_insert(now);
+        }
+    }
+
+    pub(crate) fn replace(&mut self, event: &Event<S::Data>, now: Instant) {
+        self.received = Some(now);
+        self.is_sure = true;
+        self.change(event, now, S::replace);
+    }
+
+    /// Without a snapshot beneath it, an update would pass for the whole state, so it is left out.
+    pub(crate) fn apply(&mut self, event: &Event<S::Data>, now: Instant) {
+        if self.received.is_some() {
+            self.change(event, now, S::apply);
+        }
+    }
+
+    fn change(&mut self, event: &Event<S::Data>, now: Instant, with: fn(&mut S, &Event<S::Data>)) {
+        with(self.state_mut(), event);
+        self.received = Some(now);
+        self.as_of = Some(event.timestamp);
+        self.connection = self.open;
+    }
+
+    /// The state to change. Copied only while a reader still holds it.
+    pub(crate) fn state_mut(&mut self) -> &mut S {
+        Arc::make_mut(&mut self.state)
+    }
+
+    pub(crate) fn doubt(&mut self) {
+        self.is_sure = false;
+    }
+
+    pub(crate) fn is_sure(&self) -> bool {
+        self.is_sure
+    }
+
+    pub(crate) fn to_event(&self) -> Option<Event<S::Data>> {
+        Some(Event::new(self.as_of?, self.state.to_data()?))
+    }
+
+    pub(crate) fn current(&self, now: Instant) -> Option<Current<S>> {
+        Some(Current {
+            state: Arc::clone(&self.state),
+            as_of: self.as_of,
+            age: now.saturating_duration_since(self.received?),
+            is_stale: !self.is_sure,
+            connection: self.connection,
+        })
+    }
+}

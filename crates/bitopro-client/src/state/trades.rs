@@ -1,0 +1,68 @@
+use std::collections::VecDeque;
+
+use bitopro_model::{Trade, UserTrade};
+
+use super::{Followed, StreamState};
+use crate::Settings;
+
+/// The trades that were seen lately, the latest last: at most
+/// [`Settings::trade_capacity`] of them.
+///
+/// A trade that happened without a connection is not among them and never will be: the stream tells the gap.
+#[derive(Debug, Clone)]
+pub struct RecentTrades {
+    trades: VecDeque<UserTrade>,
+    capacity: usize,
+}
+
+impl RecentTrades {
+    /// The trades with their envelopes, the latest last.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &UserTrade> {
+        self.trades.iter()
+    }
+
+    /// How many trades there are.
+    pub fn len(&self) -> usize {
+        self.trades.len()
+    }
+
+    /// Whether there is no trade.
+    pub fn is_empty(&self) -> bool {
+        self.trades.is_empty()
+    }
+}
+
+impl Followed for Trade {
+    type State = RecentTrades;
+
+    const HAS_SNAPSHOT: bool = false;
+}
+
+impl StreamState for RecentTrades {
+    type Data = Trade;
+
+    fn new(settings: &Settings) -> Self {
+        Self { trades: VecDeque::new(), capacity: settings.trade_capacity }
+    }
+
+    /// The stream has no snapshots.
+    fn replace(&mut self, event: &UserTrade) {
+        self.apply(event);
+    }
+
+    /// A message that arrives twice, as its event id tells, is one trade.
+    fn apply(&mut self, event: &UserTrade) {
+        let is_known = |known: &UserTrade| known.event_id.is_some() && known.event_id == event.event_id;
+        if self.trades.iter().rev().any(is_known) {
+            return;
+        }
+        self.trades.push_back(event.clone());
+        if self.trades.len() > self.capacity {
+            self.trades.pop_front();
+        }
+    }
+
+    fn to_data(&self) -> Option<Trade> {
+        None
+    }
+}
