@@ -18,9 +18,10 @@ pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
 async fn serve(args: SimArgs) -> Result<Status, Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
-    let mut builder = Simulator::builder().seed(args.seed).port(args.port).tls(args.tls.is_some());
+    let mut builder =
+        Simulator::builder().with_seed(args.seed).with_port(args.port).with_tls(args.tls.is_some());
     if args.interval > 0 {
-        builder = builder.market_interval(Duration::from_millis(args.interval));
+        builder = builder.with_market_interval(Duration::from_millis(args.interval));
     }
     let simulator = builder.start().await.map_err(|error| {
         Failure::new(Status::Usage, "the simulated exchange cannot be started").because(error)

@@ -55,98 +55,98 @@ impl SimulatorBuilder {
     }
 
     /// The seed of the market and of event ids: 0 unless set.
-    pub fn seed(mut self, seed: u64) -> Self {
+    pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
     /// The one account that is let in: [`SimCredentials::demo`] unless set.
-    pub fn credentials(mut self, credentials: SimCredentials) -> Self {
+    pub fn with_credentials(mut self, credentials: SimCredentials) -> Self {
         self.credentials = credentials;
         self
     }
 
     /// What the account holds at the start: twelve currencies of its own unless set.
-    pub fn balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
+    pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
         self.balances = balances.into_iter().collect();
         self
     }
 
     /// The demo account with this many currencies instead of twelve. A real account has about 150.
-    pub fn currencies(mut self, count: usize) -> Self {
+    pub fn with_currencies(mut self, count: usize) -> Self {
         self.balances = demo::balances(count);
         self
     }
 
     /// Which balances an update holds: [`BalanceUpdates::Changed`] unless set.
-    pub fn balance_updates(mut self, updates: BalanceUpdates) -> Self {
+    pub fn with_balance_updates(mut self, updates: BalanceUpdates) -> Self {
         self.balance_updates = updates;
         self
     }
 
     /// How `datetime` is written: [`Datetimes::Utc`] unless set.
-    pub fn datetimes(mut self, datetimes: Datetimes) -> Self {
+    pub fn with_datetimes(mut self, datetimes: Datetimes) -> Self {
         self.datetimes = datetimes;
         self
     }
 
     /// Whether events have an `eventID`, as they do since November 2024: they do unless set.
-    pub fn event_ids(mut self, event_ids: bool) -> Self {
+    pub fn with_event_ids(mut self, event_ids: bool) -> Self {
         self.event_ids = event_ids;
         self
     }
 
     /// The address to listen on: 127.0.0.1 and any free port unless set.
-    pub fn address(mut self, address: SocketAddr) -> Self {
+    pub fn with_address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
     /// The port to listen on: 0, which is any free one, unless set.
-    pub fn port(mut self, port: u16) -> Self {
+    pub fn with_port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
     }
 
     /// Whether to speak TLS, with a certificate for this machine that is made at the start: not unless set.
-    pub fn tls(mut self, tls: bool) -> Self {
+    pub fn with_tls(mut self, tls: bool) -> Self {
         self.tls = tls;
         self
     }
 
     /// How often pings are sent: every 20 s, as documented, unless set. Measured was every second.
-    pub fn ping_period(mut self, period: Duration) -> Self {
+    pub fn with_ping_period(mut self, period: Duration) -> Self {
         self.keepalive.ping_period = period;
         self
     }
 
     /// How long a pong may take before the connection is dropped, without a close frame: 5 s, as
     /// documented, unless set. Measured was a minute.
-    pub fn pong_deadline(mut self, deadline: Duration) -> Self {
+    pub fn with_pong_deadline(mut self, deadline: Duration) -> Self {
         self.keepalive.pong_deadline = deadline;
         self
     }
 
     /// How often the market makes a step: never unless set, so that balances move only by hand.
-    pub fn market_interval(mut self, interval: Duration) -> Self {
+    pub fn with_market_interval(mut self, interval: Duration) -> Self {
         self.market_interval = Some(interval);
         self
     }
 
     /// How much may wait to be sent to one socket, in bytes, before it is dropped: 8 MiB unless set.
-    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
     }
 
     /// The exchange's wall clock: [`Clock::system`] unless set.
-    pub fn clock(mut self, clock: Clock) -> Self {
+    pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many milliseconds the exchange's clock is ahead of [`clock`](Self::clock): 0 unless set.
-    pub fn clock_offset_ms(mut self, offset: i64) -> Self {
+    /// How many milliseconds the exchange's clock is ahead of [`with_clock`](Self::with_clock): 0 unless set.
+    pub fn with_clock_offset_ms(mut self, offset: i64) -> Self {
         self.clock_offset_ms = offset;
         self
     }

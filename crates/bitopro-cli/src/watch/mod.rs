@@ -56,7 +56,7 @@ async fn watch(args: WatchArgs) -> Result<Status, Failure> {
 }
 
 async fn start_demo() -> Result<Simulator, Failure> {
-    Simulator::builder().market_interval(DEMO_INTERVAL).start().await.map_err(|error| {
+    Simulator::builder().with_market_interval(DEMO_INTERVAL).start().await.map_err(|error| {
         Failure::new(Status::Unexpected, "the demo's exchange cannot be started").because(error)
     })
 }

@@ -23,7 +23,7 @@ fn in_memory(builder: SimulatorBuilder, seed: u64) -> (Simulator, Subscription<B
     let clock = Clock::following_tokio(bitopro_client::model::Timestamp::from_millis(START_MS));
     let wall = clock.clone();
     let wall = WallClock::new(move || wall.now().to_system_time().unwrap());
-    let simulator = builder.clock(clock).start_in_memory().unwrap();
+    let simulator = builder.with_clock(clock).start_in_memory().unwrap();
     let connector = simulator.connector();
     let client = client(&simulator).with_connector(connector).with_wall_clock(wall).with_seed(seed);
     let balances = client.build().unwrap().balances();
@@ -80,7 +80,7 @@ async fn balances_arrive_over_a_signed_socket() {
 
 #[tokio::test]
 async fn balances_arrive_over_tls_from_an_authority_that_was_added() {
-    let simulator = Simulator::builder().tls(true).start().await.unwrap();
+    let simulator = Simulator::builder().with_tls(true).start().await.unwrap();
     let trusting = TungsteniteConnector::new().with_extra_roots(simulator.ca_pem().unwrap()).unwrap();
     let mut balances = client(&simulator).with_connector(trusting).build().unwrap().balances();
     next_snapshot(&mut balances).await;
@@ -122,7 +122,7 @@ async fn a_wrong_secret_is_dialled_twice_and_never_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_behind_is_mended() {
-    let (simulator, mut balances) = in_memory(Simulator::builder().clock_offset_ms(3_600_000), 1);
+    let (simulator, mut balances) = in_memory(Simulator::builder().with_clock_offset_ms(3_600_000), 1);
     let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("no refusal") };
     // HTTP dates have whole seconds.
     let ErrorKind::ClockSkew { ahead_ms: Some(ahead_ms) } = disconnected.error.kind() else { panic!() };
@@ -202,7 +202,7 @@ async fn whatever_happens_the_state_becomes_the_server_s() {
     for seed in 1..=100 {
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
-        let (simulator, mut balances) = in_memory(Simulator::builder().seed(seed), seed);
+        let (simulator, mut balances) = in_memory(Simulator::builder().with_seed(seed), seed);
         let mut replay = Replay::default();
         for _ in 0..random.usize(1..200) {
             disturb(&simulator, &mut random);

@@ -102,7 +102,7 @@ fn payloads_as_other_clients_write_them_are_let_in() {
         let payload = URL_SAFE.encode(body);
         assert!(payload.contains(['-', '_']), "{payload}");
         let headers = map(&credentials.sign(Payload::received(payload)));
-        let mut exchange = built(Simulator::builder().credentials(account.clone()));
+        let mut exchange = built(Simulator::builder().with_credentials(account.clone()));
         assert_eq!(status(&ask(&mut exchange, &headers)), 101, "{nonce}");
     }
 }
@@ -222,23 +222,23 @@ fn a_balance_counts_as_its_own_currency_whatever_its_key() {
 
 #[test]
 fn each_switch_changes_what_it_says_and_nothing_else() {
-    let update = |builder: SimulatorBuilder| built(builder.seed(3)).tick(NOW).unwrap();
+    let update = |builder: SimulatorBuilder| built(builder.with_seed(3)).tick(NOW).unwrap();
     let plain = update(Simulator::builder());
     assert_eq!(plain.data.len(), 2);
     assert_eq!(plain.datetime.as_deref(), Some("2021-12-15T07:28:23.365Z"));
     assert!(plain.event_id.is_some());
 
-    let mut all = update(Simulator::builder().balance_updates(BalanceUpdates::All));
+    let mut all = update(Simulator::builder().with_balance_updates(BalanceUpdates::All));
     assert_eq!(all.data.len(), 12);
     all.data = all.data.into_iter().filter(|b| plain.data.get(b.currency.as_str()).is_some()).collect();
     assert_eq!(all, plain);
 
-    let mut ahead = update(Simulator::builder().datetimes(Datetimes::TaiwanMarkedUtc));
+    let mut ahead = update(Simulator::builder().with_datetimes(Datetimes::TaiwanMarkedUtc));
     assert_eq!(ahead.datetime.as_deref(), Some("2021-12-15T15:28:23.365Z"));
     ahead.datetime.clone_from(&plain.datetime);
     assert_eq!(ahead, plain);
 
-    let mut nameless = update(Simulator::builder().event_ids(false));
+    let mut nameless = update(Simulator::builder().with_event_ids(false));
     assert_eq!(nameless.event_id, None);
     nameless.event_id.clone_from(&plain.event_id);
     assert_eq!(nameless, plain);
@@ -259,7 +259,7 @@ fn event_ids_are_random_uuids() {
 }
 
 fn day(seed: u64) -> Vec<String> {
-    let mut exchange = built(Simulator::builder().seed(seed));
+    let mut exchange = built(Simulator::builder().with_seed(seed));
     let mut frames = vec![json(&exchange.snapshot(NOW))];
     for second in 1..200 {
         let now = Timestamp::from_millis(NOW.as_millis() + second * 1000);
@@ -277,7 +277,7 @@ fn the_same_seed_and_times_give_the_same_bytes() {
 #[test]
 fn who_connects_does_not_change_the_day() {
     let balances = |connect: bool| {
-        let mut exchange = built(Simulator::builder().seed(7));
+        let mut exchange = built(Simulator::builder().with_seed(7));
         for _ in 0..50 {
             if connect {
                 exchange.snapshot(NOW);
@@ -291,7 +291,7 @@ fn who_connects_does_not_change_the_day() {
 
 #[test]
 fn updates_put_onto_the_snapshot_give_the_books() {
-    let mut exchange = built(Simulator::builder().seed(7).currencies(150));
+    let mut exchange = built(Simulator::builder().with_seed(7).with_currencies(150));
     let mut seen = books::of(exchange.snapshot(NOW).data);
     assert_eq!(seen.len(), 150);
     for _ in 0..500 {

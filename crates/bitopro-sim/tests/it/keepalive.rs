@@ -80,7 +80,9 @@ async fn updates_do_not_stand_in_for_a_pong() {
 #[tokio::test(start_paused = true)]
 async fn the_measured_figures_can_be_had() {
     let caller = in_memory(
-        Simulator::builder().ping_period(Duration::from_secs(1)).pong_deadline(Duration::from_secs(59)),
+        Simulator::builder()
+            .with_ping_period(Duration::from_secs(1))
+            .with_pong_deadline(Duration::from_secs(59)),
     );
     let _connection = caller.connect().await;
     sleep(Duration::from_millis(59_900)).await;
@@ -104,7 +106,7 @@ async fn paused_pings_leave_silence_on_a_live_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_dropped_and_holds_up_nobody() {
-    let caller = in_memory(Simulator::builder().queue_bytes(100_000));
+    let caller = in_memory(Simulator::builder().with_queue_bytes(100_000));
     let (mut slow, mut quick) = (caller.connect().await, caller.connect().await);
     let start = Instant::now();
     for number in 1..=2_000 {

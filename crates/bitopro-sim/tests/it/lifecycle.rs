@@ -18,7 +18,7 @@ fn tasks() -> usize {
 
 #[tokio::test]
 async fn stopping_says_goodbye_and_leaves_no_task() {
-    for caller in every_way(Simulator::builder().market_interval(Duration::from_secs(1))).await {
+    for caller in every_way(Simulator::builder().with_market_interval(Duration::from_secs(1))).await {
         let before = tasks();
         let mut connections = [caller.connect().await, caller.connect().await];
         assert!(tasks() >= before + 2);
@@ -70,7 +70,7 @@ async fn stopping_does_not_wait_for_those_who_were_only_just_let_in() {
 #[tokio::test]
 async fn stopping_does_not_wait_for_those_who_have_not_asked_yet() {
     for tls in [false, true] {
-        let caller = over_sockets(Simulator::builder().tls(tls)).await;
+        let caller = over_sockets(Simulator::builder().with_tls(tls)).await;
         let _undecided = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
         let _connection = caller.connect().await;
         caller.simulator.disconnect_all();
@@ -100,7 +100,7 @@ async fn dropping_it_ends_everything_at_once() {
 async fn a_port_that_is_taken_is_said_to_be() {
     let first = Simulator::builder().start().await.unwrap();
     let port = first.addr().unwrap().port();
-    let error = Simulator::builder().port(port).start().await.map(|_| ()).unwrap_err();
+    let error = Simulator::builder().with_port(port).start().await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressInUse);
     let expected = format!(
         "port {port} of 127.0.0.1 is taken: stop what listens there, or choose another (0 takes any)"
@@ -109,17 +109,17 @@ async fn a_port_that_is_taken_is_said_to_be() {
     assert!(error.source().is_some());
 
     first.stop().await;
-    let again = Simulator::builder().port(port).start().await.unwrap();
+    let again = Simulator::builder().with_port(port).start().await.unwrap();
     assert_eq!(again.ws_url().as_str(), format!("ws://127.0.0.1:{port}/ws"));
 }
 
 #[test]
 fn every_fault_of_the_options_is_named_at_once() {
     let error = Simulator::builder()
-        .ping_period(Duration::ZERO)
-        .market_interval(Duration::ZERO)
-        .credentials(SimCredentials::new("me@example.com", "", "secret"))
-        .balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO)])
+        .with_ping_period(Duration::ZERO)
+        .with_market_interval(Duration::ZERO)
+        .with_credentials(SimCredentials::new("me@example.com", "", "secret"))
+        .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO)])
         .build_exchange()
         .map(|_| ())
         .unwrap_err();
@@ -134,7 +134,7 @@ fn every_fault_of_the_options_is_named_at_once() {
 #[tokio::test]
 async fn nothing_shows_the_account() {
     let account = SimCredentials::new("me@example.com", "the-key", "the-secret");
-    let builder = Simulator::builder().credentials(account.clone());
+    let builder = Simulator::builder().with_credentials(account.clone());
     let exchange = builder.clone().build_exchange().unwrap();
     let caller = in_memory(builder.clone());
     let _connection = caller.connect().await;

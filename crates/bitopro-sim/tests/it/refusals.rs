@@ -95,7 +95,7 @@ async fn an_unknown_path_is_an_empty_200_whoever_asks() {
 
 #[tokio::test]
 async fn a_clock_that_is_off_is_told_the_time() {
-    for caller in every_way(Simulator::builder().clock(Clock::fixed(NOW))).await {
+    for caller in every_way(Simulator::builder().with_clock(Clock::fixed(NOW))).await {
         for (offset, date) in [
             (3_600_000, "Wed, 15 Dec 2021 08:28:23 GMT"),
             (-3_600_000, "Wed, 15 Dec 2021 06:28:23 GMT"),
@@ -158,7 +158,7 @@ async fn raw(caller: &Caller, request: &str) -> (String, String) {
 
 #[tokio::test]
 async fn the_answer_to_an_upgrade_tells_the_exchange_s_time() {
-    let caller = over_sockets(Simulator::builder().clock(Clock::fixed(NOW))).await;
+    let caller = over_sockets(Simulator::builder().with_clock(Clock::fixed(NOW))).await;
     let signed: String = caller.sign().iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
     let request = format!("GET /ws{STREAM} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{VERSION}{signed}\r\n");
     let mut stream = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();

@@ -15,7 +15,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 #[tokio::test]
 async fn first_the_snapshot_then_what_changed() {
-    for caller in every_way(Simulator::builder().clock(Clock::fixed(NOW))).await {
+    for caller in every_way(Simulator::builder().with_clock(Clock::fixed(NOW))).await {
         let mut connection = caller.dial().await.unwrap();
         let snapshot = event(&mut connection).await;
         assert_eq!(snapshot.timestamp, NOW);
@@ -57,7 +57,8 @@ async fn many_updates_arrive_each_of_them_in_order() {
 #[tokio::test]
 async fn with_all_balances_each_update_is_the_whole_account() {
     let caller =
-        over_sockets(Simulator::builder().currencies(150).balance_updates(BalanceUpdates::All)).await;
+        over_sockets(Simulator::builder().with_currencies(150).with_balance_updates(BalanceUpdates::All))
+            .await;
     let mut connection = caller.connect().await;
     caller.set("BTC", 7);
     let update = event(&mut connection).await;
@@ -66,7 +67,7 @@ async fn with_all_balances_each_update_is_the_whole_account() {
 
 #[tokio::test]
 async fn two_sockets_of_the_same_millisecond_hear_the_same() {
-    for caller in every_way(Simulator::builder().clock(Clock::fixed(NOW))).await {
+    for caller in every_way(Simulator::builder().with_clock(Clock::fixed(NOW))).await {
         let (mut one, mut other) = (caller.connect().await, caller.connect().await);
         let nonces: Vec<_> = caller.simulator.dials().iter().filter_map(|dial| dial.nonce).collect();
         assert_eq!(nonces, [1_639_553_303_365, 1_639_553_303_366]);
@@ -119,7 +120,8 @@ async fn nothing_falls_between_the_snapshot_and_the_first_update() {
 #[tokio::test(start_paused = true)]
 async fn the_market_moves_at_its_interval_and_only_then() {
     let clock = Clock::following_tokio(NOW);
-    let caller = in_memory(Simulator::builder().clock(clock).market_interval(Duration::from_millis(1_500)));
+    let caller =
+        in_memory(Simulator::builder().with_clock(clock).with_market_interval(Duration::from_millis(1_500)));
     let before = caller.simulator.balances();
     let mut connection = caller.connect().await;
     assert_eq!(caller.simulator.balances(), before);
@@ -135,9 +137,9 @@ async fn the_same_seed_and_times_give_the_same_frames() {
     let mut days = Vec::new();
     for seed in [5, 5, 6] {
         let builder = Simulator::builder()
-            .seed(seed)
-            .clock(Clock::following_tokio(NOW))
-            .market_interval(Duration::from_secs(1));
+            .with_seed(seed)
+            .with_clock(Clock::following_tokio(NOW))
+            .with_market_interval(Duration::from_secs(1));
         let caller = in_memory(builder);
         let mut connection = caller.dial().await.unwrap();
         let mut day = Vec::new();

@@ -47,7 +47,7 @@ async fn a_close_by_the_client_is_answered() {
 
 #[tokio::test]
 async fn a_text_is_sent_as_it_is_however_large() {
-    for caller in every_way(Simulator::builder().queue_bytes(1_000)).await {
+    for caller in every_way(Simulator::builder().with_queue_bytes(1_000)).await {
         let mut connection = caller.connect().await;
         caller.simulator.send_text("{\"event\":");
         assert_eq!(text(&mut connection).await, "{\"event\":");
