@@ -9,8 +9,22 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub(crate) struct DialBudget(Arc<Mutex<Window>>);
 
+/// The right to dial, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct DialPermit(DialBudget);
+
+impl Drop for DialPermit {
+    fn drop(&mut self) {
+        self.0.with(|window| window.is_dialing = false);
+    }
+}
+
+/// How soon to ask again while another stream of the key dials.
+const BUSY: Duration = Duration::from_millis(10);
+
 #[derive(Debug)]
 struct Window {
+    is_dialing: bool,
     dials: usize,
     span: Duration,
     spacing: Duration,
@@ -21,18 +35,32 @@ struct Window {
 impl DialBudget {
     /// At most this many dials in any span of this length, and this long between any two.
     pub(crate) fn new(dials: usize, span: Duration, spacing: Duration) -> Self {
-        Self(Arc::new(Mutex::new(Window { dials, span, spacing, recent: VecDeque::new(), held_until: None })))
+        Self(Arc::new(Mutex::new(Window {
+            is_dialing: false,
+            dials,
+            span,
+            spacing,
+            recent: VecDeque::new(),
+            held_until: None,
+        })))
     }
 
-    /// Counts a dial, or says when the next one is allowed.
-    pub(crate) fn take(&self, now: Instant) -> Result<(), Instant> {
+    /// Counts a dial, or says when to ask again.
+    ///
+    /// Only one dial of a key is under way at a time: nonces must arrive in the order in which they were
+    /// made, or the exchange takes the later one for a replay.
+    pub(crate) fn take(&self, now: Instant) -> Result<DialPermit, Instant> {
         self.with(|window| {
             let free = window.free_at(now);
             if free > now {
                 return Err(free);
             }
+            if window.is_dialing {
+                return Err(now + window.spacing.max(BUSY));
+            }
             window.recent.push_back(now);
-            Ok(())
+            window.is_dialing = true;
+            Ok(DialPermit(self.clone()))
         })
     }
 
@@ -74,11 +102,22 @@ mod tests {
     fn the_dial_over_the_budget_waits_for_the_oldest_to_age() {
         let (start, second) = (test_start(), Duration::from_secs(1));
         let budget = DialBudget::new(2, second * 10, Duration::ZERO);
-        assert_eq!(budget.take(start), Ok(()));
-        assert_eq!(budget.clone().take(start + second), Ok(()));
-        assert_eq!(budget.take(start + second * 2), Err(start + second * 10));
-        assert_eq!(budget.take(start + second * 10), Ok(()));
-        assert_eq!(budget.take(start + second * 10), Err(start + second * 11));
+        let take = |at: Instant| budget.clone().take(at).map(drop);
+        assert_eq!(take(start), Ok(()));
+        assert_eq!(take(start + second), Ok(()));
+        assert_eq!(take(start + second * 2), Err(start + second * 10));
+        assert_eq!(take(start + second * 10), Ok(()));
+        assert_eq!(take(start + second * 10), Err(start + second * 11));
+    }
+
+    #[test]
+    fn one_dial_is_under_way_at_a_time() {
+        let (start, second) = (test_start(), Duration::from_secs(1));
+        let budget = DialBudget::new(30, second * 300, second);
+        let permit = budget.take(start).unwrap();
+        assert_eq!(budget.clone().take(start + second * 5).map(drop), Err(start + second * 6));
+        drop(permit);
+        assert_eq!(budget.take(start + second * 5).map(drop), Ok(()));
     }
 
     #[test]
@@ -87,8 +126,8 @@ mod tests {
         let budget = DialBudget::new(30, second * 300, Duration::ZERO);
         budget.hold(start + second * 7);
         budget.hold(start + second * 3);
-        assert_eq!(budget.clone().take(start), Err(start + second * 7));
-        assert_eq!(budget.take(start + second * 7), Ok(()));
+        assert_eq!(budget.clone().take(start).map(drop), Err(start + second * 7));
+        assert_eq!(budget.take(start + second * 7).map(drop), Ok(()));
     }
 
     proptest! {

@@ -1,19 +1,21 @@
 use std::sync::Arc;
 
 use bitopro_auth::Signer;
-use bitopro_model::Balances;
+use bitopro_model::{Active, Balances, History, Orders, Trade};
 use bitopro_transport::Connector;
 use tokio::sync::mpsc;
 
 use crate::Settings;
+use crate::account::{AccountSubscription, Desk};
 use crate::budget::DialBudget;
 use crate::builder::ClientBuilder;
 use crate::driver::Driver;
 use crate::endpoints::Endpoints;
 use crate::outside::{WallClock, monotonic_now, random_seed};
 use crate::session::Session;
+use crate::shared::{Inbox, Shared};
 use crate::state::Followed;
-use crate::subscription::{Shared, Subscription};
+use crate::subscription::{Line, Subscription};
 
 /// Follows the private streams of one account. Clones share everything.
 ///
@@ -86,7 +88,54 @@ impl Client {
         self.subscribe()
     }
 
+    /// Subscribes to the account's open orders, as [`balances`](Self::balances) does to the balances.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn active_orders(&self) -> Subscription<Orders<Active>> {
+        self.subscribe()
+    }
+
+    /// Subscribes to the orders that end: those that ended lately first, then each that does.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn history_orders(&self) -> Subscription<Orders<History>> {
+        self.subscribe()
+    }
+
+    /// Subscribes to the account's trades. The stream has no snapshots: what is traded without a connection
+    /// is never sent, and after each reconnect a gap says so.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn user_trades(&self) -> Subscription<Trade> {
+        self.subscribe()
+    }
+
+    /// Subscribes to all four streams as one.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn account(&self) -> AccountSubscription {
+        let desk = Arc::new(Desk::new(&self.settings));
+        let lines = vec![
+            self.drive::<Balances>(desk.clone()),
+            self.drive::<Orders<Active>>(desk.clone()),
+            self.drive::<Orders<History>>(desk.clone()),
+            self.drive::<Trade>(desk.clone()),
+        ];
+        AccountSubscription::new(desk, lines)
+    }
+
     fn subscribe<D: Followed>(&self) -> Subscription<D> {
+        let shared = Arc::new(Shared::new(&self.settings));
+        let line = self.drive::<D>(shared.clone());
+        Subscription::new(shared, line)
+    }
+
+    /// Sets a driver to work that delivers to this inbox.
+    fn drive<D: Followed>(&self, inbox: Arc<dyn Inbox<D>>) -> Line {
         let session = Session::new(
             self.settings.clone(),
             self.signer.clone(),
@@ -95,17 +144,16 @@ impl Client {
             self.seed.unwrap_or_else(random_seed),
             monotonic_now(),
         );
-        let shared = Arc::new(Shared::new(&self.settings));
         let (sender, commands) = mpsc::unbounded_channel();
         let driver = Driver {
             session,
             connector: Arc::clone(&self.connector),
-            shared: Arc::clone(&shared),
+            inbox,
             commands,
             clock: self.clock.clone(),
             send_deadline: self.settings.close_deadline,
         };
-        Subscription::new(shared, sender, tokio::spawn(driver.run()).abort_handle())
+        Line::new(sender, tokio::spawn(driver.run()).abort_handle())
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::{Duration, Sleep, sleep_until, timeout};
 
 use crate::outside::{WallClock, monotonic_now as now};
 use crate::session::{Action, Session};
+use crate::shared::Inbox;
 use crate::state::Followed;
-use crate::subscription::Shared;
 
 /// What a subscriber asks of its driver.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ const BATCH: usize = 64;
 pub(crate) struct Driver<D: Followed> {
     pub(crate) session: Session<D>,
     pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) shared: Arc<Shared<D>>,
+    pub(crate) inbox: Arc<dyn Inbox<D>>,
     pub(crate) commands: UnboundedReceiver<Command>,
     pub(crate) clock: WallClock,
     pub(crate) send_deadline: Duration,
@@ -52,12 +52,12 @@ enum Arrival {
 
 impl<D: Followed> Driver<D> {
     pub(crate) async fn run(mut self) {
-        let _ended = Ended(Arc::clone(&self.shared));
+        let _ended = Ended(Arc::clone(&self.inbox));
         let mut link = Link::Down;
         let mut timer = Timer::new();
         loop {
             self.act(&mut link).await;
-            self.shared.deliver(now(), || self.session.poll_item());
+            self.inbox.deliver(now(), &mut || self.session.poll_item());
             if self.session.is_closed() {
                 return;
             }
@@ -180,7 +180,7 @@ impl Timer {
 }
 
 /// Ends the stream when the driver is gone, for whatever reason: a subscriber never waits for nobody.
-struct Ended<D: Followed>(Arc<Shared<D>>);
+struct Ended<D: Followed>(Arc<dyn Inbox<D>>);
 
 impl<D: Followed> Drop for Ended<D> {
     fn drop(&mut self) {

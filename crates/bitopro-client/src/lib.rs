@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod backoff;
 mod budget;
 mod builder;
@@ -14,6 +15,7 @@ mod outside;
 mod refusal;
 pub mod session;
 mod settings;
+mod shared;
 mod state;
 mod subscription;
 
@@ -21,6 +23,7 @@ pub use bitopro_auth as auth;
 pub use bitopro_model as model;
 pub use bitopro_transport as transport;
 
+pub use account::{AccountItem, AccountReader, AccountSubscription, CurrentAccount};
 pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};
 pub use client::Client;

@@ -79,6 +79,11 @@ impl<D: Followed> Mailbox<D> {
         Some(Item::Closed(closed))
     }
 
+    /// How many items wait, without those that were merged.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Whether nothing will ever come again.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.is_told

@@ -1,9 +1,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bitopro_model::Event;
 use futures_core::Stream;
@@ -12,10 +11,8 @@ use tokio::task::AbortHandle;
 
 use crate::driver::Command;
 use crate::item::{Closed, Item};
-use crate::mailbox::Mailbox;
-use crate::outside::monotonic_now;
+use crate::shared::Shared;
 use crate::state::{Current, Followed};
-use crate::{Error, ErrorKind, Settings};
 
 /// One followed stream: a [`Stream`] of [`Item`]s, and the state that they add up to.
 ///
@@ -24,17 +21,36 @@ use crate::{Error, ErrorKind, Settings};
 /// once; [`close`](Self::close) ends it politely.
 pub struct Subscription<D: Followed> {
     shared: Arc<Shared<D>>,
+    line: Line,
+}
+
+/// The subscriber's hold on a driver, which ends with it.
+#[derive(Debug)]
+pub(crate) struct Line {
     commands: UnboundedSender<Command>,
     driver: AbortHandle,
 }
 
+impl Line {
+    pub(crate) fn new(commands: UnboundedSender<Command>, driver: AbortHandle) -> Self {
+        Self { commands, driver }
+    }
+
+    pub(crate) fn send(&self, command: Command) {
+        // A driver that is gone has ended its stream already.
+        let _ = self.commands.send(command);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
 impl<D: Followed> Subscription<D> {
-    pub(crate) fn new(
-        shared: Arc<Shared<D>>,
-        commands: UnboundedSender<Command>,
-        driver: AbortHandle,
-    ) -> Self {
-        Self { shared, commands, driver }
+    pub(crate) fn new(shared: Arc<Shared<D>>, line: Line) -> Self {
+        Self { shared, line }
     }
 
     /// The state as it is known now, or `None` before the first snapshot. Cheap, and one consistent picture.
@@ -50,8 +66,7 @@ impl<D: Followed> Subscription<D> {
     /// Asks for a fresh snapshot, which only a new connection gives: the stream goes on with
     /// `Disconnected`, `Connected`, a gap and a snapshot. Nothing happens while there is no connection.
     pub fn resync(&self) {
-        // A driver that is gone has ended the stream already.
-        let _ = self.commands.send(Command::Resync);
+        self.line.send(Command::Resync);
     }
 
     /// Closes the connection politely, within the close deadline, and tells why the stream ended. What
@@ -63,12 +78,12 @@ impl<D: Followed> Subscription<D> {
         self.request_close();
         while poll_fn(|context| Pin::new(&mut self).poll_next(context)).await.is_some() {}
         // The stream has just come to its end, so there is a reason.
-        self.shared.with(|inner| inner.mailbox.closed().cloned()).unwrap_or(Closed::Requested)
+        self.shared.closed().unwrap_or(Closed::Requested)
     }
 
     /// Asks for the end of the stream, which comes as [`Item::Closed`] within the close deadline.
     pub fn request_close(&self) {
-        let _ = self.commands.send(Command::Close);
+        self.line.send(Command::Close);
     }
 }
 
@@ -77,12 +92,6 @@ impl<D: Followed> Stream for Subscription<D> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.shared.poll_item(context)
-    }
-}
-
-impl<D: Followed> Drop for Subscription<D> {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 
@@ -111,65 +120,5 @@ impl<D: Followed> Clone for Reader<D> {
 impl<D: Followed> fmt::Debug for Reader<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").field("stream", &D::STREAM).finish_non_exhaustive()
-    }
-}
-
-/// What the driver and the subscriber share.
-pub(crate) struct Shared<D: Followed>(Mutex<Inner<D>>);
-
-struct Inner<D: Followed> {
-    mailbox: Mailbox<D>,
-    waker: Option<Waker>,
-}
-
-impl<D: Followed> Shared<D> {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self(Mutex::new(Inner { mailbox: Mailbox::new(settings), waker: None }))
-    }
-
-    /// Puts items into the mailbox until there are no more, and wakes the subscriber once.
-    pub(crate) fn deliver(&self, now: Instant, mut next: impl FnMut() -> Option<Item<Event<D>>>) {
-        let Some(first) = next() else { return };
-        let waker = self.with(|inner| {
-            inner.mailbox.push(first, now);
-            while let Some(item) = next() {
-                inner.mailbox.push(item, now);
-            }
-            inner.waker.take()
-        });
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Ends the stream if the session did not.
-    pub(crate) fn end(&self) {
-        let error =
-            Error::new(ErrorKind::Stopped, "the stream was stopped from outside: did its runtime shut down?");
-        let mut closed = Some(Item::Closed(Closed::Failed(error)));
-        self.deliver(monotonic_now(), || closed.take());
-    }
-
-    fn poll_item(&self, context: &Context<'_>) -> Poll<Option<Item<Event<D>>>> {
-        self.with(|inner| {
-            if let Some(item) = inner.mailbox.pop() {
-                return Poll::Ready(Some(item));
-            }
-            if inner.mailbox.is_exhausted() {
-                return Poll::Ready(None);
-            }
-            inner.waker = Some(context.waker().clone());
-            Poll::Pending
-        })
-    }
-
-    fn current(&self) -> Option<Current<D::State>> {
-        let now = monotonic_now();
-        self.with(|inner| inner.mailbox.state().current(now))
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Inner<D>) -> T) -> T {
-        // No code of others runs while the lock is held, so a poisoned one is still sound.
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

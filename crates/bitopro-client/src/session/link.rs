@@ -1,6 +1,7 @@
 use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
+use crate::budget::DialPermit;
 use crate::{ErrorKind, Settings};
 
 /// Where a session is in the life of its connection.
@@ -8,8 +9,8 @@ use crate::{ErrorKind, Settings};
 pub(super) enum Phase {
     /// Before a dial.
     Waiting { until: Instant },
-    /// The driver dials; the request has its own deadline.
-    Dialing,
+    /// The driver dials; the request has its own deadline. No other stream of the key does meanwhile.
+    Dialing { _permit: DialPermit },
     /// Frames arrive.
     Open(Open),
     /// A close frame was sent, its answer is awaited.

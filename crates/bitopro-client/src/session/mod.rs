@@ -107,13 +107,16 @@ impl<D: Followed> Session<D> {
         if until > now {
             return None;
         }
-        if let Err(free_at) = self.budget.take(now) {
-            self.phase = Phase::Waiting { until: free_at };
-            return None;
-        }
+        let permit = match self.budget.take(now) {
+            Ok(permit) => permit,
+            Err(free_at) => {
+                self.phase = Phase::Waiting { until: free_at };
+                return None;
+            }
+        };
         match self.request(wall) {
             Ok(request) => {
-                self.phase = Phase::Dialing;
+                self.phase = Phase::Dialing { _permit: permit };
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -133,7 +136,7 @@ impl<D: Followed> Session<D> {
         match &self.phase {
             Phase::Waiting { until } | Phase::Closing { until } => Some(*until),
             Phase::Open(open) => Some(open.next_check()),
-            Phase::Dialing | Phase::Closed => None,
+            Phase::Dialing { .. } | Phase::Closed => None,
         }
     }
 
@@ -149,7 +152,7 @@ impl<D: Followed> Session<D> {
 
     /// The dial led to an open connection.
     pub fn handle_connected(&mut self, now: Instant) {
-        if !matches!(self.phase, Phase::Dialing) {
+        if !matches!(self.phase, Phase::Dialing { .. }) {
             return;
         }
         let Some(url) = self.endpoints.url(D::STREAM) else { return };
@@ -168,7 +171,7 @@ impl<D: Followed> Session<D> {
 
     /// The dial failed. `wall` is the machine's clock, which the server's is compared with.
     pub fn handle_dial_failed(&mut self, now: Instant, wall: SystemTime, error: transport::Error) {
-        if !matches!(self.phase, Phase::Dialing) {
+        if !matches!(self.phase, Phase::Dialing { .. }) {
             return;
         }
         let error = self.judge(wall, error);
@@ -254,7 +257,7 @@ impl<D: Followed> Session<D> {
                 self.actions.push_back(Action::Send(Frame::close(1000, "")));
                 self.phase = Phase::Closing { until: now + self.settings.close_deadline };
             }
-            Phase::Waiting { .. } | Phase::Dialing => {
+            Phase::Waiting { .. } | Phase::Dialing { .. } => {
                 self.actions.push_back(Action::HangUp);
                 self.end(Closed::Requested);
             }

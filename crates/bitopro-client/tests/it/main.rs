@@ -1,5 +1,6 @@
 //! The client on tokio: over the memory transport with paused time, and over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod account;
 mod driver;
 mod simulator;

@@ -1,0 +1,286 @@
+//! A whole account over the memory transport, on paused time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bitopro_client::model::{Active, Orders};
+use bitopro_client::transport::Frame;
+use bitopro_client::transport::memory::{self, MemoryServer, Peer};
+use bitopro_client::{
+    AccountItem, AccountSubscription, Client, ClientBuilder, Credentials, GapReason, Item, OrderUpdates,
+    Subscription,
+};
+use futures_util::{FutureExt, StreamExt};
+use tokio::runtime::Handle;
+
+const BALANCES: &str = "/ws/v1/pub/auth/account-balance";
+const ACTIVE: &str = "/ws/v1/pub/auth/orders";
+const HISTORY: &str = "/ws/v1/pub/auth/orders/histories";
+const TRADES: &str = "/ws/v1/pub/auth/user-trades";
+
+fn network() -> (ClientBuilder, MemoryServer) {
+    let (connector, server) = memory::network();
+    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let builder = Client::builder(credentials)
+        .with_endpoint("wss://memory.test/ws")
+        .with_connector(connector)
+        .with_seed(1);
+    (builder, server)
+}
+
+fn balance(amount: u64) -> Frame {
+    Frame::text(format!(
+        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
+    ))
+}
+
+/// An order of this id, status and time.
+fn order(pair: &str, id: &str, status: i64, updated: u64) -> String {
+    format!(
+        r#"{{"id":"{id}","pair":"{pair}","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":{updated},"updatedTimestamp":{updated},"createdTimestamp":1,"status":{status},"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S{id}","timeInForce":"GTC"}}"#
+    )
+}
+
+fn orders(event: &str, by_pair: &[(&str, &[String])]) -> Frame {
+    let pairs: Vec<String> =
+        by_pair.iter().map(|(pair, orders)| format!(r#""{pair}":[{}]"#, orders.join(","))).collect();
+    Frame::text(format!(r#"{{"event":"{event}","timestamp":5,"data":{{{}}}}}"#, pairs.join(",")))
+}
+
+fn active(by_pair: &[(&str, &[String])]) -> Frame {
+    orders("ACTIVE_ORDERS", by_pair)
+}
+
+fn history(by_pair: &[(&str, &[String])]) -> Frame {
+    orders("RECENT_HISTORY_ORDERS", by_pair)
+}
+
+fn trade(id: u64) -> Frame {
+    Frame::text(format!(
+        r#"{{"event":"USER_TRADE","eventID":"t{id}","timestamp":{id},"data":{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"1","orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":false}}}}"#
+    ))
+}
+
+/// Accepts dials until every one of these paths has its peer.
+async fn accept(server: &mut MemoryServer, count: usize) -> BTreeMap<String, Peer> {
+    let mut peers = BTreeMap::new();
+    while peers.len() < count {
+        let dial = server.next_dial().await.unwrap();
+        peers.insert(dial.request().url().path().to_owned(), dial.accept());
+    }
+    peers
+}
+
+/// An account whose four streams are connected and have told what they hold: no orders, one balance.
+async fn settled(
+    builder: ClientBuilder,
+    server: &mut MemoryServer,
+) -> (AccountSubscription, BTreeMap<String, Peer>) {
+    let mut account = builder.build().unwrap().account();
+    let mut peers = accept(server, 4).await;
+    for (path, frame) in [(BALANCES, balance(1)), (ACTIVE, active(&[])), (HISTORY, history(&[]))] {
+        peers.get_mut(path).unwrap().send(frame).await.unwrap();
+    }
+    for _ in 0..7 {
+        account.next().await.unwrap();
+    }
+    assert!(account.current().is_fresh());
+    (account, peers)
+}
+
+fn open_ids(account: &AccountSubscription) -> Vec<String> {
+    account.current().open_orders.unwrap().iter().map(|order| order.id.to_string()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_streams_are_dialled_one_after_the_other() {
+    let (builder, mut server) = network();
+    let _account = builder.build().unwrap().account();
+    let (mut paths, mut dialled, mut peers) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..4 {
+        let dial = server.next_dial().await.unwrap();
+        assert!(server.try_next_dial().is_none(), "one dial at a time");
+        paths.push(dial.request().url().path().to_owned());
+        dialled.push(tokio::time::Instant::now());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(server.try_next_dial().is_none(), "one dial at a time");
+        peers.push(dial.accept());
+    }
+    paths.sort();
+    assert_eq!(paths, [BALANCES, ACTIVE, HISTORY, TRADES].map(str::to_owned));
+    assert!(dialled.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_of_all_streams_come_in_the_order_in_which_they_arrived() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    let mut expected = Vec::new();
+    for round in 0..20 {
+        let (path, frame) = match round % 4 {
+            0 => (BALANCES, balance(round)),
+            1 => (ACTIVE, active(&[("sol_usdt", &[order("sol_usdt", "1", 0, round)])])),
+            2 => (HISTORY, history(&[("sol_usdt", &[order("sol_usdt", "9", 4, round)])])),
+            _ => (TRADES, trade(round)),
+        };
+        peers.get_mut(path).unwrap().send(frame).await.unwrap();
+        // Lets the driver of that stream deliver before the next one does.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        expected.push(path);
+    }
+    let came: Vec<_> = std::iter::from_fn(|| account.next().now_or_never().flatten()).collect();
+    let came: Vec<String> = came.iter().map(|item| format!("/ws{}", item.stream().path())).collect();
+    assert_eq!(came, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    let open = |id: &str| order("sol_usdt", id, 0, 10);
+    let active_peer = |peers: &mut BTreeMap<String, Peer>| peers.remove(ACTIVE).unwrap();
+    let mut orders_peer = active_peer(&mut peers);
+    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2"), open("3")])])).await.unwrap();
+    account.next().await.unwrap();
+    assert_eq!(open_ids(&account), ["1", "2", "3"]);
+    orders_peer.send(active(&[("sol_usdt", &[order("sol_usdt", "1", 2, 11)])])).await.unwrap();
+    account.next().await.unwrap();
+    assert_eq!(open_ids(&account), ["2", "3"]);
+    let ended = order("sol_usdt", "2", 4, 11);
+    peers.get_mut(HISTORY).unwrap().send(history(&[("sol_usdt", &[ended])])).await.unwrap();
+    account.next().await.unwrap();
+    assert_eq!(open_ids(&account), ["3"]);
+    assert_eq!(account.current().history.unwrap().get("2").unwrap().status.code(), 4);
+    // Overtaken news of orders that are over, and of one that has moved on.
+    orders_peer
+        .send(active(&[("sol_usdt", &[open("1"), open("2"), order("sol_usdt", "3", 1, 9)])]))
+        .await
+        .unwrap();
+    account.next().await.unwrap();
+    assert_eq!(open_ids(&account), ["3"]);
+    assert_eq!(account.current().open_orders.unwrap().get("3").unwrap().status.code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reconnect_s_snapshot_replaces_the_open_orders() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    let open = |id: &str| order("sol_usdt", id, 0, 10);
+    let mut orders_peer = peers.remove(ACTIVE).unwrap();
+    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2")])])).await.unwrap();
+    account.next().await.unwrap();
+    drop(orders_peer);
+    assert!(matches!(account.next().await, Some(AccountItem::ActiveOrders(Item::Disconnected(_)))));
+    let current = account.current();
+    assert!(
+        !current.is_fresh()
+            && current.open_orders.unwrap().is_stale()
+            && !current.balances.unwrap().is_stale()
+    );
+    let mut orders_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
+    orders_peer.send(active(&[("sol_usdt", &[open("2")])])).await.unwrap();
+    for _ in 0..3 {
+        account.next().await.unwrap();
+    }
+    assert_eq!(open_ids(&account), ["2"]);
+    let open = account.current().open_orders.unwrap();
+    assert_eq!((open.connection(), open.is_stale()), (2, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trades_lost_without_a_connection_are_a_gap_at_once() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    let mut trades_peer = peers.remove(TRADES).unwrap();
+    for number in [7, 7, 8] {
+        trades_peer.send(trade(number)).await.unwrap();
+        assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Update(_)))));
+    }
+    assert_eq!(account.current().trades.unwrap().len(), 2, "a trade that arrives twice is one trade");
+    drop(trades_peer);
+    assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Disconnected(_)))));
+    let _trades_peer = accept(&mut server, 1).await;
+    assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Connected(_)))));
+    let Some(AccountItem::UserTrades(Item::Gap(gap))) = account.next().await else { panic!("no gap") };
+    assert_eq!(gap.reason, GapReason::Reconnected);
+    assert_eq!(gap.before.unwrap().event_id.as_deref(), Some("t8"));
+    assert!(account.current().is_fresh(), "all that can be known is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder.with_queue_capacity(10), &mut server).await;
+    for number in 100..150 {
+        peers.get_mut(TRADES).unwrap().send(trade(number)).await.unwrap();
+        peers.get_mut(BALANCES).unwrap().send(balance(number)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let (mut trades, mut balances) = (Vec::new(), Vec::new());
+    while let Some(item) = account.next().now_or_never().flatten() {
+        match item {
+            AccountItem::UserTrades(item) => trades.push(item),
+            AccountItem::Balances(item) => balances.push(item),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((trades.len(), balances.len()), (11, 12));
+    let Some(Item::Gap(gap)) = trades.last() else { panic!("{trades:?}") };
+    assert_eq!(gap.reason, GapReason::Overrun { missed: 40 });
+    let edges = [&gap.before, &gap.after].map(|edge| edge.as_ref().unwrap().timestamp.as_millis());
+    assert_eq!(edges, [109, 149]);
+    let [.., Item::Gap(_), Item::Snapshot(event)] = &balances[..] else { panic!("{balances:?}") };
+    assert_eq!(event.timestamp.as_millis(), 149);
+    assert_eq!(account.current().trades.unwrap().len(), 50, "the state has them all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_an_account_leaves_nothing() {
+    let (builder, mut server) = network();
+    let (account, mut peers) = settled(builder, &mut server).await;
+    let closing = tokio::spawn(account.close());
+    for peer in peers.values_mut() {
+        assert_eq!(peer.recv().await, Some(Frame::close(1000, "")));
+        peer.close(1000, "").await.unwrap();
+    }
+    closing.await.unwrap();
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+
+    let (builder, mut server) = network();
+    let (account, _peers) = settled(builder, &mut server).await;
+    let reader = account.reader();
+    drop(account);
+    tokio::task::yield_now().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+    assert!(!reader.current().is_fresh());
+}
+
+/// The open orders after these messages, under a policy.
+async fn after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
+    let (builder, mut server) = network();
+    let mut orders: Subscription<Orders<Active>> =
+        builder.with_order_updates(updates).build().unwrap().active_orders();
+    let mut peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
+    orders.next().await.unwrap();
+    for frame in frames {
+        peer.send(frame.clone()).await.unwrap();
+        orders.next().await.unwrap();
+    }
+    orders.current().unwrap().iter().map(|order| order.id.to_string()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_policy_is_right_for_its_kind_of_server() {
+    let open = |pair: &str, id: &str| order(pair, id, 0, 10);
+    let first = active(&[("a_b", &[open("a_b", "1"), open("a_b", "2")]), ("c_d", &[open("c_d", "3")])]);
+    // Order 1 of `a_b` is cancelled and order 4 opened: as changes, and as the pair's whole list.
+    let changed = active(&[("a_b", &[order("a_b", "1", 4, 11), open("a_b", "4")])]);
+    let whole = active(&[("a_b", &[open("a_b", "2"), open("a_b", "4")])]);
+    let none = active(&[("a_b", &[])]);
+    assert_eq!(after(OrderUpdates::Changed, &[first.clone(), changed.clone()]).await, ["2", "3", "4"]);
+    assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), whole.clone()]).await, ["2", "3", "4"]);
+    assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), none]).await, ["3"]);
+    // The wrong pairing shows: an order that ended stays, or one that is open is lost.
+    assert_eq!(after(OrderUpdates::Changed, &[first.clone(), whole]).await, ["1", "2", "3", "4"]);
+    assert_eq!(after(OrderUpdates::WholePair, &[first, changed]).await, ["3", "4"]);
+}
