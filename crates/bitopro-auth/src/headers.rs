@@ -1,6 +1,6 @@
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// The header that carries the API key.
 pub const API_KEY_HEADER: &str = "X-BITOPRO-APIKEY";
@@ -11,9 +11,9 @@ pub const SIGNATURE_HEADER: &str = "X-BITOPRO-SIGNATURE";
 
 /// The three headers of one signed request. `Debug` shows nothing of their values, which are wiped on drop.
 pub struct SignedHeaders {
-    pub(crate) api_key: String,
-    pub(crate) payload: String,
-    pub(crate) signature: String,
+    pub(crate) api_key: Zeroizing<String>,
+    pub(crate) payload: Zeroizing<String>,
+    pub(crate) signature: Zeroizing<String>,
 }
 
 impl SignedHeaders {
@@ -40,14 +40,6 @@ impl SignedHeaders {
     /// The signature: lowercase hex of the HMAC-SHA384 of the payload.
     pub fn signature(&self) -> &str {
         &self.signature
-    }
-}
-
-impl Drop for SignedHeaders {
-    fn drop(&mut self) {
-        self.api_key.zeroize();
-        self.payload.zeroize();
-        self.signature.zeroize();
     }
 }
 

@@ -6,30 +6,28 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Credentials, Nonce};
 
-/// The text that is signed: the JSON body of a request in base64 (standard alphabet, padded).
+/// The text that is signed: the JSON body of a request in base64 (standard alphabet, padded). Wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Payload(String);
+pub struct Payload(Zeroizing<String>);
 
 impl Payload {
     /// The payload of a `GET` or `DELETE`, so of every WebSocket upgrade: identity and nonce.
     pub fn of_identity(credentials: &Credentials, nonce: Nonce) -> Self {
-        let body = Body { identity: credentials.identity(), nonce: nonce.get() };
-        // A struct of a string and a number has no way to fail; an empty body would be refused, not misread.
-        Self::of_body(&Zeroizing::new(serde_json::to_vec(&body).unwrap_or_default()))
+        Self::of_body(&Body { identity: credentials.identity(), nonce: nonce.get() }.to_json())
     }
 
     /// The payload of a `POST` or `PUT`: the request's JSON body, byte for byte as it is sent.
     pub fn of_body(body: &[u8]) -> Self {
-        Self(STANDARD.encode(body))
+        Self(STANDARD.encode(body).into())
     }
 
     /// A payload as it was received, to be verified.
     pub fn received(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The base64 text, as in the header.
@@ -37,7 +35,7 @@ impl Payload {
         &self.0
     }
 
-    pub(crate) fn into_string(self) -> String {
+    pub(crate) fn into_text(self) -> Zeroizing<String> {
         self.0
     }
 
@@ -49,8 +47,8 @@ impl Payload {
     pub fn identity_claim(&self) -> Result<IdentityClaim, InvalidPayload> {
         let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let alphabet = if self.0.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
-        let body =
-            GeneralPurpose::new(alphabet, lenient).decode(&self.0).map_err(|_| InvalidPayload::Base64)?;
+        let body = GeneralPurpose::new(alphabet, lenient).decode(self.as_str());
+        let body = Zeroizing::new(body.map_err(|_| InvalidPayload::Base64)?);
         serde_json::from_slice(&body).map_err(|_| InvalidPayload::Json)
     }
 }
@@ -62,13 +60,29 @@ struct Body<'a> {
     nonce: u64,
 }
 
+impl Body<'_> {
+    /// The most bytes there can be: `{"identity":"","nonce":}`, a nonce of 20 digits, and an identity whose
+    /// every byte is escaped as `\u0000` is.
+    fn max_len(&self) -> usize {
+        24 + 20 + 6 * self.identity.len()
+    }
+
+    fn to_json(&self) -> Zeroizing<Vec<u8>> {
+        // A buffer that grows leaves its old self behind, not wiped: so there is room from the start.
+        let mut json = Zeroizing::new(Vec::with_capacity(self.max_len()));
+        // A struct of a string and a number has no way to fail; a body cut short would be refused, not misread.
+        let _ = serde_json::to_writer(&mut *json, self);
+        json
+    }
+}
+
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Payload(redacted)")
     }
 }
 
-/// Who a payload says it is from, and its nonce. A claim until the signature is verified.
+/// Who a payload says it is from, and its nonce. A claim until the signature is verified. Wiped on drop.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct IdentityClaim {
@@ -83,6 +97,14 @@ impl fmt::Debug for IdentityClaim {
         f.debug_struct("IdentityClaim").field("nonce", &self.nonce).finish_non_exhaustive()
     }
 }
+
+impl Drop for IdentityClaim {
+    fn drop(&mut self) {
+        self.identity.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for IdentityClaim {}
 
 /// Why a received payload could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -120,6 +142,27 @@ mod tests {
             let claim = Payload::of_identity(&credentials, Nonce(7)).identity_claim().unwrap();
             assert_eq!((claim.identity.as_str(), claim.nonce), (identity, 7));
         }
+    }
+
+    #[test]
+    fn a_body_never_outgrows_its_buffer() {
+        let body = Body { identity: "\u{1}\u{1f}", nonce: u64::MAX };
+        assert_eq!(body.to_json().len(), body.max_len());
+        assert_eq!(body.to_json().capacity(), body.max_len());
+    }
+
+    /// Whether memory is wiped cannot be seen without `unsafe`; that the types promise it can.
+    #[test]
+    fn what_is_personal_is_wiped_on_drop() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let payload = Payload::of_identity(&credentials, Nonce(7));
+        wiped(&payload.0);
+        wiped(&payload.identity_claim().unwrap());
+        let headers = credentials.sign(payload);
+        wiped(&headers.api_key);
+        wiped(&headers.payload);
+        wiped(&headers.signature);
     }
 
     #[test]

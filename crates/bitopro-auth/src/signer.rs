@@ -54,7 +54,11 @@ impl Credentials {
     /// The three headers for a payload.
     pub fn sign(&self, payload: Payload) -> SignedHeaders {
         let signature = hex::encode(self.mac(&payload).finalize().into_bytes());
-        SignedHeaders { api_key: self.api_key().to_owned(), payload: payload.into_string(), signature }
+        SignedHeaders {
+            api_key: self.api_key().to_owned().into(),
+            payload: payload.into_text(),
+            signature: signature.into(),
+        }
     }
 
     /// Verifies a signature (lowercase or uppercase hex) in constant time, as a server does.
