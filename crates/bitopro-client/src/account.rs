@@ -135,6 +135,16 @@ impl Stream for AccountSubscription {
     }
 }
 
+impl Drop for AccountSubscription {
+    /// The drivers are told to end, and may take a moment; a reader must not take the state for fresh meanwhile.
+    fn drop(&mut self) {
+        Inbox::<Balances>::end(&*self.desk);
+        Inbox::<Orders<Active>>::end(&*self.desk);
+        Inbox::<Orders<History>>::end(&*self.desk);
+        Inbox::<Trade>::end(&*self.desk);
+    }
+}
+
 impl fmt::Debug for AccountSubscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccountSubscription").finish_non_exhaustive()
@@ -267,7 +277,7 @@ impl Mail {
                 return Some(item);
             }
         }
-        PrivateStream::ALL.into_iter().find_map(|stream| self.pop_from(stream))
+        PrivateStream::ALL.iter().find_map(|stream| self.pop_from(*stream))
     }
 
     fn pop_from(&mut self, stream: PrivateStream) -> Option<AccountItem> {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use bitopro_auth::Signer;
 use bitopro_model::{Active, Balances, History, Orders, Trade};
@@ -9,7 +10,7 @@ use crate::Settings;
 use crate::account::{AccountSubscription, Desk};
 use crate::budget::DialBudget;
 use crate::builder::ClientBuilder;
-use crate::driver::Driver;
+use crate::driver::{Delivery, Driver};
 use crate::endpoints::Endpoints;
 use crate::outside::{WallClock, monotonic_now, random_seed};
 use crate::session::Session;
@@ -113,6 +114,19 @@ impl Client {
         self.subscribe()
     }
 
+    /// The session of a stream by itself, without a driver: for another runtime, or for a test that plays
+    /// with time. It wants to dial at once.
+    pub fn session<D: Followed>(&self, now: Instant) -> Session<D> {
+        Session::new(
+            self.settings.clone(),
+            self.signer.clone(),
+            self.budget.clone(),
+            self.endpoints.clone(),
+            self.seed.unwrap_or_else(random_seed),
+            now,
+        )
+    }
+
     /// Subscribes to all four streams as one.
     ///
     /// # Panics
@@ -136,19 +150,12 @@ impl Client {
 
     /// Sets a driver to work that delivers to this inbox.
     fn drive<D: Followed>(&self, inbox: Arc<dyn Inbox<D>>) -> Line {
-        let session = Session::new(
-            self.settings.clone(),
-            self.signer.clone(),
-            self.budget.clone(),
-            self.endpoints.clone(),
-            self.seed.unwrap_or_else(random_seed),
-            monotonic_now(),
-        );
+        let session = self.session(monotonic_now());
         let (sender, commands) = mpsc::unbounded_channel();
         let driver = Driver {
             session,
             connector: Arc::clone(&self.connector),
-            inbox,
+            inbox: Delivery(inbox),
             commands,
             clock: self.clock.clone(),
             send_deadline: self.settings.close_deadline,

@@ -28,7 +28,7 @@ const BATCH: usize = 64;
 pub(crate) struct Driver<D: Followed> {
     pub(crate) session: Session<D>,
     pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) inbox: Arc<dyn Inbox<D>>,
+    pub(crate) inbox: Delivery<D>,
     pub(crate) commands: UnboundedReceiver<Command>,
     pub(crate) clock: WallClock,
     pub(crate) send_deadline: Duration,
@@ -52,12 +52,11 @@ enum Arrival {
 
 impl<D: Followed> Driver<D> {
     pub(crate) async fn run(mut self) {
-        let _ended = Ended(Arc::clone(&self.inbox));
         let mut link = Link::Down;
         let mut timer = Timer::new();
         loop {
             self.act(&mut link).await;
-            self.inbox.deliver(now(), &mut || self.session.poll_item());
+            self.inbox.0.deliver(now(), &mut || self.session.poll_item());
             if self.session.is_closed() {
                 return;
             }
@@ -179,10 +178,11 @@ impl Timer {
     }
 }
 
-/// Ends the stream when the driver is gone, for whatever reason: a subscriber never waits for nobody.
-struct Ended<D: Followed>(Arc<dyn Inbox<D>>);
+/// A driver's hold on its inbox. Ends the stream when the driver is gone, for whatever reason, even before
+/// it ever ran: a subscriber never waits for nobody.
+pub(crate) struct Delivery<D: Followed>(pub(crate) Arc<dyn Inbox<D>>);
 
-impl<D: Followed> Drop for Ended<D> {
+impl<D: Followed> Drop for Delivery<D> {
     fn drop(&mut self) {
         self.0.end();
     }

@@ -55,7 +55,9 @@ pub(crate) fn parse_base(text: &str) -> Result<Url, String> {
         // Not shown: what stands before it may be a password.
         return Err("an endpoint holds a user name or password, which are not sent: remove them".to_owned());
     }
-    let url: Url = text.parse().map_err(|error| format!("endpoint `{text}` is not a URL: {error}"))?;
+    // What follows a `?` may be a token.
+    let shown = text.split('?').next().unwrap_or_default();
+    let url: Url = text.parse().map_err(|error| format!("endpoint `{shown}` is not a URL: {error}"))?;
     let fault = if !matches!(url.scheme(), "ws" | "wss") {
         "it must begin with `wss://`, or with `ws://` for this machine"
     } else if url.host_str().is_none() {
@@ -65,7 +67,7 @@ pub(crate) fn parse_base(text: &str) -> Result<Url, String> {
     } else {
         return Ok(url);
     };
-    Err(format!("endpoint `{text}`: {fault}"))
+    Err(format!("endpoint `{shown}`: {fault}"))
 }
 
 #[cfg(test)]
@@ -111,7 +113,8 @@ mod tests {
             ("https://stream.bitopro.com/ws", "wss://"),
             ("wss://me:hunter2@host/ws", "user name"),
             ("wss://me:hunter2@host:bad/ws", "user name"),
-            ("wss://host/ws?x=1", "`?`"),
+            ("wss://host/ws?token=hunter2", "`?`"),
+            ("host/ws?token=hunter2", "not a URL"),
         ] {
             let error = parse_base(text).unwrap_err();
             assert!(error.contains(part) && !error.contains("hunter2"), "{error}");

@@ -55,6 +55,8 @@ pub enum ErrorKind {
     Network,
     /// The server's certificate is not acceptable.
     Certificate,
+    /// Nothing can be dialled from here: no certificates to trust could be loaded, say.
+    Setup,
     /// The URL cannot be dialled: not a WebSocket's, or clear text to another machine.
     InvalidUrl,
     /// The other side broke the rules of WebSocket, or sent more than the limits allow.
@@ -102,6 +104,7 @@ impl Error {
                 | ErrorKind::BadRequest
                 | ErrorKind::Redirected
                 | ErrorKind::InvalidUrl
+                | ErrorKind::Setup
                 | ErrorKind::Stopped
         )
     }
@@ -119,8 +122,13 @@ impl Error {
         }
     }
 
-    /// An upgrade that the server refused. `ahead_ms` is how far its clock is ahead, if it told.
-    pub(crate) fn refused(verdict: Verdict, ahead_ms: Option<i64>, source: transport::Error) -> Self {
+    /// An upgrade of `path` that the server refused. `ahead_ms` is how far its clock is ahead, if it told.
+    pub(crate) fn refused(
+        verdict: Verdict,
+        path: &str,
+        ahead_ms: Option<i64>,
+        source: transport::Error,
+    ) -> Self {
         let (kind, message) = match verdict {
             Verdict::Unauthorized => (
                 ErrorKind::Unauthorized,
@@ -133,7 +141,7 @@ impl Error {
             ),
             Verdict::WrongPath => (
                 ErrorKind::WrongPath,
-                "the endpoint does not know this stream's path; a base URL looks like wss://host:port/ws".to_owned(),
+                format!("the endpoint does not know the path {path}; a base URL looks like wss://host:port/ws"),
             ),
             Verdict::BadRequest => {
                 (ErrorKind::BadRequest, "the exchange does not understand the request; there may be a newer version of this library".to_owned())
@@ -173,10 +181,7 @@ impl From<transport::Error> for Error {
             Beneath::InvalidRequest | Beneath::InsecureUrl => {
                 (ErrorKind::InvalidUrl, "the endpoint cannot be dialled")
             }
-            Beneath::Certificate => (
-                ErrorKind::Certificate,
-                "the server's certificate is not acceptable; something may be intercepting TLS",
-            ),
+            Beneath::Certificate => (ErrorKind::Certificate, "the server's certificate is not acceptable"),
             Beneath::Protocol | Beneath::TooLarge => {
                 (ErrorKind::Protocol, "the server sent what it must not")
             }

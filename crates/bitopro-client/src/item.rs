@@ -56,8 +56,8 @@ pub struct Disconnected {
 pub struct Gap {
     /// The last event before, if there was one.
     pub before: Option<Edge>,
-    /// The first event after. `None` on a stream without snapshots: the gap ends here, where the new
-    /// connection begins, and the next event may be hours away.
+    /// The first event after. `None` on a stream without snapshots: the gap ends here, and the next event
+    /// may be hours away.
     pub after: Option<Edge>,
     /// Why.
     pub reason: GapReason,
@@ -86,9 +86,12 @@ pub enum GapReason {
     /// There was no connection for a while.
     Reconnected,
     /// The subscriber did not read for so long that items were merged into the state.
+    #[non_exhaustive]
     Overrun {
-        /// How many items were not delivered.
+        /// How many items were not delivered one by one.
         missed: u64,
+        /// How many of them were messages of an unknown kind, which no state remembers.
+        unknown: u64,
     },
 }
 
@@ -96,7 +99,9 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             GapReason::Reconnected => f.write_str("events may be missing, since there was no connection")?,
-            GapReason::Overrun { missed } => write!(f, "{missed} items were merged, since nobody read them")?,
+            GapReason::Overrun { missed, .. } => {
+                write!(f, "{missed} items were merged, since nobody read them")?;
+            }
         }
         if let Some(edge) = &self.before {
             write!(f, ", after {}", edge.timestamp)?;

@@ -15,6 +15,7 @@ use crate::state::{Followed, Tracked};
 pub(crate) struct Mailbox<D: Followed> {
     queue: VecDeque<Item<Event<D>>>,
     capacity: usize,
+    raw_bytes: usize,
     state: Tracked<D::State>,
     /// The last data event that was queued or merged.
     last_event: Option<Edge>,
@@ -25,13 +26,21 @@ pub(crate) struct Mailbox<D: Followed> {
     is_told: bool,
 }
 
+/// How many bytes of messages that are kept as they came may wait. They can be large.
+const RAW_BYTES: usize = 8 << 20;
+
 /// What was merged since the queue was full.
 #[derive(Debug)]
 struct Overrun<D> {
     missed: u64,
+    unknown: u64,
     before: Option<Edge>,
     /// The last of the connection's ups and downs among it.
     lifecycle: Option<Item<Event<D>>>,
+    /// Whether data came after that.
+    has_data: bool,
+    /// The last message among it that could not be read.
+    malformed: Option<Item<Event<D>>>,
 }
 
 impl<D: Followed> Mailbox<D> {
@@ -39,6 +48,7 @@ impl<D: Followed> Mailbox<D> {
         Self {
             queue: VecDeque::new(),
             capacity: settings.queue_capacity,
+            raw_bytes: 0,
             state: Tracked::new(settings),
             last_event: None,
             overrun: None,
@@ -57,10 +67,12 @@ impl<D: Followed> Mailbox<D> {
             self.closed = Some(closed);
         } else if let Some(overrun) = &mut self.overrun {
             overrun.merge(item);
-        } else if self.queue.len() < self.capacity {
+        } else if self.queue.len() < self.capacity && self.raw_bytes + raw_len(&item) <= RAW_BYTES {
+            self.raw_bytes += raw_len(&item);
             self.queue.push_back(item);
         } else {
-            let mut overrun = Overrun { missed: 0, before, lifecycle: None };
+            let mut overrun =
+                Overrun { missed: 0, unknown: 0, before, lifecycle: None, has_data: false, malformed: None };
             overrun.merge(item);
             self.overrun = Some(overrun);
         }
@@ -72,6 +84,7 @@ impl<D: Followed> Mailbox<D> {
             self.settle_overrun();
         }
         if let Some(item) = self.queue.pop_front() {
+            self.raw_bytes = self.raw_bytes.saturating_sub(raw_len(&item));
             return Some(item);
         }
         let closed = self.closed.clone().filter(|_| !self.is_told)?;
@@ -120,15 +133,16 @@ impl<D: Followed> Mailbox<D> {
 
     /// Puts what was merged into the queue: a gap, the connection's present state, and a snapshot.
     fn settle_overrun(&mut self) {
-        let Some(Overrun { missed, before, lifecycle }) = self.overrun.take() else { return };
-        let reason = GapReason::Overrun { missed };
-        self.queue.push_back(Item::Gap(Gap { before, after: self.last_event.clone(), reason }));
+        let Some(overrun) = self.overrun.take() else { return };
+        let reason = GapReason::Overrun { missed: overrun.missed, unknown: overrun.unknown };
         let snapshot = self.state.to_event().map(Item::Snapshot);
-        match lifecycle {
+        let after = self.last_event.clone().filter(|_| D::HAS_SNAPSHOT);
+        self.queue.push_back(Item::Gap(Gap { before: overrun.before, after, reason }));
+        match overrun.lifecycle {
             Some(connected @ Item::Connected(_)) => {
                 self.queue.push_back(connected);
                 // Otherwise this connection's own snapshot is still to come.
-                if self.state.is_sure() {
+                if overrun.has_data {
                     self.queue.extend(snapshot);
                 }
             }
@@ -137,15 +151,41 @@ impl<D: Followed> Mailbox<D> {
                 self.queue.extend(other);
             }
         }
+        // Last, since what it says of the state holds still.
+        if let Some(malformed) = overrun.malformed {
+            self.raw_bytes += raw_len(&malformed);
+            self.queue.push_back(malformed);
+        }
     }
 }
 
 impl<D> Overrun<D> {
     fn merge(&mut self, item: Item<Event<D>>) {
         self.missed = self.missed.saturating_add(1);
-        if matches!(item, Item::Connected(_) | Item::Disconnected(_)) {
-            self.lifecycle = Some(item);
+        match item {
+            Item::Connected(_) | Item::Disconnected(_) => {
+                self.lifecycle = Some(item);
+                self.has_data = false;
+            }
+            Item::Snapshot(_) => {
+                self.has_data = true;
+                // What could not be read before it has no bearing on what is known now.
+                self.malformed = None;
+            }
+            Item::Update(_) => self.has_data = true,
+            Item::Malformed(_) => self.malformed = Some(item),
+            Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
+            Item::Gap(_) | Item::Closed(_) => {}
         }
+    }
+}
+
+/// How much of an item is a message as it came.
+fn raw_len<E>(item: &Item<E>) -> usize {
+    match item {
+        Item::Malformed(malformed) => malformed.raw.len(),
+        Item::Unknown(unknown) => unknown.raw().len(),
+        _ => 0,
     }
 }
 
@@ -194,7 +234,7 @@ mod tests {
                 Item::Snapshot(event) => format!("snapshot {}", told(&event)),
                 Item::Update(event) => format!("update {}", told(&event)),
                 Item::Gap(gap) => match (gap.before, gap.after, gap.reason) {
-                    (Some(before), Some(after), GapReason::Overrun { missed }) => {
+                    (Some(before), Some(after), GapReason::Overrun { missed, .. }) => {
                         format!("gap {}-{} ({missed})", before.timestamp, after.timestamp)
                     }
                     other => format!("gap {other:?}"),
@@ -252,6 +292,37 @@ mod tests {
         assert_eq!(drain(&mut not_yet)[2..], ["gap 1-1 (2)", "connected 2"]);
         not_yet.push(Item::Snapshot(event(5, &[("A", 5)])), test_start());
         assert_eq!(drain(&mut not_yet), ["snapshot 5: A=5"]);
+    }
+
+    #[test]
+    fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_followed() {
+        let malformed =
+            || Item::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
+        let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+        for item in [disconnected(), connected(2), Item::Snapshot(event(5, &[("A", 5)])), malformed()] {
+            mailbox.push(item, test_start());
+        }
+        assert_eq!(drain(&mut mailbox)[2..], ["gap 1-5 (4)", "connected 2", "snapshot 5: A=5", "malformed"]);
+        for item in
+            [malformed(), disconnected(), connected(3), Item::Snapshot(event(6, &[("A", 6)])), connected(4)]
+        {
+            mailbox.push(item, test_start());
+        }
+        assert_eq!(drain(&mut mailbox), ["malformed", "disconnected", "gap 5-6 (3)", "connected 4"]);
+    }
+
+    #[test]
+    fn large_messages_that_nobody_reads_are_bounded_by_their_bytes() {
+        let mut mailbox = mailbox(1_000, Vec::new());
+        let raw = bytes::Bytes::from(vec![b'x'; 1 << 20]);
+        for _ in 0..100 {
+            let malformed = Malformed { reason: MalformedReason::Binary, raw: raw.clone() };
+            mailbox.push(Item::Malformed(malformed), test_start());
+        }
+        assert_eq!(mailbox.len(), 8);
+        assert_eq!(drain(&mut mailbox).len(), 8 + 2);
+        mailbox.push(Item::Malformed(Malformed { reason: MalformedReason::Binary, raw }), test_start());
+        assert_eq!(drain(&mut mailbox), ["malformed"], "there is room again");
     }
 
     #[test]

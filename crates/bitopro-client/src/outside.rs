@@ -42,6 +42,7 @@ pub(crate) fn monotonic_now() -> Instant {
 
 /// A seed that differs from process to process and from call to call.
 pub(crate) fn random_seed() -> u64 {
+    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
     fastrand::u64(..)
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use bitopro_transport::Refusal;
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName};
 
 /// What a refused upgrade means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +39,16 @@ pub enum Verdict {
     Unexpected,
 }
 
-/// Tells what a refused upgrade means, from its status and headers. `now` is what a `Retry-After` that is
-/// a date is measured from.
-pub fn classify(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Verdict {
-    match status.as_u16() {
+/// Tells what a refused upgrade means. `now` is the machine's time, which a `Retry-After` that is a date is
+/// measured from where the server does not tell its own.
+pub fn classify(refusal: &Refusal, now: SystemTime) -> Verdict {
+    let headers = &refusal.headers;
+    match refusal.status.as_u16() {
         401 => Verdict::Unauthorized,
         403 => Verdict::Forbidden,
-        200..=299 | 404 => Verdict::WrongPath,
+        404 => Verdict::WrongPath,
+        // With a body it is somebody else's answer, that of a proxy or a maintenance page say.
+        200..=299 if refusal.body.is_empty() => Verdict::WrongPath,
         400 | 422 => Verdict::BadRequest,
         409 => Verdict::ClockSkew { server_time: date(headers, DATE) },
         429 => Verdict::RateLimited { retry_after: retry_after(headers, now) },
@@ -64,13 +68,15 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
+    let now = date(headers, DATE).unwrap_or(now);
     Some(date(headers, RETRY_AFTER)?.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use bytes::Bytes;
+    use http::{HeaderValue, StatusCode};
 
     const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -79,9 +85,27 @@ mod tests {
     }
 
     fn verdict(status: u16, headers: &[(HeaderName, &'static str)]) -> Verdict {
-        let headers =
+        let mut refusal = Refusal::new(StatusCode::from_u16(status).unwrap());
+        refusal.headers =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        classify(StatusCode::from_u16(status).unwrap(), &headers, now())
+        classify(&refusal, now())
+    }
+
+    #[test]
+    fn a_page_under_200_is_not_the_exchange_s_answer() {
+        let mut refusal = Refusal::new(StatusCode::OK);
+        refusal.body = Bytes::from_static(b"<html>maintenance</html>");
+        assert_eq!(classify(&refusal, now()), Verdict::Unexpected);
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_by_the_server_s_clock() {
+        let headers =
+            [(RETRY_AFTER, "Sun, 06 Nov 1994 10:00:10 GMT"), (DATE, "Sun, 06 Nov 1994 10:00:00 GMT")];
+        assert_eq!(
+            verdict(429, &headers),
+            Verdict::RateLimited { retry_after: Some(Duration::from_secs(10)) }
+        );
     }
 
     #[test]

@@ -23,18 +23,20 @@ pub struct Settings {
     pub backoff_longest: Duration,
     /// How long a connection must have been up, after its first snapshot, for delays to start small again: 30 s.
     pub proven_after: Duration,
-    /// How many dials one API key may make in [`dial_budget_span`](Self::dial_budget_span): 30.
-    pub dial_budget: usize,
+    /// How many dials a client may make in [`dial_budget_span`](Self::dial_budget_span), over all of its
+    /// streams: 30. A third of them may come at once, the others are spread evenly.
+    pub dial_budget: u32,
     /// The span of the dial budget: 5 minutes.
     pub dial_budget_span: Duration,
     /// The longest `Retry-After` that is believed: 1 hour.
     pub retry_after_cap: Duration,
-    /// How many refusals in a row for the key's sake (401, 403) are final: 2, since a key may just have
-    /// been rotated.
+    /// How many refusals for the key's sake (401, 403) without a connection between them are final: 2,
+    /// since a key may just have been rotated.
     pub auth_attempts: u32,
-    /// How many refusals in a row for the clock's sake (409) are final: 3. The first is corrected.
+    /// How many refusals for the clock's sake (409) without a connection between them are final: 3. The
+    /// first is corrected, which helps where the clock is behind.
     pub clock_attempts: u32,
-    /// How many certificate errors in a row are final: 2.
+    /// How many certificate errors without a connection between them are final: 2.
     pub certificate_attempts: u32,
     /// How many failures without a snapshot between them are final: none, it goes on for ever.
     pub retry_limit: Option<u32>,

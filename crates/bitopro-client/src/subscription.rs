@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use crate::driver::Command;
 use crate::item::{Closed, Item};
-use crate::shared::Shared;
+use crate::shared::{Inbox, Shared};
 use crate::state::{Current, Followed};
 
 /// One followed stream: a [`Stream`] of [`Item`]s, and the state that they add up to.
@@ -92,6 +92,13 @@ impl<D: Followed> Stream for Subscription<D> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.shared.poll_item(context)
+    }
+}
+
+impl<D: Followed> Drop for Subscription<D> {
+    /// The driver is told to end, and may take a moment; a reader must not take the state for fresh meanwhile.
+    fn drop(&mut self) {
+        self.shared.end();
     }
 }
 

@@ -36,7 +36,7 @@ impl Message {
     /// with a fault in it.
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
         let EventName(event) = parse(text, None)?;
-        match PrivateStream::ALL.into_iter().find(|stream| stream.event() == event) {
+        match PrivateStream::ALL.iter().copied().find(|stream| stream.event() == event) {
             Some(PrivateStream::AccountBalance) => Event::from_json(text).map(Self::AccountBalance),
             Some(PrivateStream::ActiveOrders) => Event::from_json(text).map(Self::ActiveOrders),
             Some(PrivateStream::HistoryOrders) => Event::from_json(text).map(Self::HistoryOrders),

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::wire::wire_struct;
 use crate::{
-    Action, Condition, Currency, Event, EventData, OrderId, OrderSeq, OrderStatus, OrderType, Pair,
+    Action, Condition, Currency, Event, EventData, Extra, OrderId, OrderSeq, OrderStatus, OrderType, Pair,
     PrivateStream, TimeInForce, Timestamp,
 };
 
@@ -71,6 +71,45 @@ wire_struct! {
 }
 
 impl Order {
+    /// An order as it is right after it was placed: in progress, good till cancelled, nothing executed yet,
+    /// its fee in the currency that it receives.
+    pub fn new(
+        id: impl Into<OrderId>,
+        pair: Pair,
+        action: Action,
+        order_type: OrderType,
+        price: Decimal,
+        amount: Decimal,
+        placed: Timestamp,
+    ) -> Self {
+        let (base, quote) = pair.split().unwrap_or_else(|| (pair.as_str().into(), pair.as_str().into()));
+        Self {
+            id: id.into(),
+            pair,
+            price,
+            avg_execution_price: Decimal::ZERO,
+            fee_symbol: if action == Action::Buy { base } else { quote },
+            action,
+            order_type,
+            timestamp: placed,
+            updated_timestamp: Some(placed),
+            created_timestamp: Some(placed),
+            status: OrderStatus::InProgress,
+            original_amount: amount,
+            remaining_amount: amount,
+            executed_amount: Decimal::ZERO,
+            fee: Decimal::ZERO,
+            bito_fee: Decimal::ZERO,
+            total: Decimal::ZERO,
+            seq: OrderSeq::new(""),
+            time_in_force: TimeInForce::GoodTillCancelled,
+            stop_price: None,
+            condition: None,
+            client_id: None,
+            extra: Extra::default(),
+        }
+    }
+
     /// When it last changed, by whichever of its timestamps says so.
     pub fn updated(&self) -> Timestamp {
         self.updated_timestamp.unwrap_or(self.timestamp)
@@ -350,6 +389,18 @@ mod tests {
             ]);
             let answers = (order.is_open(), order.is_final(), order.is_filled_in_part(), order.is_filled());
             assert_eq!(answers, (open, last, part, filled), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
+        let (one, placed) = (Decimal::ONE, Timestamp::from_millis(7));
+        for (action, fee_symbol) in [(Action::Buy, "btc"), (Action::Sell, "twd")] {
+            let order = Order::new("1", Pair::new("btc_twd"), action, OrderType::Limit, one, one, placed);
+            assert_eq!((order.fee_symbol.as_str(), order.updated()), (fee_symbol, placed));
+            assert!(order.is_open() && !order.is_filled_in_part());
+            let text = serde_json::to_string(&order).unwrap();
+            assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
         }
     }
 

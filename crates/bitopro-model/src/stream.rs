@@ -19,8 +19,8 @@ pub enum PrivateStream {
 
 impl PrivateStream {
     /// Every stream that this version knows.
-    pub const ALL: [Self; 4] =
-        [Self::AccountBalance, Self::ActiveOrders, Self::HistoryOrders, Self::UserTrades];
+    pub const ALL: &'static [Self] =
+        &[Self::AccountBalance, Self::ActiveOrders, Self::HistoryOrders, Self::UserTrades];
 
     /// The stream's name: `account-balance`.
     pub const fn name(self) -> &'static str {
@@ -69,7 +69,8 @@ impl FromStr for PrivateStream {
 
     fn from_str(name: &str) -> Result<Self, UnknownStream> {
         Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|stream| stream.name() == name)
             .ok_or_else(|| UnknownStream(name.to_owned()))
     }

@@ -2,7 +2,7 @@ use rust_decimal::Decimal;
 
 use crate::wire::wire_struct;
 use crate::{
-    Action, Currency, Event, EventData, MatchId, OrderId, OrderType, Pair, PrivateStream, TradeSide,
+    Action, Currency, Event, EventData, Extra, MatchId, OrderId, OrderType, Pair, PrivateStream, TradeSide,
     UnixSeconds,
 };
 
@@ -51,6 +51,36 @@ impl EventData for Trade {
 }
 
 impl Trade {
+    /// A trade of this order at this moment: of a limit order that was in the book first, without a fee,
+    /// which would be in the currency that is received.
+    pub fn new(
+        order_id: OrderId,
+        base: Currency,
+        quote: Currency,
+        side: TradeSide,
+        price: Decimal,
+        volume: Decimal,
+        matched: UnixSeconds,
+    ) -> Self {
+        Self {
+            fee_currency: if side == TradeSide::Bid { base.clone() } else { quote.clone() },
+            base,
+            quote,
+            side,
+            price,
+            volume,
+            fee: Decimal::ZERO,
+            transaction_timestamp: matched,
+            event_timestamp: matched,
+            order_id,
+            order_type: OrderType::Limit,
+            match_id: MatchId::new(""),
+            is_market: false,
+            is_maker: true,
+            extra: Extra::default(),
+        }
+    }
+
     /// Whether the account bought or sold, in the words of orders.
     pub fn action(&self) -> Action {
         self.side.action()
@@ -90,6 +120,18 @@ mod tests {
             assert!(written.contains(canonical), "{written}");
         }
         assert_eq!(UserTrade::from_json(&written).unwrap(), event);
+    }
+
+    #[test]
+    fn a_new_trade_pays_its_fee_in_what_it_receives() {
+        let (usdt, twd, one) = (Currency::new("usdt"), Currency::new("twd"), Decimal::ONE);
+        for (side, fee_currency) in [(TradeSide::Ask, &twd), (TradeSide::Bid, &usdt)] {
+            let at = UnixSeconds::from_secs(7);
+            let trade = Trade::new(OrderId::new("1"), usdt.clone(), twd.clone(), side, one, one, at);
+            assert_eq!((&trade.fee_currency, trade.fee), (fee_currency, Decimal::ZERO));
+            let text = serde_json::to_string(&trade).unwrap();
+            assert_eq!(serde_json::from_str::<Trade>(&text).unwrap(), trade);
+        }
     }
 
     #[test]

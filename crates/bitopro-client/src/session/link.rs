@@ -1,4 +1,3 @@
-use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
 use crate::budget::DialPermit;
@@ -10,7 +9,7 @@ pub(super) enum Phase {
     /// Before a dial.
     Waiting { until: Instant },
     /// The driver dials; the request has its own deadline. No other stream of the key does meanwhile.
-    Dialing { _permit: DialPermit },
+    Dialing { until: Instant, _permit: DialPermit },
     /// Frames arrive.
     Open(Open),
     /// A close frame was sent, its answer is awaited.
@@ -88,19 +87,24 @@ impl Open {
     }
 }
 
-/// How many refusals of the same kind there were in a row.
+/// How many dials were refused since the last connection, for reasons that do not pass by themselves.
 #[derive(Debug, Default)]
-pub(super) struct Streak {
-    kind: Option<Discriminant<ErrorKind>>,
-    count: u32,
+pub(super) struct Refusals {
+    auth: u32,
+    clock: u32,
+    certificate: u32,
 }
 
-impl Streak {
-    /// Counts one more, and tells how many of its kind there are now.
-    pub(super) fn count(&mut self, kind: ErrorKind) -> u32 {
-        let kind = Some(discriminant(&kind));
-        self.count = if self.kind == kind { self.count.saturating_add(1) } else { 1 };
-        self.kind = kind;
-        self.count
+impl Refusals {
+    /// Counts a failure, and tells whether there were enough of its kind to give up.
+    pub(super) fn is_enough(&mut self, kind: ErrorKind, settings: &Settings) -> bool {
+        let (count, limit) = match kind {
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => (&mut self.auth, settings.auth_attempts),
+            ErrorKind::ClockSkew { .. } => (&mut self.clock, settings.clock_attempts),
+            ErrorKind::Certificate => (&mut self.certificate, settings.certificate_attempts),
+            _ => return false,
+        };
+        *count = count.saturating_add(1);
+        *count >= limit
     }
 }

@@ -23,11 +23,15 @@ use crate::endpoints::Endpoints;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
 use crate::{Error, ErrorKind, Followed, Settings, Verdict, classify};
 
-use link::{Open, Phase, Snapshot, Streak};
+use link::{Open, Phase, Refusals, Snapshot};
 
 /// The server's times that a clock is corrected by, 2025 to 2099. A nonce never goes back, so one absurd
 /// `Date` would lock the key out for as long as the process lives.
 const BELIEVABLE_MS: Range<i64> = 1_735_689_600_000..4_102_444_800_000;
+
+/// How much later than its deadline a dial may end: it is the connector's to keep, and only one that does
+/// not is ended from here.
+const DIAL_SLACK: Duration = Duration::from_secs(1);
 
 /// What a session asks its driver to do.
 #[derive(Debug)]
@@ -63,10 +67,11 @@ pub struct Session<D: Followed> {
     connections: u64,
     /// How many failures there were since the last snapshot.
     failures: u32,
-    refusals: Streak,
-    /// How far the exchange's clock is ahead of ours, as far as it was corrected.
-    clock_ahead_ms: i64,
-    clock_corrected: bool,
+    refusals: Refusals,
+    /// What the exchange's clock showed at some moment, where ours was found to be off.
+    server_clock: Option<(i64, Instant)>,
+    /// Whether that was set since the last connection.
+    is_corrected: bool,
 }
 
 impl<D: Followed> Session<D> {
@@ -92,9 +97,9 @@ impl<D: Followed> Session<D> {
             gap: false,
             connections: 0,
             failures: 0,
-            refusals: Streak::default(),
-            clock_ahead_ms: 0,
-            clock_corrected: false,
+            refusals: Refusals::default(),
+            server_clock: None,
+            is_corrected: false,
         }
     }
 
@@ -114,9 +119,10 @@ impl<D: Followed> Session<D> {
                 return None;
             }
         };
-        match self.request(wall) {
+        match self.request(now, wall) {
             Ok(request) => {
-                self.phase = Phase::Dialing { _permit: permit };
+                let until = now + self.settings.dial_deadline + DIAL_SLACK;
+                self.phase = Phase::Dialing { until, _permit: permit };
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -134,9 +140,11 @@ impl<D: Followed> Session<D> {
     /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action).
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Waiting { until } | Phase::Closing { until } => Some(*until),
+            Phase::Waiting { until } | Phase::Dialing { until, .. } | Phase::Closing { until } => {
+                Some(*until)
+            }
             Phase::Open(open) => Some(open.next_check()),
-            Phase::Dialing { .. } | Phase::Closed => None,
+            Phase::Closed => None,
         }
     }
 
@@ -157,8 +165,8 @@ impl<D: Followed> Session<D> {
         }
         let Some(url) = self.endpoints.url(D::STREAM) else { return };
         self.endpoints.keep();
-        self.refusals = Streak::default();
-        self.clock_corrected = false;
+        self.refusals = Refusals::default();
+        self.is_corrected = false;
         self.connections += 1;
         self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
         self.phase = Phase::Open(Open::new(now, &self.settings, D::HAS_SNAPSHOT));
@@ -174,16 +182,12 @@ impl<D: Followed> Session<D> {
         if !matches!(self.phase, Phase::Dialing { .. }) {
             return;
         }
-        let error = self.judge(wall, error);
-        let in_a_row = self.refusals.count(error.kind());
-        let patience = match error.kind() {
-            _ if !error.is_retryable() => 1,
-            ErrorKind::Unauthorized | ErrorKind::Forbidden => self.settings.auth_attempts,
-            ErrorKind::ClockSkew { .. } => self.settings.clock_attempts,
-            ErrorKind::Certificate => self.settings.certificate_attempts,
-            _ => u32::MAX,
-        };
-        if in_a_row >= patience {
+        let error = self.judge(now, wall, error);
+        self.dial_failed(now, error);
+    }
+
+    fn dial_failed(&mut self, now: Instant, error: Error) {
+        if !error.is_retryable() || self.refusals.is_enough(error.kind(), &self.settings) {
             self.end(Closed::Failed(error));
         } else if error.is_network() && self.endpoints.move_on() {
             self.wait(now, error, Duration::ZERO);
@@ -242,6 +246,11 @@ impl<D: Followed> Session<D> {
                     self.lose(now, Error::new(ErrorKind::NoSnapshot, message));
                 }
             }
+            Phase::Dialing { until, .. } if *until <= now => {
+                self.actions.push_back(Action::HangUp);
+                let message = "the connector did not keep the dial's deadline";
+                self.dial_failed(now, transport::Error::new(transport::ErrorKind::TimedOut, message).into());
+            }
             Phase::Closing { until } if *until <= now => {
                 self.actions.push_back(Action::HangUp);
                 self.end(Closed::Requested);
@@ -269,7 +278,9 @@ impl<D: Followed> Session<D> {
     pub fn handle_resync(&mut self, now: Instant) {
         if let Phase::Open(_) = self.phase {
             self.actions.push_back(Action::HangUp);
-            self.lose(now, Error::new(ErrorKind::Resync, "a fresh snapshot was asked for"));
+            self.mark_gap();
+            // Nothing failed, so nothing is held against the next dial but the budget.
+            self.wait(now, Error::new(ErrorKind::Resync, "a fresh snapshot was asked for"), Duration::ZERO);
         }
     }
 
@@ -291,13 +302,13 @@ impl<D: Followed> Session<D> {
     fn handle_event(&mut self, event: Event<D>) {
         let Phase::Open(open) = &mut self.phase else { return };
         let edge = Edge::of(&event);
+        if std::mem::take(&mut self.gap) {
+            let (before, after) = (self.last_event.take(), Some(edge.clone()));
+            self.items.push_back(Item::Gap(Gap { before, after, reason: GapReason::Reconnected }));
+        }
         if let Snapshot::Awaited { .. } = open.snapshot {
             open.snapshot = Snapshot::Seen;
             self.failures = 0;
-            if std::mem::take(&mut self.gap) {
-                let (before, after) = (self.last_event.take(), Some(edge.clone()));
-                self.items.push_back(Item::Gap(Gap { before, after, reason: GapReason::Reconnected }));
-            }
             self.items.push_back(Item::Snapshot(event));
         } else {
             self.items.push_back(Item::Update(event));
@@ -306,31 +317,37 @@ impl<D: Followed> Session<D> {
     }
 
     /// The request for a dial at this moment.
-    fn request(&self, wall: SystemTime) -> Result<Request, Error> {
+    fn request(&self, now: Instant, wall: SystemTime) -> Result<Request, Error> {
         let no_url = || Error::new(ErrorKind::InvalidUrl, "there is no endpoint to dial");
         let url = self.endpoints.url(D::STREAM).ok_or_else(no_url)?;
-        let now_ms = unix_ms(wall).saturating_add(self.clock_ahead_ms);
+        // Counted on from the exchange's own time: our clock may be set right at any moment, and an offset
+        // to it would then be wrong.
+        let now_ms = match self.server_clock {
+            Some((server_ms, at)) => server_ms.saturating_add(millis(now.saturating_duration_since(at))),
+            None => unix_ms(wall),
+        };
         let signed = self.signer.sign_identity(u64::try_from(now_ms).unwrap_or(0));
         let unsigned = Request::new(url).with_deadline(self.settings.dial_deadline);
         Ok(signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value))?)
     }
 
     /// What a failed dial means. A clock that is off is corrected, once until a connection comes about.
-    fn judge(&mut self, wall: SystemTime, error: transport::Error) -> Error {
+    fn judge(&mut self, now: Instant, wall: SystemTime, error: transport::Error) -> Error {
         let Some(refusal) = error.refusal() else { return error.into() };
-        let verdict = classify(refusal.status, &refusal.headers, wall);
+        let verdict = classify(refusal, wall);
         let server_ms = match verdict {
             Verdict::ClockSkew { server_time } => {
                 server_time.map(unix_ms).filter(|ms| BELIEVABLE_MS.contains(ms))
             }
             _ => None,
         };
-        let ahead_ms = server_ms.map(|server_ms| server_ms.saturating_sub(unix_ms(wall)));
-        if let (Some(ahead_ms), false) = (ahead_ms, self.clock_corrected) {
-            self.clock_ahead_ms = ahead_ms;
-            self.clock_corrected = true;
+        if let (Some(server_ms), false) = (server_ms, self.is_corrected) {
+            self.server_clock = Some((server_ms, now));
+            self.is_corrected = true;
         }
-        Error::refused(verdict, ahead_ms, error)
+        let ahead_ms = server_ms.map(|server_ms| server_ms.saturating_sub(unix_ms(wall)));
+        let path = self.endpoints.url(D::STREAM).map(|url| url.path().to_owned()).unwrap_or_default();
+        Error::refused(verdict, &path, ahead_ms, error)
     }
 
     /// An open connection is gone.
@@ -341,8 +358,13 @@ impl<D: Followed> Session<D> {
             self.backoff.reset();
             self.failures = 0;
         }
-        self.gap |= D::HAS_SNAPSHOT && self.last_event.is_some();
+        self.mark_gap();
         self.retry(now, error);
+    }
+
+    /// From here on something may be missed. Streams without snapshots tell so when they are back.
+    fn mark_gap(&mut self) {
+        self.gap |= D::HAS_SNAPSHOT && self.last_event.is_some();
     }
 
     /// Tries again after a pause that grows, or gives up after as many failures as were allowed.
@@ -355,7 +377,8 @@ impl<D: Followed> Session<D> {
         if !asked.is_zero() {
             self.budget.hold(now + asked);
         }
-        let delay = self.backoff.next_delay().max(asked);
+        // On top of what was asked for, since everybody was asked for the same.
+        let delay = asked + self.backoff.next_delay();
         self.wait(now, error, delay);
     }
 
@@ -381,9 +404,12 @@ fn closed_by_server(close: Option<CloseFrame>) -> Error {
     Error::new(ErrorKind::ClosedByServer { code }, message)
 }
 
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Milliseconds since the Unix epoch, negative before it.
 fn unix_ms(time: SystemTime) -> i64 {
-    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => millis(after),
         Err(before) => -millis(before.duration()),

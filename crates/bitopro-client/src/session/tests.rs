@@ -226,6 +226,23 @@ fn a_reconnect_tells_the_gap_with_both_edges_before_its_snapshot() {
 }
 
 #[test]
+fn a_gap_before_a_snapshot_that_cannot_be_read_is_told_before_what_follows() {
+    let mut bench = Bench::new();
+    bench.settle("1", 1);
+    bench.lose();
+    bench.connect();
+    bench.names();
+    bench.text("{");
+    bench.text(&balance("5", 5));
+    assert_eq!(bench.names(), ["malformed", "gap", "update"]);
+    bench.lose();
+    bench.settle("9", 9);
+    let items = std::mem::take(&mut bench.items);
+    let Some(Item::Gap(gap)) = items.iter().find(|item| name(item) == "gap") else { panic!("{items:?}") };
+    assert_eq!(gap.before.as_ref().map(|edge| edge.timestamp.as_millis()), Some(5));
+}
+
+#[test]
 fn a_gap_over_several_connections_is_told_once() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
@@ -387,6 +404,70 @@ fn a_key_that_is_not_accepted_twice_is_final() {
 }
 
 #[test]
+fn how_often_a_refusal_is_tried_again_can_be_set() {
+    let settings =
+        Settings { auth_attempts: 3, clock_attempts: 2, certificate_attempts: 4, ..Settings::default() };
+    let certificate = |_: u32| transport::Error::new(transport::ErrorKind::Certificate, "expired");
+    let refused = |status| transport::Error::refused(Refusal::new(StatusCode::from_u16(status).unwrap()));
+    let failures: [(&dyn Fn(u32) -> transport::Error, u32); 3] =
+        [(&|_| refused(401), 3), (&|_| refused(409), 2), (&certificate, 4)];
+    for (failure, attempts) in failures {
+        let mut bench = Bench::with(settings.clone(), &["wss://one/ws"]);
+        for attempt in 1..=attempts {
+            bench.wait_for_dial();
+            bench.fail(failure(attempt));
+            assert_eq!(bench.session.is_closed(), attempt == attempts);
+        }
+    }
+}
+
+#[test]
+fn the_dial_s_deadline_can_be_set() {
+    let settings = Settings { dial_deadline: 3 * SECOND, ..Settings::default() };
+    assert_eq!(Bench::with(settings, &["wss://one/ws"]).wait_for_dial().0.deadline(), 3 * SECOND);
+}
+
+#[test]
+fn a_connection_without_a_snapshot_has_proved_nothing() {
+    let settings =
+        Settings { snapshot_deadline: 100 * SECOND, idle_limit: 200 * SECOND, ..Settings::default() };
+    let mut bench = Bench::with(settings, &["wss://one/ws"]);
+    for _ in 0..8 {
+        bench.connect();
+        bench.pass(60 * SECOND);
+        bench.lose();
+    }
+    let delays: Vec<Duration> = (0..5)
+        .map(|_| {
+            bench.connect();
+            bench.pass(60 * SECOND);
+            bench.lose();
+            bench.session.poll_timeout().unwrap() - bench.now
+        })
+        .collect();
+    assert!(delays.iter().any(|delay| *delay > 2 * SECOND), "{delays:?}");
+}
+
+#[test]
+fn silence_is_noticed_before_the_snapshot_too() {
+    let settings = Settings { snapshot_deadline: 100 * SECOND, ..Settings::default() };
+    let mut bench = Bench::with(settings, &["wss://one/ws"]);
+    bench.connect();
+    bench.pass(30 * SECOND);
+    assert_eq!(bench.last_error(), ErrorKind::Idle);
+}
+
+#[test]
+fn a_connection_that_is_lost_while_it_closes_is_closed() {
+    let mut bench = Bench::new();
+    bench.settle("1", 10);
+    bench.step(|session, now, _| session.handle_close(now));
+    bench.lose();
+    assert!(bench.session.is_closed());
+    assert!(matches!(bench.items.last(), Some(Item::Closed(Closed::Requested))));
+}
+
+#[test]
 fn a_key_that_was_just_rotated_recovers() {
     let mut bench = Bench::new();
     bench.refuse(401, &[]);
@@ -432,7 +513,7 @@ fn a_server_that_is_down_is_tried_again_without_end() {
 
 #[test]
 fn a_wait_that_the_server_asks_for_is_kept_and_capped() {
-    for (asked, least, most) in [("7", 7, 7), ("0", 0, 1), ("99999999999", 3600, 3600), ("soon", 0, 1)] {
+    for (asked, least, most) in [("7", 7, 8), ("0", 0, 1), ("99999999999", 3600, 3601), ("soon", 0, 1)] {
         for status in [429, 503] {
             let mut bench = Bench::new();
             bench.refuse(status, &[(RETRY_AFTER, asked)]);
@@ -445,6 +526,11 @@ fn a_wait_that_the_server_asks_for_is_kept_and_capped() {
     }
 }
 
+/// The nonce of the last dial, less the session's idea of the time by this clock.
+fn last_nonce_beyond(bench: &Bench, clock: SystemTime) -> i64 {
+    i64::try_from(*bench.nonces.last().unwrap()).unwrap() - unix_ms(clock)
+}
+
 #[test]
 fn a_clock_that_is_behind_is_corrected_once_from_the_server_s() {
     let mut bench = Bench::new();
@@ -452,18 +538,34 @@ fn a_clock_that_is_behind_is_corrected_once_from_the_server_s() {
     bench.refuse(409, &[(DATE, &httpdate::fmt_http_date(ahead))]);
     assert_eq!(bench.last_error(), ErrorKind::ClockSkew { ahead_ms: Some(3_600_000) });
     bench.wait_for_dial();
-    assert_eq!(i64::try_from(bench.nonces[1]).unwrap(), unix_ms(bench.wall) + 3_600_000);
+    assert_eq!(last_nonce_beyond(&bench, bench.wall), 3_600_000);
     let further = bench.wall + 7_200 * SECOND;
     bench.refuse(409, &[(DATE, &httpdate::fmt_http_date(further))]);
     bench.wait_for_dial();
-    assert_eq!(
-        i64::try_from(bench.nonces[2]).unwrap(),
-        unix_ms(bench.wall) + 3_600_000,
-        "not corrected again"
-    );
+    assert_eq!(last_nonce_beyond(&bench, bench.wall), 3_600_000, "not corrected again");
     bench.refuse(409, &[]);
     assert!(bench.session.is_closed());
     assert_eq!(bench.last_error(), ErrorKind::ClockSkew { ahead_ms: None });
+}
+
+#[test]
+fn a_clock_that_is_set_right_after_it_was_corrected_does_no_harm() {
+    let mut bench = Bench::new();
+    let server = bench.wall + 3_600 * SECOND;
+    bench.refuse(409, &[(DATE, &httpdate::fmt_http_date(server))]);
+    bench.settle("1", 10);
+    bench.wall += 3_600 * SECOND;
+    bench.lose();
+    bench.wait_for_dial();
+    assert_eq!(last_nonce_beyond(&bench, bench.wall), 0);
+    // After a connection, a clock that is off again is corrected again.
+    bench.step(|session, now, _| session.handle_connected(now));
+    bench.lose();
+    bench.wait_for_dial();
+    let server = bench.wall + 60 * SECOND;
+    bench.refuse(409, &[(DATE, &httpdate::fmt_http_date(server))]);
+    bench.wait_for_dial();
+    assert!((59_000..=60_000).contains(&last_nonce_beyond(&bench, bench.wall)));
 }
 
 #[test]
@@ -508,11 +610,13 @@ fn certificate_errors_in_a_row_are_final() {
     let mut bench = Bench::new();
     bench.fail(certificate());
     assert!(!bench.session.is_closed());
-    bench.wait_for_dial();
-    bench.fail_network();
+    bench.settle("1", 10);
+    bench.lose();
     bench.wait_for_dial();
     bench.fail(certificate());
-    assert!(!bench.session.is_closed(), "not in a row");
+    assert!(!bench.session.is_closed(), "there was a connection between them");
+    bench.wait_for_dial();
+    bench.fail_network();
     bench.wait_for_dial();
     bench.fail(certificate());
     assert_eq!((bench.last_error(), bench.session.is_closed()), (ErrorKind::Certificate, true));
@@ -578,6 +682,47 @@ fn a_resync_is_a_new_connection() {
     assert_eq!(bench.last_error(), ErrorKind::Resync);
     bench.settle("2", 20);
     assert_eq!(bench.names(), ["connected", "snapshot", "disconnected", "connected", "gap", "snapshot"]);
+}
+
+#[test]
+fn a_resync_is_no_failure() {
+    let settings = Settings { retry_limit: Some(1), ..Settings::default() };
+    let mut bench = Bench::with(settings, &["wss://one/ws"]);
+    bench.settle("1", 10);
+    for _ in 0..5 {
+        bench.pass(SECOND);
+        bench.step(|session, now, _| session.handle_resync(now));
+        let (_, waited) = bench.wait_for_dial();
+        assert_eq!(waited, Duration::ZERO);
+        bench.step(|session, now, _| session.handle_connected(now));
+        bench.text(&balance("1", 11));
+    }
+    assert!(bench.session.is_open());
+    bench.lose();
+    assert!(bench.session.is_closed(), "a loss is one");
+}
+
+#[test]
+fn a_connector_that_does_not_keep_the_deadline_is_given_up() {
+    let mut bench = Bench::new();
+    bench.wait_for_dial();
+    bench.pass(Duration::from_millis(10_999));
+    assert_eq!(bench.names(), [""; 0]);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.last_error(), ErrorKind::Network);
+    assert!(bench.is_hung_up());
+}
+
+#[test]
+fn an_outage_of_any_length_is_over_within_the_longest_backoff() {
+    let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
+    let mut longest = Duration::ZERO;
+    for _ in 0..500 {
+        bench.wait_for_dial();
+        bench.fail_network();
+        longest = longest.max(bench.session.poll_timeout().unwrap().saturating_duration_since(bench.now));
+    }
+    assert!(longest <= 30 * SECOND, "{longest:?}");
 }
 
 #[test]

@@ -18,8 +18,8 @@ pub use trades::RecentTrades;
 
 /// What the events of a stream add up to.
 ///
-/// Implemented here for each stream; it is public to be named, not to be implemented elsewhere.
-pub trait StreamState: Clone + Send + Sync + 'static {
+/// Implemented here for each stream; it is public to be named, and cannot be implemented elsewhere.
+pub trait StreamState: sealed::Sealed + Clone + Send + Sync + 'static {
     /// The data of the stream's events.
     type Data: EventData + Send + 'static;
 
@@ -34,6 +34,16 @@ pub trait StreamState: Clone + Send + Sync + 'static {
 
     /// The whole state as the data of one event, for streams that have snapshots.
     fn to_data(&self) -> Option<Self::Data>;
+}
+
+mod sealed {
+    /// Keeps the traits of this module to its own types.
+    pub trait Sealed {}
+
+    impl Sealed for super::BalanceBook {}
+    impl Sealed for super::OpenOrders {}
+    impl Sealed for super::OrderHistory {}
+    impl Sealed for super::RecentTrades {}
 }
 
 /// The data of a stream that can be subscribed to.
@@ -152,10 +162,6 @@ impl<S: StreamState> Tracked<S> {
 
     pub(crate) fn doubt(&mut self) {
         self.is_sure = false;
-    }
-
-    pub(crate) fn is_sure(&self) -> bool {
-        self.is_sure
     }
 
     pub(crate) fn to_event(&self) -> Option<Event<S::Data>> {

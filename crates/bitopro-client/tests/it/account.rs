@@ -226,9 +226,9 @@ async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap()
     }
     assert_eq!((trades.len(), balances.len()), (11, 12));
     let Some(Item::Gap(gap)) = trades.last() else { panic!("{trades:?}") };
-    assert_eq!(gap.reason, GapReason::Overrun { missed: 40 });
-    let edges = [&gap.before, &gap.after].map(|edge| edge.as_ref().unwrap().timestamp.as_millis());
-    assert_eq!(edges, [109, 149]);
+    assert!(matches!(gap.reason, GapReason::Overrun { missed: 40, .. }), "{gap:?}");
+    assert_eq!(gap.before.as_ref().unwrap().timestamp.as_millis(), 109);
+    assert_eq!(gap.after, None, "which trade comes next is not known yet");
     let [.., Item::Gap(_), Item::Snapshot(event)] = &balances[..] else { panic!("{balances:?}") };
     assert_eq!(event.timestamp.as_millis(), 149);
     assert_eq!(account.current().trades.unwrap().len(), 50, "the state has them all");
@@ -249,10 +249,11 @@ async fn closing_an_account_leaves_nothing() {
     let (builder, mut server) = network();
     let (account, _peers) = settled(builder, &mut server).await;
     let reader = account.reader();
+    assert!(reader.current().is_fresh());
     drop(account);
+    assert!(!reader.current().is_fresh());
     tokio::task::yield_now().await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
-    assert!(!reader.current().is_fresh());
 }
 
 /// The open orders after these messages, under a policy.
