@@ -4,6 +4,7 @@ mod account;
 mod backoff;
 mod budget;
 mod builder;
+mod changes;
 mod client;
 mod driver;
 mod endpoints;
@@ -26,6 +27,7 @@ pub use bitopro_transport as transport;
 pub use account::{AccountItem, AccountReader, AccountSubscription, CurrentAccount};
 pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};
+pub use changes::{BalanceChange, Change, Changes, OrderChange};
 pub use client::Client;
 pub use endpoints::{DOCUMENTED_ENDPOINT, SEED_ENDPOINT};
 pub use environment::{

@@ -1,6 +1,7 @@
 //! What the events of a stream add up to.
 
 mod balances;
+mod ended;
 mod orders;
 mod trades;
 
@@ -13,6 +14,7 @@ use bitopro_model::{Event, EventData, Timestamp};
 use crate::Settings;
 
 pub use balances::BalanceBook;
+pub(crate) use ended::Ended;
 pub use orders::{OpenOrders, OrderHistory};
 pub use trades::RecentTrades;
 

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bitopro_model::{Active, ActiveOrders, History, HistoryOrders, Order, OrderId, Orders};
 
+use super::ended::Ended;
 use super::{Followed, StreamState};
 use crate::Settings;
 use crate::settings::OrderUpdates;
@@ -89,33 +90,6 @@ impl StreamState for OpenOrders {
 
     fn to_data(&self) -> Option<Orders<Active>> {
         Some(self.iter().cloned().collect())
-    }
-}
-
-/// Orders that ended lately: what is heard of them later is older news that was overtaken.
-#[derive(Debug, Clone, Default)]
-struct Ended {
-    ids: BTreeSet<OrderId>,
-    order: VecDeque<OrderId>,
-}
-
-impl Ended {
-    /// How many are remembered. News are overtaken by moments, not by thousands of orders.
-    const CAPACITY: usize = 4096;
-
-    fn contains(&self, id: &OrderId) -> bool {
-        self.ids.contains(id)
-    }
-
-    fn insert(&mut self, id: &OrderId) {
-        if self.ids.insert(id.clone()) {
-            self.order.push_back(id.clone());
-            if self.order.len() > Self::CAPACITY
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.ids.remove(&oldest);
-            }
-        }
     }
 }
 

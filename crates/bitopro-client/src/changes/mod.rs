@@ -1,0 +1,272 @@
+//! What people derive from an account's messages by hand: opened, filled, cancelled, changed by how much.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitopro_model::{
+    AccountBalance, ActiveOrders, Balance, Currency, Decimal, HistoryOrders, Order, OrderId, OrderStatus,
+};
+
+use crate::account::AccountItem;
+use crate::item::Item;
+use crate::settings::OrderUpdates;
+use crate::state::Ended;
+
+/// Something that happened to an account.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// A balance is not what it was.
+    Balance(BalanceChange),
+    /// An order is open that was not.
+    OrderOpened(OrderChange),
+    /// A stop order was triggered.
+    OrderTriggered(OrderChange),
+    /// More of an open order was executed.
+    OrderPartlyFilled(OrderChange),
+    /// An order was executed whole.
+    OrderFilled(OrderChange),
+    /// An order is over, executed in part (status 3).
+    OrderEndedPartlyFilled(OrderChange),
+    /// An order was cancelled.
+    OrderCancelled(OrderChange),
+    /// A post-only order was cancelled, since it would have matched at once.
+    OrderRejectedPostOnly(OrderChange),
+    /// An order is no longer listed as open, so it is over; how is not known. If the stream of history tells
+    /// later, that is a change of its own.
+    OrderMissing(OrderChange),
+}
+
+/// How a balance changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BalanceChange {
+    /// The currency.
+    pub currency: Currency,
+    /// What was known before, if the currency was there.
+    pub before: Option<Balance>,
+    /// What is known now, unless the currency is gone.
+    pub after: Option<Balance>,
+    /// Whether something may have been missed in between, so that this may be the sum of several changes.
+    pub across_gap: bool,
+}
+
+impl BalanceChange {
+    /// By how much the total changed, if that can be held exactly. A currency that was not there counts as
+    /// zero, which is how the exchange shows one that is not held.
+    pub fn by(&self) -> Option<Decimal> {
+        let amount =
+            |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.amount);
+        let (before, after) = (amount(&self.before), amount(&self.after));
+        let change = after.checked_sub(before)?;
+        (change.checked_add(before)? == after && change.scale() == before.scale().max(after.scale()))
+            .then_some(change)
+    }
+}
+
+/// How an order changed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OrderChange {
+    /// The order as it is known now; of one that is missing, as it was last known.
+    pub order: Order,
+    /// The order as it was known before, if it was.
+    pub before: Option<Order>,
+    /// Whether something may have been missed in between, so that this may be the sum of several changes.
+    pub across_gap: bool,
+}
+
+impl OrderChange {
+    /// How much of it was executed since it was last known.
+    pub fn executed(&self) -> Option<Decimal> {
+        let before = self.before.as_ref().map_or(Decimal::ZERO, |before| before.executed_amount);
+        self.order.executed_amount.checked_sub(before)
+    }
+}
+
+/// Derives [`Change`]s from an account's items. Each is derived from what was seen, none is invented: what
+/// was there at the first snapshot is no change, and what was found out after a gap says so.
+#[derive(Debug)]
+pub struct Changes {
+    updates: OrderUpdates,
+    balances: Option<BTreeMap<Currency, Balance>>,
+    orders: BTreeMap<OrderId, Order>,
+    knows_orders: bool,
+    knows_history: bool,
+    /// Orders that are over, and of which history has not told how.
+    missing: BTreeMap<OrderId, Order>,
+    ended: Ended,
+}
+
+impl Changes {
+    /// How many missing orders are remembered until history tells of them.
+    const MISSING: usize = 4096;
+
+    /// Nothing known yet. `updates` is what the client was built with.
+    pub fn new(updates: OrderUpdates) -> Self {
+        Self {
+            updates,
+            balances: None,
+            orders: BTreeMap::new(),
+            knows_orders: false,
+            knows_history: false,
+            missing: BTreeMap::new(),
+            ended: Ended::default(),
+        }
+    }
+
+    /// What an item changed, in order. Pass every item of the account, in the order in which they came.
+    pub fn observe(&mut self, item: &AccountItem) -> Vec<Change> {
+        let mut changes = Vec::new();
+        match item {
+            AccountItem::Balances(Item::Snapshot(event)) => self.all_balances(event, &mut changes),
+            AccountItem::Balances(Item::Update(event)) => self.some_balances(event, &mut changes),
+            AccountItem::ActiveOrders(Item::Snapshot(event)) => self.all_orders(event, &mut changes),
+            AccountItem::ActiveOrders(Item::Update(event)) => self.some_orders(event, &mut changes),
+            AccountItem::HistoryOrders(Item::Snapshot(event)) => self.all_history(event, &mut changes),
+            AccountItem::HistoryOrders(Item::Update(event)) => {
+                event.data.iter().for_each(|order| self.order(order, false, &mut changes));
+            }
+            _ => {}
+        }
+        changes
+    }
+
+    fn all_balances(&mut self, event: &AccountBalance, changes: &mut Vec<Change>) {
+        let new: BTreeMap<_, _> =
+            event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
+        let Some(old) = self.balances.replace(new.clone()) else { return };
+        let currencies: BTreeSet<&Currency> = old.keys().chain(new.keys()).collect();
+        for currency in currencies {
+            changes.extend(changed(currency, old.get(currency), new.get(currency), true));
+        }
+    }
+
+    fn some_balances(&mut self, event: &AccountBalance, changes: &mut Vec<Change>) {
+        // Without a snapshot beneath it, an update says nothing about what was before.
+        let Some(balances) = &mut self.balances else { return };
+        for balance in &event.data {
+            let before = balances.insert(balance.currency.clone(), balance.clone());
+            changes.extend(changed(&balance.currency, before.as_ref(), Some(balance), false));
+        }
+    }
+
+    fn all_orders(&mut self, event: &ActiveOrders, changes: &mut Vec<Change>) {
+        if !std::mem::replace(&mut self.knows_orders, true) {
+            let open = event.data.iter().filter(|order| order.is_open() && !self.ended.contains(&order.id));
+            self.orders = open.map(|order| (order.id.clone(), order.clone())).collect();
+            return;
+        }
+        let listed: BTreeSet<&OrderId> = event.data.iter().map(|order| &order.id).collect();
+        self.miss(|order| !listed.contains(&order.id), true, changes);
+        event.data.iter().for_each(|order| self.order(order, true, changes));
+    }
+
+    fn some_orders(&mut self, event: &ActiveOrders, changes: &mut Vec<Change>) {
+        if !self.knows_orders {
+            return;
+        }
+        if self.updates == OrderUpdates::WholePair {
+            for (pair, orders) in event.data.by_pair() {
+                let listed: BTreeSet<&OrderId> = orders.iter().map(|order| &order.id).collect();
+                self.miss(
+                    |order| order.pair.is(pair.as_str()) && !listed.contains(&order.id),
+                    false,
+                    changes,
+                );
+            }
+        }
+        event.data.iter().for_each(|order| self.order(order, false, changes));
+    }
+
+    /// The list of a new connection: what stood there before we looked is no news, the rest happened in
+    /// the gap.
+    fn all_history(&mut self, event: &HistoryOrders, changes: &mut Vec<Change>) {
+        if std::mem::replace(&mut self.knows_history, true) {
+            event.data.iter().for_each(|order| self.order(order, true, changes));
+            return;
+        }
+        for order in event.data.iter().filter(|order| order.is_final()) {
+            if self.orders.contains_key(&order.id) || self.missing.contains_key(&order.id) {
+                self.order(order, true, changes);
+            } else {
+                self.ended.insert(&order.id);
+            }
+        }
+    }
+
+    /// Notes the open orders that are no longer listed.
+    fn miss(&mut self, is_missing: impl Fn(&Order) -> bool, across_gap: bool, changes: &mut Vec<Change>) {
+        let (gone, open) =
+            std::mem::take(&mut self.orders).into_iter().partition(|(_, order)| is_missing(order));
+        self.orders = open;
+        let gone: BTreeMap<OrderId, Order> = gone;
+        for (id, order) in gone {
+            let before = Some(order.clone());
+            changes.push(Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
+            self.missing.insert(id, order);
+            if self.missing.len() > Self::MISSING {
+                self.missing.pop_first();
+            }
+        }
+    }
+
+    fn order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
+        if self.ended.contains(&order.id) {
+            return;
+        }
+        let known = self.orders.get(&order.id);
+        if known.is_some_and(|known| known.updated() > order.updated() && !order.is_final()) {
+            return;
+        }
+        let change =
+            |before: Option<Order>, across_gap| OrderChange { order: order.clone(), before, across_gap };
+        let ending = match order.status {
+            OrderStatus::Completed => Change::OrderFilled,
+            OrderStatus::CompletedPartialDeal => Change::OrderEndedPartlyFilled,
+            OrderStatus::Cancelled => Change::OrderCancelled,
+            OrderStatus::PostOnlyCancelled => Change::OrderRejectedPostOnly,
+            _ => {
+                self.open_order(order, across_gap, changes);
+                return;
+            }
+        };
+        let missing = self.missing.remove(&order.id);
+        let across_gap = across_gap || missing.is_some();
+        changes.push(ending(change(self.orders.remove(&order.id).or(missing), across_gap)));
+        self.ended.insert(&order.id);
+    }
+
+    fn open_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
+        let back = self.missing.remove(&order.id);
+        let before = self.orders.insert(order.id.clone(), order.clone()).or(back);
+        let change =
+            |before: &Option<Order>| OrderChange { order: order.clone(), before: before.clone(), across_gap };
+        let was = before.as_ref();
+        if was.is_none() && order.is_open() {
+            changes.push(Change::OrderOpened(change(&before)));
+        }
+        let was_waiting = was.is_some_and(|was| was.status == OrderStatus::NotTriggered);
+        if was_waiting && order.status != OrderStatus::NotTriggered && order.is_open() {
+            changes.push(Change::OrderTriggered(change(&before)));
+        }
+        let executed = was.map_or(Decimal::ZERO, |was| was.executed_amount);
+        if order.executed_amount > executed {
+            changes.push(Change::OrderPartlyFilled(change(&before)));
+        }
+    }
+}
+
+fn changed(
+    currency: &Currency,
+    before: Option<&Balance>,
+    after: Option<&Balance>,
+    across_gap: bool,
+) -> Option<Change> {
+    (before != after).then(|| {
+        let (before, after) = (before.cloned(), after.cloned());
+        Change::Balance(BalanceChange { currency: currency.clone(), before, after, across_gap })
+    })
+}

@@ -1,0 +1,162 @@
+use bitopro_model::{Active, Event, EventData, History, Orders, Timestamp};
+
+use super::*;
+
+fn balances(amounts: &[(&str, &str)]) -> AccountBalance {
+    let each = amounts
+        .iter()
+        .map(|(currency, amount)| Balance::new(*currency, bitopro_model::parse_decimal(amount).unwrap()));
+    Event::new(Timestamp::from_millis(1), each.collect())
+}
+
+fn order(id: &str, status: i64, executed: &str, updated: u64) -> Order {
+    let text = format!(
+        r#"{{"id":"{id}","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":{updated},"status":{status},"originalAmount":"1","remainingAmount":"1","executedAmount":"{executed}","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S","timeInForce":"GTC"}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+fn event<D: EventData>(data: D) -> Event<D> {
+    Event::new(Timestamp::from_millis(1), data)
+}
+
+fn active(orders: &[Order]) -> Event<Orders<Active>> {
+    event(orders.iter().cloned().collect())
+}
+
+fn history(orders: &[Order]) -> Event<Orders<History>> {
+    event(orders.iter().cloned().collect())
+}
+
+/// The changes in short: `opened 1`, `filled 1 +0.5 (gap)`, `TWD +2`.
+fn told(changes: &[Change]) -> Vec<String> {
+    let order = |what: &str, change: &OrderChange| {
+        let executed = change.executed().filter(|executed| !executed.is_zero());
+        let executed = executed.map(|executed| format!(" +{executed}")).unwrap_or_default();
+        format!("{what} {}{executed}{}", change.order.id, if change.across_gap { " (gap)" } else { "" })
+    };
+    changes
+        .iter()
+        .map(|change| match change {
+            Change::Balance(change) => {
+                let by = change.by().map_or("?".to_owned(), |by| by.to_string());
+                format!("{} {by}{}", change.currency, if change.across_gap { " (gap)" } else { "" })
+            }
+            Change::OrderOpened(change) => order("opened", change),
+            Change::OrderTriggered(change) => order("triggered", change),
+            Change::OrderPartlyFilled(change) => order("partly filled", change),
+            Change::OrderFilled(change) => order("filled", change),
+            Change::OrderEndedPartlyFilled(change) => order("ended partly filled", change),
+            Change::OrderCancelled(change) => order("cancelled", change),
+            Change::OrderRejectedPostOnly(change) => order("rejected", change),
+            Change::OrderMissing(change) => order("missing", change),
+        })
+        .collect()
+}
+
+struct Watcher(Changes);
+
+impl Watcher {
+    /// Somebody who has seen the first snapshots, in which these orders were open.
+    fn of(orders: &[Order]) -> Self {
+        let mut watcher = Self(Changes::new(OrderUpdates::Changed));
+        assert_eq!(watcher.see(&AccountItem::ActiveOrders(Item::Snapshot(active(orders)))), [""; 0]);
+        assert_eq!(watcher.see(&AccountItem::HistoryOrders(Item::Snapshot(history(&[])))), [""; 0]);
+        watcher
+    }
+
+    fn see(&mut self, item: &AccountItem) -> Vec<String> {
+        told(&self.0.observe(item))
+    }
+
+    fn active(&mut self, orders: &[Order]) -> Vec<String> {
+        self.see(&AccountItem::ActiveOrders(Item::Update(active(orders))))
+    }
+
+    fn history(&mut self, orders: &[Order]) -> Vec<String> {
+        self.see(&AccountItem::HistoryOrders(Item::Update(history(orders))))
+    }
+}
+
+#[test]
+fn balances_change_by_what_was_seen() {
+    let mut changes = Changes::new(OrderUpdates::Changed);
+    let mut see = |item| told(&changes.observe(&AccountItem::Balances(item)));
+    assert_eq!(see(Item::Update(balances(&[("TWD", "5")]))), [""; 0], "nothing is known of before");
+    assert_eq!(see(Item::Snapshot(balances(&[("TWD", "5.0"), ("BTC", "1")]))), [""; 0]);
+    assert_eq!(see(Item::Update(balances(&[("TWD", "7.25"), ("BTC", "1")]))), ["TWD 2.25"]);
+    assert_eq!(see(Item::Update(balances(&[("ETH", "0.1")]))), ["ETH 0.1"]);
+    let later = Item::Snapshot(balances(&[("TWD", "7.25"), ("ETH", "0.3")]));
+    assert_eq!(see(later), ["BTC -1 (gap)", "ETH 0.2 (gap)"]);
+}
+
+#[test]
+fn a_change_that_cannot_be_held_exactly_is_not_told() {
+    let mut changes = Changes::new(OrderUpdates::Changed);
+    let mut see = |item| told(&changes.observe(&AccountItem::Balances(item)));
+    see(Item::Snapshot(balances(&[("TWD", "79228162514264337593543950335")])));
+    assert_eq!(see(Item::Update(balances(&[("TWD", "0.0000000000000000000000000001")]))), ["TWD ?"]);
+}
+
+#[test]
+fn the_life_of_an_order_is_told_once_whichever_stream_tells_it() {
+    let mut watcher = Watcher::of(&[order("1", 0, "0", 1)]);
+    assert_eq!(watcher.active(&[order("2", 0, "0", 2)]), ["opened 2"]);
+    assert_eq!(watcher.active(&[order("2", 1, "0.25", 3)]), ["partly filled 2 +0.25"]);
+    assert_eq!(watcher.active(&[order("2", 1, "0.25", 3)]), [""; 0], "the same again is no change");
+    assert_eq!(watcher.active(&[order("2", 0, "0", 2)]), [""; 0], "older news are no change");
+    assert_eq!(watcher.history(&[order("2", 2, "1", 4)]), ["filled 2 +0.75"]);
+    assert_eq!(watcher.active(&[order("2", 2, "1", 4)]), [""; 0]);
+    assert_eq!(watcher.active(&[order("2", 1, "0.25", 3)]), [""; 0]);
+    assert_eq!(watcher.active(&[order("1", 4, "0", 5)]), ["cancelled 1"]);
+    assert_eq!(watcher.history(&[order("1", 4, "0", 5)]), [""; 0]);
+    assert_eq!(
+        watcher.active(&[order("3", 0, "0", 6), order("3", 3, "0.5", 7)]),
+        ["opened 3", "ended partly filled 3 +0.5"]
+    );
+    assert_eq!(watcher.history(&[order("4", 6, "0", 8)]), ["rejected 4"]);
+    assert_eq!(watcher.active(&[order("SL-5", -1, "0", 9)]), ["opened SL-5"]);
+    assert_eq!(
+        watcher.active(&[order("SL-5", 1, "0.5", 10)]),
+        ["triggered SL-5 +0.5", "partly filled SL-5 +0.5"]
+    );
+    assert_eq!(watcher.active(&[order("6", 7, "0", 11)]), [""; 0], "of an unknown status nothing is claimed");
+}
+
+#[test]
+fn what_a_gap_hid_is_told_as_far_as_it_is_known() {
+    let mut watcher = Watcher::of(&[order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
+    let back = active(&[order("3", 1, "0.5", 5), order("4", 0, "0", 5)]);
+    let told = watcher.see(&AccountItem::ActiveOrders(Item::Snapshot(back)));
+    assert_eq!(
+        told,
+        ["missing 1", "missing 2", "partly filled 3 +0.5", "opened 4"].map(|told| format!("{told} (gap)"))
+    );
+    assert_eq!(watcher.history(&[order("1", 2, "1", 4)]), ["filled 1 +1 (gap)"]);
+    let list = history(&[order("1", 2, "1", 4), order("2", 4, "0", 4), order("9", 2, "1", 4)]);
+    let told = watcher.see(&AccountItem::HistoryOrders(Item::Snapshot(list)));
+    assert_eq!(told, ["cancelled 2 (gap)", "filled 9 +1 (gap)"]);
+}
+
+#[test]
+fn what_ended_before_anybody_looked_is_no_change() {
+    let mut changes = Changes::new(OrderUpdates::Changed);
+    let list = history(&[order("1", 2, "1", 1), order("2", 4, "0", 1)]);
+    assert_eq!(told(&changes.observe(&AccountItem::HistoryOrders(Item::Snapshot(list)))), [""; 0]);
+    // The streams' first snapshots were made at different moments: what history has ended, stays so.
+    let open = active(&[order("2", 0, "0", 0), order("3", 0, "0", 0)]);
+    assert_eq!(told(&changes.observe(&AccountItem::ActiveOrders(Item::Snapshot(open)))), [""; 0]);
+    let update = active(&[order("2", 0, "0", 1), order("3", 4, "0", 2)]);
+    assert_eq!(told(&changes.observe(&AccountItem::ActiveOrders(Item::Update(update)))), ["cancelled 3"]);
+}
+
+#[test]
+fn where_an_update_is_a_pair_s_whole_list_what_is_not_in_it_is_missing() {
+    let mut changes = Changes::new(OrderUpdates::WholePair);
+    let mut see = |item| told(&changes.observe(&AccountItem::ActiveOrders(item)));
+    see(Item::Snapshot(active(&[order("1", 0, "0", 1), order("2", 0, "0", 1)])));
+    assert_eq!(
+        see(Item::Update(active(&[order("2", 0, "0", 1), order("3", 0, "0", 2)]))),
+        ["missing 1", "opened 3"]
+    );
+}
