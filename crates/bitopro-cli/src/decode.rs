@@ -14,19 +14,25 @@ use crate::output::{Output, Unprintable, settle};
 
 pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
     match args.file.as_deref().filter(|path| *path != Path::new("-")) {
-        None => settle(decode(io::stdin().lock())),
+        None => decode(io::stdin().lock()),
         Some(path) => {
             let file = File::open(path).map_err(|error| {
                 Failure::new(Status::Usage, format!("{} cannot be read", path.display())).because(error)
             })?;
-            settle(decode(BufReader::new(file)))
+            decode(BufReader::new(file))
         }
     }
 }
 
-fn decode(mut input: impl BufRead) -> Result<Status, Unprintable> {
-    let mut output = Output::stdout();
+fn decode(input: impl BufRead) -> Result<Status, Failure> {
     let mut status = Status::Ok;
+    let printed = print(input, &mut status);
+    // Whoever closed the pipe may still ask whether the lines until there were good.
+    settle(printed, status)
+}
+
+fn print(mut input: impl BufRead, status: &mut Status) -> Result<(), Unprintable> {
+    let mut output = Output::stdout();
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
@@ -40,15 +46,16 @@ fn decode(mut input: impl BufRead) -> Result<Status, Unprintable> {
             Ok(None) => {}
             Ok(Some(message)) => output.json(&Normalised(&message))?,
             Err(fault) => {
-                status = Status::BadData;
+                *status = Status::BadData;
                 // In order with what was printed, where both go to the same place.
-                output.flush()?;
-                writeln!(io::stderr(), "line {number}: {fault}")?;
+                let flushed = output.flush();
+                // That standard error is closed is nothing that could be told; the exit code remains.
+                let _ = writeln!(io::stderr(), "line {number}: {fault}");
+                flushed?;
             }
         }
     }
-    output.flush()?;
-    Ok(status)
+    output.flush()
 }
 
 /// The message of a line, or `None` for an empty one.

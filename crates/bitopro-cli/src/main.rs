@@ -6,10 +6,12 @@ mod credentials;
 mod decode;
 mod exit;
 mod output;
+mod reader;
 mod sign;
 mod signals;
 mod sim;
 mod watch;
+mod writer;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -47,8 +49,7 @@ fn init_log() {
     }
 }
 
-/// A runtime whose driver runs beside the main thread, so that a pipe that nobody reads delays the output
-/// and not the answers to pings.
+/// A runtime whose tasks run beside the main thread, so that much to print does not delay the answers to pings.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

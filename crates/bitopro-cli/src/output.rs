@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::compact::compact;
 use crate::exit::{Failure, Status};
 
-/// Standard output, written in batches.
+/// Standard output of a command that has nothing else to do, written in batches.
 pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
 
 /// Why nothing more can be printed.
@@ -32,11 +32,10 @@ impl From<Failure> for Unprintable {
     }
 }
 
-/// A closed pipe is a good end; everything else is not.
-pub(crate) fn settle(done: Result<Status, Unprintable>) -> Result<Status, Failure> {
-    match done {
-        Ok(status) => Ok(status),
-        Err(Unprintable::ClosedPipe) => Ok(Status::Ok),
+/// The end of a command that came to `status`. A closed pipe is as good an end as any other.
+pub(crate) fn settle(printed: Result<(), Unprintable>, status: Status) -> Result<Status, Failure> {
+    match printed {
+        Ok(()) | Err(Unprintable::ClosedPipe) => Ok(status),
         Err(Unprintable::Failed(failure)) => Err(failure),
     }
 }
@@ -52,14 +51,18 @@ impl Output {
 
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Unprintable> {
-        let json = serde_json::to_string(value).map_err(|error| {
-            Failure::new(Status::Unexpected, "a message cannot be written as JSON").because(error)
-        })?;
-        self.line(&compact(json))
+        self.line(&json(value)?)
     }
 
     /// Hands over what was written so far.
     pub(crate) fn flush(&mut self) -> Result<(), Unprintable> {
         Ok(self.0.flush()?)
     }
+}
+
+/// A value as JSON on one line.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map(compact).map_err(|error| {
+        Failure::new(Status::Unexpected, "a message cannot be written as JSON").because(error)
+    })
 }

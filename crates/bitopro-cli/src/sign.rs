@@ -16,16 +16,15 @@ pub(crate) fn run(args: &SignArgs) -> Result<Status, Failure> {
         Some(path) => signer.sign_body(&read(path)?),
         None => signer.sign_identity(unix_ms()),
     };
-    settle(print(headers.iter()))
+    settle(print(headers.iter()), Status::Ok)
 }
 
-fn print<'a>(headers: impl Iterator<Item = (&'static str, &'a str)>) -> Result<Status, Unprintable> {
+fn print<'a>(headers: impl Iterator<Item = (&'static str, &'a str)>) -> Result<(), Unprintable> {
     let mut output = Output::stdout();
     for (name, value) in headers {
         output.line(&format!("{name}: {value}"))?;
     }
-    output.flush()?;
-    Ok(Status::Ok)
+    output.flush()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -31,7 +31,7 @@ async fn serve(args: SimArgs) -> Result<Status, Failure> {
         _ => None,
     };
     // Whoever reads these lines may close the pipe at any time after them; the exchange goes on.
-    settle(announce(&simulator, authority.as_deref()))?;
+    settle(announce(&simulator, authority.as_deref()), Status::Ok)?;
     signals.next().await;
     simulator.stop().await;
     Ok(Status::Ok)
@@ -47,7 +47,7 @@ fn write_authority(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
         })
 }
 
-fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<Status, Unprintable> {
+fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<(), Unprintable> {
     let credentials = simulator.credentials();
     let mut output = Output::stdout();
     let authority = authority.map(|path| path.display().to_string());
@@ -63,8 +63,7 @@ fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<Status, U
             output.line(&format!("export {name}={}", quote(value)))?;
         }
     }
-    output.flush()?;
-    Ok(Status::Ok)
+    output.flush()
 }
 
 /// A value as a POSIX shell reads it back, in quotes only where it needs them.

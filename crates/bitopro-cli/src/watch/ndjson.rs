@@ -109,7 +109,7 @@ impl<'a> Data<'a> {
     fn gap(gap: &'a Gap) -> Self {
         let (reason, missed) = match gap.reason {
             GapReason::Reconnected => ("reconnected", None),
-            GapReason::Overrun { missed } => ("overrun", Some(missed)),
+            GapReason::Overrun { missed, .. } => ("overrun", Some(missed)),
             _ => ("other", None),
         };
         let side = |edge: &'a Edge| Side { event_id: edge.event_id.as_deref(), timestamp: edge.timestamp };

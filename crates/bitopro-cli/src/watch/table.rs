@@ -7,7 +7,6 @@ use bitopro_client::{Closed, Item};
 
 use crate::decode::rfc3339;
 use crate::exit::chain;
-use crate::output::{Output, Unprintable};
 
 const HEADER: &str = "TIME UTC  CURRENCY        AMOUNT               AVAILABLE               CHANGE";
 
@@ -30,71 +29,59 @@ impl Table {
         Self { colour, known: BTreeMap::new() }
     }
 
-    pub(super) fn print(
-        &mut self,
-        item: &Item<AccountBalance>,
-        output: &mut Output,
-    ) -> Result<(), Unprintable> {
+    pub(super) fn print(&mut self, item: &Item<AccountBalance>, lines: &mut String) {
         match item {
-            Item::Snapshot(event) => self.snapshot(event, output),
-            Item::Update(event) => self.update(event, output),
+            Item::Snapshot(event) => self.snapshot(event, lines),
+            Item::Update(event) => self.update(event, lines),
             Item::Connected(connected) => {
-                self.note(Style::Dim, &format!("connected to {}", connected.url), output)
+                self.note(Style::Dim, &format!("connected to {}", connected.url), lines);
             }
-            Item::Gap(gap) => self.note(Style::Yellow, &format!("gap: {gap}"), output),
+            Item::Gap(gap) => self.note(Style::Yellow, &format!("gap: {gap}"), lines),
             Item::Malformed(malformed) => {
                 let text =
                     format!("a message could not be read, balances may be out of date: {}", malformed.reason);
-                self.note(Style::Yellow, &text, output)
+                self.note(Style::Yellow, &text, lines);
             }
             Item::Unknown(unknown) => {
                 let event = unknown.event().escape_debug();
-                self.note(Style::Dim, &format!("a message of the unknown kind {event}"), output)
+                self.note(Style::Dim, &format!("a message of the unknown kind {event}"), lines);
             }
             Item::Disconnected(disconnected) => {
                 let (error, wait) = (chain(&disconnected.error), disconnected.retry_in.as_secs_f64());
-                self.note(Style::Yellow, &format!("disconnected: {error}; next try in {wait:.1} s"), output)
+                self.note(Style::Yellow, &format!("disconnected: {error}; next try in {wait:.1} s"), lines);
             }
-            Item::Closed(Closed::Requested) => self.note(Style::Dim, "closed", output),
-            Item::Closed(closed) => self.note(Style::Red, &format!("closed: {closed}"), output),
-            other => self.note(Style::Yellow, &format!("{other:?}"), output),
+            Item::Closed(Closed::Requested) => self.note(Style::Dim, "closed", lines),
+            Item::Closed(closed) => self.note(Style::Red, &format!("closed: {closed}"), lines),
+            other => self.note(Style::Yellow, &format!("{other:?}"), lines),
         }
     }
 
-    fn snapshot(&mut self, event: &AccountBalance, output: &mut Output) -> Result<(), Unprintable> {
-        output.line(&self.paint(Style::Bold, HEADER))?;
+    fn snapshot(&mut self, event: &AccountBalance, lines: &mut String) {
+        put(lines, &self.paint(Style::Bold, HEADER));
         let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
         for balance in held {
             let change = self.known.get(&balance.currency).and_then(|known| change(known, balance));
-            self.row(event.timestamp, balance, change, output)?;
+            self.row(event.timestamp, balance, change, lines);
         }
         if !empty.is_empty() {
             let codes: Vec<&str> = empty.iter().map(|balance| balance.currency.as_str()).collect();
-            self.note(Style::Dim, &format!("zero: {}", codes.join(" ")), output)?;
+            self.note(Style::Dim, &format!("zero: {}", codes.join(" ")), lines);
         }
         self.known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
-        Ok(())
     }
 
-    fn update(&mut self, event: &AccountBalance, output: &mut Output) -> Result<(), Unprintable> {
+    fn update(&mut self, event: &AccountBalance, lines: &mut String) {
         for balance in &event.data {
             let known = self.known.insert(balance.currency.clone(), balance.clone());
             // Some servers name every currency each time.
             if known.as_ref() != Some(balance) {
                 let change = known.and_then(|known| change(&known, balance));
-                self.row(event.timestamp, balance, change, output)?;
+                self.row(event.timestamp, balance, change, lines);
             }
         }
-        Ok(())
     }
 
-    fn row(
-        &self,
-        timestamp: Timestamp,
-        balance: &Balance,
-        change: Option<Decimal>,
-        output: &mut Output,
-    ) -> Result<(), Unprintable> {
+    fn row(&self, timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, lines: &mut String) {
         let time = rfc3339(timestamp);
         let time = time.as_deref().and_then(|time| time.get(11..19)).unwrap_or("?");
         let (amount, available) =
@@ -115,11 +102,11 @@ impl Table {
         }
         let remarks = self.paint(Style::Dim, &remarks.join(", "));
         let line = format!("{time:<8}  {:<6}{amount}{available}{change} {remarks}", balance.currency);
-        output.line(line.trim_end())
+        put(lines, line.trim_end());
     }
 
-    fn note(&self, style: Style, text: &str, output: &mut Output) -> Result<(), Unprintable> {
-        output.line(&self.paint(style, &format!("· {text}")))
+    fn note(&self, style: Style, text: &str, lines: &mut String) {
+        put(lines, &self.paint(style, &format!("· {text}")));
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -133,6 +120,11 @@ impl Table {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+fn put(lines: &mut String, line: &str) {
+    lines.push_str(line);
+    lines.push('\n');
 }
 
 fn is_empty(balance: &Balance) -> bool {

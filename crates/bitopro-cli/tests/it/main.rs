@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod decode;
+#[cfg(unix)]
+mod pipes;
 mod process;
 mod secrets;
 mod sign;

@@ -3,7 +3,17 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
+use bitopro_sim::Simulator;
 use serde_json::Value;
+
+/// The command that follows a stream of this simulator's account.
+pub(crate) fn watch(simulator: &Simulator, stream: &str, args: &[&str]) -> Command {
+    let credentials = simulator.credentials();
+    let mut command = bitopro(&["watch", stream]);
+    command.args(args).env("BITOPRO_WS_URL", simulator.ws_url().as_str());
+    with_credentials(&mut command, &credentials.api_key, &credentials.api_secret, &credentials.identity);
+    command
+}
 
 /// The command, without what the environment of the tests may say about BitoPro.
 pub(crate) fn bitopro(args: &[&str]) -> Command {
@@ -67,7 +77,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::start_into(command, Stdio::piped())
+    }
+
+    /// With a standard output of the test's own.
+    pub(crate) fn start_into(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(stdout).stderr(Stdio::null()).spawn().unwrap();
         let stdout = child.stdout.take().map(BufReader::new);
         Self { child, stdout }
     }

@@ -1,18 +1,8 @@
-use std::process::Command;
-
 use bitopro_sim::Simulator;
 use bitopro_transport::Refusal;
 use http::StatusCode;
 
-use crate::process::{Running, bitopro, run, with_credentials};
-
-fn watch(simulator: &Simulator, args: &[&str]) -> Command {
-    let credentials = simulator.credentials();
-    let mut command = bitopro(&["watch", "balances"]);
-    command.args(args).env("BITOPRO_WS_URL", simulator.ws_url().as_str());
-    with_credentials(&mut command, &credentials.api_key, &credentials.api_secret, &credentials.identity);
-    command
-}
+use crate::process::{Running, bitopro, run, watch, with_credentials};
 
 #[test]
 fn the_demo_shows_the_balances_without_account_or_network() {
@@ -62,7 +52,7 @@ fn a_table_is_for_people_and_loses_no_digit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_happens_to_a_stream_is_in_its_lines() {
     let simulator = Simulator::builder().start().await.unwrap();
-    let mut running = Running::start(&mut watch(&simulator, &[]));
+    let mut running = Running::start(&mut watch(&simulator, "balances", &[]));
     let mut read = || running.json();
     assert_eq!(read()["data"]["connection"], 1);
     let snapshot = read();
@@ -92,7 +82,7 @@ async fn each_kind_of_failure_has_its_exit_code() {
     let refusing = async |status: StatusCode| {
         let simulator = Simulator::builder().start().await.unwrap();
         simulator.refuse_next(9, Refusal::new(status));
-        let done = run(&mut watch(&simulator, &["--once"]));
+        let done = run(&mut watch(&simulator, "balances", &["--once"]));
         (done.code, simulator.dials().len(), done)
     };
     for (status, code, dials, told) in [
