@@ -24,6 +24,9 @@ pub enum ErrorKind {
     InvalidRequest,
     /// A `ws://` URL to another machine: signed headers are never sent in clear text.
     InsecureUrl,
+    /// What a dial needs is missing on this machine, such as the platform's CA certificates: nothing that a
+    /// retry mends.
+    Setup,
     /// The name could not be resolved, or no address answered.
     Connect,
     /// TLS could not be set up, for a reason other than the server's certificate.
@@ -40,7 +43,7 @@ pub enum ErrorKind {
     Disconnected,
     /// The server broke the rules of WebSocket.
     Protocol,
-    /// A message was larger than the limit.
+    /// A message or a frame was larger than the limit.
     TooLarge,
 }
 
@@ -87,6 +90,7 @@ impl Error {
             | ErrorKind::Disconnected => true,
             ErrorKind::InvalidRequest
             | ErrorKind::InsecureUrl
+            | ErrorKind::Setup
             | ErrorKind::Refused
             | ErrorKind::Protocol
             | ErrorKind::TooLarge => false,
@@ -118,7 +122,10 @@ impl StdError for Error {
 }
 
 /// An upgrade answered with something other than 101.
+///
+/// `Debug` shows the names of the headers and the length of the body: a server may echo what was sent to it.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The HTTP status. The exchange answers an unknown path with 200 and nothing else.
     pub status: StatusCode,
@@ -143,7 +150,24 @@ impl fmt::Debug for Refusal {
         f.debug_struct("Refusal")
             .field("status", &self.status)
             .field("headers", &self.headers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>())
-            .field("body", &self.body)
+            .field("body", &format_args!("{} bytes", self.body.len()))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_a_refusal_shows_nothing_that_the_server_may_have_echoed() {
+        let mut refusal = Refusal::new(StatusCode::UNAUTHORIZED);
+        refusal.headers.insert("x-echo", "s3cret".parse().unwrap());
+        refusal.body = Bytes::from_static(b"s3cret");
+        assert_eq!(
+            format!("{:?}", Error::refused(refusal)),
+            "Error { kind: Refused, message: \"the server refused the upgrade: HTTP 401 Unauthorized\", refusal: \
+             Some(Refusal { status: 401, headers: [\"x-echo\"], body: 6 bytes }), source: None }"
+        );
     }
 }

@@ -14,7 +14,10 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use crate::{CloseFrame, Connection, Error, ErrorKind, Frame, Text};
 
-/// What a connection holds in memory at most. Anything larger ends the connection with an error.
+/// What a connection holds in memory at most.
+///
+/// A message or frame that is larger ends the connection, and what does not fit into the write buffer is not
+/// sent: both are an error of kind [`TooLarge`](ErrorKind::TooLarge).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -41,7 +44,8 @@ impl Limits {
         WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
-            .max_write_buffer_size(self.write_buffer_bytes)
+            // tungstenite panics at 0, and 1 holds as little.
+            .max_write_buffer_size(self.write_buffer_bytes.max(1))
             .max_message_size(Some(self.message_bytes))
             .max_frame_size(Some(self.frame_bytes))
     }
@@ -110,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for TungsteniteConnection<
 #[async_trait]
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection for TungsteniteConnection<S> {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
-        let gone = || Error::new(ErrorKind::Disconnected, "the connection is already closed");
+        let gone = || Error::new(ErrorKind::Disconnected, CLOSED);
         self.socket.send(into_message(frame)).await.map_err(|error| from_error(error).unwrap_or_else(gone))
     }
 }
@@ -148,10 +152,14 @@ fn into_message(frame: Frame) -> Message {
     }
 }
 
+const CLOSED: &str = "the connection is already closed";
+
 /// `None` for an end that was agreed on by both sides.
 fn from_error(error: WsError) -> Option<Error> {
     let (kind, message) = match &error {
         WsError::ConnectionClosed | WsError::AlreadyClosed => return None,
+        // Ours, after a close frame in either direction.
+        WsError::Protocol(ProtocolError::SendAfterClosing) => (ErrorKind::Disconnected, CLOSED),
         WsError::Io(_) | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             (ErrorKind::Disconnected, "the connection ended without a close frame")
         }
@@ -162,3 +170,6 @@ fn from_error(error: WsError) -> Option<Error> {
     };
     Some(Error::new(kind, message).with_source(error))
 }
+
+#[cfg(test)]
+mod tests;

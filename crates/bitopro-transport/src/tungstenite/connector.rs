@@ -1,16 +1,18 @@
+use std::error::Error as StdError;
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 use url::{Host, Url};
 
+use super::deadline::Deadline;
 use super::tls::Tls;
 use super::upgrade::upgrade;
 use super::{InvalidCertificate, Limits, TungsteniteConnection};
@@ -67,9 +69,12 @@ impl fmt::Debug for TungsteniteConnector {
 impl Connector for TungsteniteConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         let dial = Dial::new(&request)?;
-        let stream = dial.step("connecting", tcp(dial.uri.clone())).await?;
+        let Dial { host, deadline, .. } = &dial;
+        let connecting = tcp(GaiResolver::new(), dial.uri.clone(), deadline.left());
+        let stream = deadline.within(&format!("connecting to {host}"), connecting).await?;
         if dial.encrypted {
-            let stream = dial.step("setting up TLS", self.tls.connect(&dial.host, stream)).await?;
+            let securing = self.tls.connect(host, stream);
+            let stream = deadline.within(&format!("setting up TLS with {host}"), securing).await?;
             self.open(stream, &request, &dial).await
         } else {
             self.open(stream, &request, &dial).await
@@ -82,7 +87,7 @@ struct Dial {
     host: String,
     uri: Uri,
     encrypted: bool,
-    deadline: Instant,
+    deadline: Deadline,
 }
 
 impl Dial {
@@ -108,19 +113,7 @@ impl Dial {
         let uri = format!("http://{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
             invalid(format!("{host}:{port} is not an address")).with_source(error)
         })?;
-        let now = Instant::now();
-        // A deadline that no clock can show is as good as a day.
-        let deadline = now.checked_add(request.deadline()).unwrap_or(now + Duration::from_secs(86_400));
-        Ok(Self { host, uri, encrypted, deadline })
-    }
-
-    async fn step<T>(&self, doing: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        timeout_at(self.deadline, work).await.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::TimedOut,
-                format!("the dial's deadline passed while {doing} to {}", self.host),
-            ))
-        })
+        Ok(Self { host, uri, encrypted, deadline: Deadline::after(request.deadline()) })
     }
 }
 
@@ -134,13 +127,21 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Resolves the name and tries its addresses, the families side by side.
-async fn tcp(uri: Uri) -> Result<TcpStream, Error> {
+/// Resolves the name and tries its addresses: the two families side by side, those of one family in turn,
+/// each for its share of the time, so that a dead one leaves some to the next.
+async fn tcp<R>(resolver: R, uri: Uri, time: Duration) -> Result<TcpStream, Error>
+where
+    HttpConnector<R>: Service<Uri, Response = TokioIo<TcpStream>, Error: StdError + Send + Sync + 'static>,
+{
     let place = uri.authority().map(ToString::to_string).unwrap_or_default();
-    let mut connector = HttpConnector::new();
+    let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(time));
     let connected = connector.call(uri).await.map_err(|error| {
         Error::new(ErrorKind::Connect, format!("no connection to {place}")).with_source(error)
     })?;
     Ok(connected.into_inner())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 
 mod connection;
 mod connector;
+mod deadline;
 mod tls;
 mod upgrade;
 

@@ -73,10 +73,11 @@ impl Tls {
         let extra_roots = self.extra_roots.clone();
         let built = tokio::task::spawn_blocking(move || build(extra_roots)).await;
         let config = built
-            .map_err(|error| Error::new(ErrorKind::Tls, "TLS could not be set up").with_source(error))?
+            .map_err(|error| Error::new(ErrorKind::Setup, "TLS could not be set up").with_source(error))?
             .map_err(|error| {
-                let message = "TLS could not be set up: are the platform's CA certificates installed?";
-                Error::new(ErrorKind::Tls, message).with_source(error)
+                let message = "TLS cannot be set up without this machine's CA certificates: install them (on \
+                               Linux the package `ca-certificates`), or name their file in SSL_CERT_FILE";
+                Error::new(ErrorKind::Setup, message).with_source(error)
             })?;
         Ok(Arc::clone(self.config.get_or_init(|| config)))
     }

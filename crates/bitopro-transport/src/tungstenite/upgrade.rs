@@ -3,26 +3,27 @@
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::TryFutureExt;
 use futures_util::future::{Either, select};
-use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS};
-use http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY};
+use http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::deadline::Deadline;
 use crate::{Error, ErrorKind, Refusal, Request};
 
 /// The largest response head, in bytes. The exchange's has a few hundred.
 const HEAD_LIMIT: usize = 16 << 10;
 
 /// Upgrades a byte stream, and gives it back with the bytes that were read beyond the handshake.
-pub(super) async fn upgrade<S>(stream: S, request: &Request, deadline: Instant) -> Result<(S, Bytes), Error>
+pub(super) async fn upgrade<S>(stream: S, request: &Request, deadline: Deadline) -> Result<(S, Bytes), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -35,10 +36,9 @@ where
         .map_err(|error| broken(error, "the upgrade request could not be sent"))?;
 
     let answer = pin!(async {
-        let response = timeout_at(deadline, sender.send_request(asking))
-            .await
-            .map_err(|_| Error::new(ErrorKind::TimedOut, "the upgrade request was not answered in time"))?
-            .map_err(|error| broken(error, "the upgrade request was not answered"))?;
+        let asked = sender.send_request(asking);
+        let asked = asked.map_err(|error| broken(error, "the upgrade request was not answered"));
+        let response = deadline.within("waiting for the answer to the upgrade request", asked).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             check(response.headers(), &key)
         } else {
@@ -81,32 +81,37 @@ fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Byte
     Ok(asking)
 }
 
+/// Whether a 101 completes our handshake, as section 4.1 of the RFC demands of a client.
 fn check(headers: &HeaderMap, key: &str) -> Result<(), Error> {
-    let has = |name: HeaderName, expected: &str| {
-        headers
-            .get(name)
-            .map(HeaderValue::as_bytes)
-            .is_some_and(|value| value.eq_ignore_ascii_case(expected.as_bytes()))
-    };
     let accept = derive_accept_key(key.as_bytes());
-    let fault = if !has(UPGRADE, "websocket") {
+    let fault = if !names(headers, UPGRADE, "websocket") {
         "it does not upgrade to a WebSocket"
+    } else if !names(headers, CONNECTION, "upgrade") {
+        "its `Connection` does not say `upgrade`"
     } else if headers.get(SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value != accept.as_str()) {
         "its accept key does not belong to our request"
     } else if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
         "it uses an extension that was not offered"
+    } else if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        "it speaks a subprotocol that was not asked for"
     } else {
         return Ok(());
     };
     Err(Error::new(ErrorKind::Handshake, format!("the server's handshake is wrong: {fault}")))
 }
 
+/// Whether a header, a list in one line or in several, has this token.
+fn names(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
 /// The refusal, with as much of its body as fits the limit and arrives in time.
-async fn refusal(response: Response<Incoming>, deadline: Instant) -> Refusal {
+async fn refusal(response: Response<Incoming>, deadline: Deadline) -> Refusal {
     let (head, mut incoming) = response.into_parts();
     let mut body = BytesMut::new();
     while body.len() < Refusal::BODY_LIMIT {
-        let Ok(Some(Ok(frame))) = timeout_at(deadline, incoming.frame()).await else { break };
+        let Some(Some(Ok(frame))) = deadline.cut(incoming.frame()).await else { break };
         if let Some(data) = frame.data_ref() {
             body.extend_from_slice(data);
         }
@@ -119,3 +124,6 @@ fn broken(error: hyper::Error, message: &str) -> Error {
     let kind = if error.is_parse() { ErrorKind::Handshake } else { ErrorKind::Disconnected };
     Error::new(kind, message).with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

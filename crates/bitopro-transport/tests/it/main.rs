@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod memory;
+mod raw;
 mod recording;
+mod secrets;
 mod sockets;
 mod tls;
 mod upgrades;

@@ -1,6 +1,7 @@
 //! TLS against certificates made here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bitopro_transport::{Connector, Error, ErrorKind, Request, TungsteniteConnector};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
@@ -8,23 +9,28 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// A TLS server that refuses every upgrade with 401, so that a dial that got through shows as such.
-    async fn serve(&self, host: &str, adjust: impl FnOnce(&mut CertificateParams)) -> u16 {
+    /// A server's side of TLS, with a certificate for this host.
+    pub(crate) fn config(
+        &self,
+        host: &str,
+        adjust: impl FnOnce(&mut CertificateParams),
+    ) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         adjust(&mut params);
@@ -36,9 +42,14 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
             .unwrap();
+        Arc::new(config)
+    }
+
+    /// A TLS server that refuses every upgrade with 401, so that a dial that got through shows as such.
+    async fn serve(&self, host: &str, adjust: impl FnOnce(&mut CertificateParams)) -> u16 {
+        let acceptor = TlsAcceptor::from(self.config(host, adjust));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 if let Ok(mut stream) = acceptor.accept(stream).await {
@@ -100,6 +111,73 @@ async fn a_server_that_does_not_speak_tls_is_a_tls_error() {
     });
     let error = dial(&trusting(&authority), "localhost", port).await;
     assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
+}
+
+#[tokio::test]
+async fn an_authority_that_is_added_after_a_dial_is_trusted_from_then_on() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let port = second.serve("localhost", |_| {}).await;
+    let connector = trusting(&first);
+    let error = dial(&connector, "localhost", port).await;
+    assert_eq!(error.kind(), ErrorKind::Certificate, "{error:?}");
+    let both = connector.clone().with_extra_roots(second.pem()).unwrap();
+    let error = dial(&both, "localhost", port).await;
+    assert_eq!(error.kind(), ErrorKind::Refused, "TLS did not come about: {error:?}");
+    let error = dial(&connector, "localhost", port).await;
+    assert_eq!(error.kind(), ErrorKind::Certificate, "a clone changed what it was made from: {error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_speaks_tls_costs_no_more_than_the_deadline() {
+    const DEADLINE: Duration = Duration::from_secs(10);
+    let connector = trusting(&Authority::new());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("wss://{}/ws", listener.local_addr().unwrap()).parse().unwrap();
+    let began = Instant::now();
+    let silent = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        // TLS has begun: from here on, only the deadline is left to happen.
+        tokio::time::pause();
+        stream
+    };
+    let (dialed, _stream) =
+        tokio::join!(connector.connect(Request::new(url).with_deadline(DEADLINE)), silent);
+    let error = dialed.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+    assert_eq!(error.to_string(), "the dial's deadline passed while setting up TLS with 127.0.0.1");
+    assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
+}
+
+/// Where the platform's roots are is told by variables of the process, so this runs itself in another one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_without_ca_certificates_is_told_what_to_do() {
+    const INSIDE: &str = "BITOPRO_TEST_WITHOUT_CA_CERTIFICATES";
+    if std::env::var_os(INSIDE).is_none() {
+        let itself = std::env::current_exe().unwrap();
+        let ran = std::process::Command::new(itself)
+            .args(["--exact", "tls::a_machine_without_ca_certificates_is_told_what_to_do"])
+            .env(INSIDE, "1")
+            .env("SSL_CERT_FILE", "/nonexistent")
+            .env("SSL_CERT_DIR", "/nonexistent")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && output.contains("1 passed"), "{output}");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let authority = Authority::new();
+        let port = authority.serve("localhost", |_| {}).await;
+        let error = dial(&TungsteniteConnector::new(), "localhost", port).await;
+        assert_eq!(error.kind(), ErrorKind::Setup, "{error:?}");
+        assert!(!error.is_network());
+        assert!(error.to_string().contains("`ca-certificates`"), "{error}");
+        let error = dial(&trusting(&authority), "localhost", port).await;
+        assert_eq!(error.kind(), ErrorKind::Refused, "an authority of one's own is enough: {error:?}");
+    });
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Upgrades that are answered with plain HTTP, or not with HTTP at all, and URLs that are not dialled.
 
 use bitopro_transport::{Connector, Error, ErrorKind, Request, TungsteniteConnector};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::raw::{self, HANDSHAKE};
 
 async fn dial(url: &str) -> Error {
     let request = Request::new(url.parse().unwrap()).with_header("X-BITOPRO-APIKEY", "key").unwrap();
@@ -52,15 +53,14 @@ async fn the_exchange_s_answer_to_an_unknown_path_is_an_empty_200() {
     assert_eq!((refusal.status.as_u16(), refusal.body.len()), (200, 0));
 }
 
-/// Answers every connection with these bytes, and keeps it open.
-async fn raw_server(answer: Vec<u8>) -> String {
+/// Answers every connection like this, and keeps it open.
+async fn raw_server(answer: String) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let mut kept = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(&answer).await;
+            raw::answer(&mut stream, &answer).await;
             kept.push(stream);
         }
     });
@@ -68,21 +68,49 @@ async fn raw_server(answer: Vec<u8>) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_handshake_says_what_is_wrong_with_it() {
-    let head = "HTTP/1.1 101 Switching Protocols\r\n";
-    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
-    for (answer, kind) in [
-        ("SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(), ErrorKind::Handshake),
-        (format!("{head}\r\n"), ErrorKind::Handshake),
-        (format!("{head}{upgrade}\r\n"), ErrorKind::Handshake),
-        (
-            format!("{head}{upgrade}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n"),
-            ErrorKind::Handshake,
-        ),
-        (format!("{head}X-Filler: {}\r\n\r\n", "x".repeat(70_000)), ErrorKind::Handshake),
+async fn a_right_handshake_connects_however_it_is_written() {
+    for (wanted, written) in [
+        ("websocket", "WebSocket"),
+        ("Connection: Upgrade", "connection: keep-alive , UPGRADE"),
+        ("Connection: Upgrade", "Connection: keep-alive\r\nConnection: upgrade"),
+        ("Connection", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: cloud\r\nConnection"),
     ] {
-        let error = dial(&raw_server(answer.clone().into_bytes()).await).await;
-        assert_eq!(error.kind(), kind, "{error:?} for {answer:.60}");
+        assert!(HANDSHAKE.contains(wanted));
+        let url = raw_server(HANDSHAKE.replace(wanted, written)).await;
+        let dialed = TungsteniteConnector::new().connect(Request::new(url.parse().unwrap())).await;
+        assert!(dialed.is_ok(), "{written}: {:?}", dialed.map(|_| ()));
+    }
+}
+
+/// Each answer has exactly one fault.
+#[tokio::test]
+async fn an_answer_that_is_no_handshake_says_what_is_wrong_with_it() {
+    let filler = format!("X-Filler: {}\r\nConnection", "x".repeat(70_000));
+    for (right, wrong, message) in [
+        ("Upgrade: websocket\r\n", "", "it does not upgrade to a WebSocket"),
+        ("Upgrade: websocket", "Upgrade: h2c", "it does not upgrade to a WebSocket"),
+        ("Connection: Upgrade\r\n", "", "its `Connection` does not say `upgrade`"),
+        ("Connection: Upgrade", "Connection: keep-alive", "its `Connection` does not say `upgrade`"),
+        ("Connection: Upgrade", "Connection: Upgraded", "its `Connection` does not say `upgrade`"),
+        ("{accept}", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "its accept key does not belong to our request"),
+        ("Sec-WebSocket-Accept: {accept}\r\n", "", "its accept key does not belong to our request"),
+        (
+            "Connection",
+            "Sec-WebSocket-Extensions: permessage-deflate\r\nConnection",
+            "it uses an extension that was not offered",
+        ),
+        (
+            "Connection",
+            "Sec-WebSocket-Protocol: chat\r\nConnection",
+            "it speaks a subprotocol that was not asked for",
+        ),
+        ("Connection", filler.as_str(), ""),
+        ("HTTP/1.1 101 Switching Protocols", "SSH-2.0-OpenSSH_9.6", ""),
+    ] {
+        assert!(HANDSHAKE.contains(right));
+        let error = dial(&raw_server(HANDSHAKE.replacen(right, wrong, 1)).await).await;
+        assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?} for {wrong:.60}");
+        assert!(error.to_string().ends_with(message), "{error:?} for {wrong:.60}");
     }
 }
 
@@ -107,23 +135,8 @@ async fn clear_text_never_leaves_this_machine() {
         let error = dial(url).await;
         assert_eq!(error.kind(), ErrorKind::InsecureUrl, "{url}: {error:?}");
     }
-    for url in ["http://127.0.0.1/ws", "https://stream.bitopro.com/ws", "wss://user:pass@127.0.0.1/ws"] {
+    for url in ["http://127.0.0.1/ws", "https://stream.bitopro.com/ws"] {
         let error = dial(url).await;
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{url}: {error:?}");
-        assert!(!error.to_string().contains("pass@"), "{error}");
     }
-}
-
-#[test]
-fn a_request_never_shows_the_values_of_its_headers() {
-    let request = Request::new("wss://example.test/ws".parse().unwrap())
-        .with_header("X-BITOPRO-SIGNATURE", "s3cret")
-        .unwrap();
-    let shown = format!("{request:?} {request:#?} {:?}", request.headers());
-    assert!(!shown.contains("s3cret"), "{shown}");
-    assert!(shown.contains("x-bitopro-signature"), "{shown}");
-    let error = Request::new("wss://example.test/ws".parse().unwrap())
-        .with_header("X-BITOPRO-SIGNATURE", "s3cret\n")
-        .unwrap_err();
-    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
 }

@@ -1,0 +1,173 @@
+use futures_util::StreamExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::*;
+
+/// A client's connection, and the raw bytes at its other end.
+async fn client(limits: Limits) -> (TungsteniteConnection<DuplexStream>, DuplexStream) {
+    let (near, far) = duplex(1 << 20);
+    (TungsteniteConnection::client(near, Bytes::new(), limits).await, far)
+}
+
+/// A frame as a server writes it; `head` holds the FIN bit and the opcode.
+fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    assert!(length < 126, "longer ones are written differently");
+    [&[head, length], payload].concat()
+}
+
+/// The next frame that the client wrote: its first byte, and its payload without the mask.
+async fn written(far: &mut DuplexStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 6];
+    far.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[1] & 0x80, 0x80, "a client masks its frames");
+    let mut payload = vec![0; usize::from(head[1] & 0x7f)];
+    far.read_exact(&mut payload).await.unwrap();
+    for (byte, mask) in payload.iter_mut().zip(head[2..].iter().cycle()) {
+        *byte ^= mask;
+    }
+    (head[0], payload)
+}
+
+const FIN_TEXT: u8 = 0x81;
+const TEXT: u8 = 0x01;
+const CONTINUATION: u8 = 0x00;
+const FIN_CLOSE: u8 = 0x88;
+const FIN_PING: u8 = 0x89;
+const FIN_PONG: u8 = 0x8a;
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_as_it_is_given_and_not_at_the_next_read() {
+    let (mut connection, mut far) = client(Limits::default()).await;
+    far.write_all(&frame(FIN_PING, b"payload")).await.unwrap();
+    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::Ping(Bytes::from_static(b"payload")));
+    // The connection is not polled again.
+    assert_eq!(written(&mut far).await, (FIN_PONG, b"payload".to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_is_answered_as_it_is_given_and_nothing_follows() {
+    let (mut connection, mut far) = client(Limits::default()).await;
+    far.write_all(&frame(FIN_CLOSE, b"\x03\xe9going away")).await.unwrap();
+    far.write_all(&frame(FIN_TEXT, b"too late")).await.unwrap();
+    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::close(1001, "going away"));
+    assert_eq!(written(&mut far).await, (FIN_CLOSE, b"\x03\xe9going away".to_vec()));
+    assert!(connection.next().await.is_none());
+}
+
+/// What the connection gives for these bytes, which is an error and then the end.
+async fn failure(limits: Limits, bytes: &[u8]) -> Error {
+    let (mut connection, mut far) = client(limits).await;
+    far.write_all(bytes).await.unwrap();
+    let error = connection.next().await.unwrap().unwrap_err();
+    assert!(connection.next().await.is_none(), "nothing follows an error");
+    error
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_above_the_limit_ends_the_connection() {
+    let limits = Limits { frame_bytes: 10, ..Limits::default() };
+    let (mut connection, mut far) = client(limits).await;
+    far.write_all(&frame(FIN_TEXT, b"0123456789")).await.unwrap();
+    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("0123456789"));
+    let error = failure(limits, &frame(FIN_TEXT, b"0123456789a")).await;
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_above_the_limit_ends_the_connection_however_small_its_frames() {
+    let limits = Limits { message_bytes: 10, ..Limits::default() };
+    let (mut connection, mut far) = client(limits).await;
+    far.write_all(&[frame(TEXT, b"01234"), frame(0x80, b"56789")].concat()).await.unwrap();
+    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("0123456789"));
+    let error = failure(limits, &[frame(TEXT, b"01234"), frame(CONTINUATION, b"56789a")].concat()).await;
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_into_the_write_buffer_is_not_sent() {
+    // A head of 2 bytes, a mask of 4.
+    let limits = Limits { write_buffer_bytes: 16, ..Limits::default() };
+    let (mut connection, mut far) = client(limits).await;
+    let error = connection.send(Frame::text("0123456789a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+    connection.send(Frame::text("0123456789")).await.unwrap();
+    assert_eq!(written(&mut far).await, (FIN_TEXT, b"0123456789".to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_of_zero_hold_nothing_and_do_not_panic() {
+    let limits = Limits { message_bytes: 0, frame_bytes: 0, write_buffer_bytes: 0 };
+    let (mut connection, _far) = client(limits).await;
+    let error = connection.send(Frame::text("")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+    assert_eq!(failure(limits, &frame(FIN_TEXT, b"0")).await.kind(), ErrorKind::TooLarge);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_websocket_is_a_protocol_error() {
+    let masked = [FIN_TEXT, 0x81, 1, 2, 3, 4, b'a' ^ 1];
+    for (case, bytes) in [
+        ("a text that is not UTF-8", frame(FIN_TEXT, b"\xff")),
+        ("an opcode that is not defined", frame(0x83, b"")),
+        ("a reserved bit", frame(FIN_TEXT | 0x40, b"a")),
+        ("a continuation of nothing", frame(0x80, b"a")),
+        ("a ping in pieces", frame(0x09, b"a")),
+        ("a server that masks", masked.to_vec()),
+    ] {
+        let error = failure(Limits::default(), &bytes).await;
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{case}: {error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
+    let (mut connection, mut far) = client(Limits::default()).await;
+    far.write_all(&frame(FIN_TEXT, b"cut short")[..5]).await.unwrap();
+    drop(far);
+    let error = connection.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
+    assert!(connection.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_a_close() {
+    let (mut connection, mut far) = client(Limits::default()).await;
+    connection.send(Frame::close(1000, "done")).await.unwrap();
+    assert_eq!(written(&mut far).await, (FIN_CLOSE, b"\x03\xe8done".to_vec()));
+    let error = connection.send(Frame::text("too late")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
+    far.write_all(&frame(FIN_CLOSE, b"\x03\xe8done")).await.unwrap();
+    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::close(1000, "done"));
+    let error = connection.send(Frame::text("too late")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_frame_is_written_as_what_it_is() {
+    let (mut connection, mut far) = client(Limits::default()).await;
+    for (sent, head, payload) in [
+        (Frame::text("text"), FIN_TEXT, &b"text"[..]),
+        (Frame::Binary(Bytes::from_static(b"\x00\xff")), 0x82, b"\x00\xff"),
+        (Frame::Ping(Bytes::from_static(b"ping")), FIN_PING, b"ping"),
+        (Frame::Pong(Bytes::from_static(b"pong")), FIN_PONG, b"pong"),
+        (Frame::Close(None), FIN_CLOSE, b""),
+    ] {
+        connection.send(sent).await.unwrap();
+        assert_eq!(written(&mut far).await, (head, payload.to_vec()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_frame_is_read_as_what_it_is() {
+    let (mut connection, mut far) = client(Limits::default()).await;
+    for (bytes, expected) in [
+        (frame(FIN_TEXT, b"text"), Frame::text("text")),
+        (frame(0x82, b"\x00\xff"), Frame::Binary(Bytes::from_static(b"\x00\xff"))),
+        (frame(FIN_PONG, b"pong"), Frame::Pong(Bytes::from_static(b"pong"))),
+        (frame(FIN_CLOSE, b""), Frame::Close(None)),
+    ] {
+        far.write_all(&bytes).await.unwrap();
+        assert_eq!(connection.next().await.unwrap().unwrap(), expected);
+    }
+}

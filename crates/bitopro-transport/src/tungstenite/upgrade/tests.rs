@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::Instant;
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Upgrades with a server that reads the request, answers with these bytes and then says nothing more.
+async fn answered(request: Request, answer: &str) -> (Result<(DuplexStream, Bytes), Error>, String) {
+    let (near, mut far) = duplex(1 << 20);
+    let serving = async {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head.push(far.read_u8().await.unwrap().into());
+        }
+        let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
+        let answer = answer.replace("{accept}", &derive_accept_key(key.as_bytes()));
+        far.write_all(answer.as_bytes()).await.unwrap();
+        (far, head)
+    };
+    let (upgraded, (_far, head)) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), serving);
+    (upgraded, head)
+}
+
+fn request(url: &str) -> Request {
+    Request::new(url.parse().unwrap())
+}
+
+const HANDSHAKE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive, Upgrade\r\n\
+                         Upgrade: WebSocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn the_request_is_written_as_it_was_made() {
+    let request = request("wss://example.test:9443/ws/a%20b?c=d&e#f")
+        .with_header("X-Twice", "1")
+        .and_then(|request| request.with_header("X-Twice", "2"))
+        .unwrap();
+    let (upgraded, head) = answered(request, &format!("{HANDSHAKE}beyond")).await;
+    assert_eq!(upgraded.unwrap().1, "beyond");
+    let mut lines: Vec<&str> = head.trim_end().lines().collect();
+    let key = lines.iter().position(|line| line.starts_with("sec-websocket-key: ")).unwrap();
+    assert_eq!(lines.remove(key).len(), "sec-websocket-key: ".len() + 24);
+    assert_eq!(
+        lines,
+        [
+            "GET /ws/a%20b?c=d&e HTTP/1.1",
+            "host: example.test:9443",
+            "connection: Upgrade",
+            "upgrade: websocket",
+            "sec-websocket-version: 13",
+            "x-twice: 1",
+            "x-twice: 2",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_host_has_a_port_only_if_it_is_not_the_scheme_s() {
+    for (url, host) in [
+        ("wss://example.test:443/", "host: example.test\r\n"),
+        ("ws://localhost:80/", "host: localhost\r\n"),
+        ("wss://example.test:80/", "host: example.test:80\r\n"),
+        ("wss://[::1]:9443/", "host: [::1]:9443\r\n"),
+    ] {
+        let (upgraded, head) = answered(request(url), HANDSHAKE).await;
+        upgraded.unwrap();
+        assert!(head.contains(host), "{url}: {head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_whose_body_stalls_arrives_at_the_deadline() {
+    let began = Instant::now();
+    let stalled = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\nfirst";
+    let (upgraded, _) = answered(request("ws://localhost/"), stalled).await;
+    let error = upgraded.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+    let refusal = error.refusal().unwrap();
+    assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refusal.headers["retry-after"], "7");
+    assert_eq!(refusal.body, "first");
+    assert_eq!(began.elapsed(), DEADLINE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_whose_body_breaks_off_keeps_what_came() {
+    let broken = "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\nno chunk\r\n";
+    let (upgraded, _) = answered(request("ws://localhost/"), broken).await;
+    assert_eq!(upgraded.unwrap_err().refusal().unwrap().body, "first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_byte_by_byte_ends_at_the_deadline() {
+    let began = Instant::now();
+    let (near, mut far) = duplex(1 << 20);
+    let serving = async {
+        for byte in HANDSHAKE.bytes() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if far.write_u8(byte).await.is_err() {
+                break;
+            }
+        }
+    };
+    let request = request("ws://localhost/");
+    let (upgraded, ()) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), serving);
+    assert_eq!(upgraded.unwrap_err().kind(), ErrorKind::TimedOut);
+    assert!(began.elapsed() <= DEADLINE + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_is_too_large_is_not_read_to_its_end() {
+    let fitting = HANDSHAKE.replacen("\r\n", &format!("\r\nX-Filler: {}\r\n", "x".repeat(15_000)), 1);
+    answered(request("ws://localhost/"), &fitting).await.0.unwrap();
+    let too_large = HANDSHAKE.replacen("\r\n", &format!("\r\nX-Filler: {}\r\n", "x".repeat(17_000)), 1);
+    let error = answered(request("ws://localhost/"), &too_large).await.0.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?}");
+}
