@@ -13,6 +13,7 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::request::shown;
 use crate::{CloseFrame, Connection, Connector, Error, Frame, Request};
 
 /// One line of a recording.
@@ -31,13 +32,13 @@ pub struct Record {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Recorded {
-    /// A dial began, to this URL.
+    /// A dial began, to this URL, which is written without user, password and query.
     Dialed(String),
     /// The connection is open.
     Opened(()),
     /// The server refused the upgrade with this status.
     Refused(u16),
-    /// The dial or the connection failed.
+    /// The dial, the connection or an attempt to send failed.
     Failed(String),
     /// A frame arrived.
     Received(RecordedFrame),
@@ -83,36 +84,58 @@ pub struct Recorder(Arc<Mutex<Tape>>);
 struct Tape {
     writer: Box<dyn Write + Send>,
     began: Option<Instant>,
-    failed: Option<io::Error>,
+    state: State,
+}
+
+enum State {
+    Recording,
+    /// The writer failed, with an error that nobody has seen yet.
+    Failed(io::Error),
+    /// The writer failed in this way, and somebody knows.
+    Reported(io::ErrorKind),
 }
 
 impl Recorder {
     /// A recording written to `writer`, one line a record.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Tape { writer: Box::new(writer), began: None, failed: None })))
+        Self(Arc::new(Mutex::new(Tape { writer: Box::new(writer), began: None, state: State::Recording })))
     }
 
     /// Flushes what was written. A connection goes on when its recording fails, so ask here.
     ///
     /// # Errors
-    /// The first error of the writer, after which nothing more was recorded.
+    /// The first error of the writer, after which nothing more is recorded; when asked again, one of the same
+    /// kind that says so.
     pub fn finish(&self) -> io::Result<()> {
         let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tape.failed.take().map_or(Ok(()), Err)?;
-        tape.writer.flush()
+        if matches!(tape.state, State::Recording)
+            && let Err(error) = tape.writer.flush()
+        {
+            tape.state = State::Failed(error);
+        }
+        let kind = match &tape.state {
+            State::Recording => return Ok(()),
+            State::Failed(error) => error.kind(),
+            State::Reported(kind) => *kind,
+        };
+        Err(match std::mem::replace(&mut tape.state, State::Reported(kind)) {
+            State::Failed(error) => error,
+            _ => io::Error::new(kind, "the recording had failed before; nothing was recorded since"),
+        })
     }
 
     fn write(&self, what: Recorded) {
         let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if tape.failed.is_some() {
+        if !matches!(tape.state, State::Recording) {
             return;
         }
         let now = Instant::now();
         let began = *tape.began.get_or_insert(now);
         let at_ms = u64::try_from(now.duration_since(began).as_millis()).unwrap_or(u64::MAX);
         let line = serde_json::to_string(&Record { at_ms, what }).map_err(io::Error::other);
-        let written = line.and_then(|line| writeln!(tape.writer, "{line}"));
-        tape.failed = written.err();
+        if let Err(error) = line.and_then(|line| writeln!(tape.writer, "{line}")) {
+            tape.state = State::Failed(error);
+        }
     }
 }
 
@@ -139,7 +162,7 @@ impl<C: Connector> RecordingConnector<C> {
 #[async_trait]
 impl<C: Connector> Connector for RecordingConnector<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        self.recorder.write(Recorded::Dialed(request.url().to_string()));
+        self.recorder.write(Recorded::Dialed(shown(request.url())));
         match self.inner.connect(request).await {
             Ok(inner) => {
                 self.recorder.write(Recorded::Opened(()));
@@ -179,8 +202,11 @@ impl Stream for RecordingConnection {
 impl Connection for RecordingConnection {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
         let record = Recorded::Sent((&frame).into());
-        self.inner.send(frame).await?;
-        self.recorder.write(record);
-        Ok(())
+        let sent = self.inner.send(frame).await;
+        self.recorder.write(match &sent {
+            Ok(()) => record,
+            Err(error) => Recorded::Failed(error.to_string()),
+        });
+        sent
     }
 }

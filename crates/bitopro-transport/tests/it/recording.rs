@@ -1,8 +1,9 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use bitopro_transport::memory::{self, Peer};
 use bitopro_transport::recording::{Record, Recorded, RecordedFrame, Recorder, RecordingConnector};
-use bitopro_transport::{Connector, Frame, Request, memory};
+use bitopro_transport::{Connection, Connector, Frame, Request};
 use futures_util::StreamExt;
 use http::StatusCode;
 
@@ -26,7 +27,7 @@ impl Shared {
 }
 
 fn request() -> Request {
-    Request::new("wss://example.test/ws".parse().unwrap())
+    Request::new("wss://me:s3cret@example.test/ws?token=s3cret".parse().unwrap())
         .with_header("X-BITOPRO-SIGNATURE", "s3cret")
         .unwrap()
 }
@@ -80,23 +81,111 @@ fn a_line_reads_back_as_its_record() {
     assert_eq!(serde_json::to_string(&record).unwrap(), line);
 }
 
-#[tokio::test]
-async fn a_recording_that_fails_is_reported_and_the_connection_lives() {
-    struct Full;
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let recorder = Recorder::new(Full);
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_could_not_be_sent_is_recorded_as_a_failure() {
+    let written = Shared::default();
+    let recorder = Recorder::new(written.clone());
+    let (mut connection, peer) = connected(&recorder).await;
+    drop(peer);
+    connection.send(Frame::text("hello")).await.unwrap_err();
+    recorder.finish().unwrap();
+    let text = written.text();
+    assert_eq!(
+        text.lines().last(),
+        Some(r#"{"at_ms":0,"failed":"the connection is already closed"}"#),
+        "{text}"
+    );
+}
+
+async fn connected(recorder: &Recorder) -> (Box<dyn Connection>, Peer) {
     let (connector, mut server) = memory::network();
     let connector = RecordingConnector::new(connector, recorder.clone());
-    let (connection, mut peer) =
+    let (connection, peer) =
         tokio::join!(connector.connect(request()), async { server.next_dial().await.unwrap().accept() });
-    peer.send(Frame::text("hello")).await.unwrap();
-    assert_eq!(connection.unwrap().next().await.unwrap().unwrap(), Frame::text("hello"));
+    (connection.unwrap(), peer)
+}
+
+/// Fails once, after `room` bytes, and works again from then on.
+struct Hiccup {
+    room: usize,
+    failed: bool,
+    written: Shared,
+}
+
+impl Hiccup {
+    fn after(room: usize, written: &Shared) -> Self {
+        Self { room, failed: false, written: written.clone() }
+    }
+}
+
+impl Write for Hiccup {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.failed && self.written.text().len() >= self.room {
+            self.failed = true;
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "no space"));
+        }
+        self.written.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_nothing_more_is_recorded_and_the_connection_lives() {
+    let written = Shared::default();
+    let recorder = Recorder::new(Hiccup::after(100, &written));
+    let (mut connection, mut peer) = connected(&recorder).await;
+    for _ in 0..10 {
+        peer.send(Frame::text("hello")).await.unwrap();
+        assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("hello"));
+    }
+    let text = written.text();
+    assert!(text.len() < 200, "recording went on with a hole in it: {text}");
+
+    let error = recorder.finish().unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (io::ErrorKind::StorageFull, "no space"));
+    for _ in 0..2 {
+        connection.send(Frame::text("hello")).await.unwrap();
+        let error = recorder.finish().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(error.to_string(), "the recording had failed before; nothing was recorded since");
+    }
+    assert_eq!(written.text(), text, "recording resumed with a hole in it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_cannot_be_flushed_has_failed() {
+    struct NoFlush(Shared);
+    impl Write for NoFlush {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+    let written = Shared::default();
+    let recorder = Recorder::new(NoFlush(written.clone()));
+    let (mut connection, _peer) = connected(&recorder).await;
     assert_eq!(recorder.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    let text = written.text();
+    connection.send(Frame::text("hello")).await.unwrap();
+    assert_eq!(written.text(), text);
+    assert_eq!(recorder.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn every_frame_has_its_record() {
+    for (frame, line) in [
+        (Frame::text("text"), r#"{"text":"text"}"#),
+        (Frame::Binary(vec![0, 255].into()), r#"{"binary":"00ff"}"#),
+        (Frame::Ping(vec![1].into()), r#"{"ping":"01"}"#),
+        (Frame::Pong(vec![2].into()), r#"{"pong":"02"}"#),
+        (Frame::close(1000, "done"), r#"{"close":[1000,"done"]}"#),
+        (Frame::Close(None), r#"{"close":null}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&RecordedFrame::from(&frame)).unwrap(), line);
+    }
 }
