@@ -5,8 +5,8 @@ use futures_core::Stream;
 
 use crate::{Error, Frame, Request};
 
-/// Opens WebSocket connections. Implement it to bring a transport of your own; the tests of the module
-/// `contract` (feature `contract`) say what is expected, and run on yours.
+/// Opens WebSocket connections. Implement it, with [`async_trait`](crate::async_trait), to bring a transport
+/// of your own; the tests of the module `contract` (feature `contract`) say what is expected, and run on yours.
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// Dials, upgrades and gives the open connection, within the request's deadline.

@@ -14,6 +14,8 @@ pub mod recording;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 
+#[doc(no_inline)]
+pub use async_trait::async_trait;
 pub use connector::{Connection, Connector};
 pub use error::{Error, ErrorKind, Refusal};
 pub use frame::{CloseFrame, Frame, Text};

@@ -1,4 +1,6 @@
 //! The promises, one function each. Every function panics where its promise is broken.
+//!
+//! [`contract_tests!`](crate::contract_tests) makes a test of each; call one yourself to debug it.
 #![allow(
     clippy::panic,
     clippy::expect_used,

@@ -8,10 +8,13 @@
 //! bitopro_transport::contract_tests!(rig);
 //! ```
 //!
+//! The promises themselves are the functions of [`cases`]. To implement the traits, here and in the crate, use
+//! [`async_trait`](crate::async_trait), which the crate re-exports.
+//!
 //! For a connector that dials real sockets, [`LoopbackServer`] is the other half of the rig, ready made.
 //! The macro needs tokio with its `macros`, `rt` and `test-util` features.
 
-mod cases;
+pub mod cases;
 mod loopback;
 
 use std::sync::Arc;
@@ -22,7 +25,6 @@ use url::Url;
 
 use crate::{Connector, Frame, Refusal};
 
-pub use cases::*;
 pub use loopback::LoopbackServer;
 
 /// A connector under test, with the server that it dials.
@@ -88,13 +90,13 @@ macro_rules! contract_tests {
 
         #[tokio::test(start_paused = true)]
         async fn a_dial_that_is_not_answered_ends_at_its_deadline() {
-            $crate::contract::a_dial_that_is_not_answered_ends_at_its_deadline(&mut $rig().await).await;
+            $crate::contract::cases::a_dial_that_is_not_answered_ends_at_its_deadline(&mut $rig().await).await;
         }
     };
     ($rig:path: $($case:ident,)*) => {$(
         #[tokio::test]
         async fn $case() {
-            $crate::contract::$case(&mut $rig().await).await;
+            $crate::contract::cases::$case(&mut $rig().await).await;
         }
     )*};
 }
