@@ -181,6 +181,7 @@ impl From<transport::Error> for Error {
             Beneath::InvalidRequest | Beneath::InsecureUrl => {
                 (ErrorKind::InvalidUrl, "the endpoint cannot be dialled")
             }
+            Beneath::Setup => (ErrorKind::Setup, "this machine is not set up to dial"),
             Beneath::Certificate => (ErrorKind::Certificate, "the server's certificate is not acceptable"),
             Beneath::Protocol | Beneath::TooLarge => {
                 (ErrorKind::Protocol, "the server sent what it must not")

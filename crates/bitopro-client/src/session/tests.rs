@@ -494,9 +494,15 @@ fn what_no_retry_can_mend_ends_at_once() {
         assert_eq!(bench.names(), ["closed"], "{status}");
         assert_eq!(bench.nonces.len(), 1);
     }
-    let mut bench = Bench::new();
-    bench.fail(transport::Error::new(transport::ErrorKind::InsecureUrl, "clear text"));
-    assert_eq!((bench.last_error(), bench.session.is_closed()), (ErrorKind::InvalidUrl, true));
+    for (beneath, kind) in [
+        (transport::ErrorKind::InsecureUrl, ErrorKind::InvalidUrl),
+        (transport::ErrorKind::InvalidRequest, ErrorKind::InvalidUrl),
+        (transport::ErrorKind::Setup, ErrorKind::Setup),
+    ] {
+        let mut bench = Bench::new();
+        bench.fail(transport::Error::new(beneath, "here"));
+        assert_eq!((bench.last_error(), bench.session.is_closed()), (kind, true));
+    }
 }
 
 #[test]
@@ -602,6 +608,37 @@ fn a_dial_that_fails_on_the_network_moves_on_and_the_one_that_worked_is_kept() {
     let (after_a_round, waited) = bench.wait_for_dial();
     assert_eq!(host(&after_a_round), "two");
     assert!(waited > Duration::from_millis(100), "a whole round failed, so there is a pause: {waited:?}");
+}
+
+#[test]
+fn an_endpoint_whose_certificate_is_wrong_is_left_for_the_next() {
+    let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
+    bench.fail(transport::Error::new(transport::ErrorKind::Certificate, "expired"));
+    assert_eq!(bench.wait_for_dial().0.url().host_str(), Some("two"));
+}
+
+#[test]
+fn the_wait_that_is_told_is_the_wait_there_is_although_the_budget_is_spent() {
+    let settings = Settings { dial_budget: 3, dial_budget_span: 300 * SECOND, ..Settings::default() };
+    let mut bench = Bench::with(settings, &["wss://one/ws"]);
+    for _ in 0..4 {
+        bench.wait_for_dial();
+        bench.fail_network();
+        let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
+        let told = disconnected.retry_in;
+        assert!(told > 100 * SECOND, "{told:?}");
+        let (_, waited) = bench.wait_for_dial();
+        assert_eq!(told, waited);
+        bench.fail_network();
+    }
+}
+
+#[test]
+fn a_wait_that_the_server_asks_for_holds_for_every_stream_of_the_client() {
+    let mut bench = Bench::new();
+    let budget = bench.session.budget.clone();
+    bench.refuse(429, &[(RETRY_AFTER, "100")]);
+    assert_eq!(budget.free_at(bench.now), bench.now + 100 * SECOND);
 }
 
 #[test]
