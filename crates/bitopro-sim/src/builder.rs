@@ -6,12 +6,17 @@ use std::time::Duration;
 use bitopro_model::{Balance, Currency};
 use tokio::net::TcpListener;
 
+use crate::account::Account;
 use crate::exchange::ExchangeOptions;
 use crate::hub::Hub;
 use crate::session::Keepalive;
 use crate::simulator::{Place, Simulator};
+use crate::switches::Switches;
 use crate::tls::Certificate;
-use crate::{BalanceUpdates, Clock, Datetimes, Error, ErrorKind, Exchange, SimCredentials, books, demo};
+use crate::{
+    ActiveUpdates, BalanceUpdates, Clock, Datetimes, Error, ErrorKind, Exchange, FinalOrders,
+    HistoryOnConnect, NewOrder, OrderIds, SimCredentials, books, demo,
+};
 
 /// Makes a [`Simulator`], or an [`Exchange`] alone. Every option has a default.
 #[derive(Debug, Clone)]
@@ -20,7 +25,9 @@ pub struct SimulatorBuilder {
     seed: u64,
     credentials: SimCredentials,
     balances: Vec<Balance>,
-    balance_updates: BalanceUpdates,
+    /// The orders of the demo account, whose balances count them in.
+    orders: Vec<NewOrder>,
+    switches: Switches,
     datetimes: Datetimes,
     event_ids: bool,
     address: SocketAddr,
@@ -38,7 +45,8 @@ impl SimulatorBuilder {
             seed: 0,
             credentials: SimCredentials::demo(),
             balances: demo::balances(demo::COUNT),
-            balance_updates: BalanceUpdates::default(),
+            orders: demo::orders(),
+            switches: Switches::default(),
             datetimes: Datetimes::default(),
             event_ids: true,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -66,21 +74,48 @@ impl SimulatorBuilder {
         self
     }
 
-    /// What the account holds at the start: twelve currencies of its own unless set.
+    /// What the account holds at the start: twelve currencies of its own, with four open orders, unless
+    /// set; no open orders if set.
     pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
         self.balances = balances.into_iter().collect();
+        self.orders.clear();
         self
     }
 
     /// The demo account with this many currencies instead of twelve. A real account has about 150.
     pub fn with_currencies(mut self, count: usize) -> Self {
         self.balances = demo::balances(count);
+        self.orders = demo::orders();
         self
     }
 
     /// Which balances an update holds: [`BalanceUpdates::Changed`] unless set.
     pub fn with_balance_updates(mut self, updates: BalanceUpdates) -> Self {
-        self.balance_updates = updates;
+        self.switches.balance_updates = updates;
+        self
+    }
+
+    /// Which orders an update of the active orders holds: [`ActiveUpdates::Changed`] unless set.
+    pub fn with_active_updates(mut self, updates: ActiveUpdates) -> Self {
+        self.switches.active_updates = updates;
+        self
+    }
+
+    /// How the active orders tell that an order has ended: [`FinalOrders::Shown`] unless set.
+    pub fn with_final_orders(mut self, orders: FinalOrders) -> Self {
+        self.switches.final_orders = orders;
+        self
+    }
+
+    /// What the stream of history begins with: [`HistoryOnConnect::Recent`] unless set.
+    pub fn with_history_on_connect(mut self, history: HistoryOnConnect) -> Self {
+        self.switches.history_on_connect = history;
+        self
+    }
+
+    /// How the ids of orders are written: [`OrderIds::Texts`] unless set.
+    pub fn with_order_ids(mut self, ids: OrderIds) -> Self {
+        self.switches.order_ids = ids;
         self
     }
 
@@ -167,7 +202,7 @@ impl SimulatorBuilder {
     /// [`ErrorKind::Options`], naming every fault at once.
     pub fn start_in_memory(self) -> Result<Simulator, Error> {
         let hub = self.hub()?;
-        Ok(Simulator::run(hub, Place::memory()?, self.credentials, self.market_interval))
+        Ok(Simulator::launch(hub, Place::memory()?, self.credentials, self.market_interval))
     }
 
     /// Starts a simulator that listens on its address. It accepts connections once this returns.
@@ -180,7 +215,7 @@ impl SimulatorBuilder {
         let address = listener.local_addr().map_err(|error| self.not_listening(error))?;
         let certificate = if self.tls { Some(Certificate::generate(address.ip())?) } else { None };
         let place = Place::sockets(listener, address, certificate)?;
-        Ok(Simulator::run(hub, place, self.credentials, self.market_interval))
+        Ok(Simulator::launch(hub, place, self.credentials, self.market_interval))
     }
 
     fn hub(&self) -> Result<Hub, Error> {
@@ -193,8 +228,8 @@ impl SimulatorBuilder {
         Exchange::new(ExchangeOptions {
             seed: self.seed,
             credentials,
-            books: books::of(self.balances.clone()),
-            balance_updates: self.balance_updates,
+            account: Account::new(books::of(self.balances.clone()), &self.orders, demo::PLACED),
+            switches: self.switches,
             datetimes: self.datetimes,
             event_ids: self.event_ids,
         })

@@ -1,6 +1,8 @@
 //! What the account holds unless told otherwise.
 
-use bitopro_model::{Balance, Decimal};
+use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
+
+use crate::NewOrder;
 
 /// Currency, amount and available, in units of 10^-8. Those at the top are as in the founding document.
 const DEMO: [(&str, i128, i128); 12] = [
@@ -43,6 +45,28 @@ pub(crate) fn balances(count: usize) -> Vec<Balance> {
 
 /// How many balances the demo account has unless told otherwise.
 pub(crate) const COUNT: usize = DEMO.len();
+
+/// When the demo account's orders were placed: before the times of the founding document's samples.
+pub(crate) const PLACED: Timestamp = Timestamp::from_millis(1_639_386_803_662);
+
+/// The orders that the demo account has open at the start. They lock what its balances of BTC and TWD do
+/// not have available.
+pub(crate) fn orders() -> Vec<NewOrder> {
+    let decimal = Decimal::new;
+    vec![
+        NewOrder::limit("btc_twd", Action::Sell, decimal(15, 2), decimal(3_300_000, 0)),
+        NewOrder::limit("btc_twd", Action::Buy, decimal(5, 2), decimal(2_600_000, 0)),
+        NewOrder::post_only("eth_twd", Action::Buy, decimal(7, 1), decimal(100_000, 0)),
+        NewOrder::stop_limit(
+            "btc_twd",
+            Action::Sell,
+            decimal(1, 1),
+            decimal(2_390_000, 0),
+            Condition::AtOrBelow,
+            decimal(2_400_000, 0),
+        ),
+    ]
+}
 
 fn units(units: i128) -> Decimal {
     Decimal::from_i128_with_scale(units, 8).normalize()

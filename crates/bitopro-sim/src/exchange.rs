@@ -1,61 +1,54 @@
 use bitopro_auth::Credentials;
-use bitopro_model::{AccountBalance, Balances, PrivateStream, Timestamp};
+use bitopro_model::{
+    Active, Decimal, History, Message, Order, OrderId, Orders, Pair, PrivateStream, Timestamp, Trade,
+};
 use bitopro_transport::Refusal;
 use fastrand::Rng;
 
+use crate::account::{Account, Done, currencies};
 use crate::books::{self, Books};
+use crate::day::{Day, Intent};
 use crate::gate::Gate;
-use crate::market::Market;
+use crate::push::Envelopes;
 use crate::refusal;
-use crate::{Datetimes, UpgradeRequest};
+use crate::switches::Switches;
+use crate::{
+    ActiveUpdates, BalanceUpdates, Datetimes, FinalOrders, HistoryOnConnect, NewOrder, OrderError, Push,
+    UpgradeRequest,
+};
 
 /// The exchange itself, without sockets, tasks or a clock: the time is an argument, and the same seed and
 /// times give the same events, byte for byte.
 ///
-/// Made by [`SimulatorBuilder::build_exchange`](crate::SimulatorBuilder::build_exchange).
+/// Every method that changes something gives the events to be sent, in order. Made by
+/// [`SimulatorBuilder::build_exchange`](crate::SimulatorBuilder::build_exchange).
 #[derive(Debug)]
 pub struct Exchange {
     gate: Gate,
-    books: Books,
-    market: Market,
+    account: Account,
+    day: Day,
     envelopes: Envelopes,
-    balance_updates: BalanceUpdates,
-}
-
-/// Which balances an update holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum BalanceUpdates {
-    /// Those that changed, as the exchange documents it.
-    #[default]
-    Changed,
-    /// All of them each time, as an older FAQ of the exchange has it.
-    All,
+    switches: Switches,
 }
 
 /// What an exchange is made of.
 pub(crate) struct ExchangeOptions {
     pub(crate) seed: u64,
     pub(crate) credentials: Credentials,
-    pub(crate) books: Books,
-    pub(crate) balance_updates: BalanceUpdates,
+    pub(crate) account: Account,
+    pub(crate) switches: Switches,
     pub(crate) datetimes: Datetimes,
     pub(crate) event_ids: bool,
 }
 
 impl Exchange {
     pub(crate) fn new(options: ExchangeOptions) -> Self {
-        let mut rng = Rng::with_seed(options.seed);
+        let ExchangeOptions { seed, credentials, account, switches, datetimes, event_ids } = options;
+        let mut rng = Rng::with_seed(seed);
         // A generator of its own, so that who connects, and when, does not change the day.
-        let market = Market::new(rng.fork());
-        let ids = options.event_ids.then_some(rng);
-        Self {
-            gate: Gate::new(options.credentials),
-            books: options.books,
-            market,
-            envelopes: Envelopes { ids, datetimes: options.datetimes },
-            balance_updates: options.balance_updates,
-        }
+        let day = Day::new(rng.fork());
+        let envelopes = Envelopes::new(event_ids.then_some(rng), datetimes, switches.order_ids);
+        Self { gate: Gate::new(credentials), account, day, envelopes, switches }
     }
 
     /// Decides about a request for a stream at this time, as the real exchange would. A nonce that was
@@ -73,80 +66,177 @@ impl Exchange {
 
     /// What the account holds.
     pub fn balances(&self) -> &Books {
-        &self.books
+        self.account.books()
     }
 
-    /// The event that a connection begins with: all balances.
-    pub fn snapshot(&mut self, now: Timestamp) -> AccountBalance {
-        self.envelopes.event(now, books::all(&self.books))
+    /// The account's open orders, by id.
+    pub fn open_orders(&self) -> impl Iterator<Item = &Order> {
+        self.account.open_orders()
     }
 
-    /// Changes the balances by hand, and gives the event that tells of it, or `None` if nothing changed.
+    /// The orders that ended lately, the oldest first; at most 100.
+    pub fn history(&self) -> impl Iterator<Item = &Order> {
+        self.account.history()
+    }
+
+    /// What was traded, the oldest first; the last 10,000.
+    pub fn trades(&self) -> impl Iterator<Item = &Trade> {
+        self.account.trades()
+    }
+
+    /// The market's price of a pair, for those that have one.
+    pub fn market_price(&self, pair: &Pair) -> Option<Decimal> {
+        let (base, quote) = currencies(pair).ok()?;
+        self.day.market().price(&base, &quote)
+    }
+
+    /// The event that a connection to a stream begins with. Trades are never replayed, so theirs begins
+    /// with none.
+    pub fn snapshot(&mut self, stream: PrivateStream, now: Timestamp) -> Option<Push> {
+        let Self { account, envelopes, switches, .. } = self;
+        match stream {
+            PrivateStream::AccountBalance => {
+                Some(envelopes.push(now, books::all(account.books()), Message::AccountBalance))
+            }
+            PrivateStream::ActiveOrders => {
+                let open: Orders<Active> = account.open_orders().cloned().collect();
+                Some(envelopes.push(now, open, Message::ActiveOrders))
+            }
+            PrivateStream::HistoryOrders => {
+                let recent: Orders<History> = match switches.history_on_connect {
+                    HistoryOnConnect::Recent => account.history().cloned().collect(),
+                    HistoryOnConnect::Empty => Orders::default(),
+                };
+                Some(envelopes.push(now, recent, Message::HistoryOrders))
+            }
+            _ => None,
+        }
+    }
+
+    /// Changes the balances by hand. Gives no event if nothing changed.
     ///
-    /// A currency that is taken away is in no update; it is missing from the next snapshot.
-    pub fn update_balances(
-        &mut self,
-        now: Timestamp,
-        change: impl FnOnce(&mut Books),
-    ) -> Option<AccountBalance> {
-        let mut books = self.books.clone();
+    /// A currency that is taken away is in no update; it is missing from the next snapshot. Orders that
+    /// lock more than the new balance leaves room for, between what is available and the whole amount,
+    /// are cancelled.
+    pub fn update_balances(&mut self, now: Timestamp, change: impl FnOnce(&mut Books)) -> Vec<Push> {
+        let before = self.account.books().clone();
+        let mut books = before.clone();
         change(&mut books);
         // A balance may have been put under a key other than its own currency.
-        self.replace(now, books::of(books.into_values()))
+        let cancelled = self.account.set_books(now, books::of(books.into_values()));
+        let mut pushes: Vec<Push> = cancelled.iter().flat_map(|done| self.told(now, done)).collect();
+        pushes.extend(self.balances_told(now, &before));
+        pushes
     }
 
-    /// One step of the market: a price moves and the account trades at it. Gives the event that tells of
-    /// it, or `None` if the account holds too little to trade.
-    pub fn tick(&mut self, now: Timestamp) -> Option<AccountBalance> {
-        let mut books = self.books.clone();
-        self.market.step(&mut books)?;
-        self.replace(now, books)
+    /// Places an order, and matches it if the market does so at once.
+    ///
+    /// # Errors
+    /// An [`OrderError`] that says why the exchange does not take it.
+    pub fn place(&mut self, now: Timestamp, order: &NewOrder) -> Result<(OrderId, Vec<Push>), OrderError> {
+        let market = self.market_price(&order.pair);
+        let (done, pushes) = self.act(now, |account| account.place(now, order, market))?;
+        Ok((done.order.id, pushes))
     }
 
-    fn replace(&mut self, now: Timestamp, books: Books) -> Option<AccountBalance> {
-        let changed = books::changed(&self.books, &books);
-        self.books = books;
+    /// Fills an open order at its own price: this much of it, or all that remains.
+    ///
+    /// # Errors
+    /// An [`OrderError`] that says why not.
+    pub fn fill(
+        &mut self,
+        now: Timestamp,
+        id: &OrderId,
+        volume: Option<Decimal>,
+    ) -> Result<Vec<Push>, OrderError> {
+        Ok(self.act(now, |account| account.fill(now, id, volume))?.1)
+    }
+
+    /// Cancels an open order, and releases what it locks.
+    ///
+    /// # Errors
+    /// An [`OrderError`] that says why not.
+    pub fn cancel(&mut self, now: Timestamp, id: &OrderId) -> Result<Vec<Push>, OrderError> {
+        Ok(self.act(now, |account| account.cancel(now, id))?.1)
+    }
+
+    /// Triggers a stop order: it becomes a limit order under the same id.
+    ///
+    /// # Errors
+    /// An [`OrderError`] that says why not.
+    pub fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<Vec<Push>, OrderError> {
+        Ok(self.act(now, |account| account.trigger(now, id))?.1)
+    }
+
+    /// One step of the market: a price moves, and the account's orders with it, or it places, loses or
+    /// cancels one. Gives no event if the account holds too little to trade.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
+        let intents = self.day.step(&self.account);
+        let mut pushes = Vec::new();
+        for intent in intents {
+            let told = match intent {
+                Intent::Place(order) => self.place(now, &order).map(|(_, pushes)| pushes),
+                Intent::Fill(id, volume) => self.fill(now, &id, volume),
+                Intent::Cancel(id) => self.cancel(now, &id),
+                Intent::Trigger(id) => self.trigger(now, &id),
+            };
+            pushes.extend(told.into_iter().flatten());
+        }
+        pushes
+    }
+
+    fn act(
+        &mut self,
+        now: Timestamp,
+        act: impl FnOnce(&mut Account) -> Result<Done, OrderError>,
+    ) -> Result<(Done, Vec<Push>), OrderError> {
+        let before = self.account.books().clone();
+        let done = act(&mut self.account)?;
+        let mut pushes = self.told(now, &done);
+        pushes.extend(self.balances_told(now, &before));
+        Ok((done, pushes))
+    }
+
+    /// What is told of an order and its trade. That trades come before orders is an assumption.
+    fn told(&mut self, now: Timestamp, done: &Done) -> Vec<Push> {
+        let Self { account, envelopes, switches, .. } = self;
+        let mut pushes = Vec::new();
+        if let Some(trade) = &done.trade {
+            let message = |event| Message::UserTrade(Box::new(event));
+            pushes.push(envelopes.push(now, trade.clone(), message));
+        }
+        let order = &done.order;
+        let shown = !order.is_final() || switches.final_orders == FinalOrders::Shown;
+        let orders: Option<Vec<Order>> = match switches.active_updates {
+            ActiveUpdates::Changed => shown.then(|| vec![order.clone()]),
+            ActiveUpdates::WholePair => {
+                let open = account.open_orders().filter(|open| open.pair == order.pair);
+                let ended = Some(order).filter(|order| order.is_final() && shown);
+                Some(open.chain(ended).cloned().collect())
+            }
+        };
+        if let Some(orders) = orders {
+            let active: Orders<Active> = [(order.pair.clone(), orders)].into_iter().collect();
+            pushes.push(envelopes.push(now, active, Message::ActiveOrders));
+        }
+        if order.is_final() {
+            let ended: Orders<History> = [order.clone()].into_iter().collect();
+            pushes.push(envelopes.push(now, ended, Message::HistoryOrders));
+        }
+        pushes
+    }
+
+    fn balances_told(&mut self, now: Timestamp, before: &Books) -> Option<Push> {
+        let changed = books::changed(before, self.account.books());
         if changed.is_empty() {
             return None;
         }
-        let told = match self.balance_updates {
+        let told = match self.switches.balance_updates {
             BalanceUpdates::Changed => changed,
-            BalanceUpdates::All => books::all(&self.books),
+            BalanceUpdates::All => books::all(self.account.books()),
         };
-        Some(self.envelopes.event(now, told))
+        Some(self.envelopes.push(now, told, Message::AccountBalance))
     }
-}
-
-/// What all events share around their data.
-#[derive(Debug)]
-struct Envelopes {
-    ids: Option<Rng>,
-    datetimes: Datetimes,
-}
-
-impl Envelopes {
-    fn event(&mut self, now: Timestamp, balances: Balances) -> AccountBalance {
-        let mut event = AccountBalance::new(now, balances);
-        event.event_id = self.ids.as_mut().map(random_uuid);
-        event.datetime = self.datetimes.format(now);
-        event
-    }
-}
-
-/// A random UUID: RFC 9562, version 4.
-fn random_uuid(rng: &mut Rng) -> String {
-    let random = rng.u128(..);
-    let versioned = random & !(0xF << 76) | 0x4 << 76;
-    let uuid = versioned & !(0b11 << 62) | 0b10 << 62;
-    let hex = format!("{uuid:032x}");
-    let mut text = String::with_capacity(36);
-    for (position, digit) in hex.chars().enumerate() {
-        if matches!(position, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -14,9 +14,6 @@ pub const BASE_PATH: &str = "/ws";
 /// An assumption: documented is only that a clock which is off is answered with 409, not how far is off.
 pub const NONCE_WINDOW: Duration = Duration::from_secs(60);
 
-/// The streams that are simulated. Any other path is unknown here.
-const SERVED: [PrivateStream; 1] = [PrivateStream::AccountBalance];
-
 /// A request for a stream, as the exchange sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct UpgradeRequest<'a> {
@@ -94,5 +91,5 @@ impl Gate {
 
 fn stream_at(path: &str) -> Option<PrivateStream> {
     let path = path.strip_prefix(BASE_PATH)?;
-    SERVED.into_iter().find(|stream| stream.path() == path)
+    PrivateStream::ALL.iter().copied().find(|stream| stream.path() == path)
 }

@@ -5,18 +5,19 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bitopro_model::{AccountBalance, PrivateStream, Timestamp};
-use bitopro_transport::{Frame, Refusal, Text};
+use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_transport::{Frame, Refusal};
 use http::StatusCode;
 use tokio::sync::{oneshot, watch};
 
-use crate::books::Books;
 use crate::outbox::{Inbox, Outbox, outbox};
 use crate::session::Keepalive;
-use crate::{Clock, Dial, Exchange, UpgradeRequest};
+use crate::{Clock, Dial, Exchange, Push, Sent, UpgradeRequest};
 
 /// How many dials are remembered: a simulator may run for weeks.
 const DIALS_KEPT: usize = 10_000;
+/// How many events are remembered.
+const SENT_KEPT: usize = 10_000;
 
 /// Shared by the simulator's handle, its connectors and its sockets.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ struct State {
     sockets: BTreeMap<u64, Socket>,
     next_id: u64,
     dials: VecDeque<Dial>,
+    sent: VecDeque<Sent>,
     refusals: VecDeque<(usize, Refusal)>,
 }
 
@@ -77,6 +79,7 @@ impl Hub {
                 sockets: BTreeMap::new(),
                 next_id: 0,
                 dials: VecDeque::new(),
+                sent: VecDeque::new(),
                 refusals: VecDeque::new(),
             }),
         }
@@ -118,8 +121,10 @@ impl Hub {
                 return None;
             }
             let (outbox, inbox) = outbox(self.queue_bytes);
-            let snapshot = state.exchange.snapshot(self.now());
-            outbox.put(Frame::Text(text(&snapshot))).ok()?;
+            if let Some(snapshot) = state.exchange.snapshot(stream, self.now()) {
+                outbox.put(Frame::text(snapshot.text.as_str())).ok()?;
+                state.note(Sent::new(&snapshot, 1));
+            }
             let id = state.next_id;
             state.next_id += 1;
             let (alive, expelled) = oneshot::channel();
@@ -129,20 +134,25 @@ impl Hub {
     }
 
     /// Changes the exchange, and tells those who listen.
-    pub(crate) fn change(
+    pub(crate) fn change<E>(
         &self,
-        change: impl FnOnce(&mut Exchange, Timestamp) -> Option<AccountBalance>,
-    ) -> Option<AccountBalance> {
+        change: impl FnOnce(&mut Exchange, Timestamp) -> Result<Vec<Push>, E>,
+    ) -> Result<Vec<Push>, E> {
         self.locked(|state| {
-            let event = change(&mut state.exchange, self.now())?;
-            state.send(Some(PrivateStream::AccountBalance), &Frame::Text(text(&event)));
-            Some(event)
+            let pushes = change(&mut state.exchange, self.now())?;
+            for push in &pushes {
+                let sockets = state.send(Some(push.stream), &Frame::text(push.text.as_str()));
+                state.note(Sent::new(push, sockets));
+            }
+            Ok(pushes)
         })
     }
 
     /// Sends a frame to every socket, whatever its stream.
     pub(crate) fn send_all(&self, frame: &Frame) {
-        self.locked(|state| state.send(None, frame));
+        self.locked(|state| {
+            state.send(None, frame);
+        });
     }
 
     /// Ends every socket at once, without a close frame.
@@ -154,8 +164,9 @@ impl Hub {
         self.locked(|state| state.refusals.push_back((count, refusal)));
     }
 
-    pub(crate) fn balances(&self) -> Books {
-        self.locked(|state| state.exchange.balances().clone())
+    /// Looks at the exchange. Nothing is sent meanwhile.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Exchange) -> T) -> T {
+        self.locked(|state| look(&state.exchange))
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -164,6 +175,10 @@ impl Hub {
 
     pub(crate) fn dials(&self) -> Vec<Dial> {
         self.locked(|state| state.dials.iter().cloned().collect())
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.locked(|state| state.sent.iter().cloned().collect())
     }
 
     /// Lets nobody in any more, and sends a close frame to those who are.
@@ -191,12 +206,23 @@ impl Hub {
 }
 
 impl State {
-    /// Sends to the sockets of a stream, or to all. One that does not keep up is ended.
-    fn send(&mut self, stream: Option<PrivateStream>, frame: &Frame) {
+    /// Sends to the sockets of a stream, or to all, and counts them. One that does not keep up is ended.
+    fn send(&mut self, stream: Option<PrivateStream>, frame: &Frame) -> usize {
+        let mut taken = 0;
         self.sockets.retain(|_, socket| {
             let meant = stream.is_none_or(|stream| stream == socket.stream);
-            !meant || socket.outbox.put(frame.clone()).is_ok()
+            let took = meant && socket.outbox.put(frame.clone()).is_ok();
+            taken += usize::from(took);
+            !meant || took
         });
+        taken
+    }
+
+    fn note(&mut self, sent: Sent) {
+        if self.sent.len() == SENT_KEPT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(sent);
     }
 
     fn ordered_refusal(&mut self) -> Option<Refusal> {
@@ -215,9 +241,4 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.locked(|state| state.sockets.remove(&self.id));
     }
-}
-
-fn text(event: &AccountBalance) -> Text {
-    // Texts, numbers and maps with text keys: nothing in an event has a way to fail.
-    serde_json::to_string(event).unwrap_or_default().into()
 }

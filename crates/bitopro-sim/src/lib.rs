@@ -4,12 +4,15 @@
     reason = "a refusal is made once for a dial, and its type is the transport's"
 )]
 
+mod account;
 mod books;
 mod builder;
 mod clock;
 mod connector;
 mod credentials;
 mod datetime;
+mod day;
+mod deal;
 mod demo;
 mod dial;
 mod error;
@@ -18,12 +21,17 @@ mod exchange;
 mod gate;
 mod hub;
 mod market;
+mod order;
 mod outbox;
+mod push;
+mod record;
 pub mod refusal;
+mod sent;
 mod server;
 mod session;
 mod simulator;
 mod supervisor;
+mod switches;
 mod tls;
 
 pub use books::Books;
@@ -34,6 +42,10 @@ pub use credentials::SimCredentials;
 pub use datetime::Datetimes;
 pub use dial::Dial;
 pub use error::{Error, ErrorKind};
-pub use exchange::{BalanceUpdates, Exchange};
+pub use exchange::Exchange;
 pub use gate::{BASE_PATH, NONCE_WINDOW, UpgradeRequest};
+pub use order::{NewOrder, OrderError};
+pub use push::Push;
+pub use sent::Sent;
 pub use simulator::Simulator;
+pub use switches::{ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, OrderIds};

@@ -1,15 +1,13 @@
-//! A day on the market: one account that buys and sells at prices that wander.
+//! The market: prices that wander, and what an account could trade at them.
 //!
 //! Everything is an assumption but the fee's existence: this is scenery, made to be plausible and exact.
 
-use bitopro_model::{Balance, Decimal};
+use bitopro_model::{Action, Currency, Decimal};
 use fastrand::Rng;
 
 use crate::books::Books;
-use crate::exact::{AMOUNT_SCALE, difference, product_cut_off, sum};
-
-/// The fee of a trade, taken from what is received: 0.1 %.
-pub(crate) const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+use crate::deal::Deal;
+use crate::exact::AMOUNT_SCALE;
 
 /// How far a price moves at most in one step: a thousandth.
 const STEP: i64 = 1000;
@@ -26,47 +24,26 @@ const PAIRS: [(&str, &str, i64, u32); 7] = [
 ];
 
 /// The prices and what comes next. It moves on with every step, whether or not a trade came of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Market {
     rng: Rng,
     pairs: Vec<Pair>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pair {
-    base: &'static str,
-    quote: &'static str,
+    base: Currency,
+    quote: Currency,
     start: i64,
     units: i64,
     scale: u32,
 }
 
-/// A trade of the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trade {
-    pub(crate) base: &'static str,
-    pub(crate) quote: &'static str,
-    pub(crate) side: Side,
-    pub(crate) price: Decimal,
-    /// How much of the base changed hands.
-    pub(crate) volume: Decimal,
-    /// How much of the quote changed hands.
-    pub(crate) total: Decimal,
-    /// In the currency that the account receives.
-    pub(crate) fee: Decimal,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Buy,
-    Sell,
-}
-
 impl Market {
     pub(crate) fn new(rng: Rng) -> Self {
         let pairs = PAIRS.into_iter().map(|(base, quote, start, scale)| Pair {
-            base,
-            quote,
+            base: base.into(),
+            quote: quote.into(),
             start,
             units: start,
             scale,
@@ -74,18 +51,27 @@ impl Market {
         Self { rng, pairs: pairs.collect() }
     }
 
-    /// Moves a price and trades at it, if the account holds enough of anything that is traded here.
-    pub(crate) fn step(&mut self, books: &mut Books) -> Option<Trade> {
+    /// The price of a pair now.
+    pub(crate) fn price(&self, base: &Currency, quote: &Currency) -> Option<Decimal> {
+        let pair = self.pairs.iter().find(|pair| pair.base == *base && pair.quote == *quote)?;
+        Some(Decimal::new(pair.units, pair.scale))
+    }
+
+    /// Moves a price, and gives a deal at it that these books can pay for, if they hold enough of anything
+    /// that is traded here.
+    pub(crate) fn step(&mut self, books: &Books) -> Option<Deal> {
         let Self { rng, pairs } = self;
         let first = rng.usize(..pairs.len());
-        let sides = if rng.bool() { [Side::Buy, Side::Sell] } else { [Side::Sell, Side::Buy] };
+        let actions = if rng.bool() { [Action::Buy, Action::Sell] } else { [Action::Sell, Action::Buy] };
         let (before, after) = pairs.split_at_mut(first);
         for pair in after.iter_mut().chain(before) {
             pair.wander(rng);
             let volume = pair.volume(rng);
-            for side in sides {
-                if let Some(trade) = pair.trade(side, volume).and_then(|trade| trade.settle(books)) {
-                    return Some(trade);
+            for action in &actions {
+                if let Some(deal) = pair.deal(action.clone(), volume)
+                    && deal.settle(&mut books.clone(), Decimal::ZERO).is_ok()
+                {
+                    return Some(deal);
                 }
             }
         }
@@ -106,38 +92,10 @@ impl Pair {
         Decimal::from_i128_with_scale(units, AMOUNT_SCALE).normalize()
     }
 
-    fn trade(&self, side: Side, volume: Decimal) -> Option<Trade> {
+    fn deal(&self, action: Action, volume: Decimal) -> Option<Deal> {
         let price = Decimal::new(self.units, self.scale);
-        let total = product_cut_off(volume, price)?;
-        let received = if side == Side::Buy { volume } else { total };
-        let fee = product_cut_off(received, FEE)?;
-        Some(Trade { base: self.base, quote: self.quote, side, price, volume, total, fee })
+        Deal::new(self.base.clone(), self.quote.clone(), action, price, volume).ok()
     }
-}
-
-impl Trade {
-    /// Moves the balances, both or, if the account does not hold enough, neither.
-    fn settle(self, books: &mut Books) -> Option<Self> {
-        let (paid, gained) = match self.side {
-            Side::Buy => ((self.quote, self.total), (self.base, self.volume)),
-            Side::Sell => ((self.base, self.volume), (self.quote, self.total)),
-        };
-        let payer = moved(books.get(paid.0)?, -paid.1)?;
-        let gainer = moved(books.get(gained.0)?, difference(gained.1, self.fee)?)?;
-        for balance in [payer, gainer] {
-            books.insert(balance.currency.clone(), balance);
-        }
-        Some(self)
-    }
-}
-
-/// The balance after this much has come or, if negative, gone. `None` if it cannot.
-fn moved(balance: &Balance, by: Decimal) -> Option<Balance> {
-    let mut moved = balance.clone();
-    moved.amount = sum(balance.amount, by)?;
-    moved.available = sum(balance.available, by)?;
-    let sound = moved.tradable && moved.available >= Decimal::ZERO && moved.available <= moved.amount;
-    sound.then_some(moved)
 }
 
 #[cfg(test)]

@@ -1,22 +1,23 @@
+mod trading;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bitopro_model::{AccountBalance, Balance, Timestamp};
+use bitopro_model::Timestamp;
 use bitopro_transport::{Frame, Refusal};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::books::Books;
 use crate::connector::{Guest, SimConnector};
 use crate::gate::BASE_PATH;
 use crate::hub::Hub;
 use crate::supervisor::Supervisor;
 use crate::tls::{Certificate, is_localhost};
-use crate::{Dial, Error, ErrorKind, Exchange, SimCredentials, SimulatorBuilder};
+use crate::{Dial, Error, ErrorKind, SimCredentials, SimulatorBuilder};
 
 /// A simulated exchange that runs until it is stopped or dropped.
 ///
@@ -40,7 +41,7 @@ impl Simulator {
         SimulatorBuilder::new()
     }
 
-    pub(crate) fn run(
+    pub(crate) fn launch(
         hub: Hub,
         place: Place,
         credentials: SimCredentials,
@@ -108,33 +109,6 @@ impl Simulator {
     /// Puts the exchange's clock this many milliseconds ahead of the one it was started with.
     pub fn set_clock_offset_ms(&self, offset: i64) {
         self.hub.set_clock_offset_ms(offset);
-    }
-
-    /// What the account holds: the truth that every client should agree with.
-    pub fn balances(&self) -> Books {
-        self.hub.balances()
-    }
-
-    /// Sets the balance of one currency, and sends an update. Gives the event that was sent, or `None` if
-    /// the balance was so already.
-    pub fn set_balance(&self, balance: Balance) -> Option<AccountBalance> {
-        self.update_balances(|books| {
-            books.insert(balance.currency.clone(), balance);
-        })
-    }
-
-    /// Changes any number of balances at once, and sends one update. Gives the event that was sent, or
-    /// `None` if nothing changed. The function must not use the simulator, which waits for it.
-    ///
-    /// A currency that is taken away is in no update; it is missing from the next snapshot.
-    pub fn update_balances(&self, change: impl FnOnce(&mut Books)) -> Option<AccountBalance> {
-        self.hub.change(|exchange, now| exchange.update_balances(now, change))
-    }
-
-    /// One step of the market, now. Gives the event that was sent, or `None` if the account holds too
-    /// little to trade.
-    pub fn tick(&self) -> Option<AccountBalance> {
-        self.hub.change(Exchange::tick)
     }
 
     /// Sends a text to every socket as it is, whether or not it makes sense.

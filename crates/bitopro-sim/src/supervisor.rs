@@ -1,5 +1,6 @@
 //! The one task that all others belong to.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::Exchange;
 use crate::connector::Guest;
 use crate::hub::Hub;
 use crate::server;
@@ -55,7 +55,7 @@ impl Supervisor {
                 }
                 Some(_) = tasks.join_next() => {}
                 () = next(market.as_mut()) => {
-                    hub.change(Exchange::tick);
+                    let Ok(_) = hub.change::<Infallible>(|exchange, now| Ok(exchange.tick(now)));
                 }
             }
         }

@@ -1,0 +1,94 @@
+//! How orders and trades are written down.
+
+use bitopro_model::{
+    Action, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade, TradeSide,
+    UnixSeconds,
+};
+
+use crate::OrderError;
+use crate::deal::Deal;
+use crate::exact::{AMOUNT_SCALE, difference, sum};
+
+/// Ids in the exchange's own manner, counted from its documentation's samples.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Numbers {
+    orders: u64,
+    matches: u64,
+}
+
+impl Numbers {
+    const FIRST_ORDER: u64 = 8_917_255_503;
+    const FIRST_STOP: u64 = 1_133_804_403;
+    const FIRST_SEQ: u64 = 3_273_528_249;
+    const FIRST_MATCH: u64 = 2_000_000_001;
+
+    pub(crate) fn next_order(&mut self, pair: &Pair, is_stop: bool) -> (OrderId, OrderSeq) {
+        let number = self.orders;
+        self.orders += 1;
+        let id = if is_stop {
+            format!("SL-{}", Self::FIRST_STOP + number)
+        } else {
+            (Self::FIRST_ORDER + number).to_string()
+        };
+        let pair = pair.as_str().replace('_', "").to_ascii_uppercase();
+        (OrderId::new(id), OrderSeq::new(format!("{pair}{}", Self::FIRST_SEQ + number)))
+    }
+
+    pub(crate) fn next_match(&mut self) -> MatchId {
+        let number = self.matches;
+        self.matches += 1;
+        MatchId::new((Self::FIRST_MATCH + number).to_string())
+    }
+}
+
+/// The order after a match.
+pub(crate) fn order_after(order: &Order, deal: &Deal, now: Timestamp) -> Result<Order, OrderError> {
+    let mut after = order.clone();
+    let add = |a, b| sum(a, b).ok_or(OrderError::Inexact);
+    after.executed_amount = add(order.executed_amount, deal.volume)?;
+    after.remaining_amount = difference(order.remaining_amount, deal.volume).ok_or(OrderError::Inexact)?;
+    after.total = add(order.total, deal.total)?;
+    after.fee = add(order.fee, deal.fee)?;
+    // At one price this is that price, not what its totals, each cut off, amount to.
+    after.avg_execution_price = if order.executed_amount.is_zero() || order.avg_execution_price == deal.price
+    {
+        deal.price
+    } else {
+        let average = after.total.checked_div(after.executed_amount).ok_or(OrderError::Inexact)?;
+        average.trunc_with_scale(AMOUNT_SCALE).normalize()
+    };
+    after.status = if after.remaining_amount.is_zero() {
+        OrderStatus::Completed
+    } else {
+        OrderStatus::InProgressPartialDeal
+    };
+    touched(&mut after, now);
+    Ok(after)
+}
+
+/// The status of an order that is cancelled. That 3 stands for the cancelled rest is an assumption.
+pub(crate) fn status_of_cancelled(order: &Order) -> OrderStatus {
+    if order.executed_amount.is_zero() { OrderStatus::Cancelled } else { OrderStatus::CompletedPartialDeal }
+}
+
+/// Notes when an order changed. That never goes back, even where the exchange's clock is put back.
+pub(crate) fn touched(order: &mut Order, now: Timestamp) {
+    let now = order.updated().max(now);
+    order.timestamp = now;
+    order.updated_timestamp = Some(now);
+}
+
+/// The trade of an order.
+pub(crate) fn trade_of(order: &Order, deal: &Deal, id: MatchId, is_maker: bool, now: Timestamp) -> Trade {
+    let side = if order.action == Action::Buy { TradeSide::Bid } else { TradeSide::Ask };
+    let lower = |text: &str| text.to_ascii_lowercase().as_str().into();
+    let (base, quote) = (lower(deal.base.as_str()), lower(deal.quote.as_str()));
+    let at = UnixSeconds::from_secs(now.as_millis().div_euclid(1000));
+    let mut trade = Trade::new(order.id.clone(), base, quote, side, deal.price, deal.volume, at);
+    trade.fee = deal.fee;
+    trade.order_type = order.order_type.clone();
+    trade.match_id = id;
+    trade.is_market = order.order_type == OrderType::Market;
+    trade.is_maker = is_maker;
+    trade
+}
