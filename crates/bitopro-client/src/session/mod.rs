@@ -4,12 +4,12 @@
 //! (`poll_*`). The crate's own driver is a thin loop on tokio; another runtime needs only another loop,
 //! and a test needs none.
 
+mod clock;
 mod link;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::Signer;
@@ -23,11 +23,8 @@ use crate::endpoints::Endpoints;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
 use crate::{Error, ErrorKind, Followed, Settings, Verdict, classify};
 
+use clock::ExchangeClock;
 use link::{Open, Phase, Refusals, Snapshot};
-
-/// The server's times that a clock is corrected by, 2025 to 2099. A nonce never goes back, so one absurd
-/// `Date` would lock the key out for as long as the process lives.
-const BELIEVABLE_MS: Range<i64> = 1_735_689_600_000..4_102_444_800_000;
 
 /// How much later than its deadline a dial may end: it is the connector's to keep, and only one that does
 /// not is ended from here.
@@ -68,10 +65,7 @@ pub struct Session<D: Followed> {
     /// How many failures there were since the last snapshot.
     failures: u32,
     refusals: Refusals,
-    /// What the exchange's clock showed at some moment, where ours was found to be off.
-    server_clock: Option<(i64, Instant)>,
-    /// Whether that was set since the last connection.
-    is_corrected: bool,
+    clock: ExchangeClock,
 }
 
 impl<D: Followed> Session<D> {
@@ -98,8 +92,7 @@ impl<D: Followed> Session<D> {
             connections: 0,
             failures: 0,
             refusals: Refusals::default(),
-            server_clock: None,
-            is_corrected: false,
+            clock: ExchangeClock::default(),
         }
     }
 
@@ -166,7 +159,7 @@ impl<D: Followed> Session<D> {
         let Some(url) = self.endpoints.url(D::STREAM) else { return };
         self.endpoints.keep();
         self.refusals = Refusals::default();
-        self.is_corrected = false;
+        self.clock.confirm();
         self.connections += 1;
         self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
         self.phase = Phase::Open(Open::new(now, &self.settings, D::HAS_SNAPSHOT));
@@ -320,32 +313,19 @@ impl<D: Followed> Session<D> {
     fn request(&self, now: Instant, wall: SystemTime) -> Result<Request, Error> {
         let no_url = || Error::new(ErrorKind::InvalidUrl, "there is no endpoint to dial");
         let url = self.endpoints.url(D::STREAM).ok_or_else(no_url)?;
-        // Counted on from the exchange's own time: our clock may be set right at any moment, and an offset
-        // to it would then be wrong.
-        let now_ms = match self.server_clock {
-            Some((server_ms, at)) => server_ms.saturating_add(millis(now.saturating_duration_since(at))),
-            None => unix_ms(wall),
-        };
-        let signed = self.signer.sign_identity(u64::try_from(now_ms).unwrap_or(0));
+        let signed = self.signer.sign_identity(self.clock.now_ms(now, wall));
         let unsigned = Request::new(url).with_deadline(self.settings.dial_deadline);
         Ok(signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value))?)
     }
 
-    /// What a failed dial means. A clock that is off is corrected, once until a connection comes about.
+    /// What a failed dial means.
     fn judge(&mut self, now: Instant, wall: SystemTime, error: transport::Error) -> Error {
         let Some(refusal) = error.refusal() else { return error.into() };
         let verdict = classify(refusal, wall);
-        let server_ms = match verdict {
-            Verdict::ClockSkew { server_time } => {
-                server_time.map(unix_ms).filter(|ms| BELIEVABLE_MS.contains(ms))
-            }
+        let ahead_ms = match verdict {
+            Verdict::ClockSkew { server_time: Some(server) } => self.clock.correct(server, now, wall),
             _ => None,
         };
-        if let (Some(server_ms), false) = (server_ms, self.is_corrected) {
-            self.server_clock = Some((server_ms, now));
-            self.is_corrected = true;
-        }
-        let ahead_ms = server_ms.map(|server_ms| server_ms.saturating_sub(unix_ms(wall)));
         let path = self.endpoints.url(D::STREAM).map(|url| url.path().to_owned()).unwrap_or_default();
         Error::refused(verdict, &path, ahead_ms, error)
     }
@@ -402,16 +382,4 @@ fn closed_by_server(close: Option<CloseFrame>) -> Error {
     let with = code.map(|code| format!(" with code {code}")).unwrap_or_default();
     let message = format!("the exchange closed the connection{with}{}", said.unwrap_or_default());
     Error::new(ErrorKind::ClosedByServer { code }, message)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Milliseconds since the Unix epoch, negative before it.
-fn unix_ms(time: SystemTime) -> i64 {
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => millis(after),
-        Err(before) => -millis(before.duration()),
-    }
 }

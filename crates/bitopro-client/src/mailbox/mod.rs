@@ -1,0 +1,193 @@
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bitopro_model::Event;
+
+use crate::Settings;
+use crate::item::{Closed, Edge, Gap, GapReason, Item};
+use crate::state::{Followed, Tracked};
+
+/// What waits for a subscriber, and the state that it adds up to.
+///
+/// Bounded: when the subscriber does not read, what comes is merged into the state, and delivered as a gap
+/// and a snapshot once it reads again.
+#[derive(Debug)]
+pub(crate) struct Mailbox<D: Followed> {
+    queue: VecDeque<Item<Event<D>>>,
+    capacity: usize,
+    raw_bytes: usize,
+    state: Tracked<D::State>,
+    /// The last data event that was queued or merged.
+    last_event: Option<Edge>,
+    overrun: Option<Overrun<D>>,
+    /// Why the stream ended, once it has.
+    closed: Option<Closed>,
+    /// Whether the subscriber has been told.
+    is_told: bool,
+}
+
+/// How many bytes of messages that are kept as they came may wait. They can be large.
+const RAW_BYTES: usize = 8 << 20;
+
+/// What was merged since the queue was full.
+#[derive(Debug)]
+struct Overrun<D> {
+    missed: u64,
+    unknown: u64,
+    before: Option<Edge>,
+    /// The last of the connection's ups and downs among it.
+    lifecycle: Option<Item<Event<D>>>,
+    /// Whether data came after that.
+    has_data: bool,
+    /// The last message among it that could not be read.
+    malformed: Option<Item<Event<D>>>,
+}
+
+impl<D: Followed> Mailbox<D> {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            capacity: settings.queue_capacity,
+            raw_bytes: 0,
+            state: Tracked::new(settings),
+            last_event: None,
+            overrun: None,
+            closed: None,
+            is_told: false,
+        }
+    }
+
+    pub(crate) fn push(&mut self, item: Item<Event<D>>, now: Instant) {
+        if self.closed.is_some() {
+            return;
+        }
+        let before = self.last_event.clone();
+        self.observe(&item, now);
+        if let Item::Closed(closed) = item {
+            self.closed = Some(closed);
+        } else if let Some(overrun) = &mut self.overrun {
+            overrun.merge(item);
+        } else if self.queue.len() < self.capacity && self.raw_bytes + raw_len(&item) <= RAW_BYTES {
+            self.raw_bytes += raw_len(&item);
+            self.queue.push_back(item);
+        } else {
+            let mut overrun =
+                Overrun { missed: 0, unknown: 0, before, lifecycle: None, has_data: false, malformed: None };
+            overrun.merge(item);
+            self.overrun = Some(overrun);
+        }
+    }
+
+    /// The next item, or `None` when there is none for now.
+    pub(crate) fn pop(&mut self) -> Option<Item<Event<D>>> {
+        if self.queue.is_empty() {
+            self.settle_overrun();
+        }
+        if let Some(item) = self.queue.pop_front() {
+            self.raw_bytes = self.raw_bytes.saturating_sub(raw_len(&item));
+            return Some(item);
+        }
+        let closed = self.closed.clone().filter(|_| !self.is_told)?;
+        self.is_told = true;
+        Some(Item::Closed(closed))
+    }
+
+    /// How many items wait, without those that were merged.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing will ever come again.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.is_told
+    }
+
+    /// Why the stream ended, once it has.
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
+    }
+
+    pub(crate) fn state(&self) -> &Tracked<D::State> {
+        &self.state
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut Tracked<D::State> {
+        &mut self.state
+    }
+
+    fn observe(&mut self, item: &Item<Event<D>>, now: Instant) {
+        match item {
+            Item::Snapshot(event) => {
+                self.state.replace(event, now);
+                self.last_event = Some(Edge::of(event));
+            }
+            Item::Update(event) => {
+                self.state.apply(event, now);
+                self.last_event = Some(Edge::of(event));
+            }
+            Item::Connected(connected) => self.state.connect(connected.number, D::HAS_SNAPSHOT, now),
+            Item::Malformed(_) | Item::Disconnected(_) | Item::Closed(_) => self.state.doubt(),
+            Item::Gap(_) | Item::Unknown(_) => {}
+        }
+    }
+
+    /// Puts what was merged into the queue: a gap, the connection's present state, and a snapshot.
+    fn settle_overrun(&mut self) {
+        let Some(overrun) = self.overrun.take() else { return };
+        let reason = GapReason::Overrun { missed: overrun.missed, unknown: overrun.unknown };
+        let snapshot = self.state.to_event().map(Item::Snapshot);
+        let after = self.last_event.clone().filter(|_| D::HAS_SNAPSHOT);
+        self.queue.push_back(Item::Gap(Gap { before: overrun.before, after, reason }));
+        match overrun.lifecycle {
+            Some(connected @ Item::Connected(_)) => {
+                self.queue.push_back(connected);
+                // Otherwise this connection's own snapshot is still to come.
+                if overrun.has_data {
+                    self.queue.extend(snapshot);
+                }
+            }
+            other => {
+                self.queue.extend(snapshot);
+                self.queue.extend(other);
+            }
+        }
+        // Last, since what it says of the state holds still.
+        if let Some(malformed) = overrun.malformed {
+            self.raw_bytes += raw_len(&malformed);
+            self.queue.push_back(malformed);
+        }
+    }
+}
+
+impl<D> Overrun<D> {
+    fn merge(&mut self, item: Item<Event<D>>) {
+        self.missed = self.missed.saturating_add(1);
+        match item {
+            Item::Connected(_) | Item::Disconnected(_) => {
+                self.lifecycle = Some(item);
+                self.has_data = false;
+            }
+            Item::Snapshot(_) => {
+                self.has_data = true;
+                // What could not be read before it has no bearing on what is known now.
+                self.malformed = None;
+            }
+            Item::Update(_) => self.has_data = true,
+            Item::Malformed(_) => self.malformed = Some(item),
+            Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
+            Item::Gap(_) | Item::Closed(_) => {}
+        }
+    }
+}
+
+/// How much of an item is a message as it came.
+fn raw_len<E>(item: &Item<E>) -> usize {
+    match item {
+        Item::Malformed(malformed) => malformed.raw.len(),
+        Item::Unknown(unknown) => unknown.raw().len(),
+        _ => 0,
+    }
+}

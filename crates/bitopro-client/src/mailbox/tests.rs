@@ -1,0 +1,170 @@
+use bitopro_model::{AccountBalance, Balance, Balances, Timestamp};
+
+use super::*;
+use crate::item::{Connected, Disconnected, Malformed, MalformedReason};
+use crate::outside::test_start;
+use crate::{Error, ErrorKind};
+
+type BalanceItem = Item<AccountBalance>;
+
+fn event(timestamp: i64, balances: &[(&str, u32)]) -> AccountBalance {
+    let balances = balances.iter().map(|(currency, amount)| Balance::new(*currency, (*amount).into()));
+    Event::new(Timestamp::from_millis(timestamp), balances.collect())
+}
+
+fn connected(number: u64) -> BalanceItem {
+    Item::Connected(Connected { url: "wss://one/ws".parse().unwrap(), number })
+}
+
+fn disconnected() -> BalanceItem {
+    let error = Error::new(ErrorKind::Network, "gone");
+    Item::Disconnected(Disconnected { error, retry_in: std::time::Duration::ZERO })
+}
+
+fn mailbox(capacity: usize, items: Vec<BalanceItem>) -> Mailbox<Balances> {
+    let mut mailbox = Mailbox::new(&Settings { queue_capacity: capacity, ..Settings::default() });
+    for item in items {
+        mailbox.push(item, test_start());
+    }
+    mailbox
+}
+
+/// What a subscriber gets, in short: `snapshot 3: A=1 B=2`, `gap 1-3 (2)`.
+fn drain(mailbox: &mut Mailbox<Balances>) -> Vec<String> {
+    let told = |event: &AccountBalance| {
+        let each = event.data.iter().map(|balance| format!(" {}={}", balance.currency, balance.amount));
+        format!("{}:{}", event.timestamp, each.collect::<String>())
+    };
+    std::iter::from_fn(|| mailbox.pop())
+        .map(|item| match item {
+            Item::Connected(connected) => format!("connected {}", connected.number),
+            Item::Snapshot(event) => format!("snapshot {}", told(&event)),
+            Item::Update(event) => format!("update {}", told(&event)),
+            Item::Gap(gap) => match (gap.before, gap.after, gap.reason) {
+                (Some(before), Some(after), GapReason::Overrun { missed, .. }) => {
+                    format!("gap {}-{} ({missed})", before.timestamp, after.timestamp)
+                }
+                other => format!("gap {other:?}"),
+            },
+            Item::Malformed(_) => "malformed".to_owned(),
+            Item::Disconnected(_) => "disconnected".to_owned(),
+            Item::Closed(closed) => closed.to_string(),
+            Item::Unknown(_) => "unknown".to_owned(),
+        })
+        .collect()
+}
+
+#[test]
+fn items_come_out_as_they_went_in() {
+    let mut mailbox = mailbox(
+        8,
+        vec![connected(1), Item::Snapshot(event(1, &[("A", 1)])), Item::Update(event(2, &[("A", 2)]))],
+    );
+    assert_eq!(drain(&mut mailbox), ["connected 1", "snapshot 1: A=1", "update 2: A=2"]);
+    assert!(!mailbox.is_exhausted());
+}
+
+#[test]
+fn what_is_not_read_is_merged_into_one_gap_and_one_snapshot() {
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
+    for step in 2..100 {
+        mailbox.push(Item::Update(event(step, &[("A", u32::try_from(step).unwrap())])), test_start());
+    }
+    assert_eq!(mailbox.queue.len(), 2);
+    assert_eq!(
+        drain(&mut mailbox),
+        ["connected 1", "snapshot 1: A=1 B=1", "gap 1-99 (98)", "snapshot 99: A=99 B=1"]
+    );
+    mailbox.push(Item::Update(event(100, &[("A", 7)])), test_start());
+    assert_eq!(drain(&mut mailbox), ["update 100: A=7"]);
+}
+
+#[test]
+fn after_an_overrun_the_subscriber_knows_whether_there_is_a_connection() {
+    let full = || vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))];
+    let mut lost = mailbox(2, full());
+    lost.push(disconnected(), test_start());
+    assert_eq!(drain(&mut lost)[2..], ["gap 1-1 (1)", "snapshot 1: A=1", "disconnected"]);
+
+    let mut back = mailbox(2, full());
+    for item in [disconnected(), connected(2), Item::Snapshot(event(5, &[("A", 5)]))] {
+        back.push(item, test_start());
+    }
+    assert_eq!(drain(&mut back)[2..], ["gap 1-5 (3)", "connected 2", "snapshot 5: A=5"]);
+
+    let mut not_yet = mailbox(2, full());
+    for item in [disconnected(), connected(2)] {
+        not_yet.push(item, test_start());
+    }
+    assert_eq!(drain(&mut not_yet)[2..], ["gap 1-1 (2)", "connected 2"]);
+    not_yet.push(Item::Snapshot(event(5, &[("A", 5)])), test_start());
+    assert_eq!(drain(&mut not_yet), ["snapshot 5: A=5"]);
+}
+
+#[test]
+fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_followed() {
+    let malformed =
+        || Item::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+    for item in [disconnected(), connected(2), Item::Snapshot(event(5, &[("A", 5)])), malformed()] {
+        mailbox.push(item, test_start());
+    }
+    assert_eq!(drain(&mut mailbox)[2..], ["gap 1-5 (4)", "connected 2", "snapshot 5: A=5", "malformed"]);
+    for item in
+        [malformed(), disconnected(), connected(3), Item::Snapshot(event(6, &[("A", 6)])), connected(4)]
+    {
+        mailbox.push(item, test_start());
+    }
+    assert_eq!(drain(&mut mailbox), ["malformed", "disconnected", "gap 5-6 (3)", "connected 4"]);
+}
+
+#[test]
+fn large_messages_that_nobody_reads_are_bounded_by_their_bytes() {
+    let mut mailbox = mailbox(1_000, Vec::new());
+    let raw = bytes::Bytes::from(vec![b'x'; 1 << 20]);
+    for _ in 0..100 {
+        let malformed = Malformed { reason: MalformedReason::Binary, raw: raw.clone() };
+        mailbox.push(Item::Malformed(malformed), test_start());
+    }
+    assert_eq!(mailbox.len(), 8);
+    assert_eq!(drain(&mut mailbox).len(), 8 + 2);
+    mailbox.push(Item::Malformed(Malformed { reason: MalformedReason::Binary, raw }), test_start());
+    assert_eq!(drain(&mut mailbox), ["malformed"], "there is room again");
+}
+
+#[test]
+fn the_end_is_delivered_last_and_once_however_full_it_is() {
+    let mut mailbox = mailbox(1, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+    mailbox.push(Item::Closed(Closed::Requested), test_start());
+    mailbox.push(disconnected(), test_start());
+    mailbox.push(Item::Closed(Closed::Requested), test_start());
+    assert!(!mailbox.is_exhausted());
+    assert_eq!(drain(&mut mailbox).last().map(String::as_str), Some("closed on request"));
+    assert!(mailbox.is_exhausted());
+    assert_eq!(drain(&mut mailbox), [""; 0]);
+}
+
+#[test]
+fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
+    let mut mailbox = mailbox(9, vec![connected(1), Item::Update(event(1, &[("A", 1)]))]);
+    assert!(mailbox.state().current(test_start()).is_none(), "an update alone is not the account");
+    let sure = |mailbox: &Mailbox<Balances>| !mailbox.state().current(test_start()).unwrap().is_stale();
+    let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
+    for doubt in [Item::Malformed(malformed), disconnected()] {
+        mailbox.push(Item::Snapshot(event(1, &[("A", 1)])), test_start());
+        mailbox.push(Item::Update(event(2, &[("A", 2)])), test_start());
+        assert!(sure(&mailbox));
+        mailbox.push(doubt, test_start());
+        mailbox.push(Item::Update(event(3, &[("A", 3)])), test_start());
+        assert!(!sure(&mailbox));
+    }
+    assert_eq!(mailbox.state().current(test_start()).unwrap().get("A").unwrap().amount.to_string(), "3");
+}
+
+#[test]
+fn a_snapshot_forgets_what_it_does_not_name() {
+    let mut mailbox = mailbox(9, vec![Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
+    mailbox.push(Item::Snapshot(event(2, &[("A", 2)])), test_start());
+    let view = mailbox.state().current(test_start()).unwrap();
+    assert_eq!((view.len(), view.get("B")), (1, None));
+}

@@ -1,0 +1,277 @@
+use super::*;
+
+#[test]
+fn delays_grow_until_a_connection_has_proved_itself() {
+    let mut bench = Bench::new();
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        bench.settle("1", 10);
+        bench.pass(29 * SECOND);
+        bench.lose();
+        longest = longest.max(bench.session.poll_timeout().unwrap() - bench.now);
+    }
+    assert!(longest > 15 * SECOND && longest <= 30 * SECOND, "{longest:?}");
+    bench.settle("1", 10);
+    bench.pass(Duration::from_millis(29_999));
+    bench.text(&balance("1", 11));
+    bench.pass(Duration::from_millis(1));
+    bench.lose();
+    let delay = bench.session.poll_timeout().unwrap() - bench.now;
+    assert!(delay <= SECOND, "{delay:?}");
+}
+
+#[test]
+fn a_server_that_accepts_and_closes_is_dialled_within_the_budget() {
+    let mut bench = Bench::new();
+    let start = bench.now;
+    let mut dials = Vec::new();
+    for _ in 0..1_000 {
+        bench.connect();
+        dials.push(bench.now - start);
+        bench.step(|session, now, _| session.handle_frame(now, Frame::Close(None)));
+        bench.items.clear();
+    }
+    assert!(dials.windows(31).all(|window| window[0] + 300 * SECOND <= window[30]));
+}
+
+#[test]
+fn a_key_that_is_not_accepted_twice_is_final() {
+    for (status, kind) in [(401, ErrorKind::Unauthorized), (403, ErrorKind::Forbidden)] {
+        let mut bench = Bench::new();
+        bench.refuse(status, &[]);
+        assert_eq!(bench.names(), ["disconnected"]);
+        bench.wait_for_dial();
+        bench.refuse(status, &[]);
+        assert_eq!(bench.last_error(), kind);
+        assert_eq!(bench.names(), ["closed"]);
+        assert!(bench.session.is_closed());
+        bench.pass(3_600 * SECOND);
+        assert_eq!(bench.nonces.len(), 2, "no dial after the end");
+    }
+}
+
+#[test]
+fn how_often_a_refusal_is_tried_again_can_be_set() {
+    let settings =
+        Settings { auth_attempts: 3, clock_attempts: 2, certificate_attempts: 4, ..Settings::default() };
+    let certificate = |_: u32| transport::Error::new(transport::ErrorKind::Certificate, "expired");
+    let refused = |status| transport::Error::refused(Refusal::new(StatusCode::from_u16(status).unwrap()));
+    let failures: [(&dyn Fn(u32) -> transport::Error, u32); 3] =
+        [(&|_| refused(401), 3), (&|_| refused(409), 2), (&certificate, 4)];
+    for (failure, attempts) in failures {
+        let mut bench = Bench::with(settings.clone(), &["wss://one/ws"]);
+        for attempt in 1..=attempts {
+            bench.wait_for_dial();
+            bench.fail(failure(attempt));
+            assert_eq!(bench.session.is_closed(), attempt == attempts);
+        }
+    }
+}
+
+#[test]
+fn the_dial_s_deadline_can_be_set() {
+    let settings = Settings { dial_deadline: 3 * SECOND, ..Settings::default() };
+    assert_eq!(Bench::with(settings, &["wss://one/ws"]).wait_for_dial().0.deadline(), 3 * SECOND);
+}
+
+#[test]
+fn a_connection_without_a_snapshot_has_proved_nothing() {
+    let settings =
+        Settings { snapshot_deadline: 100 * SECOND, idle_limit: 200 * SECOND, ..Settings::default() };
+    let mut bench = Bench::with(settings, &["wss://one/ws"]);
+    for _ in 0..8 {
+        bench.connect();
+        bench.pass(60 * SECOND);
+        bench.lose();
+    }
+    let delays: Vec<Duration> = (0..5)
+        .map(|_| {
+            bench.connect();
+            bench.pass(60 * SECOND);
+            bench.lose();
+            bench.session.poll_timeout().unwrap() - bench.now
+        })
+        .collect();
+    assert!(delays.iter().any(|delay| *delay > 2 * SECOND), "{delays:?}");
+}
+
+#[test]
+fn a_key_that_was_just_rotated_recovers() {
+    let mut bench = Bench::new();
+    bench.refuse(401, &[]);
+    bench.settle("1", 10);
+    bench.lose();
+    bench.wait_for_dial();
+    bench.refuse(401, &[]);
+    assert!(!bench.session.is_closed(), "the refusals were not in a row");
+}
+
+#[test]
+fn what_no_retry_can_mend_ends_at_once() {
+    for (status, kind) in [
+        (200, ErrorKind::WrongPath),
+        (404, ErrorKind::WrongPath),
+        (400, ErrorKind::BadRequest),
+        (422, ErrorKind::BadRequest),
+        (301, ErrorKind::Redirected),
+        (307, ErrorKind::Redirected),
+    ] {
+        let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
+        bench.refuse(status, &[]);
+        assert_eq!(bench.last_error(), kind, "{status}");
+        assert_eq!(bench.names(), ["closed"], "{status}");
+        assert_eq!(bench.nonces.len(), 1);
+    }
+    for (beneath, kind) in [
+        (transport::ErrorKind::InsecureUrl, ErrorKind::InvalidUrl),
+        (transport::ErrorKind::InvalidRequest, ErrorKind::InvalidUrl),
+        (transport::ErrorKind::Setup, ErrorKind::Setup),
+    ] {
+        let mut bench = Bench::new();
+        bench.fail(transport::Error::new(beneath, "here"));
+        assert_eq!((bench.last_error(), bench.session.is_closed()), (kind, true));
+    }
+}
+
+#[test]
+fn a_server_that_is_down_is_tried_again_without_end() {
+    for status in [408, 500, 502, 503, 418] {
+        let mut bench = Bench::new();
+        for _ in 0..100 {
+            bench.refuse(status, &[]);
+            assert!(!bench.session.is_closed());
+            bench.wait_for_dial();
+        }
+    }
+}
+
+#[test]
+fn a_wait_that_the_server_asks_for_is_kept_and_capped() {
+    for (asked, least, most) in [("7", 7, 8), ("0", 0, 1), ("99999999999", 3600, 3601), ("soon", 0, 1)] {
+        for status in [429, 503] {
+            let mut bench = Bench::new();
+            bench.refuse(status, &[(RETRY_AFTER, asked)]);
+            let Some(Item::Disconnected(told)) = bench.items.last() else { panic!() };
+            let told = told.retry_in;
+            let (_, waited) = bench.wait_for_dial();
+            assert!((least..=most).contains(&waited.as_secs()), "{asked}: {waited:?}");
+            assert_eq!(told, waited);
+        }
+    }
+}
+
+#[test]
+fn a_dial_that_fails_on_the_network_moves_on_and_the_one_that_worked_is_kept() {
+    let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
+    let host = |request: &Request| request.url().host_str().unwrap().to_owned();
+    let (first, _) = bench.wait_for_dial();
+    bench.fail_network();
+    let (second, waited) = bench.wait_for_dial();
+    assert_eq!(
+        (host(&first).as_str(), host(&second).as_str(), waited),
+        ("one", "two", Duration::from_millis(100))
+    );
+    bench.step(|session, now, _| session.handle_connected(now));
+    bench.text(&balance("1", 10));
+    bench.lose();
+    assert_eq!(host(&bench.wait_for_dial().0), "two");
+    bench.refuse(503, &[]);
+    assert_eq!(host(&bench.wait_for_dial().0), "two", "a refusal does not move on");
+    bench.fail_network();
+    assert_eq!(host(&bench.wait_for_dial().0), "one");
+    bench.fail_network();
+    let (after_a_round, waited) = bench.wait_for_dial();
+    assert_eq!(host(&after_a_round), "two");
+    assert!(waited > Duration::from_millis(100), "a whole round failed, so there is a pause: {waited:?}");
+}
+
+#[test]
+fn an_endpoint_whose_certificate_is_wrong_is_left_for_the_next() {
+    let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
+    bench.fail(transport::Error::new(transport::ErrorKind::Certificate, "expired"));
+    assert_eq!(bench.wait_for_dial().0.url().host_str(), Some("two"));
+}
+
+#[test]
+fn the_wait_that_is_told_is_the_wait_there_is_although_the_budget_is_spent() {
+    let settings = Settings { dial_budget: 3, dial_budget_span: 300 * SECOND, ..Settings::default() };
+    let mut bench = Bench::with(settings, &["wss://one/ws"]);
+    for _ in 0..4 {
+        bench.wait_for_dial();
+        bench.fail_network();
+        let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
+        let told = disconnected.retry_in;
+        assert!(told > 100 * SECOND, "{told:?}");
+        let (_, waited) = bench.wait_for_dial();
+        assert_eq!(told, waited);
+        bench.fail_network();
+    }
+}
+
+#[test]
+fn a_wait_that_the_server_asks_for_holds_for_every_stream_of_the_client() {
+    let mut bench = Bench::new();
+    let budget = bench.session.budget.clone();
+    bench.refuse(429, &[(RETRY_AFTER, "100")]);
+    assert_eq!(budget.free_at(bench.now), bench.now + 100 * SECOND);
+}
+
+#[test]
+fn certificate_errors_in_a_row_are_final() {
+    let certificate = || transport::Error::new(transport::ErrorKind::Certificate, "expired");
+    let mut bench = Bench::new();
+    bench.fail(certificate());
+    assert!(!bench.session.is_closed());
+    bench.settle("1", 10);
+    bench.lose();
+    bench.wait_for_dial();
+    bench.fail(certificate());
+    assert!(!bench.session.is_closed(), "there was a connection between them");
+    bench.wait_for_dial();
+    bench.fail_network();
+    bench.wait_for_dial();
+    bench.fail(certificate());
+    assert_eq!((bench.last_error(), bench.session.is_closed()), (ErrorKind::Certificate, true));
+}
+
+#[test]
+fn a_retry_limit_counts_rounds_without_a_snapshot() {
+    let settings = Settings { retry_limit: Some(2), ..Settings::default() };
+    let mut bench = Bench::with(settings, &["wss://one/ws", "wss://two/ws"]);
+    for _ in 0..2 {
+        bench.fail_network();
+        bench.wait_for_dial();
+        assert!(!bench.session.is_closed());
+        bench.fail_network();
+        if !bench.session.is_closed() {
+            bench.settle("1", 10);
+            bench.lose();
+            bench.wait_for_dial();
+        }
+    }
+    assert_eq!(bench.last_error(), ErrorKind::Network);
+    assert!(bench.session.is_closed());
+}
+
+#[test]
+fn a_connector_that_does_not_keep_the_deadline_is_given_up() {
+    let mut bench = Bench::new();
+    bench.wait_for_dial();
+    bench.pass(Duration::from_millis(10_999));
+    assert_eq!(bench.names(), [""; 0]);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.last_error(), ErrorKind::Network);
+    assert!(bench.is_hung_up());
+}
+
+#[test]
+fn an_outage_of_any_length_is_over_within_the_longest_backoff() {
+    let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
+    let mut longest = Duration::ZERO;
+    for _ in 0..500 {
+        bench.wait_for_dial();
+        bench.fail_network();
+        longest = longest.max(bench.session.poll_timeout().unwrap().saturating_duration_since(bench.now));
+    }
+    assert!(longest <= 30 * SECOND, "{longest:?}");
+}
