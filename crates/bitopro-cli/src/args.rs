@@ -11,10 +11,11 @@ Exit codes:
   1  unexpected
   2  usage: arguments, files, or an endpoint that is not one
   3  auth: no usable credentials, or the exchange does not accept them
-  4  network: no connection, or none that lasts
+  4  network: no connection (*), none that lasts (*), or a certificate that is not acceptable
   5  bad data: something could not be read
-  6  rate limited
-  7  clock: this machine's is too far from the exchange's";
+  6  rate limited (*)
+  7  clock: this machine's is too far from the exchange's
+(*) from watch only with --once; without it, watch goes on trying";
 
 /// Watch a BitoPro account over its private WebSocket streams.
 ///
@@ -54,7 +55,7 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// End after the first snapshot, or after three failures
+    /// End after the first snapshot, after three failures, or when the next try is more than 30 s away
     #[arg(long)]
     pub(crate) once: bool,
 

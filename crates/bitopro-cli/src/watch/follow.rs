@@ -2,7 +2,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bitopro_client::model::{AccountBalance, Balances};
-use bitopro_client::{Closed, Error, ErrorKind, Item, Subscription};
+use bitopro_client::{Closed, Disconnected, Error, ErrorKind, Item, Subscription};
 use futures_util::{FutureExt, StreamExt};
 
 use super::ndjson;
@@ -16,6 +16,8 @@ use crate::writer::Writer;
 const GRACE: Duration = Duration::from_secs(1);
 /// How many bytes are printed at once, and then the rest of the item. What comes beyond can still be merged.
 const CHUNK: usize = 64 << 10;
+/// How long `--once` waits for the next try.
+const LONGEST_WAIT_OF_ONCE: Duration = Duration::from_secs(30);
 
 pub(super) enum Printer {
     Ndjson,
@@ -51,6 +53,8 @@ enum End {
     /// What `--once` waited for is there.
     Enough,
     Closed(Closed),
+    /// The next try is too far off for `--once`.
+    TooLong(Disconnected),
 }
 
 impl Follower {
@@ -71,9 +75,14 @@ impl Follower {
         // This takes no longer than the close deadline, so the writer need not be waited for in between.
         items.request_close();
         while let Some(item) = items.next().await {
-            if matches!(end, End::Signal) || matches!(item, Item::Closed(_)) {
-                self.printer.print(&item, &mut self.lines)?;
-            }
+            let item = match (&end, item) {
+                (End::TooLong(disconnected), Item::Closed(_)) => {
+                    Item::Closed(Closed::Failed(disconnected.error.clone()))
+                }
+                (End::Signal, item) | (_, item @ Item::Closed(_)) => item,
+                _ => continue,
+            };
+            self.printer.print(&item, &mut self.lines)?;
         }
         let Self { writer, lines, saw_malformed, .. } = self;
         let mut written = pin!(writer.finish(lines));
@@ -114,6 +123,11 @@ impl Follower {
                 match item {
                     Item::Closed(closed) => return Ok(End::Closed(closed)),
                     Item::Snapshot(_) if self.once => return Ok(End::Enough),
+                    Item::Disconnected(disconnected)
+                        if self.once && disconnected.retry_in > LONGEST_WAIT_OF_ONCE =>
+                    {
+                        return Ok(End::TooLong(disconnected));
+                    }
                     Item::Malformed(_) => self.saw_malformed = true,
                     _ => {}
                 }
@@ -133,14 +147,19 @@ fn judge(end: End, saw_malformed: bool) -> Result<Status, Failure> {
                 ErrorKind::NoSnapshot if saw_malformed => Status::BadData,
                 _ => Status::of(&error),
             };
-            Err(failure(status, &error))
+            Err(failure(status, error.to_string(), &error))
+        }
+        End::TooLong(Disconnected { error, retry_in, .. }) => {
+            let seconds = retry_in.as_secs();
+            let message = format!("{error} (the next try is in {seconds} s, for which --once does not wait)");
+            Err(failure(Status::of(&error), message, &error))
         }
         _ => Ok(Status::Ok),
     }
 }
 
-fn failure(status: Status, error: &Error) -> Failure {
-    let failure = Failure::new(status, error.to_string());
+fn failure(status: Status, message: String, error: &Error) -> Failure {
+    let failure = Failure::new(status, message);
     match std::error::Error::source(error) {
         Some(beneath) => failure.because(chain(beneath)),
         None => failure,

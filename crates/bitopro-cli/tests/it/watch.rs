@@ -1,6 +1,6 @@
 use bitopro_sim::Simulator;
 use bitopro_transport::Refusal;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use crate::process::{Running, bitopro, run, watch, with_credentials};
 
@@ -100,6 +100,21 @@ async fn each_kind_of_failure_has_its_exit_code() {
         assert_eq!((ended, dialled), (Some(code), dials), "{status}: {}", done.stderr);
         assert!(done.stderr.starts_with("bitopro: ") && done.stderr.contains(told), "{}", done.stderr);
         assert_eq!(done.types().last().map(String::as_str), Some("closed"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn once_does_not_wait_for_a_try_that_is_far_off() {
+    for (status, code) in [(StatusCode::TOO_MANY_REQUESTS, 6), (StatusCode::SERVICE_UNAVAILABLE, 4)] {
+        let simulator = Simulator::builder().start().await.unwrap();
+        let mut refusal = Refusal::new(status);
+        refusal.headers.insert("retry-after", HeaderValue::from_static("3000"));
+        simulator.refuse_next(9, refusal);
+        let done = run(&mut watch(&simulator, "balances", &["--once"]));
+        assert_eq!((done.code, simulator.dials().len()), (Some(code), 1), "{}", done.stderr);
+        assert_eq!(done.types(), ["disconnected", "closed"]);
+        assert!(done.json()[1]["data"]["error"].is_string(), "{}", done.stdout);
+        assert!(done.stderr.contains("3000 s"), "{}", done.stderr);
     }
 }
 
