@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use bitopro_client::{self as client, ErrorKind};
 
+use crate::printable::printable;
+
 /// How the command ends. The numbers are documented in the help and the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -63,9 +65,9 @@ impl Failure {
     /// Writes it to standard error. That it cannot be written is nothing that could be told.
     pub(crate) fn report(&self) -> Status {
         let mut stderr = std::io::stderr().lock();
-        let _ = writeln!(stderr, "bitopro: {}", self.message);
+        let _ = writeln!(stderr, "bitopro: {}", printable(&self.message));
         if let Some(cause) = &self.cause {
-            let _ = writeln!(stderr, "  because: {}", chain(&**cause));
+            let _ = writeln!(stderr, "  because: {}", printable(&chain(&**cause)));
         }
         self.status
     }

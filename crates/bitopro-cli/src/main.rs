@@ -6,6 +6,7 @@ mod credentials;
 mod decode;
 mod exit;
 mod output;
+mod printable;
 mod reader;
 mod sign;
 mod signals;

@@ -1,3 +1,4 @@
+use bitopro_client::model::Balance;
 use bitopro_sim::Simulator;
 use bitopro_transport::Refusal;
 use http::{HeaderValue, StatusCode};
@@ -47,6 +48,23 @@ fn a_table_is_for_people_and_loses_no_digit() {
     assert_eq!(done.code, Some(0));
     assert!(done.stdout.contains("999999999999.99999999  999999999999.99999999\n"), "{}", done.stdout);
     assert!(!done.stdout.contains('\x1b'), "no colours into a pipe");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_name_from_the_network_acts_on_the_terminal() {
+    let hostile = Balance::new("\x1b[2J\rBTC\u{202e}", 1.into());
+    let simulator = Simulator::builder().with_balances([hostile]).start().await.unwrap();
+    let mut running = Running::start(&mut watch(&simulator, "balances", &["--format", "table"]));
+    assert!(running.line().starts_with("· connected to ws://127.0.0.1:"));
+    assert!(running.line().starts_with("TIME UTC"));
+    assert!(running.line().contains(r"\u{1b}[2J\u{d}BTC\u{202e}"));
+    simulator.set_balance(Balance::new("\x1b[31mETH", 0.into()));
+    assert!(running.line().contains(r"\u{1b}[31mETH"));
+    simulator.send_text("{\"event\":\"\\u001b]0;title\\u0007\"}");
+    assert!(running.line().contains(r"the unknown kind \u{1b}]0;title\u{7}"));
+    simulator.close_all(1001, "\x1b[2Jbye");
+    let closed = running.line();
+    assert!(closed.starts_with("· disconnected: ") && !closed.contains('\x1b'), "{closed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -1,0 +1,71 @@
+use std::collections::BTreeMap;
+
+use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
+
+use super::sheet::{Sheet, Style};
+use super::time_of_day;
+
+/// Rows of balances: a snapshot shows what the account holds, an update what changed and by how much.
+#[derive(Default)]
+pub(super) struct Balances {
+    known: BTreeMap<Currency, Balance>,
+}
+
+impl Balances {
+    pub(super) fn snapshot(&mut self, event: &AccountBalance, sheet: &mut Sheet<'_>) {
+        heading(sheet);
+        let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
+        for balance in held {
+            let change = self.known.get(&balance.currency).and_then(|known| change(known, balance));
+            row(event.timestamp, balance, change, sheet);
+        }
+        if !empty.is_empty() {
+            let codes: Vec<&str> = empty.iter().map(|balance| balance.currency.as_str()).collect();
+            sheet.note(Style::Dim, &format!("zero: {}", codes.join(" ")));
+        }
+        self.known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
+    }
+
+    pub(super) fn update(&mut self, event: &AccountBalance, sheet: &mut Sheet<'_>) {
+        for balance in &event.data {
+            let known = self.known.insert(balance.currency.clone(), balance.clone());
+            // Some servers name every currency each time.
+            if known.as_ref() != Some(balance) {
+                let change = known.and_then(|known| change(&known, balance));
+                row(event.timestamp, balance, change, sheet);
+            }
+        }
+    }
+}
+
+fn heading(sheet: &mut Sheet<'_>) {
+    let bold = Style::Bold;
+    let line = sheet.line().left(bold, 8, "TIME UTC").left(bold, 8, "CURRENCY").right(bold, 13, "AMOUNT");
+    line.right(bold, 22, "AVAILABLE").right(bold, 22, "CHANGE").end();
+}
+
+fn row(timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, sheet: &mut Sheet<'_>) {
+    let mut remarks = Vec::new();
+    if !balance.stake.is_zero() {
+        remarks.push(format!("{} staked", balance.stake));
+    }
+    if !balance.tradable {
+        remarks.push("not tradable".to_owned());
+    }
+    let line = sheet.line().cell(Style::Plain, time_of_day(timestamp));
+    line.left(Style::Plain, 8, &balance.currency)
+        .number(Style::Plain, balance.amount)
+        .number(Style::Plain, balance.available)
+        .change(change)
+        .cell(Style::Dim, remarks.join(", "))
+        .end();
+}
+
+fn is_empty(balance: &Balance) -> bool {
+    balance.amount.is_zero() && balance.available.is_zero() && balance.stake.is_zero()
+}
+
+/// By how much the total changed, if that can be told exactly.
+fn change(before: &Balance, after: &Balance) -> Option<Decimal> {
+    after.amount.checked_sub(before.amount)
+}
