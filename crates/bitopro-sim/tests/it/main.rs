@@ -4,7 +4,10 @@
 mod caller;
 mod keepalive;
 mod lifecycle;
+mod listener;
 mod refusals;
+mod replay;
 mod streams;
 mod tls;
+mod trading;
 mod trouble;
