@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bitopro_transport::contract::{LoopbackServer, Rig, RigDial};
-use bitopro_transport::{Connector, TungsteniteConnector};
+use bitopro_transport::{Connector, ErrorKind, Frame, Limits, Request, TungsteniteConnector};
+use futures_util::StreamExt;
 use url::Url;
 
 struct SocketRig(LoopbackServer);
@@ -27,3 +28,24 @@ impl Rig for SocketRig {
 }
 
 bitopro_transport::contract_tests!(rig);
+
+#[tokio::test]
+async fn the_limits_of_a_connector_are_those_of_its_connections() {
+    let mut server = LoopbackServer::start().await.unwrap();
+    let (mut message, mut frame) = (Limits::default(), Limits::default());
+    message.message_bytes = 10;
+    frame.frame_bytes = 10;
+    for limits in [message, frame] {
+        let connector = TungsteniteConnector::new().with_limits(limits);
+        let (connection, mut peer) = tokio::join!(connector.connect(Request::new(server.url())), async {
+            server.next_dial().await.accept().await
+        });
+        let mut connection = connection.unwrap();
+        peer.send(Frame::text("0123456789")).await;
+        assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("0123456789"));
+        peer.send(Frame::text("0123456789a")).await;
+        let error = connection.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{limits:?}: {error:?}");
+        assert!(connection.next().await.is_none());
+    }
+}

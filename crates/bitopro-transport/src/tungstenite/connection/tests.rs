@@ -55,6 +55,12 @@ async fn a_close_is_answered_as_it_is_given_and_nothing_follows() {
     assert!(connection.next().await.is_none());
 }
 
+#[test]
+fn the_limits_are_those_of_the_front_page() {
+    let Limits { message_bytes, frame_bytes, write_buffer_bytes } = Limits::default();
+    assert_eq!((message_bytes, frame_bytes, write_buffer_bytes), (4_194_304, 1_048_576, 65_536));
+}
+
 /// What the connection gives for these bytes, which is an error and then the end.
 async fn failure(limits: Limits, bytes: &[u8]) -> Error {
     let (mut connection, mut far) = client(limits).await;

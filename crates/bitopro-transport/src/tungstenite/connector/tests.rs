@@ -44,7 +44,7 @@ mod a_dead_address {
 
     use hyper_util::client::legacy::connect::dns::Name;
     use tokio::net::{TcpListener, TcpSocket};
-    use tokio::time::Instant;
+    use tokio::time::{Instant, timeout};
 
     use super::*;
 
@@ -93,7 +93,8 @@ mod a_dead_address {
         tokio::time::pause();
         let uri = format!("http://two.test:{}", dead.address.port()).parse().unwrap();
         let began = Instant::now();
-        let stream = tcp(Addresses(vec![dead.address, alive]), uri, DEADLINE).await.unwrap();
+        let dialing = tcp(Addresses(vec![dead.address, alive]), uri, DEADLINE);
+        let stream = timeout(2 * DEADLINE, dialing).await.expect("some address has its turn").unwrap();
         assert_eq!(stream.peer_addr().unwrap(), alive);
         assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
         assert!(stream.nodelay().unwrap());
@@ -105,7 +106,9 @@ mod a_dead_address {
         tokio::time::pause();
         let began = Instant::now();
         let request = Request::new(format!("ws://{}/ws", dead.address).parse().unwrap());
-        let dialed = TungsteniteConnector::new().connect(request.with_deadline(DEADLINE)).await;
+        let connector = TungsteniteConnector::new();
+        let dialing = connector.connect(request.with_deadline(DEADLINE));
+        let dialed = timeout(2 * DEADLINE, dialing).await.expect("the deadline is kept");
         let error = dialed.map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
         assert_eq!(error.to_string(), "the dial's deadline passed while connecting to 127.0.0.1");
