@@ -12,6 +12,7 @@ use bitopro_model::{
     Trade, UserTrade,
 };
 use futures_core::Stream;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Settings;
 use crate::driver::Command;
@@ -176,6 +177,11 @@ impl Desk {
         Self(Waited::new(Mail::new(settings)))
     }
 
+    /// Tells how the driver of the open orders is reached.
+    pub(crate) fn connect_active(&self, line: &Line) {
+        self.0.change(|mail| mail.active_line = Some(line.commands()));
+    }
+
     fn current(&self) -> CurrentAccount {
         let now = monotonic_now();
         self.0.read(|mail| CurrentAccount {
@@ -206,13 +212,15 @@ pub(crate) struct Mail {
     active: Mailbox<Orders<Active>>,
     history: Mailbox<Orders<History>>,
     trades: Mailbox<Trade>,
+    /// The way to the driver of the open orders.
+    active_line: Option<UnboundedSender<Command>>,
 }
 
 /// A stream that has a mailbox among those of an account.
 pub(crate) trait Lane: Followed {
     fn mailbox(mail: &mut Mail) -> &mut Mailbox<Self>;
 
-    /// What an item of this stream says about the others.
+    /// What an item of this stream means for the others.
     fn tell_others(_: &mut Mail, _: &Item<Event<Self>>) {}
 }
 
@@ -234,11 +242,25 @@ impl Lane for Orders<History> {
     }
 
     /// An order that is over is not open, whether or not the stream of open orders ever says so.
+    ///
+    /// It may be that only history tells of the end, so what was missed while history had no connection is
+    /// found out from a list of open orders that is younger than the new connection. Since a client makes one
+    /// dial at a time, that is any whose connection comes after.
     fn tell_others(mail: &mut Mail, item: &Item<HistoryOrders>) {
-        if let Item::Snapshot(event) | Item::Update(event) = item {
-            for order in event.data.iter().filter(|order| order.is_final()) {
-                mail.active.state_mut().state_mut().end(&order.id);
+        match item {
+            Item::Snapshot(event) | Item::Update(event) => {
+                for order in event.data.iter().filter(|order| order.is_final()) {
+                    mail.active.state_mut().state_mut().end(&order.id);
+                }
             }
+            Item::Connected(_) if mail.active.state().is_connected() => {
+                mail.active.state_mut().doubt();
+                if let Some(active) = &mail.active_line {
+                    // A driver that is gone has ended its stream already.
+                    let _ = active.send(Command::Resync);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -257,6 +279,7 @@ impl Mail {
             active: Mailbox::new(settings),
             history: Mailbox::new(settings),
             trades: Mailbox::new(settings),
+            active_line: None,
         }
     }
 

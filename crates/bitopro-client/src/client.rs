@@ -133,12 +133,12 @@ impl Client {
     /// Outside of a tokio runtime.
     pub fn account(&self) -> AccountSubscription {
         let desk = Arc::new(Desk::new(&self.settings));
-        let lines = vec![
-            self.drive::<Balances>(desk.clone()),
-            self.drive::<Orders<Active>>(desk.clone()),
-            self.drive::<Orders<History>>(desk.clone()),
-            self.drive::<Trade>(desk.clone()),
-        ];
+        // History first, so that the first list of open orders is already younger than its connection.
+        let history = self.drive::<Orders<History>>(desk.clone());
+        let active = self.drive::<Orders<Active>>(desk.clone());
+        desk.connect_active(&active);
+        let lines =
+            vec![history, active, self.drive::<Balances>(desk.clone()), self.drive::<Trade>(desk.clone())];
         AccountSubscription::new(desk, lines)
     }
 

@@ -36,6 +36,10 @@ impl Line {
         Self { commands, driver }
     }
 
+    pub(crate) fn commands(&self) -> UnboundedSender<Command> {
+        self.commands.clone()
+    }
+
     pub(crate) fn send(&self, command: Command) {
         // A driver that is gone has ended its stream already.
         let _ = self.commands.send(command);

@@ -129,7 +129,8 @@ impl<D: Followed> Mailbox<D> {
                 self.last_event = Some(Edge::of(event));
             }
             Item::Connected(connected) => self.state.connect(connected.number, D::HAS_SNAPSHOT, now),
-            Item::Malformed(_) | Item::Disconnected(_) | Item::Closed(_) => self.state.doubt(),
+            Item::Malformed(_) => self.state.doubt(),
+            Item::Disconnected(_) | Item::Closed(_) => self.state.disconnect(),
             Item::Gap(_) | Item::Unknown(_) => {}
         }
     }

@@ -116,6 +116,7 @@ pub(crate) struct Tracked<S> {
     received: Option<Instant>,
     /// Whether everything since the last snapshot is in it.
     is_sure: bool,
+    is_connected: bool,
     /// The connection that is open, or was last.
     open: u64,
     /// The connection that the last event came over.
@@ -125,12 +126,21 @@ pub(crate) struct Tracked<S> {
 impl<S: StreamState> Tracked<S> {
     pub(crate) fn new(settings: &Settings) -> Self {
         let state = Arc::new(S::new(settings));
-        Self { state, as_of: None, received: None, is_sure: false, open: 0, connection: 0 }
+        Self {
+            state,
+            as_of: None,
+            received: None,
+            is_sure: false,
+            is_connected: false,
+            open: 0,
+            connection: 0,
+        }
     }
 
     /// A connection is open. A stream without snapshots knows all that can be known from here on.
     pub(crate) fn connect(&mut self, number: u64, has_snapshot: bool, now: Instant) {
         self.open = number;
+        self.is_connected = true;
         if !has_snapshot {
             self.is_sure = true;
             self.received.get_or_insert(now);
@@ -162,6 +172,17 @@ impl<S: StreamState> Tracked<S> {
         Arc::make_mut(&mut self.state)
     }
 
+    /// The connection is gone.
+    pub(crate) fn disconnect(&mut self) {
+        self.is_connected = false;
+        self.doubt();
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// Something was missed, or may have been.
     pub(crate) fn doubt(&mut self) {
         self.is_sure = false;
     }

@@ -1,0 +1,282 @@
+//! A whole account against a simulated one that trades: whatever happens to the connections, afterwards the
+//! account is the simulator's, and so is what the items add up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bitopro_client::model::{Balance, Currency, Order, OrderId, PrivateStream, Timestamp};
+use bitopro_client::transport::{
+    Connection, Connector, Error, ErrorKind, Frame, Refusal, Request, async_trait,
+};
+use bitopro_client::{AccountItem, AccountSubscription, Client, Item, OrderUpdates, WallClock};
+use bitopro_sim::{
+    ActiveUpdates, BalanceUpdates, Clock, FinalOrders, HistoryOnConnect, OrderIds, SimConnector, Simulator,
+    SimulatorBuilder,
+};
+use futures_util::{Stream, StreamExt};
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// Dials the simulator, and breaks the connections of a stream when it is told to.
+struct Breakable {
+    inner: SimConnector,
+    breaks: watch::Receiver<Option<PrivateStream>>,
+}
+
+struct BreakableConnection {
+    inner: Box<dyn Connection>,
+    broken: Pin<Box<dyn Future<Output = ()> + Send>>,
+    is_broken: bool,
+}
+
+#[async_trait]
+impl Connector for Breakable {
+    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+        let path = request.url().path().to_owned();
+        let inner = self.inner.connect(request).await?;
+        let mut breaks = self.breaks.clone();
+        breaks.mark_unchanged();
+        let broken = Box::pin(async move {
+            let mine = |stream: &Option<PrivateStream>| {
+                stream.is_some_and(|stream| path == format!("/ws{}", stream.path()))
+            };
+            while breaks.changed().await.is_ok() {
+                if mine(&breaks.borrow()) {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        });
+        Ok(Box::new(BreakableConnection { inner, broken, is_broken: false }))
+    }
+}
+
+impl Stream for BreakableConnection {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_broken {
+            return Poll::Ready(None);
+        }
+        if self.broken.as_mut().poll(context).is_ready() {
+            self.is_broken = true;
+            return Poll::Ready(Some(Err(Error::new(ErrorKind::Disconnected, "broken by the test"))));
+        }
+        Pin::new(&mut self.inner).poll_next(context)
+    }
+}
+
+#[async_trait]
+impl Connection for BreakableConnection {
+    async fn send(&mut self, frame: Frame) -> Result<(), Error> {
+        self.inner.send(frame).await
+    }
+}
+
+/// What the items of an account add up to, replayed from the last snapshot of each stream.
+#[derive(Default)]
+struct Replay {
+    balances: BTreeMap<Currency, Balance>,
+    orders: BTreeMap<OrderId, Order>,
+    ended: BTreeSet<OrderId>,
+    /// The ids of the events that were delivered.
+    events: BTreeSet<String>,
+    gaps: usize,
+    updates: OrderUpdates,
+}
+
+impl Replay {
+    fn apply(&mut self, item: &AccountItem) {
+        match item {
+            AccountItem::Balances(Item::Gap(_))
+            | AccountItem::ActiveOrders(Item::Gap(_))
+            | AccountItem::HistoryOrders(Item::Gap(_))
+            | AccountItem::UserTrades(Item::Gap(_)) => self.gaps += 1,
+            AccountItem::Balances(Item::Snapshot(event) | Item::Update(event)) => {
+                self.events.extend(event.event_id.clone());
+                if matches!(item, AccountItem::Balances(Item::Snapshot(_))) {
+                    self.balances.clear();
+                }
+                self.balances
+                    .extend(event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())));
+            }
+            AccountItem::ActiveOrders(Item::Snapshot(event) | Item::Update(event)) => {
+                self.events.extend(event.event_id.clone());
+                if matches!(item, AccountItem::ActiveOrders(Item::Snapshot(_))) {
+                    self.orders.clear();
+                } else if self.updates == OrderUpdates::WholePair {
+                    for (pair, _) in event.data.by_pair() {
+                        self.orders.retain(|_, order| order.pair != *pair);
+                    }
+                }
+                event.data.iter().for_each(|order| self.order(order));
+            }
+            AccountItem::HistoryOrders(Item::Snapshot(event) | Item::Update(event)) => {
+                self.events.extend(event.event_id.clone());
+                event.data.iter().for_each(|order| self.order(order));
+            }
+            AccountItem::UserTrades(Item::Update(event)) => self.events.extend(event.event_id.clone()),
+            _ => {}
+        }
+    }
+
+    fn order(&mut self, order: &Order) {
+        if order.is_final() {
+            self.orders.remove(&order.id);
+            self.ended.insert(order.id.clone());
+        } else if !self.ended.contains(&order.id) {
+            self.orders.insert(order.id.clone(), order.clone());
+        }
+    }
+}
+
+/// A simulator and an account that follows it, in memory, on one paused clock.
+struct Pair {
+    simulator: Simulator,
+    account: AccountSubscription,
+    breaks: watch::Sender<Option<PrivateStream>>,
+    replay: Replay,
+}
+
+impl Pair {
+    fn new(builder: SimulatorBuilder, updates: OrderUpdates, seed: u64) -> Self {
+        let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
+        let wall = clock.clone();
+        let simulator = builder.with_seed(seed).with_clock(clock).start_in_memory().unwrap();
+        let (breaks, broken) = watch::channel(None);
+        let connector = Breakable { inner: simulator.connector(), breaks: broken };
+        let client = Client::builder(simulator.credentials().to_credentials().unwrap())
+            .with_endpoint(simulator.ws_url().as_str())
+            .with_connector(connector)
+            .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
+            .with_order_updates(updates)
+            .with_seed(seed);
+        let account = client.build().unwrap().account();
+        Self { simulator, account, breaks, replay: Replay { updates, ..Replay::default() } }
+    }
+
+    /// Reads until nothing comes for so long.
+    async fn read(&mut self, quiet: Duration) {
+        while let Ok(Some(item)) = timeout(quiet, self.account.next()).await {
+            self.replay.apply(&item);
+        }
+    }
+
+    fn disturb(&self, random: &mut fastrand::Rng) {
+        match random.u8(0..24) {
+            0 => self.simulator.disconnect_all(),
+            1 => self.simulator.close_all(1001, "restart"),
+            2 => {
+                self.simulator.refuse_next(random.usize(1..4), Refusal::new(StatusCode::SERVICE_UNAVAILABLE));
+            }
+            number @ 3..=6 => {
+                self.breaks.send_replace(PrivateStream::ALL.get(usize::from(number) - 3).copied());
+            }
+            _ => {
+                self.simulator.tick();
+            }
+        }
+    }
+
+    async fn day(&mut self, random: &mut fastrand::Rng) {
+        for _ in 0..random.usize(1..120) {
+            self.disturb(random);
+            let pause = Duration::from_millis(random.u64(0..3_000));
+            if random.bool() {
+                self.read(pause).await;
+            } else {
+                sleep(pause).await;
+            }
+        }
+        // Refusals may still be in store, and each costs a dial, of which there are four a minute by now.
+        sleep(Duration::from_secs(900)).await;
+        self.read(Duration::from_secs(1)).await;
+    }
+
+    fn assert_agrees(&self, what: &str) {
+        let current = self.account.current();
+        assert!(current.is_fresh(), "{what}: {current:?}");
+        let balances: BTreeMap<_, _> = current
+            .balances
+            .unwrap()
+            .iter()
+            .map(|balance| (balance.currency.clone(), balance.clone()))
+            .collect();
+        assert_eq!(balances, self.simulator.balances(), "{what}");
+        let known: BTreeMap<_, _> =
+            current.open_orders.unwrap().iter().map(|order| (order.id.clone(), order.clone())).collect();
+        let open: BTreeMap<_, _> =
+            self.simulator.open_orders().into_iter().map(|order| (order.id.clone(), order)).collect();
+        assert_eq!(known, open, "{what}");
+        assert_eq!((&self.replay.balances, &self.replay.orders), (&balances, &open), "{what}: replayed");
+    }
+}
+
+/// Every setting of the simulator that changes what is sent, with the client's policy that belongs to it.
+fn settings() -> Vec<(SimulatorBuilder, OrderUpdates, String)> {
+    let mut settings = Vec::new();
+    for balances in [BalanceUpdates::Changed, BalanceUpdates::All] {
+        for (active, updates) in [
+            (ActiveUpdates::Changed, OrderUpdates::Changed),
+            (ActiveUpdates::WholePair, OrderUpdates::WholePair),
+        ] {
+            for ends in [FinalOrders::Shown, FinalOrders::Vanish] {
+                for history in [HistoryOnConnect::Recent, HistoryOnConnect::Empty] {
+                    for ids in [OrderIds::Texts, OrderIds::Numbers] {
+                        let builder = Simulator::builder()
+                            .with_balance_updates(balances)
+                            .with_active_updates(active)
+                            .with_final_orders(ends)
+                            .with_history_on_connect(history)
+                            .with_order_ids(ids);
+                        settings.push((
+                            builder,
+                            updates,
+                            format!("{balances:?} {active:?} {ends:?} {history:?} {ids:?}"),
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    settings
+}
+
+/// How many days are played under each setting; more on request.
+fn rounds() -> u64 {
+    std::env::var("BITOPRO_ROUNDS").map_or(6, |rounds| rounds.parse().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_every_setting_the_account_becomes_the_simulator_s() {
+    for (number, (builder, updates, name)) in settings().into_iter().enumerate() {
+        for round in 0..rounds() {
+            let seed = u64::try_from(number).unwrap() * 1_000_000 + round;
+            let what = format!("seed {seed}, {name}");
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut pair = Pair::new(builder.clone(), updates, seed);
+            pair.day(&mut random).await;
+            pair.assert_agrees(&what);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_disconnect_no_event_is_missing_and_no_gap_is_told() {
+    let mut pair = Pair::new(Simulator::builder(), OrderUpdates::Changed, 1);
+    pair.read(Duration::from_secs(10)).await;
+    for _ in 0..500 {
+        pair.simulator.tick();
+        pair.read(Duration::from_millis(10)).await;
+    }
+    let sent = pair.simulator.sent();
+    let missing =
+        sent.iter().filter(|sent| !pair.replay.events.contains(sent.event_id.as_deref().unwrap())).count();
+    assert_eq!((missing, pair.replay.gaps), (0, 0), "of {}", sent.len());
+    assert!(sent.iter().filter(|sent| sent.stream == PrivateStream::UserTrades).count() > 50);
+    pair.assert_agrees("a quiet day");
+}
