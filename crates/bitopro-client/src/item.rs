@@ -46,7 +46,7 @@ pub struct Connected {
 pub struct Disconnected {
     /// Why.
     pub error: Error,
-    /// How long until the next dial.
+    /// How long until the next dial, at the earliest: streams of one client dial one after the other.
     pub retry_in: Duration,
 }
 

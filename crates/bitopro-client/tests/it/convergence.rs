@@ -248,7 +248,7 @@ fn settings() -> Vec<(SimulatorBuilder, OrderUpdates, String)> {
 
 /// How many days are played under each setting; more on request.
 fn rounds() -> u64 {
-    std::env::var("BITOPRO_ROUNDS").map_or(6, |rounds| rounds.parse().unwrap())
+    std::env::var("BITOPRO_ROUNDS").map_or(4, |rounds| rounds.parse().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
