@@ -11,12 +11,14 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use tokio::time::Instant;
 
 use super::{Rig, RigDial, RigPeer};
 use crate::{Connection, Error, ErrorKind, Frame, Refusal, Request};
@@ -236,10 +238,13 @@ pub async fn a_connection_that_breaks_in_the_upgrade_is_an_error(rig: &mut dyn R
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
 }
 
-/// An upgrade that is never answered ends when the request's deadline passes.
+/// An upgrade that is never answered ends when the request's deadline passes, and not before. Needs paused time.
 pub async fn a_dial_that_is_not_answered_ends_at_its_deadline(rig: &mut dyn Rig) {
-    let request = request(rig);
+    let deadline = Duration::from_secs(3);
+    let request = request(rig).with_deadline(deadline);
+    let began = Instant::now();
     let dialed = rig.connector().connect(request).await;
     let error = dialed.map(|_| ()).expect_err("nobody answers");
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+    assert_eq!(began.elapsed().as_secs(), deadline.as_secs(), "the request's own deadline");
 }

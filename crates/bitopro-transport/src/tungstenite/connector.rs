@@ -109,7 +109,7 @@ impl Dial {
             let message = format!("`ws://` to {host} would send the signature in clear text: use `wss://`");
             return Err(Error::new(ErrorKind::InsecureUrl, message));
         }
-        let port = url.port_or_known_default().unwrap_or(if encrypted { 443 } else { 80 });
+        let port = url.port_or_known_default().ok_or_else(|| invalid("the URL has no port".to_owned()))?;
         let uri = format!("http://{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
             invalid(format!("{host}:{port} is not an address")).with_source(error)
         })?;

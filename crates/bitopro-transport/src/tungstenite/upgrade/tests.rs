@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::*;
 
@@ -20,8 +20,9 @@ async fn answered(request: Request, answer: &str) -> (Result<(DuplexStream, Byte
         far.write_all(answer.as_bytes()).await.unwrap();
         (far, head)
     };
-    let (upgraded, (_far, head)) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), serving);
-    (upgraded, head)
+    let upgrading = timeout(2 * DEADLINE, upgrade(near, &request, Deadline::after(DEADLINE)));
+    let (upgraded, (_far, head)) = tokio::join!(upgrading, serving);
+    (upgraded.expect("the deadline is kept"), head)
 }
 
 fn request(url: &str) -> Request {
