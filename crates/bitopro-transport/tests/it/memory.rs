@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bitopro_transport::contract::{Rig, RigDial, RigPeer};
 use bitopro_transport::memory::{self, Dial, MemoryConnector, MemoryServer, Peer};
-use bitopro_transport::{Connector, Frame, Refusal};
+use bitopro_transport::{Connector, Error, ErrorKind, Frame, Refusal, Request};
+use futures_util::{FutureExt, StreamExt};
 use http::HeaderMap;
 use url::Url;
 
@@ -67,3 +68,63 @@ impl RigPeer for MemoryPeer {
 }
 
 bitopro_transport::contract_tests!(rig);
+
+fn request() -> Request {
+    Request::new("wss://memory.test/ws".parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_dial_can_be_looked_for_without_waiting_and_fail_in_any_way() {
+    let (connector, mut server) = memory::network();
+    assert!(server.try_next_dial().is_none());
+    let mut dialing = connector.connect(request());
+    assert!((&mut dialing).now_or_never().is_none());
+    let dial = server.try_next_dial().unwrap();
+    assert_eq!(dial.request().url().path(), "/ws");
+    dial.fail(Error::new(ErrorKind::Certificate, "expired"));
+    assert_eq!(dialing.await.map(|_| ()).unwrap_err().kind(), ErrorKind::Certificate);
+}
+
+#[tokio::test]
+async fn a_network_whose_server_is_gone_cannot_be_dialled() {
+    let (connector, server) = memory::network();
+    drop(server);
+    let error = connector.connect(request()).await.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_close_carries_code_and_reason_and_is_answered() {
+    let (connector, mut server) = memory::network();
+    let (connection, mut peer) =
+        tokio::join!(connector.connect(request()), async { server.next_dial().await.unwrap().accept() });
+    let mut connection = connection.unwrap();
+    peer.close(1001, "going away").await.unwrap();
+    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::close(1001, "going away"));
+    assert_eq!(peer.recv().await, Some(Frame::close(1001, "going away")));
+    assert!(connection.next().await.is_none());
+}
+
+/// As with a socket: what is not read holds the sender up, and a ping is never waited for.
+#[tokio::test]
+async fn a_side_that_does_not_read_holds_up_the_other() {
+    let (connector, mut server) = memory::network();
+    let (connection, mut peer) =
+        tokio::join!(connector.connect(request()), async { server.next_dial().await.unwrap().accept() });
+    let mut connection = connection.unwrap();
+    let mut under_way = 0;
+    while peer.send(Frame::text("hello")).now_or_never().is_some() {
+        under_way += 1;
+        assert!(under_way < 10_000, "nothing holds the server up");
+    }
+    assert!(under_way > 1);
+    for _ in 0..under_way {
+        assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("hello"));
+    }
+    while connection.send(Frame::text("hello")).now_or_never().is_some() {}
+    peer.send(Frame::Ping("ping".into())).await.unwrap();
+    let ping = connection.next().now_or_never().expect("the answer waits for nothing");
+    assert_eq!(ping.unwrap().unwrap(), Frame::Ping("ping".into()));
+    drop(connection);
+    assert!(peer.send(Frame::text("hello")).await.is_err());
+}

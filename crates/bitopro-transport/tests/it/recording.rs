@@ -59,14 +59,14 @@ async fn what_passes_is_written_as_json_lines_without_headers() {
     assert_eq!(
         written.text(),
         [
-            r#"{"at_ms":0,"dialed":"wss://example.test/ws"}"#,
-            r#"{"at_ms":0,"refused":401}"#,
-            r#"{"at_ms":0,"dialed":"wss://example.test/ws"}"#,
-            r#"{"at_ms":0,"opened":null}"#,
-            r#"{"at_ms":20,"received":{"text":"{\"a\":1.10}"}}"#,
-            r#"{"at_ms":20,"received":{"ping":"ff"}}"#,
-            r#"{"at_ms":20,"sent":{"close":[1000,"done"]}}"#,
-            r#"{"at_ms":20,"failed":"the connection ended without a close frame"}"#,
+            r#"{"at_ms":0,"dial":1,"dialed":"wss://example.test/ws"}"#,
+            r#"{"at_ms":0,"dial":1,"refused":401}"#,
+            r#"{"at_ms":0,"dial":2,"dialed":"wss://example.test/ws"}"#,
+            r#"{"at_ms":0,"dial":2,"opened":null}"#,
+            r#"{"at_ms":20,"dial":2,"received":{"text":"{\"a\":1.10}"}}"#,
+            r#"{"at_ms":20,"dial":2,"received":{"ping":"ff"}}"#,
+            r#"{"at_ms":20,"dial":2,"sent":{"close":[1000,"done"]}}"#,
+            r#"{"at_ms":20,"dial":2,"failed":"the connection ended without a close frame"}"#,
             "",
         ]
         .join("\n")
@@ -75,7 +75,7 @@ async fn what_passes_is_written_as_json_lines_without_headers() {
 
 #[test]
 fn a_line_reads_back_as_its_record() {
-    let line = r#"{"at_ms":7,"received":{"text":"{}"}}"#;
+    let line = r#"{"at_ms":7,"dial":3,"received":{"text":"{}"}}"#;
     let record: Record = serde_json::from_str(line).unwrap();
     assert_eq!(record.what, Recorded::Received(RecordedFrame::Text("{}".to_owned())));
     assert_eq!(serde_json::to_string(&record).unwrap(), line);
@@ -92,9 +92,21 @@ async fn a_frame_that_could_not_be_sent_is_recorded_as_a_failure() {
     let text = written.text();
     assert_eq!(
         text.lines().last(),
-        Some(r#"{"at_ms":0,"failed":"the connection is already closed"}"#),
+        Some(r#"{"at_ms":0,"dial":1,"failed":"the connection is already closed"}"#),
         "{text}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_failed_is_recorded_as_a_failure() {
+    let written = Shared::default();
+    let recorder = Recorder::new(written.clone());
+    let (connector, server) = memory::network();
+    drop(server);
+    assert!(RecordingConnector::new(connector, recorder).connect(request()).await.is_err());
+    let text = written.text();
+    let failed = r#"{"at_ms":0,"failed":"the server of the memory network is gone"}"#;
+    assert_eq!(text.lines().last(), Some(failed), "{text}");
 }
 
 async fn connected(recorder: &Recorder) -> (Box<dyn Connection>, Peer) {
