@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::workspace;
 use manifest::Entry;
-use table::{FIXTURES, Fixture};
+use table::{Fixture, fixtures};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -88,7 +88,7 @@ fn directory() -> PathBuf {
 }
 
 fn write(dir: &Path) -> anyhow::Result<()> {
-    let plan = Plan::new(FIXTURES, manifest::recorded(&dir.join(MANIFEST))?)?;
+    let plan = Plan::new(fixtures(), manifest::recorded(&dir.join(MANIFEST))?)?;
     for (path, text) in &plan.files {
         let file = dir.join(path);
         fs::create_dir_all(file.parent().unwrap_or(dir))?;
@@ -99,7 +99,7 @@ fn write(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn check_in(dir: &Path) -> anyhow::Result<()> {
-    let plan = Plan::new(FIXTURES, manifest::recorded(&dir.join(MANIFEST))?)?;
+    let plan = Plan::new(fixtures(), manifest::recorded(&dir.join(MANIFEST))?)?;
     let faults = plan.drift(dir)?;
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
@@ -120,7 +120,10 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(fixtures: &[Fixture], recorded: Vec<Entry>) -> anyhow::Result<Self> {
+    fn new<'a>(
+        fixtures: impl IntoIterator<Item = &'a Fixture>,
+        recorded: Vec<Entry>,
+    ) -> anyhow::Result<Self> {
         let mut files = BTreeMap::new();
         let mut entries = recorded.clone();
         for fixture in fixtures {
@@ -157,7 +160,7 @@ impl Plan {
             }
         }
         faults.extend(found.into_iter().map(|path| {
-            format!("fixtures/{path} is in no manifest: remove it, or add it to xtask/src/fixtures/table.rs")
+            format!("fixtures/{path} is in no manifest: remove it, or add it to its table in xtask/src/fixtures/table/")
         }));
         Ok(faults)
     }
