@@ -1,6 +1,13 @@
-//! What is said of a broken message, word for word.
+//! What is said of a broken message, word for word: of balances here, of the others in their own modules.
 
-use bitopro_model::{AccountBalance, Balances, DecodeError, DecodeErrorKind, Message, PrivateStream, decode};
+mod orders;
+mod trades;
+
+use std::fmt::Debug;
+
+use bitopro_model::{AccountBalance, Balances, DecodeError, DecodeErrorKind, Event, Message, decode};
+
+use crate::fixtures::Data;
 
 const ADA: &str = r#""currency":"ADA","amount":"1","available":"1","stake":"0","tradable":true"#;
 
@@ -19,9 +26,8 @@ fn error(text: &str) -> DecodeError {
     decode::<Balances>(text).expect_err(text)
 }
 
-/// The faults of a known event: path, then reason, without the excerpt that follows.
 #[test]
-fn a_fault_in_a_field_names_its_path() {
+fn a_fault_in_a_balance_names_its_path() {
     let amount = r#""amount":"1""#;
     let twenty_nine = with_ada(amount, r#""amount":"79228162514264337593543950336""#);
     let forty = with_ada(amount, r#""amount":"1234567890123456789012345678901234567890""#);
@@ -100,21 +106,22 @@ fn a_fault_in_a_field_names_its_path() {
         ),
         (with_data(r#"{},"timestamp":2"#), "duplicate field `timestamp`"),
     ];
+    assert_faults::<Balances>(table);
+}
+
+/// Each text is refused with this path and reason, before the excerpt that follows.
+fn assert_faults<D: Data + Debug>(table: impl IntoIterator<Item = (String, &'static str)>) {
     for (text, expected) in table {
-        let error = error(&text);
+        let error = decode::<D>(&text).expect_err(&text);
         let shown = error.to_string();
-        let (fault, place) = shown.split_once(" (in ACCOUNT_BALANCE, near `").expect(&shown);
-        assert_eq!(fault, expected, "{text}");
-        assert_eq!(place, format!("{}`)", error.excerpt()));
-        assert_eq!(
-            (error.kind(), error.stream()),
-            (DecodeErrorKind::Data, Some(PrivateStream::AccountBalance))
-        );
+        let place = format!(" (in {}, near `{}`)", D::STREAM.event(), error.excerpt());
+        assert_eq!(shown, format!("{expected}{place}"), "{text}");
+        assert_eq!((error.kind(), error.stream()), (DecodeErrorKind::Data, Some(D::STREAM)));
         assert!(expected.starts_with(error.path()), "{text}");
 
         // Whoever does not know the stream, or knows the event, hears the same.
         assert_eq!(Message::from_json(&text).expect_err(&text).to_string(), shown);
-        assert_eq!(AccountBalance::from_json(&text).expect_err(&text).to_string(), shown);
+        assert_eq!(Event::<D>::from_json(&text).expect_err(&text).to_string(), shown);
     }
 }
 

@@ -3,34 +3,142 @@
 use std::fs;
 use std::path::PathBuf;
 
-use bitopro_model::{AccountBalance, Balances, Decoded, Message, decode};
+use bitopro_model::{
+    Active, Balances, DecodeError, Decoded, Event, EventData, History, Message, Orders, PrivateStream, Trade,
+    decode,
+};
 use serde_json::Value;
 
 /// A fixture, as the manifest lists it.
 pub(crate) struct Fixture {
     pub(crate) path: String,
     pub(crate) text: String,
+    pub(crate) stream: Stream,
     /// Whether it is written back token by token.
     canonical: bool,
 }
 
-/// The fixtures of the account-balance stream.
-pub(crate) fn account_balance() -> Vec<Fixture> {
+/// The `data` of a stream's events, and how these are carried among all messages.
+pub(crate) trait Data: EventData {
+    fn message(event: Event<Self>) -> Message;
+}
+
+impl Data for Balances {
+    fn message(event: Event<Self>) -> Message {
+        Message::AccountBalance(event)
+    }
+}
+
+impl Data for Orders<Active> {
+    fn message(event: Event<Self>) -> Message {
+        Message::ActiveOrders(event)
+    }
+}
+
+impl Data for Orders<History> {
+    fn message(event: Event<Self>) -> Message {
+        Message::HistoryOrders(event)
+    }
+}
+
+impl Data for Trade {
+    fn message(event: Event<Self>) -> Message {
+        Message::UserTrade(Box::new(event))
+    }
+}
+
+/// The ways to read a text when its stream is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Stream {
+    /// Where its fixtures are.
+    folder: &'static str,
+    id: PrivateStream,
+    pub(crate) decode: fn(&str) -> Result<Message, DecodeError>,
+    from_json: fn(&str) -> Result<Message, DecodeError>,
+    deserialize: fn(&str) -> serde_json::Result<Message>,
+}
+
+impl Stream {
+    fn of<D: Data>(folder: &'static str) -> Self {
+        Self {
+            folder,
+            id: D::STREAM,
+            decode: |text| {
+                decode::<D>(text).map(|decoded| match decoded {
+                    Decoded::Event(event) => D::message(event),
+                    Decoded::Unknown(unknown) => Message::Unknown(unknown),
+                })
+            },
+            from_json: |text| Event::<D>::from_json(text).map(D::message),
+            deserialize: |text| serde_json::from_str::<Event<D>>(text).map(D::message),
+        }
+    }
+
+    fn all() -> [Self; 4] {
+        [
+            Self::of::<Balances>("account-balance"),
+            Self::of::<Orders<Active>>("active-orders"),
+            Self::of::<Orders<History>>("history-orders"),
+            Self::of::<Trade>("user-trade"),
+        ]
+    }
+}
+
+/// What is not written as it came: the fixture, and in it each place with what is written instead. Everything else
+/// is written unchanged, though known fields come first and in their usual order.
+const NORMALISED: &[(&str, &[(&str, &str)])] = &[
+    ("active-orders/client-id-old-spelling.json", &[(r#""clientId": 1234"#, r#""clientID": 1234"#)]),
+    ("active-orders/market-order.json", &[(r#""type": "Market""#, r#""type": "MARKET""#)]),
+    (
+        "active-orders/number-ids.json",
+        &[(r#""id": 8917255503"#, r#""id": "8917255503""#), (r#""id": 3452766477"#, r#""id": "3452766477""#)],
+    ),
+    (
+        "history-orders/old-spellings.json",
+        &[
+            (r#""id": 8917255503"#, r#""id": "8917255503""#),
+            (r#""type": "Market""#, r#""type": "MARKET""#),
+            (r#""clientId": 1234"#, r#""clientID": 1234"#),
+        ],
+    ),
+    (
+        "user-trade/booleans-as-texts.json",
+        &[(r#""isMarket": "false""#, r#""isMarket": false"#), (r#""isMaker": "true""#, r#""isMaker": true"#)],
+    ),
+    ("user-trade/market-order.json", &[(r#""orderType": "Market""#, r#""orderType": "MARKET""#)]),
+    ("user-trade/trade.json", &[(r#""orderID": 390733918"#, r#""orderID": "390733918""#)]),
+];
+
+impl Fixture {
+    /// The text with what is known to be written in another way.
+    fn normalised(&self) -> String {
+        let places =
+            NORMALISED.iter().find(|(path, _)| *path == self.path).map_or(&[][..], |(_, places)| places);
+        places.iter().fold(self.text.clone(), |text, (came, written)| {
+            assert_eq!(text.matches(came).count(), 1, "{}: {came}", self.path);
+            text.replace(came, written)
+        })
+    }
+}
+
+/// The fixtures of all streams.
+pub(crate) fn all() -> Vec<Fixture> {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures"));
     let manifest = fs::read_to_string(dir.join("manifest.json")).unwrap();
     let entries: Vec<Value> = serde_json::from_str(&manifest).unwrap();
-    let fixtures: Vec<Fixture> = entries
+    entries
         .iter()
-        .map(|entry| (entry["path"].as_str().unwrap(), entry["canonical"].as_bool().unwrap()))
-        .filter(|(path, _)| path.starts_with("account-balance/"))
-        .map(|(path, canonical)| Fixture {
-            path: path.to_owned(),
-            text: fs::read_to_string(dir.join(path)).unwrap(),
-            canonical,
+        .map(|entry| {
+            let path = entry["path"].as_str().unwrap();
+            let folder = path.split('/').next().unwrap();
+            Fixture {
+                path: path.to_owned(),
+                text: fs::read_to_string(dir.join(path)).unwrap(),
+                stream: Stream::all().into_iter().find(|stream| stream.folder == folder).expect(path),
+                canonical: entry["canonical"].as_bool().unwrap(),
+            }
         })
-        .collect();
-    assert!(!fixtures.is_empty());
-    fixtures
+        .collect()
 }
 
 /// JSON without the whitespace between its tokens, and otherwise untouched.
@@ -46,8 +154,24 @@ fn minified(json: &str) -> String {
 }
 
 #[test]
+fn every_stream_has_fixtures_of_its_own_event() {
+    let fixtures = all();
+    for &stream in PrivateStream::ALL {
+        let mut own = fixtures.iter().filter(|fixture| fixture.stream.id == stream);
+        assert!(
+            own.any(|own| Message::from_json(&own.text).unwrap().event() == stream.event()),
+            "no fixture of {stream}"
+        );
+    }
+    for (path, _) in NORMALISED {
+        let fixture = fixtures.iter().find(|fixture| fixture.path == *path).expect(path);
+        assert!(!fixture.canonical, "{path}");
+    }
+}
+
+#[test]
 fn the_parsed_value_and_the_frame_written_back_are_pinned() {
-    for fixture in account_balance() {
+    for fixture in all() {
         let message = Message::from_json(&fixture.text).unwrap();
         let written = serde_json::to_string_pretty(&message).unwrap();
         let name = fixture.path.replace('/', "__").replace(".json", "");
@@ -59,7 +183,7 @@ fn the_parsed_value_and_the_frame_written_back_are_pinned() {
 
 #[test]
 fn a_canonical_fixture_is_written_back_token_by_token() {
-    for fixture in account_balance() {
+    for fixture in all() {
         let written = serde_json::to_string(&Message::from_json(&fixture.text).unwrap()).unwrap();
         let same = minified(&written) == minified(&fixture.text);
         assert_eq!(same, fixture.canonical, "{}: {written}", fixture.path);
@@ -68,37 +192,57 @@ fn a_canonical_fixture_is_written_back_token_by_token() {
 
 #[test]
 fn nothing_of_any_fixture_is_lost() {
-    for fixture in account_balance() {
+    for fixture in all() {
         let written = serde_json::to_string(&Message::from_json(&fixture.text).unwrap()).unwrap();
-        assert_eq!(sorted_bytes(&written), sorted_bytes(&fixture.text), "{}", fixture.path);
+        assert_eq!(sorted_tokens(&written), sorted_tokens(&fixture.normalised()), "{}", fixture.path);
     }
 }
 
-/// What stays the same when only the order of fields changes.
-fn sorted_bytes(json: &str) -> Vec<u8> {
-    let mut bytes = minified(json).into_bytes();
-    bytes.sort_unstable();
-    bytes
+/// What stays the same when only the order of fields changes: the fields, and the marks around them.
+fn sorted_tokens(json: &str) -> Vec<String> {
+    let is_mark = |c: char| "{}[],".contains(c);
+    let json = minified(json);
+    let marks = json.matches(is_mark);
+    let mut tokens: Vec<String> = json.split(is_mark).chain(marks).map(str::to_owned).collect();
+    tokens.sort_unstable();
+    tokens
+}
+
+#[test]
+fn what_is_written_reads_as_the_same_and_is_written_in_the_same_way() {
+    for Fixture { path, text, .. } in all() {
+        let message = Message::from_json(&text).unwrap();
+        let written = serde_json::to_string(&message).unwrap();
+        let again = Message::from_json(&written).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), written, "{path}");
+        assert_eq!(again, message, "{path}");
+    }
 }
 
 #[test]
 fn every_way_of_reading_gives_the_same() {
-    for Fixture { path, text, .. } in account_balance() {
+    for Fixture { path, text, stream, .. } in all() {
         let message = Message::from_json(&text).unwrap();
         assert_eq!(serde_json::from_str::<Message>(&text).unwrap(), message, "{path}");
         assert_eq!(serde_json::from_slice::<Message>(text.as_bytes()).unwrap(), message, "{path}");
-        let decoded = decode::<Balances>(&text).unwrap();
-        match (&message, decoded) {
-            (Message::AccountBalance(event), Decoded::Event(decoded)) => {
-                assert_eq!(decoded, *event, "{path}");
-                assert_eq!(AccountBalance::from_json(&text).unwrap(), *event, "{path}");
-                assert_eq!(serde_json::from_str::<AccountBalance>(&text).unwrap(), *event, "{path}");
-            }
-            (Message::Unknown(unknown), Decoded::Unknown(decoded)) => {
-                assert_eq!(decoded, *unknown, "{path}");
-                assert_eq!(decoded.event(), message.event(), "{path}");
-            }
-            (message, decoded) => panic!("{path}: {message:?} and {decoded:?}"),
+        assert_eq!((stream.decode)(&text).unwrap(), message, "{path}");
+        if message.event() == stream.id.event() {
+            assert_eq!((stream.from_json)(&text).unwrap(), message, "{path}");
+            assert_eq!((stream.deserialize)(&text).unwrap(), message, "{path}");
+        } else {
+            assert!((stream.from_json)(&text).is_err() && (stream.deserialize)(&text).is_err(), "{path}");
+        }
+    }
+}
+
+/// The other streams carry such an event as unknown, and lose nothing of it either.
+#[test]
+fn a_stream_carries_the_events_of_others_as_unknown() {
+    for Fixture { path, text, stream, .. } in all() {
+        for other in Stream::all().iter().filter(|other| other.id != stream.id) {
+            let Message::Unknown(unknown) = (other.decode)(&text).unwrap() else { panic!("{path}") };
+            assert_eq!(unknown.raw(), text.trim_ascii(), "{path}");
+            assert!((other.from_json)(&text).is_err(), "{path}");
         }
     }
 }
@@ -106,15 +250,13 @@ fn every_way_of_reading_gives_the_same() {
 /// A `Value` sorts keys and turns long numbers into floats, but keeps all that the model knows.
 #[test]
 fn a_value_in_between_loses_nothing_that_is_known() {
-    for Fixture { path, text, .. } in account_balance() {
-        let value: Value = serde_json::from_str(&text).unwrap();
-        let message: Message = serde_json::from_value(value.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&message).unwrap(), value, "{path}");
-        if let (Message::AccountBalance(through), Message::AccountBalance(event)) =
-            (message, Message::from_json(&text).unwrap())
-        {
-            assert_eq!((through.event_id, through.timestamp), (event.event_id, event.timestamp), "{path}");
-            assert_eq!((through.datetime, through.data), (event.datetime, event.data), "{path}");
-        }
+    for fixture in all() {
+        let value: Value = serde_json::from_str(&fixture.text).unwrap();
+        let through: Message = serde_json::from_value(value).unwrap();
+        let expected: Value = serde_json::from_str(&fixture.normalised()).unwrap();
+        assert_eq!(serde_json::to_value(&through).unwrap(), expected, "{}", fixture.path);
+        // In a `Value`, decimals are texts, so this is exact to the last zero.
+        let direct = Message::from_json(&fixture.text).unwrap();
+        assert_eq!(serde_json::to_value(&direct).unwrap(), expected, "{}", fixture.path);
     }
 }

@@ -1,6 +1,6 @@
-//! Random balances, and fixtures with random damage.
+//! Random balances, and fixtures of all streams with random damage.
 
-use bitopro_model::{AccountBalance, Balance, Balances, Decimal, Message, Timestamp, decode};
+use bitopro_model::{AccountBalance, Balance, Balances, Decimal, Message, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -87,9 +87,10 @@ proptest! {
         which in any::<Index>(),
         damages in prop::collection::vec(damage(), 1..4),
     ) {
-        let fixtures = fixtures::account_balance();
-        let text = damaged(&which.get(&fixtures).text, &damages);
-        let by_stream = decode::<Balances>(&text);
+        let fixtures = fixtures::all();
+        let fixture = which.get(&fixtures);
+        let text = damaged(&fixture.text, &damages);
+        let by_stream = (fixture.stream.decode)(&text);
         match Message::from_json(&text) {
             Ok(message) => {
                 prop_assert!(by_stream.is_ok());

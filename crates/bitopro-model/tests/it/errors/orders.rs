@@ -1,0 +1,154 @@
+use bitopro_model::{Active, ActiveOrders, History, OrderStream, Orders, decode};
+
+use super::assert_faults;
+use crate::fixtures::Data;
+
+const ORDER: &str = r#""id":"7","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1,"updatedTimestamp":1,"createdTimestamp":1,"status":0,"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S7","timeInForce":"GTC""#;
+
+/// A message of this stream, whose `data` is this.
+fn with_orders<K: OrderStream>(data: &str) -> String {
+    format!(r#"{{"event":"{}","timestamp":1,"data":{data}}}"#, K::STREAM.event())
+}
+
+/// A message of this stream with one order, in whose fields one place is different.
+fn with_order<K: OrderStream>(place: &str, instead: &str) -> String {
+    assert_eq!(ORDER.matches(place).count(), 1, "{place}");
+    with_orders::<K>(&format!(r#"{{"sol_usdt":[{{{}}}]}}"#, ORDER.replace(place, instead)))
+}
+
+#[test]
+fn a_fault_in_an_open_order_names_its_path() {
+    assert_faults_of_orders::<Active>();
+}
+
+#[test]
+fn a_fault_in_an_order_of_history_names_its_path() {
+    assert_faults_of_orders::<History>();
+}
+
+fn assert_faults_of_orders<K: OrderStream>()
+where
+    Orders<K>: Data,
+{
+    let (with, with_order) = (with_orders::<K>, with_order::<K>);
+    let (price, id, gtc) = (r#""price":"107""#, r#""id":"7""#, r#""timeInForce":"GTC""#);
+    let event = K::STREAM.event();
+    assert_faults::<Orders<K>>([
+        (with_order(r#""price":"107","#, ""), "data.sol_usdt[0]: missing field `price`"),
+        (with_order(r#""status":0,"#, ""), "data.sol_usdt[0]: missing field `status`"),
+        (with_order(r#","timeInForce":"GTC""#, ""), "data.sol_usdt[0]: missing field `timeInForce`"),
+        (
+            with_order(price, r#""price":107"#),
+            "data.sol_usdt[0].price: invalid type: integer `107`, expected a decimal as a string",
+        ),
+        (
+            with_order(price, r#""price":null"#),
+            "data.sol_usdt[0].price: invalid type: null, expected a decimal as a string",
+        ),
+        (
+            with_order(price, r#""price":"market""#),
+            "data.sol_usdt[0].price: `market`: not a plain decimal number such as `12.50`",
+        ),
+        (
+            with_order(gtc, r#""timeInForce":"GTC","stopPrice":105"#),
+            "data.sol_usdt[0].stopPrice: invalid type: integer `105`, expected a decimal as a string",
+        ),
+        (
+            with_order(gtc, r#""timeInForce":"GTC","condition":1"#),
+            "data.sol_usdt[0].condition: invalid type: integer `1`, expected a string",
+        ),
+        (
+            with_order(id, r#""id":7.5"#),
+            "data.sol_usdt[0].id: invalid type: floating point `7.5`, expected an id as a string or an integer",
+        ),
+        (
+            with_order(id, r#""id":null"#),
+            "data.sol_usdt[0].id: invalid type: null, expected an id as a string or an integer",
+        ),
+        (
+            with_order(r#""pair":"sol_usdt""#, r#""pair":5"#),
+            "data.sol_usdt[0].pair: invalid type: integer `5`, expected a string",
+        ),
+        (
+            with_order(r#""status":0"#, r#""status":"0""#),
+            "data.sol_usdt[0].status: invalid type: string \"0\", expected i64",
+        ),
+        (
+            with_order(r#""type":"LIMIT""#, r#""type":1"#),
+            "data.sol_usdt[0].type: invalid type: integer `1`, expected a string",
+        ),
+        (
+            with_order(r#""action":"SELL""#, r#""action":null"#),
+            "data.sol_usdt[0].action: invalid type: null, expected a string",
+        ),
+        (
+            with_order(r#""updatedTimestamp":1"#, r#""updatedTimestamp":"1""#),
+            "data.sol_usdt[0].updatedTimestamp: invalid type: string \"1\", expected i64",
+        ),
+        (
+            with_order(r#""createdTimestamp":1"#, r#""createdTimestamp":1.5"#),
+            "data.sol_usdt[0].createdTimestamp: invalid type: floating point `1.5`, expected i64",
+        ),
+        (
+            with_order(gtc, r#""timeInForce":"GTC","clientID":"mine""#),
+            "data.sol_usdt[0].clientID: a client id that is no number",
+        ),
+        (
+            with_order(gtc, r#""timeInForce":"GTC","clientID":-1"#),
+            "data.sol_usdt[0].clientID: a client id that is no number",
+        ),
+        (
+            with_order(gtc, r#""timeInForce":"GTC","clientId":1.5"#),
+            "data.sol_usdt[0].clientId: invalid type: floating point `1.5`, expected an id as a string or an integer",
+        ),
+        (
+            with_order(gtc, r#""timeInForce":"GTC","clientId":7,"clientID":7"#),
+            "data.sol_usdt[0]: duplicate field `clientID`",
+        ),
+        (with_order(gtc, r#""timeInForce":"GTC","price":"1""#), "data.sol_usdt[0]: duplicate field `price`"),
+        (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}},{{}}]}}"#)), "data.sol_usdt[1]: missing field `id`"),
+        (
+            with(&format!(r#"{{"btc_twd":[{{{ORDER}}}]}}"#)),
+            "data: under `btc_twd` stands order 7 of `sol_usdt`",
+        ),
+        (
+            with(&format!(r#"{{"sol_usdt":[{{{ORDER}}}],"sol_usdt":[]}}"#)),
+            "data: `sol_usdt` stands there twice",
+        ),
+        (
+            with(&format!(r#"{{"sol_usdt":{{{ORDER}}}}}"#)),
+            "data.sol_usdt: invalid type: map, expected a sequence",
+        ),
+        (with(r#"{"sol_usdt":null}"#), "data.sol_usdt: invalid type: null, expected a sequence"),
+        (with(r#"{"sol_usdt":[[]]}"#), "data.sol_usdt[0]: invalid type: sequence, expected an order"),
+        (with(r#"{"sol_usdt":[null]}"#), "data.sol_usdt[0]: invalid type: null, expected an order"),
+        (with(&format!("[{{{ORDER}}}]")), "data: invalid type: sequence, expected orders by pair"),
+        (with("null"), "data: invalid type: null, expected orders by pair"),
+        (format!(r#"{{"event":"{event}","timestamp":1}}"#), "missing field `data`"),
+        (format!(r#"{{"event":"{event}","data":{{}}}}"#), "missing field `timestamp`"),
+    ]);
+}
+
+#[test]
+fn optional_fields_of_an_order_may_be_null() {
+    let text = with_order::<Active>(
+        r#""updatedTimestamp":1,"createdTimestamp":1"#,
+        r#""updatedTimestamp":null,"createdTimestamp":null,"stopPrice":null,"condition":null,"clientID":null"#,
+    );
+    let without = with_order::<Active>(r#""updatedTimestamp":1,"createdTimestamp":1,"#, "");
+    assert_eq!(serde_json::to_string(&ActiveOrders::from_json(&text).unwrap()).unwrap(), without);
+    assert_eq!(ActiveOrders::from_json(&text).unwrap(), ActiveOrders::from_json(&without).unwrap());
+}
+
+#[test]
+fn depth_costs_no_stack_in_an_order_either() {
+    let deep = "[".repeat(100_000);
+    for text in [
+        with_orders::<Active>(&format!(r#"{{"sol_usdt":{deep}"#)),
+        with_order::<Active>(r#""status":0"#, &format!(r#""x":{deep}"#)),
+        with_order::<Active>(r#""status":0"#, &format!(r#""status":{deep}"#)),
+    ] {
+        assert!(decode::<Orders<Active>>(&text).is_err());
+        assert!(ActiveOrders::from_json(&text).is_err());
+    }
+}

@@ -1,0 +1,79 @@
+use bitopro_model::Trade;
+
+use super::assert_faults;
+
+const TRADE: &str = r#""base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1694667358,"eventTimestamp":1694667359,"orderID":7,"orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":true"#;
+
+/// A message whose `data` is this.
+fn with_trade_data(data: &str) -> String {
+    format!(r#"{{"event":"USER_TRADE","timestamp":1,"data":{data}}}"#)
+}
+
+/// A message with a trade, in whose fields one place is different.
+fn with_trade(place: &str, instead: &str) -> String {
+    assert_eq!(TRADE.matches(place).count(), 1, "{place}");
+    with_trade_data(&format!("{{{}}}", TRADE.replace(place, instead)))
+}
+
+#[test]
+fn a_fault_in_a_trade_names_its_path() {
+    let maker = r#""isMaker":true"#;
+    let time = r#""transactionTimestamp":1694667358"#;
+    assert_faults::<Trade>([
+        (with_trade(r#""price":"32.039","#, ""), "data: missing field `price`"),
+        (with_trade(r#""orderID":7,"#, ""), "data: missing field `orderID`"),
+        (with_trade(r#""matchID":"m","#, ""), "data: missing field `matchID`"),
+        (with_trade(r#","isMaker":true"#, ""), "data: missing field `isMaker`"),
+        (
+            with_trade(r#""price":"32.039""#, r#""price":32.039"#),
+            "data.price: invalid type: floating point `32.039`, expected a decimal as a string",
+        ),
+        (
+            with_trade(r#""volume":"1""#, r#""volume":1"#),
+            "data.volume: invalid type: integer `1`, expected a decimal as a string",
+        ),
+        (
+            with_trade(r#""fee":"0""#, r#""fee":"0 TWD""#),
+            "data.fee: `0 TWD`: not a plain decimal number such as `12.50`",
+        ),
+        (
+            with_trade(time, r#""transactionTimestamp":"1694667358""#),
+            "data.transactionTimestamp: invalid type: string \"1694667358\", expected i64",
+        ),
+        (
+            with_trade(time, r#""transactionTimestamp":1694667358.5"#),
+            "data.transactionTimestamp: invalid type: floating point `1694667358.5`, expected i64",
+        ),
+        (
+            with_trade(r#""eventTimestamp":1694667359"#, r#""eventTimestamp":null"#),
+            "data.eventTimestamp: invalid type: null, expected i64",
+        ),
+        (
+            with_trade(r#""side":"ask""#, r#""side":0"#),
+            "data.side: invalid type: integer `0`, expected a string",
+        ),
+        (
+            with_trade(r#""matchID":"m""#, r#""matchID":null"#),
+            "data.matchID: invalid type: null, expected a string",
+        ),
+        (
+            with_trade(r#""orderID":7"#, r#""orderID":true"#),
+            "data.orderID: invalid type: boolean `true`, expected an id as a string or an integer",
+        ),
+        (
+            with_trade(maker, r#""isMaker":"yes""#),
+            "data.isMaker: invalid value: string \"yes\", expected a boolean",
+        ),
+        (
+            with_trade(maker, r#""isMaker":"True""#),
+            "data.isMaker: invalid value: string \"True\", expected a boolean",
+        ),
+        (with_trade(maker, r#""isMaker":1"#), "data.isMaker: invalid type: integer `1`, expected a boolean"),
+        (with_trade(maker, r#""isMaker":true,"isMaker":true"#), "data: duplicate field `isMaker`"),
+        (with_trade_data(&format!("[{{{TRADE}}}]")), "data: invalid type: sequence, expected a trade"),
+        (with_trade_data("null"), "data: invalid type: null, expected a trade"),
+        (with_trade_data("{}"), "data: missing field `base`"),
+        (r#"{"event":"USER_TRADE","timestamp":1}"#.to_owned(), "missing field `data`"),
+        (format!(r#"{{"event":"USER_TRADE","data":{{{TRADE}}}}}"#), "missing field `timestamp`"),
+    ]);
+}
