@@ -55,9 +55,18 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// End after the first snapshot, after three failures, or when the next try is more than 30 s away
+    /// End after the first snapshot (of trades, which have none, after the first connection), after three
+    /// failures, or when the next try is more than 30 s away
     #[arg(long)]
     pub(crate) once: bool,
+
+    /// Print only what concerns this currency or pair, such as btc or btc_twd; may be given several times
+    #[arg(long, value_name = "CODE")]
+    pub(crate) filter: Vec<String>,
+
+    /// Print the whole state of a stream after each change
+    #[arg(long)]
+    pub(crate) state: bool,
 
     /// How to print; a table on a terminal and NDJSON elsewhere, unless given
     #[arg(long, value_enum)]
@@ -75,6 +84,14 @@ pub(crate) struct WatchArgs {
 pub(crate) enum WatchStream {
     /// Account balances
     Balances,
+    /// Open orders
+    Orders,
+    /// Orders that ended
+    History,
+    /// Trades
+    Trades,
+    /// The whole account: all four
+    All,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

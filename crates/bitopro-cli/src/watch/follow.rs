@@ -1,96 +1,78 @@
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
-use bitopro_client::model::{AccountBalance, Balances};
-use bitopro_client::{Closed, Disconnected, Error, ErrorKind, Item, Subscription};
-use futures_util::{FutureExt, StreamExt};
+use bitopro_client::model::PrivateStream;
+use bitopro_client::{Closed, Disconnected, Error, ErrorKind, Item};
+use futures_util::FutureExt;
 
-use super::ndjson;
-use super::table::Table;
+use super::feed::{Entry, Feed};
+use super::printer::Printer;
 use crate::exit::{Failure, Status, chain};
-use crate::output::{Unprintable, json, settle};
+use crate::output::{Unprintable, settle};
 use crate::signals::Signals;
 use crate::writer::Writer;
 
 /// How long the reader may take, after a signal, to read what is left.
 const GRACE: Duration = Duration::from_secs(1);
-/// How many bytes are printed at once, and then the rest of the item. What comes beyond can still be merged.
+/// How many bytes are printed at once, and then the rest of the entry. What comes beyond can still be merged.
 const CHUNK: usize = 64 << 10;
 /// How long `--once` waits for the next try.
 const LONGEST_WAIT_OF_ONCE: Duration = Duration::from_secs(30);
 
-pub(super) enum Printer {
-    Ndjson,
-    Table(Table),
-}
-
-impl Printer {
-    fn print(&mut self, item: &Item<AccountBalance>, lines: &mut String) -> Result<(), Failure> {
-        match self {
-            Self::Ndjson => {
-                lines.push_str(&json(&ndjson::Line::new(item))?);
-                lines.push('\n');
-            }
-            Self::Table(table) => table.print(item, lines),
-        }
-        Ok(())
-    }
-}
-
-/// Prints what a subscription tells.
+/// Prints what a feed tells.
 pub(super) struct Follower {
+    feed: Box<dyn Feed>,
     printer: Printer,
     writer: Writer,
-    once: bool,
     /// What is printed next.
     lines: String,
-    saw_malformed: bool,
+    /// The streams that `--once` waits for.
+    awaited: Option<BTreeSet<PrivateStream>>,
+    saw_malformed: BTreeSet<PrivateStream>,
+    /// Why the first stream that failed did.
+    failure: Option<Failure>,
 }
 
 /// Why nothing more is followed.
 enum End {
     Signal,
-    /// What `--once` waited for is there.
+    /// Everything that `--once` waited for is there, or will not come.
     Enough,
-    Closed(Closed),
-    /// The next try is too far off for `--once`.
-    TooLong(Disconnected),
+    /// Every stream has ended.
+    Over,
+    /// The next try of a stream is too far off for `--once`.
+    TooLong(PrivateStream, Error),
 }
 
 impl Follower {
-    pub(super) fn new(printer: Printer, writer: Writer, once: bool) -> Self {
-        Self { printer, writer, once, lines: String::new(), saw_malformed: false }
+    pub(super) fn new(feed: Box<dyn Feed>, printer: Printer, writer: Writer, once: bool) -> Self {
+        Self {
+            awaited: once.then(|| awaited(feed.streams())),
+            feed,
+            printer,
+            writer,
+            lines: String::new(),
+            saw_malformed: BTreeSet::new(),
+            failure: None,
+        }
     }
 
-    /// Prints to the end of the stream, a signal, a closed pipe, or the first snapshot of `--once`.
-    pub(super) async fn follow(
-        mut self,
-        mut items: Subscription<Balances>,
-        signals: &mut Signals,
-    ) -> Result<Status, Failure> {
-        let end = match self.print_items(&mut items, signals).await {
+    /// Prints to the end of all streams, a signal, a closed pipe, or what `--once` waits for.
+    pub(super) async fn follow(mut self, signals: &mut Signals) -> Result<Status, Failure> {
+        let end = match self.print_entries(signals).await {
             Ok(end) => end,
             Err(unprintable) => return settle(Err(unprintable), Status::Ok),
         };
-        // This takes no longer than the close deadline, so the writer need not be waited for in between.
-        items.request_close();
-        while let Some(item) = items.next().await {
-            let item = match (&end, item) {
-                (End::TooLong(disconnected), Item::Closed(_)) => {
-                    Item::Closed(Closed::Failed(disconnected.error.clone()))
-                }
-                (End::Signal, item) | (_, item @ Item::Closed(_)) => item,
-                _ => continue,
-            };
-            self.printer.print(&item, &mut self.lines)?;
-        }
-        let Self { writer, lines, saw_malformed, .. } = self;
-        let mut written = pin!(writer.finish(lines));
-        if !matches!(end, End::Signal) {
+        self.print_rest(&end).await?;
+        let is_signalled = matches!(end, End::Signal);
+        let failure = self.failure.filter(|_| !is_signalled);
+        let mut written = pin!(self.writer.finish(self.lines));
+        if !is_signalled {
             tokio::select! {
                 written = &mut written => {
                     settle(written, Status::Ok)?;
-                    return judge(end, saw_malformed);
+                    return failure.map_or(Ok(Status::Ok), Err);
                 }
                 () = signals.next() => {}
             }
@@ -102,66 +84,111 @@ impl Follower {
         }
     }
 
-    async fn print_items(
-        &mut self,
-        items: &mut Subscription<Balances>,
-        signals: &mut Signals,
-    ) -> Result<End, Unprintable> {
+    async fn print_entries(&mut self, signals: &mut Signals) -> Result<End, Unprintable> {
         loop {
-            // Items are taken only when they can be printed: until then the subscription merges them.
+            // Entries are taken only when they can be printed: until then the client merges them.
             tokio::select! {
                 () = signals.next() => return Ok(End::Signal),
                 room = self.writer.room() => room?,
             }
-            let mut next = tokio::select! {
+            let first = tokio::select! {
                 () = signals.next() => return Ok(End::Signal),
                 broken = self.writer.broken() => return Err(broken),
-                item = items.next() => item,
+                entry = self.feed.next() => entry,
             };
-            while let Some(item) = next {
-                self.printer.print(&item, &mut self.lines)?;
-                match item {
-                    Item::Closed(closed) => return Ok(End::Closed(closed)),
-                    Item::Snapshot(_) if self.once => return Ok(End::Enough),
-                    Item::Disconnected(disconnected)
-                        if self.once && disconnected.retry_in > LONGEST_WAIT_OF_ONCE =>
-                    {
-                        return Ok(End::TooLong(disconnected));
-                    }
-                    Item::Malformed(_) => self.saw_malformed = true,
-                    _ => {}
+            if first.is_none() {
+                return Ok(End::Over);
+            }
+            let mut next = first;
+            while let Some(entry) = next {
+                if let Some(end) = self.take(entry)? {
+                    return Ok(end);
                 }
                 // What is there already goes into the same chunk.
                 let has_room = self.lines.len() < CHUNK;
-                next = if has_room { items.next().now_or_never().flatten() } else { None };
+                next = if has_room { self.feed.next().now_or_never().flatten() } else { None };
             }
+            self.printer.complete(&*self.feed, &mut self.lines);
             self.writer.put(std::mem::take(&mut self.lines));
         }
     }
-}
 
-fn judge(end: End, saw_malformed: bool) -> Result<Status, Failure> {
-    match end {
-        End::Closed(Closed::Failed(error)) => {
-            let status = match error.kind() {
-                ErrorKind::NoSnapshot if saw_malformed => Status::BadData,
-                _ => Status::of(&error),
+    /// Prints an entry, and tells whether it was the last that is wanted.
+    fn take(&mut self, entry: Entry) -> Result<Option<End>, Failure> {
+        let stream = entry.stream;
+        let mut is_there = false;
+        let mut too_long = None;
+        match &entry.item {
+            Item::Snapshot(_) => is_there = true,
+            Item::Connected(_) => is_there = stream == PrivateStream::UserTrades,
+            Item::Closed(closed) => {
+                is_there = true;
+                self.note_end(stream, closed);
+            }
+            Item::Malformed(_) => {
+                self.saw_malformed.insert(stream);
+            }
+            Item::Disconnected(Disconnected { error, retry_in, .. })
+                if self.awaited.is_some() && *retry_in > LONGEST_WAIT_OF_ONCE =>
+            {
+                let seconds = retry_in.as_secs();
+                let message =
+                    format!("{error} (the next try is in {seconds} s, for which --once does not wait)");
+                self.failure = Some(self.failure_of(stream, Status::of(error), message, error));
+                too_long = Some(End::TooLong(stream, error.clone()));
+            }
+            _ => {}
+        }
+        self.printer.print(entry, &*self.feed, &mut self.lines)?;
+        if let Some(awaited) = self.awaited.as_mut().filter(|_| is_there) {
+            awaited.remove(&stream);
+            return Ok(awaited.is_empty().then_some(End::Enough));
+        }
+        Ok(too_long)
+    }
+
+    /// Closes everything, and prints what still comes: after a signal all of it, else the ends alone. It takes
+    /// no longer than the close deadline, so the writer need not be waited for in between.
+    async fn print_rest(&mut self, end: &End) -> Result<(), Failure> {
+        self.feed.request_close();
+        while let Some(Entry { stream, item }) = self.feed.next().await {
+            let item = match (end, item) {
+                (End::TooLong(of, error), Item::Closed(_)) if *of == stream => {
+                    Item::Closed(Closed::Failed(error.clone()))
+                }
+                (End::Signal, item) | (_, item @ Item::Closed(_)) => item,
+                _ => continue,
             };
-            Err(failure(status, error.to_string(), &error))
+            self.printer.print(Entry { stream, item }, &*self.feed, &mut self.lines)?;
         }
-        End::TooLong(Disconnected { error, retry_in, .. }) => {
-            let seconds = retry_in.as_secs();
-            let message = format!("{error} (the next try is in {seconds} s, for which --once does not wait)");
-            Err(failure(Status::of(&error), message, &error))
+        self.printer.complete(&*self.feed, &mut self.lines);
+        Ok(())
+    }
+
+    fn note_end(&mut self, stream: PrivateStream, closed: &Closed) {
+        let (None, Closed::Failed(error)) = (&self.failure, closed) else { return };
+        let status = match error.kind() {
+            ErrorKind::NoSnapshot if self.saw_malformed.contains(&stream) => Status::BadData,
+            _ => Status::of(error),
+        };
+        self.failure = Some(self.failure_of(stream, status, error.to_string(), error));
+    }
+
+    fn failure_of(&self, stream: PrivateStream, status: Status, message: String, error: &Error) -> Failure {
+        let is_one_of_many = self.feed.streams().len() > 1;
+        let message = if is_one_of_many { format!("{stream}: {message}") } else { message };
+        let failure = Failure::new(status, message);
+        match std::error::Error::source(error) {
+            Some(beneath) => failure.because(chain(beneath)),
+            None => failure,
         }
-        _ => Ok(Status::Ok),
     }
 }
 
-fn failure(status: Status, message: String, error: &Error) -> Failure {
-    let failure = Failure::new(status, message);
-    match std::error::Error::source(error) {
-        Some(beneath) => failure.because(chain(beneath)),
-        None => failure,
-    }
+/// The streams that `--once` waits for: those that begin with a snapshot, or else the first connection.
+fn awaited(streams: &[PrivateStream]) -> BTreeSet<PrivateStream> {
+    let streams = streams.iter().copied();
+    let with_snapshots: BTreeSet<_> =
+        streams.clone().filter(|stream| *stream != PrivateStream::UserTrades).collect();
+    if with_snapshots.is_empty() { streams.collect() } else { with_snapshots }
 }

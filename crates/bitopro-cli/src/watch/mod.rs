@@ -1,5 +1,11 @@
+mod board;
+mod feed;
+mod filter;
 mod follow;
 mod ndjson;
+mod printer;
+#[cfg(test)]
+mod samples;
 mod table;
 
 use std::fs;
@@ -10,12 +16,15 @@ use bitopro_client::Client;
 use bitopro_client::transport::TungsteniteConnector;
 use bitopro_sim::Simulator;
 
-use crate::args::{Format, WatchArgs, WatchStream};
+use crate::args::{Format, WatchArgs};
 use crate::credentials;
 use crate::exit::{Failure, Status};
 use crate::signals::Signals;
 use crate::writer::Writer;
-use follow::{Follower, Printer};
+use board::Board;
+use filter::Filter;
+use follow::Follower;
+use printer::{Form, Printer};
 use table::Table;
 
 /// The base endpoint to use instead of the exchange's own.
@@ -37,19 +46,25 @@ async fn watch(args: WatchArgs) -> Result<Status, Failure> {
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
     let demo = if args.demo { Some(start_demo().await?) } else { None };
     let client = client(&args, demo.as_ref())?;
-    let terminal = std::io::stdout().is_terminal();
-    let format = args.format.unwrap_or(if terminal { Format::Table } else { Format::Ndjson });
-    let printer = match format {
-        Format::Ndjson => Printer::Ndjson,
-        Format::Table => Printer::Table(Table::new(terminal && std::env::var_os("NO_COLOR").is_none())),
-    };
-    let WatchStream::Balances = args.stream;
-    let follower = Follower::new(printer, Writer::stdout()?, args.once);
-    let ended = follower.follow(client.balances(), &mut signals).await;
+    let feed = feed::subscribe(&client, args.stream);
+    let form = form(&args, feed.streams().len() > 1);
+    let printer = Printer::new(Filter::new(args.filter), form);
+    let follower = Follower::new(feed, printer, Writer::stdout()?, args.once);
+    let ended = follower.follow(&mut signals).await;
     if let Some(demo) = demo {
         demo.stop().await;
     }
     ended
+}
+
+fn form(args: &WatchArgs, is_mixed: bool) -> Form {
+    let on_terminal = std::io::stdout().is_terminal();
+    let table = || Table::new(on_terminal && std::env::var_os("NO_COLOR").is_none(), is_mixed);
+    match args.format.unwrap_or(if on_terminal { Format::Table } else { Format::Ndjson }) {
+        Format::Ndjson => Form::Ndjson { state: args.state },
+        Format::Table if args.state => Form::Board(Board::new(table(), on_terminal)),
+        Format::Table => Form::Table(table()),
+    }
 }
 
 async fn start_demo() -> Result<Simulator, Failure> {

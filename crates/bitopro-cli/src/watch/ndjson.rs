@@ -1,9 +1,12 @@
 //! One JSON object a line, for programs.
 
-use bitopro_client::model::{AccountBalance, Balances, PrivateStream, Timestamp, UnknownMessage};
+use bitopro_client::model::{
+    Active, Balances, Event, History, Message, Orders, Timestamp, Trade, UnknownMessage,
+};
 use bitopro_client::{Closed, Edge, Error, Gap, GapReason, Item, Malformed};
 use serde::Serialize;
 
+use super::feed::{Entry, Picture};
 use crate::decode::ExtraFields;
 use crate::exit::chain;
 
@@ -19,10 +22,31 @@ pub(super) struct Line<'a> {
     extra: Option<ExtraFields<'a>>,
 }
 
+/// The line of a state.
+#[derive(Serialize)]
+pub(super) struct StateLine<'a> {
+    r#type: &'static str,
+    stream: &'static str,
+    as_of: Option<Timestamp>,
+    age_ms: u64,
+    stale: bool,
+    data: StateData<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum StateData<'a> {
+    Whole(Data<'a>),
+    Each(Vec<Data<'a>>),
+}
+
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Data<'a> {
     Balances(&'a Balances),
+    Active(&'a Orders<Active>),
+    History(&'a Orders<History>),
+    Trade(&'a Trade),
     Connected {
         url: &'a str,
         connection: u64,
@@ -48,7 +72,7 @@ enum Data<'a> {
     Closed {
         error: Option<String>,
     },
-    /// An item of a later version of the client.
+    /// An item or a message of a later version of the client.
     Other {
         item: String,
     },
@@ -61,51 +85,77 @@ struct Side<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn new(item: &'a Item<AccountBalance>) -> Self {
-        match item {
-            Item::Snapshot(event) => Self::event("snapshot", event),
-            Item::Update(event) => Self::event("update", event),
-            Item::Connected(connected) => Self::other(
-                "connected",
-                Data::Connected { url: connected.url.as_str(), connection: connected.number },
-            ),
-            Item::Gap(gap) => Self::other("gap", Data::gap(gap)),
-            Item::Malformed(malformed) => Self::other("malformed", Data::malformed(malformed)),
-            Item::Unknown(unknown) => {
-                Self::other("unknown", Data::Unknown { event: unknown.event(), raw: unknown })
+    pub(super) fn new(Entry { stream, item }: &'a Entry) -> Self {
+        let (r#type, data) = match item {
+            Item::Snapshot(message) => ("snapshot", Data::of(message)),
+            Item::Update(message) => ("update", Data::of(message)),
+            Item::Connected(connected) => {
+                ("connected", Data::Connected { url: connected.url.as_str(), connection: connected.number })
             }
+            Item::Gap(gap) => ("gap", Data::gap(gap)),
+            Item::Malformed(malformed) => ("malformed", Data::malformed(malformed)),
+            Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
             Item::Disconnected(disconnected) => {
-                let retry_in_ms = u64::try_from(disconnected.retry_in.as_millis()).unwrap_or(u64::MAX);
-                Self::other(
-                    "disconnected",
-                    Data::Disconnected { error: chain(&disconnected.error), retry_in_ms },
-                )
+                let retry_in_ms = millis(disconnected.retry_in);
+                ("disconnected", Data::Disconnected { error: chain(&disconnected.error), retry_in_ms })
             }
             Item::Closed(closed) => {
-                Self::other("closed", Data::Closed { error: reason(closed).map(|error| chain(error)) })
+                ("closed", Data::Closed { error: reason(closed).map(|error| chain(error)) })
             }
-            other => Self::other("other", Data::Other { item: format!("{other:?}") }),
+            other => ("other", Data::Other { item: format!("{other:?}") }),
+        };
+        let line = Self { r#type, stream: stream.name(), event_id: None, timestamp: None, data, extra: None };
+        match item {
+            Item::Snapshot(message) | Item::Update(message) => match message {
+                Message::AccountBalance(event) => line.of(event),
+                Message::ActiveOrders(event) => line.of(event),
+                Message::HistoryOrders(event) => line.of(event),
+                Message::UserTrade(event) => line.of(event),
+                _ => line,
+            },
+            _ => line,
         }
     }
 
-    fn event(r#type: &'static str, event: &'a AccountBalance) -> Self {
+    /// What the event's envelope says.
+    fn of<D>(self, event: &'a Event<D>) -> Self {
         Self {
-            r#type,
-            stream: PrivateStream::AccountBalance.name(),
             event_id: event.event_id.as_deref(),
             timestamp: Some(event.timestamp),
-            data: Data::Balances(&event.data),
             extra: ExtraFields::of(&event.extra),
+            ..self
         }
     }
+}
 
-    fn other(r#type: &'static str, data: Data<'a>) -> Self {
-        let stream = PrivateStream::AccountBalance.name();
-        Self { r#type, stream, event_id: None, timestamp: None, data, extra: None }
+impl<'a> StateLine<'a> {
+    pub(super) fn new(picture: &'a Picture) -> Self {
+        let each = || picture.events.iter().map(Data::of).collect();
+        Self {
+            r#type: "state",
+            stream: picture.stream.name(),
+            as_of: picture.as_of,
+            age_ms: millis(picture.age),
+            stale: picture.is_stale,
+            data: match picture.events.as_slice() {
+                [whole] if !matches!(whole, Message::UserTrade(_)) => StateData::Whole(Data::of(whole)),
+                _ => StateData::Each(each()),
+            },
+        }
     }
 }
 
 impl<'a> Data<'a> {
+    fn of(message: &'a Message) -> Self {
+        match message {
+            Message::AccountBalance(event) => Self::Balances(&event.data),
+            Message::ActiveOrders(event) => Self::Active(&event.data),
+            Message::HistoryOrders(event) => Self::History(&event.data),
+            Message::UserTrade(event) => Self::Trade(&event.data),
+            other => Self::Other { item: format!("{other:?}") },
+        }
+    }
+
     fn gap(gap: &'a Gap) -> Self {
         let (reason, missed) = match gap.reason {
             GapReason::Reconnected => ("reconnected", None),
@@ -124,6 +174,10 @@ impl<'a> Data<'a> {
     fn malformed(malformed: &'a Malformed) -> Self {
         Self::Malformed { error: malformed.reason.to_string(), raw: String::from_utf8_lossy(&malformed.raw) }
     }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn reason(closed: &Closed) -> Option<&Error> {

@@ -8,4 +8,5 @@ mod process;
 mod secrets;
 mod sign;
 mod sim;
+mod streams;
 mod watch;

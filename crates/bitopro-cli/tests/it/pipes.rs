@@ -27,7 +27,7 @@ async fn a_signal_ends_it_although_nobody_reads() {
         let (stdout, unread) = full_pipe().await;
         let running = Running::start_into(&mut watch(&simulator, "balances", &[]), stdout);
         // It heeds signals before it dials.
-        while simulator.dials().is_empty() {
+        while simulator.connections() == 0 {
             tokio::task::yield_now().await;
         }
         for amount in 1..=3000_u32 {

@@ -7,22 +7,13 @@ use super::time_of_day;
 
 /// Rows of balances: a snapshot shows what the account holds, an update what changed and by how much.
 #[derive(Default)]
-pub(super) struct Balances {
+pub(super) struct BalanceRows {
     known: BTreeMap<Currency, Balance>,
 }
 
-impl Balances {
+impl BalanceRows {
     pub(super) fn snapshot(&mut self, event: &AccountBalance, sheet: &mut Sheet<'_>) {
-        heading(sheet);
-        let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
-        for balance in held {
-            let change = self.known.get(&balance.currency).and_then(|known| change(known, balance));
-            row(event.timestamp, balance, change, sheet);
-        }
-        if !empty.is_empty() {
-            let codes: Vec<&str> = empty.iter().map(|balance| balance.currency.as_str()).collect();
-            sheet.note(Style::Dim, &format!("zero: {}", codes.join(" ")));
-        }
+        print(event, None, |balance| change(self.known.get(&balance.currency)?, balance), sheet);
         self.known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
     }
 
@@ -38,10 +29,39 @@ impl Balances {
     }
 }
 
+/// What an account holds.
+pub(super) fn list(event: &AccountBalance, rows: Option<usize>, sheet: &mut Sheet<'_>) {
+    print(event, rows, |_| None, sheet);
+}
+
+fn print(
+    event: &AccountBalance,
+    rows: Option<usize>,
+    change: impl Fn(&Balance) -> Option<Decimal>,
+    sheet: &mut Sheet<'_>,
+) {
+    heading(sheet);
+    let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
+    let rows = rows.unwrap_or(usize::MAX);
+    for balance in held.iter().take(rows) {
+        row(event.timestamp, balance, change(balance), sheet);
+    }
+    let codes = |balances: &[&Balance]| {
+        let codes: Vec<&str> = balances.iter().map(|balance| balance.currency.as_str()).collect();
+        codes.join(" ")
+    };
+    if let Some(more) = held.get(rows..).filter(|more| !more.is_empty()) {
+        sheet.note(Style::Dim, &format!("and {} more: {}", more.len(), codes(more)));
+    }
+    if !empty.is_empty() {
+        sheet.note(Style::Dim, &format!("zero: {}", codes(&empty)));
+    }
+}
+
 fn heading(sheet: &mut Sheet<'_>) {
     let bold = Style::Bold;
-    let line = sheet.line().left(bold, 8, "TIME UTC").left(bold, 8, "CURRENCY").right(bold, 13, "AMOUNT");
-    line.right(bold, 22, "AVAILABLE").right(bold, 22, "CHANGE").end();
+    let line = sheet.heading().left(bold, 8, "CURRENCY").right(bold, 13, "AMOUNT");
+    line.right(bold, 23, "AVAILABLE").right(bold, 23, "CHANGE").end();
 }
 
 fn row(timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, sheet: &mut Sheet<'_>) {
@@ -52,8 +72,9 @@ fn row(timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, sheet: 
     if !balance.tradable {
         remarks.push("not tradable".to_owned());
     }
-    let line = sheet.line().cell(Style::Plain, time_of_day(timestamp));
-    line.left(Style::Plain, 8, &balance.currency)
+    sheet
+        .row(&time_of_day(timestamp))
+        .left(Style::Plain, 8, &balance.currency)
         .number(Style::Plain, balance.amount)
         .number(Style::Plain, balance.available)
         .change(change)

@@ -1,62 +1,127 @@
 //! Rows for people.
 
 mod balances;
+mod note;
+mod orders;
 mod sheet;
+mod trades;
 
-use bitopro_client::model::{AccountBalance, Timestamp};
-use bitopro_client::{Closed, Item};
+use bitopro_client::Item;
+use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
+use super::feed::Entry;
 use crate::decode::rfc3339;
-use crate::exit::chain;
-use balances::Balances;
-use sheet::{Sheet, Style};
+use balances::BalanceRows;
+pub(super) use sheet::{Sheet, Style};
 
+/// How many orders of the past open the log of a whole account.
+const PAST_ORDERS: usize = 8;
+
+/// A log of what happens, row by row.
 pub(super) struct Table {
     colour: bool,
-    balances: Balances,
+    /// Whether rows of several streams stand among each other.
+    is_mixed: bool,
+    balances: BalanceRows,
+    has_trades: bool,
 }
 
 impl Table {
-    pub(super) fn new(colour: bool) -> Self {
-        Self { colour, balances: Balances::default() }
+    pub(super) fn new(colour: bool, is_mixed: bool) -> Self {
+        Self { colour, is_mixed, balances: BalanceRows::default(), has_trades: false }
     }
 
-    pub(super) fn print(&mut self, item: &Item<AccountBalance>, lines: &mut String) {
-        let sheet = &mut Sheet { lines, colour: self.colour };
+    pub(super) fn print(&mut self, Entry { stream, item }: &Entry, lines: &mut String) {
+        let mut sheet = self.sheet(lines);
+        sheet.tag = self.is_mixed.then(|| tag(*stream));
         match item {
-            Item::Snapshot(event) => self.balances.snapshot(event, sheet),
-            Item::Update(event) => self.balances.update(event, sheet),
+            Item::Snapshot(message) => self.snapshot(message, &mut sheet),
+            Item::Update(message) => self.update(message, &mut sheet),
             other => {
-                let (style, text) = note(other);
+                let (style, text) = note::of(other);
+                let text = if self.is_mixed { format!("{stream}: {text}") } else { text };
                 sheet.note(style, &text);
             }
         }
     }
+
+    pub(super) fn sheet<'a>(&self, lines: &'a mut String) -> Sheet<'a> {
+        Sheet { lines, colour: self.colour, tag: None }
+    }
+
+    fn snapshot(&mut self, message: &Message, sheet: &mut Sheet<'_>) {
+        match message {
+            Message::AccountBalance(event) => self.balances.snapshot(event, sheet),
+            Message::HistoryOrders(event) => {
+                orders::list(event, self.is_mixed.then_some(PAST_ORDERS), sheet);
+            }
+            other => state(std::slice::from_ref(other), None, sheet),
+        }
+    }
+
+    fn update(&mut self, message: &Message, sheet: &mut Sheet<'_>) {
+        match message {
+            Message::AccountBalance(event) => self.balances.update(event, sheet),
+            Message::ActiveOrders(event) => orders::rows(event, event.data.iter(), sheet),
+            Message::HistoryOrders(event) => orders::rows(event, event.data.iter(), sheet),
+            Message::UserTrade(event) => {
+                // Its stream has no snapshot, which the heading would stand above.
+                if !std::mem::replace(&mut self.has_trades, true) && !self.is_mixed {
+                    trades::heading(sheet);
+                }
+                trades::row(event, sheet);
+            }
+            other => sheet.note(Style::Dim, &format!("{other:?}")),
+        }
+    }
 }
 
-/// What happened to the stream, in words.
-fn note<T: std::fmt::Debug>(item: &Item<T>) -> (Style, String) {
-    match item {
-        Item::Connected(connected) => (Style::Dim, format!("connected to {}", connected.url)),
-        Item::Gap(gap) => (Style::Yellow, format!("gap: {gap}")),
-        Item::Malformed(malformed) => (
-            Style::Yellow,
-            format!("a message could not be read, balances may be out of date: {}", malformed.reason),
-        ),
-        Item::Unknown(unknown) => (Style::Dim, format!("a message of the unknown kind {}", unknown.event())),
-        Item::Disconnected(disconnected) => {
-            let (error, wait) = (chain(&disconnected.error), disconnected.retry_in.as_secs_f64());
-            (Style::Yellow, format!("disconnected: {error}; next try in {wait:.1} s"))
-        }
-        Item::Closed(Closed::Requested) => (Style::Dim, "closed".to_owned()),
-        Item::Closed(closed) => (Style::Red, format!("closed: {closed}")),
-        other => (Style::Yellow, format!("{other:?}")),
+/// The table of a whole state, with at most so many rows.
+pub(super) fn state(events: &[Message], rows: Option<usize>, sheet: &mut Sheet<'_>) {
+    match events {
+        [Message::AccountBalance(event)] => balances::list(event, rows, sheet),
+        [Message::ActiveOrders(event)] => orders::list(event, rows, sheet),
+        [Message::HistoryOrders(event)] => orders::list(event, rows, sheet),
+        trades => trades::list(trades, rows, sheet),
+    }
+}
+
+/// The latest of some rows, the last ones, and a note about the others.
+fn latest<'a, T>(all: &'a [T], rows: Option<usize>, what: &str, sheet: &mut Sheet<'_>) -> &'a [T] {
+    let earlier = all.len().saturating_sub(rows.unwrap_or(usize::MAX));
+    if all.is_empty() {
+        sheet.note(Style::Dim, &format!("no {what}"));
+    } else if earlier > 0 {
+        sheet.note(Style::Dim, &format!("and {earlier} earlier {what}"));
+    }
+    all.get(earlier..).unwrap_or_default()
+}
+
+fn tag(stream: PrivateStream) -> &'static str {
+    match stream {
+        PrivateStream::AccountBalance => "balance",
+        PrivateStream::ActiveOrders => "order",
+        PrivateStream::HistoryOrders => "ended",
+        PrivateStream::UserTrades => "trade",
+        other => other.name(),
     }
 }
 
 /// Hours, minutes and seconds in UTC.
-fn time_of_day(timestamp: Timestamp) -> String {
+pub(super) fn time_of_day(timestamp: Timestamp) -> String {
     let time = rfc3339(timestamp);
-    let time = time.as_deref().and_then(|time| time.get(11..19));
-    format!("{:<8}", time.unwrap_or("?"))
+    time.as_deref().and_then(|time| time.get(11..19)).unwrap_or("?").to_owned()
 }
+
+/// When something was, as seen from a later moment: the time of that day, or else the date.
+fn time_or_date(timestamp: Timestamp, seen_from: Timestamp) -> String {
+    let (time, now) = (rfc3339(timestamp), rfc3339(seen_from));
+    let day = |time: &Option<String>| time.as_deref().and_then(|time| time.get(..10)).map(str::to_owned);
+    match day(&time) {
+        Some(date) if Some(&date) != day(&now).as_ref() => date.get(2..).unwrap_or("?").to_owned(),
+        _ => time_of_day(timestamp),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,25 +6,42 @@ use crate::printable::printable;
 
 /// Lines for people. Whatever is put on it is made printable, so that no text of the network acts on a
 /// terminal.
-pub(super) struct Sheet<'a> {
+pub(in crate::watch) struct Sheet<'a> {
     pub(super) lines: &'a mut String,
     pub(super) colour: bool,
+    /// What kind of rows these are, where there are several.
+    pub(super) tag: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(in crate::watch) enum Style {
     Plain,
     Bold,
     Dim,
     Red,
     Green,
     Yellow,
+    Cyan,
 }
 
 impl Sheet<'_> {
     /// Begins a line of cells.
-    pub(super) fn line(&mut self) -> Line<'_> {
+    pub(in crate::watch) fn line(&mut self) -> Line<'_> {
         Line { lines: self.lines, colour: self.colour, is_empty: true }
+    }
+
+    /// Begins a row, with its time and kind.
+    pub(super) fn row(&mut self, time: &str) -> Line<'_> {
+        let tag = self.tag;
+        let line = self.line().left(Style::Plain, 8, time);
+        if let Some(tag) = tag { line.left(Style::Dim, 7, tag) } else { line }
+    }
+
+    /// Begins the heading of such rows.
+    pub(super) fn heading(&mut self) -> Line<'_> {
+        let is_tagged = self.tag.is_some();
+        let line = self.line().left(Style::Bold, 8, "TIME UTC");
+        if is_tagged { line.left(Style::Bold, 7, "WHAT") } else { line }
     }
 
     /// A line that is no row.
@@ -35,7 +52,7 @@ impl Sheet<'_> {
 
 /// A line that is being written: cells with one space between them.
 #[must_use = "a line ends with `end`"]
-pub(super) struct Line<'a> {
+pub(in crate::watch) struct Line<'a> {
     lines: &'a mut String,
     colour: bool,
     is_empty: bool,
@@ -43,7 +60,7 @@ pub(super) struct Line<'a> {
 
 impl Line<'_> {
     /// A cell as wide as its text.
-    pub(super) fn cell(self, style: Style, text: impl Display) -> Self {
+    pub(in crate::watch) fn cell(self, style: Style, text: impl Display) -> Self {
         self.padded(style, text, |_| (0, 0))
     }
 
@@ -79,7 +96,7 @@ impl Line<'_> {
     }
 
     /// Ends the line, without spaces at its end.
-    pub(super) fn end(self) {
+    pub(in crate::watch) fn end(self) {
         let length = self.lines.trim_end_matches(' ').len();
         self.lines.truncate(length);
         self.lines.push('\n');
@@ -117,6 +134,7 @@ impl Style {
             Self::Red => Some("31"),
             Self::Green => Some("32"),
             Self::Yellow => Some("33"),
+            Self::Cyan => Some("36"),
         }
     }
 }
@@ -127,7 +145,7 @@ mod tests {
 
     fn line(colour: bool, write: impl FnOnce(Line<'_>)) -> String {
         let mut lines = String::new();
-        write(Sheet { lines: &mut lines, colour }.line());
+        write(Sheet { lines: &mut lines, colour, tag: None }.line());
         lines
     }
 

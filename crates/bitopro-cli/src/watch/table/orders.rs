@@ -1,0 +1,93 @@
+use std::fmt::Display;
+
+use bitopro_client::model::{Action, Event, Order, OrderStatus, OrderType, Orders, TimeInForce};
+
+use super::sheet::{Line, Sheet, Style};
+use super::{latest, time_or_date};
+
+/// A heading and the orders of an event, those that changed last at the end.
+pub(super) fn list<K>(event: &Event<Orders<K>>, rows: Option<usize>, sheet: &mut Sheet<'_>) {
+    heading(sheet);
+    let mut orders: Vec<&Order> = event.data.iter().collect();
+    orders.sort_by_key(|order| order.updated());
+    let orders = latest(&orders, rows, "orders", sheet);
+    self::rows(event, orders.iter().copied(), sheet);
+}
+
+/// Some orders of an event, a row each.
+pub(super) fn rows<'a, K>(
+    event: &Event<Orders<K>>,
+    orders: impl Iterator<Item = &'a Order>,
+    sheet: &mut Sheet<'_>,
+) {
+    for order in orders {
+        let line = sheet.row(&time_or_date(order.updated(), event.timestamp));
+        let line = start(line, &order.pair, &order.id, &order.action);
+        // What a market order costs is known once it is executed.
+        let price = if order.price.is_zero() { order.avg_execution_price } else { order.price };
+        let (style, status) = status(order);
+        line.left(Style::Plain, 6, kind(order))
+            .right(Style::Plain, 11, price)
+            .right(Style::Plain, 19, executed(order))
+            .cell(style, status)
+            .end();
+    }
+}
+
+fn heading(sheet: &mut Sheet<'_>) {
+    let bold = Style::Bold;
+    let line = sheet.heading().left(bold, 9, "PAIR").left(bold, 13, "ORDER").left(bold, 4, "SIDE");
+    let line = line.left(bold, 6, "TYPE").right(bold, 11, "PRICE").right(bold, 19, "EXECUTED/OF");
+    line.cell(bold, "STATUS").end();
+}
+
+/// Pair, order and side, in the columns that orders and trades share.
+pub(super) fn start<'a>(line: Line<'a>, pair: &impl Display, id: &impl Display, action: &Action) -> Line<'a> {
+    let (style, side) = match action {
+        Action::Buy => (Style::Green, "buy"),
+        Action::Sell => (Style::Red, "sell"),
+        other => (Style::Plain, other.as_str()),
+    };
+    line.left(Style::Plain, 9, pair).left(Style::Dim, 13, id).left(style, 4, side)
+}
+
+fn kind(order: &Order) -> &str {
+    match &order.order_type {
+        OrderType::Limit if order.time_in_force == TimeInForce::PostOnly => "post",
+        OrderType::Limit => "limit",
+        OrderType::Market => "market",
+        OrderType::StopLimit => "stop",
+        OrderType::SpOcoStopLimit => "sp oco",
+        OrderType::SlOcoStopLimit => "sl oco",
+        other => other.as_str(),
+    }
+}
+
+/// How much was executed of how much.
+fn executed(order: &Order) -> String {
+    let (executed, original) = (order.executed_amount, order.original_amount);
+    if executed == original && !executed.is_zero() {
+        // The same long number twice would only break the column.
+        format!("all/{original}")
+    } else {
+        format!("{executed}/{original}")
+    }
+}
+
+fn status(order: &Order) -> (Style, String) {
+    let (style, status) = match order.status {
+        OrderStatus::NotTriggered => (Style::Dim, "not triggered"),
+        OrderStatus::InProgress => (Style::Plain, "open"),
+        OrderStatus::InProgressPartialDeal => (Style::Cyan, "partly filled"),
+        OrderStatus::Completed => (Style::Green, "filled"),
+        OrderStatus::CompletedPartialDeal => (Style::Cyan, "ended in part"),
+        OrderStatus::Cancelled => (Style::Dim, "cancelled"),
+        OrderStatus::PostOnlyCancelled => (Style::Yellow, "refused"),
+        other => return (Style::Yellow, format!("status {}", other.code())),
+    };
+    let status = match (order.status, &order.condition, order.stop_price) {
+        (OrderStatus::NotTriggered, Some(condition), Some(price)) => format!("stop {condition} {price}"),
+        _ => status.to_owned(),
+    };
+    (style, status)
+}

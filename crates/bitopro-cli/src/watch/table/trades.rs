@@ -1,0 +1,32 @@
+use bitopro_client::model::{Message, UserTrade};
+
+use super::sheet::{Sheet, Style};
+use super::{latest, orders, time_of_day};
+
+/// A heading and the latest trades.
+pub(super) fn list(trades: &[Message], rows: Option<usize>, sheet: &mut Sheet<'_>) {
+    heading(sheet);
+    for trade in latest(trades, rows, "trades", sheet) {
+        if let Message::UserTrade(event) = trade {
+            row(event, sheet);
+        }
+    }
+}
+
+pub(super) fn heading(sheet: &mut Sheet<'_>) {
+    let bold = Style::Bold;
+    let line = sheet.heading().left(bold, 9, "PAIR").left(bold, 13, "ORDER").left(bold, 4, "SIDE");
+    let line = line.left(bold, 6, "AS").right(bold, 11, "PRICE").right(bold, 19, "VOLUME");
+    line.cell(bold, "FEE").end();
+}
+
+pub(super) fn row(event: &UserTrade, sheet: &mut Sheet<'_>) {
+    let trade = &event.data;
+    let line = sheet.row(&time_of_day(event.timestamp));
+    orders::start(line, &trade.pair(), &trade.order_id, &trade.action())
+        .left(Style::Plain, 6, if trade.is_maker { "maker" } else { "taker" })
+        .right(Style::Plain, 11, trade.price)
+        .right(Style::Plain, 19, trade.volume)
+        .cell(Style::Dim, format_args!("{} {}", trade.fee, trade.fee_currency))
+        .end();
+}

@@ -1,0 +1,205 @@
+//! The streams beside the balances, and all of them as one.
+
+use std::collections::BTreeSet;
+
+use bitopro_client::model::{Action, Balance, Decimal, OrderId};
+use bitopro_sim::{NewOrder, Simulator};
+use bitopro_transport::Refusal;
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use crate::process::{Running, bitopro, run, watch};
+
+/// An account with two currencies, no orders, and a market that stands still.
+async fn quiet_account() -> Simulator {
+    let balances = [("BTC", 10), ("TWD", 10_000_000)].map(|(code, amount)| Balance::new(code, amount.into()));
+    Simulator::builder().with_balances(balances).start().await.unwrap()
+}
+
+/// An order that the market does not match.
+fn place(simulator: &Simulator) -> OrderId {
+    let order = NewOrder::limit("btc_twd", Action::Buy, Decimal::new(200, 4), 1_000_000.into());
+    simulator.place(&order).unwrap()
+}
+
+fn start(simulator: &Simulator, stream: &str, args: &[&str], begin: &[&str]) -> Running {
+    let mut running = Running::start(&mut watch(simulator, stream, args));
+    for expected in begin {
+        assert_eq!(running.json()["type"], *expected);
+    }
+    running
+}
+
+#[test]
+fn all_of_the_demo_is_a_living_account() {
+    let mut running = Running::start(&mut bitopro(&["watch", "all", "--demo"]));
+    let mut missing: BTreeSet<(&str, &str)> = ["account-balance", "active-orders", "history-orders"]
+        .into_iter()
+        .flat_map(|stream| [(stream, "connected"), (stream, "snapshot"), (stream, "update")])
+        .chain([("user-trades", "connected"), ("user-trades", "update")])
+        .collect();
+    while !missing.is_empty() {
+        let line = running.json();
+        missing.retain(|(stream, r#type)| line["stream"] != *stream || line["type"] != *r#type);
+    }
+}
+
+#[test]
+fn once_ends_when_all_that_has_snapshots_is_there() {
+    let done = run(&mut bitopro(&["watch", "all", "--demo", "--once"]));
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    let lines = done.json();
+    let of = |wanted: &str| -> BTreeSet<String> {
+        let lines = lines.iter().filter(|line| line["type"] == wanted);
+        lines.map(|line| line["stream"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        of("snapshot"),
+        ["account-balance", "active-orders", "history-orders"].map(str::to_owned).into()
+    );
+    assert_eq!(of("closed").len(), 4);
+
+    let done = run(&mut bitopro(&["watch", "trades", "--demo", "--once"]));
+    assert_eq!((done.code, done.types()), (Some(0), vec!["connected".to_owned(), "closed".to_owned()]));
+    for stream in ["orders", "history"] {
+        let done = run(&mut bitopro(&["watch", stream, "--demo", "--once"]));
+        assert_eq!((done.code, done.types().join(" ").as_str()), (Some(0), "connected snapshot closed"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn orders_are_in_the_exchange_s_own_words() {
+    let simulator = quiet_account().await;
+    let mut running = start(&simulator, "orders", &[], &["connected", "snapshot"]);
+    let id = place(&simulator);
+    let placed = running.json();
+    assert_eq!((&placed["type"], &placed["stream"]), (&json!("update"), &json!("active-orders")));
+    let order = &placed["data"]["btc_twd"][0];
+    let seen = ["id", "action", "type", "status", "originalAmount", "remainingAmount"].map(|key| &order[key]);
+    assert_eq!(
+        seen,
+        [&json!(id), &json!("BUY"), &json!("LIMIT"), &json!(0), &json!("0.0200"), &json!("0.0200")]
+    );
+    simulator.fill(&id, Decimal::new(5, 3)).unwrap();
+    assert_eq!(running.json()["data"]["btc_twd"][0]["status"], 1);
+    simulator.cancel(&id).unwrap();
+    assert_eq!(running.json()["data"]["btc_twd"][0]["status"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn history_and_trades_tell_what_became_of_an_order() {
+    let simulator = quiet_account().await;
+    let mut history = start(&simulator, "history", &[], &["connected", "snapshot"]);
+    let mut trades = start(&simulator, "trades", &[], &["connected"]);
+    while simulator.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let id = place(&simulator);
+    simulator.fill_rest(&id).unwrap();
+    let ended = history.json();
+    assert_eq!(
+        (&ended["stream"], &ended["data"]["btc_twd"][0]["status"]),
+        (&json!("history-orders"), &json!(2))
+    );
+    let trade = trades.json();
+    assert_eq!((&trade["type"], &trade["stream"]), (&json!("update"), &json!("user-trades")));
+    let seen = ["base", "quote", "side", "price", "orderID"].map(|key| &trade["data"][key]);
+    assert_eq!(seen, [&json!("btc"), &json!("twd"), &json!("bid"), &json!("1000000"), &json!(id)]);
+
+    simulator.disconnect_all();
+    let after: Vec<Value> = (0..3).map(|_| trades.json()).collect();
+    let types: Vec<&Value> = after.iter().map(|line| &line["type"]).collect();
+    assert_eq!(types, ["disconnected", "connected", "gap"]);
+    let gap = &after[2]["data"];
+    assert_eq!((&gap["before"]["event_id"], &gap["after"]), (&trade["event_id"], &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_filter_leaves_out_what_it_does_not_name() {
+    let simulator = quiet_account().await;
+    let mut running = start(&simulator, "all", &["--filter", "btc"], &[]);
+    let mut connected = 0;
+    let mut snapshots = 0;
+    while (connected, snapshots) != (4, 3) {
+        let line = running.json();
+        connected += usize::from(line["type"] == "connected");
+        snapshots += usize::from(line["type"] == "snapshot");
+        if line["type"] == "snapshot" && line["stream"] == "account-balance" {
+            assert_eq!(line["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["BTC"]);
+        }
+    }
+    // Nothing but TWD changes, and then the order of BTC.
+    simulator.set_balance(Balance::new("TWD", 9_000_000.into()));
+    place(&simulator);
+    let line = running.json();
+    assert_eq!((&line["type"], &line["stream"]), (&json!("update"), &json!("active-orders")), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_state_follows_each_change() {
+    let simulator = quiet_account().await;
+    let mut running = start(&simulator, "orders", &["--state"], &["connected", "snapshot"]);
+    let state = running.json();
+    assert_eq!(
+        (&state["type"], &state["stream"], &state["stale"], &state["data"]),
+        (&json!("state"), &json!("active-orders"), &json!(false), &json!({}))
+    );
+    assert!(state["as_of"].is_u64() && state["age_ms"].is_u64(), "{state}");
+    let first = place(&simulator);
+    let second = {
+        let (update, state) = (running.json(), running.json());
+        assert_eq!((&update["type"], &state["type"]), (&json!("update"), &json!("state")));
+        assert_eq!(state["data"], update["data"]);
+        place(&simulator)
+    };
+    let (update, state) = (running.json(), running.json());
+    assert_eq!(update["data"]["btc_twd"].as_array().unwrap().len(), 1);
+    let ids: Vec<&Value> =
+        state["data"]["btc_twd"].as_array().unwrap().iter().map(|order| &order["id"]).collect();
+    assert_eq!(ids, [&json!(first), &json!(second)]);
+    simulator.cancel(&first).unwrap();
+    running.json();
+    assert_eq!(running.json()["data"]["btc_twd"].as_array().unwrap().len(), 1);
+
+    let mut trades = start(&simulator, "trades", &["--state"], &["connected"]);
+    while simulator.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
+    simulator.fill_rest(&second).unwrap();
+    let (update, state) = (trades.json(), trades.json());
+    assert_eq!(state["data"], json!([update["data"]]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_state_as_a_table_is_the_whole_table() {
+    let simulator = quiet_account().await;
+    let (_, second) = (place(&simulator), place(&simulator));
+    let args = ["--state", "--format", "table"];
+    let mut running = Running::start(&mut watch(&simulator, "orders", &args));
+    let mut read = |count: usize| -> Vec<String> { (0..count).map(|_| running.line()).collect() };
+    let begin = read(5);
+    assert!(begin[0].starts_with("· connected") && begin[1].starts_with("active-orders as of "), "{begin:?}");
+    assert!(begin[3].ends_with(" open") && begin[4].ends_with(" open"), "{begin:?}");
+    simulator.cancel(&second).unwrap();
+    let after = read(3);
+    assert!(after[0].starts_with("active-orders as of ") && after[2].ends_with(" open"), "{after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_a_whole_account_the_failed_stream_is_named() {
+    for (status, header, code) in
+        [(StatusCode::NOT_FOUND, None, 2), (StatusCode::TOO_MANY_REQUESTS, Some("3000"), 6)]
+    {
+        let simulator = quiet_account().await;
+        let mut refusal = Refusal::new(status);
+        refusal
+            .headers
+            .extend(header.map(|value| (http::header::RETRY_AFTER, HeaderValue::from_static(value))));
+        simulator.refuse_next(99, refusal);
+        let done = run(&mut watch(&simulator, "all", &["--once"]));
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
+        assert_eq!(done.types().iter().filter(|r#type| *r#type == "closed").count(), 4);
+        let named = ["account-balance: ", "active-orders: ", "history-orders: ", "user-trades: "];
+        assert!(named.iter().any(|name| done.stderr.contains(name)), "{}", done.stderr);
+    }
+}
