@@ -70,6 +70,20 @@ pub fn bad_gateway() -> Refusal {
     refusal
 }
 
+/// The answer of this status: one of the above, or else one with no body.
+pub(crate) fn of(status: StatusCode, server_time: Timestamp) -> Refusal {
+    let refusal = match status {
+        BAD_REQUEST => bad_request(),
+        UNAUTHORIZED => unauthorized(),
+        FORBIDDEN => forbidden(),
+        CLOCK_CONFLICT => clock_conflict(server_time),
+        TOO_MANY_REQUESTS => too_many_requests(None),
+        BAD_GATEWAY => bad_gateway(),
+        other => Refusal::new(other),
+    };
+    dated(refusal, server_time)
+}
+
 /// Adds the `Date` header, which tells the server's time to the second.
 #[must_use]
 pub fn dated(mut refusal: Refusal, server_time: Timestamp) -> Refusal {

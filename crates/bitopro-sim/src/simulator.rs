@@ -1,3 +1,4 @@
+mod running;
 mod trading;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

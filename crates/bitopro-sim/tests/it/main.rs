@@ -7,6 +7,7 @@ mod lifecycle;
 mod listener;
 mod refusals;
 mod replay;
+mod scenario;
 mod streams;
 mod tls;
 mod trading;

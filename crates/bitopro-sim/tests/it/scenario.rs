@@ -1,0 +1,84 @@
+//! Scenarios, run on paused time.
+
+use std::time::Duration;
+
+use bitopro_model::PrivateStream;
+use bitopro_sim::{Scenario, Simulator, Step};
+use bitopro_transport::Frame;
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use crate::caller::{amount, in_memory, text, until_disconnected};
+
+fn scenario(text: &str) -> Scenario {
+    text.parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_are_called_by_their_names_or_ids() {
+    let simulator = Simulator::builder().start_in_memory().unwrap();
+    let start = Instant::now();
+    let scenario = scenario(
+        "0   place a sell btc_twd 0.5 at 5000000
+         100 place b sell btc_twd 0.1 at 100 when <= 200
+         50  place c buy btc_twd 0.01 at market client 3
+         0   place d buy btc_twd 0.01 at 9000000 post-only
+         0   fill a 0.2
+         0   trigger b
+         0   fill b
+         25  cancel a
+         25  cancel 8917255503",
+    );
+    simulator.run(&scenario).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_millis(200));
+    let ended: Vec<i64> = simulator.history().iter().map(|order| order.status.code()).collect();
+    assert_eq!(ended, [2, 6, 2, 3, 4]);
+    assert_eq!((simulator.trades().len(), simulator.open_orders().len()), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_comes_in_its_order() {
+    let caller = in_memory(Simulator::builder());
+    let scenario = scenario(
+        "0  wait 2
+         0  balance BTC 7
+         0  text {\"event\":\"NEWS\"}
+         0  tick
+         0  close 4001 back soon
+         10 refuse 1 429
+         0  disconnect",
+    );
+    let listening = async {
+        let mut balances = caller.connect().await;
+        let mut orders = caller.ask(PrivateStream::ActiveOrders.path(), caller.sign().iter()).await.unwrap();
+        text(&mut orders).await;
+        assert_eq!(amount(&mut balances, "BTC").await, "7");
+        assert_eq!(text(&mut balances).await, r#"{"event":"NEWS"}"#);
+        text(&mut balances).await;
+        assert_eq!(balances.next().await.unwrap().unwrap(), Frame::close(4_001, "back soon"));
+    };
+    let (done, ()) = tokio::join!(caller.simulator.run(&scenario), listening);
+    done.unwrap();
+    assert_eq!(caller.simulator.connections(), 0);
+    assert!(caller.dial().await.is_err());
+    assert_eq!(caller.statuses(), [101, 101, 429]);
+
+    let mut connection = caller.connect().await;
+    let drop_it = Scenario::new().then(Duration::from_secs(1), Step::Disconnect);
+    caller.simulator.run(&drop_it).await.unwrap();
+    assert_eq!(until_disconnected(&mut connection).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_cannot_be_done_is_named_and_ends_it() {
+    let simulator = Simulator::builder().start_in_memory().unwrap();
+    let before = simulator.balances();
+    for (text, expected) in [
+        ("# unknown\n0 cancel a\n0 balance BTC 1", "line 2: no open order has the id a"),
+        ("0 place a buy mith_twd 1 at 1", "line 1: the account has no balance of MITH that can be traded"),
+        ("0 place a sell btc_twd 1000 at 9999999", "line 1: the account has too little BTC available"),
+    ] {
+        assert_eq!(simulator.run(&scenario(text)).await.unwrap_err().to_string(), expected);
+    }
+    assert_eq!(simulator.balances(), before);
+}
