@@ -11,6 +11,8 @@ pub mod contract;
 pub mod memory;
 #[cfg(feature = "recording")]
 pub mod recording;
+#[cfg(all(feature = "memory", feature = "recording"))]
+pub mod replay;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 

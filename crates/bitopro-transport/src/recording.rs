@@ -22,6 +22,8 @@ use crate::{CloseFrame, Connection, Connector, Error, Frame, Request};
 pub struct Record {
     /// Milliseconds since the recording began.
     pub at_ms: u64,
+    /// The dial that it belongs to, from 1.
+    pub dial: u64,
     /// What happened.
     #[serde(flatten)]
     pub what: Recorded,
@@ -84,6 +86,7 @@ pub struct Recorder(Arc<Mutex<Tape>>);
 struct Tape {
     writer: Box<dyn Write + Send>,
     began: Option<Instant>,
+    dials: u64,
     state: State,
 }
 
@@ -98,7 +101,12 @@ enum State {
 impl Recorder {
     /// A recording written to `writer`, one line a record.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Tape { writer: Box::new(writer), began: None, state: State::Recording })))
+        Self(Arc::new(Mutex::new(Tape {
+            writer: Box::new(writer),
+            began: None,
+            dials: 0,
+            state: State::Recording,
+        })))
     }
 
     /// Flushes what was written. A connection goes on when its recording fails, so ask here.
@@ -124,7 +132,14 @@ impl Recorder {
         })
     }
 
-    fn write(&self, what: Recorded) {
+    /// The number of a new dial.
+    fn begin(&self) -> u64 {
+        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.dials += 1;
+        tape.dials
+    }
+
+    fn write(&self, dial: u64, what: Recorded) {
         let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!(tape.state, State::Recording) {
             return;
@@ -132,7 +147,7 @@ impl Recorder {
         let now = Instant::now();
         let began = *tape.began.get_or_insert(now);
         let at_ms = u64::try_from(now.duration_since(began).as_millis()).unwrap_or(u64::MAX);
-        let line = serde_json::to_string(&Record { at_ms, what }).map_err(io::Error::other);
+        let line = serde_json::to_string(&Record { at_ms, dial, what }).map_err(io::Error::other);
         if let Err(error) = line.and_then(|line| writeln!(tape.writer, "{line}")) {
             tape.state = State::Failed(error);
         }
@@ -162,17 +177,19 @@ impl<C: Connector> RecordingConnector<C> {
 #[async_trait]
 impl<C: Connector> Connector for RecordingConnector<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        self.recorder.write(Recorded::Dialed(shown(request.url())));
+        let dial = self.recorder.begin();
+        self.recorder.write(dial, Recorded::Dialed(shown(request.url())));
         match self.inner.connect(request).await {
             Ok(inner) => {
-                self.recorder.write(Recorded::Opened(()));
-                Ok(Box::new(RecordingConnection { inner, recorder: self.recorder.clone() }))
+                self.recorder.write(dial, Recorded::Opened(()));
+                Ok(Box::new(RecordingConnection { inner, recorder: self.recorder.clone(), dial }))
             }
             Err(error) => {
-                self.recorder.write(match error.refusal() {
+                let what = match error.refusal() {
                     Some(refusal) => Recorded::Refused(refusal.status.as_u16()),
                     None => Recorded::Failed(error.to_string()),
-                });
+                };
+                self.recorder.write(dial, what);
                 Err(error)
             }
         }
@@ -182,6 +199,7 @@ impl<C: Connector> Connector for RecordingConnector<C> {
 struct RecordingConnection {
     inner: Box<dyn Connection>,
     recorder: Recorder,
+    dial: u64,
 }
 
 impl Stream for RecordingConnection {
@@ -190,8 +208,8 @@ impl Stream for RecordingConnection {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(Pin::new(&mut self.inner).poll_next(context));
         match &item {
-            Some(Ok(frame)) => self.recorder.write(Recorded::Received(frame.into())),
-            Some(Err(error)) => self.recorder.write(Recorded::Failed(error.to_string())),
+            Some(Ok(frame)) => self.recorder.write(self.dial, Recorded::Received(frame.into())),
+            Some(Err(error)) => self.recorder.write(self.dial, Recorded::Failed(error.to_string())),
             None => {}
         }
         Poll::Ready(item)
@@ -203,10 +221,11 @@ impl Connection for RecordingConnection {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
         let record = Recorded::Sent((&frame).into());
         let sent = self.inner.send(frame).await;
-        self.recorder.write(match &sent {
+        let what = match &sent {
             Ok(()) => record,
             Err(error) => Recorded::Failed(error.to_string()),
-        });
+        };
+        self.recorder.write(self.dial, what);
         sent
     }
 }

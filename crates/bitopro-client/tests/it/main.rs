@@ -4,4 +4,5 @@
 mod account;
 mod convergence;
 mod driver;
+mod replay;
 mod simulator;

@@ -105,7 +105,7 @@ async fn a_dial_that_failed_is_recorded_as_a_failure() {
     drop(server);
     assert!(RecordingConnector::new(connector, recorder).connect(request()).await.is_err());
     let text = written.text();
-    let failed = r#"{"at_ms":0,"failed":"the server of the memory network is gone"}"#;
+    let failed = r#"{"at_ms":0,"dial":1,"failed":"the server of the memory network is gone"}"#;
     assert_eq!(text.lines().last(), Some(failed), "{text}");
 }
 

@@ -1,0 +1,125 @@
+//! A session that was recorded plays back to the byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bitopro_client::model::{PrivateStream, Timestamp};
+use bitopro_client::transport::recording::{Recorder, RecordingConnector};
+use bitopro_client::transport::replay::Replay;
+use bitopro_client::transport::{Connector, memory};
+use bitopro_client::{AccountItem, AccountSubscription, Client, Credentials, Item, WallClock};
+use bitopro_sim::{Clock, Simulator};
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+#[derive(Clone, Default)]
+struct Tape(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Tape {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Tape {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// An account over a connector that is recorded.
+fn account(
+    connector: impl Connector + 'static,
+    credentials: Credentials,
+    url: &str,
+) -> (AccountSubscription, Tape) {
+    let tape = Tape::default();
+    let wall = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
+    let client = Client::builder(credentials)
+        .with_endpoint(url)
+        .with_connector(RecordingConnector::new(connector, Recorder::new(tape.clone())))
+        .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
+        .with_seed(7);
+    (client.build().unwrap().account(), tape)
+}
+
+/// The items of each stream. Between streams nothing is in order where things happen in the same moment.
+#[derive(Debug, Default, PartialEq)]
+struct Told(BTreeMap<PrivateStream, Vec<String>>);
+
+impl Told {
+    fn note(&mut self, item: &AccountItem) {
+        let text = match item {
+            AccountItem::Balances(item) => told(item),
+            AccountItem::ActiveOrders(item) => told(item),
+            AccountItem::HistoryOrders(item) => told(item),
+            AccountItem::UserTrades(item) => told(item),
+            other => format!("{other:?}"),
+        };
+        self.0.entry(item.stream()).or_default().push(text);
+    }
+
+    fn count(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+}
+
+/// An item without what depends on the transport: the error of a connection that was lost.
+fn told<E: Debug>(item: &Item<E>) -> String {
+    match item {
+        Item::Disconnected(disconnected) => format!("disconnected, {:?}", disconnected.retry_in),
+        other => format!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorded_day_plays_back_to_the_byte() {
+    let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
+    let simulator = Simulator::builder().with_seed(7).with_clock(clock).start_in_memory().unwrap();
+    let credentials = simulator.credentials().to_credentials().unwrap();
+    let url = simulator.ws_url().to_string();
+    let (mut recorded, tape) = account(simulator.connector(), credentials.clone(), &url);
+    let mut before = Told::default();
+    for step in 0..200 {
+        while let Ok(Some(item)) = timeout(Duration::from_secs(1), recorded.next()).await {
+            before.note(&item);
+        }
+        simulator.tick();
+        if step % 50 == 49 {
+            simulator.disconnect_all();
+        }
+    }
+    while let Ok(Some(item)) = timeout(Duration::from_secs(60), recorded.next()).await {
+        before.note(&item);
+    }
+    let recording = tape.text();
+    assert!(recording.lines().count() > 400, "{}", recording.lines().count());
+
+    let (connector, mut server) = memory::network();
+    let replay = Replay::read(recording.as_bytes()).unwrap();
+    let playing = tokio::spawn(async move { replay.play(&mut server).await });
+    let (mut replayed, again) = account(connector, credentials, &url);
+    let mut after = Told::default();
+    while after.count() < before.count() {
+        after.note(&replayed.next().await.unwrap());
+    }
+    let _open = playing.await.unwrap();
+    assert_eq!(after, before);
+    let received = |tape: &str| -> BTreeSet<String> {
+        tape.lines().filter(|line| line.contains("\"received\"")).map(str::to_owned).collect()
+    };
+    assert_eq!(received(&again.text()), received(&recording), "to the byte, and to the millisecond");
+}
+
+#[test]
+fn a_line_that_is_no_record_is_named() {
+    let error = Replay::read(&b"{\"at_ms\":0,\"dial\":1,\"opened\":null}\n{}\n"[..]).unwrap_err();
+    assert!(error.to_string().starts_with("line 2: "), "{error}");
+}
