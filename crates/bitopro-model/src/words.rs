@@ -81,9 +81,9 @@ words! {
         Market = "MARKET" | "Market",
         /// Becomes a limit order when the stop price is reached.
         StopLimit = "STOP_LIMIT",
-        /// `SP_OCO_STOPLIMIT`: a stop-limit order of a one-cancels-the-other pair.
+        /// `SP_OCO_STOPLIMIT`: of a one-cancels-the-other pair, the one that takes the profit.
         SpOcoStopLimit = "SP_OCO_STOPLIMIT",
-        /// `SL_OCO_STOPLIMIT`: a stop-limit order of a one-cancels-the-other pair.
+        /// `SL_OCO_STOPLIMIT`: of a one-cancels-the-other pair, the one that stops the loss.
         SlOcoStopLimit = "SL_OCO_STOPLIMIT",
     }
 
