@@ -148,16 +148,18 @@ impl Hub {
         })
     }
 
-    /// Sends a frame to every socket, whatever its stream.
-    pub(crate) fn send_all(&self, frame: &Frame) {
+    /// Sends a frame to every socket of a stream, or of all, whatever it is.
+    pub(crate) fn send(&self, stream: Option<PrivateStream>, frame: &Frame) {
         self.locked(|state| {
-            state.send(None, frame);
+            state.send(stream, frame);
         });
     }
 
-    /// Ends every socket at once, without a close frame.
-    pub(crate) fn expel_all(&self) {
-        self.locked(|state| state.sockets.clear());
+    /// Ends every socket of a stream, or of all, at once and without a close frame.
+    pub(crate) fn expel(&self, stream: Option<PrivateStream>) {
+        self.locked(|state| {
+            state.sockets.retain(|_, socket| stream.is_some_and(|stream| stream != socket.stream));
+        });
     }
 
     pub(crate) fn refuse_next(&self, count: usize, refusal: Refusal) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bitopro_model::Timestamp;
+use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::{Frame, Refusal};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -114,7 +114,12 @@ impl Simulator {
 
     /// Sends a text to every socket as it is, whether or not it makes sense.
     pub fn send_text(&self, text: impl Into<String>) {
-        self.hub.send_all(&Frame::text(text.into()));
+        self.hub.send(None, &Frame::text(text.into()));
+    }
+
+    /// Sends a text to every socket of one stream as it is: an event once more, or one from before.
+    pub fn send_text_to(&self, stream: PrivateStream, text: impl Into<String>) {
+        self.hub.send(Some(stream), &Frame::text(text.into()));
     }
 
     /// How many sockets have been given their snapshot and are still there.
@@ -135,12 +140,22 @@ impl Simulator {
 
     /// Sends a close frame to every socket, after what is on its way.
     pub fn close_all(&self, code: u16, reason: &str) {
-        self.hub.send_all(&Frame::close(code, reason));
+        self.hub.send(None, &Frame::close(code, reason));
+    }
+
+    /// Sends a close frame to every socket of one stream, after what is on its way.
+    pub fn close(&self, stream: PrivateStream, code: u16, reason: &str) {
+        self.hub.send(Some(stream), &Frame::close(code, reason));
     }
 
     /// Ends every socket at once, without a close frame. What is on its way may be lost.
     pub fn disconnect_all(&self) {
-        self.hub.expel_all();
+        self.hub.expel(None);
+    }
+
+    /// Ends every socket of one stream at once, without a close frame. What is on its way may be lost.
+    pub fn disconnect(&self, stream: PrivateStream) {
+        self.hub.expel(Some(stream));
     }
 
     /// Sends no pings until they are resumed.

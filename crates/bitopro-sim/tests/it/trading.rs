@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-use crate::caller::{Caller, every_way, in_memory, text};
+use crate::caller::{Caller, every_way, in_memory, text, until_disconnected};
 use crate::listener::Listener;
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
@@ -119,6 +119,28 @@ async fn without_orders_the_first_frames_are_empty_objects() {
         let mut connection = caller.ask(stream.path(), caller.sign().iter()).await.unwrap();
         let first = text(&mut connection).await;
         assert!(first.ends_with(r#""data":{}}"#), "{first}");
+    }
+}
+
+#[tokio::test]
+async fn trouble_can_be_ordered_for_one_stream() {
+    let caller = in_memory(Simulator::builder());
+    let simulator = &caller.simulator;
+    let mut connections = connect(&caller, &mut Listener::default()).await;
+    simulator.send_text_to(PrivateStream::UserTrades, "again");
+    assert_eq!(text(&mut connections[3]).await, "again");
+    simulator.close(PrivateStream::UserTrades, 1001, "maintenance");
+    assert_eq!(connections[3].next().await.unwrap().unwrap(), Frame::close(1001, "maintenance"));
+    simulator.disconnect(PrivateStream::ActiveOrders);
+    assert_eq!(until_disconnected(&mut connections[1]).await, []);
+    // The other two are as they were, and have heard of none of it.
+    let order = simulator.open_orders()[0].id.clone();
+    let pushes = simulator.cancel(&order).unwrap();
+    for (stream, connection) in
+        [PrivateStream::AccountBalance, PrivateStream::HistoryOrders].iter().zip([0, 2])
+    {
+        let sent = pushes.iter().find(|push| push.stream == *stream).unwrap();
+        assert_eq!(text(&mut connections[connection]).await, sent.text);
     }
 }
 
