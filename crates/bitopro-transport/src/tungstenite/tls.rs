@@ -49,11 +49,7 @@ impl Tls {
 
     /// Makes a TLS connection to `host` over `stream`.
     pub(super) async fn connect(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
-        let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
-            .map_err(|error| {
-                Error::new(ErrorKind::InvalidRequest, format!("`{host}` is no name that TLS can verify"))
-                    .with_source(error)
-            })?;
+        let name = server_name(host)?;
         let config = self.config().await?;
         TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
             match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
@@ -83,6 +79,14 @@ impl Tls {
     }
 }
 
+/// The name to verify, from the host of a URL, where an IPv6 address stands in brackets.
+fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
+    ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned()).map_err(|error| {
+        Error::new(ErrorKind::InvalidRequest, format!("`{host}` is no name that TLS can verify"))
+            .with_source(error)
+    })
+}
+
 fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, rustls::Error> {
     // Named here, so that nothing depends on a provider that the process may or may not have installed.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -93,4 +97,29 @@ fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>,
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_addresses_of_both_families_can_be_verified() {
+        for host in ["stream.bitopro.com", "127.0.0.1", "[2001:db8::1]"] {
+            let name = server_name(host).unwrap();
+            assert_eq!(name.to_str(), host.trim_matches(['[', ']']));
+        }
+        assert_eq!(server_name("a_b..c").unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+
+    /// Reading the platform's roots at every dial would cost far more than the dial.
+    #[tokio::test]
+    async fn the_configuration_is_built_once_for_all_clones() {
+        // A root of its own, so that the machine needs none.
+        let root = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let mut tls = Tls::default();
+        tls.add_pem(root.cert.pem().as_bytes()).unwrap();
+        let first = tls.clone().config().await.unwrap();
+        assert!(Arc::ptr_eq(&first, &tls.config().await.unwrap()));
+    }
 }
