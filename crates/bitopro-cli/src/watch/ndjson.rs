@@ -54,6 +54,8 @@ enum Data<'a> {
     Gap {
         reason: &'static str,
         missed: Option<u64>,
+        /// How many of those were of an unknown kind, which no snapshot makes up for.
+        unknown: Option<u64>,
         before: Option<Side<'a>>,
         after: Option<Side<'a>>,
     },
@@ -157,15 +159,16 @@ impl<'a> Data<'a> {
     }
 
     fn gap(gap: &'a Gap) -> Self {
-        let (reason, missed) = match gap.reason {
-            GapReason::Reconnected => ("reconnected", None),
-            GapReason::Overrun { missed, .. } => ("overrun", Some(missed)),
-            _ => ("other", None),
+        let (reason, missed, unknown) = match gap.reason {
+            GapReason::Reconnected => ("reconnected", None, None),
+            GapReason::Overrun { missed, unknown, .. } => ("overrun", Some(missed), Some(unknown)),
+            _ => ("other", None, None),
         };
         let side = |edge: &'a Edge| Side { event_id: edge.event_id.as_deref(), timestamp: edge.timestamp };
         Self::Gap {
             reason,
             missed,
+            unknown,
             before: gap.before.as_ref().map(side),
             after: gap.after.as_ref().map(side),
         }
