@@ -111,7 +111,7 @@ pub(crate) struct CredentialArgs {
 }
 
 /// Prints its address and credentials as `export NAME=value` lines: paste them into another terminal, and
-/// `bitopro watch balances` follows it.
+/// `bitopro watch all` follows it.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SimArgs {
     /// The port on 127.0.0.1; a free one unless given
@@ -126,9 +126,15 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Milliseconds between two moves of the market; 0 keeps it still
-    #[arg(long, value_name = "MS", default_value_t = 1000)]
-    pub(crate) interval: u64,
+    /// Milliseconds between two moves of the market; 0 keeps it still. Unless given, 1000, or 0 with a
+    /// scenario
+    #[arg(long, value_name = "MS")]
+    pub(crate) interval: Option<u64>,
+
+    /// Play this scenario once and serve on: a step a line, milliseconds to wait and what to do (`-` for
+    /// standard input). `500 place a buy btc_twd 0.01 at 2600000` is one; see `Scenario` of bitopro-sim for all
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
 }
 
 /// A line that cannot be read is named on standard error, and the others are decoded all the same.

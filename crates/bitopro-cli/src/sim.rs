@@ -1,15 +1,19 @@
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bitopro_client::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE};
-use bitopro_sim::Simulator;
+use bitopro_sim::{Scenario, ScenarioError, Simulator};
 
 use crate::args::SimArgs;
 use crate::exit::{Failure, Status};
 use crate::output::{Output, Unprintable, settle};
 use crate::signals::Signals;
 use crate::watch::{CA_FILE_VARIABLE, URL_VARIABLE};
+
+/// How often the market moves, unless told otherwise.
+const MARKET_INTERVAL_MS: u64 = 1000;
 
 pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
     crate::runtime()?.block_on(serve(args))
@@ -18,10 +22,12 @@ pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
 async fn serve(args: SimArgs) -> Result<Status, Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
+    let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
+    let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
     let mut builder =
         Simulator::builder().with_seed(args.seed).with_port(args.port).with_tls(args.tls.is_some());
-    if args.interval > 0 {
-        builder = builder.with_market_interval(Duration::from_millis(args.interval));
+    if interval > 0 {
+        builder = builder.with_market_interval(Duration::from_millis(interval));
     }
     let simulator = builder.start().await.map_err(|error| {
         Failure::new(Status::Usage, "the simulated exchange cannot be started").because(error)
@@ -32,9 +38,28 @@ async fn serve(args: SimArgs) -> Result<Status, Failure> {
     };
     // Whoever reads these lines may close the pipe at any time after them; the exchange goes on.
     settle(announce(&simulator, authority.as_deref()), Status::Ok)?;
-    signals.next().await;
+    let scenario = scenario.unwrap_or_default();
+    let ended = tokio::select! {
+        () = signals.next() => Ok(Status::Ok),
+        // After the last step the exchange goes on.
+        Err(error) = simulator.run(&scenario) => {
+            Err(Failure::new(Status::Usage, "the scenario cannot be played to its end").because(error))
+        }
+    };
     simulator.stop().await;
-    Ok(Status::Ok)
+    ended
+}
+
+fn read_scenario(path: &Path) -> Result<Scenario, Failure> {
+    let shown = path.display();
+    let text =
+        if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    let text = text.map_err(|error| {
+        Failure::new(Status::Usage, format!("the scenario cannot be read from {shown}")).because(error)
+    })?;
+    text.parse().map_err(|error: ScenarioError| {
+        Failure::new(Status::Usage, format!("{shown} is not a scenario")).because(error)
+    })
 }
 
 fn write_authority(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {

@@ -44,6 +44,41 @@ fn with_tls_the_authority_is_what_makes_it_trusted() {
     assert!(doubting.stderr.contains("certificate"), "{}", doubting.stderr);
 }
 
+#[test]
+fn a_scenario_is_played_before_those_it_waits_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("day.scenario");
+    let text = "# One socket.\n0 wait 1\n0 place a buy btc_twd 0.01 at 1000000\n0 fill a 0.004\n0 cancel a\n";
+    std::fs::write(&path, text).unwrap();
+    let mut sim = Running::start(&mut bitopro(&["sim", "--scenario", path.to_str().unwrap()]));
+    let exports = exports(&mut sim, 4);
+    let mut watch = Running::start(bitopro(&["watch", "orders"]).envs(exports));
+    for expected in ["connected", "snapshot"] {
+        assert_eq!(watch.json()["type"], expected);
+    }
+    for status in [0, 1, 3] {
+        assert_eq!(watch.json()["data"]["btc_twd"][0]["status"], status);
+    }
+}
+
+#[test]
+fn a_scenario_that_cannot_be_played_is_told_with_its_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("day.scenario");
+    for (text, told) in [
+        ("0 wait 0\n0 dance\nsoon tick\n", &["is not a scenario", "line 2: ", "line 3: "][..]),
+        ("0 tick\n0 cancel nothing\n", &["cannot be played", "line 2: no open order has the id nothing"]),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let done = run(&mut bitopro(&["sim", "--scenario", path.to_str().unwrap()]));
+        assert_eq!(done.code, Some(2), "{}", done.stderr);
+        assert!(told.iter().all(|told| done.stderr.contains(told)), "{}", done.stderr);
+    }
+    let done = run(&mut bitopro(&["sim", "--scenario", "/nowhere/day.scenario"]));
+    assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""));
+    assert!(done.stderr.contains("/nowhere/day.scenario"), "{}", done.stderr);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_it_cleanly() {
