@@ -65,6 +65,9 @@ async fn no_name_from_the_network_acts_on_the_terminal() {
     simulator.close_all(1001, "\x1b[2Jbye");
     let closed = running.line();
     assert!(closed.starts_with("· disconnected: ") && !closed.contains('\x1b'), "{closed}");
+    assert!(running.line().starts_with("· connected to "));
+    let gap = running.line();
+    assert!(gap.starts_with("· gap: events may be missing") && gap.matches(" UTC").count() == 2, "{gap}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
