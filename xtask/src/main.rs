@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "these commands talk to the person who ran them")]
 
 mod ci;
+mod compat;
 mod features;
 mod fixtures;
 mod layering;
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Run every step of CI, and count what passed.
     Ci,
+    /// Run the exchange's own Python SDK on the simulator, and compare what it sees with the books.
+    Compat,
     /// Write the fixtures from their sources, or record some.
     Fixtures(fixtures::Args),
     /// Check which crate depends on which.
@@ -37,6 +40,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Ci => return Ok(ci::run()),
+        Command::Compat => compat::run(),
         Command::Fixtures(args) => fixtures::run(&args),
         Command::Layering => layering::check(),
         Command::Msrv => msrv::check(),

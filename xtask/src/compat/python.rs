@@ -1,0 +1,111 @@
+//! The SDK, installed into a virtual environment under cargo's target directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, bail};
+
+use crate::workspace;
+
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+const DRIVER: &str = include_str!("driver.py");
+
+/// The interpreter that has the SDK.
+#[derive(Debug)]
+pub(super) struct Python {
+    interpreter: PathBuf,
+}
+
+impl Python {
+    /// Our driver with one of the SDK's classes.
+    pub(super) fn driver(&self, class: &str) -> Command {
+        let mut command = workspace::command(&self.interpreter.to_string_lossy());
+        // Isolated: neither the user's own packages nor what lies in the directory are seen.
+        command.args(["-I", "-c", DRIVER, class]);
+        command
+    }
+}
+
+/// The environment, made unless it is there already; or why this machine cannot have it.
+pub(super) fn prepare() -> anyhow::Result<Result<Python, String>> {
+    let dir = workspace::metadata()?.target_directory.as_std_path().join("compat");
+    let python = Python { interpreter: dir.join("bin").join("python") };
+    let installed = dir.join("requirements.txt");
+    // Written last, so that what was interrupted is made anew.
+    if fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) && imports(&python) {
+        return Ok(Ok(python));
+    }
+    let _ = fs::remove_file(&installed);
+    let venv = workspace::command("python3").args(["-m", "venv", "--clear"]).arg(&dir).output();
+    if let Some(why) = problem(venv) {
+        return Ok(Err(format!("`python3 -m venv` does not work here: {why}")));
+    }
+    let wanted = dir.join("wanted.txt");
+    fs::write(&wanted, REQUIREMENTS).with_context(|| format!("cannot write {}", wanted.display()))?;
+    if let Some(why) = problem(install(&python, &wanted)) {
+        // An index that gives other files than the ones we looked at is no reason to skip.
+        if why.contains("HASHES") {
+            bail!("the SDK's packages are not the ones that are pinned: {why}");
+        }
+        return Ok(Err(format!("the SDK cannot be installed here: {why}")));
+    }
+    if !imports(&python) {
+        bail!("the SDK is installed and cannot be imported: see `python -c` with {}", dir.display());
+    }
+    fs::rename(&wanted, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
+    Ok(Ok(python))
+}
+
+fn install(python: &Python, wanted: &Path) -> std::io::Result<Output> {
+    workspace::command(&python.interpreter.to_string_lossy())
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
+        // A machine without a network should know soon.
+        .args(["--retries", "1", "--timeout", "15", "--requirement"])
+        .arg(wanted)
+        .output()
+}
+
+fn imports(python: &Python) -> bool {
+    let import = "from bitoproClient import bitopro_websocket_client";
+    let output =
+        workspace::command(&python.interpreter.to_string_lossy()).args(["-I", "-c", import]).output();
+    problem(output).is_none()
+}
+
+/// What went wrong, in the program's own last words.
+fn problem(output: std::io::Result<Output>) -> Option<String> {
+    let output = match output {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => output,
+        Err(error) => return Some(error.to_string()),
+    };
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(if words.is_empty() { output.status.to_string() } else { words })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_or_fails_says_why() {
+        assert!(problem(workspace::command("true").output()).is_none());
+        assert!(problem(workspace::command("false").output()).unwrap().contains("exit status: 1"));
+        let failing = workspace::command("sh").args(["-c", "echo no; echo index >&2; exit 3"]).output();
+        assert_eq!(problem(failing).unwrap(), "no index");
+        assert!(problem(workspace::command("no-such-program-here").output()).is_some());
+    }
+
+    #[test]
+    fn every_package_is_pinned_by_its_hash() {
+        let packages: Vec<_> = REQUIREMENTS.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(packages.len(), 3);
+        for package in packages {
+            assert!(package.contains("==") && package.contains(" --hash=sha256:"), "{package}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What happens to the account, and to the connections.
+
+use bitopro_model::{Action, Balance, Condition, Decimal};
+use bitopro_sim::{NewOrder, Simulator};
+
+type Move = (&'static str, fn(&Simulator) -> anyhow::Result<()>);
+
+/// Done one after the other while connected, again and again.
+pub(super) const MOVES: [Move; 7] = [
+    ("twenty digits of a balance", |simulator| {
+        // Two amounts, so that each time is a change.
+        let whole = Decimal::from_i128_with_scale(99_999_999_999_999_999_999, 8);
+        let less = whole - Decimal::new(1, 8);
+        let now = simulator.balances().values().any(|held| held.currency.is("DOGE") && held.amount == whole);
+        simulator.set_balance(Balance::new("DOGE", if now { less } else { whole }));
+        Ok(())
+    }),
+    ("an order filled in two parts", |simulator| {
+        let id = simulator.place(&buy(2, 2_500_000).with_client_id(2_147_483_647))?;
+        simulator.fill(&id, Decimal::new(5, 3))?;
+        simulator.fill_rest(&id)?;
+        Ok(())
+    }),
+    ("an order filled in part and cancelled", |simulator| {
+        let id = simulator.place(&buy(3, 2_400_000))?;
+        simulator.fill(&id, Decimal::new(1, 2))?;
+        simulator.cancel(&id)?;
+        Ok(())
+    }),
+    ("a post-only order that would take", |simulator| {
+        let (amount, price) = (Decimal::new(1, 2), Decimal::from(4_000_000));
+        simulator.place(&NewOrder::post_only("btc_twd", Action::Buy, amount, price))?;
+        Ok(())
+    }),
+    ("a market order", |simulator| {
+        simulator.place(&NewOrder::market("eth_twd", Action::Sell, Decimal::new(25, 2)))?;
+        Ok(())
+    }),
+    ("a stop order that is triggered", |simulator| {
+        let (amount, price, stop) = (Decimal::new(1, 1), Decimal::from(60_000), Decimal::from(70_000));
+        let condition = Condition::AtOrBelow;
+        let order = NewOrder::stop_limit("eth_twd", Action::Sell, amount, price, condition, stop);
+        let id = simulator.place(&order)?;
+        simulator.trigger(&id)?;
+        Ok(())
+    }),
+    ("ten steps of the market", |simulator| {
+        for _ in 0..10 {
+            simulator.tick();
+        }
+        Ok(())
+    }),
+];
+
+/// Done while nobody is connected: an order comes and is filled in part, another one goes, a currency goes, a balance
+/// changes.
+pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
+    let id = simulator.place(&buy(1, 2_300_000))?;
+    simulator.fill(&id, Decimal::new(4, 3))?;
+    if let Some(other) = simulator.open_orders().iter().find(|order| order.id != id) {
+        simulator.cancel(&other.id)?;
+    }
+    simulator.update_balances(|books| {
+        books.retain(|currency, _| !currency.is("BCH"));
+        if let Some(held) = books.values_mut().find(|held| held.currency.is("BITO")) {
+            held.amount += Decimal::ONE;
+            held.available += Decimal::ONE;
+        }
+    });
+    Ok(())
+}
+
+type End = (&'static str, fn(&Simulator));
+
+/// How connections end.
+pub(super) const ENDS: [End; 2] = [
+    ("without a close frame", Simulator::disconnect_all),
+    ("with a close frame", |simulator| simulator.close_all(1001, "compat")),
+];
+
+/// Hundredths of a bitcoin, far from the market's price.
+fn buy(hundredths: i64, price: i64) -> NewOrder {
+    NewOrder::limit("btc_twd", Action::Buy, Decimal::new(hundredths, 2), Decimal::from(price))
+}

@@ -1,0 +1,125 @@
+//! The four streams, as the exchange's documentation and its SDK have them. What is needed of the wire is written out
+//! here and in `truth`, and not taken from our model: that would agree with itself.
+
+use anyhow::{Context, ensure};
+use bitopro_model::PrivateStream;
+use bitopro_sim::Simulator;
+use serde_json::{Map, Value};
+
+use super::book::Entries;
+use super::truth;
+
+/// One private stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) kind: PrivateStream,
+    pub(super) event: &'static str,
+    /// The SDK's class for it.
+    pub(super) class: &'static str,
+    /// Whether the first event of a connection holds everything.
+    pub(super) begins_with_all: bool,
+    /// Lays an event's `data` over what is known.
+    pub(super) apply: fn(&mut Entries, &Map<String, Value>) -> anyhow::Result<()>,
+    /// What the simulator's books say that it must have come to.
+    pub(super) truth: fn(&Simulator) -> anyhow::Result<Entries>,
+}
+
+pub(super) const STREAMS: [Stream; 4] = [
+    Stream {
+        kind: PrivateStream::AccountBalance,
+        event: "ACCOUNT_BALANCE",
+        class: "BitoproUserBlanceWs",
+        begins_with_all: true,
+        apply: balances,
+        truth: truth::balances,
+    },
+    Stream {
+        kind: PrivateStream::ActiveOrders,
+        event: "ACTIVE_ORDERS",
+        class: "BitoproUserOrdersWs",
+        begins_with_all: true,
+        apply: open_orders,
+        truth: truth::open_orders,
+    },
+    Stream {
+        kind: PrivateStream::HistoryOrders,
+        event: "RECENT_HISTORY_ORDERS",
+        class: "BitoproHistoryOrders",
+        begins_with_all: true,
+        apply: ended_orders,
+        truth: truth::history,
+    },
+    Stream {
+        kind: PrivateStream::UserTrades,
+        event: "USER_TRADE",
+        class: "BitoproUserTradeWs",
+        begins_with_all: false,
+        apply: trade,
+        truth: truth::trades,
+    },
+];
+
+/// Completed, completed in part, cancelled, cancelled for being post-only.
+const FINAL: [i64; 4] = [2, 3, 4, 6];
+
+impl Stream {
+    /// The ids of the events that were sent to somebody, in order.
+    pub(super) fn sent(&self, simulator: &Simulator) -> anyhow::Result<Vec<String>> {
+        let sent = simulator.sent().into_iter().filter(|sent| sent.stream == self.kind && sent.sockets > 0);
+        sent.map(|sent| {
+            ensure!(sent.sockets == 1, "{} sockets follow {}", sent.sockets, self.event);
+            sent.event_id.context("the simulator sent an event without an id")
+        })
+        .collect()
+    }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "one signature for all streams")]
+fn balances(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+    entries.extend(data.iter().map(|(currency, balance)| (currency.clone(), balance.clone())));
+    Ok(())
+}
+
+fn open_orders(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+    for order in orders(data)? {
+        let id = text(order, "id")?;
+        let status = order.get("status").and_then(Value::as_i64).context("an order has no status")?;
+        if FINAL.contains(&status) {
+            entries.remove(id);
+        } else {
+            entries.insert(id.to_owned(), order.clone());
+        }
+    }
+    Ok(())
+}
+
+fn ended_orders(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+    for order in orders(data)? {
+        entries.insert(text(order, "id")?.to_owned(), order.clone());
+    }
+    Ok(())
+}
+
+/// No trade comes twice, over all connections.
+fn trade(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+    let trade = Value::Object(data.clone());
+    let id = text(&trade, "matchID")?.to_owned();
+    ensure!(entries.insert(id.clone(), trade).is_none(), "the trade {id} came twice");
+    Ok(())
+}
+
+/// The orders of all pairs, each under its own.
+fn orders(data: &Map<String, Value>) -> anyhow::Result<Vec<&Value>> {
+    let mut all = Vec::new();
+    for (pair, orders) in data {
+        for order in orders.as_array().with_context(|| format!("no list under {pair}"))? {
+            ensure!(text(order, "pair")? == pair, "an order of another pair under {pair}");
+            all.push(order);
+        }
+    }
+    Ok(all)
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> anyhow::Result<&'a str> {
+    object.get(field).and_then(Value::as_str).with_context(|| format!("no text in `{field}`"))
+}
