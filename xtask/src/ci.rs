@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use crate::compat::{self, Verdict};
 use crate::workspace::{self, cargo, command};
 use crate::{features, fixtures, layering, msrv, readme};
 
@@ -68,6 +69,16 @@ impl Step {
         Self { name: name.into(), run: Box::new(move || succeed(command).into()) }
     }
 
+    /// A step that needs Python and a package index.
+    fn compat() -> Self {
+        let run = || match compat::check() {
+            Ok(Verdict::Agrees) => Outcome::Passed,
+            Ok(Verdict::NotRun(why)) => Outcome::Skipped(why),
+            Err(error) => Err(error).into(),
+        };
+        Self { name: "the exchange's own SDK".to_owned(), run: Box::new(run) }
+    }
+
     /// A step whose tool is not part of the Rust toolchain.
     fn if_installed(name: &str, tool: &'static str, args: &'static [&'static str]) -> Self {
         let run = move || {
@@ -91,6 +102,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         shell.args(["-c", &line]);
         steps.push(Step::command(format!("README: {line}"), shell));
     }
+    steps.push(Step::compat());
     steps.push(Step::command("formatting", cargo(&["fmt", "--all", "--check"])));
     steps.push(Step::command("clippy", clippy(&["--workspace", "--all-targets", "--all-features"])));
     let mut doc = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
