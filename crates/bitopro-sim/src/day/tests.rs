@@ -55,3 +55,36 @@ fn a_day_begins_with_a_trade() {
         assert_eq!(order.order_type(), bitopro_model::OrderType::Market);
     }
 }
+
+#[test]
+fn orders_are_reached_at_their_price_and_no_sooner() {
+    let day = Day::new(Rng::with_seed(1));
+    let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
+    let market = day.market().price(&base, &quote).unwrap();
+    let (below, above) = (market - Decimal::ONE, market + Decimal::ONE);
+    let account = || Account::new(books::of(demo::balances(demo::COUNT)), &[], NOW);
+    let limit = |action, price| NewOrder::limit("btc_twd", action, Decimal::new(1, 2), price);
+    let stop = |condition, price| {
+        NewOrder::stop_limit("btc_twd", Action::Sell, Decimal::new(1, 2), price, condition, price)
+    };
+    for (order, is_reached) in [
+        (limit(Action::Buy, below), false),
+        (limit(Action::Buy, market), true),
+        (limit(Action::Sell, above), false),
+        (limit(Action::Sell, market), true),
+        (stop(Condition::AtOrAbove, above), false),
+        (stop(Condition::AtOrAbove, market), true),
+        (stop(Condition::AtOrAbove, below), true),
+        (stop(Condition::AtOrBelow, below), false),
+        (stop(Condition::AtOrBelow, market), true),
+        (stop(Condition::AtOrBelow, above), true),
+    ] {
+        // As if the price had come to it only later.
+        let placed = account().place(NOW, &order, None).unwrap().order;
+        let expected = is_reached.then(|| match placed.status {
+            OrderStatus::NotTriggered => Intent::Trigger(placed.id.clone()),
+            _ => Intent::Fill(placed.id.clone(), None),
+        });
+        assert_eq!(day.reached(&placed), expected, "{order:?}");
+    }
+}

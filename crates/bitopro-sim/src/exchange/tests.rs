@@ -258,6 +258,11 @@ fn event_ids_are_random_uuids() {
     let ids: std::collections::BTreeSet<String> =
         (0..100).map(|_| first(&mut exchange).event_id.unwrap()).collect();
     assert_eq!(ids.len(), 100);
+    // Each stream has ids of its own.
+    let others = [PrivateStream::ActiveOrders, PrivateStream::HistoryOrders];
+    let others: Vec<Push> = others.iter().filter_map(|stream| exchange.snapshot(*stream, NOW)).collect();
+    assert_ne!(others[0].event_id(), others[1].event_id());
+    assert!(others.iter().all(|push| !ids.contains(push.event_id().unwrap())));
     for id in ids {
         let parts: Vec<&str> = id.split('-').collect();
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
