@@ -58,6 +58,7 @@ mod tests {
         let source = NonceSource::new();
         assert_eq!(source.next(1_554_380_909_131).get(), 1_554_380_909_131);
         assert_eq!(source.next(1_554_380_909_140).get(), 1_554_380_909_140);
+        assert_eq!(source.next(1_554_380_909_150).to_string(), "1554380909150");
     }
 
     #[test]

@@ -177,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn either_character_of_the_other_alphabet_tells_it() {
+        for (identity, sign, other) in [("a~", '-', '_'), ("a?", '_', '-')] {
+            let text = URL_SAFE.encode(format!("{{\"identity\":\"{identity}\",\"nonce\":7}}"));
+            assert!(text.contains(sign) && !text.contains(other), "{text}");
+            assert_eq!(Payload::received(text).identity_claim().unwrap().identity, identity);
+        }
+    }
+
+    #[test]
+    fn the_alphabet_is_the_standard_one() {
+        assert_eq!(Payload::of_body(b"\xfb\xff").as_str(), "+/8=");
+    }
+
+    #[test]
     fn what_cannot_be_read_says_why() {
         assert_eq!(Payload::received("***").identity_claim(), Err(InvalidPayload::Base64));
         assert_eq!(Payload::of_body(b"[]").identity_claim(), Err(InvalidPayload::Json));
