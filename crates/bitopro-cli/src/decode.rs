@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use bitopro_client::model::{Event, EventData, Extra, Message, Timestamp, UnknownMessage};
@@ -14,7 +14,7 @@ use crate::output::{Output, Unprintable, settle};
 
 pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
     match args.file.as_deref().filter(|path| *path != Path::new("-")) {
-        None => decode(io::stdin().lock()),
+        None => decode(BufReader::new(io::stdin().lock())),
         Some(path) => {
             let file = File::open(path).map_err(|error| {
                 Failure::new(Status::Usage, format!("{} cannot be read", path.display())).because(error)
@@ -24,18 +24,22 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
     }
 }
 
-fn decode(input: impl BufRead) -> Result<Status, Failure> {
+fn decode(input: BufReader<impl Read>) -> Result<Status, Failure> {
     let mut status = Status::Ok;
     let printed = print(input, &mut status);
     // Whoever closed the pipe may still ask whether the lines until there were good.
     settle(printed, status)
 }
 
-fn print(mut input: impl BufRead, status: &mut Status) -> Result<(), Unprintable> {
+fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Unprintable> {
     let mut output = Output::stdout();
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
+        if input.buffer().is_empty() {
+            // The next line may be long in coming.
+            output.flush()?;
+        }
         let read = input.read_until(b'\n', &mut line).map_err(|error| {
             Failure::new(Status::Usage, "the input cannot be read to its end").because(error)
         })?;

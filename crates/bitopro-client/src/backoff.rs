@@ -23,6 +23,12 @@ impl Backoff {
         delay
     }
 
+    /// Begins no smaller than after so many delays.
+    pub(crate) fn catch_up(&mut self, delays: u32) {
+        let bound = self.first.saturating_mul(2_u32.saturating_pow(delays));
+        self.bound = self.bound.max(bound.min(self.longest));
+    }
+
     pub(crate) fn reset(&mut self) {
         self.bound = self.first.min(self.longest);
     }
@@ -42,6 +48,18 @@ mod tests {
             }
             backoff.reset();
             prop_assert!(backoff.next_delay() <= Duration::from_secs(1));
+        }
+
+        #[test]
+        fn catching_up_never_makes_it_shorter(seed: u64, delays in 0u32..100, caught_up in 0u32..100) {
+            let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), seed);
+            for _ in 0..delays {
+                backoff.next_delay();
+            }
+            let before = backoff.bound;
+            backoff.catch_up(caught_up);
+            let expected = Duration::from_secs(1 << caught_up.min(5)).min(Duration::from_secs(30));
+            prop_assert_eq!(backoff.bound, before.max(expected));
         }
     }
 

@@ -37,6 +37,8 @@ struct Meter {
     last: Option<Instant>,
     held_until: Option<Instant>,
     is_dialing: bool,
+    /// How many dials in a row found the exchange out of reach.
+    outages: u32,
 }
 
 impl DialBudget {
@@ -54,6 +56,7 @@ impl DialBudget {
             last,
             held_until,
             is_dialing: false,
+            outages: 0,
         })))
     }
 
@@ -85,6 +88,20 @@ impl DialBudget {
     /// Allows no dial before this moment: the server asked for patience.
     pub(crate) fn hold(&self, until: Instant) {
         self.with(|meter| meter.held_until = meter.held_until.max(Some(until)));
+    }
+
+    /// A dial found the exchange out of reach. Tells how often in a row that was before, for any stream.
+    pub(crate) fn count_outage(&self) -> u32 {
+        self.with(|meter| {
+            let before = meter.outages;
+            meter.outages = before.saturating_add(1);
+            before
+        })
+    }
+
+    /// A dial came through.
+    pub(crate) fn end_outage(&self) {
+        self.with(|meter| meter.outages = 0);
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Meter) -> T) -> T {

@@ -159,6 +159,7 @@ impl<D: Followed> Session<D> {
         let Some(url) = self.endpoints.url(D::STREAM) else { return };
         self.endpoints.keep();
         self.refusals = Refusals::default();
+        self.budget.end_outage();
         self.clock.confirm();
         self.connections += 1;
         self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
@@ -185,7 +186,16 @@ impl<D: Followed> Session<D> {
         } else if error.is_network() && self.endpoints.move_on() {
             self.wait(now, error, Duration::ZERO);
         } else {
+            // What is out for this stream is out for the others too. They share how long it has been so, one of
+            // them finds out when it is over, and the budget is not spent on all of them finding out that it is not.
+            let is_out = error.is_network() || matches!(error.kind(), ErrorKind::Unavailable { .. });
+            if is_out {
+                self.backoff.catch_up(self.budget.count_outage());
+            }
             self.retry(now, error);
+            if let (true, Phase::Waiting { until }) = (is_out, &self.phase) {
+                self.budget.hold(*until);
+            }
         }
     }
 

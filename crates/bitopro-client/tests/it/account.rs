@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitopro_client::model::{Active, Orders};
-use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{self, MemoryServer, Peer};
+use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{
     AccountItem, AccountSubscription, Client, ClientBuilder, Credentials, GapReason, Item, OrderUpdates,
     Subscription,
@@ -284,4 +284,38 @@ async fn each_policy_is_right_for_its_kind_of_server() {
     // The wrong pairing shows: an order that ended stays, or one that is open is lost.
     assert_eq!(after(OrderUpdates::Changed, &[first.clone(), whole]).await, ["1", "2", "3", "4"]);
     assert_eq!(after(OrderUpdates::WholePair, &[first, changed]).await, ["3", "4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_all_streams_are_back_soon() {
+    for outage in [1, 5, 60, 600] {
+        let (builder, mut server) = network();
+        let (mut account, peers) = settled(builder, &mut server).await;
+        drop(peers);
+        let back = tokio::time::Instant::now() + Duration::from_secs(outage);
+        let mut peers = Vec::new();
+        while peers.len() < 4 {
+            let dial = server.next_dial().await.unwrap();
+            if tokio::time::Instant::now() < back {
+                dial.fail(Error::new(ErrorKind::Connect, "the server is down"));
+            } else {
+                let frame = match dial.request().url().path() {
+                    BALANCES => Some(balance(2)),
+                    ACTIVE => Some(active(&[])),
+                    HISTORY => Some(history(&[])),
+                    _ => None,
+                };
+                let mut peer = dial.accept();
+                if let Some(frame) = frame {
+                    peer.send(frame).await.unwrap();
+                }
+                peers.push(peer);
+            }
+        }
+        let took = back.elapsed();
+        // At worst the longest pause, and three more dials at the even rate of the budget.
+        assert!(took < Duration::from_secs(if outage < 100 { 30 } else { 75 }), "{took:?} after {outage} s");
+        account.request_close();
+        while account.next().await.is_some() {}
+    }
 }

@@ -275,3 +275,24 @@ fn an_outage_of_any_length_is_over_within_the_longest_backoff() {
     }
     assert!(longest <= 30 * SECOND, "{longest:?}");
 }
+
+#[test]
+fn what_is_out_for_one_stream_is_not_dialled_by_the_others() {
+    for outage in [None, Some(503)] {
+        let mut bench = Bench::new();
+        let budget = bench.session.budget.clone();
+        assert_eq!(budget.free_at(bench.now + SECOND), bench.now + SECOND);
+        match outage {
+            None => bench.fail_network(),
+            Some(status) => bench.refuse(status, &[]),
+        }
+        let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
+        assert_eq!(budget.free_at(bench.now), bench.now + disconnected.retry_in);
+    }
+    // A connection that is lost says nothing about whether a new one can be made.
+    let mut bench = Bench::new();
+    bench.settle("1", 10);
+    bench.pass(SECOND);
+    bench.lose();
+    assert_eq!(bench.session.budget.free_at(bench.now), bench.now);
+}
