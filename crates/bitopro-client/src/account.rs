@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bitopro_model::{
     AccountBalance, Active, ActiveOrders, Balances, Event, History, HistoryOrders, Orders, PrivateStream,
@@ -49,6 +49,29 @@ impl AccountItem {
             Self::ActiveOrders(_) => PrivateStream::ActiveOrders,
             Self::HistoryOrders(_) => PrivateStream::HistoryOrders,
             Self::UserTrades(_) => PrivateStream::UserTrades,
+        }
+    }
+
+    /// Whether it is the whole state of its stream.
+    pub(crate) fn is_snapshot(&self) -> bool {
+        match self {
+            Self::Balances(item) => matches!(item, Item::Snapshot(_)),
+            Self::ActiveOrders(item) => matches!(item, Item::Snapshot(_)),
+            Self::HistoryOrders(item) => matches!(item, Item::Snapshot(_)),
+            Self::UserTrades(item) => matches!(item, Item::Snapshot(_)),
+        }
+    }
+
+    /// Whether after it something may be missing until the next snapshot.
+    pub(crate) fn casts_doubt(&self) -> bool {
+        fn does<E>(item: &Item<E>) -> bool {
+            matches!(item, Item::Malformed(_) | Item::Gap(_))
+        }
+        match self {
+            Self::Balances(item) => does(item),
+            Self::ActiveOrders(item) => does(item),
+            Self::HistoryOrders(item) => does(item),
+            Self::UserTrades(item) => does(item),
         }
     }
 }
@@ -186,7 +209,12 @@ impl Desk {
         let now = monotonic_now();
         self.0.read(|mail| CurrentAccount {
             balances: mail.balances.state().current(now),
-            open_orders: mail.active.state().current(now),
+            // It may be that only history tells that an order has ended.
+            open_orders: mail
+                .active
+                .state()
+                .current(now)
+                .map(|orders| orders.doubted_if(!mail.history.state().is_sure())),
             history: mail.history.state().current(now),
             trades: mail.trades.state().current(now),
         })
@@ -214,6 +242,11 @@ pub(crate) struct Mail {
     trades: Mailbox<Trade>,
     /// The way to the driver of the open orders.
     active_line: Option<UnboundedSender<Command>>,
+    /// Whether the connection of the open orders is older than that of history.
+    active_is_older: bool,
+    /// When a fresh list of open orders was last asked for, and how soon it may be again.
+    renewed: Option<Instant>,
+    renewal_spacing: Duration,
 }
 
 /// A stream that has a mailbox among those of an account.
@@ -221,7 +254,7 @@ pub(crate) trait Lane: Followed {
     fn mailbox(mail: &mut Mail) -> &mut Mailbox<Self>;
 
     /// What an item of this stream means for the others.
-    fn tell_others(_: &mut Mail, _: &Item<Event<Self>>) {}
+    fn tell_others(_: &mut Mail, _: &Item<Event<Self>>, _: Instant) {}
 }
 
 impl Lane for Balances {
@@ -234,6 +267,12 @@ impl Lane for Orders<Active> {
     fn mailbox(mail: &mut Mail) -> &mut Mailbox<Self> {
         &mut mail.active
     }
+
+    fn tell_others(mail: &mut Mail, item: &Item<ActiveOrders>, _: Instant) {
+        if let Item::Connected(_) = item {
+            mail.active_is_older = false;
+        }
+    }
 }
 
 impl Lane for Orders<History> {
@@ -243,23 +282,21 @@ impl Lane for Orders<History> {
 
     /// An order that is over is not open, whether or not the stream of open orders ever says so.
     ///
-    /// It may be that only history tells of the end, so what was missed while history had no connection is
-    /// found out from a list of open orders that is younger than the new connection. Since a client makes one
-    /// dial at a time, that is any whose connection comes after.
-    fn tell_others(mail: &mut Mail, item: &Item<HistoryOrders>) {
+    /// It may be that only history tells of the end, so what it missed without a connection is found out from
+    /// a list of open orders that is younger than its new one. Since a client makes one dial at a time, that
+    /// is any whose connection comes after. A new connection of history has proved itself by its list.
+    fn tell_others(mail: &mut Mail, item: &Item<HistoryOrders>, now: Instant) {
         match item {
             Item::Snapshot(event) | Item::Update(event) => {
-                for order in event.data.iter().filter(|order| order.is_final()) {
+                // Of a status that is not known, this is the stream that tells.
+                for order in event.data.iter().filter(|order| !order.is_open()) {
                     mail.active.state_mut().state_mut().end(&order.id);
                 }
-            }
-            Item::Connected(_) if mail.active.state().is_connected() => {
-                mail.active.state_mut().doubt();
-                if let Some(active) = &mail.active_line {
-                    // A driver that is gone has ended its stream already.
-                    let _ = active.send(Command::Resync);
+                if matches!(item, Item::Snapshot(_)) {
+                    mail.renew_active(now);
                 }
             }
+            Item::Connected(_) => mail.active_is_older = mail.active.state().is_connected(),
             _ => {}
         }
     }
@@ -280,11 +317,33 @@ impl Mail {
             history: Mailbox::new(settings),
             trades: Mailbox::new(settings),
             active_line: None,
+            active_is_older: false,
+            renewed: None,
+            renewal_spacing: settings.proven_after,
+        }
+    }
+
+    /// Has the open orders listed anew if their list is older than history's. A history that comes and goes
+    /// costs them no more than one dial in a while; meanwhile they are in doubt.
+    fn renew_active(&mut self, now: Instant) {
+        if !self.active_is_older {
+            return;
+        }
+        self.active.state_mut().doubt();
+        if self.renewed.is_some_and(|at| at > now) {
+            // That is still to come, and will be younger.
+            return;
+        }
+        let at = self.renewed.map_or(now, |last| now.max(last + self.renewal_spacing));
+        self.renewed = Some(at);
+        if let Some(active) = &self.active_line {
+            // A driver that is gone has ended its stream already.
+            let _ = active.send(Command::ResyncAt(at));
         }
     }
 
     fn push<D: Lane>(&mut self, item: Item<Event<D>>, now: Instant) {
-        D::tell_others(self, &item);
+        D::tell_others(self, &item, now);
         let mailbox = D::mailbox(self);
         let waiting = mailbox.len();
         mailbox.push(item, now);

@@ -6,19 +6,36 @@ use std::time::{Duration, Instant};
 /// The exchange allows 600 requests a minute; a client that needs more than a few dials is in trouble,
 /// and more of them would not help.
 ///
-/// A third of the budget may be spent at once, and the rest comes back evenly (the generic cell rate
+/// Half of the budget may be spent at once, and the rest comes back evenly (the generic cell rate
 /// algorithm). A plain count of the last minutes would keep the promise too, but whoever had spent it
 /// would stand still for minutes while the exchange is back.
 #[derive(Debug, Clone)]
 pub(crate) struct DialBudget(Arc<Mutex<Meter>>);
 
-/// The right to dial, until it is dropped.
+/// The right to dial, until it is dropped or its time is over.
 #[derive(Debug)]
-pub(crate) struct DialPermit(DialBudget);
+pub(crate) struct DialPermit {
+    budget: DialBudget,
+    until: Instant,
+}
 
 impl Drop for DialPermit {
     fn drop(&mut self) {
-        self.0.with(|meter| meter.is_dialing = false);
+        self.budget.with(|meter| {
+            if meter.dialing_until == Some(self.until) {
+                meter.dialing_until = None;
+            }
+        });
+    }
+}
+
+/// Stands for an open connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Online(DialBudget);
+
+impl Drop for Online {
+    fn drop(&mut self) {
+        self.0.with(|meter| meter.online = meter.online.saturating_sub(1));
     }
 }
 
@@ -36,7 +53,10 @@ struct Meter {
     whole_at: Option<Instant>,
     last: Option<Instant>,
     held_until: Option<Instant>,
-    is_dialing: bool,
+    /// Until when a dial is under way at most: a session that nobody drives on must not block the others.
+    dialing_until: Option<Instant>,
+    /// How many connections are open.
+    online: usize,
     /// How many dials in a row found the exchange out of reach.
     outages: u32,
 }
@@ -44,7 +64,7 @@ struct Meter {
 impl DialBudget {
     /// At most this many dials in any span of this length, and this long between any two.
     pub(crate) fn new(dials: u32, span: Duration, spacing: Duration) -> Self {
-        let at_once = (dials / 3).max(1);
+        let at_once = (dials / 2).max(1);
         let interval = span / dials.saturating_sub(at_once).max(1);
         let tolerance = interval * (at_once - 1);
         let (whole_at, last, held_until) = (None, None, None);
@@ -55,28 +75,30 @@ impl DialBudget {
             whole_at,
             last,
             held_until,
-            is_dialing: false,
+            dialing_until: None,
+            online: 0,
             outages: 0,
         })))
     }
 
-    /// Counts a dial, or says when to ask again.
+    /// Counts a dial that takes so long at most, or says when to ask again.
     ///
     /// Only one dial of a key is under way at a time: nonces must arrive in the order in which they were
     /// made, or the exchange takes the later one for a replay.
-    pub(crate) fn take(&self, now: Instant) -> Result<DialPermit, Instant> {
+    pub(crate) fn take(&self, now: Instant, at_most: Duration) -> Result<DialPermit, Instant> {
         self.with(|meter| {
             let free = meter.free_at(now);
             if free > now {
                 return Err(free);
             }
-            if meter.is_dialing {
+            if meter.dialing_until.is_some_and(|until| until > now) {
                 return Err(now + meter.spacing.max(BUSY));
             }
             meter.whole_at = Some(meter.whole_at.map_or(now, |whole| whole.max(now)) + meter.interval);
             meter.last = Some(now);
-            meter.is_dialing = true;
-            Ok(DialPermit(self.clone()))
+            let until = now + at_most;
+            meter.dialing_until = Some(until);
+            Ok(DialPermit { budget: self.clone(), until })
         })
     }
 
@@ -90,18 +112,23 @@ impl DialBudget {
         self.with(|meter| meter.held_until = meter.held_until.max(Some(until)));
     }
 
-    /// A dial found the exchange out of reach. Tells how often in a row that was before, for any stream.
-    pub(crate) fn count_outage(&self) -> u32 {
+    /// A dial found the exchange out of reach. Tells how often in a row that was before, for any stream; or
+    /// nothing while another stream is connected, since then it is within reach.
+    pub(crate) fn count_outage(&self) -> Option<u32> {
         self.with(|meter| {
             let before = meter.outages;
             meter.outages = before.saturating_add(1);
-            before
+            (meter.online == 0).then_some(before)
         })
     }
 
-    /// A dial came through.
-    pub(crate) fn end_outage(&self) {
-        self.with(|meter| meter.outages = 0);
+    /// A dial came through, and its connection is open while this is kept.
+    pub(crate) fn connect(&self) -> Online {
+        self.with(|meter| {
+            meter.outages = 0;
+            meter.online += 1;
+        });
+        Online(self.clone())
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Meter) -> T) -> T {
@@ -127,24 +154,24 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn take(budget: &DialBudget, at: Instant) -> Result<(), Instant> {
-        budget.clone().take(at).map(drop)
+        budget.clone().take(at, SECOND * 11).map(drop)
     }
 
     #[test]
-    fn a_third_may_be_spent_at_once_and_the_rest_comes_back_evenly() {
+    fn half_may_be_spent_at_once_and_the_rest_comes_back_evenly() {
         let start = test_start();
         let budget = DialBudget::new(30, SECOND * 300, Duration::ZERO);
-        for _ in 0..10 {
+        for _ in 0..15 {
             assert_eq!(take(&budget, start), Ok(()));
         }
-        assert_eq!(take(&budget, start), Err(start + SECOND * 15));
-        assert_eq!(take(&budget, start + SECOND * 15), Ok(()));
-        assert_eq!(take(&budget, start + SECOND * 16), Err(start + SECOND * 30));
+        assert_eq!(take(&budget, start), Err(start + SECOND * 20));
+        assert_eq!(take(&budget, start + SECOND * 20), Ok(()));
+        assert_eq!(take(&budget, start + SECOND * 21), Err(start + SECOND * 40));
         let rested = start + SECOND * 3_000;
-        for _ in 0..10 {
+        for _ in 0..15 {
             assert_eq!(take(&budget, rested), Ok(()));
         }
-        assert_eq!(take(&budget, rested), Err(rested + SECOND * 15));
+        assert_eq!(take(&budget, rested), Err(rested + SECOND * 20));
     }
 
     #[test]
@@ -162,10 +189,33 @@ mod tests {
     fn one_dial_is_under_way_at_a_time() {
         let start = test_start();
         let budget = DialBudget::new(30, SECOND * 300, SECOND);
-        let permit = budget.take(start).unwrap();
+        let permit = budget.take(start, SECOND * 11).unwrap();
         assert_eq!(take(&budget, start + SECOND * 5), Err(start + SECOND * 6));
         drop(permit);
         assert_eq!(take(&budget, start + SECOND * 5), Ok(()));
+    }
+
+    #[test]
+    fn a_dial_that_is_never_ended_blocks_nobody_for_longer_than_it_may_take() {
+        let start = test_start();
+        let budget = DialBudget::new(30, SECOND * 300, SECOND);
+        let forgotten = budget.take(start, SECOND * 11).unwrap();
+        assert!(take(&budget, start + SECOND * 10).is_err());
+        let next = budget.take(start + SECOND * 11, SECOND * 11).unwrap();
+        drop(forgotten);
+        assert!(take(&budget, start + SECOND * 13).is_err(), "the next one is still under way");
+        drop(next);
+        assert_eq!(take(&budget, start + SECOND * 13), Ok(()));
+    }
+
+    #[test]
+    fn while_a_stream_is_connected_there_is_no_outage() {
+        let budget = DialBudget::new(30, SECOND * 300, SECOND);
+        assert_eq!((budget.count_outage(), budget.count_outage()), (Some(0), Some(1)));
+        let online = (budget.connect(), budget.connect());
+        assert_eq!(budget.count_outage(), None);
+        drop(online);
+        assert_eq!(budget.count_outage(), Some(1));
     }
 
     proptest! {
@@ -198,7 +248,7 @@ mod tests {
             let budget = DialBudget::new(dials, span, Duration::ZERO);
             for _ in 0..tries {
                 if let Err(free) = take(&budget, now) {
-                    prop_assert!(free - now <= span / dials.saturating_sub((dials / 3).max(1)).max(1));
+                    prop_assert!(free - now <= span / dials.saturating_sub((dials / 2).max(1)).max(1));
                     now = free;
                     prop_assert!(take(&budget, now).is_ok());
                 }

@@ -102,7 +102,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many dials this client may make in a span, over all of its streams. A third of them may come
+    /// Sets how many dials this client may make in a span, over all of its streams. Half of them may come
     /// at once, the others are spread evenly. Unless told otherwise, 30 in 5 minutes.
     pub fn with_dial_budget(mut self, dials: u32, span: Duration) -> Self {
         self.settings.dial_budget = dials;

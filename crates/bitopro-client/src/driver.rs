@@ -20,6 +20,7 @@ use crate::state::Followed;
 pub(crate) enum Command {
     Close,
     Resync,
+    ResyncAt(Instant),
 }
 
 /// How many frames are handled before what they led to is handed over.
@@ -65,6 +66,7 @@ impl<D: Followed> Driver<D> {
                 biased;
                 command = self.commands.recv() => match command {
                     Some(Command::Resync) => self.session.handle_resync(now()),
+                    Some(Command::ResyncAt(at)) => self.session.handle_resync_at(at),
                     Some(Command::Close) | None => self.session.handle_close(now()),
                 },
                 arrival = link.next() => self.handle(&mut link, arrival),

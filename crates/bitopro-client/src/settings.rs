@@ -24,7 +24,7 @@ pub struct Settings {
     /// How long a connection must have been up, after its first snapshot, for delays to start small again: 30 s.
     pub proven_after: Duration,
     /// How many dials a client may make in [`dial_budget_span`](Self::dial_budget_span), over all of its
-    /// streams: 30. A third of them may come at once, the others are spread evenly.
+    /// streams: 30. Half of them may come at once, the others are spread evenly.
     pub dial_budget: u32,
     /// The span of the dial budget: 5 minutes.
     pub dial_budget_span: Duration,

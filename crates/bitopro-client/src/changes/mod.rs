@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bitopro_model::{
     AccountBalance, ActiveOrders, Balance, Currency, Decimal, HistoryOrders, Order, OrderId, OrderStatus,
+    PrivateStream,
 };
 
 use crate::account::AccountItem;
@@ -34,8 +35,9 @@ pub enum Change {
     OrderCancelled(OrderChange),
     /// A post-only order was cancelled, since it would have matched at once.
     OrderRejectedPostOnly(OrderChange),
-    /// An order is no longer listed as open, so it is over; how is not known. If the stream of history tells
-    /// later, that is a change of its own.
+    /// An order is no longer listed as open, or history has it with a status that nobody knows: it is over,
+    /// and how is not known. If the stream of history tells later, that is a change of its own; if it is
+    /// listed again, it is opened again.
     OrderMissing(OrderChange),
 }
 
@@ -49,7 +51,8 @@ pub struct BalanceChange {
     pub before: Option<Balance>,
     /// What is known now, unless the currency is gone.
     pub after: Option<Balance>,
-    /// Whether something may have been missed in between, so that this may be the sum of several changes.
+    /// Whether something may have been missed in between, so that this may be the sum of several changes:
+    /// there was no connection, or since the last snapshot a message could not be read.
     pub across_gap: bool,
 }
 
@@ -95,6 +98,8 @@ pub struct Changes {
     orders: BTreeMap<OrderId, Order>,
     knows_orders: bool,
     knows_history: bool,
+    /// The streams on which something may have been missed since their last snapshot.
+    doubts: BTreeSet<PrivateStream>,
     /// Orders that are over, and of which history has not told how.
     missing: BTreeMap<OrderId, Order>,
     ended: Ended,
@@ -112,6 +117,7 @@ impl Changes {
             orders: BTreeMap::new(),
             knows_orders: false,
             knows_history: false,
+            doubts: BTreeSet::new(),
             missing: BTreeMap::new(),
             ended: Ended::default(),
         }
@@ -120,16 +126,22 @@ impl Changes {
     /// What an item changed, in order. Pass every item of the account, in the order in which they came.
     pub fn observe(&mut self, item: &AccountItem) -> Vec<Change> {
         let mut changes = Vec::new();
+        let doubt = self.doubts.contains(&item.stream());
         match item {
             AccountItem::Balances(Item::Snapshot(event)) => self.all_balances(event, &mut changes),
-            AccountItem::Balances(Item::Update(event)) => self.some_balances(event, &mut changes),
+            AccountItem::Balances(Item::Update(event)) => self.some_balances(event, doubt, &mut changes),
             AccountItem::ActiveOrders(Item::Snapshot(event)) => self.all_orders(event, &mut changes),
-            AccountItem::ActiveOrders(Item::Update(event)) => self.some_orders(event, &mut changes),
+            AccountItem::ActiveOrders(Item::Update(event)) => self.some_orders(event, doubt, &mut changes),
             AccountItem::HistoryOrders(Item::Snapshot(event)) => self.all_history(event, &mut changes),
             AccountItem::HistoryOrders(Item::Update(event)) => {
-                event.data.iter().for_each(|order| self.order(order, false, &mut changes));
+                event.data.iter().for_each(|order| self.ended_order(order, doubt, &mut changes));
             }
             _ => {}
+        }
+        if item.is_snapshot() {
+            self.doubts.remove(&item.stream());
+        } else if item.casts_doubt() {
+            self.doubts.insert(item.stream());
         }
         changes
     }
@@ -144,12 +156,12 @@ impl Changes {
         }
     }
 
-    fn some_balances(&mut self, event: &AccountBalance, changes: &mut Vec<Change>) {
+    fn some_balances(&mut self, event: &AccountBalance, doubt: bool, changes: &mut Vec<Change>) {
         // Without a snapshot beneath it, an update says nothing about what was before.
         let Some(balances) = &mut self.balances else { return };
         for balance in &event.data {
             let before = balances.insert(balance.currency.clone(), balance.clone());
-            changes.extend(changed(&balance.currency, before.as_ref(), Some(balance), false));
+            changes.extend(changed(&balance.currency, before.as_ref(), Some(balance), doubt));
         }
     }
 
@@ -164,7 +176,7 @@ impl Changes {
         event.data.iter().for_each(|order| self.order(order, true, changes));
     }
 
-    fn some_orders(&mut self, event: &ActiveOrders, changes: &mut Vec<Change>) {
+    fn some_orders(&mut self, event: &ActiveOrders, doubt: bool, changes: &mut Vec<Change>) {
         if !self.knows_orders {
             return;
         }
@@ -173,27 +185,39 @@ impl Changes {
                 let listed: BTreeSet<&OrderId> = orders.iter().map(|order| &order.id).collect();
                 self.miss(
                     |order| order.pair.is(pair.as_str()) && !listed.contains(&order.id),
-                    false,
+                    doubt,
                     changes,
                 );
             }
         }
-        event.data.iter().for_each(|order| self.order(order, false, changes));
+        event.data.iter().for_each(|order| self.order(order, doubt, changes));
     }
 
     /// The list of a new connection: what stood there before we looked is no news, the rest happened in
     /// the gap.
     fn all_history(&mut self, event: &HistoryOrders, changes: &mut Vec<Change>) {
         if std::mem::replace(&mut self.knows_history, true) {
-            event.data.iter().for_each(|order| self.order(order, true, changes));
+            event.data.iter().for_each(|order| self.ended_order(order, true, changes));
             return;
         }
-        for order in event.data.iter().filter(|order| order.is_final()) {
+        for order in event.data.iter().filter(|order| !order.is_open()) {
             if self.orders.contains_key(&order.id) || self.missing.contains_key(&order.id) {
-                self.order(order, true, changes);
+                self.ended_order(order, true, changes);
             } else {
                 self.ended.insert(&order.id);
             }
+        }
+    }
+
+    /// An order that history has. Even with a status that is not known, it is no longer open.
+    fn ended_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
+        if order.is_open() || order.is_final() {
+            return self.order(order, across_gap, changes);
+        }
+        if let Some(before) = self.orders.remove(&order.id) {
+            let before = Some(before);
+            changes.push(Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
+            self.ended.insert(&order.id);
         }
     }
 
@@ -240,12 +264,17 @@ impl Changes {
     }
 
     fn open_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
+        let is_new = !self.orders.contains_key(&order.id);
+        if is_new && !order.is_open() {
+            // Of a status that is not known, nobody can say that it is open.
+            return;
+        }
         let back = self.missing.remove(&order.id);
         let before = self.orders.insert(order.id.clone(), order.clone()).or(back);
         let change =
             |before: &Option<Order>| OrderChange { order: order.clone(), before: before.clone(), across_gap };
         let was = before.as_ref();
-        if was.is_none() && order.is_open() {
+        if is_new {
             changes.push(Change::OrderOpened(change(&before)));
         }
         let was_waiting = was.is_some_and(|was| was.status == OrderStatus::NotTriggered);

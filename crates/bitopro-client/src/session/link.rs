@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::budget::DialPermit;
+use crate::budget::{DialPermit, Online};
 use crate::{ErrorKind, Settings};
 
 /// Where a session is in the life of its connection.
@@ -21,9 +21,12 @@ pub(super) enum Phase {
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Open {
+    _online: Online,
     since: Instant,
     pub(super) last_frame: Instant,
     pub(super) snapshot: Snapshot,
+    /// When a fresh snapshot is wanted.
+    pub(super) resync_at: Option<Instant>,
     /// When to look next whether anything came. Left alone by frames, so that they cost no timer.
     idle_check: Instant,
 }
@@ -57,18 +60,20 @@ impl Snapshot {
 }
 
 impl Open {
-    pub(super) fn new(now: Instant, settings: &Settings, has_snapshot: bool) -> Self {
+    pub(super) fn new(online: Online, now: Instant, settings: &Settings, has_snapshot: bool) -> Self {
         let awaited = Snapshot::Awaited { until: now + settings.snapshot_deadline };
         Self {
+            _online: online,
             since: now,
             last_frame: now,
             snapshot: if has_snapshot { awaited } else { Snapshot::Seen },
+            resync_at: None,
             idle_check: now + settings.idle_limit,
         }
     }
 
     pub(super) fn next_check(&self) -> Instant {
-        self.snapshot.deadline().map_or(self.idle_check, |deadline| deadline.min(self.idle_check))
+        [self.snapshot.deadline(), self.resync_at].into_iter().flatten().fold(self.idle_check, Instant::min)
     }
 
     /// Whether nothing came for too long. If not, moves the next look to when it could be.

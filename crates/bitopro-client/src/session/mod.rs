@@ -105,7 +105,8 @@ impl<D: Followed> Session<D> {
         if until > now {
             return None;
         }
-        let permit = match self.budget.take(now) {
+        let at_most = self.settings.dial_deadline + DIAL_SLACK;
+        let permit = match self.budget.take(now, at_most) {
             Ok(permit) => permit,
             Err(free_at) => {
                 self.phase = Phase::Waiting { until: free_at };
@@ -114,8 +115,7 @@ impl<D: Followed> Session<D> {
         };
         match self.request(now, wall) {
             Ok(request) => {
-                let until = now + self.settings.dial_deadline + DIAL_SLACK;
-                self.phase = Phase::Dialing { until, _permit: permit };
+                self.phase = Phase::Dialing { until: now + at_most, _permit: permit };
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -159,11 +159,10 @@ impl<D: Followed> Session<D> {
         let Some(url) = self.endpoints.url(D::STREAM) else { return };
         self.endpoints.keep();
         self.refusals = Refusals::default();
-        self.budget.end_outage();
         self.clock.confirm();
         self.connections += 1;
         self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
-        self.phase = Phase::Open(Open::new(now, &self.settings, D::HAS_SNAPSHOT));
+        self.phase = Phase::Open(Open::new(self.budget.connect(), now, &self.settings, D::HAS_SNAPSHOT));
         if !D::HAS_SNAPSHOT && self.connections > 1 {
             // What was missed is never sent, so the gap is all there is to tell, and now is when.
             let before = self.last_event.clone();
@@ -186,15 +185,19 @@ impl<D: Followed> Session<D> {
         } else if error.is_network() && self.endpoints.move_on() {
             self.wait(now, error, Duration::ZERO);
         } else {
-            // What is out for this stream is out for the others too. They share how long it has been so, one of
-            // them finds out when it is over, and the budget is not spent on all of them finding out that it is not.
+            // What is out for this stream, while no other is connected, is out for all of them. They share how
+            // long it has been so, and the budget is not spent on each of them finding out that it still is.
             let is_out = error.is_network() || matches!(error.kind(), ErrorKind::Unavailable { .. });
-            if is_out {
-                self.backoff.catch_up(self.budget.count_outage());
-            }
-            self.retry(now, error);
-            if let (true, Phase::Waiting { until }) = (is_out, &self.phase) {
-                self.budget.hold(*until);
+            let outage = if is_out { self.budget.count_outage() } else { None };
+            if let Some(before) = outage {
+                self.backoff.catch_up(before);
+                // The others wait as long, less the space of one dial: it is their turn to find out.
+                self.retry_after(now, error, self.settings.dial_spacing);
+                if let Phase::Waiting { until } = &self.phase {
+                    self.budget.hold(until.checked_sub(self.settings.dial_spacing).unwrap_or(*until));
+                }
+            } else {
+                self.retry(now, error);
             }
         }
     }
@@ -243,6 +246,8 @@ impl<D: Followed> Session<D> {
                     self.actions.push_back(Action::HangUp);
                     let message = format!("nothing came for {} s, not even a ping", idle_limit.as_secs_f64());
                     self.lose(now, Error::new(ErrorKind::Idle, message));
+                } else if open.resync_at.is_some_and(|at| at <= now) {
+                    self.handle_resync(now);
                 } else if open.misses_snapshot(now) {
                     self.actions.push_back(Action::HangUp);
                     let message = "no snapshot that can be read came in time";
@@ -277,10 +282,18 @@ impl<D: Followed> Session<D> {
         }
     }
 
+    /// A fresh snapshot is wanted at this time, unless there is a new connection before.
+    pub fn handle_resync_at(&mut self, at: Instant) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.resync_at = Some(at);
+        }
+    }
+
     /// The subscriber wants a fresh snapshot, which only a new connection gives.
     pub fn handle_resync(&mut self, now: Instant) {
         if let Phase::Open(_) = self.phase {
             self.actions.push_back(Action::HangUp);
+            self.credit(now);
             self.mark_gap();
             // Nothing failed, so nothing is held against the next dial but the budget.
             self.wait(now, Error::new(ErrorKind::Resync, "a fresh snapshot was asked for"), Duration::ZERO);
@@ -342,14 +355,19 @@ impl<D: Followed> Session<D> {
 
     /// An open connection is gone.
     fn lose(&mut self, now: Instant, error: Error) {
+        self.credit(now);
+        self.mark_gap();
+        self.retry(now, error);
+    }
+
+    /// A connection that was good begins the next delays small again.
+    fn credit(&mut self, now: Instant) {
         if let Phase::Open(open) = &self.phase
             && open.is_proven(now, self.settings.proven_after)
         {
             self.backoff.reset();
             self.failures = 0;
         }
-        self.mark_gap();
-        self.retry(now, error);
     }
 
     /// From here on something may be missed. Streams without snapshots tell so when they are back.
@@ -359,6 +377,10 @@ impl<D: Followed> Session<D> {
 
     /// Tries again after a pause that grows, or gives up after as many failures as were allowed.
     fn retry(&mut self, now: Instant, error: Error) {
+        self.retry_after(now, error, Duration::ZERO);
+    }
+
+    fn retry_after(&mut self, now: Instant, error: Error, extra: Duration) {
         self.failures = self.failures.saturating_add(1);
         if self.settings.retry_limit.is_some_and(|limit| self.failures >= limit) {
             return self.end(Closed::Failed(error));
@@ -368,7 +390,7 @@ impl<D: Followed> Session<D> {
             self.budget.hold(now + asked);
         }
         // On top of what was asked for, since everybody was asked for the same.
-        let delay = asked + self.backoff.next_delay();
+        let delay = asked + self.backoff.next_delay() + extra;
         self.wait(now, error, delay);
     }
 

@@ -88,9 +88,15 @@ impl<S> Current<S> {
         self.is_stale
     }
 
-    /// The number of the connection that the last event came over, from 1.
+    /// The number of the connection that the last event came over, from 1; 0 before any event.
     pub fn connection(&self) -> u64 {
         self.connection
+    }
+
+    /// The same, and out of date if something else that it depends on may be.
+    pub(crate) fn doubted_if(mut self, doubt: bool) -> Self {
+        self.is_stale |= doubt;
+        self
     }
 }
 
@@ -176,6 +182,10 @@ impl<S: StreamState> Tracked<S> {
     pub(crate) fn disconnect(&mut self) {
         self.is_connected = false;
         self.doubt();
+    }
+
+    pub(crate) fn is_sure(&self) -> bool {
+        self.is_sure
     }
 
     pub(crate) fn is_connected(&self) -> bool {

@@ -314,8 +314,82 @@ async fn after_an_outage_all_streams_are_back_soon() {
         }
         let took = back.elapsed();
         // At worst the longest pause, and three more dials at the even rate of the budget.
-        assert!(took < Duration::from_secs(if outage < 100 { 30 } else { 75 }), "{took:?} after {outage} s");
+        assert!(took < Duration::from_secs(if outage < 100 { 30 } else { 90 }), "{took:?} after {outage} s");
         account.request_close();
         while account.next().await.is_some() {}
     }
+}
+
+/// Whether the open orders may be out of date.
+fn doubts_orders(account: &AccountSubscription) -> bool {
+    account.current().open_orders.unwrap().is_stale()
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_orders_are_in_doubt_while_history_is() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    assert!(!doubts_orders(&account));
+    peers.get_mut(HISTORY).unwrap().send(Frame::text("{")).await.unwrap();
+    account.next().await.unwrap();
+    assert!(doubts_orders(&account), "the end of an order may have been in it");
+    peers.remove(HISTORY);
+    account.next().await.unwrap();
+    assert!(doubts_orders(&account));
+    server.next_dial().await.unwrap().refuse(http::StatusCode::NOT_FOUND);
+    account.next().await.unwrap();
+    assert!(doubts_orders(&account), "for ever, since history is over");
+    assert!(!account.current().balances.unwrap().is_stale());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_history_has_with_an_unknown_status_is_not_open() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    let orders_peer = peers.get_mut(ACTIVE).unwrap();
+    orders_peer.send(active(&[("sol_usdt", &[order("sol_usdt", "1", 0, 10)])])).await.unwrap();
+    account.next().await.unwrap();
+    let ended = history(&[("sol_usdt", &[order("sol_usdt", "1", 5, 11)])]);
+    peers.get_mut(HISTORY).unwrap().send(ended).await.unwrap();
+    account.next().await.unwrap();
+    assert_eq!(open_ids(&account), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while() {
+    let (builder, mut server) = network();
+    let builder = builder.with_dial_budget(10_000, Duration::from_secs(300));
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    peers.remove(HISTORY);
+    let reading = tokio::spawn(async move { while account.next().await.is_some() {} });
+    let (mut history_dials, mut active_dials) = (0, 0);
+    let end = tokio::time::Instant::now() + Duration::from_secs(600);
+    while tokio::time::Instant::now() < end {
+        let dial = server.next_dial().await.unwrap();
+        let path = dial.request().url().path().to_owned();
+        let mut peer = dial.accept();
+        if path == HISTORY {
+            history_dials += 1;
+            // Half of its connections do not even last until their list.
+            if history_dials % 2 == 0 {
+                let _ = peer.send(history(&[])).await;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            continue;
+        }
+        // Nobody pings here, so the others come back now and then too.
+        let frame = match path.as_str() {
+            ACTIVE => Some(active(&[])),
+            BALANCES => Some(balance(1)),
+            _ => None,
+        };
+        if let Some(frame) = frame {
+            let _ = peer.send(frame).await;
+        }
+        active_dials += usize::from(path == ACTIVE);
+        peers.insert(path, peer);
+    }
+    reading.abort();
+    assert!(history_dials >= 30, "{history_dials}");
+    assert!((1..=40).contains(&active_dials), "{active_dials} for {history_dials} of history");
 }

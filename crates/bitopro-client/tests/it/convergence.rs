@@ -182,9 +182,29 @@ impl Pair {
         }
     }
 
-    async fn day(&mut self, random: &mut fastrand::Rng) {
+    /// What says that it is true now, is.
+    fn assert_honest(&self, what: &str) {
+        let current = self.account.current();
+        if let Some(balances) = current.balances.filter(|balances| !balances.is_stale()) {
+            let known: Vec<_> = balances.iter().cloned().collect();
+            let truth: Vec<_> = self.simulator.balances().into_values().collect();
+            assert_eq!(known, truth, "{what}: balances that are not stale");
+        }
+        if let Some(orders) = current.open_orders.filter(|orders| !orders.is_stale()) {
+            let known: BTreeMap<_, _> =
+                orders.iter().map(|order| (order.id.clone(), order.clone())).collect();
+            let truth =
+                self.simulator.open_orders().into_iter().map(|order| (order.id.clone(), order)).collect();
+            assert_eq!(known, truth, "{what}: open orders that are not stale");
+        }
+    }
+
+    async fn day(&mut self, random: &mut fastrand::Rng, what: &str) {
         for _ in 0..random.usize(1..120) {
             self.disturb(random);
+            // What was sent has arrived by then.
+            sleep(Duration::from_millis(20)).await;
+            self.assert_honest(what);
             let pause = Duration::from_millis(random.u64(0..3_000));
             if random.bool() {
                 self.read(pause).await;
@@ -259,7 +279,7 @@ async fn under_every_setting_the_account_becomes_the_simulator_s() {
             let what = format!("seed {seed}, {name}");
             let mut random = fastrand::Rng::with_seed(seed);
             let mut pair = Pair::new(builder.clone(), updates, seed);
-            pair.day(&mut random).await;
+            pair.day(&mut random, &what).await;
             pair.assert_agrees(&what);
         }
     }

@@ -255,3 +255,24 @@ fn nothing_of_a_session_shows_a_secret() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
+
+#[test]
+fn a_resync_at_a_time_is_made_then_unless_there_was_a_new_connection() {
+    let mut bench = Bench::new();
+    bench.settle("1", 10);
+    let at = bench.now + 7 * SECOND;
+    bench.step(|session, _, _| session.handle_resync_at(at));
+    bench.pass(Duration::from_millis(6_999));
+    assert!(bench.session.is_open());
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.last_error(), ErrorKind::Resync);
+
+    bench.settle("2", 20);
+    let at = bench.now + 7 * SECOND;
+    bench.step(|session, _, _| session.handle_resync_at(at));
+    bench.lose();
+    bench.settle("3", 30);
+    bench.names();
+    bench.pass(20 * SECOND);
+    assert_eq!(bench.names(), [""; 0]);
+}
