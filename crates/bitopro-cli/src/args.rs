@@ -61,7 +61,7 @@ pub(crate) struct WatchArgs {
     pub(crate) once: bool,
 
     /// Print only what concerns this currency or pair, such as btc or btc_twd; may be given several times
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = code)]
     pub(crate) filter: Vec<String>,
 
     /// Print the whole state of a stream after each change
@@ -78,6 +78,20 @@ pub(crate) struct WatchArgs {
     /// Also trust the certificates of this PEM file [env: BITOPRO_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// A currency or a pair. Others would match nothing, and say nothing.
+fn code(text: &str) -> Result<String, String> {
+    let is_code = |code: &str| !code.is_empty() && code.chars().all(|c| c.is_ascii_alphanumeric());
+    let fits = match text.split_once('_') {
+        Some((base, quote)) => is_code(base) && is_code(quote),
+        None => is_code(text),
+    };
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a currency such as btc, or a pair such as btc_twd".to_owned())
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -16,13 +16,14 @@ use crate::watch::{CA_FILE_VARIABLE, URL_VARIABLE};
 const MARKET_INTERVAL_MS: u64 = 1000;
 
 pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
-    crate::runtime()?.block_on(serve(args))
+    // Before signals are listened for: reading from a terminal may take as long as somebody likes.
+    let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
+    crate::runtime()?.block_on(serve(args, scenario))
 }
 
-async fn serve(args: SimArgs) -> Result<Status, Failure> {
+async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
-    let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
     let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
     let mut builder =
         Simulator::builder().with_seed(args.seed).with_port(args.port).with_tls(args.tls.is_some());

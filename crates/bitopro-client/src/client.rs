@@ -133,7 +133,7 @@ impl Client {
     /// Outside of a tokio runtime.
     pub fn account(&self) -> AccountSubscription {
         let desk = Arc::new(Desk::new(&self.settings));
-        // History first, so that the first list of open orders is already younger than its connection.
+        // History first: if its dial comes first too, the first list of open orders is young enough.
         let history = self.drive::<Orders<History>>(desk.clone());
         let active = self.drive::<Orders<Active>>(desk.clone());
         desk.connect_active(&active);

@@ -5,8 +5,8 @@ use bitopro_transport::Request;
 /// No span of time is longer, so that sums of them are moments that a clock can show.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// How patient a session is. The defaults are those of the failure model in the project's book; each has
-/// its setter on [`ClientBuilder`](crate::ClientBuilder).
+/// How patient a session is, and what it assumes. Each has its setter on
+/// [`ClientBuilder`](crate::ClientBuilder).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {

@@ -1,4 +1,5 @@
 use bitopro_client::Item;
+use bitopro_client::model::PrivateStream;
 
 use super::board::Board;
 use super::feed::{Entry, Feed};
@@ -33,11 +34,15 @@ impl Printer {
         match &mut self.form {
             Form::Ndjson { state } => {
                 lines.extend([&json(&Line::new(&entry))?, "\n"]);
-                if *state
-                    && matches!(entry.item, Item::Snapshot(_) | Item::Update(_))
-                    && let Some(picture) = self.filter.picture(feed, entry.stream)
-                {
-                    lines.extend([&json(&StateLine::new(&picture))?, "\n"]);
+                if *state && !matches!(entry.item, Item::Connected(_) | Item::Unknown(_)) {
+                    // The end of an order that history tells is one of the open orders too.
+                    let also =
+                        (entry.stream == PrivateStream::HistoryOrders).then_some(PrivateStream::ActiveOrders);
+                    for stream in [entry.stream].into_iter().chain(also) {
+                        if let Some(picture) = self.filter.picture(feed, stream) {
+                            lines.extend([&json(&StateLine::new(&picture))?, "\n"]);
+                        }
+                    }
                 }
             }
             Form::Table(table) => table.print(&entry, lines),

@@ -148,8 +148,8 @@ impl StreamState for OrderHistory {
         Self { orders: VecDeque::new(), capacity: settings.history_capacity }
     }
 
+    /// What ended once has ended: a shorter list of a new connection takes nothing away.
     fn replace(&mut self, event: &HistoryOrders) {
-        self.orders.clear();
         self.apply(event);
     }
 
