@@ -4,35 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitopro_client::model::{Active, Orders};
-use bitopro_client::transport::memory::{self, MemoryServer, Peer};
+use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{
-    AccountItem, AccountSubscription, Client, ClientBuilder, Credentials, GapReason, Item, OrderUpdates,
-    Subscription,
+    AccountItem, AccountSubscription, ClientBuilder, GapReason, Item, OrderUpdates, Subscription,
 };
 use futures_util::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
+
+use crate::network::{balance, network};
 
 const BALANCES: &str = "/ws/v1/pub/auth/account-balance";
 const ACTIVE: &str = "/ws/v1/pub/auth/orders";
 const HISTORY: &str = "/ws/v1/pub/auth/orders/histories";
 const TRADES: &str = "/ws/v1/pub/auth/user-trades";
-
-fn network() -> (ClientBuilder, MemoryServer) {
-    let (connector, server) = memory::network();
-    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
-    let builder = Client::builder(credentials)
-        .with_endpoint("wss://memory.test/ws")
-        .with_connector(connector)
-        .with_seed(1);
-    (builder, server)
-}
-
-fn balance(amount: u64) -> Frame {
-    Frame::text(format!(
-        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
-    ))
-}
 
 /// An order of this id, status and time.
 fn order(pair: &str, id: &str, status: i64, updated: u64) -> String {

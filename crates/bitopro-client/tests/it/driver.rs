@@ -3,31 +3,17 @@
 use std::time::Duration;
 
 use bitopro_client::model::{AccountBalance, Balances};
-use bitopro_client::transport::memory::{self, MemoryServer, Peer};
+use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{self, Frame};
-use bitopro_client::{Client, ClientBuilder, Closed, Credentials, ErrorKind, GapReason, Item, Subscription};
+use bitopro_client::{Closed, ErrorKind, GapReason, Item, Subscription};
 use futures_util::{FutureExt, StreamExt};
 use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::time::{advance, sleep};
 
+use crate::network::{balance, network};
+
 type Balance = Subscription<Balances>;
-
-fn network() -> (ClientBuilder, MemoryServer) {
-    let (connector, server) = memory::network();
-    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
-    let builder = Client::builder(credentials)
-        .with_endpoint("wss://memory.test/ws")
-        .with_connector(connector)
-        .with_seed(1);
-    (builder, server)
-}
-
-fn balance(amount: u64) -> Frame {
-    Frame::text(format!(
-        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
-    ))
-}
 
 async fn connected() -> (Balance, MemoryServer, Peer) {
     let (builder, mut server) = network();

@@ -4,5 +4,6 @@
 mod account;
 mod convergence;
 mod driver;
+mod network;
 mod replay;
 mod simulator;

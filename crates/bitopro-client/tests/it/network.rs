@@ -1,0 +1,23 @@
+//! What the tests over the memory transport share.
+
+use bitopro_client::transport::Frame;
+use bitopro_client::transport::memory::{self, MemoryServer};
+use bitopro_client::{Client, ClientBuilder, Credentials};
+
+/// A client that is still to be built, and the server that it dials, in memory.
+pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
+    let (connector, server) = memory::network();
+    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let builder = Client::builder(credentials)
+        .with_endpoint("wss://memory.test/ws")
+        .with_connector(connector)
+        .with_seed(1);
+    (builder, server)
+}
+
+/// A message with this amount of TWD, of that time too.
+pub(crate) fn balance(amount: u64) -> Frame {
+    Frame::text(format!(
+        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
+    ))
+}

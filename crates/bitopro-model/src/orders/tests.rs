@@ -1,0 +1,114 @@
+use super::*;
+
+fn message(order_changes: &[(&str, &str)]) -> String {
+    let mut text = r#"{"event":"ACTIVE_ORDERS","timestamp":1639552073346,"data":{"sol_usdt":[{"id":"8917255503","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1639386803663,"updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"status":0,"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"SOLUSDT3273528249","timeInForce":"GTC"}],"btc_twd":[]}}"#.to_owned();
+    for (from, to) in order_changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+fn order(changes: &[(&str, &str)]) -> Order {
+    ActiveOrders::from_json(&message(changes)).unwrap().data.iter().next().unwrap().clone()
+}
+
+#[test]
+fn a_message_is_written_as_it_came() {
+    let text = message(&[]);
+    let event = ActiveOrders::from_json(&text).unwrap();
+    assert_eq!(serde_json::to_string(&event).unwrap(), text);
+    assert_eq!((event.data.len(), event.data.by_pair().count()), (1, 2));
+    let history = text.replace("ACTIVE_ORDERS", "RECENT_HISTORY_ORDERS");
+    assert!(ActiveOrders::from_json(&history).is_err());
+    assert_eq!(HistoryOrders::from_json(&history).unwrap().data.iter().next(), event.data.get("8917255503"));
+}
+
+#[test]
+fn the_documented_variations_are_read() {
+    let stop = order(&[
+        (r#""id":"8917255503""#, r#""id":"SL-1133804403""#),
+        (r#""type":"LIMIT""#, r#""type":"STOP_LIMIT""#),
+        (r#""status":0"#, r#""status":-1"#),
+        (
+            r#""timeInForce":"GTC""#,
+            r#""timeInForce":"POST_ONLY","stopPrice":"1.10","condition":">=","clientID":7"#,
+        ),
+    ]);
+    assert_eq!(
+        (stop.id.as_str(), stop.status, stop.order_type.clone()),
+        ("SL-1133804403", OrderStatus::NotTriggered, OrderType::StopLimit)
+    );
+    assert_eq!(
+        (stop.stop_price.unwrap().to_string().as_str(), stop.condition.unwrap()),
+        ("1.10", Condition::AtOrAbove)
+    );
+    assert_eq!(stop.client_id.map(ClientId::get), Some(7));
+
+    let old = order(&[
+        (r#""id":"8917255503""#, r#""id":8917255503"#),
+        (r#""updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"#, ""),
+        (r#""type":"LIMIT""#, r#""type":"Market""#),
+        (r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":"7""#),
+    ]);
+    assert_eq!((old.id.as_str(), old.updated().as_millis()), ("8917255503", 1_639_386_803_663));
+    assert_eq!((old.order_type, old.client_id.map(ClientId::get)), (OrderType::Market, Some(7)));
+    let twice = message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":7"#)]);
+    assert!(ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate field `clientID`"));
+}
+
+#[test]
+fn questions_about_an_order_have_answers() {
+    for (status, executed, open, last, part, filled) in [
+        (-1, "0", true, false, false, false),
+        (0, "0", true, false, false, false),
+        (1, "0.01", true, false, true, false),
+        (2, "0.02", false, true, false, true),
+        (3, "0.01", false, true, true, false),
+        (4, "0", false, true, false, false),
+        (6, "0", false, true, false, false),
+        (5, "0", false, false, false, false),
+    ] {
+        let order = order(&[
+            (r#""status":0"#, &format!(r#""status":{status}"#)),
+            (r#""executedAmount":"0""#, &format!(r#""executedAmount":"{executed}""#)),
+        ]);
+        let answers = (order.is_open(), order.is_final(), order.is_filled_in_part(), order.is_filled());
+        assert_eq!(answers, (open, last, part, filled), "{status}");
+    }
+}
+
+#[test]
+fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
+    let (one, placed) = (Decimal::ONE, Timestamp::from_millis(7));
+    for (action, fee_symbol) in [(Action::Buy, "btc"), (Action::Sell, "twd")] {
+        let order = Order::new("1", Pair::new("btc_twd"), action, OrderType::Limit, one, one, placed);
+        assert_eq!((order.fee_symbol.as_str(), order.updated()), (fee_symbol, placed));
+        assert!(order.is_open() && !order.is_filled_in_part());
+        let text = serde_json::to_string(&order).unwrap();
+        assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
+    }
+}
+
+#[test]
+fn an_order_in_the_wrong_place_is_an_error() {
+    let wrong = message(&[(r#""sol_usdt":["#, r#""eth_usdt":["#)]);
+    let error = ActiveOrders::from_json(&wrong).unwrap_err().to_string();
+    assert!(error.starts_with("data: under `eth_usdt` stands order 8917255503 of `sol_usdt`"), "{error}");
+    assert!(ActiveOrders::from_json(&message(&[(r#""sol_usdt":["#, r#""SOL_USDT":["#)])).is_ok());
+    let twice = message(&[(r#""btc_twd":[]"#, r#""sol_usdt":[]"#)]);
+    assert!(
+        ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("`sol_usdt` stands there twice")
+    );
+    let path = ActiveOrders::from_json(&message(&[(r#""price":"107""#, r#""price":107"#)])).unwrap_err();
+    assert_eq!(path.path(), "data.sol_usdt[0].price");
+}
+
+#[test]
+fn orders_are_grouped_by_pair_as_they_come() {
+    let mut other = order(&[]);
+    other.pair = Pair::new("btc_twd");
+    let orders: Orders<Active> = [order(&[]), other, order(&[])].into_iter().collect();
+    let shape: Vec<_> = orders.by_pair().map(|(pair, orders)| (pair.as_str(), orders.len())).collect();
+    assert_eq!(shape, [("sol_usdt", 2), ("btc_twd", 1)]);
+}
