@@ -330,11 +330,12 @@ impl Mail {
             return;
         }
         self.active.state_mut().doubt();
-        if self.renewed.is_some_and(|at| at > now) {
-            // That is still to come, and will be younger.
-            return;
-        }
-        let at = self.renewed.map_or(now, |last| now.max(last + self.renewal_spacing));
+        // One that is still to come is asked for again: it is forgotten where the connection was lost since.
+        let at = match self.renewed {
+            Some(at) if at > now => at,
+            Some(last) => now.max(last + self.renewal_spacing),
+            None => now,
+        };
         self.renewed = Some(at);
         if let Some(active) = &self.active_line {
             // A driver that is gone has ended its stream already.
