@@ -192,12 +192,12 @@ impl<D: Followed> Session<D> {
             if let Some(before) = outage {
                 self.backoff.catch_up(before);
                 // The others wait as long, less the space of one dial: it is their turn to find out.
-                self.retry_after(now, error, self.settings.dial_spacing);
+                self.retry(now, error, self.settings.dial_spacing);
                 if let Phase::Waiting { until } = &self.phase {
                     self.budget.hold(until.checked_sub(self.settings.dial_spacing).unwrap_or(*until));
                 }
             } else {
-                self.retry(now, error);
+                self.retry(now, error, Duration::ZERO);
             }
         }
     }
@@ -357,7 +357,7 @@ impl<D: Followed> Session<D> {
     fn lose(&mut self, now: Instant, error: Error) {
         self.credit(now);
         self.mark_gap();
-        self.retry(now, error);
+        self.retry(now, error, Duration::ZERO);
     }
 
     /// A connection that was good begins the next delays small again.
@@ -375,12 +375,9 @@ impl<D: Followed> Session<D> {
         self.gap |= D::HAS_SNAPSHOT && self.last_event.is_some();
     }
 
-    /// Tries again after a pause that grows, or gives up after as many failures as were allowed.
-    fn retry(&mut self, now: Instant, error: Error) {
-        self.retry_after(now, error, Duration::ZERO);
-    }
-
-    fn retry_after(&mut self, now: Instant, error: Error, extra: Duration) {
+    /// Tries again after a pause that grows and this on top, or gives up after as many failures as were
+    /// allowed.
+    fn retry(&mut self, now: Instant, error: Error, on_top: Duration) {
         self.failures = self.failures.saturating_add(1);
         if self.settings.retry_limit.is_some_and(|limit| self.failures >= limit) {
             return self.end(Closed::Failed(error));
@@ -390,7 +387,7 @@ impl<D: Followed> Session<D> {
             self.budget.hold(now + asked);
         }
         // On top of what was asked for, since everybody was asked for the same.
-        let delay = asked + self.backoff.next_delay() + extra;
+        let delay = asked + self.backoff.next_delay() + on_top;
         self.wait(now, error, delay);
     }
 
