@@ -2,80 +2,18 @@
 //! account is the simulator's, and so is what the items add up to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bitopro_client::model::{Balance, Currency, Order, OrderId, PrivateStream, Timestamp};
-use bitopro_client::transport::{
-    Connection, Connector, Error, ErrorKind, Frame, Refusal, Request, async_trait,
-};
+use bitopro_client::transport::Refusal;
 use bitopro_client::{AccountItem, AccountSubscription, Client, Item, OrderUpdates, WallClock};
 use bitopro_sim::{
-    ActiveUpdates, BalanceUpdates, Clock, FinalOrders, HistoryOnConnect, OrderIds, SimConnector, Simulator,
+    ActiveUpdates, BalanceUpdates, Clock, FinalOrders, HistoryOnConnect, OrderIds, Simulator,
     SimulatorBuilder,
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use http::StatusCode;
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-
-/// Dials the simulator, and breaks the connections of a stream when it is told to.
-struct Breakable {
-    inner: SimConnector,
-    breaks: watch::Receiver<Option<PrivateStream>>,
-}
-
-struct BreakableConnection {
-    inner: Box<dyn Connection>,
-    broken: Pin<Box<dyn Future<Output = ()> + Send>>,
-    is_broken: bool,
-}
-
-#[async_trait]
-impl Connector for Breakable {
-    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        let path = request.url().path().to_owned();
-        let inner = self.inner.connect(request).await?;
-        let mut breaks = self.breaks.clone();
-        breaks.mark_unchanged();
-        let broken = Box::pin(async move {
-            let mine = |stream: &Option<PrivateStream>| {
-                stream.is_some_and(|stream| path == format!("/ws{}", stream.path()))
-            };
-            while breaks.changed().await.is_ok() {
-                if mine(&breaks.borrow()) {
-                    return;
-                }
-            }
-            std::future::pending::<()>().await;
-        });
-        Ok(Box::new(BreakableConnection { inner, broken, is_broken: false }))
-    }
-}
-
-impl Stream for BreakableConnection {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.is_broken {
-            return Poll::Ready(None);
-        }
-        if self.broken.as_mut().poll(context).is_ready() {
-            self.is_broken = true;
-            return Poll::Ready(Some(Err(Error::new(ErrorKind::Disconnected, "broken by the test"))));
-        }
-        Pin::new(&mut self.inner).poll_next(context)
-    }
-}
-
-#[async_trait]
-impl Connection for BreakableConnection {
-    async fn send(&mut self, frame: Frame) -> Result<(), Error> {
-        self.inner.send(frame).await
-    }
-}
 
 /// What the items of an account add up to, replayed from the last snapshot of each stream.
 #[derive(Default)]
@@ -139,7 +77,6 @@ impl Replay {
 struct Pair {
     simulator: Simulator,
     account: AccountSubscription,
-    breaks: watch::Sender<Option<PrivateStream>>,
     replay: Replay,
 }
 
@@ -148,16 +85,14 @@ impl Pair {
         let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
         let wall = clock.clone();
         let simulator = builder.with_seed(seed).with_clock(clock).start_in_memory().unwrap();
-        let (breaks, broken) = watch::channel(None);
-        let connector = Breakable { inner: simulator.connector(), breaks: broken };
         let client = Client::builder(simulator.credentials().to_credentials().unwrap())
             .with_endpoint(simulator.ws_url().as_str())
-            .with_connector(connector)
+            .with_connector(simulator.connector())
             .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
             .with_order_updates(updates)
             .with_seed(seed);
         let account = client.build().unwrap().account();
-        Self { simulator, account, breaks, replay: Replay { updates, ..Replay::default() } }
+        Self { simulator, account, replay: Replay { updates, ..Replay::default() } }
     }
 
     /// Reads until nothing comes for so long.
@@ -175,7 +110,9 @@ impl Pair {
                 self.simulator.refuse_next(random.usize(1..4), Refusal::new(StatusCode::SERVICE_UNAVAILABLE));
             }
             number @ 3..=6 => {
-                self.breaks.send_replace(PrivateStream::ALL.get(usize::from(number) - 3).copied());
+                if let Some(stream) = PrivateStream::ALL.get(usize::from(number) - 3) {
+                    self.simulator.disconnect(*stream);
+                }
             }
             _ => {
                 self.simulator.tick();
