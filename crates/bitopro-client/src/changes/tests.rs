@@ -159,4 +159,36 @@ fn where_an_update_is_a_pair_s_whole_list_what_is_not_in_it_is_missing() {
         see(Item::Update(active(&[order("2", 0, "0", 1), order("3", 0, "0", 2)]))),
         ["missing 1", "opened 3"]
     );
+    // As with a server of the other kind: what is taken for over, turns out not to be.
+    let told = see(Item::Update(active(&[order("1", 0, "0", 3)])));
+    assert_eq!(told, ["missing 2", "missing 3", "opened 1"]);
+}
+
+#[test]
+fn after_a_message_that_could_not_be_read_nothing_is_sure_until_the_next_snapshot() {
+    let malformed = || crate::Malformed { reason: crate::MalformedReason::Binary, raw: bytes::Bytes::new() };
+    let mut watcher = Watcher::of(&[order("1", 0, "0", 1)]);
+    watcher.see(&AccountItem::Balances(Item::Snapshot(balances(&[("TWD", "5")]))));
+    for item in [
+        AccountItem::Balances(Item::Malformed(malformed())),
+        AccountItem::ActiveOrders(Item::Malformed(malformed())),
+        AccountItem::HistoryOrders(Item::Malformed(malformed())),
+    ] {
+        assert_eq!(watcher.see(&item), [""; 0]);
+    }
+    assert_eq!(watcher.active(&[order("1", 1, "0.5", 2)]), ["partly filled 1 +0.5 (gap)"]);
+    assert_eq!(watcher.history(&[order("1", 2, "1", 3)]), ["filled 1 +0.5 (gap)"]);
+    let change = AccountItem::Balances(Item::Update(balances(&[("TWD", "6")])));
+    assert_eq!(watcher.see(&change), ["TWD 1 (gap)"]);
+    watcher.see(&AccountItem::Balances(Item::Snapshot(balances(&[("TWD", "6")]))));
+    let change = AccountItem::Balances(Item::Update(balances(&[("TWD", "8")])));
+    assert_eq!(watcher.see(&change), ["TWD 2"]);
+}
+
+#[test]
+fn an_order_that_history_has_is_over_even_if_nobody_knows_how() {
+    let mut watcher = Watcher::of(&[order("1", 0, "0", 1)]);
+    assert_eq!(watcher.history(&[order("1", 5, "0", 2)]), ["missing 1"]);
+    assert_eq!(watcher.active(&[order("1", 0, "0", 1)]), [""; 0]);
+    assert_eq!(watcher.active(&[order("2", 7, "0", 1), order("2", 0, "0", 2)]), ["opened 2"]);
 }

@@ -343,7 +343,9 @@ async fn an_order_that_history_has_with_an_unknown_status_is_not_open() {
 #[tokio::test(start_paused = true)]
 async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while() {
     let (builder, mut server) = network();
-    let builder = builder.with_dial_budget(10_000, Duration::from_secs(300));
+    let builder = builder
+        .with_dial_budget(100_000, Duration::from_secs(300))
+        .with_backoff(Duration::from_millis(1), Duration::from_millis(1));
     let (mut account, mut peers) = settled(builder, &mut server).await;
     peers.remove(HISTORY);
     let reading = tokio::spawn(async move { while account.next().await.is_some() {} });
@@ -375,6 +377,24 @@ async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while
         peers.insert(path, peer);
     }
     reading.abort();
-    assert!(history_dials >= 30, "{history_dials}");
+    assert!(history_dials >= 500, "{history_dials}");
     assert!((1..=40).contains(&active_dials), "{active_dials} for {history_dials} of history");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_open_orders_that_is_younger_than_history_s_connection_is_not_asked_for_again() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    peers.remove(HISTORY);
+    let mut history_peer = accept(&mut server, 1).await.remove(HISTORY).unwrap();
+    peers.remove(ACTIVE);
+    let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
+    active_peer.send(active(&[])).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    history_peer.send(history(&[])).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(server.try_next_dial().is_none());
+    assert!(!doubts_orders(&account));
+    account.request_close();
+    while account.next().await.is_some() {}
 }

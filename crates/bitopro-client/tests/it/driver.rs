@@ -53,6 +53,9 @@ async fn a_stream_and_its_state_tell_the_same() {
         (view.age(), view.as_of().unwrap().as_millis(), view.is_stale()),
         (Duration::from_secs(5), 2, false)
     );
+    peer.send(balance(2)).await.unwrap();
+    balances.next().await.unwrap();
+    assert_eq!(reader.current().unwrap().age(), Duration::ZERO, "an update makes it young again");
     drop(peer);
     assert!(matches!(balances.next().await, Some(Item::Disconnected(_))));
     assert_eq!(current(&balances), ("2".to_owned(), true));

@@ -315,3 +315,15 @@ fn a_stream_that_fails_alone_holds_up_nobody() {
     bench.lose();
     assert_eq!(bench.session.budget.free_at(bench.now), bench.now);
 }
+
+#[test]
+fn a_stream_that_joins_an_outage_waits_as_if_it_had_been_there_from_the_start() {
+    let mut bench = Bench::new();
+    for _ in 0..10 {
+        bench.session.budget.count_outage();
+    }
+    bench.fail_network();
+    let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
+    // More than a first delay can be.
+    assert!(disconnected.retry_in > 2 * SECOND, "{:?}", disconnected.retry_in);
+}

@@ -276,3 +276,22 @@ fn a_resync_at_a_time_is_made_then_unless_there_was_a_new_connection() {
     bench.pass(20 * SECOND);
     assert_eq!(bench.names(), [""; 0]);
 }
+
+#[test]
+fn a_resync_of_a_connection_that_has_proved_itself_begins_small_again() {
+    let mut bench = Bench::new();
+    for _ in 0..8 {
+        bench.settle("1", 10);
+        bench.lose();
+    }
+    bench.settle("1", 10);
+    bench.pass(20 * SECOND);
+    bench.text(&balance("1", 11));
+    bench.pass(20 * SECOND);
+    bench.step(|session, now, _| session.handle_resync(now));
+    bench.settle("1", 12);
+    bench.lose();
+    let delay = bench.session.poll_timeout().unwrap() - bench.now;
+    // The spacing of dials may be on top.
+    assert!(delay <= SECOND + Duration::from_millis(100), "{delay:?}");
+}
