@@ -57,9 +57,9 @@ pub struct Gap {
     /// The last event before, if there was one.
     pub before: Option<Edge>,
     /// The first event after. `None` on a stream without snapshots: the gap ends here, and the next event
-    /// may be hours away.
+    /// may be hours away. The reason has the other edge then.
     pub after: Option<Edge>,
-    /// Why.
+    /// Why, and between which moments.
     pub reason: GapReason,
 }
 
@@ -80,14 +80,23 @@ impl Edge {
 }
 
 /// Why something may have been missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapReason {
-    /// There was no connection for a while.
-    Reconnected,
+    /// There was no connection for a while. Its edges are by the machine's clock, or by the exchange's where
+    /// that had to be corrected after a refusal.
+    #[non_exhaustive]
+    Reconnected {
+        /// When the last frame of the connection before arrived, be it a ping.
+        since: Timestamp,
+        /// When the connection after was open.
+        until: Timestamp,
+    },
     /// The subscriber did not read for so long that items were merged into the state.
     #[non_exhaustive]
     Overrun {
+        /// The last event that was not delivered by itself, if there was one among them.
+        last: Option<Edge>,
         /// How many items were not delivered one by one.
         missed: u64,
         /// How many of them were messages of an unknown kind, which no state remembers.
@@ -97,8 +106,10 @@ pub enum GapReason {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reason {
-            GapReason::Reconnected => f.write_str("events may be missing, since there was no connection")?,
+        match &self.reason {
+            GapReason::Reconnected { since, until } => {
+                write!(f, "events may be missing, since there was no connection from {since} to {until}")?;
+            }
             GapReason::Overrun { missed, .. } => {
                 write!(f, "{missed} items were merged, since nobody read them")?;
             }

@@ -51,14 +51,7 @@ enum Data<'a> {
         url: &'a str,
         connection: u64,
     },
-    Gap {
-        reason: &'static str,
-        missed: Option<u64>,
-        /// How many of those were of an unknown kind, which no snapshot makes up for.
-        unknown: Option<u64>,
-        before: Option<Side<'a>>,
-        after: Option<Side<'a>>,
-    },
+    Gap(GapData<'a>),
     Malformed {
         error: String,
         raw: std::borrow::Cow<'a, str>,
@@ -78,6 +71,21 @@ enum Data<'a> {
     Other {
         item: String,
     },
+}
+
+#[derive(Default, Serialize)]
+struct GapData<'a> {
+    reason: &'static str,
+    /// From when to when there was no connection.
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    missed: Option<u64>,
+    /// How many of those were of an unknown kind, which no snapshot makes up for.
+    unknown: Option<u64>,
+    before: Option<Side<'a>>,
+    /// The last event that was missed.
+    last: Option<Side<'a>>,
+    after: Option<Side<'a>>,
 }
 
 #[derive(Serialize)]
@@ -159,19 +167,25 @@ impl<'a> Data<'a> {
     }
 
     fn gap(gap: &'a Gap) -> Self {
-        let (reason, missed, unknown) = match gap.reason {
-            GapReason::Reconnected => ("reconnected", None, None),
-            GapReason::Overrun { missed, unknown, .. } => ("overrun", Some(missed), Some(unknown)),
-            _ => ("other", None, None),
-        };
         let side = |edge: &'a Edge| Side { event_id: edge.event_id.as_deref(), timestamp: edge.timestamp };
-        Self::Gap {
-            reason,
-            missed,
-            unknown,
+        let edges = GapData {
             before: gap.before.as_ref().map(side),
             after: gap.after.as_ref().map(side),
-        }
+            ..GapData::default()
+        };
+        Self::Gap(match &gap.reason {
+            GapReason::Reconnected { since, until, .. } => {
+                GapData { reason: "reconnected", since: Some(*since), until: Some(*until), ..edges }
+            }
+            GapReason::Overrun { missed, unknown, last, .. } => GapData {
+                reason: "overrun",
+                missed: Some(*missed),
+                unknown: Some(*unknown),
+                last: last.as_ref().map(side),
+                ..edges
+            },
+            _ => GapData { reason: "other", ..edges },
+        })
     }
 
     fn malformed(malformed: &'a Malformed) -> Self {

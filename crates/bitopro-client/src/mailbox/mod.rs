@@ -4,7 +4,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bitopro_model::Event;
+use bitopro_model::{Event, EventData};
 
 use crate::Settings;
 use crate::item::{Closed, Edge, Gap, GapReason, Item};
@@ -38,10 +38,14 @@ struct Overrun<D> {
     missed: u64,
     unknown: u64,
     before: Option<Edge>,
+    /// The last event among it.
+    last: Option<Edge>,
     /// The last of the connection's ups and downs among it.
     lifecycle: Option<Item<Event<D>>>,
     /// Whether data came after that.
     has_data: bool,
+    /// A gap that no data came after.
+    gap: Option<Gap>,
     /// The last message among it that could not be read.
     malformed: Option<Item<Event<D>>>,
 }
@@ -74,8 +78,7 @@ impl<D: Followed> Mailbox<D> {
             self.raw_bytes += raw_len(&item);
             self.queue.push_back(item);
         } else {
-            let mut overrun =
-                Overrun { missed: 0, unknown: 0, before, lifecycle: None, has_data: false, malformed: None };
+            let mut overrun = Overrun::new(before);
             overrun.merge(item);
             self.overrun = Some(overrun);
         }
@@ -138,7 +141,8 @@ impl<D: Followed> Mailbox<D> {
     /// Puts what was merged into the queue: a gap, the connection's present state, and a snapshot.
     fn settle_overrun(&mut self) {
         let Some(overrun) = self.overrun.take() else { return };
-        let reason = GapReason::Overrun { missed: overrun.missed, unknown: overrun.unknown };
+        let Overrun { missed, unknown, last, .. } = overrun;
+        let reason = GapReason::Overrun { missed, unknown, last };
         let snapshot = self.state.to_event().map(Item::Snapshot);
         let after = self.last_event.clone().filter(|_| D::HAS_SNAPSHOT);
         self.queue.push_back(Item::Gap(Gap { before: overrun.before, after, reason }));
@@ -155,6 +159,7 @@ impl<D: Followed> Mailbox<D> {
                 self.queue.extend(other);
             }
         }
+        self.queue.extend(overrun.gap.map(Item::Gap));
         // Last, since what it says of the state holds still.
         if let Some(malformed) = overrun.malformed {
             self.raw_bytes += raw_len(&malformed);
@@ -163,7 +168,20 @@ impl<D: Followed> Mailbox<D> {
     }
 }
 
-impl<D> Overrun<D> {
+impl<D: EventData> Overrun<D> {
+    fn new(before: Option<Edge>) -> Self {
+        Self {
+            missed: 0,
+            unknown: 0,
+            before,
+            last: None,
+            lifecycle: None,
+            has_data: false,
+            gap: None,
+            malformed: None,
+        }
+    }
+
     fn merge(&mut self, item: Item<Event<D>>) {
         self.missed = self.missed.saturating_add(1);
         match item {
@@ -171,16 +189,24 @@ impl<D> Overrun<D> {
                 self.lifecycle = Some(item);
                 self.has_data = false;
             }
-            Item::Snapshot(_) => {
-                self.has_data = true;
+            Item::Snapshot(event) => {
+                self.note_data(&event);
                 // What could not be read before it has no bearing on what is known now.
                 self.malformed = None;
             }
-            Item::Update(_) => self.has_data = true,
+            Item::Update(event) => self.note_data(&event),
+            Item::Gap(gap) => self.gap = Some(gap),
             Item::Malformed(_) => self.malformed = Some(item),
             Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
-            Item::Gap(_) | Item::Closed(_) => {}
+            Item::Closed(_) => {}
         }
+    }
+
+    /// What was missed before this event lies between the overrun's own edges.
+    fn note_data(&mut self, event: &Event<D>) {
+        self.last = Some(Edge::of(event));
+        self.has_data = true;
+        self.gap = None;
     }
 }
 

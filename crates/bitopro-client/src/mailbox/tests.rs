@@ -1,4 +1,4 @@
-use bitopro_model::{AccountBalance, Balance, Balances, Timestamp};
+use bitopro_model::{AccountBalance, Balance, Balances, OrderId, Timestamp, Trade, TradeSide, UnixSeconds};
 
 use super::*;
 use crate::item::{Connected, Disconnected, Malformed, MalformedReason};
@@ -16,9 +16,13 @@ fn connected(number: u64) -> BalanceItem {
     Item::Connected(Connected { url: "wss://one/ws".parse().unwrap(), number })
 }
 
-fn disconnected() -> BalanceItem {
+fn gone() -> Disconnected {
     let error = Error::new(ErrorKind::Network, "gone");
-    Item::Disconnected(Disconnected { error, retry_in: std::time::Duration::ZERO })
+    Disconnected { error, retry_in: std::time::Duration::ZERO }
+}
+
+fn disconnected() -> BalanceItem {
+    Item::Disconnected(gone())
 }
 
 fn mailbox(capacity: usize, items: Vec<BalanceItem>) -> Mailbox<Balances> {
@@ -167,4 +171,41 @@ fn a_snapshot_forgets_what_it_does_not_name() {
     mailbox.push(Item::Snapshot(event(2, &[("A", 2)])), test_start());
     let view = mailbox.state().current(test_start()).unwrap();
     assert_eq!((view.len(), view.get("B")), (1, None));
+}
+
+#[test]
+fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_told() {
+    let trade = |timestamp| {
+        let (base, quote) = ("btc".into(), "twd".into());
+        let (one, at) = (bitopro_model::Decimal::ONE, UnixSeconds::from_secs(1));
+        let data = Trade::new(OrderId::new("1"), base, quote, TradeSide::Bid, one, one, at);
+        Item::Update(Event::new(Timestamp::from_millis(timestamp), data))
+    };
+    let lost = || Item::Disconnected(gone());
+    let reconnected = || {
+        let (since, until) = (Timestamp::from_millis(30), Timestamp::from_millis(40));
+        Item::Gap(Gap { before: None, after: None, reason: GapReason::Reconnected { since, until } })
+    };
+    let connected = || Item::Connected(Connected { url: "wss://one/ws".parse().unwrap(), number: 2 });
+    let mut mailbox: Mailbox<Trade> = Mailbox::new(&Settings { queue_capacity: 1, ..Settings::default() });
+    for item in [trade(1), trade(2), trade(3), lost(), connected(), reconnected()] {
+        mailbox.push(item, test_start());
+    }
+    let items: Vec<_> = std::iter::from_fn(|| mailbox.pop()).collect();
+    let [Item::Update(_), Item::Gap(overrun), Item::Connected(_), Item::Gap(after)] = &items[..] else {
+        panic!("{items:?}")
+    };
+    let GapReason::Overrun { last, missed: 5, .. } = &overrun.reason else { panic!("{overrun:?}") };
+    let at = |edge: &Option<Edge>| edge.as_ref().map(|edge| edge.timestamp.as_millis());
+    assert_eq!((at(&overrun.before), at(last), at(&overrun.after)), (Some(1), Some(3), None));
+    assert!(matches!(after.reason, GapReason::Reconnected { .. }));
+
+    // What came after the connection was back lies between the edges of the one gap.
+    for item in [trade(4), lost(), connected(), reconnected(), trade(5)] {
+        mailbox.push(item, test_start());
+    }
+    let items: Vec<_> = std::iter::from_fn(|| mailbox.pop()).collect();
+    let [Item::Update(_), Item::Gap(overrun), Item::Connected(_)] = &items[..] else { panic!("{items:?}") };
+    let GapReason::Overrun { last, .. } = &overrun.reason else { panic!("{overrun:?}") };
+    assert_eq!((at(&overrun.before), at(last)), (Some(4), Some(5)));
 }

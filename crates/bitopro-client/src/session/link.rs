@@ -1,5 +1,8 @@
 use std::time::{Duration, Instant};
 
+use bitopro_model::Timestamp;
+
+use super::clock::Reading;
 use crate::budget::{DialPermit, Online};
 use crate::{ErrorKind, Settings};
 
@@ -9,7 +12,7 @@ pub(super) enum Phase {
     /// Before a dial.
     Waiting { until: Instant },
     /// The driver dials; the request has its own deadline. No other stream of the key does meanwhile.
-    Dialing { until: Instant, _permit: DialPermit },
+    Dialing { until: Instant, clock: Reading, _permit: DialPermit },
     /// Frames arrive.
     Open(Open),
     /// A close frame was sent, its answer is awaited.
@@ -23,6 +26,8 @@ pub(super) enum Phase {
 pub(super) struct Open {
     _online: Online,
     since: Instant,
+    /// The exchange's clock at the dial. Read anew for each, since a machine may sleep in between.
+    clock: Reading,
     pub(super) last_frame: Instant,
     pub(super) snapshot: Snapshot,
     /// When a fresh snapshot is wanted.
@@ -60,16 +65,33 @@ impl Snapshot {
 }
 
 impl Open {
-    pub(super) fn new(online: Online, now: Instant, settings: &Settings, has_snapshot: bool) -> Self {
+    pub(super) fn new(
+        online: Online,
+        clock: Reading,
+        now: Instant,
+        settings: &Settings,
+        has_snapshot: bool,
+    ) -> Self {
         let awaited = Snapshot::Awaited { until: now + settings.snapshot_deadline };
         Self {
             _online: online,
             since: now,
+            clock,
             last_frame: now,
             snapshot: if has_snapshot { awaited } else { Snapshot::Seen },
             resync_at: None,
             idle_check: now + settings.idle_limit,
         }
+    }
+
+    /// When it was open, by the exchange's clock.
+    pub(super) fn opened(&self) -> Timestamp {
+        self.clock.at(self.since)
+    }
+
+    /// When the last frame arrived, by the exchange's clock.
+    pub(super) fn last_heard(&self) -> Timestamp {
+        self.clock.at(self.last_frame)
     }
 
     pub(super) fn next_check(&self) -> Instant {

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::Signer;
-use bitopro_model::{Decoded, Event, decode};
+use bitopro_model::{Decoded, Event, Timestamp, decode};
 use bitopro_transport::{self as transport, CloseFrame, Frame, Request, Text};
 use bytes::Bytes;
 
@@ -23,7 +23,7 @@ use crate::endpoints::Endpoints;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
 use crate::{Error, ErrorKind, Followed, Settings, Verdict, classify};
 
-use clock::ExchangeClock;
+use clock::{ExchangeClock, Reading};
 use link::{Open, Phase, Refusals, Snapshot};
 
 /// How much later than its deadline a dial may end: it is the connector's to keep, and only one that does
@@ -58,8 +58,8 @@ pub struct Session<D: Followed> {
     items: VecDeque<Item<Event<D>>>,
     /// The last data event of any connection.
     last_event: Option<Edge>,
-    /// The connection was lost after `last_event`, and no data has come since.
-    gap: bool,
+    /// Since when something may be missing that no item has told of yet, by the exchange's clock.
+    missing_since: Option<Timestamp>,
     /// How many connections there were.
     connections: u64,
     /// How many failures there were since the last snapshot.
@@ -88,7 +88,7 @@ impl<D: Followed> Session<D> {
             actions: VecDeque::new(),
             items: VecDeque::new(),
             last_event: None,
-            gap: false,
+            missing_since: None,
             connections: 0,
             failures: 0,
             refusals: Refusals::default(),
@@ -113,9 +113,10 @@ impl<D: Followed> Session<D> {
                 return None;
             }
         };
-        match self.request(now, wall) {
+        let clock = self.clock.read(now, wall);
+        match self.request(clock) {
             Ok(request) => {
-                self.phase = Phase::Dialing { until: now + at_most, _permit: permit };
+                self.phase = Phase::Dialing { until: now + at_most, clock, _permit: permit };
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -153,21 +154,19 @@ impl<D: Followed> Session<D> {
 
     /// The dial led to an open connection.
     pub fn handle_connected(&mut self, now: Instant) {
-        if !matches!(self.phase, Phase::Dialing { .. }) {
-            return;
-        }
+        let Phase::Dialing { clock, .. } = self.phase else { return };
         let Some(url) = self.endpoints.url(D::STREAM) else { return };
         self.endpoints.keep();
         self.refusals = Refusals::default();
         self.clock.confirm();
         self.connections += 1;
         self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
-        self.phase = Phase::Open(Open::new(self.budget.connect(), now, &self.settings, D::HAS_SNAPSHOT));
-        if !D::HAS_SNAPSHOT && self.connections > 1 {
+        let open = Open::new(self.budget.connect(), clock, now, &self.settings, D::HAS_SNAPSHOT);
+        if !D::HAS_SNAPSHOT {
             // What was missed is never sent, so the gap is all there is to tell, and now is when.
-            let before = self.last_event.clone();
-            self.items.push_back(Item::Gap(Gap { before, after: None, reason: GapReason::Reconnected }));
+            self.tell_gap(open.opened(), None);
         }
+        self.phase = Phase::Open(open);
     }
 
     /// The dial failed. `wall` is the machine's clock, which the server's is compared with.
@@ -317,14 +316,14 @@ impl<D: Followed> Session<D> {
 
     fn handle_event(&mut self, event: Event<D>) {
         let Phase::Open(open) = &mut self.phase else { return };
-        let edge = Edge::of(&event);
-        if std::mem::take(&mut self.gap) {
-            let (before, after) = (self.last_event.take(), Some(edge.clone()));
-            self.items.push_back(Item::Gap(Gap { before, after, reason: GapReason::Reconnected }));
-        }
-        if let Snapshot::Awaited { .. } = open.snapshot {
+        let (edge, opened) = (Edge::of(&event), open.opened());
+        let is_first = matches!(open.snapshot, Snapshot::Awaited { .. });
+        if is_first {
             open.snapshot = Snapshot::Seen;
             self.failures = 0;
+        }
+        self.tell_gap(opened, Some(edge.clone()));
+        if is_first {
             self.items.push_back(Item::Snapshot(event));
         } else {
             self.items.push_back(Item::Update(event));
@@ -333,10 +332,10 @@ impl<D: Followed> Session<D> {
     }
 
     /// The request for a dial at this moment.
-    fn request(&self, now: Instant, wall: SystemTime) -> Result<Request, Error> {
+    fn request(&self, clock: Reading) -> Result<Request, Error> {
         let no_url = || Error::new(ErrorKind::InvalidUrl, "there is no endpoint to dial");
         let url = self.endpoints.url(D::STREAM).ok_or_else(no_url)?;
-        let signed = self.signer.sign_identity(self.clock.now_ms(now, wall));
+        let signed = self.signer.sign_identity(u64::try_from(clock.shown_ms).unwrap_or(0));
         let unsigned = Request::new(url).with_deadline(self.settings.dial_deadline);
         Ok(signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value))?)
     }
@@ -370,9 +369,22 @@ impl<D: Followed> Session<D> {
         }
     }
 
-    /// From here on something may be missed. Streams without snapshots tell so when they are back.
+    /// From the last frame on something may be missed. Before the first event of a stream with snapshots
+    /// there was nothing to miss.
     fn mark_gap(&mut self) {
-        self.gap |= D::HAS_SNAPSHOT && self.last_event.is_some();
+        if let Phase::Open(open) = &self.phase
+            && (self.last_event.is_some() || !D::HAS_SNAPSHOT)
+        {
+            self.missing_since.get_or_insert(open.last_heard());
+        }
+    }
+
+    /// Tells that something may be missing, if so, between the last event and this one, or now.
+    fn tell_gap(&mut self, opened: Timestamp, after: Option<Edge>) {
+        let Some(since) = self.missing_since.take() else { return };
+        // A clock may have been set back in between.
+        let reason = GapReason::Reconnected { since, until: opened.max(since) };
+        self.items.push_back(Item::Gap(Gap { before: self.last_event.clone(), after, reason }));
     }
 
     /// Tries again after a pause that grows and this on top, or gives up after as many failures as were

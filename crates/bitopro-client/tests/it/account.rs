@@ -1,13 +1,13 @@
 //! A whole account over the memory transport, on paused time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bitopro_client::model::{Active, Orders};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{
-    AccountItem, AccountSubscription, ClientBuilder, GapReason, Item, OrderUpdates, Subscription,
+    AccountItem, AccountSubscription, ClientBuilder, GapReason, Item, OrderUpdates, Subscription, WallClock,
 };
 use futures_util::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
@@ -175,6 +175,9 @@ async fn a_reconnect_s_snapshot_replaces_the_open_orders() {
 #[tokio::test(start_paused = true)]
 async fn trades_lost_without_a_connection_are_a_gap_at_once() {
     let (builder, mut server) = network();
+    let start = tokio::time::Instant::now();
+    let wall = move || SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + start.elapsed();
+    let builder = builder.with_wall_clock(WallClock::new(wall));
     let (mut account, mut peers) = settled(builder, &mut server).await;
     let mut trades_peer = peers.remove(TRADES).unwrap();
     for number in [7, 7, 8] {
@@ -182,12 +185,17 @@ async fn trades_lost_without_a_connection_are_a_gap_at_once() {
         assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Update(_)))));
     }
     assert_eq!(account.current().trades.unwrap().len(), 2, "a trade that arrives twice is one trade");
+    let lost = wall();
+    tokio::time::sleep(Duration::from_secs(2)).await;
     drop(trades_peer);
     assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Disconnected(_)))));
     let _trades_peer = accept(&mut server, 1).await;
+    let back = wall();
     assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Connected(_)))));
     let Some(AccountItem::UserTrades(Item::Gap(gap))) = account.next().await else { panic!("no gap") };
-    assert_eq!(gap.reason, GapReason::Reconnected);
+    let GapReason::Reconnected { since, until, .. } = gap.reason else { panic!("{gap:?}") };
+    assert_eq!((since.to_system_time(), until.to_system_time()), (Some(lost), Some(back)));
+    assert!(back > lost + Duration::from_secs(2));
     assert_eq!(gap.before.unwrap().event_id.as_deref(), Some("t8"));
     assert!(account.current().is_fresh(), "all that can be known is known");
 }
@@ -211,7 +219,8 @@ async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap()
     }
     assert_eq!((trades.len(), balances.len()), (11, 12));
     let Some(Item::Gap(gap)) = trades.last() else { panic!("{trades:?}") };
-    assert!(matches!(gap.reason, GapReason::Overrun { missed: 40, .. }), "{gap:?}");
+    let GapReason::Overrun { missed: 40, last: Some(last), .. } = &gap.reason else { panic!("{gap:?}") };
+    assert_eq!(last.timestamp.as_millis(), 149);
     assert_eq!(gap.before.as_ref().unwrap().timestamp.as_millis(), 109);
     assert_eq!(gap.after, None, "which trade comes next is not known yet");
     let [.., Item::Gap(_), Item::Snapshot(event)] = &balances[..] else { panic!("{balances:?}") };

@@ -27,8 +27,11 @@ pub(super) fn of<T: Debug>(item: &Item<T>) -> (Style, String) {
 }
 
 fn gap_text(gap: &Gap) -> String {
-    let what = match gap.reason {
-        GapReason::Reconnected => "events may be missing, since there was no connection".to_owned(),
+    let what = match &gap.reason {
+        GapReason::Reconnected { since, until, .. } => {
+            let (since, until) = (time_of_day(*since), time_of_day(*until));
+            format!("events may be missing, since there was no connection from {since} to {until} UTC")
+        }
         GapReason::Overrun { missed, .. } => format!("{missed} items were merged, since nobody read them"),
         _ => "events may be missing".to_owned(),
     };

@@ -14,16 +14,53 @@ fn a_reconnect_tells_the_gap_with_both_edges_before_its_snapshot() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
     bench.text(&balance("2", 11));
+    bench.pass(5 * SECOND);
+    bench.step(|session, now, _| session.handle_frame(now, Frame::Ping(vec![].into())));
+    bench.pass(3 * SECOND);
     bench.lose();
     assert!(bench.is_hung_up());
     bench.settle("3", 20);
+    let until = unix_ms(bench.wall);
+    bench.pass(SECOND);
     let items = std::mem::take(&mut bench.items);
     let names: Vec<_> = items.iter().map(name).collect();
     assert_eq!(names, ["connected", "snapshot", "update", "disconnected", "connected", "gap", "snapshot"]);
     let Item::Gap(gap) = &items[5] else { panic!("{items:?}") };
-    assert_eq!(gap.reason, GapReason::Reconnected);
+    let GapReason::Reconnected { since, until: told_until } = gap.reason else { panic!("{gap:?}") };
+    assert_eq!(since.as_millis(), i64::try_from(WALL_MS).unwrap() + 5_000, "the last ping");
+    assert_eq!(told_until.as_millis(), until);
     assert_eq!(gap.before.as_ref().map(|edge| edge.timestamp.as_millis()), Some(11));
     assert_eq!(gap.after.as_ref().map(|edge| edge.timestamp.as_millis()), Some(20));
+}
+
+/// The machine slept while it was connected: its clock went on, and its deadlines did not.
+#[test]
+fn a_gap_s_edges_are_right_over_the_machine_s_sleep() {
+    let mut bench = Bench::new();
+    bench.settle("1", 10);
+    bench.wall += 600 * SECOND;
+    bench.pass(3 * SECOND);
+    bench.lose();
+    bench.settle("2", 20);
+    let items = std::mem::take(&mut bench.items);
+    let Some(Item::Gap(gap)) = items.iter().find(|item| name(item) == "gap") else { panic!("{items:?}") };
+    let GapReason::Reconnected { since, until } = gap.reason else { panic!("{gap:?}") };
+    assert_eq!(since.as_millis(), i64::try_from(WALL_MS).unwrap());
+    assert_eq!(until.as_millis(), unix_ms(bench.wall));
+    assert!(until.as_millis() - since.as_millis() >= 600_000);
+}
+
+#[test]
+fn a_gap_whose_clock_was_set_back_does_not_end_before_it_began() {
+    let mut bench = Bench::new();
+    bench.settle("1", 10);
+    bench.lose();
+    bench.wall -= 3_600 * SECOND;
+    bench.settle("2", 20);
+    let items = std::mem::take(&mut bench.items);
+    let Some(Item::Gap(gap)) = items.iter().find(|item| name(item) == "gap") else { panic!("{items:?}") };
+    let GapReason::Reconnected { since, until } = gap.reason else { panic!("{gap:?}") };
+    assert_eq!(since, until);
 }
 
 #[test]
