@@ -10,6 +10,7 @@ mod driver;
 mod endpoints;
 mod environment;
 mod error;
+mod exact;
 mod item;
 mod mailbox;
 mod outside;
@@ -24,7 +25,7 @@ pub use bitopro_auth as auth;
 pub use bitopro_model as model;
 pub use bitopro_transport as transport;
 
-pub use account::{AccountItem, AccountReader, AccountSubscription, CurrentAccount};
+pub use account::{AccountItem, AccountReader, AccountSubscription, CurrentAccount, Unaccounted};
 pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};
 pub use changes::{BalanceChange, Change, Changes, OrderChange};

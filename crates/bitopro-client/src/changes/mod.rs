@@ -11,6 +11,7 @@ use bitopro_model::{
 };
 
 use crate::account::AccountItem;
+use crate::exact::difference;
 use crate::item::Item;
 use crate::settings::OrderUpdates;
 use crate::state::Ended;
@@ -62,10 +63,7 @@ impl BalanceChange {
     pub fn by(&self) -> Option<Decimal> {
         let amount =
             |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.amount);
-        let (before, after) = (amount(&self.before), amount(&self.after));
-        let change = after.checked_sub(before)?;
-        (change.checked_add(before)? == after && change.scale() == before.scale().max(after.scale()))
-            .then_some(change)
+        difference(amount(&self.after), amount(&self.before))
     }
 }
 
@@ -82,10 +80,10 @@ pub struct OrderChange {
 }
 
 impl OrderChange {
-    /// How much of it was executed since it was last known.
+    /// How much of it was executed since it was last known, if that can be held exactly.
     pub fn executed(&self) -> Option<Decimal> {
         let before = self.before.as_ref().map_or(Decimal::ZERO, |before| before.executed_amount);
-        self.order.executed_amount.checked_sub(before)
+        difference(self.order.executed_amount, before)
     }
 }
 

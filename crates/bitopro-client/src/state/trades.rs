@@ -21,6 +21,11 @@ impl RecentTrades {
         self.trades.iter()
     }
 
+    /// The trades of the order with this id, the latest last. Looks at one after the other.
+    pub fn of_order<'a>(&'a self, id: &'a str) -> impl DoubleEndedIterator<Item = &'a UserTrade> {
+        self.iter().filter(move |trade| trade.data.order_id == id)
+    }
+
     /// How many trades there are.
     pub fn len(&self) -> usize {
         self.trades.len()

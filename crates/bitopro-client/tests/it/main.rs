@@ -4,6 +4,8 @@
 mod account;
 mod convergence;
 mod driver;
+mod faults;
 mod network;
 mod replay;
+mod simulated;
 mod simulator;

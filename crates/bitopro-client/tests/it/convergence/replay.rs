@@ -1,0 +1,136 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitopro_client::model::{Balance, Currency, Event, EventData, Order, OrderId, PrivateStream};
+use bitopro_client::{AccountItem, Item, OrderUpdates};
+use bitopro_sim::Sent;
+
+/// What the items of an account add up to, replayed from the last snapshot of each stream.
+#[derive(Default)]
+pub(super) struct Replay {
+    pub(super) balances: BTreeMap<Currency, Balance>,
+    pub(super) orders: BTreeMap<OrderId, Order>,
+    ended: BTreeSet<OrderId>,
+    /// What each stream told, in order.
+    told: BTreeMap<PrivateStream, Vec<Told>>,
+    updates: OrderUpdates,
+}
+
+enum Told {
+    Event(String),
+    Gap,
+}
+
+impl Told {
+    fn event((place, told): (usize, &Self)) -> Option<(&str, usize)> {
+        match told {
+            Self::Event(id) => Some((id, place)),
+            Self::Gap => None,
+        }
+    }
+}
+
+impl Replay {
+    pub(super) fn new(updates: OrderUpdates) -> Self {
+        Self { updates, ..Self::default() }
+    }
+
+    pub(super) fn apply(&mut self, item: &AccountItem) {
+        match item {
+            AccountItem::Balances(item) => self.note(item),
+            AccountItem::ActiveOrders(item) => self.note(item),
+            AccountItem::HistoryOrders(item) => self.note(item),
+            AccountItem::UserTrades(item) => self.note(item),
+            other => panic!("{other:?}"),
+        }
+        match item {
+            AccountItem::Balances(item @ (Item::Snapshot(event) | Item::Update(event))) => {
+                if matches!(item, Item::Snapshot(_)) {
+                    self.balances.clear();
+                }
+                self.balances
+                    .extend(event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())));
+            }
+            AccountItem::ActiveOrders(item @ (Item::Snapshot(event) | Item::Update(event))) => {
+                if matches!(item, Item::Snapshot(_)) {
+                    self.orders.clear();
+                } else if self.updates == OrderUpdates::WholePair {
+                    for (pair, _) in event.data.by_pair() {
+                        self.orders.retain(|_, order| order.pair != *pair);
+                    }
+                }
+                event.data.iter().for_each(|order| self.order(order));
+            }
+            AccountItem::HistoryOrders(Item::Snapshot(event) | Item::Update(event)) => {
+                event.data.iter().for_each(|order| self.order(order));
+            }
+            _ => {}
+        }
+    }
+
+    fn note<D: EventData>(&mut self, item: &Item<Event<D>>) {
+        let told = self.told.entry(D::STREAM).or_default();
+        match item {
+            Item::Snapshot(event) | Item::Update(event) => {
+                told.extend(event.event_id.clone().map(Told::Event));
+            }
+            Item::Gap(_) => told.push(Told::Gap),
+            _ => {}
+        }
+    }
+
+    fn order(&mut self, order: &Order) {
+        if order.is_final() {
+            self.orders.remove(&order.id);
+            self.ended.insert(order.id.clone());
+        } else if !self.ended.contains(&order.id) {
+            self.orders.insert(order.id.clone(), order.clone());
+        }
+    }
+
+    /// How many gaps a stream told.
+    pub(super) fn gaps(&self, stream: PrivateStream) -> usize {
+        self.told(stream).iter().filter(|told| matches!(told, Told::Gap)).count()
+    }
+
+    fn told(&self, stream: PrivateStream) -> &[Told] {
+        self.told.get(&stream).map_or(&[], Vec::as_slice)
+    }
+
+    /// Counts the events of a stream that were sent, since the first that was delivered, and are in no item: all
+    /// of them, and those among them that no gap stands for. A gap stands for what was sent between the events
+    /// on both its sides.
+    pub(super) fn missing(&self, stream: PrivateStream, sent: &[Sent]) -> Missing {
+        let told = self.told(stream);
+        let places: BTreeMap<&str, usize> = told.iter().enumerate().filter_map(Told::event).collect();
+        let has_gap = |from: usize, to: usize| told[from..to].iter().any(|told| matches!(told, Told::Gap));
+        let mut missing = Missing::default();
+        // Where the last event stands that was delivered, and how many were not since.
+        let (mut last, mut run) = (None, 0);
+        for sent in sent.iter().filter(|sent| sent.stream == stream) {
+            let Some(id) = sent.event_id.as_deref() else { continue };
+            if let Some(&here) = places.get(id) {
+                let before = last.replace(here).unwrap_or(here);
+                assert!(before <= here, "{stream}: {id} came before what was sent before it");
+                missing.count(std::mem::take(&mut run), has_gap(before, here));
+            } else if last.is_some() {
+                run += 1;
+            }
+        }
+        missing.count(run, last.is_some_and(|last| has_gap(last, told.len())));
+        missing
+    }
+}
+
+/// How many events are missing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub(super) all: usize,
+    pub(super) without_a_gap: usize,
+}
+
+impl Missing {
+    fn count(&mut self, run: usize, has_gap: bool) {
+        self.all += run;
+        self.without_a_gap += if has_gap { 0 } else { run };
+    }
+}

@@ -1,0 +1,3 @@
+//! The catalogue of faults, each row a test whose name begins with its number. `docs/failures.md` is the table.
+
+mod trades;

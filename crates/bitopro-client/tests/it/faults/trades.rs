@@ -1,0 +1,94 @@
+use std::time::Duration;
+
+use bitopro_client::model::{Action, Decimal, OrderId, PrivateStream};
+use bitopro_client::{AccountItem, AccountSubscription, GapReason, Item};
+use bitopro_sim::{NewOrder, Simulator};
+use futures_util::StreamExt;
+use tokio::time::{sleep, timeout};
+
+use crate::simulated::simulated;
+
+fn buy(simulator: &Simulator, amount: i64) -> OrderId {
+    let (amount, price) = (Decimal::new(amount, 2), Decimal::new(2_000_000, 0));
+    simulator.place(&NewOrder::limit("btc_twd", Action::Buy, amount, price)).unwrap()
+}
+
+async fn read(account: &mut AccountSubscription) -> Vec<AccountItem> {
+    let mut items = Vec::new();
+    while let Ok(Some(item)) = timeout(Duration::from_secs(1), account.next()).await {
+        items.push(item);
+    }
+    items
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointed_at() {
+    let (simulator, client) = simulated(Simulator::builder(), 1);
+    let mut account = client.build().unwrap().account();
+    read(&mut account).await;
+    let [seen, both, missed, open] = [1, 2, 3, 4].map(|amount| buy(&simulator, amount));
+    simulator.fill_rest(&seen).unwrap();
+    let last = simulator.fill(&both, Decimal::new(1, 2)).unwrap();
+    let last = last.iter().find(|push| push.as_trade().is_some()).unwrap();
+    read(&mut account).await;
+    let lost = simulator.now();
+    // The others stay: what they tell during the gap is what can be known of it.
+    simulator.disconnect(PrivateStream::UserTrades);
+    simulator.fill_rest(&both).unwrap();
+    simulator.fill_rest(&missed).unwrap();
+    simulator.fill(&open, Decimal::new(1, 2)).unwrap();
+    sleep(Duration::from_secs(5)).await;
+    let items = read(&mut account).await;
+    let gaps: Vec<_> = items
+        .iter()
+        .filter_map(|item| match item {
+            AccountItem::UserTrades(Item::Gap(gap)) => Some(gap),
+            _ => None,
+        })
+        .collect();
+    let [gap] = gaps[..] else { panic!("{gaps:?}") };
+    assert_eq!(gap.before.as_ref().and_then(|edge| edge.event_id.as_deref()), last.event_id());
+    let GapReason::Reconnected { since, until, .. } = gap.reason else { panic!("{gap:?}") };
+    assert!(since <= lost && lost < until && until <= simulator.now(), "{gap:?}");
+
+    let pointed = |account: &AccountSubscription| -> Vec<(OrderId, Option<Decimal>)> {
+        let current = account.current();
+        assert!(current.is_fresh());
+        current.unaccounted(gap).into_iter().map(|it| (it.order.id, it.missing)).collect()
+    };
+    let hundredths = |amount| Some(Decimal::new(amount, 2));
+    assert_eq!(
+        pointed(&account),
+        [(both, hundredths(1)), (missed, hundredths(3)), (open.clone(), hundredths(1))]
+    );
+    // A trade that is known again accounts for its part.
+    simulator.fill(&open, Decimal::new(2, 2)).unwrap();
+    let later = buy(&simulator, 5);
+    simulator.fill_rest(&later).unwrap();
+    read(&mut account).await;
+    assert_eq!(pointed(&account).last(), Some(&(open, hundredths(1))));
+}
+
+/// Without a trade before the gap, its beginning is told by the clock.
+#[tokio::test(start_paused = true)]
+async fn fault_27_a_gap_before_the_first_trade_points_at_what_was_traded_in_it() {
+    let (simulator, client) = simulated(Simulator::builder(), 1);
+    let old = buy(&simulator, 1);
+    simulator.fill_rest(&old).unwrap();
+    sleep(Duration::from_secs(600)).await;
+    let mut account = client.build().unwrap().account();
+    read(&mut account).await;
+    simulator.disconnect_all();
+    let missed = buy(&simulator, 2);
+    simulator.fill_rest(&missed).unwrap();
+    sleep(Duration::from_secs(60)).await;
+    let items = read(&mut account).await;
+    let gap = items.iter().find_map(|item| match item {
+        AccountItem::UserTrades(Item::Gap(gap)) => Some(gap),
+        _ => None,
+    });
+    let gap = gap.expect("a gap");
+    assert_eq!(gap.before, None);
+    let pointed: Vec<_> = account.current().unaccounted(gap).into_iter().map(|it| it.order.id).collect();
+    assert_eq!(pointed, [missed]);
+}

@@ -1,0 +1,18 @@
+//! A simulated exchange in memory, and a client of it, on one paused clock.
+
+use bitopro_client::model::Timestamp;
+use bitopro_client::{Client, ClientBuilder, WallClock};
+use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
+
+/// A simulator that runs, and a client that is still to be built.
+pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, ClientBuilder) {
+    let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
+    let wall = clock.clone();
+    let simulator = builder.with_seed(seed).with_clock(clock).start_in_memory().unwrap();
+    let client = Client::builder(simulator.credentials().to_credentials().unwrap())
+        .with_endpoint(simulator.ws_url().as_str())
+        .with_connector(simulator.connector())
+        .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
+        .with_seed(seed);
+    (simulator, client)
+}
