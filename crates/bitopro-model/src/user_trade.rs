@@ -8,8 +8,8 @@ use crate::{
 
 /// The event `USER_TRADE`: one of the account's orders was matched.
 ///
-/// The exchange sends each trade once, and never again: what is traded while there is no connection never
-/// arrives here.
+/// As it is documented, the exchange sends each trade once: what is traded while there is no connection never
+/// arrives here. [`Trade::is_same_match`] tells one that is sent again.
 pub type UserTrade = Event<Trade>;
 
 wire_struct! {
@@ -91,6 +91,19 @@ impl Trade {
         Pair::new(format!("{}_{}", self.base, self.quote))
     }
 
+    /// Whether both tell of the same match of the same order, as where the exchange sends a trade again: they
+    /// have a `match_id`, and it and everything that was agreed is the same. When it was processed may differ.
+    ///
+    /// Without a `match_id` nothing tells a trade from another one that is just like it, so this is `false`.
+    pub fn is_same_match(&self, other: &Self) -> bool {
+        !self.match_id.as_str().is_empty()
+            && self.match_id == other.match_id
+            && self.order_id == other.order_id
+            && (&self.base, &self.quote, &self.side) == (&other.base, &other.quote, &other.side)
+            && (self.price, self.volume) == (other.price, other.volume)
+            && self.transaction_timestamp == other.transaction_timestamp
+    }
+
     /// The price times the volume, in the quote currency, if that can be held exactly.
     pub fn notional(&self) -> Option<Decimal> {
         let product = self.price.checked_mul(self.volume)?;
@@ -132,6 +145,28 @@ mod tests {
             let text = serde_json::to_string(&trade).unwrap();
             assert_eq!(serde_json::from_str::<Trade>(&text).unwrap(), trade);
         }
+    }
+
+    #[test]
+    fn a_match_is_the_same_only_if_all_that_was_agreed_is() {
+        let trade = Trade { match_id: MatchId::new("m"), ..UserTrade::from_json(SAMPLE).unwrap().data };
+        let again = Trade { event_timestamp: UnixSeconds::from_secs(1_694_667_400), ..trade.clone() };
+        assert!(trade.is_same_match(&again) && again.is_same_match(&trade));
+        let one = Decimal::ONE;
+        for other in [
+            Trade { match_id: MatchId::new("n"), ..trade.clone() },
+            Trade { order_id: OrderId::new("1"), ..trade.clone() },
+            Trade { base: Currency::new("btc"), ..trade.clone() },
+            Trade { quote: Currency::new("usdc"), ..trade.clone() },
+            Trade { side: TradeSide::Bid, ..trade.clone() },
+            Trade { price: trade.price + one, ..trade.clone() },
+            Trade { volume: trade.volume + one, ..trade.clone() },
+            Trade { transaction_timestamp: UnixSeconds::from_secs(7), ..trade.clone() },
+        ] {
+            assert!(!trade.is_same_match(&other), "{other:?}");
+        }
+        let nameless = Trade { match_id: MatchId::new(""), ..trade };
+        assert!(!nameless.is_same_match(&nameless.clone()));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Account {
     }
 
     /// The oldest first.
-    pub(crate) fn trades(&self) -> impl Iterator<Item = &Trade> {
+    pub(crate) fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> {
         self.trades.iter()
     }
 

@@ -15,7 +15,7 @@ use crate::switches::Switches;
 use crate::tls::Certificate;
 use crate::{
     ActiveUpdates, BalanceUpdates, Clock, Datetimes, Error, ErrorKind, Exchange, FinalOrders,
-    HistoryOnConnect, NewOrder, OrderIds, SimCredentials, books, demo,
+    HistoryOnConnect, NewOrder, OrderIds, SimCredentials, TradesOnConnect, books, demo,
 };
 
 /// Makes a [`Simulator`], or an [`Exchange`] alone. Every option has a default.
@@ -110,6 +110,12 @@ impl SimulatorBuilder {
     /// What the stream of history begins with: [`HistoryOnConnect::Recent`] unless set.
     pub fn with_history_on_connect(mut self, history: HistoryOnConnect) -> Self {
         self.switches.history_on_connect = history;
+        self
+    }
+
+    /// What the stream of trades begins with: [`TradesOnConnect::Nothing`] unless set.
+    pub fn with_trades_on_connect(mut self, trades: TradesOnConnect) -> Self {
+        self.switches.trades_on_connect = trades;
         self
     }
 

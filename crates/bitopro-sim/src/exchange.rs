@@ -14,7 +14,7 @@ use crate::refusal;
 use crate::switches::Switches;
 use crate::{
     ActiveUpdates, BalanceUpdates, Datetimes, FinalOrders, HistoryOnConnect, NewOrder, OrderError, Push,
-    UpgradeRequest,
+    TradesOnConnect, UpgradeRequest,
 };
 
 /// The exchange itself, without sockets, tasks or a clock: the time is an argument, and the same seed and
@@ -90,8 +90,8 @@ impl Exchange {
         self.day.market().price(&base, &quote)
     }
 
-    /// The event that a connection to a stream begins with. Trades are never replayed, so theirs begins
-    /// with none.
+    /// The event that a connection to a stream begins with. That of trades begins with none unless
+    /// [`TradesOnConnect`] says otherwise.
     pub fn snapshot(&mut self, stream: PrivateStream, now: Timestamp) -> Option<Push> {
         let Self { account, envelopes, switches, .. } = self;
         match stream {
@@ -109,6 +109,12 @@ impl Exchange {
                 };
                 Some(envelopes.push(now, recent, Message::HistoryOrders))
             }
+            PrivateStream::UserTrades => match switches.trades_on_connect {
+                TradesOnConnect::Nothing => None,
+                TradesOnConnect::Last => {
+                    account.trades().next_back().map(|trade| envelopes.trade(now, trade.clone()))
+                }
+            },
             _ => None,
         }
     }
@@ -202,8 +208,7 @@ impl Exchange {
         let Self { account, envelopes, switches, .. } = self;
         let mut pushes = Vec::new();
         if let Some(trade) = &done.trade {
-            let message = |event| Message::UserTrade(Box::new(event));
-            pushes.push(envelopes.push(now, trade.clone(), message));
+            pushes.push(envelopes.trade(now, trade.clone()));
         }
         let order = &done.order;
         let shown = !order.is_final() || switches.final_orders == FinalOrders::Shown;

@@ -50,4 +50,4 @@ pub use push::Push;
 pub use scenario::{Scenario, ScenarioError, Step};
 pub use sent::Sent;
 pub use simulator::Simulator;
-pub use switches::{ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, OrderIds};
+pub use switches::{ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, OrderIds, TradesOnConnect};

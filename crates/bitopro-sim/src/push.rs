@@ -100,6 +100,10 @@ impl Envelopes {
         Push { stream: D::STREAM, message: message(event), text }
     }
 
+    pub(crate) fn trade(&mut self, now: Timestamp, trade: Trade) -> Push {
+        self.push(now, trade, |event| Message::UserTrade(Box::new(event)))
+    }
+
     fn event<D: EventData>(&mut self, now: Timestamp, data: D) -> Event<D> {
         let mut event = Event::new(now, data);
         let position = PrivateStream::ALL.iter().position(|stream| *stream == D::STREAM);

@@ -45,6 +45,18 @@ pub enum HistoryOnConnect {
     Empty,
 }
 
+/// What the stream of trades begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TradesOnConnect {
+    /// Nothing, as documented: what is traded without a connection is never sent.
+    #[default]
+    Nothing,
+    /// The last trade once more, if there was one: the same data in an event like any other, with an `eventID`
+    /// and a `timestamp` of its own.
+    Last,
+}
+
 /// How the ids of orders are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -63,5 +75,6 @@ pub(crate) struct Switches {
     pub(crate) active_updates: ActiveUpdates,
     pub(crate) final_orders: FinalOrders,
     pub(crate) history_on_connect: HistoryOnConnect,
+    pub(crate) trades_on_connect: TradesOnConnect,
     pub(crate) order_ids: OrderIds,
 }

@@ -8,7 +8,10 @@ use crate::Settings;
 /// The trades that were seen lately, the latest last: at most
 /// [`Settings::trade_capacity`] of them.
 ///
-/// A trade that happened without a connection is not among them and never will be: the stream tells the gap.
+/// A trade that happened without a connection is, as documented, not among them and never will be: the stream
+/// tells the gap. One that arrives again stands here once, and the stream delivers it each time; it is known by
+/// its event id, or in a new event by [`Trade::is_same_match`]. One without a `matchID` in a new event counts as
+/// another, since it may be.
 #[derive(Debug, Clone)]
 pub struct RecentTrades {
     trades: VecDeque<UserTrade>,
@@ -55,9 +58,11 @@ impl StreamState for RecentTrades {
         self.apply(event);
     }
 
-    /// A message that arrives twice, as its event id tells, is one trade.
     fn apply(&mut self, event: &UserTrade) {
-        let is_known = |known: &UserTrade| known.event_id.is_some() && known.event_id == event.event_id;
+        let is_known = |known: &UserTrade| {
+            let is_same_event = known.event_id.is_some() && known.event_id == event.event_id;
+            is_same_event || known.data.is_same_match(&event.data)
+        };
         if self.trades.iter().rev().any(is_known) {
             return;
         }

@@ -42,7 +42,7 @@ fn history(by_pair: &[(&str, &[String])]) -> Frame {
 
 fn trade(id: u64) -> Frame {
     Frame::text(format!(
-        r#"{{"event":"USER_TRADE","eventID":"t{id}","timestamp":{id},"data":{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"1","orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":false}}}}"#
+        r#"{{"event":"USER_TRADE","eventID":"t{id}","timestamp":{id},"data":{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"1","orderType":"LIMIT","matchID":"m{id}","isMarket":false,"isMaker":false}}}}"#
     ))
 }
 

@@ -9,3 +9,4 @@ mod network;
 mod replay;
 mod simulated;
 mod simulator;
+mod trades;

@@ -114,6 +114,7 @@ const NORMALISED: &[(&str, &[(&str, &str)])] = &[
         &[(r#""isMarket": "false""#, r#""isMarket": false"#), (r#""isMaker": "true""#, r#""isMaker": true"#)],
     ),
     ("user-trade/market-order.json", &[(r#""orderType": "Market""#, r#""orderType": "MARKET""#)]),
+    ("user-trade/simulated-number-id.json", &[(r#""orderID": 8917255507"#, r#""orderID": "8917255507""#)]),
     ("user-trade/trade.json", &[(r#""orderID": 390733918"#, r#""orderID": "390733918""#)]),
 ];
 

@@ -24,6 +24,7 @@ impl Listener {
             Message::AccountBalance(_) => self.balances.clear(),
             Message::ActiveOrders(_) => self.open.clear(),
             Message::HistoryOrders(_) => self.history.clear(),
+            Message::UserTrade(_) => {}
             other => panic!("{other:?} as a first frame"),
         }
         self.hear(text, ActiveUpdates::Changed);

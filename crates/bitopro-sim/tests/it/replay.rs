@@ -3,7 +3,7 @@
 use bitopro_model::{Action, Balance, Decimal, Order, OrderId, PrivateStream, Timestamp};
 use bitopro_sim::{
     ActiveUpdates, BalanceUpdates, Exchange, FinalOrders, HistoryOnConnect, NewOrder, OrderIds, Push,
-    Simulator, SimulatorBuilder,
+    Simulator, SimulatorBuilder, TradesOnConnect,
 };
 use fastrand::Rng;
 
@@ -16,17 +16,19 @@ struct Switches {
     active: ActiveUpdates,
     ended: FinalOrders,
     history: HistoryOnConnect,
+    trades: TradesOnConnect,
     ids: OrderIds,
 }
 
 fn all_switches() -> impl Iterator<Item = Switches> {
-    (0..32_u8).map(|bits| {
+    (0..64_u8).map(|bits| {
         let is_set = |bit: u8| bits & (1 << bit) != 0;
         Switches {
             balances: if is_set(0) { BalanceUpdates::All } else { BalanceUpdates::Changed },
             active: if is_set(1) { ActiveUpdates::WholePair } else { ActiveUpdates::Changed },
             ended: if is_set(2) { FinalOrders::Vanish } else { FinalOrders::Shown },
             history: if is_set(3) { HistoryOnConnect::Empty } else { HistoryOnConnect::Recent },
+            trades: if is_set(5) { TradesOnConnect::Last } else { TradesOnConnect::Nothing },
             ids: if is_set(4) { OrderIds::Numbers } else { OrderIds::Texts },
         }
     })
@@ -40,6 +42,7 @@ impl Switches {
             .with_active_updates(self.active)
             .with_final_orders(self.ended)
             .with_history_on_connect(self.history)
+            .with_trades_on_connect(self.trades)
             .with_order_ids(self.ids)
     }
 }
@@ -70,9 +73,7 @@ fn disturb(exchange: &mut Exchange, now: Timestamp, random: &mut Rng) -> Vec<Pus
 
 fn begin(exchange: &mut Exchange, listener: &mut Listener, now: Timestamp) {
     for stream in PrivateStream::ALL {
-        let snapshot = exchange.snapshot(*stream, now);
-        assert_eq!(snapshot.is_none(), *stream == PrivateStream::UserTrades);
-        if let Some(snapshot) = snapshot {
+        if let Some(snapshot) = exchange.snapshot(*stream, now) {
             listener.begin(&snapshot.text);
         }
     }
@@ -103,6 +104,9 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_switch() {
                 if step == joins {
                     begin(&mut exchange, &mut listener, now);
                     traded_before = exchange.trades().count();
+                    let last = exchange.trades().last().filter(|_| switches.trades == TradesOnConnect::Last);
+                    assert!(last.into_iter().eq(&listener.trades));
+                    listener.trades.clear();
                     let recent = switches.history == HistoryOnConnect::Recent;
                     // On the wire they stand by pair.
                     let expected = if recent { ended(&exchange) } else { vec![] };
@@ -159,4 +163,22 @@ fn ids_are_numbers_where_they_can_be() {
     assert_eq!(texts.message, numbers.message);
     let traded = exchange(OrderIds::Numbers).tick(Timestamp::from_millis(NOW));
     assert!(traded[0].as_trade().is_some() && traded[0].text.contains(r#""orderID":89"#), "{traded:?}");
+}
+
+#[test]
+fn the_last_trade_comes_once_more_as_an_event_of_its_own() {
+    let build = |trades| Simulator::builder().with_trades_on_connect(trades).build_exchange().unwrap();
+    let (traded, connected) = (Timestamp::from_millis(NOW), Timestamp::from_millis(NOW + 5_000));
+    let first = |exchange: &mut Exchange| exchange.snapshot(PrivateStream::UserTrades, connected);
+    let mut exchange = build(TradesOnConnect::Last);
+    assert_eq!(first(&mut exchange), None, "nothing was traded yet");
+    let pushes = exchange.tick(traded);
+    let sent = pushes.iter().rfind(|push| push.as_trade().is_some()).unwrap();
+    let again = first(&mut exchange).unwrap();
+    assert_eq!(again.as_trade(), sent.as_trade());
+    assert_ne!(again.event_id(), sent.event_id());
+    assert!(again.text.contains(&format!("\"timestamp\":{}", connected.as_millis())), "{}", again.text);
+    let mut exchange = build(TradesOnConnect::Nothing);
+    exchange.tick(traded);
+    assert_eq!(first(&mut exchange), None);
 }

@@ -1,0 +1,75 @@
+//! Trades that are sent again on connect, which the documentation rules out and an exchange may do all the same.
+
+use bitopro_client::model::UserTrade;
+use bitopro_client::transport::Frame;
+use bitopro_client::{Client, Item, Subscription, WallClock, model::Timestamp, model::Trade};
+use bitopro_sim::{Clock, Simulator, TradesOnConnect};
+use futures_util::StreamExt;
+
+use crate::network::network;
+
+/// Reads to the next trade that is delivered.
+async fn next(trades: &mut Subscription<Trade>) -> UserTrade {
+    loop {
+        if let Item::Update(event) = trades.next().await.unwrap() {
+            return event;
+        }
+    }
+}
+
+fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
+    trades.current().unwrap().iter().cloned().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
+    let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
+    let wall = clock.clone();
+    let simulator = Simulator::builder()
+        .with_seed(7)
+        .with_trades_on_connect(TradesOnConnect::Last)
+        .with_clock(clock)
+        .start_in_memory()
+        .unwrap();
+    let client = Client::builder(simulator.credentials().to_credentials().unwrap())
+        .with_endpoint(simulator.ws_url().as_str())
+        .with_connector(simulator.connector())
+        .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
+        .with_seed(7);
+    let mut trades = client.build().unwrap().user_trades();
+    assert!(matches!(trades.next().await, Some(Item::Connected(_))));
+    let traded =
+        |simulator: &Simulator| while !simulator.tick().iter().any(|push| push.as_trade().is_some()) {};
+    traded(&simulator);
+    let first = next(&mut trades).await;
+    simulator.disconnect_all();
+    let again = next(&mut trades).await;
+    assert_eq!(again.data, first.data);
+    assert_ne!(again.event_id, first.event_id);
+    assert_eq!(known(&trades), [first.clone()]);
+    // And one that was missed is not lost on it.
+    simulator.disconnect_all();
+    traded(&simulator);
+    let missed = next(&mut trades).await;
+    assert_ne!(missed.data, first.data);
+    assert_eq!(known(&trades), [first, missed]);
+    assert_eq!(simulator.trades().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_match_id_only_the_event_id_tells_that_it_is_the_same() {
+    let (builder, mut server) = network();
+    let mut trades = builder.build().unwrap().user_trades();
+    let mut peer = server.next_dial().await.unwrap().accept();
+    for (event_id, match_id, known_by_then) in
+        [("a", "m", 1), ("a", "m", 1), ("b", "m", 1), ("c", "n", 2), ("d", "", 3), ("d", "", 3), ("e", "", 4)]
+    {
+        let text = format!(
+            r#"{{"event":"USER_TRADE","eventID":"{event_id}","timestamp":7,"data":{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"1","orderType":"LIMIT","matchID":"{match_id}","isMarket":false,"isMaker":false}}}}"#
+        );
+        peer.send(Frame::text(text)).await.unwrap();
+        let delivered = next(&mut trades).await;
+        assert_eq!(delivered.event_id.as_deref(), Some(event_id));
+        assert_eq!(known(&trades).len(), known_by_then, "{event_id} {match_id}");
+    }
+}
