@@ -1,8 +1,12 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help text, where backticks would show")]
 
+mod switches;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use switches::SwitchArgs;
 
 /// Exit codes, in the help as in the README.
 const EXIT_CODES: &str = "\
@@ -149,6 +153,9 @@ pub(crate) struct SimArgs {
     /// standard input). `500 place a buy btc_twd 0.01 at 2600000` is one; see `Scenario` of bitopro-sim for all
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) switches: SwitchArgs,
 }
 
 /// A line that cannot be read is named on standard error, and the others are decoded all the same.
