@@ -34,17 +34,26 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Follow a stream of an account
+    ///
+    /// Credentials come from BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL, or from a file with such
+    /// lines. No flag takes a secret.
     Watch(WatchArgs),
     /// Serve a simulated exchange until stopped
+    ///
+    /// Prints its address and credentials as `export NAME=value` lines: paste them into another terminal, and
+    /// `bitopro watch all` follows it.
     Sim(SimArgs),
     /// Turn raw frames, one a line, into normalised JSON
+    ///
+    /// A line that cannot be read is named on standard error, and the others are decoded all the same.
     Decode(DecodeArgs),
     /// Print the three headers of a signed request
+    ///
+    /// Prints `Name: value` lines for use with other tools, curl's `-H @-` say. They are good for one request,
+    /// now.
     Sign(SignArgs),
 }
 
-/// Credentials come from BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL, or from a file with such
-/// lines. No flag takes a secret.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct WatchArgs {
@@ -128,8 +137,6 @@ pub(crate) struct CredentialArgs {
     pub(crate) credentials: Option<PathBuf>,
 }
 
-/// Prints its address and credentials as `export NAME=value` lines: paste them into another terminal, and
-/// `bitopro watch all` follows it.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SimArgs {
     /// The port on 127.0.0.1; a free one unless given
@@ -158,15 +165,12 @@ pub(crate) struct SimArgs {
     pub(crate) switches: SwitchArgs,
 }
 
-/// A line that cannot be read is named on standard error, and the others are decoded all the same.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DecodeArgs {
     /// The file with the frames; standard input if it is `-` or not given
     pub(crate) file: Option<PathBuf>,
 }
 
-/// Prints `Name: value` lines for use with other tools, curl's `-H @-` say. They are good for one request,
-/// now.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SignArgs {
     /// Sign this JSON body, for a POST or PUT (`-` for standard input); without it, a GET or DELETE
@@ -175,4 +179,19 @@ pub(crate) struct SignArgs {
 
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Args;
+
+    #[test]
+    fn each_command_tells_in_its_help_what_one_has_to_know() {
+        for command in Args::command().get_subcommands() {
+            let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+            assert!(long.contains("\n\n"), "{}: {long}", command.get_name());
+        }
+    }
 }
