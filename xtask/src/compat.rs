@@ -3,7 +3,8 @@
 //!
 //! Each of its private streams runs in a process of its own, unmodified but for the module's URL constant. We move
 //! the simulator's books, and what the SDK hands to its callback must be every event that was sent, in order, and
-//! lead to the same books; before and after connections end, with a close frame and without one.
+//! lead to the same books; before and after connections end, with a close frame and without one; as the exchange is
+//! documented, and at the same time under settings that differ from that.
 //!
 //! What was seen of the SDK (1.0.6 with websocket-client 1.5.1, and with 1.9.2, where it does the same):
 //! - It cannot be stopped: its thread is no daemon, and when a socket is closed it dials again. So its process is killed.
@@ -21,6 +22,7 @@ mod book;
 mod follower;
 mod python;
 mod scenario;
+mod setting;
 mod streams;
 mod truth;
 
@@ -28,10 +30,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bitopro_sim::{SimCredentials, Simulator};
+use futures_util::future::try_join_all;
 use tokio::time::{interval, timeout};
 
 use follower::Follower;
 use python::Python;
+use setting::{SETTINGS, Setting};
 use streams::STREAMS;
 
 /// For everything after the installation. It takes about fifteen seconds, most of it the SDK's waits before dials.
@@ -65,15 +69,16 @@ pub(crate) fn check() -> anyhow::Result<Verdict> {
         .enable_all()
         .build()
         .context("cannot start the simulator's runtime")?;
-    runtime.block_on(compare(&python))?;
+    // At the same time, since most of it is waiting.
+    runtime.block_on(try_join_all(SETTINGS.iter().map(|setting| compare(&python, setting))))?;
     Ok(Verdict::Agrees)
 }
 
-async fn compare(python: &Python) -> anyhow::Result<()> {
+async fn compare(python: &Python, setting: &'static Setting) -> anyhow::Result<()> {
     let credentials = SimCredentials::new(IDENTITY, "compat-key", "compat-secret");
-    let simulator = Simulator::builder().with_seed(7).with_credentials(credentials).start().await?;
+    let simulator = setting.simulator().with_seed(7).with_credentials(credentials).start().await?;
     let mut followers = Vec::new();
-    let outcome = match timeout(DEADLINE, follow(python, &simulator, &mut followers)).await {
+    let outcome = match timeout(DEADLINE, follow(python, setting, &simulator, &mut followers)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(anyhow::anyhow!("it was not done after {} s", DEADLINE.as_secs())),
     };
@@ -88,20 +93,25 @@ async fn compare(python: &Python) -> anyhow::Result<()> {
     if let Err(error) = outcome {
         let seen = followers.iter().map(Follower::report).collect::<Vec<_>>().join("\n");
         let dials: Vec<_> = simulator.dials().iter().map(|dial| (dial.path.clone(), dial.status)).collect();
-        bail!("{error:#}\n{seen}\nThe simulator's dials: {dials:?}");
+        bail!("{}: {error:#}\n{seen}\nThe simulator's dials: {dials:?}", setting.name);
     }
     for follower in &followers {
-        println!("{}", follower.summary());
+        println!("{}: {}", setting.name, follower.summary());
     }
     simulator.stop().await;
     Ok(())
 }
 
 /// Everything that is done and compared.
-async fn follow(python: &Python, simulator: &Simulator, followers: &mut Vec<Follower>) -> anyhow::Result<()> {
+async fn follow(
+    python: &Python,
+    setting: &'static Setting,
+    simulator: &Simulator,
+    followers: &mut Vec<Follower>,
+) -> anyhow::Result<()> {
     // One after the other, so that each is signed after the one before it was let in.
     for stream in &STREAMS {
-        followers.push(Follower::start(python, simulator, stream)?);
+        followers.push(Follower::start(python, simulator, stream, setting)?);
         connected(simulator, followers, followers.len()).await?;
         agree(simulator, followers).await.with_context(|| format!("at the start of {}", stream.event))?;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
+use super::setting::Setting;
 use super::streams::Stream;
 
 /// Balances, orders or trades, each as the JSON object of the wire, by what tells them apart.
@@ -14,15 +15,22 @@ pub(super) type Entries = BTreeMap<String, Value>;
 #[derive(Debug)]
 pub(super) struct Book {
     stream: &'static Stream,
+    setting: &'static Setting,
     entries: Entries,
-    event_ids: Vec<String>,
+    /// Of each event, if they have any.
+    event_ids: Vec<Option<String>>,
     connections: usize,
     is_first: bool,
 }
 
 impl Book {
-    pub(super) fn new(stream: &'static Stream) -> Self {
-        Self { stream, entries: Entries::new(), event_ids: Vec::new(), connections: 1, is_first: true }
+    pub(super) fn new(stream: &'static Stream, setting: &'static Setting) -> Self {
+        let (entries, event_ids) = (Entries::new(), Vec::new());
+        Self { stream, setting, entries, event_ids, connections: 1, is_first: true }
+    }
+
+    pub(super) fn setting(&self) -> &'static Setting {
+        self.setting
     }
 
     pub(super) fn stream(&self) -> &'static Stream {
@@ -50,18 +58,21 @@ impl Book {
         {
             ensure!(event.get(field).is_some_and(is_right), "the event has no proper `{field}`: {event}");
         }
-        let id = event.get("eventID").and_then(Value::as_str).context("the event has no `eventID`")?;
+        let ahead = hours_ahead(event).context("the event's `datetime` is none")?;
+        ensure!(ahead == self.setting.hours_ahead(), "`datetime` is {ahead} hours ahead");
+        let id = event.get("eventID").and_then(Value::as_str);
+        ensure!(id.is_some() == self.setting.event_ids, "the event's `eventID` is {id:?}");
         let data = event.get("data").and_then(Value::as_object).context("the event's `data` is no object")?;
-        if std::mem::take(&mut self.is_first) && self.stream.begins_with_all {
+        if std::mem::take(&mut self.is_first) && (self.stream.begins_with_all)(self.setting) {
             self.entries.clear();
         }
-        (self.stream.apply)(&mut self.entries, data).with_context(|| format!("in {event}"))?;
-        self.event_ids.push(id.to_owned());
+        (self.stream.apply)(&mut self.entries, data, self.setting).with_context(|| format!("in {event}"))?;
+        self.event_ids.push(id.map(str::to_owned));
         Ok(())
     }
 
     /// Compares with the ids of the events that were sent, and with what they should come to.
-    pub(super) fn agree(&self, sent: &[String], truth: &Entries) -> anyhow::Result<()> {
+    pub(super) fn agree(&self, sent: &[Option<String>], truth: &Entries) -> anyhow::Result<()> {
         let (came, count) = (&self.event_ids, sent.len());
         if came != sent {
             let at = came.iter().zip(sent).take_while(|(came, sent)| came == sent).count();
@@ -92,8 +103,16 @@ impl Book {
     }
 }
 
+/// By how many hours an event's `datetime` is ahead of its `timestamp`.
+fn hours_ahead(event: &Value) -> Option<i64> {
+    let hour: i64 = event.get("datetime")?.as_str()?.get(11..13)?.parse().ok()?;
+    let timestamp = event.get("timestamp")?.as_i64()?;
+    Some((hour - timestamp / 3_600_000).rem_euclid(24))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::setting::SETTINGS;
     use super::super::streams::STREAMS;
     use super::*;
 
@@ -101,12 +120,16 @@ mod tests {
 
     fn line(event: &str, id: &str, data: &str) -> String {
         format!(
-            r#"{{"event":{{"event":"{event}","eventID":"{id}","timestamp":1,"datetime":"","data":{data}}}}}"#
+            r#"{{"event":{{"event":"{event}","eventID":"{id}","timestamp":1,"datetime":"1970-01-01T00:00:00.001Z","data":{data}}}}}"#
         )
     }
 
     fn book(event: &str) -> Book {
-        Book::new(STREAMS.iter().find(|stream| stream.event == event).unwrap())
+        book_under(event, &SETTINGS[0])
+    }
+
+    fn book_under(event: &str, setting: &'static Setting) -> Book {
+        Book::new(STREAMS.iter().find(|stream| stream.event == event).unwrap(), setting)
     }
 
     fn entries(pairs: &[(&str, &str)]) -> Entries {
@@ -137,6 +160,48 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_list_leaves_out_what_has_ended_and_ids_may_be_numbers() {
+        let line = |order: &str| {
+            let line = line("ACTIVE_ORDERS", "a", &format!(r#"{{"a_b":[{order}],"c_d":[]}}"#));
+            line.replace(r#""eventID":"a","#, "")
+        };
+        let mut book = book_under("ACTIVE_ORDERS", &SETTINGS[1]);
+        let number = r#"{"id":1,"pair":"a_b","status":0}"#;
+        book.take(&line(number)).unwrap();
+        assert_eq!(book.entries, entries(&[("1", number)]));
+        book.take(&line("")).unwrap();
+        assert!(book.entries.is_empty());
+    }
+
+    #[test]
+    fn an_event_has_an_id_and_its_datetime_as_the_setting_says() {
+        let [with_id, without] = [true, false].map(|has_id| {
+            let line = line("ACTIVE_ORDERS", "a", "{}");
+            if has_id { line } else { line.replace(r#""eventID":"a","#, "") }
+        });
+        let ahead = with_id.replace("T00", "T08");
+        for (setting, fitting) in SETTINGS.iter().zip([&with_id, &without, &ahead]) {
+            for line in [&with_id, &without, &ahead] {
+                let taken = book_under("ACTIVE_ORDERS", setting).take(line);
+                assert_eq!(taken.is_ok(), line == fitting, "{}: {line}", setting.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_trade_comes_twice_only_where_it_may_and_only_as_it_was() {
+        let line = |id: &str, price: &str| {
+            let line = line("USER_TRADE", id, &format!(r#"{{"matchID":"1","price":"{price}"}}"#));
+            line.replace("T00", "T08")
+        };
+        let mut book = book_under("USER_TRADE", &SETTINGS[2]);
+        book.take(&line("a", "7")).unwrap();
+        book.take(&line("b", "7")).unwrap();
+        assert_eq!(book.entries.len(), 1);
+        assert!(book.take(&line("c", "8")).is_err());
+    }
+
+    #[test]
     fn trades_add_up_over_connections() {
         let mut book = book("USER_TRADE");
         book.take(&line("USER_TRADE", "a", r#"{"matchID":"1"}"#)).unwrap();
@@ -151,13 +216,13 @@ mod tests {
         let mut book = book("ACCOUNT_BALANCE");
         book.take(&line("ACCOUNT_BALANCE", "a", r#"{"X":{"amount":"1.0"}}"#)).unwrap();
         let same = entries(&[("X", r#"{"amount":"1.0"}"#)]);
-        let sent = ["a".to_owned()];
+        let sent = [Some("a".to_owned())];
         book.agree(&sent, &same).unwrap();
         assert!(book.agree(&sent, &entries(&[("X", r#"{"amount":"1"}"#)])).is_err());
         assert!(book.agree(&sent, &Entries::new()).is_err());
         let more = entries(&[("X", r#"{"amount":"1.0"}"#), ("Y", "{}")]);
         assert!(book.agree(&sent, &more).is_err());
-        assert!(book.agree(&["b".to_owned()], &same).is_err());
+        assert!(book.agree(&[Some("b".to_owned())], &same).is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::book::Book;
 use super::python::Python;
+use super::setting::Setting;
 use super::streams::Stream;
 
 /// How long an event that was sent may take, which is less than a millisecond of work.
@@ -33,6 +34,7 @@ impl Follower {
         python: &Python,
         simulator: &Simulator,
         stream: &'static Stream,
+        setting: &'static Setting,
     ) -> anyhow::Result<Self> {
         let account = simulator.credentials();
         let mut child = python
@@ -60,7 +62,7 @@ impl Follower {
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = Arc::clone(&log);
         each_line(stderr, move |line| kept.lock().unwrap_or_else(PoisonError::into_inner).push(line));
-        Ok(Self { child, lines, log, book: Book::new(stream) })
+        Ok(Self { child, lines, log, book: Book::new(stream, setting) })
     }
 
     pub(super) fn stream(&self) -> &'static Stream {
@@ -86,7 +88,7 @@ impl Follower {
             })?;
             self.book.take(&line.context("the SDK's process has ended")?)?;
         }
-        self.book.agree(&sent, &(self.stream().truth)(simulator)?)
+        self.book.agree(&sent, &(self.stream().truth)(simulator, self.book.setting())?)
     }
 
     /// Ends the process, and gives the lines that nobody waited for.

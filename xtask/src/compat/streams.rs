@@ -3,10 +3,11 @@
 
 use anyhow::{Context, ensure};
 use bitopro_model::PrivateStream;
-use bitopro_sim::Simulator;
+use bitopro_sim::{ActiveUpdates, HistoryOnConnect, Simulator, TradesOnConnect};
 use serde_json::{Map, Value};
 
 use super::book::Entries;
+use super::setting::Setting;
 use super::truth;
 
 /// One private stream.
@@ -17,11 +18,11 @@ pub(super) struct Stream {
     /// The SDK's class for it.
     pub(super) class: &'static str,
     /// Whether the first event of a connection holds everything.
-    pub(super) begins_with_all: bool,
+    pub(super) begins_with_all: fn(&Setting) -> bool,
     /// Lays an event's `data` over what is known.
-    pub(super) apply: fn(&mut Entries, &Map<String, Value>) -> anyhow::Result<()>,
+    pub(super) apply: fn(&mut Entries, &Map<String, Value>, &Setting) -> anyhow::Result<()>,
     /// What the simulator's books say that it must have come to.
-    pub(super) truth: fn(&Simulator) -> anyhow::Result<Entries>,
+    pub(super) truth: fn(&Simulator, &Setting) -> anyhow::Result<Entries>,
 }
 
 pub(super) const STREAMS: [Stream; 4] = [
@@ -29,7 +30,7 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::AccountBalance,
         event: "ACCOUNT_BALANCE",
         class: "BitoproUserBlanceWs",
-        begins_with_all: true,
+        begins_with_all: |_| true,
         apply: balances,
         truth: truth::balances,
     },
@@ -37,7 +38,7 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::ActiveOrders,
         event: "ACTIVE_ORDERS",
         class: "BitoproUserOrdersWs",
-        begins_with_all: true,
+        begins_with_all: |_| true,
         apply: open_orders,
         truth: truth::open_orders,
     },
@@ -45,7 +46,7 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::HistoryOrders,
         event: "RECENT_HISTORY_ORDERS",
         class: "BitoproHistoryOrders",
-        begins_with_all: true,
+        begins_with_all: |setting| setting.history_on_connect == HistoryOnConnect::Recent,
         apply: ended_orders,
         truth: truth::history,
     },
@@ -53,7 +54,7 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::UserTrades,
         event: "USER_TRADE",
         class: "BitoproUserTradeWs",
-        begins_with_all: false,
+        begins_with_all: |_| false,
         apply: trade,
         truth: truth::trades,
     },
@@ -63,48 +64,56 @@ pub(super) const STREAMS: [Stream; 4] = [
 const FINAL: [i64; 4] = [2, 3, 4, 6];
 
 impl Stream {
-    /// The ids of the events that were sent to somebody, in order.
-    pub(super) fn sent(&self, simulator: &Simulator) -> anyhow::Result<Vec<String>> {
+    /// The ids of the events that were sent to somebody, in order, if they have any.
+    pub(super) fn sent(&self, simulator: &Simulator) -> anyhow::Result<Vec<Option<String>>> {
         let sent = simulator.sent().into_iter().filter(|sent| sent.stream == self.kind && sent.sockets > 0);
         sent.map(|sent| {
             ensure!(sent.sockets == 1, "{} sockets follow {}", sent.sockets, self.event);
-            sent.event_id.context("the simulator sent an event without an id")
+            Ok(sent.event_id)
         })
         .collect()
     }
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "one signature for all streams")]
-fn balances(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+fn balances(entries: &mut Entries, data: &Map<String, Value>, _: &Setting) -> anyhow::Result<()> {
     entries.extend(data.iter().map(|(currency, balance)| (currency.clone(), balance.clone())));
     Ok(())
 }
 
-fn open_orders(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+fn open_orders(entries: &mut Entries, data: &Map<String, Value>, setting: &Setting) -> anyhow::Result<()> {
+    if setting.active_updates == ActiveUpdates::WholePair {
+        entries.retain(|_, order| {
+            order.get("pair").and_then(Value::as_str).is_none_or(|pair| !data.contains_key(pair))
+        });
+    }
     for order in orders(data)? {
-        let id = text(order, "id")?;
+        let id = id(order)?;
         let status = order.get("status").and_then(Value::as_i64).context("an order has no status")?;
         if FINAL.contains(&status) {
-            entries.remove(id);
+            entries.remove(&id);
         } else {
-            entries.insert(id.to_owned(), order.clone());
+            entries.insert(id, order.clone());
         }
     }
     Ok(())
 }
 
-fn ended_orders(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+fn ended_orders(entries: &mut Entries, data: &Map<String, Value>, _: &Setting) -> anyhow::Result<()> {
     for order in orders(data)? {
-        entries.insert(text(order, "id")?.to_owned(), order.clone());
+        entries.insert(id(order)?, order.clone());
     }
     Ok(())
 }
 
-/// No trade comes twice, over all connections.
-fn trade(entries: &mut Entries, data: &Map<String, Value>) -> anyhow::Result<()> {
+/// No trade comes twice, over all connections, or where one does it is the same.
+fn trade(entries: &mut Entries, data: &Map<String, Value>, setting: &Setting) -> anyhow::Result<()> {
     let trade = Value::Object(data.clone());
     let id = text(&trade, "matchID")?.to_owned();
-    ensure!(entries.insert(id.clone(), trade).is_none(), "the trade {id} came twice");
+    let before = entries.insert(id.clone(), trade);
+    let may_repeat = setting.trades_on_connect == TradesOnConnect::Last;
+    let is_fine = before.is_none() || may_repeat && before.as_ref() == entries.get(&id);
+    ensure!(is_fine, "the trade {id} came twice");
     Ok(())
 }
 
@@ -118,6 +127,14 @@ fn orders(data: &Map<String, Value>) -> anyhow::Result<Vec<&Value>> {
         }
     }
     Ok(all)
+}
+
+/// A text, or a number.
+fn id(order: &Value) -> anyhow::Result<String> {
+    match order.get("id") {
+        Some(Value::Number(id)) => Ok(id.to_string()),
+        _ => Ok(text(order, "id")?.to_owned()),
+    }
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> anyhow::Result<&'a str> {

@@ -2,38 +2,91 @@
 //! and no other, and numbers are compared as the texts that they are.
 
 use anyhow::ensure;
-use bitopro_model::{Balance, Order, PrivateStream, Trade};
-use bitopro_sim::Simulator;
+use bitopro_model::{Balance, Order, OrderId, PrivateStream, Trade};
+use bitopro_sim::{HistoryOnConnect, OrderIds, Simulator, TradesOnConnect};
 use serde_json::{Value, json};
 
 use super::book::Entries;
+use super::setting::Setting;
 
 #[allow(clippy::unnecessary_wraps, reason = "one signature for all streams")]
-pub(super) fn balances(simulator: &Simulator) -> anyhow::Result<Entries> {
+pub(super) fn balances(simulator: &Simulator, _: &Setting) -> anyhow::Result<Entries> {
     Ok(simulator.balances().values().map(|held| (held.currency.to_string(), balance(held))).collect())
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "one signature for all streams")]
-pub(super) fn open_orders(simulator: &Simulator) -> anyhow::Result<Entries> {
-    Ok(by_id(&simulator.open_orders()))
+pub(super) fn open_orders(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
+    Ok(by_id(&simulator.open_orders(), setting))
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "one signature for all streams")]
-pub(super) fn history(simulator: &Simulator) -> anyhow::Result<Entries> {
-    Ok(by_id(&simulator.history()))
+/// What ended lately; where history begins empty, what ended while somebody listened.
+pub(super) fn history(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
+    let ended = simulator.history();
+    let ended = match setting.history_on_connect {
+        HistoryOnConnect::Empty => heard(ended, PrivateStream::HistoryOrders, First::Nothing, simulator)?,
+        _ => ended,
+    };
+    Ok(by_id(&ended, setting))
 }
 
-/// The trades that were sent to somebody. What was traded while nobody listened is never sent.
-pub(super) fn trades(simulator: &Simulator) -> anyhow::Result<Entries> {
-    let (all, sent) = (simulator.trades(), simulator.sent());
-    let sent: Vec<_> = sent.iter().filter(|sent| sent.stream == PrivateStream::UserTrades).collect();
-    ensure!(all.len() == sent.len(), "{} trades and {} events of them", all.len(), sent.len());
-    let heard = all.iter().zip(sent).filter(|(_, sent)| sent.sockets > 0);
-    Ok(heard.map(|(done, _)| (done.match_id.to_string(), trade(done))).collect())
+/// The trades that were sent to somebody. What was traded while nobody listened is sent only where the last trade
+/// comes again on connect, and it was the last.
+pub(super) fn trades(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
+    let first = match setting.trades_on_connect {
+        TradesOnConnect::Last => First::TheLast,
+        _ => First::Missing,
+    };
+    let heard = heard(simulator.trades(), PrivateStream::UserTrades, first, simulator)?;
+    Ok(heard.iter().map(|done| (done.match_id.to_string(), trade(done, setting))).collect())
 }
 
-fn by_id(orders: &[Order]) -> Entries {
-    orders.iter().map(|placed| (placed.id.to_string(), order(placed))).collect()
+/// What the first event of a connection holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// There is no such event.
+    Missing,
+    /// Nothing.
+    Nothing,
+    /// The last thing that was done before, if anything was.
+    TheLast,
+}
+
+/// What was told to somebody, of things that were done one after the other and each told in an event. Something is
+/// done whenever nobody listens, so the first event that somebody hears after that begins a connection.
+fn heard<T: Clone>(
+    all: Vec<T>,
+    stream: PrivateStream,
+    first: First,
+    simulator: &Simulator,
+) -> anyhow::Result<Vec<T>> {
+    let mut done = all.into_iter();
+    let (mut heard, mut last) = (Vec::new(), None);
+    let mut begins = first == First::Nothing;
+    for sent in simulator.sent().into_iter().filter(|sent| sent.stream == stream) {
+        let is_heard = sent.sockets > 0;
+        if is_heard && std::mem::take(&mut begins) {
+            heard.extend(last.clone().filter(|_| first == First::TheLast));
+            continue;
+        }
+        last = done.next();
+        ensure!(last.is_some(), "more events of {stream} than there is to tell");
+        heard.extend(last.clone().filter(|_| is_heard));
+        begins = !is_heard && first != First::Missing;
+    }
+    ensure!(done.next().is_none(), "more was done than the events of {stream} tell");
+    Ok(heard)
+}
+
+fn by_id(orders: &[Order], setting: &Setting) -> Entries {
+    orders.iter().map(|placed| (placed.id.to_string(), order(placed, setting))).collect()
+}
+
+/// As a text, or as a number if it is one.
+fn id(id: &OrderId, setting: &Setting) -> Value {
+    match id.as_str().parse::<u64>() {
+        Ok(number) if setting.order_ids == OrderIds::Numbers => json!(number),
+        _ => json!(id.as_str()),
+    }
 }
 
 fn balance(balance: &Balance) -> Value {
@@ -46,9 +99,9 @@ fn balance(balance: &Balance) -> Value {
     })
 }
 
-fn order(order: &Order) -> Value {
+fn order(order: &Order, setting: &Setting) -> Value {
     let mut fields = json!({
-        "id": order.id.as_str(),
+        "id": id(&order.id, setting),
         "pair": order.pair.as_str(),
         "price": order.price.to_string(),
         "avgExecutionPrice": order.avg_execution_price.to_string(),
@@ -80,7 +133,7 @@ fn order(order: &Order) -> Value {
     fields
 }
 
-fn trade(trade: &Trade) -> Value {
+fn trade(trade: &Trade, setting: &Setting) -> Value {
     json!({
         "base": trade.base.as_str(),
         "quote": trade.quote.as_str(),
@@ -91,7 +144,7 @@ fn trade(trade: &Trade) -> Value {
         "feeCurrency": trade.fee_currency.as_str(),
         "transactionTimestamp": trade.transaction_timestamp.as_secs(),
         "eventTimestamp": trade.event_timestamp.as_secs(),
-        "orderID": trade.order_id.as_str(),
+        "orderID": id(&trade.order_id, setting),
         "orderType": trade.order_type.as_str(),
         "matchID": trade.match_id.as_str(),
         "isMarket": trade.is_market,
