@@ -42,6 +42,8 @@ pub enum Recorded {
     Refused(u16),
     /// The dial, the connection or an attempt to send failed.
     Failed(String),
+    /// The connection came to its end without an error.
+    Ended(()),
     /// A frame arrived.
     Received(RecordedFrame),
     /// A frame was sent. Answers to pings, which a connection gives by itself, are not recorded.
@@ -182,7 +184,12 @@ impl<C: Connector> Connector for RecordingConnector<C> {
         match self.inner.connect(request).await {
             Ok(inner) => {
                 self.recorder.write(dial, Recorded::Opened(()));
-                Ok(Box::new(RecordingConnection { inner, recorder: self.recorder.clone(), dial }))
+                Ok(Box::new(RecordingConnection {
+                    inner,
+                    recorder: self.recorder.clone(),
+                    dial,
+                    is_over: false,
+                }))
             }
             Err(error) => {
                 let what = match error.refusal() {
@@ -200,6 +207,8 @@ struct RecordingConnection {
     inner: Box<dyn Connection>,
     recorder: Recorder,
     dial: u64,
+    /// Whether its end is recorded already.
+    is_over: bool,
 }
 
 impl Stream for RecordingConnection {
@@ -207,10 +216,14 @@ impl Stream for RecordingConnection {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(Pin::new(&mut self.inner).poll_next(context));
-        match &item {
-            Some(Ok(frame)) => self.recorder.write(self.dial, Recorded::Received(frame.into())),
-            Some(Err(error)) => self.recorder.write(self.dial, Recorded::Failed(error.to_string())),
-            None => {}
+        let what = match &item {
+            Some(Ok(frame)) => Recorded::Received(frame.into()),
+            Some(Err(error)) => Recorded::Failed(error.to_string()),
+            None => Recorded::Ended(()),
+        };
+        let is_end = !matches!(what, Recorded::Received(_));
+        if !is_end || !std::mem::replace(&mut self.is_over, true) {
+            self.recorder.write(self.dial, what);
         }
         Poll::Ready(item)
     }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::memory::{Dial, MemoryServer, Peer};
 use crate::recording::{Record, Recorded, RecordedFrame};
 use crate::{Error, ErrorKind, Frame};
+
+/// How much later than in the recording a dial may come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A recording, ready to be played.
 #[derive(Debug, Clone)]
@@ -35,16 +38,26 @@ impl Replay {
     ///
     /// The clock starts with the first dial. Gives the connections that are still open at the end of the
     /// recording; dropping them ends them.
-    pub async fn play(self, server: &mut MemoryServer) -> Vec<Peer> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`] if a dial does not come within a minute of its time, and
+    /// [`ErrorKind::Disconnected`] if it cannot come, since every connector is gone. Open connections end then.
+    pub async fn play(self, server: &mut MemoryServer) -> Result<Vec<Peer>, Error> {
         let mut waiting: Vec<Dial> = Vec::new();
         let mut dials: BTreeMap<u64, Dial> = BTreeMap::new();
         let mut peers: BTreeMap<u64, Peer> = BTreeMap::new();
         let mut start: Option<Instant> = None;
         for Record { at_ms, dial, what } in self.0 {
             if let Recorded::Dialed(url) = what {
-                let Some(dialed) = dial_to(&url, server, &mut waiting).await else { break };
+                let due = start.map_or_else(Instant::now, |start| start + Duration::from_millis(at_ms));
+                let latest = due.max(Instant::now()) + PATIENCE;
+                let never =
+                    |kind, why| Error::new(kind, format!("dial {dial} of the recording, to {url}, {why}"));
+                let dialed = timeout_at(latest, dial_to(&url, server, &mut waiting)).await;
+                let dialed = dialed.map_err(|_| never(ErrorKind::TimedOut, "has not come for a minute"))?;
+                let gone = || never(ErrorKind::Disconnected, "cannot come: every connector is gone");
+                dials.insert(dial, dialed.ok_or_else(gone)?);
                 start.get_or_insert_with(Instant::now);
-                dials.insert(dial, dialed);
                 continue;
             }
             if let Some(start) = start {
@@ -61,6 +74,9 @@ impl Replay {
                         dialed.refuse(status);
                     }
                 }
+                Recorded::Ended(()) => {
+                    peers.remove(&dial);
+                }
                 Recorded::Failed(message) => {
                     peers.remove(&dial);
                     if let Some(dialed) = dials.remove(&dial) {
@@ -76,7 +92,7 @@ impl Replay {
                 Recorded::Dialed(_) | Recorded::Sent(_) => {}
             }
         }
-        peers.into_values().collect()
+        Ok(peers.into_values().collect())
     }
 }
 

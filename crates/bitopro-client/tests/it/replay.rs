@@ -110,7 +110,7 @@ async fn a_recorded_day_plays_back_to_the_byte() {
     while after.count() < before.count() {
         after.note(&replayed.next().await.unwrap());
     }
-    let _open = playing.await.unwrap();
+    let _open = playing.await.unwrap().unwrap();
     assert_eq!(after, before);
     let received = |tape: &str| -> BTreeSet<String> {
         tape.lines().filter(|line| line.contains("\"received\"")).map(str::to_owned).collect()

@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex};
 
 use bitopro_transport::memory::{self, Peer};
 use bitopro_transport::recording::{Record, Recorded, RecordedFrame, Recorder, RecordingConnector};
-use bitopro_transport::{Connection, Connector, Frame, Request};
+use bitopro_transport::replay::Replay;
+use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame, Request};
 use futures_util::StreamExt;
 use http::StatusCode;
 
@@ -200,4 +201,77 @@ fn every_frame_has_its_record() {
     ] {
         assert_eq!(serde_json::to_string(&RecordedFrame::from(&frame)).unwrap(), line);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_recorded_once_with_an_error_or_without() {
+    let written = Shared::default();
+    let (mut closed, mut peer) = connected(&Recorder::new(written.clone())).await;
+    peer.close(1000, "done").await.unwrap();
+    closed.next().await.unwrap().unwrap();
+    for _ in 0..2 {
+        assert!(closed.next().await.is_none());
+    }
+    let lines = |written: &Shared| written.text().lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    let close = r#"{"at_ms":0,"dial":1,"received":{"close":[1000,"done"]}}"#;
+    assert_eq!(lines(&written), [close, r#"{"at_ms":0,"dial":1,"ended":null}"#]);
+
+    let written = Shared::default();
+    let (mut lost, peer) = connected(&Recorder::new(written.clone())).await;
+    drop(peer);
+    assert!(lost.next().await.unwrap().is_err() && lost.next().await.is_none());
+    assert_eq!(lines(&written).len(), 1, "{}", written.text());
+}
+
+/// What a client sees of a recording of these lines: each dial's frames, to the end of the connection.
+async fn played(lines: &str, dials: usize) -> (Vec<String>, Result<usize, Error>) {
+    let (connector, mut server) = memory::network();
+    let replay = Replay::read(lines.as_bytes()).unwrap();
+    let seen = async move {
+        let mut seen = Vec::new();
+        for _ in 0..dials {
+            let mut connection = connector.connect(request()).await.unwrap();
+            while let Some(frame) = connection.next().await {
+                seen.push(format!("{frame:?}"));
+            }
+        }
+        // The network stays as long as this does.
+        (seen, connector)
+    };
+    let ((seen, connector), open) = tokio::join!(seen, async {
+        let open = replay.play(&mut server).await;
+        open.map(|open| open.len())
+    });
+    drop(connector);
+    (seen, open)
+}
+
+const OPENED: &str = r#"{"at_ms":0,"dial":1,"dialed":"wss://example.test/ws"}
+{"at_ms":0,"dial":1,"opened":null}
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ended_ends_in_the_replay() {
+    let end = r#"{"at_ms":5,"dial":1,"received":{"close":[1000,"done"]}}
+{"at_ms":5,"dial":1,"ended":null}"#;
+    let (seen, open) = played(&format!("{OPENED}{end}"), 1).await;
+    assert_eq!((seen.len(), open.unwrap()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_never_comes_ends_the_replay_with_an_error() {
+    let again = r#"{"at_ms":5,"dial":1,"failed":"lost"}
+{"at_ms":9,"dial":2,"dialed":"wss://example.test/ws"}"#;
+    let begun = tokio::time::Instant::now();
+    let (_, open) = played(&format!("{OPENED}{again}"), 1).await;
+    let error = open.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let told = "dial 2 of the recording, to wss://example.test/ws, has not come for a minute";
+    assert_eq!(error.to_string(), told);
+    assert_eq!(begun.elapsed().as_secs(), 60);
+
+    let (connector, mut server) = memory::network();
+    drop(connector);
+    let error = Replay::read(OPENED.as_bytes()).unwrap().play(&mut server).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
 }
