@@ -1,4 +1,4 @@
-//! The fixtures: whole messages, each written from its source byte for byte, except for the recorded ones, which
+//! The fixtures: whole messages and sessions, each written from its source byte for byte, except for the recorded ones, which
 //! are inputs and only compared with their hash.
 
 mod json;
@@ -6,6 +6,7 @@ mod live;
 mod manifest;
 mod scrub;
 mod secrets;
+mod session;
 mod simulated;
 mod store;
 mod table;

@@ -1,5 +1,8 @@
 //! What the tests over the memory transport share.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
 use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{self, MemoryServer};
 use bitopro_client::{Client, ClientBuilder, Credentials};
@@ -20,4 +23,24 @@ pub(crate) fn balance(amount: u64) -> Frame {
     Frame::text(format!(
         r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
     ))
+}
+
+/// A recording in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Tape(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Tape {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Tape {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
 }

@@ -130,13 +130,14 @@ impl Fixture {
     }
 }
 
-/// The fixtures of all streams.
+/// The fixtures of all streams, each one message. Sessions are replayed in bitopro-client.
 pub(crate) fn all() -> Vec<Fixture> {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures"));
     let manifest = fs::read_to_string(dir.join("manifest.json")).unwrap();
     let entries: Vec<Value> = serde_json::from_str(&manifest).unwrap();
     entries
         .iter()
+        .filter(|entry| entry["canonical"].is_boolean())
         .map(|entry| {
             let path = entry["path"].as_str().unwrap();
             let folder = path.split('/').next().unwrap();

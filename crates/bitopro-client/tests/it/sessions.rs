@@ -1,0 +1,157 @@
+//! The sessions that are kept play back to the byte, and come to the same items each time.
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write};
+use std::fs;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bitopro_client::model::{Event, EventData, PrivateStream};
+use bitopro_client::transport::memory;
+use bitopro_client::transport::recording::{Record, Recorded, Recorder, RecordingConnector};
+use bitopro_client::transport::replay::Replay;
+use bitopro_client::{AccountItem, Client, Credentials, Item};
+use futures_util::{Stream, StreamExt};
+use tokio::time::timeout;
+
+use crate::network::Tape;
+
+/// With the seed of the sessions' own client, dials come when they came then.
+const SEED: u64 = 7;
+
+type Told = (PrivateStream, String);
+
+struct Session {
+    name: String,
+    recording: String,
+}
+
+/// Every session that is kept.
+fn sessions() -> Vec<Session> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/sessions"));
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let session = |path: PathBuf| Session {
+        name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+        recording: fs::read_to_string(path).unwrap(),
+    };
+    paths.into_iter().map(session).collect()
+}
+
+impl Session {
+    fn records(&self) -> Vec<Record> {
+        self.recording.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// The base endpoint, and the streams that it was dialled for.
+    fn dialled(&self) -> (String, Vec<PrivateStream>) {
+        let mut base = String::new();
+        let mut streams = Vec::new();
+        for record in self.records() {
+            let Recorded::Dialed(url) = record.what else { continue };
+            // The longest path, since one is the beginning of another.
+            let paths = PrivateStream::ALL.iter().filter(|stream| url.ends_with(stream.path()));
+            let stream = *paths.max_by_key(|stream| stream.path().len()).expect(&url);
+            url.strip_suffix(stream.path()).unwrap().clone_into(&mut base);
+            streams.push(stream);
+        }
+        streams.sort();
+        streams.dedup();
+        (base, streams)
+    }
+
+    /// What a client tells that follows the same, and the recording of it.
+    async fn played(&self) -> (Vec<Told>, String) {
+        let (connector, mut server) = memory::network();
+        let replay = Replay::read(self.recording.as_bytes()).unwrap();
+        let (base, streams) = self.dialled();
+        let tape = Tape::default();
+        let client = Client::builder(Credentials::new("me@example.com", "key", "secret").unwrap())
+            .with_endpoint(base)
+            .with_connector(RecordingConnector::new(connector, Recorder::new(tape.clone())))
+            .with_seed(SEED)
+            .build()
+            .unwrap();
+        let mut items = follow(&client, &streams);
+        let mut told = Vec::new();
+        let mut playing = Box::pin(replay.play(&mut server));
+        let _open = loop {
+            tokio::select! {
+                biased;
+                open = &mut playing => break open.unwrap(),
+                item = items.next() => told.push(item.unwrap()),
+            }
+        };
+        while let Ok(Some(item)) = timeout(Duration::from_secs(1), items.next()).await {
+            told.push(item);
+        }
+        (told, tape.text())
+    }
+}
+
+/// One stream, or the whole account.
+fn follow(client: &Client, streams: &[PrivateStream]) -> Pin<Box<dyn Stream<Item = Told>>> {
+    fn one<D: EventData + Debug>(item: &Item<Event<D>>) -> String {
+        let json = |event: &Event<D>| serde_json::to_string(event).unwrap();
+        match item {
+            Item::Connected(connected) => format!("connection {}", connected.number),
+            Item::Snapshot(event) => format!("snapshot {}", json(event)),
+            Item::Update(event) => format!("update {}", json(event)),
+            Item::Gap(gap) => format!("gap: {gap}"),
+            Item::Malformed(malformed) => format!("malformed: {}", malformed.reason),
+            Item::Unknown(unknown) => format!("unknown {}", unknown.raw()),
+            Item::Disconnected(lost) => format!("disconnected, again in {:?}: {}", lost.retry_in, lost.error),
+            other => format!("{other:?}"),
+        }
+    }
+    match streams {
+        [PrivateStream::AccountBalance] => {
+            Box::pin(client.balances().map(|item| (PrivateStream::AccountBalance, one(&item))))
+        }
+        [PrivateStream::UserTrades] => {
+            Box::pin(client.user_trades().map(|item| (PrivateStream::UserTrades, one(&item))))
+        }
+        all if all.len() == PrivateStream::ALL.len() => Box::pin(client.account().map(|item| {
+            let told = match &item {
+                AccountItem::Balances(item) => one(item),
+                AccountItem::ActiveOrders(item) => one(item),
+                AccountItem::HistoryOrders(item) => one(item),
+                AccountItem::UserTrades(item) => one(item),
+                other => format!("{other:?}"),
+            };
+            (item.stream(), told)
+        })),
+        other => panic!("nobody follows just {other:?}"),
+    }
+}
+
+/// The lines of each connection, which are in order.
+fn by_dial(recording: &str) -> BTreeMap<u64, Vec<String>> {
+    let mut dials: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for line in recording.lines() {
+        let record: Record = serde_json::from_str(line).unwrap();
+        dials.entry(record.dial).or_default().push(line.to_owned());
+    }
+    dials
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_session_plays_back_to_the_byte_and_the_millisecond() {
+    let sessions = sessions();
+    assert!(sessions.len() >= 3);
+    for session in sessions {
+        let (told, again) = session.played().await;
+        assert_eq!(by_dial(&again), by_dial(&session.recording), "{}", session.name);
+        // Between streams, what happens in one moment has no order.
+        let mut lines = String::new();
+        for stream in PrivateStream::ALL {
+            for (_, item) in told.iter().filter(|(of, _)| of == stream) {
+                writeln!(lines, "{stream}: {item}").unwrap();
+            }
+        }
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("session__{}", session.name), lines);
+        });
+    }
+}
