@@ -3,31 +3,36 @@
 use std::collections::VecDeque;
 
 use bitopro_client::Item;
+use bitopro_client::model::Message;
 
 use super::feed::{Entry, Feed, Picture};
 use super::filter::Filter;
-use super::table::{Sheet, Style, Table, state, time_of_day};
+use super::layout::Layout;
+use super::table::{self, BalanceRows, Sheet, Style, Table, time_of_day};
 
 /// How many of the latest notes are kept below the tables.
 const NOTES: usize = 4;
-/// How many rows a table has on a terminal, which is only so high.
-const ROWS: usize = 10;
 
 pub(super) struct Board {
     table: Table,
+    /// What the account held when it was first seen.
+    first: BalanceRows,
     /// On a terminal the tables are drawn over the last ones, with the latest notes below them.
     terminal: Option<Terminal>,
 }
 
-#[derive(Default)]
 struct Terminal {
+    /// How many lines there are, which may change.
+    height: fn() -> usize,
     notes: VecDeque<String>,
     is_outdated: bool,
 }
 
 impl Board {
-    pub(super) fn new(table: Table, on_terminal: bool) -> Self {
-        Self { table, terminal: on_terminal.then(Terminal::default) }
+    pub(super) fn new(table: Table, height_of_terminal: Option<fn() -> usize>) -> Self {
+        let terminal =
+            height_of_terminal.map(|height| Terminal { height, notes: VecDeque::new(), is_outdated: false });
+        Self { table, first: BalanceRows::default(), terminal }
     }
 
     pub(super) fn print(&mut self, entry: &Entry, filter: &Filter, feed: &dyn Feed, lines: &mut String) {
@@ -46,7 +51,7 @@ impl Board {
             }
             None if is_change => {
                 if let Some(picture) = filter.picture(feed, entry.stream) {
-                    section(&picture, None, &mut self.table.sheet(lines));
+                    section(&picture, &mut self.first, None, &mut self.table.sheet(lines));
                 }
             }
             None => self.table.print(entry, lines),
@@ -55,29 +60,53 @@ impl Board {
 
     /// Draws everything over what was drawn before, if it is to look different.
     pub(super) fn draw(&mut self, filter: &Filter, feed: &dyn Feed, lines: &mut String) {
-        const HOME: &str = "\x1b[H";
-        const CLEAR_BELOW: &str = "\x1b[J";
-
         let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_outdated) else { return };
         terminal.is_outdated = false;
-        lines.extend([HOME, CLEAR_BELOW]);
-        for &stream in feed.streams() {
-            if let Some(picture) = filter.picture(feed, stream) {
-                section(&picture, Some(ROWS), &mut self.table.sheet(lines));
-                lines.push('\n');
+        // The cursor stands below the last line.
+        let height = (terminal.height)().saturating_sub(1);
+        let pictures: Vec<Picture> =
+            feed.streams().iter().filter_map(|stream| filter.picture(feed, *stream)).collect();
+        let wanted: Vec<usize> = pictures.iter().map(|picture| table::height(&picture.events)).collect();
+        let layout = Layout::new(height, &wanted, terminal.notes.len());
+        let mut drawn = String::new();
+        for (picture, body) in pictures.iter().zip(&layout.bodies) {
+            section(picture, &mut self.first, Some(*body), &mut self.table.sheet(&mut drawn));
+            if layout.is_spaced {
+                drawn.push('\n');
             }
         }
-        lines.extend(terminal.notes.iter().map(String::as_str));
+        let older = terminal.notes.len() - layout.notes;
+        drawn.extend(terminal.notes.iter().skip(older).map(String::as_str));
+        over(&drawn, height, lines);
     }
 }
 
-/// A heading and the table of one stream.
-fn section(picture: &Picture, rows: Option<usize>, sheet: &mut Sheet<'_>) {
+/// What puts the first lines of a text over all that is on a terminal, without a moment at which nothing is there.
+fn over(text: &str, height: usize, lines: &mut String) {
+    const HOME: &str = "\x1b[H";
+    const CLEAR_REST: &str = "\x1b[K";
+    const CLEAR_BELOW: &str = "\x1b[J";
+    // A line that is too long would else take two.
+    const CUT: &str = "\x1b[?7l";
+    const WRAP: &str = "\x1b[?7h";
+
+    lines.extend([HOME, CUT]);
+    for line in text.lines().take(height) {
+        lines.extend([line, CLEAR_REST, "\n"]);
+    }
+    lines.extend([CLEAR_BELOW, WRAP]);
+}
+
+/// A heading and the table of one stream, whose body has at most so many lines.
+fn section(picture: &Picture, first: &mut BalanceRows, body: Option<usize>, sheet: &mut Sheet<'_>) {
     let as_of = picture.as_of.map(|time| format!("as of {} UTC", time_of_day(time)));
     let stale = if picture.is_stale { "may be out of date" } else { "" };
     let line = sheet.line().cell(Style::Cyan, picture.stream).cell(Style::Dim, as_of.unwrap_or_default());
     line.cell(Style::Yellow, stale).end();
-    state(&picture.events, rows, sheet);
+    if let [Message::AccountBalance(event)] = picture.events.as_slice() {
+        return first.since(event, body, sheet);
+    }
+    table::state(&picture.events, body, sheet);
 }
 
 #[cfg(test)]
@@ -85,7 +114,7 @@ mod tests {
     use std::task::{Context, Poll};
     use std::time::Duration;
 
-    use bitopro_client::model::{Message, PrivateStream};
+    use bitopro_client::model::PrivateStream;
 
     use super::*;
     use crate::watch::samples;
@@ -119,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_drawn_over_when_something_happened_and_shows_the_latest_notes() {
-        let mut board = Board::new(Table::new(false, true), true);
+        let mut board = Board::new(Table::new(false, true), Some(|| 24));
         let filter = Filter::default();
         let mut draw = |entries: std::ops::Range<u32>| {
             let mut lines = String::new();
@@ -132,10 +161,25 @@ mod tests {
         };
         assert_eq!(draw(0..0), "");
         let drawn = draw(0..6);
-        assert!(drawn.starts_with("\x1b[H\x1b[Jactive-orders  may be out of date\n"), "{drawn}");
+        assert!(drawn.starts_with("\x1b[H\x1b[?7lactive-orders  may be out of date\x1b[K\n"), "{drawn}");
         assert!(drawn.contains("8917255503") && !drawn.contains("\nuser-trades\n"), "{drawn}");
-        assert!(!drawn.contains("NEWS_1\n") && drawn.ends_with("NEWS_5\n"), "{drawn}");
+        assert!(!drawn.contains("NEWS_1\x1b") && drawn.ends_with("NEWS_5\x1b[K\n\x1b[J\x1b[?7h"), "{drawn}");
         assert_eq!(drawn.matches("NEWS_").count(), NOTES);
         assert_eq!(draw(0..0), "");
+    }
+
+    #[test]
+    fn it_fits_on_any_terminal() {
+        const HEIGHTS: [fn() -> usize; 6] = [|| 0, || 1, || 3, || 5, || 7, || 100];
+        for height in HEIGHTS {
+            let mut board = Board::new(Table::new(false, true), Some(height));
+            let mut lines = String::new();
+            for number in 0..6 {
+                board.print(&gone(number), &Filter::default(), &Still, &mut lines);
+            }
+            board.draw(&Filter::default(), &Still, &mut lines);
+            // Heading, columns, two orders, an empty line and four notes.
+            assert_eq!(lines.matches('\n').count(), (height)().saturating_sub(1).min(9), "{lines}");
+        }
     }
 }

@@ -2,6 +2,7 @@ mod board;
 mod feed;
 mod filter;
 mod follow;
+mod layout;
 mod ndjson;
 mod printer;
 #[cfg(test)]
@@ -62,9 +63,18 @@ fn form(args: &WatchArgs, is_mixed: bool) -> Form {
     let table = || Table::new(on_terminal && std::env::var_os("NO_COLOR").is_none(), is_mixed);
     match args.format.unwrap_or(if on_terminal { Format::Table } else { Format::Ndjson }) {
         Format::Ndjson => Form::Ndjson { state: args.state },
-        Format::Table if args.state => Form::Board(Board::new(table(), on_terminal)),
+        Format::Table if args.state => {
+            Form::Board(Board::new(table(), on_terminal.then_some(terminal_height)))
+        }
         Format::Table => Form::Table(table()),
     }
+}
+
+/// How many lines the terminal has now; of one that does not tell, as many as terminals have had at least.
+fn terminal_height() -> usize {
+    const USUAL: usize = 24;
+
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(USUAL, |(_, height)| usize::from(height.0))
 }
 
 async fn start_demo() -> Result<Simulator, Failure> {

@@ -3,17 +3,34 @@ use std::collections::BTreeMap;
 use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
 
 use super::sheet::{Sheet, Style};
-use super::time_of_day;
+use super::{fitting, time_of_day};
 
 /// Rows of balances: a snapshot shows what the account holds, an update what changed and by how much.
 #[derive(Default)]
-pub(super) struct BalanceRows {
+pub(in crate::watch) struct BalanceRows {
     known: BTreeMap<Currency, Balance>,
 }
 
 impl BalanceRows {
+    /// All that the account holds, and by how much that changed since this was first asked.
+    pub(in crate::watch) fn since(
+        &mut self,
+        event: &AccountBalance,
+        body: Option<usize>,
+        sheet: &mut Sheet<'_>,
+    ) {
+        if self.known.is_empty() {
+            self.know(event);
+        }
+        print(event, body, |balance| change(self.known.get(&balance.currency)?, balance), sheet);
+    }
+
     pub(super) fn snapshot(&mut self, event: &AccountBalance, sheet: &mut Sheet<'_>) {
         print(event, None, |balance| change(self.known.get(&balance.currency)?, balance), sheet);
+        self.know(event);
+    }
+
+    fn know(&mut self, event: &AccountBalance) {
         self.known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
     }
 
@@ -29,32 +46,36 @@ impl BalanceRows {
     }
 }
 
-/// What an account holds.
-pub(super) fn list(event: &AccountBalance, rows: Option<usize>, sheet: &mut Sheet<'_>) {
-    print(event, rows, |_| None, sheet);
+/// How many lines below its heading the table of all that an account holds takes.
+pub(super) fn height(event: &AccountBalance) -> usize {
+    let held = event.data.iter().filter(|balance| !is_empty(balance)).count();
+    held + usize::from(held < event.data.len())
 }
 
 fn print(
     event: &AccountBalance,
-    rows: Option<usize>,
+    body: Option<usize>,
     change: impl Fn(&Balance) -> Option<Decimal>,
     sheet: &mut Sheet<'_>,
 ) {
     heading(sheet);
     let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
-    let rows = rows.unwrap_or(usize::MAX);
-    for balance in held.iter().take(rows) {
+    // The note is one line, whatever it has to tell.
+    let lines = height(event);
+    let rows = fitting(lines, body).min(held.len());
+    let (shown, more) = held.split_at(rows);
+    for balance in shown {
         row(event.timestamp, balance, change(balance), sheet);
     }
     let codes = |balances: &[&Balance]| {
         let codes: Vec<&str> = balances.iter().map(|balance| balance.currency.as_str()).collect();
         codes.join(" ")
     };
-    if let Some(more) = held.get(rows..).filter(|more| !more.is_empty()) {
-        sheet.note(Style::Dim, &format!("and {} more: {}", more.len(), codes(more)));
-    }
-    if !empty.is_empty() {
-        sheet.note(Style::Dim, &format!("zero: {}", codes(&empty)));
+    let more = (!more.is_empty()).then(|| format!("and {} more: {}", more.len(), codes(more)));
+    let zero = (!empty.is_empty()).then(|| format!("zero: {}", codes(&empty)));
+    let notes: Vec<String> = more.into_iter().chain(zero).collect();
+    if !notes.is_empty() {
+        sheet.note(Style::Dim, &notes.join("; "));
     }
 }
 

@@ -11,7 +11,7 @@ use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
 use super::feed::Entry;
 use crate::decode::rfc3339;
-use balances::BalanceRows;
+pub(super) use balances::BalanceRows;
 pub(super) use sheet::{Sheet, Style};
 
 /// How many orders of the past open the log of a whole account.
@@ -53,7 +53,7 @@ impl Table {
         match message {
             Message::AccountBalance(event) => self.balances.snapshot(event, sheet),
             Message::HistoryOrders(event) => {
-                orders::list(event, self.is_mixed.then_some(PAST_ORDERS), sheet);
+                orders::list(event, self.is_mixed.then_some(PAST_ORDERS + 1), sheet);
             }
             other => state(std::slice::from_ref(other), None, sheet),
         }
@@ -76,19 +76,39 @@ impl Table {
     }
 }
 
-/// The table of a whole state, with at most so many rows.
-pub(super) fn state(events: &[Message], rows: Option<usize>, sheet: &mut Sheet<'_>) {
+/// The table of a whole state, with at most so many lines below its heading.
+pub(super) fn state(events: &[Message], body: Option<usize>, sheet: &mut Sheet<'_>) {
     match events {
-        [Message::AccountBalance(event)] => balances::list(event, rows, sheet),
-        [Message::ActiveOrders(event)] => orders::list(event, rows, sheet),
-        [Message::HistoryOrders(event)] => orders::list(event, rows, sheet),
-        trades => trades::list(trades, rows, sheet),
+        [Message::AccountBalance(event)] => BalanceRows::default().since(event, body, sheet),
+        [Message::ActiveOrders(event)] => orders::list(event, body, sheet),
+        [Message::HistoryOrders(event)] => orders::list(event, body, sheet),
+        trades => trades::list(trades, body, sheet),
     }
 }
 
-/// The latest of some rows, the last ones, and a note about the others.
-fn latest<'a, T>(all: &'a [T], rows: Option<usize>, what: &str, sheet: &mut Sheet<'_>) -> &'a [T] {
-    let earlier = all.len().saturating_sub(rows.unwrap_or(usize::MAX));
+/// How many lines below its heading the table of a whole state has, unless it is limited.
+pub(super) fn height(events: &[Message]) -> usize {
+    let lines = match events {
+        [Message::AccountBalance(event)] => balances::height(event),
+        [Message::ActiveOrders(event)] => event.data.iter().count(),
+        [Message::HistoryOrders(event)] => event.data.iter().count(),
+        trades => trades.len(),
+    };
+    // That there is nothing takes a line too.
+    lines.max(1)
+}
+
+/// How many of some rows have a place on so many lines: all of them, or what a note about the others leaves.
+fn fitting(rows: usize, lines: Option<usize>) -> usize {
+    match lines {
+        Some(lines) if lines < rows => lines.saturating_sub(1),
+        _ => rows,
+    }
+}
+
+/// The latest of some rows, the last ones, and a note about the others, on so many lines.
+fn latest<'a, T>(all: &'a [T], body: Option<usize>, what: &str, sheet: &mut Sheet<'_>) -> &'a [T] {
+    let earlier = all.len() - fitting(all.len(), body);
     if all.is_empty() {
         sheet.note(Style::Dim, &format!("no {what}"));
     } else if earlier > 0 {

@@ -6,12 +6,12 @@ use super::sheet::{Line, Sheet, Style};
 use super::{latest, time_or_date};
 
 /// A heading and the orders of an event, those that changed last at the end.
-pub(super) fn list<K>(event: &Event<Orders<K>>, rows: Option<usize>, sheet: &mut Sheet<'_>) {
+pub(super) fn list<K>(event: &Event<Orders<K>>, body: Option<usize>, sheet: &mut Sheet<'_>) {
     heading(sheet);
     let mut orders: Vec<&Order> = event.data.iter().collect();
     orders.sort_by_key(|order| order.updated());
-    let orders = latest(&orders, rows, "orders", sheet);
-    self::rows(event, orders.iter().copied(), sheet);
+    let orders = latest(&orders, body, "orders", sheet);
+    rows(event, orders.iter().copied(), sheet);
 }
 
 /// Some orders of an event, a row each.

@@ -87,6 +87,25 @@ fn balances_tell_what_changed() {
 }
 
 #[test]
+fn a_whole_state_tells_what_changed_since_the_first_on_as_many_lines_as_there_are() {
+    let mut first = BalanceRows::default();
+    let mut shown = |json: &str, body| {
+        let Message::AccountBalance(event) = Message::from_json(json).unwrap() else { panic!("balances") };
+        let mut lines = String::new();
+        first.since(&event, body, &mut Table::new(false, false).sheet(&mut lines));
+        lines.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(shown(samples::BALANCES, None)[0].ends_with("1.00"));
+    for amount in ["0.85", "0.60"] {
+        let later = samples::BALANCES.replace("\"amount\":\"1.10\"", &format!("\"amount\":\"{amount}\""));
+        let change = if amount == "0.85" { "-0.25" } else { "-0.50" };
+        assert_eq!(shown(&later, None).len(), 2);
+        assert!(shown(&later, Some(2))[0].ends_with(change));
+    }
+    assert_eq!(shown(samples::BALANCES, Some(1)), ["· and 1 more: BTC; zero: TWD"]);
+}
+
+#[test]
 fn rows_of_several_streams_tell_which_they_are_of_within_100_columns() {
     let history = samples::ORDERS.replace("ACTIVE_ORDERS", "RECENT_HISTORY_ORDERS");
     let lines = printed(

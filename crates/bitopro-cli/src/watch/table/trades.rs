@@ -4,9 +4,9 @@ use super::sheet::{Sheet, Style};
 use super::{latest, orders, time_of_day};
 
 /// A heading and the latest trades.
-pub(super) fn list(trades: &[Message], rows: Option<usize>, sheet: &mut Sheet<'_>) {
+pub(super) fn list(trades: &[Message], body: Option<usize>, sheet: &mut Sheet<'_>) {
     heading(sheet);
-    for trade in latest(trades, rows, "trades", sheet) {
+    for trade in latest(trades, body, "trades", sheet) {
         if let Message::UserTrade(event) = trade {
             row(event, sheet);
         }
