@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use bitopro_client::model::{Event, EventData, PrivateStream};
+use bitopro_client::model::{Event, EventData, PrivateStream, Timestamp};
 use bitopro_client::transport::memory;
 use bitopro_client::transport::recording::{Record, Recorded, Recorder, RecordingConnector};
 use bitopro_client::transport::replay::Replay;
-use bitopro_client::{AccountItem, Client, Credentials, Item};
+use bitopro_client::{AccountItem, Client, Credentials, Item, WallClock};
+use bitopro_sim::Clock;
 use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
 
@@ -19,6 +20,8 @@ use crate::network::Tape;
 
 /// With the seed of the sessions' own client, dials come when they came then.
 const SEED: u64 = 7;
+/// When all sessions began, which the edges of gaps are told by.
+const BEGAN: Timestamp = Timestamp::from_millis(1_795_312_800_000);
 
 type Told = (PrivateStream, String);
 
@@ -66,10 +69,11 @@ impl Session {
         let (connector, mut server) = memory::network();
         let replay = Replay::read(self.recording.as_bytes()).unwrap();
         let (base, streams) = self.dialled();
-        let tape = Tape::default();
+        let (tape, wall) = (Tape::default(), Clock::following_tokio(BEGAN));
         let client = Client::builder(Credentials::new("me@example.com", "key", "secret").unwrap())
             .with_endpoint(base)
             .with_connector(RecordingConnector::new(connector, Recorder::new(tape.clone())))
+            .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
             .with_seed(SEED)
             .build()
             .unwrap();

@@ -1,12 +1,13 @@
 //! Trades that are sent again on connect, which the documentation rules out and an exchange may do all the same.
 
-use bitopro_client::model::UserTrade;
+use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::transport::Frame;
-use bitopro_client::{Client, Item, Subscription, WallClock, model::Timestamp, model::Trade};
-use bitopro_sim::{Clock, Simulator, TradesOnConnect};
+use bitopro_client::{Item, Subscription};
+use bitopro_sim::{Simulator, TradesOnConnect};
 use futures_util::StreamExt;
 
 use crate::network::network;
+use crate::simulated::simulated;
 
 /// Reads to the next trade that is delivered.
 async fn next(trades: &mut Subscription<Trade>) -> UserTrade {
@@ -23,19 +24,8 @@ fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
 
 #[tokio::test(start_paused = true)]
 async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
-    let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
-    let wall = clock.clone();
-    let simulator = Simulator::builder()
-        .with_seed(7)
-        .with_trades_on_connect(TradesOnConnect::Last)
-        .with_clock(clock)
-        .start_in_memory()
-        .unwrap();
-    let client = Client::builder(simulator.credentials().to_credentials().unwrap())
-        .with_endpoint(simulator.ws_url().as_str())
-        .with_connector(simulator.connector())
-        .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
-        .with_seed(7);
+    let builder = Simulator::builder().with_trades_on_connect(TradesOnConnect::Last);
+    let (simulator, client) = simulated(builder, 7);
     let mut trades = client.build().unwrap().user_trades();
     assert!(matches!(trades.next().await, Some(Item::Connected(_))));
     let traded =

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bitopro_client::OrderUpdates;
 use bitopro_sim::{
     ActiveUpdates, BalanceUpdates, Datetimes, FinalOrders, HistoryOnConnect, OrderIds, Simulator,
-    SimulatorBuilder,
+    SimulatorBuilder, TradesOnConnect,
 };
 
 /// A simulator, and the client that belongs to it.
@@ -27,6 +27,9 @@ impl Setting {
             // As measured, instead of as documented.
             let (period, deadline) = (Duration::from_secs(1), Duration::from_secs(60));
             self.simulator = self.simulator.with_ping_period(period).with_pong_deadline(deadline);
+        }
+        if random.bool() {
+            self.simulator = self.simulator.with_trades_on_connect(TradesOnConnect::Last);
         }
         // Little enough for what is not read to be merged.
         self.queue_capacity = if random.bool() { 8 } else { 1024 };
