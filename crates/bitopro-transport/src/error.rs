@@ -24,11 +24,14 @@ pub enum ErrorKind {
     InvalidRequest,
     /// A `ws://` URL to another machine: signed headers are never sent in clear text.
     InsecureUrl,
-    /// What a dial needs is missing on this machine, such as the platform's CA certificates: nothing that a
-    /// retry mends.
+    /// What a dial needs is missing on this machine, such as the platform's CA certificates, or its environment
+    /// names a proxy that cannot be used: nothing that a retry mends.
     Setup,
     /// The name could not be resolved, or no address answered.
     Connect,
+    /// The proxy could not be reached, refused, or broke off before it had connected to the server. What it
+    /// answers is never a [`refusal`](Error::refusal): the server has not seen the request.
+    Proxy,
     /// TLS could not be set up, for a reason other than the server's certificate.
     Tls,
     /// The server's certificate is not acceptable: expired, for another host, by an unknown authority.
@@ -83,6 +86,7 @@ impl Error {
     pub fn is_network(&self) -> bool {
         match self.kind() {
             ErrorKind::Connect
+            | ErrorKind::Proxy
             | ErrorKind::Tls
             | ErrorKind::Certificate
             | ErrorKind::Handshake

@@ -23,4 +23,6 @@ pub use error::{Error, ErrorKind, Refusal};
 pub use frame::{CloseFrame, Frame, Text};
 pub use request::Request;
 #[cfg(feature = "tungstenite")]
-pub use tungstenite::{InvalidCertificate, Limits, TungsteniteConnection, TungsteniteConnector};
+pub use tungstenite::{
+    InvalidCertificate, InvalidProxy, Limits, Proxy, TungsteniteConnection, TungsteniteConnector,
+};

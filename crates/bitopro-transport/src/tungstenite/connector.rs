@@ -1,18 +1,15 @@
-use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
+use http::uri::Authority;
 use hyper_util::client::legacy::connect::dns::GaiResolver;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tower_service::Service;
 use url::{Host, Url};
 
 use super::deadline::Deadline;
+use super::proxy::{Choice, Proxy};
+use super::tcp::Resolver;
 use super::tls::Tls;
 use super::upgrade::upgrade;
 use super::{InvalidCertificate, Limits, TungsteniteConnection};
@@ -22,14 +19,25 @@ use crate::{Connection, Connector, Error, ErrorKind, Request};
 ///
 /// The server's certificate is always verified, against the platform's roots and those that were
 /// added. No redirect is followed.
+///
+/// A `wss://` dial goes through the proxy that the environment names, unless told otherwise, and `ws://` through
+/// none. TLS is with the server, end to end, so that the proxy sees no more than where the dial goes.
 #[derive(Clone, Default)]
 pub struct TungsteniteConnector {
     tls: Tls,
     limits: Limits,
+    proxy: Choice,
 }
 
 impl TungsteniteConnector {
-    /// A connector that trusts the platform's roots.
+    /// A connector that trusts the platform's roots, and takes the proxy that the environment names.
+    ///
+    /// The environment is read now: `HTTPS_PROXY`, or else `ALL_PROXY`, with the URL of a [`Proxy`], and
+    /// `NO_PROXY` with the hosts to dial directly: names, which stand for those below them too, addresses,
+    /// ranges such as `10.0.0.0/8`, or `*`; commas between them. Each may be written in small letters as well;
+    /// an empty one counts as not set. This machine is always dialled directly. If a proxy is named that cannot
+    /// be used, nothing is dialled that would go through it: that is an error of kind
+    /// [`Setup`](ErrorKind::Setup).
     pub fn new() -> Self {
         Self::default()
     }
@@ -50,6 +58,36 @@ impl TungsteniteConnector {
         self
     }
 
+    /// Dials every `wss://` URL through this proxy, whatever the environment says.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Choice::Always(proxy);
+        self
+    }
+
+    /// Dials directly, whatever the environment says.
+    #[must_use]
+    pub fn without_proxy(mut self) -> Self {
+        self.proxy = Choice::Never;
+        self
+    }
+
+    async fn dial(&self, resolver: impl Resolver, request: &Request) -> Result<Box<dyn Connection>, Error> {
+        let dial = Dial::new(request)?;
+        let Dial { host, deadline, .. } = &dial;
+        if !dial.encrypted {
+            let stream = dial.reach(resolver).await?;
+            return self.open(stream, request, &dial).await;
+        }
+        let stream = match self.proxy.of(&dial.place, dial.is_loopback)? {
+            Some(proxy) => proxy.connect(resolver, &dial.place, *deadline).await?,
+            None => dial.reach(resolver).await?,
+        };
+        let securing = self.tls.connect(host, stream);
+        let stream = deadline.within(&format!("setting up TLS with {host}"), securing).await?;
+        self.open(stream, request, &dial).await
+    }
+
     async fn open<S>(&self, stream: S, request: &Request, dial: &Dial) -> Result<Box<dyn Connection>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -61,32 +99,26 @@ impl TungsteniteConnector {
 
 impl fmt::Debug for TungsteniteConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TungsteniteConnector").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("TungsteniteConnector")
+            .field("limits", &self.limits)
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Connector for TungsteniteConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        let dial = Dial::new(&request)?;
-        let Dial { host, deadline, .. } = &dial;
-        let connecting = tcp(GaiResolver::new(), dial.uri.clone(), deadline.left());
-        let stream = deadline.within(&format!("connecting to {host}"), connecting).await?;
-        if dial.encrypted {
-            let securing = self.tls.connect(host, stream);
-            let stream = deadline.within(&format!("setting up TLS with {host}"), securing).await?;
-            self.open(stream, &request, &dial).await
-        } else {
-            self.open(stream, &request, &dial).await
-        }
+        self.dial(GaiResolver::new(), &request).await
     }
 }
 
 /// Where a request goes, and until when it may take to get there.
 struct Dial {
     host: String,
-    uri: Uri,
+    place: Authority,
     encrypted: bool,
+    is_loopback: bool,
     deadline: Deadline,
 }
 
@@ -105,15 +137,22 @@ impl Dial {
             return Err(invalid("a user name or password in the URL is not sent: remove it".to_owned()));
         }
         let host = url.host_str().ok_or_else(|| invalid("the URL has no host".to_owned()))?.to_owned();
-        if !encrypted && !is_loopback(url) {
+        let is_loopback = is_loopback(url);
+        if !encrypted && !is_loopback {
             let message = format!("`ws://` to {host} would send the signature in clear text: use `wss://`");
             return Err(Error::new(ErrorKind::InsecureUrl, message));
         }
         let port = url.port_or_known_default().ok_or_else(|| invalid("the URL has no port".to_owned()))?;
-        let uri = format!("http://{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
+        let place = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
             invalid(format!("{host}:{port} is not an address")).with_source(error)
         })?;
-        Ok(Self { host, uri, encrypted, deadline: Deadline::after(request.deadline()) })
+        Ok(Self { host, place, encrypted, is_loopback, deadline: Deadline::after(request.deadline()) })
+    }
+
+    /// A stream straight to there.
+    async fn reach(&self, resolver: impl Resolver) -> Result<TcpStream, Error> {
+        let connecting = resolver.connect(&self.place, self.deadline.left());
+        self.deadline.within(&format!("connecting to {}", self.host), connecting).await
     }
 }
 
@@ -125,22 +164,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
-}
-
-/// Resolves the name and tries its addresses: the two families side by side, those of one family in turn,
-/// each for its share of the time, so that a dead one leaves some to the next.
-async fn tcp<R>(resolver: R, uri: Uri, time: Duration) -> Result<TcpStream, Error>
-where
-    HttpConnector<R>: Service<Uri, Response = TokioIo<TcpStream>, Error: StdError + Send + Sync + 'static>,
-{
-    let place = uri.authority().map(ToString::to_string).unwrap_or_default();
-    let mut connector = HttpConnector::new_with_resolver(resolver);
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(time));
-    let connected = connector.call(uri).await.map_err(|error| {
-        Error::new(ErrorKind::Connect, format!("no connection to {place}")).with_source(error)
-    })?;
-    Ok(connected.into_inner())
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
-//! Real sockets: TCP by hyper-util, TLS by rustls, the upgrade by hyper, frames by tungstenite.
+//! Real sockets: TCP by hyper-util, proxies by hyper and tokio-socks, TLS by rustls, the upgrade by hyper, frames by tungstenite.
 //!
 //! The upgrade is not tungstenite's own, because that writes the raw request, signature included, to the log.
 
 mod connection;
 mod connector;
 mod deadline;
+mod proxy;
+mod switch;
+mod tcp;
 mod tls;
 mod upgrade;
 
 pub use connection::{Limits, TungsteniteConnection};
 pub use connector::TungsteniteConnector;
+pub use proxy::{InvalidProxy, Proxy};
 pub use tls::InvalidCertificate;

@@ -1,26 +1,18 @@
 //! The WebSocket handshake of RFC 6455, section 4, by hyper's HTTP/1 client.
 
-use std::pin::pin;
-
 use bytes::{Bytes, BytesMut};
-use futures_util::TryFutureExt;
-use futures_util::future::{Either, select};
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY};
 use http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::deadline::Deadline;
+use super::switch::switch;
 use crate::{Error, ErrorKind, Refusal, Request};
-
-/// The largest response head, in bytes. The exchange's has a few hundred.
-const HEAD_LIMIT: usize = 16 << 10;
 
 /// Upgrades a byte stream, and gives it back with the bytes that were read beyond the handshake.
 pub(super) async fn upgrade<S>(stream: S, request: &Request, deadline: Deadline) -> Result<(S, Bytes), Error>
@@ -29,35 +21,14 @@ where
 {
     let key = generate_key();
     let asking = http_request(request, &key)?;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD_LIMIT)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| broken(error, "the upgrade request could not be sent"))?;
-
-    let answer = pin!(async {
-        let asked = sender.send_request(asking);
-        let asked = asked.map_err(|error| broken(error, "the upgrade request was not answered"));
-        let response = deadline.within("waiting for the answer to the upgrade request", asked).await?;
+    switch(stream, asking, "upgrade request", deadline, async |response| {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             check(response.headers(), &key)
         } else {
             Err(Error::refused(refusal(response, deadline).await))
         }
-    });
-    // Either may be done first: the answer travels through the connection, which ends as it is upgraded.
-    let parts = match select(answer, pin!(connection.without_shutdown())).await {
-        Either::Left((answered, connection)) => {
-            answered?;
-            connection.await
-        }
-        Either::Right((parts, answer)) => {
-            answer.await?;
-            parts
-        }
-    };
-    let parts = parts.map_err(|error| broken(error, "the connection broke during the upgrade"))?;
-    Ok((parts.io.into_inner(), parts.read_buf))
+    })
+    .await
 }
 
 fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Bytes>>, Error> {
@@ -118,11 +89,6 @@ async fn refusal(response: Response<Incoming>, deadline: Deadline) -> Refusal {
     }
     body.truncate(Refusal::BODY_LIMIT);
     Refusal { status: head.status, headers: head.headers, body: body.freeze() }
-}
-
-fn broken(error: hyper::Error, message: &str) -> Error {
-    let kind = if error.is_parse() { ErrorKind::Handshake } else { ErrorKind::Disconnected };
-    Error::new(kind, message).with_source(error)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod memory;
+mod proxies;
 mod raw;
 mod recording;
 mod secrets;

@@ -1,6 +1,8 @@
 //! A server that says whatever a test wants it to say.
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A handshake without fault.
@@ -19,4 +21,48 @@ pub(crate) async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), a
     let answer = answer.replace("{accept}", &accept).replace("{head}", &head);
     stream.write_all(answer.as_bytes()).await.ok()?;
     stream.flush().await.ok()
+}
+
+/// What the server does with a dial after its TLS, if it has TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Does {
+    /// Completes the upgrade, sends and receives a frame, and breaks the connection.
+    Open,
+    Answer(&'static str),
+    Nothing,
+    Drop,
+}
+
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, does: Does) {
+    match does {
+        Does::Open => {
+            answer(&mut stream, HANDSHAKE).await;
+            let _ = stream.write_all(b"\x81\x05hello").await;
+            let _ = stream.read(&mut [0; 64]).await;
+        }
+        Does::Answer(with) => {
+            answer(&mut stream, with).await;
+            let _ = stream.shutdown().await;
+        }
+        Does::Nothing => std::future::pending().await,
+        Does::Drop => {}
+    }
+}
+
+/// The port of a server that does this with its one dial.
+pub(crate) async fn server(does: Does, tls: Option<TlsAcceptor>) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        match tls {
+            None => serve(stream, does).await,
+            Some(tls) => {
+                if let Ok(stream) = tls.accept(stream).await {
+                    serve(stream, does).await;
+                }
+            }
+        }
+    });
+    port
 }

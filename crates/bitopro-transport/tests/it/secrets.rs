@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use bitopro_transport::{Connector, Error, ErrorKind, Frame, Request, TungsteniteConnector, memory};
 use futures_util::StreamExt;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::raw::{self, HANDSHAKE};
+use super::proxies::fake::{self, FakeProxy, Speaks, YES};
+use super::raw::{Does, server};
 use super::tls::Authority;
 
 /// The part that every secret of this test has.
 const MARK: &str = "n0b0dy";
+
+/// The login of the proxies, whose user and password have the mark as well, as HTTP writes it.
+const LOGIN: &str = "me-n0b0dy:pass-n0b0dy";
+const LOGIN_IN_HTTP: &str = "bWUtbjBiMGR5OnBhc3MtbjBiMGR5";
 
 /// What `log` and `tracing` gave, at every level, in all of the process.
 static SEEN: Mutex<String> = Mutex::new(String::new());
@@ -60,50 +63,6 @@ fn watch_everything() {
     tracing::subscriber::set_global_default(subscriber).unwrap();
 }
 
-/// What the server does with a dial after its TLS, if it has TLS.
-#[derive(Debug, Clone, Copy)]
-enum Does {
-    /// Completes the upgrade, sends and receives a frame, and breaks the connection.
-    Open,
-    Answer(&'static str),
-    Nothing,
-    Drop,
-}
-
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, does: Does) {
-    match does {
-        Does::Open => {
-            raw::answer(&mut stream, HANDSHAKE).await;
-            let _ = stream.write_all(b"\x81\x05hello").await;
-            let _ = stream.read(&mut [0; 64]).await;
-        }
-        Does::Answer(answer) => {
-            raw::answer(&mut stream, answer).await;
-            let _ = stream.shutdown().await;
-        }
-        Does::Nothing => std::future::pending().await,
-        Does::Drop => {}
-    }
-}
-
-/// The port of a server that does this with its one dial.
-async fn server(does: Does, tls: Option<TlsAcceptor>) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        match tls {
-            None => serve(stream, does).await,
-            Some(tls) => {
-                if let Ok(stream) = tls.accept(stream).await {
-                    serve(stream, does).await;
-                }
-            }
-        }
-    });
-    port
-}
-
 fn request(url: &str) -> Request {
     let mut request = Request::new(url.parse().unwrap());
     for name in ["X-BITOPRO-APIKEY", "X-BITOPRO-PAYLOAD", "X-BITOPRO-SIGNATURE"] {
@@ -130,7 +89,48 @@ fn note(error: &Error) {
         write!(shown, " {error} {error:?} {error:#?}").unwrap();
         source = error.source();
     }
-    assert!(!shown.contains(MARK), "a secret is in an error: {shown}");
+    assert!(!shows_a_secret(&shown), "a secret is in an error: {shown}");
+}
+
+fn shows_a_secret(text: &str) -> bool {
+    text.contains(MARK) || text.contains(LOGIN_IN_HTTP)
+}
+
+/// Dials through proxies that want a login, and do each of the things that proxies do.
+async fn fail_through_proxies(authority: &Authority) -> TungsteniteConnector {
+    let tls = TlsAcceptor::from(authority.config("exchange.test", |_| {}));
+    let mut connector = TungsteniteConnector::new();
+    for (speaks, scheme, asked, refusal) in [
+        (Speaks::Http, "http", LOGIN_IN_HTTP, "HTTP/1.1 407 No\r\nX-Echo: n0b0dy\r\n\r\n{head}"),
+        (Speaks::Http, "http", LOGIN_IN_HTTP, "HTTP/1.1 502 No\r\nX-Echo: n0b0dy\r\n\r\n{head}"),
+        (Speaks::Http, "http", LOGIN_IN_HTTP, "no HTTP, but {head}"),
+        (Speaks::Socks5, "socks5h", LOGIN, "\x05\x02\x01\x01"),
+        (Speaks::Socks5, "socks5h", LOGIN, "n0b0dy"),
+    ] {
+        let port = server(Does::Open, Some(tls.clone())).await;
+        for (does, kind) in [
+            (fake::Does::Connect(YES, port), ErrorKind::Disconnected),
+            (fake::Does::Answer(refusal.to_owned()), ErrorKind::Proxy),
+            (fake::Does::Drop, ErrorKind::Proxy),
+            (fake::Does::Hang, ErrorKind::TimedOut),
+        ] {
+            let is_hanging = matches!(does, fake::Does::Hang);
+            let mut proxy = FakeProxy::start(speaks, does).await;
+            let url = format!("{scheme}://{LOGIN}@{}", proxy.address);
+            connector = TungsteniteConnector::new().with_extra_roots(authority.pem()).unwrap();
+            connector = connector.with_proxy(url.parse().unwrap());
+            let deadline = if is_hanging { 50 } else { 10_000 };
+            let request = request(&format!("wss://exchange.test/ws?token={MARK}"));
+            let error = failure(&connector, request.with_deadline(Duration::from_millis(deadline))).await;
+            assert_eq!(error.kind(), kind, "{error:?}");
+            note(&error);
+            if kind == ErrorKind::Disconnected {
+                let seen = proxy.asked().await;
+                assert!(seen.contains(asked), "the login did not get to the proxy: {seen}");
+            }
+        }
+    }
+    connector
 }
 
 #[tokio::test]
@@ -176,6 +176,8 @@ async fn nothing_that_is_signed_is_shown_or_logged() {
         note(&error);
     }
 
+    let proxied = fail_through_proxies(&authority).await;
+
     // What can be printed.
     let request = request(&format!("wss://me:{MARK}@localhost/ws?token={MARK}"));
     let (network, mut server) = memory::network();
@@ -185,13 +187,13 @@ async fn nothing_that_is_signed_is_shown_or_logged() {
         dial.accept();
         shown
     });
-    let shown = format!("{dial} {request:?} {request:#?} {connector:?} {network:?} {server:?}");
-    assert!(!shown.contains(MARK), "a secret is in a `Debug`: {shown}");
+    let shown = format!("{dial} {request:?} {request:#?} {connector:?} {proxied:?} {network:?} {server:?}");
+    assert!(!shows_a_secret(&shown), "a secret is in a `Debug`: {shown}");
 
     tracing::trace!("tracing is watched");
     let seen = SEEN.lock().unwrap();
     for sign in ["tracing is watched", "TRACE tungstenite", "DEBUG rustls_platform_verifier", "hyper_util"] {
         assert!(seen.contains(sign), "`{sign}` is missing in what was logged:\n{seen}");
     }
-    assert!(!seen.contains(MARK), "a secret was logged:\n{seen}");
+    assert!(!shows_a_secret(&seen), "a secret was logged:\n{seen}");
 }
