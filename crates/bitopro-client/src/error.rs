@@ -51,11 +51,12 @@ pub enum ErrorKind {
     Redirected,
     /// The endpoint refused in a way that is not documented.
     Refused,
-    /// The network failed: no connection, no answer in time, or an end without a close.
+    /// The network failed, or the proxy: no connection, no answer in time, or an end without a close.
     Network,
     /// The server's certificate is not acceptable.
     Certificate,
-    /// Nothing can be dialled from here: no certificates to trust could be loaded, say.
+    /// Nothing can be dialled from here: no certificates to trust could be loaded, say, or the environment names
+    /// a proxy that cannot be used.
     Setup,
     /// The URL cannot be dialled: not a WebSocket's, or clear text to another machine.
     InvalidUrl,
@@ -186,6 +187,7 @@ impl From<transport::Error> for Error {
             Beneath::Protocol | Beneath::TooLarge => {
                 (ErrorKind::Protocol, "the server sent what it must not")
             }
+            Beneath::Proxy => (ErrorKind::Network, "the proxy does not connect to the exchange"),
             Beneath::Refused => (ErrorKind::Refused, "the endpoint refused"),
             _ => (ErrorKind::Network, "the network failed"),
         };
