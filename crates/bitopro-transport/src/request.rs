@@ -48,7 +48,7 @@ impl Request {
         Ok(self)
     }
 
-    /// Sets the one deadline over name resolution, TCP, TLS and upgrade.
+    /// Sets the one deadline over name resolution, TCP, proxy, TLS and upgrade.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -65,7 +65,7 @@ impl Request {
         &self.headers
     }
 
-    /// How long name resolution, TCP, TLS and upgrade may take in all.
+    /// How long name resolution, TCP, proxy, TLS and upgrade may take in all.
     pub fn deadline(&self) -> Duration {
         self.deadline
     }

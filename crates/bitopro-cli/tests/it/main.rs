@@ -5,6 +5,7 @@ mod decode;
 #[cfg(unix)]
 mod pipes;
 mod process;
+mod proxies;
 mod secrets;
 mod sign;
 mod sim;

@@ -15,11 +15,14 @@ pub(crate) fn watch(simulator: &Simulator, stream: &str, args: &[&str]) -> Comma
     command
 }
 
-/// The command, without what the environment of the tests may say about BitoPro.
+/// The command, without what the environment of the tests may say about BitoPro and proxies.
 pub(crate) fn bitopro(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bitopro"));
     for name in ["WS_URL", "API_KEY", "API_SECRET", "EMAIL", "CA_FILE"] {
         command.env_remove(format!("BITOPRO_{name}"));
+    }
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+        command.env_remove(name);
     }
     command.env_remove("RUST_LOG").args(args).stdin(Stdio::null());
     command
