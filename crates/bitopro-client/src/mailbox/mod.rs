@@ -7,7 +7,7 @@ use std::time::Instant;
 use bitopro_model::{Event, EventData};
 
 use crate::Settings;
-use crate::item::{Closed, Edge, Gap, GapReason, Item};
+use crate::item::{Closed, Edge, Gap, GapReason, Item, Malformed};
 use crate::state::{Followed, Tracked};
 
 /// What waits for a subscriber, and the state that it adds up to.
@@ -23,6 +23,8 @@ pub(crate) struct Mailbox<D: Followed> {
     /// The last data event that was queued or merged.
     last_event: Option<Edge>,
     overrun: Option<Overrun<D>>,
+    /// The last message that could not be read, if no snapshot has come since.
+    unread: Option<Malformed>,
     /// Why the stream ended, once it has.
     closed: Option<Closed>,
     /// Whether the subscriber has been told.
@@ -46,8 +48,8 @@ struct Overrun<D> {
     has_data: bool,
     /// A gap that no data came after.
     gap: Option<Gap>,
-    /// The last message among it that could not be read.
-    malformed: Option<Item<Event<D>>>,
+    /// Whether a message among it could not be read, and no snapshot came since.
+    has_unread: bool,
 }
 
 impl<D: Followed> Mailbox<D> {
@@ -59,6 +61,7 @@ impl<D: Followed> Mailbox<D> {
             state: Tracked::new(settings),
             last_event: None,
             overrun: None,
+            unread: None,
             closed: None,
             is_told: false,
         }
@@ -125,6 +128,7 @@ impl<D: Followed> Mailbox<D> {
         match item {
             Item::Snapshot(event) => {
                 self.state.replace(event, now);
+                self.unread = None;
                 self.last_event = Some(Edge::of(event));
             }
             Item::Update(event) => {
@@ -132,7 +136,10 @@ impl<D: Followed> Mailbox<D> {
                 self.last_event = Some(Edge::of(event));
             }
             Item::Connected(connected) => self.state.connect(connected.number, D::HAS_SNAPSHOT, now),
-            Item::Malformed(_) => self.state.doubt(),
+            Item::Malformed(malformed) => {
+                self.state.doubt();
+                self.unread = Some(malformed.clone());
+            }
             Item::Disconnected(_) | Item::Closed(_) => self.state.disconnect(),
             Item::Gap(_) | Item::Unknown(_) => {}
         }
@@ -143,28 +150,23 @@ impl<D: Followed> Mailbox<D> {
         let Some(overrun) = self.overrun.take() else { return };
         let Overrun { missed, unknown, last, .. } = overrun;
         let reason = GapReason::Overrun { missed, unknown, last };
-        let snapshot = self.state.to_event().map(Item::Snapshot);
         let after = self.last_event.clone().filter(|_| D::HAS_SNAPSHOT);
         self.queue.push_back(Item::Gap(Gap { before: overrun.before, after, reason }));
-        match overrun.lifecycle {
-            Some(connected @ Item::Connected(_)) => {
-                self.queue.push_back(connected);
-                // Otherwise this connection's own snapshot is still to come.
-                if overrun.has_data {
-                    self.queue.extend(snapshot);
-                }
-            }
-            other => {
-                self.queue.extend(snapshot);
-                self.queue.extend(other);
-            }
-        }
+        let (connected, other) = match overrun.lifecycle {
+            Some(connected @ Item::Connected(_)) => (Some(connected), None),
+            other => (None, other),
+        };
+        // A new connection without data has its own snapshot still to come.
+        let is_listed = connected.is_none() || overrun.has_data;
+        let snapshot = self.state.to_event().map(Item::Snapshot).filter(|_| is_listed);
+        // What it says of the state holds still, so it is told after the snapshot, and once more if need be.
+        let unread = self.unread.clone().filter(|_| overrun.has_unread || snapshot.is_some());
+        self.raw_bytes += unread.as_ref().map_or(0, |malformed| malformed.raw.len());
+        self.queue.extend(connected);
+        self.queue.extend(snapshot);
+        self.queue.extend(other);
         self.queue.extend(overrun.gap.map(Item::Gap));
-        // Last, since what it says of the state holds still.
-        if let Some(malformed) = overrun.malformed {
-            self.raw_bytes += raw_len(&malformed);
-            self.queue.push_back(malformed);
-        }
+        self.queue.extend(unread.map(Item::Malformed));
     }
 }
 
@@ -178,7 +180,7 @@ impl<D: EventData> Overrun<D> {
             lifecycle: None,
             has_data: false,
             gap: None,
-            malformed: None,
+            has_unread: false,
         }
     }
 
@@ -192,11 +194,11 @@ impl<D: EventData> Overrun<D> {
             Item::Snapshot(event) => {
                 self.note_data(&event);
                 // What could not be read before it has no bearing on what is known now.
-                self.malformed = None;
+                self.has_unread = false;
             }
             Item::Update(event) => self.note_data(&event),
             Item::Gap(gap) => self.gap = Some(gap),
-            Item::Malformed(_) => self.malformed = Some(item),
+            Item::Malformed(_) => self.has_unread = true,
             Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
             Item::Closed(_) => {}
         }

@@ -1,7 +1,7 @@
 use bitopro_model::{AccountBalance, Balance, Balances, OrderId, Timestamp, Trade, TradeSide, UnixSeconds};
 
 use super::*;
-use crate::item::{Connected, Disconnected, Malformed, MalformedReason};
+use crate::item::{Connected, Disconnected, MalformedReason};
 use crate::outside::test_start;
 use crate::{Error, ErrorKind};
 
@@ -120,6 +120,23 @@ fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_fo
         mailbox.push(item, test_start());
     }
     assert_eq!(drain(&mut mailbox), ["malformed", "disconnected", "gap 5-6 (3)", "connected 4"]);
+}
+
+#[test]
+fn a_merged_snapshot_does_not_hide_a_doubt_from_before_it() {
+    let malformed =
+        || Item::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
+    let settled = || vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))];
+    let mut mailbox = mailbox(3, settled());
+    mailbox.push(malformed(), test_start());
+    mailbox.push(Item::Update(event(2, &[("A", 2)])), test_start());
+    assert_eq!(drain(&mut mailbox)[2..], ["malformed", "gap 1-2 (1)", "snapshot 2: A=2", "malformed"]);
+    // A snapshot of the exchange's own has no doubt in it.
+    for item in settled().into_iter().chain([Item::Update(event(3, &[("A", 3)]))]) {
+        mailbox.push(item.clone(), test_start());
+        mailbox.push(item, test_start());
+    }
+    assert_eq!(drain(&mut mailbox).last().map(String::as_str), Some("snapshot 3: A=3"));
 }
 
 #[test]
