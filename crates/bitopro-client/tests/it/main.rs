@@ -10,4 +10,6 @@ mod replay;
 mod sessions;
 mod simulated;
 mod simulator;
+mod soak;
 mod trades;
+

@@ -1,0 +1,90 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitopro_client::model::{Balance, Currency, MatchId, Order, OrderId, PrivateStream, Trade};
+use bitopro_client::{AccountItem, Closed, ErrorKind, Item, OrderUpdates};
+
+/// What the items of an account add up to, each stream replayed from its last snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Replay {
+    pub(crate) balances: BTreeMap<Currency, Balance>,
+    pub(crate) orders: BTreeMap<OrderId, Order>,
+    pub(crate) history: BTreeMap<OrderId, Order>,
+    pub(crate) trades: BTreeMap<MatchId, Trade>,
+    /// The streams that told a gap.
+    pub(crate) gaps: BTreeSet<PrivateStream>,
+    /// The streams with a message that could not be read since their last snapshot or connection.
+    pub(crate) malformed: BTreeSet<PrivateStream>,
+    /// The streams that ended by themselves, and why.
+    pub(crate) failed: BTreeMap<PrivateStream, ErrorKind>,
+    ended: BTreeSet<OrderId>,
+    updates: OrderUpdates,
+}
+
+impl Replay {
+    pub(crate) fn new(updates: OrderUpdates) -> Self {
+        Self { updates, ..Self::default() }
+    }
+
+    pub(crate) fn apply(&mut self, item: &AccountItem) {
+        let stream = item.stream();
+        match item {
+            AccountItem::Balances(item) => {
+                self.note(stream, item);
+                let (Item::Snapshot(event) | Item::Update(event)) = item else { return };
+                if let Item::Snapshot(_) = item {
+                    self.balances.clear();
+                }
+                let known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
+                self.balances.extend(known);
+            }
+            AccountItem::ActiveOrders(item) => {
+                self.note(stream, item);
+                let (Item::Snapshot(event) | Item::Update(event)) = item else { return };
+                if let Item::Snapshot(_) = item {
+                    self.orders.clear();
+                } else if self.updates == OrderUpdates::WholePair {
+                    for (pair, listed) in event.data.by_pair() {
+                        let is_listed = |id: &OrderId| listed.iter().any(|order| order.id == *id);
+                        self.orders.retain(|id, order| order.pair != *pair || is_listed(id));
+                    }
+                }
+                event.data.iter().for_each(|order| self.order(order));
+            }
+            AccountItem::HistoryOrders(item) => {
+                self.note(stream, item);
+                let (Item::Snapshot(event) | Item::Update(event)) = item else { return };
+                for order in event.data.iter() {
+                    self.order(order);
+                    self.history.insert(order.id.clone(), order.clone());
+                }
+            }
+            AccountItem::UserTrades(item) => {
+                self.note(stream, item);
+                let Item::Update(event) = item else { return };
+                self.trades.insert(event.data.match_id.clone(), event.data.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn note<E>(&mut self, stream: PrivateStream, item: &Item<E>) {
+        match item {
+            Item::Gap(_) => drop(self.gaps.insert(stream)),
+            Item::Malformed(_) => drop(self.malformed.insert(stream)),
+            Item::Snapshot(_) | Item::Connected(_) => drop(self.malformed.remove(&stream)),
+            Item::Closed(Closed::Failed(error)) => drop(self.failed.insert(stream, error.kind())),
+            _ => {}
+        }
+    }
+
+    /// What is older than what is known is ignored, and an order that has ended never opens again.
+    fn order(&mut self, order: &Order) {
+        let is_newer = |known: &Order| known.updated() <= order.updated();
+        if order.is_final() {
+            self.orders.remove(&order.id);
+            self.ended.insert(order.id.clone());
+        } else if !self.ended.contains(&order.id) && self.orders.get(&order.id).is_none_or(is_newer) {
+            self.orders.insert(order.id.clone(), order.clone());
+        }
+    }
+}

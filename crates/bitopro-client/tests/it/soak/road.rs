@@ -1,0 +1,179 @@
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bitopro_client::auth::Payload;
+use bitopro_client::model::PrivateStream;
+use bitopro_client::transport::{
+    Connection, Connector, Error, ErrorKind, Frame, Refusal, Request, async_trait,
+};
+use bitopro_sim::SimConnector;
+use futures_util::Stream;
+use tokio::time::{Instant, sleep};
+
+/// The road from a client to the simulator, with a log of who took it. It can be blocked, and cut under those
+/// who are on it.
+#[derive(Clone)]
+pub(crate) struct Road {
+    to: SimConnector,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    dials: Vec<Dialled>,
+    passage: Passage,
+    refusals: VecDeque<Refusing>,
+    stretches: Vec<(PrivateStream, Arc<AtomicBool>)>,
+}
+
+/// A refusal that is made when a dial comes, since it may tell the time.
+type Refusing = Box<dyn FnOnce() -> Refusal + Send>;
+
+/// A dial that was made.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialled {
+    pub(crate) at: Instant,
+    pub(crate) stream: PrivateStream,
+    pub(crate) nonce: u64,
+    /// The status that the road itself answered with.
+    pub(crate) refused: Option<u16>,
+}
+
+/// What becomes of a dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Passage {
+    #[default]
+    Open,
+    /// It is not answered.
+    Hangs,
+    /// It fails at once.
+    Fails,
+}
+
+impl Road {
+    pub(crate) fn new(to: SimConnector) -> Self {
+        Self { to, state: Arc::default() }
+    }
+
+    pub(crate) fn set(&self, passage: Passage) {
+        self.locked(|state| state.passage = passage);
+    }
+
+    /// Refuses one more dial, after those that are to be refused already.
+    pub(crate) fn refuse(&self, refusal: impl FnOnce() -> Refusal + Send + 'static) {
+        self.locked(|state| state.refusals.push_back(Box::new(refusal)));
+    }
+
+    pub(crate) fn refuses(&self) -> bool {
+        self.locked(|state| !state.refusals.is_empty())
+    }
+
+    /// Lets everybody pass from now on. What was cut stays so.
+    pub(crate) fn heal(&self) {
+        self.locked(|state| {
+            state.passage = Passage::Open;
+            state.refusals.clear();
+        });
+    }
+
+    /// From now on nothing passes over these connections, and neither end is told.
+    pub(crate) fn cut(&self, which: Option<PrivateStream>) {
+        self.locked(|state| {
+            for (stream, is_cut) in &state.stretches {
+                if which.is_none_or(|which| which == *stream) {
+                    is_cut.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+
+    /// Whether the client holds a connection that was cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.locked(|state| {
+            state.stretches.retain(|(_, is_cut)| Arc::strong_count(is_cut) > 1);
+            state.stretches.iter().any(|(_, is_cut)| is_cut.load(Ordering::Relaxed))
+        })
+    }
+
+    pub(crate) fn dials(&self) -> Vec<Dialled> {
+        self.locked(|state| state.dials.clone())
+    }
+
+    /// Notes a dial, and tells what becomes of it.
+    fn enter(&self, stream: PrivateStream, nonce: u64) -> Result<Arc<AtomicBool>, Option<Refusal>> {
+        self.locked(|state| {
+            let refusal = match state.passage {
+                Passage::Open => state.refusals.pop_front().map(|refusing| refusing()),
+                Passage::Hangs | Passage::Fails => None,
+            };
+            let refused = refusal.as_ref().map(|refusal| refusal.status.as_u16());
+            state.dials.push(Dialled { at: Instant::now(), stream, nonce, refused });
+            if refusal.is_some() || state.passage != Passage::Open {
+                return Err(refusal);
+            }
+            let is_cut = Arc::new(AtomicBool::new(false));
+            state.stretches.push((stream, Arc::clone(&is_cut)));
+            Ok(is_cut)
+        })
+    }
+
+    fn locked<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Connector for Road {
+    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+        let path = request.url().path().to_owned();
+        let stream = PrivateStream::ALL.iter().find(|stream| path.ends_with(stream.path())).unwrap();
+        let payload = request.headers()["x-bitopro-payload"].to_str().unwrap();
+        let nonce = Payload::received(payload).identity_claim().unwrap().nonce;
+        match self.enter(*stream, nonce) {
+            Ok(is_cut) => {
+                let connection = self.to.connect(request).await?;
+                Ok(Box::new(Stretch { connection, is_cut }))
+            }
+            Err(Some(refusal)) => Err(Error::refused(refusal)),
+            Err(None) => {
+                if self.locked(|state| state.passage == Passage::Hangs) {
+                    sleep(request.deadline()).await;
+                } else {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                Err(Error::new(ErrorKind::Connect, "the road is blocked"))
+            }
+        }
+    }
+}
+
+/// A connection that can be cut.
+struct Stretch {
+    connection: Box<dyn Connection>,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Stream for Stretch {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_cut.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.connection).poll_next(context)
+    }
+}
+
+#[async_trait]
+impl Connection for Stretch {
+    async fn send(&mut self, frame: Frame) -> Result<(), Error> {
+        if self.is_cut.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.connection.send(frame).await
+    }
+}

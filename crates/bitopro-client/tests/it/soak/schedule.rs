@@ -1,0 +1,219 @@
+use std::fmt;
+use std::time::Duration;
+
+use bitopro_client::OrderUpdates;
+use bitopro_client::model::PrivateStream;
+use bitopro_sim::{
+    ActiveUpdates, BalanceUpdates, Datetimes, FinalOrders, HistoryOnConnect, OrderIds, Simulator,
+    SimulatorBuilder,
+};
+use fastrand::Rng;
+
+/// One run, whole: what the exchange is like, how patient the consumer, and what goes wrong when.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    pub(super) seed: u64,
+    pub(super) exchange: Switches,
+    pub(super) queue_capacity: usize,
+    pub(super) steps: Vec<Step>,
+}
+
+/// Every switch of the simulator that changes what is sent.
+#[derive(Debug)]
+pub(super) struct Switches {
+    balances: BalanceUpdates,
+    pub(super) active: ActiveUpdates,
+    ends: FinalOrders,
+    pub(super) history: HistoryOnConnect,
+    ids: OrderIds,
+    datetimes: Datetimes,
+    pub(super) event_ids: bool,
+    ping_seconds: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) fault: Fault,
+    /// How long the world then goes on by itself.
+    pub(super) pause: Duration,
+}
+
+/// One stream, or all four.
+pub(super) type Which = Option<PrivateStream>;
+
+/// What may happen to an account, its connections and its consumer. A number picks among what there is when
+/// the time comes.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    /// Ordinary trading.
+    Tick,
+    /// The same, and every message is delivered twice.
+    TickTwice,
+    Place(u8),
+    FillInPart(u8),
+    Fill(u8),
+    Cancel(u8),
+    Trigger(u8),
+    /// An order is filled twice, and the message before the last comes once more.
+    Older(u8),
+    SetBalance(u8),
+    /// A currency is gone, which only a new snapshot tells.
+    TakeBalance(u8),
+    Close(Which, u16),
+    Disconnect(Which),
+    /// From now on nothing passes over these connections, and neither end is told.
+    HalfOpen(Which),
+    /// Dials are not answered.
+    DialsHang,
+    /// Dials fail.
+    DialsFail,
+    DialsPass,
+    Refuse(usize, u16),
+    RateLimit(RetryAfter),
+    /// A refusal that is final when it comes twice (401), or three times (409).
+    RefuseOnce(u16),
+    /// The answer to a path that is not known, which is final at once.
+    WrongPath,
+    Malformed(Which, u8),
+    Unknown(Which),
+    PingsPause,
+    PingsResume,
+    ServerClock(Duration),
+    ClientClockSeconds(i64),
+    ConsumerStalls,
+    ConsumerReads,
+    Resync,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RetryAfter {
+    Missing,
+    Seconds(u64),
+    Date(u64),
+    /// A year, and a text that means nothing.
+    Absurd(&'static str),
+}
+
+impl Schedule {
+    pub(super) fn draw(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let exchange = Switches::draw(&mut random);
+        let queue_capacity = random.choice([1, 16, 1024]).unwrap_or(1024);
+        let steps = (0..random.usize(1..60)).map(|_| Step::draw(&mut random)).collect();
+        Self { seed, exchange, queue_capacity, steps }
+    }
+}
+
+impl Switches {
+    fn draw(random: &mut Rng) -> Self {
+        let mut either = || random.bool();
+        Self {
+            balances: if either() { BalanceUpdates::Changed } else { BalanceUpdates::All },
+            active: if either() { ActiveUpdates::Changed } else { ActiveUpdates::WholePair },
+            ends: if either() { FinalOrders::Shown } else { FinalOrders::Vanish },
+            history: if either() { HistoryOnConnect::Recent } else { HistoryOnConnect::Empty },
+            ids: if either() { OrderIds::Texts } else { OrderIds::Numbers },
+            datetimes: if either() { Datetimes::Utc } else { Datetimes::TaiwanMarkedUtc },
+            event_ids: either(),
+            ping_seconds: if either() { 20 } else { 1 },
+        }
+    }
+
+    pub(super) fn builder(&self) -> SimulatorBuilder {
+        Simulator::builder()
+            .with_balance_updates(self.balances)
+            .with_active_updates(self.active)
+            .with_final_orders(self.ends)
+            .with_history_on_connect(self.history)
+            .with_order_ids(self.ids)
+            .with_datetimes(self.datetimes)
+            .with_event_ids(self.event_ids)
+            .with_ping_period(Duration::from_secs(self.ping_seconds))
+    }
+
+    /// The client's policy that belongs to it.
+    pub(super) fn order_updates(&self) -> OrderUpdates {
+        match self.active {
+            ActiveUpdates::WholePair => OrderUpdates::WholePair,
+            _ => OrderUpdates::Changed,
+        }
+    }
+}
+
+impl Step {
+    fn draw(random: &mut Rng) -> Self {
+        let fault = Fault::draw(random);
+        let pause = match random.u8(0..10) {
+            0..=2 => random.u64(0..50),
+            3..=8 => random.u64(0..3_000),
+            _ => random.u64(0..90_000),
+        };
+        Self { fault, pause: Duration::from_millis(pause) }
+    }
+}
+
+impl Fault {
+    fn draw(random: &mut Rng) -> Self {
+        let number = random.u8(..);
+        let stream = random.choice(PrivateStream::ALL).copied();
+        let which = stream.filter(|_| random.u8(0..3) > 0);
+        match random.u8(0..100) {
+            0..=24 => Self::Tick,
+            25..=29 => Self::TickTwice,
+            30..=34 => Self::Place(number),
+            35..=37 => Self::FillInPart(number),
+            38..=40 => Self::Fill(number),
+            41..=43 => Self::Cancel(number),
+            44 => Self::Trigger(number),
+            45..=46 => Self::Older(number),
+            47..=49 => Self::SetBalance(number),
+            50..=51 => Self::TakeBalance(number),
+            52..=55 => Self::Close(which, random.choice([1000, 1001, 1011]).unwrap_or(1000)),
+            56..=61 => Self::Disconnect(which),
+            62..=63 => Self::HalfOpen(which),
+            64..=65 => Self::DialsHang,
+            66..=67 => Self::DialsFail,
+            68..=70 => Self::DialsPass,
+            71..=74 => {
+                Self::Refuse(random.usize(1..4), random.choice([408, 418, 500, 502, 503]).unwrap_or(500))
+            }
+            75..=76 => Self::RateLimit(RetryAfter::draw(random)),
+            77..=78 => Self::RefuseOnce(random.choice([401, 403, 409]).unwrap_or(401)),
+            79 if random.u8(0..8) == 0 => Self::WrongPath,
+            79..=81 => Self::Malformed(which, number),
+            82..=83 => Self::Unknown(which),
+            84..=85 => Self::PingsPause,
+            86..=88 => Self::PingsResume,
+            89..=90 => Self::ServerClock(Duration::from_secs(random.u64(0..7_200))),
+            91..=92 => Self::ClientClockSeconds(random.i64(-10..=10)),
+            93..=94 => Self::ConsumerStalls,
+            95..=97 => Self::ConsumerReads,
+            _ => Self::Resync,
+        }
+    }
+}
+
+impl RetryAfter {
+    fn draw(random: &mut Rng) -> Self {
+        let seconds = random.u64(0..120);
+        match random.u8(0..10) {
+            0..=1 => Self::Missing,
+            2..=5 => Self::Seconds(seconds),
+            6..=8 => Self::Date(seconds),
+            _ => {
+                Self::Absurd(random.choice(["31536000", "99999999999999999999999", "soon"]).unwrap_or("soon"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}, queue of {}", self.seed, self.queue_capacity)?;
+        writeln!(f, "{:?}", self.exchange)?;
+        for (number, Step { fault, pause }) in self.steps.iter().enumerate() {
+            writeln!(f, "{number:3}. {fault:?}, then {pause:?}")?;
+        }
+        Ok(())
+    }
+}
