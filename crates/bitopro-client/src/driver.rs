@@ -8,6 +8,7 @@ use std::time::Instant;
 use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::yield_now;
 use tokio::time::{Duration, Sleep, sleep_until, timeout};
 
 use crate::outside::{WallClock, monotonic_now as now};
@@ -55,6 +56,7 @@ impl<D: Followed> Driver<D> {
     pub(crate) async fn run(mut self) {
         let mut link = Link::Down;
         let mut timer = Timer::new();
+        let mut has_more = false;
         loop {
             self.act(&mut link).await;
             self.inbox.0.deliver(now(), &mut || self.session.poll_item());
@@ -62,6 +64,10 @@ impl<D: Followed> Driver<D> {
                 return;
             }
             timer.set(self.session.poll_timeout());
+            if std::mem::take(&mut has_more) {
+                // In a burst the subscriber gets its turn too, or its queue overflows although it reads.
+                yield_now().await;
+            }
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -69,7 +75,7 @@ impl<D: Followed> Driver<D> {
                     Some(Command::ResyncAt(at)) => self.session.handle_resync_at(at),
                     Some(Command::Close) | None => self.session.handle_close(now()),
                 },
-                arrival = link.next() => self.handle(&mut link, arrival),
+                arrival = link.next() => has_more = self.handle(&mut link, arrival),
                 () = timer.wait() => self.session.handle_timeout(now()),
             }
         }
@@ -94,7 +100,8 @@ impl<D: Followed> Driver<D> {
         }
     }
 
-    fn handle(&mut self, link: &mut Link, arrival: Arrival) {
+    /// Tells whether more frames are there already, as far as was looked.
+    fn handle(&mut self, link: &mut Link, arrival: Arrival) -> bool {
         let now = now();
         match arrival {
             Arrival::Dialed(Ok(connection)) => {
@@ -108,23 +115,29 @@ impl<D: Followed> Driver<D> {
             Arrival::Lost(error) => self.session.handle_lost(now, error),
             Arrival::Frame(frame) => {
                 self.session.handle_frame(now, frame);
-                self.handle_waiting(link, now);
+                return self.handle_waiting(link, now);
             }
         }
+        false
     }
 
-    /// Handles the frames that are already there, up to a batch, with one look at the clock.
-    fn handle_waiting(&mut self, link: &mut Link, now: Instant) {
+    /// Handles the frames that are already there, with one look at the clock. Tells whether there was a whole
+    /// batch of them.
+    fn handle_waiting(&mut self, link: &mut Link, now: Instant) -> bool {
         for _ in 1..BATCH {
             if !self.session.is_open() {
-                return;
+                return false;
             }
             match link.next().now_or_never() {
                 Some(Arrival::Frame(frame)) => self.session.handle_frame(now, frame),
-                Some(Arrival::Lost(error)) => return self.session.handle_lost(now, error),
-                Some(Arrival::Dialed(_)) | None => return,
+                Some(Arrival::Lost(error)) => {
+                    self.session.handle_lost(now, error);
+                    return false;
+                }
+                Some(Arrival::Dialed(_)) | None => return false,
             }
         }
+        true
     }
 }
 
