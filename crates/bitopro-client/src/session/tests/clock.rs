@@ -18,7 +18,7 @@ fn a_dial_is_signed_when_it_is_made_and_not_before() {
 }
 
 #[test]
-fn a_clock_that_steps_back_does_not_take_the_nonce_with_it() {
+fn fault_22_a_clock_that_steps_back_never_repeats_a_nonce() {
     let mut bench = Bench::new();
     for _ in 0..5 {
         bench.wait_for_dial();

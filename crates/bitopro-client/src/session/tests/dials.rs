@@ -20,22 +20,40 @@ fn delays_grow_until_a_connection_has_proved_itself() {
     assert!(delay <= SECOND, "{delay:?}");
 }
 
-#[test]
-fn a_server_that_accepts_and_closes_is_dialled_within_the_budget() {
-    let mut bench = Bench::new();
+/// When a server that accepts and closes at once is dialled, for a thousand times.
+fn flapping_dials(settings: Settings) -> Vec<Duration> {
+    let mut bench = Bench::with(settings, &["wss://one/ws"]);
     let start = bench.now;
-    let mut dials = Vec::new();
-    for _ in 0..1_000 {
-        bench.connect();
-        dials.push(bench.now - start);
-        bench.step(|session, now, _| session.handle_frame(now, Frame::Close(None)));
-        bench.items.clear();
-    }
-    assert!(dials.windows(31).all(|window| window[0] + 300 * SECOND <= window[30]));
+    (0..1_000)
+        .map(|round| {
+            bench.connect();
+            let at = bench.now - start;
+            // A snapshot proves nothing either: the connection must last.
+            if round % 2 == 0 {
+                bench.text(&balance("1", 10));
+            }
+            bench.step(|session, now, _| session.handle_frame(now, Frame::Close(None)));
+            bench.items.clear();
+            at
+        })
+        .collect()
 }
 
 #[test]
-fn a_key_that_is_not_accepted_twice_is_final() {
+fn fault_13_a_server_that_accepts_and_closes_a_thousand_times_is_dialled_ever_later_and_within_the_budget() {
+    let within_budget = flapping_dials(Settings::default());
+    assert!(within_budget.windows(31).all(|window| window[0] + 300 * SECOND <= window[30]));
+    // The delays grow by themselves too, where no budget holds them up.
+    let unmetered = flapping_dials(Settings { dial_budget: 100_000, ..Settings::default() });
+    for (dial, bound) in [(1, 1), (2, 3), (3, 7), (4, 15)] {
+        assert!(unmetered[dial] <= bound * SECOND + SECOND, "{dial}: {:?}", unmetered[dial]);
+    }
+    let mean = (unmetered[999] - unmetered[99]) / 900;
+    assert!((13 * SECOND..17 * SECOND).contains(&mean), "half of the longest backoff, on average: {mean:?}");
+}
+
+#[test]
+fn fault_16_a_key_that_is_not_accepted_twice_is_final_and_not_dialled_again() {
     for (status, kind) in [(401, ErrorKind::Unauthorized), (403, ErrorKind::Forbidden)] {
         let mut bench = Bench::new();
         bench.refuse(status, &[]);
@@ -96,7 +114,7 @@ fn a_connection_without_a_snapshot_has_proved_nothing() {
 }
 
 #[test]
-fn a_key_that_was_just_rotated_recovers() {
+fn fault_17_a_key_that_was_just_rotated_recovers() {
     let mut bench = Bench::new();
     bench.refuse(401, &[]);
     bench.settle("1", 10);
@@ -146,16 +164,41 @@ fn a_server_that_is_down_is_tried_again_without_end() {
 }
 
 #[test]
-fn a_wait_that_the_server_asks_for_is_kept_and_capped() {
-    for (asked, least, most) in [("7", 7, 8), ("0", 0, 1), ("99999999999", 3600, 3601), ("soon", 0, 1)] {
+fn fault_15_a_wait_that_the_server_asks_for_is_kept_capped_and_told() {
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
+    let date = |seconds: u32| httpdate::fmt_http_date(wall + seconds * SECOND);
+    let (soon, past, in_days) = (date(90), httpdate::fmt_http_date(wall - SECOND), date(100_000));
+    for (asked, least, most) in [
+        (Some("7"), 7, 8),
+        (Some("0"), 0, 1),
+        (Some(soon.as_str()), 90, 91),
+        (Some(past.as_str()), 0, 1),
+        (Some(in_days.as_str()), 3600, 3601),
+        (Some("99999999999"), 3600, 3601),
+        (Some("99999999999999999999999"), 3600, 3601),
+        (Some("soon"), 0, 1),
+        (Some("-7"), 0, 1),
+        (None, 0, 1),
+    ] {
         for status in [429, 503] {
             let mut bench = Bench::new();
-            bench.refuse(status, &[(RETRY_AFTER, asked)]);
+            let headers: Vec<_> = asked.map(|asked| (RETRY_AFTER, asked)).into_iter().collect();
+            bench.refuse(status, &headers);
             let Some(Item::Disconnected(told)) = bench.items.last() else { panic!() };
-            let told = told.retry_in;
+            let told = told.clone();
             let (_, waited) = bench.wait_for_dial();
-            assert!((least..=most).contains(&waited.as_secs()), "{asked}: {waited:?}");
-            assert_eq!(told, waited);
+            assert!((least..=most).contains(&waited.as_secs()), "{asked:?}: {waited:?}");
+            assert_eq!(told.retry_in, waited);
+            match (status, told.error.kind()) {
+                (429, ErrorKind::RateLimited { retry_after })
+                | (503, ErrorKind::Unavailable { retry_after }) => {
+                    assert_eq!(
+                        retry_after.is_some(),
+                        asked.is_some_and(|asked| !["soon", "-7"].contains(&asked))
+                    );
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -140,7 +140,7 @@ fn an_unknown_event_is_carried_and_is_no_snapshot() {
 }
 
 #[test]
-fn a_snapshot_that_never_comes_ends_the_connection_although_pings_flow() {
+fn fault_28_a_snapshot_that_never_comes_ends_the_connection_although_pings_flow() {
     let mut bench = Bench::new();
     bench.connect();
     for _ in 0..9 {

@@ -1,4 +1,13 @@
 //! The catalogue of faults, each row a test whose name begins with its number. `docs/failures.md` is the table.
 
+mod bursts;
+mod clock;
+mod consumer;
+mod dials;
+mod exchange;
+mod messages;
+mod orders;
 mod proxy;
+mod refusals;
 mod trades;
+

@@ -6,7 +6,7 @@
 
 mod oracle;
 mod replay;
-mod road;
+pub(crate) mod road;
 mod schedule;
 mod world;
 
@@ -43,7 +43,6 @@ async fn converges(schedule: &Schedule, shows: bool) {
     if !world.replay.malformed.is_empty() {
         world.account.resync();
         world.go_on(world.bound()).await;
-        assert!(world.replay.malformed.is_empty());
         assert_eq!(world.needlessly_stale(), []);
     }
     world.assert_only_due_ends();

@@ -1,0 +1,70 @@
+use std::time::{Duration, SystemTime};
+
+use bitopro_client::{ErrorKind, Item, WallClock};
+use bitopro_sim::Simulator;
+use tokio::time::Instant;
+
+use super::exchange::{Exchange, failure, read};
+
+/// The simulator's time at its start.
+fn simulator_start() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_225_600_000)
+}
+
+/// A clock that showed this when the test began.
+fn clock_from(shown: SystemTime) -> WallClock {
+    let start = Instant::now();
+    WallClock::new(move || shown + start.elapsed())
+}
+
+fn ahead_ms(kind: ErrorKind) -> i64 {
+    match kind {
+        ErrorKind::ClockSkew { ahead_ms: Some(ahead_ms) } => ahead_ms,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_21_a_clock_that_is_behind_is_told_and_corrected() {
+    let hour = Duration::from_secs(3600);
+    for (shown, expected) in
+        [(simulator_start() - hour, 3_600_000), (SystemTime::UNIX_EPOCH, 1_767_225_600_000)]
+    {
+        let exchange = Exchange::start(Simulator::builder());
+        let client = exchange.client().with_wall_clock(clock_from(shown));
+        let mut balances = client.build().unwrap().balances();
+        let items = read(&mut balances, Duration::from_secs(60)).await;
+        let Item::Disconnected(disconnected) = &items[0] else { panic!("{items:?}") };
+        // HTTP dates have whole seconds.
+        let ahead_ms = ahead_ms(disconnected.error.kind());
+        assert!((expected - 1_000..=expected).contains(&ahead_ms), "{ahead_ms}");
+        exchange.assert_knows_balances(&balances);
+        assert_eq!(exchange.simulator.dials().len(), 2);
+    }
+}
+
+/// The nonce that was refused is larger than all that could be accepted, and none may ever go back.
+#[tokio::test(start_paused = true)]
+async fn fault_21_a_clock_that_is_ahead_is_a_typed_error_after_three_dials() {
+    let exchange = Exchange::start(Simulator::builder());
+    let client = exchange.client().with_wall_clock(clock_from(simulator_start() + Duration::from_secs(3600)));
+    let items = read(&mut client.build().unwrap().balances(), Duration::from_secs(3600)).await;
+    let error = failure(&items);
+    let ahead_ms = ahead_ms(error.kind());
+    assert!((-3_601_000..=-3_600_000).contains(&ahead_ms), "{ahead_ms}");
+    assert!(error.to_string().contains("3600 s ahead of the exchange's; set it by NTP"), "{error}");
+    assert_eq!(exchange.simulator.dials().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_23_four_streams_that_dial_in_one_millisecond_have_four_nonces_that_increase() {
+    let exchange = Exchange::start(Simulator::builder());
+    let client =
+        exchange.client().with_wall_clock(WallClock::new(simulator_start)).with_dial_spacing(Duration::ZERO);
+    let mut account = client.build().unwrap().account();
+    read(&mut account, Duration::from_secs(1)).await;
+    let start = exchange.nonces()[0];
+    assert_eq!(exchange.nonces(), [start, start + 1, start + 2, start + 3]);
+    assert!(exchange.simulator.dials().iter().all(bitopro_sim::Dial::is_accepted));
+    exchange.assert_knows_account(&account);
+}

@@ -1,0 +1,145 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bitopro_client::transport::memory::{self, MemoryConnector, Peer};
+use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as Beneath, Request, async_trait};
+use bitopro_client::{Client, Credentials, ErrorKind, Item};
+use bitopro_sim::{SimConnector, Simulator};
+use http::StatusCode;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::exchange::{Exchange, name, read};
+use crate::network::{balance, network};
+
+#[tokio::test(start_paused = true)]
+async fn fault_01_a_close_by_the_server_is_a_reconnect_with_a_new_nonce_a_gap_and_a_snapshot() {
+    for code in [1000, 1001] {
+        let exchange = Exchange::start(Simulator::builder());
+        let mut balances = exchange.balances();
+        read(&mut balances, Duration::from_secs(1)).await;
+        exchange.simulator.close_all(code, "restart");
+        let items = read(&mut balances, Duration::from_secs(5)).await;
+        assert_eq!(
+            items.iter().map(name).collect::<Vec<_>>(),
+            ["disconnected", "connected", "gap", "snapshot"]
+        );
+        let Item::Disconnected(disconnected) = &items[0] else { panic!() };
+        assert_eq!(disconnected.error.kind(), ErrorKind::ClosedByServer { code: Some(code) });
+        let nonces = exchange.nonces();
+        assert!(nonces.len() == 2 && nonces[0] < nonces[1], "{nonces:?}");
+        exchange.assert_knows_balances(&balances);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_13_four_streams_that_are_accepted_and_closed_at_once_share_one_budget() {
+    let (builder, mut server) = network();
+    let _account = builder.build().unwrap().account();
+    let mut dials = Vec::new();
+    for _ in 0..1_000 {
+        drop(server.next_dial().await.unwrap().accept());
+        dials.push(Instant::now());
+    }
+    assert!(dials.windows(31).all(|window| window[0] + Duration::from_secs(300) <= window[30]));
+}
+
+/// 200 clients of as many seeds, all connected to one server.
+async fn crowd(
+    connector: &MemoryConnector,
+    server: &mut memory::MemoryServer,
+) -> (Vec<Box<dyn Send>>, Vec<Peer>) {
+    let (mut clients, mut peers): (Vec<Box<dyn Send>>, _) = (Vec::new(), Vec::new());
+    for seed in 0..200 {
+        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let client = Client::builder(credentials)
+            .with_endpoint("wss://memory.test/ws")
+            .with_connector(connector.clone())
+            .with_seed(seed);
+        clients.push(Box::new(client.build().unwrap().balances()));
+        let mut peer = server.next_dial().await.unwrap().accept();
+        peer.send(balance(1)).await.unwrap();
+        peers.push(peer);
+    }
+    sleep(Duration::from_secs(1)).await;
+    (clients, peers)
+}
+
+/// At most this many of these moments lie within this span.
+fn assert_spread(moments: &[Duration], span: Duration, most: usize) {
+    for (number, first) in moments.iter().enumerate() {
+        let together = moments[number..].iter().take_while(|moment| **moment < *first + span).count();
+        assert!(together <= most, "{together} within {span:?}: {moments:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_14_after_a_restart_200_clients_come_back_spread_out() {
+    let (connector, mut server) = memory::network();
+    let (_clients, peers) = crowd(&connector, &mut server).await;
+    let lost = Instant::now();
+    drop(peers);
+    let mut dialled = Vec::new();
+    let mut peers = Vec::new();
+    for _ in 0..200 {
+        peers.push(server.next_dial().await.unwrap().accept());
+        dialled.push(lost.elapsed());
+    }
+    // Over the whole of the first backoff, which is 1 s.
+    assert!(dialled[199] - dialled[0] >= Duration::from_millis(900), "{dialled:?}");
+    assert_spread(&dialled, Duration::from_millis(100), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_14_after_an_outage_200_clients_come_back_over_most_of_the_longest_backoff() {
+    let (connector, mut server) = memory::network();
+    let (_clients, peers) = crowd(&connector, &mut server).await;
+    drop(peers);
+    let back = Instant::now() + Duration::from_secs(120);
+    while let Ok(dial) = timeout_at(back, server.next_dial()).await {
+        dial.unwrap().fail(Error::new(Beneath::Connect, "down"));
+    }
+    let (mut dialled, mut peers) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        peers.push(server.next_dial().await.unwrap().accept());
+        dialled.push(back.elapsed());
+    }
+    assert!(dialled[199] - dialled[0] >= Duration::from_secs(20), "{dialled:?}");
+    assert_spread(&dialled, Duration::from_secs(1), 30);
+}
+
+/// Keeps every request that is made, whole.
+#[derive(Clone)]
+struct Captor {
+    to: SimConnector,
+    captured: Arc<Mutex<Vec<Request>>>,
+}
+
+#[async_trait]
+impl Connector for Captor {
+    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+        self.captured.lock().unwrap().push(request.clone());
+        self.to.connect(request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_24_a_replayed_nonce_is_rejected_and_none_is_ever_replayed() {
+    let exchange = Exchange::start(Simulator::builder());
+    let captor = Captor { to: exchange.simulator.connector(), captured: Arc::default() };
+    let mut account = exchange.client_over(captor.clone()).build().unwrap().account();
+    for _ in 0..20 {
+        read(&mut account, Duration::from_secs(60)).await;
+        exchange.simulator.disconnect_all();
+    }
+    read(&mut account, Duration::from_secs(120)).await;
+    let nonces = exchange.nonces();
+    assert!(nonces.len() >= 80 && nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
+    assert!(exchange.simulator.dials().iter().all(bitopro_sim::Dial::is_accepted));
+    let captured = captor.captured.lock().unwrap().clone();
+    for request in captured {
+        let error = exchange.simulator.connector().connect(request).await.err().unwrap();
+        let status = error.refusal().unwrap().status;
+        assert!([StatusCode::UNAUTHORIZED, StatusCode::CONFLICT].contains(&status), "{status}");
+    }
+    exchange.assert_knows_account(&account);
+}

@@ -1,0 +1,102 @@
+//! What the faults in memory share: a simulated exchange on paused time, and who follows it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bitopro_client::model::{Balances, Timestamp};
+use bitopro_client::transport::Connector;
+use bitopro_client::{
+    AccountSubscription, Client, ClientBuilder, Closed, Error, Item, Subscription, WallClock,
+};
+use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
+use futures_util::{Stream, StreamExt};
+use tokio::time::timeout;
+
+use crate::soak::road::Road;
+
+/// A simulator, and the road to it, whose log tells of every dial.
+pub(super) struct Exchange {
+    pub(super) simulator: Simulator,
+    pub(super) road: Road,
+    clock: Clock,
+}
+
+impl Exchange {
+    pub(super) fn start(builder: SimulatorBuilder) -> Self {
+        let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
+        let simulator = builder.with_clock(clock.clone()).start_in_memory().unwrap();
+        let road = Road::new(simulator.connector());
+        Self { simulator, road, clock }
+    }
+
+    /// A client that is let in, on the exchange's clock.
+    pub(super) fn client(&self) -> ClientBuilder {
+        self.client_over(self.road.clone())
+    }
+
+    pub(super) fn client_over(&self, connector: impl Connector + 'static) -> ClientBuilder {
+        let clock = self.clock.clone();
+        Client::builder(self.simulator.credentials().to_credentials().unwrap())
+            .with_endpoint(self.simulator.ws_url().as_str())
+            .with_connector(connector)
+            .with_wall_clock(WallClock::new(move || clock.now().to_system_time().unwrap()))
+            .with_seed(1)
+    }
+
+    pub(super) fn balances(&self) -> Subscription<Balances> {
+        self.client().build().unwrap().balances()
+    }
+
+    /// The nonces that reached the simulator, in order.
+    pub(super) fn nonces(&self) -> Vec<u64> {
+        self.simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect()
+    }
+
+    pub(super) fn assert_knows_balances(&self, balances: &Subscription<Balances>) {
+        let current = balances.current().unwrap();
+        assert!(!current.is_stale());
+        let known: BTreeMap<_, _> =
+            current.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
+        assert_eq!(known, self.simulator.balances());
+    }
+
+    pub(super) fn assert_knows_account(&self, account: &AccountSubscription) {
+        let current = account.current();
+        assert!(current.is_fresh(), "{current:?}");
+        let balances: Vec<_> = current.balances.unwrap().iter().cloned().collect();
+        assert_eq!(balances, self.simulator.balances().into_values().collect::<Vec<_>>());
+        let open: Vec<_> = current.open_orders.unwrap().iter().cloned().collect();
+        assert_eq!(open, self.simulator.open_orders());
+    }
+}
+
+/// All that comes until nothing came for so long, or the stream has ended.
+pub(super) async fn read<S: Stream + Unpin>(stream: &mut S, quiet: Duration) -> Vec<S::Item> {
+    let mut items = Vec::new();
+    while let Ok(Some(item)) = timeout(quiet, stream.next()).await {
+        items.push(item);
+    }
+    items
+}
+
+pub(super) fn name<E>(item: &Item<E>) -> &'static str {
+    match item {
+        Item::Connected(_) => "connected",
+        Item::Snapshot(_) => "snapshot",
+        Item::Update(_) => "update",
+        Item::Gap(_) => "gap",
+        Item::Malformed(_) => "malformed",
+        Item::Unknown(_) => "unknown",
+        Item::Disconnected(_) => "disconnected",
+        Item::Closed(_) => "closed",
+        _ => "new",
+    }
+}
+
+/// The error that ended a stream, which must be the last of these items.
+pub(super) fn failure<E: std::fmt::Debug>(items: &[Item<E>]) -> Error {
+    match items.last() {
+        Some(Item::Closed(Closed::Failed(error))) => error.clone(),
+        other => panic!("it has not failed: {other:?}"),
+    }
+}

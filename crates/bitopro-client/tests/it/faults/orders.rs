@@ -1,0 +1,157 @@
+use std::time::Duration;
+
+use bitopro_client::model::{
+    Action, Balance, Currency, Decimal, OrderId, OrderStatus, PrivateStream, Timestamp,
+};
+use bitopro_client::{AccountItem, Change, Changes, OrderUpdates};
+use bitopro_sim::{FinalOrders, HistoryOnConnect, NewOrder, Push, Simulator};
+use tokio::time::sleep;
+
+use super::exchange::{Exchange, read};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn place(simulator: &Simulator, price: i64) -> OrderId {
+    let amount = Decimal::new(1, 2);
+    simulator.place(&NewOrder::limit("btc_twd", Action::Buy, amount, Decimal::new(price, 0))).unwrap()
+}
+
+/// What became of an order, in short.
+fn told(changes: &[Change], id: &OrderId) -> Vec<&'static str> {
+    changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::OrderOpened(change) => Some((change, "opened")),
+            Change::OrderPartlyFilled(change) => Some((change, "partly filled")),
+            Change::OrderFilled(change) => Some((change, "filled")),
+            Change::OrderCancelled(change) => Some((change, "cancelled")),
+            Change::OrderMissing(change) => Some((change, "missing")),
+            _ => None,
+        })
+        .filter(|(change, _)| change.order.id == *id)
+        .map(|(change, what)| {
+            assert!(change.across_gap, "{what}");
+            what
+        })
+        .collect()
+}
+
+fn observe(changes: &mut Changes, items: &[AccountItem]) -> Vec<Change> {
+    items.iter().flat_map(|item| changes.observe(item)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_25_orders_that_end_without_a_connection_are_told_as_closed_after_it() {
+    for (ends, history) in [
+        (FinalOrders::Shown, HistoryOnConnect::Recent),
+        (FinalOrders::Vanish, HistoryOnConnect::Recent),
+        (FinalOrders::Shown, HistoryOnConnect::Empty),
+        (FinalOrders::Vanish, HistoryOnConnect::Empty),
+    ] {
+        let builder = Simulator::builder().with_final_orders(ends).with_history_on_connect(history);
+        let exchange = Exchange::start(builder);
+        let simulator = &exchange.simulator;
+        let [filled, cancelled, partly, untouched] =
+            [2_000_000, 2_000_001, 2_000_002, 2_000_003].map(|price| place(simulator, price));
+        let mut account = exchange.client().build().unwrap().account();
+        let mut changes = Changes::new(OrderUpdates::Changed);
+        observe(&mut changes, &read(&mut account, MINUTE).await);
+
+        simulator.disconnect_all();
+        simulator.fill_rest(&filled).unwrap();
+        simulator.cancel(&cancelled).unwrap();
+        simulator.fill(&partly, Decimal::new(1, 3)).unwrap();
+        let opened = place(simulator, 2_000_004);
+        let across = observe(&mut changes, &read(&mut account, MINUTE).await);
+
+        exchange.assert_knows_account(&account);
+        let ending = |how| match history {
+            HistoryOnConnect::Empty => vec!["missing"],
+            _ => vec![how],
+        };
+        // The list of open orders may come before history's, which then tells how.
+        let closed = |id| {
+            let mut told = told(&across, id);
+            if told.len() == 2 {
+                assert_eq!(told.remove(0), "missing");
+            }
+            told
+        };
+        assert_eq!(closed(&filled), ending("filled"));
+        assert_eq!(closed(&cancelled), ending("cancelled"));
+        assert_eq!(told(&across, &partly), ["partly filled"]);
+        assert_eq!(told(&across, &opened), ["opened"]);
+        assert_eq!(told(&across, &untouched), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_26_balances_that_come_and_go_without_a_connection_are_the_server_s_after_it() {
+    let exchange = Exchange::start(Simulator::builder());
+    let mut balances = exchange.balances();
+    read(&mut balances, Duration::from_secs(1)).await;
+    exchange.simulator.disconnect_all();
+    exchange.simulator.update_balances(|books| {
+        books.remove("ADA");
+        books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
+        let xrp = books.get_mut("XRP").unwrap();
+        (xrp.amount, xrp.available) = (Decimal::ZERO, Decimal::ZERO);
+    });
+    read(&mut balances, MINUTE).await;
+    exchange.assert_knows_balances(&balances);
+    let current = balances.current().unwrap();
+    assert_eq!(current.get("XRP").unwrap().amount, Decimal::ZERO);
+    assert!(current.get("NEW").is_some() && current.get("ADA").is_none());
+}
+
+fn text_of(pushes: &[Push], stream: PrivateStream) -> String {
+    pushes.iter().find(|push| push.stream == stream).unwrap().text.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
+    let exchange = Exchange::start(Simulator::builder());
+    let simulator = &exchange.simulator;
+    let id = place(simulator, 2_000_000);
+    let mut account = exchange.client().build().unwrap().account();
+    read(&mut account, MINUTE).await;
+
+    let mut overtaken = Vec::new();
+    for _ in 0..3 {
+        let pushes = simulator.fill(&id, Decimal::new(1, 3)).unwrap();
+        overtaken.push(text_of(&pushes, PrivateStream::ActiveOrders));
+        sleep(Duration::from_millis(1)).await;
+    }
+    overtaken.pop();
+    for text in &overtaken {
+        simulator.send_text_to(PrivateStream::ActiveOrders, text.as_str());
+    }
+    read(&mut account, MINUTE).await;
+    let known = account.current().open_orders.unwrap().get(id.as_str()).unwrap().clone();
+    assert_eq!(known.executed_amount, Decimal::new(3, 3));
+    exchange.assert_knows_account(&account);
+
+    // It ends; news from when it was open do not open it again.
+    let ended = simulator.fill_rest(&id).unwrap();
+    for text in &overtaken {
+        simulator.send_text_to(PrivateStream::ActiveOrders, text.as_str());
+    }
+    // And what history tells of a time before does not replace what it told since.
+    let mut older = ended.iter().find_map(Push::as_history_orders).unwrap().clone();
+    older.data = older
+        .data
+        .iter()
+        .cloned()
+        .map(|mut order| {
+            order.status = OrderStatus::Cancelled;
+            order.updated_timestamp = Some(Timestamp::from_millis(order.updated().as_millis() - 1));
+            order
+        })
+        .collect();
+    let text = serde_json::to_string(&older).unwrap();
+    simulator.send_text_to(PrivateStream::HistoryOrders, text);
+    read(&mut account, MINUTE).await;
+    exchange.assert_knows_account(&account);
+    let history = account.current().history.unwrap();
+    assert_eq!(history.get(id.as_str()).unwrap().status, OrderStatus::Completed);
+}

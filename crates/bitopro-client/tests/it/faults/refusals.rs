@@ -1,0 +1,68 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bitopro_client::transport::Refusal;
+use bitopro_client::{Client, Credentials, ErrorKind};
+use bitopro_sim::{Simulator, refusal};
+use http::StatusCode;
+use tokio::time::sleep;
+
+use super::exchange::{Exchange, failure, read};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(start_paused = true)]
+async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
+    let exchange = Exchange::start(Simulator::builder());
+    let right = exchange.simulator.credentials();
+    let wrong = Credentials::new(right.identity.as_str(), right.api_key.as_str(), "wrong").unwrap();
+    let client = Client::builder(wrong)
+        .with_endpoint(exchange.simulator.ws_url().as_str())
+        .with_connector(exchange.road.clone());
+    let mut balances = client.build().unwrap().balances();
+    let error = failure(&read(&mut balances, HOUR).await);
+    assert!(error.kind() == ErrorKind::Unauthorized && error.is_auth());
+    sleep(HOUR).await;
+    assert_eq!(exchange.simulator.dials().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_17_a_refused_key_that_is_let_in_at_the_second_try_recovers() {
+    let exchange = Exchange::start(Simulator::builder());
+    exchange.simulator.refuse_next(1, refusal::unauthorized());
+    let mut account = exchange.client().build().unwrap().account();
+    read(&mut account, Duration::from_secs(60)).await;
+    exchange.assert_knows_account(&account);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_18_what_no_retry_can_mend_is_final_and_each_has_a_type_of_its_own() {
+    let mut kinds = BTreeSet::new();
+    for (status, expected, dials) in [
+        (StatusCode::BAD_REQUEST, ErrorKind::BadRequest, 1),
+        (StatusCode::NOT_FOUND, ErrorKind::WrongPath, 1),
+        // As for a 401: the permission may just have been given.
+        (StatusCode::FORBIDDEN, ErrorKind::Forbidden, 2),
+    ] {
+        let exchange = Exchange::start(Simulator::builder());
+        exchange.simulator.refuse_next(1_000, Refusal::new(status));
+        let mut balances = exchange.balances();
+        let kind = failure(&read(&mut balances, HOUR).await).kind();
+        assert_eq!(kind, expected);
+        kinds.insert(format!("{kind:?}"));
+        sleep(HOUR).await;
+        assert_eq!(exchange.simulator.dials().len(), dials, "{status}");
+    }
+    assert_eq!(kinds.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_19_a_200_without_a_body_is_an_error_that_names_the_path() {
+    let exchange = Exchange::start(Simulator::builder());
+    let client = exchange.client().with_endpoint("wss://simulator.invalid/other");
+    let error = failure(&read(&mut client.build().unwrap().balances(), HOUR).await);
+    assert_eq!(error.kind(), ErrorKind::WrongPath);
+    assert!(error.to_string().contains(" /other/v1/pub/auth/account-balance"), "{error}");
+    let dials = exchange.simulator.dials();
+    assert_eq!((dials.len(), dials[0].status), (1, StatusCode::OK));
+}
