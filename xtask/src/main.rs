@@ -8,6 +8,7 @@ mod fixtures;
 mod layering;
 mod msrv;
 mod readme;
+mod soak;
 mod workspace;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     Msrv,
     /// Check that the commands in the README exist.
     Readme,
+    /// Play random faults, a stalled consumer or days of trading, for as long as one likes.
+    Soak(soak::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Layering => layering::check(),
         Command::Msrv => msrv::check(),
         Command::Readme => readme::check(),
+        Command::Soak(args) => soak::run(&args),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -89,9 +89,23 @@ impl World {
 
     /// The state is the simulator's, and so is what the items add up to.
     pub(super) fn assert_true(&self, schedule: &Schedule) {
+        self.assert_holdings();
         let stale = self.stale();
         let is_true = |stream| !stale.contains(&stream);
         let current = self.account.current();
+        if let Some(history) = current.history.filter(|_| is_true(PrivateStream::HistoryOrders)) {
+            self.assert_history(schedule, &history);
+        }
+        if let Some(trades) = current.trades.filter(|_| is_true(PrivateStream::UserTrades)) {
+            self.assert_trades(&trades);
+        }
+    }
+
+    /// Balances and open orders, in the state and by their items.
+    pub(super) fn assert_holdings(&self) {
+        self.assert_honest();
+        let stale = self.stale();
+        let is_true = |stream| !stale.contains(&stream);
         if is_true(PrivateStream::AccountBalance) {
             assert_eq!(self.replay.balances, self.simulator.balances(), "balances, replayed");
         }
@@ -99,13 +113,6 @@ impl World {
             let replayed: Vec<Order> = self.replay.orders.values().cloned().collect();
             assert_eq!(replayed, self.simulator.open_orders(), "open orders, replayed");
         }
-        if let Some(history) = current.history.filter(|_| is_true(PrivateStream::HistoryOrders)) {
-            self.assert_history(schedule, &history);
-        }
-        if let Some(trades) = current.trades.filter(|_| is_true(PrivateStream::UserTrades)) {
-            self.assert_trades(&trades);
-        }
-        self.assert_honest();
     }
 
     fn assert_history(&self, schedule: &Schedule, history: &Current<OrderHistory>) {

@@ -67,6 +67,13 @@ impl Replay {
         }
     }
 
+    /// Forgets what ended and was traded so far.
+    pub(crate) fn forget(&mut self) {
+        self.history.clear();
+        self.trades.clear();
+        self.ended.clear();
+    }
+
     fn note<E>(&mut self, stream: PrivateStream, item: &Item<E>) {
         match item {
             Item::Gap(_) => drop(self.gaps.insert(stream)),

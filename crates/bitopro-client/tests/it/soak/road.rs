@@ -99,6 +99,11 @@ impl Road {
         })
     }
 
+    /// Begins the log anew.
+    pub(crate) fn forget(&self) {
+        self.locked(|state| state.dials = Vec::new());
+    }
+
     pub(crate) fn dials(&self) -> Vec<Dialled> {
         self.locked(|state| state.dials.clone())
     }

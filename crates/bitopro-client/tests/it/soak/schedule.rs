@@ -104,6 +104,23 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// An exchange as it is documented, and nothing goes wrong by itself.
+    pub(super) fn ordinary() -> Self {
+        let exchange = Switches {
+            balances: BalanceUpdates::Changed,
+            active: ActiveUpdates::Changed,
+            ends: FinalOrders::Shown,
+            history: HistoryOnConnect::Recent,
+            ids: OrderIds::Texts,
+            datetimes: Datetimes::Utc,
+            event_ids: true,
+            ping_seconds: 20,
+        };
+        Self { seed: 0, exchange, queue_capacity: 1024, steps: Vec::new() }
+    }
+}
+
 impl Switches {
     fn draw(random: &mut Rng) -> Self {
         let mut either = || random.bool();

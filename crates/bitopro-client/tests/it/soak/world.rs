@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) is_clock_moved: bool,
     /// The longest wait that the exchange asked for.
     pub(super) asked: Duration,
+    /// How much of the time that is allowed for it a recovery took.
+    pub(super) longest_recovery: f64,
     server_offset: Duration,
     is_reading: bool,
     whole_pairs: bool,
@@ -67,6 +69,7 @@ impl World {
             skew_seconds,
             is_clock_moved: false,
             asked: Duration::ZERO,
+            longest_recovery: 0.0,
             server_offset: Duration::ZERO,
             is_reading: true,
             whole_pairs: schedule.exchange.active == ActiveUpdates::WholePair,
@@ -82,6 +85,19 @@ impl World {
         }
         self.inject(&step.fault).await;
         self.go_on(step.pause).await;
+    }
+
+    /// Heals everything, and lets time pass until the account is true again, or should be.
+    pub(super) async fn recover(&mut self) {
+        self.heal();
+        let (healed, bound) = (Instant::now(), self.bound());
+        while self.road.is_cut() || !self.needlessly_stale().is_empty() {
+            assert!(healed.elapsed() < bound, "{:?} not true {bound:?} after all has healed", self.stale());
+            self.go_on(Duration::from_secs(1)).await;
+        }
+        self.longest_recovery = self.longest_recovery.max(healed.elapsed().div_duration_f64(bound));
+        // What is still under way arrives.
+        self.go_on(Duration::from_secs(1)).await;
     }
 
     /// Lets time pass, with a consumer that reads unless it has stalled.
@@ -101,10 +117,16 @@ impl World {
     }
 
     /// Ends what is wrong with the world. What it led to is the client's to mend.
-    pub(super) fn heal(&mut self) {
+    fn heal(&mut self) {
         self.road.heal();
         self.simulator.resume_pings();
         self.is_reading = true;
+    }
+
+    /// Forgets what it noted of times that are over and were looked at.
+    pub(super) fn forget(&mut self) {
+        self.replay.forget();
+        self.road.forget();
     }
 
     /// All streams are connected, over connections that live, and nothing is in store for them.

@@ -1,0 +1,110 @@
+//! The tests that take as long as one likes: they are those of every run, with a larger number in their
+//! environment.
+
+use anyhow::ensure;
+
+use crate::workspace::cargo;
+
+const CONVERGENCE: &str = "soak::whatever_goes_wrong_the_account_becomes_the_exchange_s_again";
+const STALL: &str = "soak::stall::fault_34_a_consumer_that_stalls_costs_neither_the_socket_nor_the_memory";
+const DAYS: &str = "soak::days::after_days_of_disconnects_the_account_is_exact_and_the_memory_flat";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Play this many random schedules of faults.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    seeds: u64,
+    /// Begin with this seed.
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    from: u64,
+    /// Play this seed alone, and tell its schedule and everything that comes of it.
+    #[arg(long, value_name = "K", conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+    /// Instead, let a consumer stall for this long under 10,000 messages a second; a day has 86,400.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["seeds", "from", "seed"])]
+    stall: Option<u64>,
+    /// Instead, trade for this many days with a disconnect every few minutes.
+    #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "from", "seed", "stall"])]
+    days: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let (test, variables) = args.test();
+    let mut command = cargo(&["test", "--release", "--locked", "-p", "bitopro-client", "--all-features"]);
+    command.args(["--test", "it", "--", "--exact", test, "--nocapture"]);
+    for (name, number) in variables {
+        command.env(name, number.to_string());
+    }
+    ensure!(command.status()?.success(), "the soak failed; what it printed says where");
+    Ok(())
+}
+
+impl Args {
+    /// The test, and the numbers in its environment.
+    fn test(&self) -> (&'static str, Vec<(&'static str, u64)>) {
+        if let Some(seconds) = self.stall {
+            return (STALL, vec![("BITOPRO_SOAK_STALL_SECONDS", seconds)]);
+        }
+        if let Some(days) = self.days {
+            return (DAYS, vec![("BITOPRO_SOAK_DAYS", days)]);
+        }
+        match self.seed {
+            Some(seed) => (
+                CONVERGENCE,
+                vec![("BITOPRO_SOAK_FROM", seed), ("BITOPRO_SOAK_SEEDS", 1), ("BITOPRO_SOAK_SHOW", 1)],
+            ),
+            None => (CONVERGENCE, vec![("BITOPRO_SOAK_FROM", self.from), ("BITOPRO_SOAK_SEEDS", self.seeds)]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::workspace::root;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn test(args: &[&str]) -> (&'static str, Vec<(&'static str, u64)>) {
+        let args = std::iter::once("soak").chain(args.iter().copied());
+        Command::try_parse_from(args).unwrap().args.test()
+    }
+
+    #[test]
+    fn each_choice_is_a_test_with_its_numbers() {
+        let seeds = |from, seeds| vec![("BITOPRO_SOAK_FROM", from), ("BITOPRO_SOAK_SEEDS", seeds)];
+        assert_eq!(test(&[]), (CONVERGENCE, seeds(1, 10_000)));
+        assert_eq!(test(&["--seeds", "3", "--from", "7"]), (CONVERGENCE, seeds(7, 3)));
+        let (name, variables) = test(&["--seed", "9"]);
+        assert_eq!((name, &variables[..2]), (CONVERGENCE, &seeds(9, 1)[..]));
+        assert_eq!(variables[2], ("BITOPRO_SOAK_SHOW", 1));
+        assert_eq!(test(&["--stall", "5"]), (STALL, vec![("BITOPRO_SOAK_STALL_SECONDS", 5)]));
+        assert_eq!(test(&["--days", "2"]), (DAYS, vec![("BITOPRO_SOAK_DAYS", 2)]));
+        assert!(Command::try_parse_from(["soak", "--days", "2", "--seed", "1"]).is_err());
+    }
+
+    /// A test that was renamed would run nothing, which passes.
+    #[test]
+    fn the_tests_and_their_variables_exist() {
+        let soak = root().join("crates/bitopro-client/tests/it/soak");
+        for (args, file) in [
+            (&["--seed", "1"][..], "mod.rs"),
+            (&["--stall", "1"][..], "stall.rs"),
+            (&["--days", "1"][..], "days.rs"),
+        ] {
+            let (name, variables) = test(args);
+            let text = std::fs::read_to_string(soak.join(file)).unwrap();
+            let function = name.rsplit("::").next().unwrap();
+            assert!(text.contains(&format!("fn {function}()")), "{name}");
+            for (variable, _) in variables {
+                assert!(text.contains(variable), "{variable}");
+            }
+        }
+    }
+}
