@@ -7,12 +7,12 @@ use bitopro_transport::{
     Connection, Connector, Error, ErrorKind, Limits, Refusal, Request, TungsteniteConnection,
 };
 use bytes::Bytes;
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
 use crate::hub::Hub;
 use crate::server::limits;
-use crate::{UpgradeRequest, session};
+use crate::{UpgradeRequest, server, session};
 
 /// How much a connection in memory holds in each direction, as the buffers of a socket would.
 const PIPE_BYTES: usize = 64 << 10;
@@ -25,18 +25,29 @@ pub struct SimConnector {
     guests: mpsc::UnboundedSender<Guest>,
 }
 
-/// The server's end of a connection in memory that was let in.
-#[derive(Debug)]
-pub(crate) struct Guest {
-    stream: PrivateStream,
-    pipe: DuplexStream,
+/// Somebody who did not come through the listener.
+pub(crate) enum Guest {
+    /// A connection in memory that was let in.
+    Admitted { stream: PrivateStream, pipe: DuplexStream },
+    /// A byte stream of the user's own, over which nothing was said yet.
+    Stranger(Box<dyn Io>),
 }
+
+/// What HTTP and frames can be spoken over.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
 
 impl Guest {
     pub(crate) async fn serve(self, hub: Arc<Hub>) {
-        let connection = TungsteniteConnection::server(self.pipe, Bytes::new(), limits()).await;
-        if let Some(seat) = hub.subscribe(self.stream) {
-            session::serve(connection, seat).await;
+        match self {
+            Self::Admitted { stream, pipe } => {
+                let connection = TungsteniteConnection::server(pipe, Bytes::new(), limits()).await;
+                if let Some(seat) = hub.subscribe(stream) {
+                    session::serve(connection, seat).await;
+                }
+            }
+            Self::Stranger(io) => server::serve_stream(io, hub).await,
         }
     }
 }
@@ -61,7 +72,7 @@ impl Connector for SimConnector {
             Error::refused(refusal)
         })?;
         let (pipe, server_end) = duplex(PIPE_BYTES);
-        self.guests.send(Guest { stream, pipe: server_end }).map_err(|_| stopped())?;
+        self.guests.send(Guest::Admitted { stream, pipe: server_end }).map_err(|_| stopped())?;
         Ok(Box::new(TungsteniteConnection::client(pipe, Bytes::new(), Limits::default()).await))
     }
 }

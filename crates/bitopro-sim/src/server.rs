@@ -38,16 +38,29 @@ pub(crate) fn limits() -> Limits {
 
 /// Serves one accepted socket until it ends.
 pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, hub: Arc<Hub>) {
-    let upgrade = timeout(UPGRADE_DEADLINE, async {
-        // Only a matter of latency.
-        let _ = stream.set_nodelay(true);
-        match tls {
-            None => upgraded(stream, &hub).await,
-            Some(tls) => upgraded(tls.accept(stream).await.ok()?, &hub).await,
+    // Only a matter of latency.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => serve_stream(stream, hub).await,
+        Some(tls) => {
+            let upgrade = async { upgraded(tls.accept(stream).await.ok()?, &hub).await };
+            converse(upgrade, &hub).await;
         }
-    });
+    }
+}
+
+/// Serves one byte stream until it ends.
+pub(crate) async fn serve_stream<S>(stream: S, hub: Arc<Hub>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    converse(upgraded(stream, &hub), &hub).await;
+}
+
+/// Waits for the upgrade, but not for long, and then serves what came of it.
+async fn converse(upgrade: impl Future<Output = Option<(PrivateStream, Upgraded)>>, hub: &Arc<Hub>) {
     let upgraded = tokio::select! {
-        upgraded = upgrade => upgraded.ok().flatten(),
+        upgraded = timeout(UPGRADE_DEADLINE, upgrade) => upgraded.ok().flatten(),
         () = hub.closing() => None,
     };
     let Some((stream, io)) = upgraded else { return };

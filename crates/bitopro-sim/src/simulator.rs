@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::{Frame, Refusal};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -100,6 +101,16 @@ impl Simulator {
     /// A way to dial this simulator in memory, without sockets.
     pub fn connector(&self) -> SimConnector {
         SimConnector::new(Arc::clone(&self.hub), self.guests.clone())
+    }
+
+    /// Serves a byte stream of your own as if it had been accepted: a pipe that you break in a test, or a
+    /// simulated network. No TLS is spoken on it, whatever the simulator does on its port.
+    pub fn serve_connection<S>(&self, io: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // A simulator that has stopped drops it, which ends it.
+        let _ = self.guests.send(Guest::Stranger(Box::new(io)));
     }
 
     /// The exchange's time.

@@ -12,4 +12,3 @@ mod simulated;
 mod simulator;
 mod soak;
 mod trades;
-

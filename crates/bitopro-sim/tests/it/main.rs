@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod caller;
+mod given_streams;
 mod keepalive;
 mod lifecycle;
 mod listener;
+mod proxy;
 mod refusals;
 mod replay;
 mod scenario;

@@ -72,20 +72,59 @@ impl TungsteniteConnector {
         self
     }
 
+    /// Connects over a byte stream that leads to the server already, such as a tunnel of your own: TLS for
+    /// `wss://`, the upgrade, and then frames, with the same promises as [`connect`](Connector::connect). The URL
+    /// is still what the certificate is verified against, and `ws://` is still for this machine only.
+    ///
+    /// ```
+    /// use bitopro_transport::{Connection, Error, Request, TungsteniteConnector, async_trait};
+    /// # use bitopro_transport::{Connector, ErrorKind};
+    /// use tokio::net::TcpStream;
+    ///
+    /// /// Dials through whatever listens at this address of this machine, an SSH tunnel say.
+    /// struct Tunnel(TungsteniteConnector, std::net::SocketAddr);
+    ///
+    /// #[async_trait]
+    /// impl Connector for Tunnel {
+    ///     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+    ///         let no_way = |error| Error::new(ErrorKind::Connect, "the tunnel is down").with_source(error);
+    ///         let stream = TcpStream::connect(self.1).await.map_err(no_way)?;
+    ///         self.0.connect_over(stream, request).await
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`connect`](Connector::connect), but for what comes before TLS. The request's deadline counts from
+    /// this call on.
+    pub async fn connect_over<S>(&self, stream: S, request: Request) -> Result<Box<dyn Connection>, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let dial = Dial::new(&request)?;
+        self.over(stream, &request, &dial).await
+    }
+
     async fn dial(&self, resolver: impl Resolver, request: &Request) -> Result<Box<dyn Connection>, Error> {
         let dial = Dial::new(request)?;
-        let Dial { host, deadline, .. } = &dial;
-        if !dial.encrypted {
-            let stream = dial.reach(resolver).await?;
-            return self.open(stream, request, &dial).await;
-        }
-        let stream = match self.proxy.of(&dial.place, dial.is_loopback)? {
-            Some(proxy) => proxy.connect(resolver, &dial.place, *deadline).await?,
+        let proxy = if dial.encrypted { self.proxy.of(&dial.place, dial.is_loopback)? } else { None };
+        let stream = match proxy {
+            Some(proxy) => proxy.connect(resolver, &dial.place, dial.deadline).await?,
             None => dial.reach(resolver).await?,
         };
-        let securing = self.tls.connect(host, stream);
-        let stream = deadline.within(&format!("setting up TLS with {host}"), securing).await?;
-        self.open(stream, request, &dial).await
+        self.over(stream, request, &dial).await
+    }
+
+    async fn over<S>(&self, stream: S, request: &Request, dial: &Dial) -> Result<Box<dyn Connection>, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if !dial.encrypted {
+            return self.open(stream, request, dial).await;
+        }
+        let securing = self.tls.connect(&dial.host, stream);
+        let stream = dial.deadline.within(&format!("setting up TLS with {}", dial.host), securing).await?;
+        self.open(stream, request, dial).await
     }
 
     async fn open<S>(&self, stream: S, request: &Request, dial: &Dial) -> Result<Box<dyn Connection>, Error>

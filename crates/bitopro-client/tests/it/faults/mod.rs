@@ -10,4 +10,3 @@ mod orders;
 mod proxy;
 mod refusals;
 mod trades;
-
