@@ -7,6 +7,13 @@ mod dials;
 mod exchange;
 mod messages;
 mod orders;
+mod partition;
+mod process;
 mod proxy;
 mod refusals;
+mod refusals_over_sockets;
+mod rig;
+mod sockets;
+mod stalls;
 mod trades;
+

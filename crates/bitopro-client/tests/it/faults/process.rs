@@ -1,0 +1,51 @@
+//! What happens to the process and its runtime.
+
+use std::time::Duration;
+
+use bitopro_client::{Client, Closed, Credentials, ErrorKind, Item};
+use futures_util::{FutureExt, StreamExt};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, advance};
+
+use crate::network::{balance, network};
+
+/// A process that was stopped, or a machine that slept: its clock jumps, and nothing came meanwhile.
+#[tokio::test(start_paused = true)]
+async fn fault_40_after_a_long_sleep_silence_is_noticed_at_once() {
+    let (builder, mut server) = network();
+    let mut balances = builder.build().unwrap().balances();
+    let mut peer = server.next_dial().await.unwrap().accept();
+    peer.send(balance(1)).await.unwrap();
+    for _ in 0..2 {
+        balances.next().await.unwrap();
+    }
+    let asleep = Duration::from_secs(600);
+    let began = Instant::now();
+    advance(asleep).await;
+    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("still connected") };
+    assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
+    assert_eq!(began.elapsed(), asleep, "not after another idle limit");
+}
+
+#[test]
+fn fault_40_a_runtime_that_shuts_down_during_a_dial_ends_the_stream() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (mut balances, accepted) = runtime.block_on(async {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("ws://{}/ws", listener.local_addr().unwrap());
+        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let balances = Client::builder(credentials).with_endpoint(url).build().unwrap().balances();
+        let (mut accepted, _) = listener.accept().await.unwrap();
+        // The request is there, so the dial waits for its answer.
+        accepted.read_u8().await.unwrap();
+        (balances, accepted.into_std().unwrap())
+    });
+    drop(runtime);
+    let item = balances.next().now_or_never().flatten();
+    let Some(Item::Closed(Closed::Failed(error))) = item else { panic!("{item:?}") };
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+    // The socket went with it.
+    accepted.set_nonblocking(false).unwrap();
+    std::io::copy(&mut &accepted, &mut std::io::sink()).unwrap();
+}
