@@ -1,11 +1,13 @@
 //! The contract on every implementation, and what only real sockets can show.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod faults;
 mod memory;
 mod proxies;
 mod raw;
 mod recording;
 mod secrets;
 mod sockets;
+mod splits;
 mod tls;
 mod upgrades;

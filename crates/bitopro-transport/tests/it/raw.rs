@@ -12,15 +12,30 @@ pub(crate) const HANDSHAKE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnecti
 /// Reads the head of a request and answers. In the answer, `{accept}` stands for the right accept key and
 /// `{head}` for the request's whole head. `None` if the client is gone.
 pub(crate) async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &str) -> Option<()> {
+    let answer = asked(stream, answer).await?;
+    stream.write_all(answer.as_bytes()).await.ok()?;
+    stream.flush().await.ok()
+}
+
+/// As [`answer`], but gives the answer instead of sending it.
+pub(crate) async fn asked(stream: &mut (impl AsyncRead + Unpin), answer: &str) -> Option<String> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?.into());
     }
     let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: "))?;
     let accept = derive_accept_key(key.as_bytes());
-    let answer = answer.replace("{accept}", &accept).replace("{head}", &head);
-    stream.write_all(answer.as_bytes()).await.ok()?;
-    stream.flush().await.ok()
+    Some(answer.replace("{accept}", &accept).replace("{head}", &head))
+}
+
+/// A frame of a server; `head` holds the FIN bit and the opcode.
+pub(crate) fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+    let length = match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(length @ ..126), _) => vec![length],
+        (_, Ok(length)) => [&[126][..], &length.to_be_bytes()].concat(),
+        _ => [&[127][..], &(payload.len() as u64).to_be_bytes()].concat(),
+    };
+    [&[head][..], &length, payload].concat()
 }
 
 /// What the server does with a dial after its TLS, if it has TLS.

@@ -54,7 +54,7 @@ async fn the_exchange_s_answer_to_an_unknown_path_is_an_empty_200() {
 }
 
 /// Answers every connection like this, and keeps it open.
-async fn raw_server(answer: String) -> String {
+pub(crate) async fn raw_server(answer: String) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -125,7 +125,7 @@ async fn nobody_there_is_a_connect_error() {
 }
 
 #[tokio::test]
-async fn clear_text_never_leaves_this_machine() {
+async fn fault_38_clear_text_never_leaves_this_machine() {
     for url in [
         "ws://stream.bitopro.com:9443/ws",
         "ws://10.0.0.1/ws",

@@ -137,7 +137,7 @@ async fn what_is_no_websocket_is_a_protocol_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
+async fn fault_03_an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
     let (mut connection, mut far) = client(Limits::default()).await;
     far.write_all(&frame(FIN_TEXT, b"cut short")[..5]).await.unwrap();
     drop(far);

@@ -93,7 +93,7 @@ async fn a_refusal_whose_body_breaks_off_keeps_what_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_comes_byte_by_byte_ends_at_the_deadline() {
+async fn fault_10_an_answer_that_comes_byte_by_byte_ends_at_the_deadline() {
     let began = Instant::now();
     let (near, mut far) = duplex(1 << 20);
     let serving = async {
@@ -111,7 +111,7 @@ async fn an_answer_that_comes_byte_by_byte_ends_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_is_too_large_is_not_read_to_its_end() {
+async fn fault_10_a_head_that_is_too_large_is_not_read_to_its_end() {
     let fitting = HANDSHAKE.replacen("\r\n", &format!("\r\nX-Filler: {}\r\n", "x".repeat(15_000)), 1);
     answered(request("ws://localhost/"), &fitting).await.0.unwrap();
     let too_large = HANDSHAKE.replacen("\r\n", &format!("\r\nX-Filler: {}\r\n", "x".repeat(17_000)), 1);
