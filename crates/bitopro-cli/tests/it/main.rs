@@ -3,6 +3,8 @@
 
 mod decode;
 #[cfg(unix)]
+mod faults;
+#[cfg(unix)]
 mod pipes;
 mod process;
 mod proxies;

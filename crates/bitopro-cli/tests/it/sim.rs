@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::process::{Running, bitopro, run};
 
 /// The exports that the command prints first.
-fn exports(running: &mut Running, count: usize) -> Vec<(String, String)> {
+pub(crate) fn exports(running: &mut Running, count: usize) -> Vec<(String, String)> {
     (0..count)
         .map(|_| {
             let line = running.line();

@@ -96,8 +96,8 @@ async fn a_subscriber_that_does_not_read_costs_neither_the_pong_nor_the_memory()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_connection_is_given_up_and_dialled_again() {
-    let (mut balances, mut server, _peer) = settled().await;
+async fn fault_04_a_silent_connection_is_given_up_and_dialled_again() {
+    let (mut balances, mut server, mut old) = settled().await;
     let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     let mut peer = server.next_dial().await.unwrap().accept();
@@ -107,10 +107,11 @@ async fn a_silent_connection_is_given_up_and_dialled_again() {
     assert!(matches!(gap.reason, GapReason::Reconnected { .. }), "{gap:?}");
     assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
     assert_eq!(current(&balances), ("2".to_owned(), false));
+    assert!(old.send(balance(99)).await.is_err(), "the old connection is gone");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dial_that_is_not_answered_is_tried_again() {
+async fn fault_08_a_dial_that_is_not_answered_is_tried_again() {
     let (builder, mut server) = network();
     let mut balances = builder.build().unwrap().balances();
     let _kept = server.next_dial().await.unwrap();

@@ -142,7 +142,7 @@ async fn a_quiet_account_stays_connected_for_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_falls_silent_is_noticed_within_the_idle_limit() {
+async fn fault_07_a_server_that_falls_silent_is_noticed_within_the_idle_limit() {
     let (simulator, mut balances) = in_memory(Simulator::builder(), 1);
     next_snapshot(&mut balances).await;
     simulator.pause_pings();

@@ -26,9 +26,7 @@ async fn dial<T>(
     let url = format!("ws://{}/ws", listener.local_addr().unwrap()).parse().unwrap();
     let request = Request::new(url).with_deadline(deadline);
     let connector = TungsteniteConnector::new();
-    tokio::join!(connector.connect(request), async {
-        serve(listener.accept().await.unwrap().0).await
-    })
+    tokio::join!(connector.connect(request), async { serve(listener.accept().await.unwrap().0).await })
 }
 
 async fn connected(serve: impl AsyncFnOnce(TcpStream) -> TcpStream) -> (Box<dyn Connection>, TcpStream) {

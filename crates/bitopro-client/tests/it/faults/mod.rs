@@ -15,5 +15,6 @@ mod refusals_over_sockets;
 mod rig;
 mod sockets;
 mod stalls;
+mod tls;
 mod trades;
 

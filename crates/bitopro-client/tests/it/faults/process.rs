@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use bitopro_client::transport;
 use bitopro_client::{Client, Closed, Credentials, ErrorKind, Item};
+use bitopro_sim::Simulator;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, advance};
 
+use super::rig::{beneath, client, lost};
 use crate::network::{balance, network};
 
 /// A process that was stopped, or a machine that slept: its clock jumps, and nothing came meanwhile.
@@ -48,4 +51,47 @@ fn fault_40_a_runtime_that_shuts_down_during_a_dial_ends_the_stream() {
     // The socket went with it.
     accepted.set_nonblocking(false).unwrap();
     std::io::copy(&mut &accepted, &mut std::io::sink()).unwrap();
+}
+
+/// Open files are limited for a whole process, so this runs itself in another one.
+#[cfg(unix)]
+#[test]
+fn fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may() {
+    const INSIDE: &str = "BITOPRO_TEST_WITH_FEW_FILES";
+    const NAME: &str =
+        "faults::process::fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may";
+    if std::env::var_os(INSIDE).is_none() {
+        let ran = std::process::Command::new("sh")
+            .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", NAME])
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && output.contains("1 passed"), "{output}");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let simulator = Simulator::builder().start().await.unwrap();
+        let builder = client(&simulator, simulator.ws_url());
+        let mut files = Vec::new();
+        let refused = loop {
+            match std::fs::File::open("/dev/null") {
+                Ok(file) => files.push(file),
+                Err(error) => break error,
+            }
+        };
+        let mut balances = builder.build().unwrap().balances();
+        for _ in 0..10 {
+            let error = lost(&mut balances).await;
+            assert_eq!(error.kind(), ErrorKind::Network);
+            assert_eq!(beneath(&error).kind(), transport::ErrorKind::Connect, "{error:?}");
+            let code = format!("code: {}", refused.raw_os_error().unwrap());
+            assert!(format!("{error:?}").contains(&code), "{error:?}");
+        }
+        drop(files);
+        while !matches!(balances.next().await, Some(Item::Snapshot(_))) {}
+    });
 }

@@ -1,0 +1,84 @@
+//! Processes that are stopped and go on. Names begin with the row of the catalogue of faults.
+//!
+//! Limits are short, and a machine that is slow may lose a connection once more: what is asserted holds all the same.
+
+use std::time::Duration;
+
+use bitopro_client::model::{Balance, Timestamp};
+use bitopro_client::{Client, Credentials, ErrorKind, Item};
+use bitopro_sim::Simulator;
+use futures_util::StreamExt;
+
+use crate::process::{Running, bitopro, watch};
+use crate::sim::exports;
+
+const LIMIT: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+async fn fault_07_a_simulator_that_is_frozen_is_noticed_and_found_again_when_it_goes_on() {
+    let mut sim = Running::start(&mut bitopro(&["sim", "--interval", "20"]));
+    let values: Vec<String> = exports(&mut sim, 4).into_iter().map(|(_, value)| value).collect();
+    let [url, key, secret, email] = &values[..] else { panic!("{values:?}") };
+    let mut balances =
+        Client::builder(Credentials::new(email.as_str(), key.as_str(), secret.as_str()).unwrap())
+            .with_endpoint(url)
+            .with_idle_limit(LIMIT)
+            .with_dial_deadline(LIMIT)
+            .with_backoff(Duration::from_millis(1), Duration::from_millis(1))
+            .with_dial_budget(1_000_000, LIMIT)
+            .build()
+            .unwrap()
+            .balances();
+    let mut next = async || balances.next().await.unwrap();
+    while !matches!(next().await, Item::Snapshot(_)) {}
+    sim.signal("STOP");
+    let lost = |item: &Item<_>, why| matches!(item, Item::Disconnected(disconnected) if disconnected.error.kind() == why);
+    while !lost(&next().await, ErrorKind::Idle) {}
+    // It is still listened for it, but nobody answers.
+    while !lost(&next().await, ErrorKind::Network) {}
+    sim.signal("CONT");
+    let gap = loop {
+        if let Item::Gap(gap) = next().await {
+            break gap;
+        }
+    };
+    let mut latest = gap.before.unwrap().timestamp;
+    assert!(latest > Timestamp::from_millis(0));
+    // The simulator goes on with the old connection too, as far as it knows: nothing of that is heard.
+    for _ in 0..20 {
+        if let Item::Snapshot(event) | Item::Update(event) = next().await {
+            assert!(event.timestamp >= latest, "{event:?} is older than {latest}");
+            latest = event.timestamp;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn fault_40_a_watch_that_is_stopped_and_goes_on_tells_the_gap_and_the_truth() {
+    let simulator = Simulator::builder()
+        .with_ping_period(Duration::from_millis(20))
+        .with_pong_deadline(LIMIT)
+        .start()
+        .await
+        .unwrap();
+    let mut running = Running::start(&mut watch(&simulator, "balances", &[]));
+    while running.json()["type"] != "snapshot" {}
+    running.signal("STOP");
+    // It is dropped for want of a pong.
+    while simulator.connections() > 0 {
+        tokio::task::yield_now().await;
+    }
+    simulator.set_balance(Balance::new("BTC", 7.into())).unwrap();
+    running.signal("CONT");
+    for expected in ["disconnected", "gap", "snapshot"] {
+        loop {
+            let line = running.json();
+            if line["type"] == expected {
+                if expected == "snapshot" {
+                    assert_eq!(line["data"]["BTC"]["amount"], "7");
+                }
+                break;
+            }
+        }
+    }
+}
