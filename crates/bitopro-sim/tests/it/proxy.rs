@@ -122,7 +122,7 @@ async fn what_is_split_comes_in_pieces() {
     let sent: Vec<u8> = (0..=255).collect();
     ends.server.write_all(&sent).await.unwrap();
     ends.server.shutdown().await.unwrap();
-    let (mut came, mut reads) = (Vec::new(), 0);
+    let (mut came, mut reads) = (Vec::with_capacity(1000), 0);
     while ends.client.read_buf(&mut came).await.unwrap() > 0 {
         reads += 1;
     }

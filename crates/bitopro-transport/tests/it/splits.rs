@@ -15,15 +15,17 @@ const TEXT: &str = "a\u{e9}\u{20ac}\u{1f600}";
 /// What a server may send, with one text so long that its length takes as many bytes as `long` makes it.
 fn frames(long: usize) -> (Vec<u8>, Vec<Frame>) {
     let long = "x".repeat(long);
+    let (first, rest) = TEXT.as_bytes().split_at(2);
+    let (second, third) = rest.split_at(6);
     let bytes = [
         frame(0x81, TEXT.as_bytes()),
         frame(0x89, b"ping"),
         frame(0x81, long.as_bytes()),
         // A message in three pieces, in the middle of a letter and with a pong among them.
-        frame(0x01, &TEXT.as_bytes()[..2]),
+        frame(0x01, first),
         frame(0x8a, b"pong"),
-        frame(0x00, &TEXT.as_bytes()[2..8]),
-        frame(0x80, &TEXT.as_bytes()[8..]),
+        frame(0x00, second),
+        frame(0x80, third),
         frame(0x82, b"\x00\xff"),
         frame(0x88, b"\x03\xe9going away"),
     ];
@@ -46,10 +48,11 @@ async fn read(frames: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Frame
     let sending = async {
         let answer = raw::asked(&mut far, HANDSHAKE).await.unwrap();
         let bytes = [answer.as_bytes(), frames].concat();
-        let mut begin = 0;
+        let (mut left, mut begin) = (&bytes[..], 0);
         for end in ends.into_iter().take_while(|end| *end < bytes.len()).chain([bytes.len()]) {
-            far.write_all(&bytes[begin..end]).await.unwrap();
-            begin = end;
+            let (piece, rest) = left.split_at(end - begin);
+            far.write_all(piece).await.unwrap();
+            (left, begin) = (rest, end);
             // The client's turn: it reads this piece by itself.
             yield_now().await;
         }

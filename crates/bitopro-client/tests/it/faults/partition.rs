@@ -68,6 +68,7 @@ impl Time {
 type Shared<T> = Rc<RefCell<T>>;
 
 struct World {
+    seed: u64,
     network: turmoil::Sim<'static>,
     time: Time,
     /// The simulator of the last start.
@@ -124,7 +125,6 @@ fn network(
 impl World {
     /// A bot that follows its balances and has heard of all of them.
     fn settled(seed: u64) -> Self {
-        println!("seed {seed}");
         let time = Time::default();
         let (mut network, exchange) = network(seed, Duration::from_millis(100), &time);
         let items: Shared<Vec<Item<AccountBalance>>> = Rc::default();
@@ -138,7 +138,7 @@ impl World {
             }
             Ok(())
         });
-        let mut world = Self { network, time, exchange, items, reader };
+        let mut world = Self { seed, network, time, exchange, items, reader };
         world.until("a first snapshot", RECOVERY, Self::agrees);
         world.heard();
         world
@@ -163,9 +163,10 @@ impl World {
         let began = self.network.elapsed();
         while !is_so(self) {
             self.step();
-            assert!(self.network.elapsed() - began <= limit, "no {what}: {:?}", self.items.borrow());
+            let so_far = self.network.elapsed().saturating_sub(began);
+            assert!(so_far <= limit, "seed {}: no {what}: {:?}", self.seed, self.items.borrow());
         }
-        self.network.elapsed() - began
+        self.network.elapsed().saturating_sub(began)
     }
 
     fn simulator(&self) -> Arc<Simulator> {
@@ -211,7 +212,8 @@ impl World {
             .skip_while(|item| !matches!(item, Item::Connected(_)))
             .filter(|item| !matches!(item, Item::Disconnected(_)))
             .collect();
-        assert!(matches!(data[..], [Item::Connected(_), Item::Gap(_), Item::Snapshot(_), ..]), "{heard:?}");
+        let as_expected = matches!(data[..], [Item::Connected(_), Item::Gap(_), Item::Snapshot(_), ..]);
+        assert!(as_expected, "seed {}: {heard:?}", self.seed);
         let nonces: Vec<_> = self.simulator().dials().into_iter().filter_map(|dial| dial.nonce).collect();
         assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
     }
