@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal};
 use bitopro_client::transport::{Refusal, TungsteniteConnector};
-use bitopro_client::{Client, ClientBuilder, Closed, Credentials, ErrorKind, Item, Subscription, WallClock};
+use bitopro_client::{Client, ClientBuilder, Closed, ErrorKind, Item, Subscription, WallClock};
 use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
 use futures_util::StreamExt;
 use http::StatusCode;
@@ -35,16 +35,6 @@ async fn next_snapshot(balances: &mut Subscription<Balances>) -> AccountBalance 
         match balances.next().await.expect("the stream goes on") {
             Item::Snapshot(event) => return event,
             Item::Closed(closed) => panic!("{closed:?}"),
-            _ => {}
-        }
-    }
-}
-
-async fn end(balances: &mut Subscription<Balances>) -> ErrorKind {
-    loop {
-        match balances.next().await.expect("an end comes first") {
-            Item::Closed(Closed::Failed(error)) => return error.kind(),
-            Item::Closed(Closed::Requested) => panic!("nobody asked for it"),
             _ => {}
         }
     }
@@ -109,18 +99,6 @@ async fn after_a_lost_connection_the_state_is_the_server_s_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_secret_is_dialled_twice_and_never_again() {
-    let simulator = Simulator::builder().start_in_memory().unwrap();
-    let right = simulator.credentials();
-    let wrong = Credentials::new(right.identity.as_str(), right.api_key.as_str(), "wrong").unwrap();
-    let builder = Client::builder(wrong).with_endpoint(simulator.ws_url().as_str());
-    let mut balances = builder.with_connector(simulator.connector()).build().unwrap().balances();
-    assert_eq!(end(&mut balances).await, ErrorKind::Unauthorized);
-    sleep(Duration::from_secs(3600)).await;
-    assert_eq!(simulator.dials().len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_clock_that_is_behind_is_mended() {
     let (simulator, mut balances) = in_memory(Simulator::builder().with_clock_offset_ms(3_600_000), 1);
     let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("no refusal") };
@@ -129,16 +107,6 @@ async fn a_clock_that_is_behind_is_mended() {
     assert!((3_599_000..=3_600_000).contains(&ahead_ms), "{ahead_ms}");
     next_snapshot(&mut balances).await;
     assert_agrees(&balances, &simulator);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_quiet_account_stays_connected_for_a_day() {
-    let (simulator, mut balances) = in_memory(Simulator::builder(), 1);
-    next_snapshot(&mut balances).await;
-    assert!(timeout(Duration::from_secs(86_400), balances.next()).await.is_err(), "nothing happened");
-    assert_eq!(simulator.dials().len(), 1);
-    let view = balances.current().unwrap();
-    assert_eq!((view.age(), view.is_stale()), (Duration::from_secs(86_400), false));
 }
 
 #[tokio::test(start_paused = true)]

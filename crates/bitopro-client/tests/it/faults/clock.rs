@@ -8,7 +8,7 @@ use super::exchange::{Exchange, failure, read};
 
 /// The simulator's time at its start.
 fn simulator_start() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_225_600_000)
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)
 }
 
 /// A clock that showed this when the test began.

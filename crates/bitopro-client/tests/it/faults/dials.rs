@@ -66,8 +66,8 @@ async fn crowd(
 
 /// At most this many of these moments lie within this span.
 fn assert_spread(moments: &[Duration], span: Duration, most: usize) {
-    for (number, first) in moments.iter().enumerate() {
-        let together = moments[number..].iter().take_while(|moment| **moment < *first + span).count();
+    for first in moments {
+        let together = moments.iter().filter(|moment| (*first..*first + span).contains(*moment)).count();
         assert!(together <= most, "{together} within {span:?}: {moments:?}");
     }
 }
@@ -85,7 +85,7 @@ async fn fault_14_after_a_restart_200_clients_come_back_spread_out() {
         dialled.push(lost.elapsed());
     }
     // Over the whole of the first backoff, which is 1 s.
-    assert!(dialled[199] - dialled[0] >= Duration::from_millis(900), "{dialled:?}");
+    assert!(dialled[199] >= dialled[0] + Duration::from_millis(900), "{dialled:?}");
     assert_spread(&dialled, Duration::from_millis(100), 40);
 }
 
@@ -103,7 +103,7 @@ async fn fault_14_after_an_outage_200_clients_come_back_over_most_of_the_longest
         peers.push(server.next_dial().await.unwrap().accept());
         dialled.push(back.elapsed());
     }
-    assert!(dialled[199] - dialled[0] >= Duration::from_secs(20), "{dialled:?}");
+    assert!(dialled[199] >= dialled[0] + Duration::from_secs(20), "{dialled:?}");
     assert_spread(&dialled, Duration::from_secs(1), 30);
 }
 

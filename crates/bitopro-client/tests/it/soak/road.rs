@@ -3,7 +3,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bitopro_client::auth::Payload;
 use bitopro_client::model::PrivateStream;
@@ -43,7 +42,7 @@ pub(crate) struct Dialled {
     pub(crate) refused: Option<u16>,
 }
 
-/// What becomes of a dial.
+/// What becomes of the dials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Passage {
     #[default]
@@ -51,6 +50,15 @@ pub(crate) enum Passage {
     /// It is not answered.
     Hangs,
     /// It fails at once.
+    Fails,
+}
+
+/// What becomes of one dial.
+enum Entry {
+    /// A connection, which this cuts.
+    Open(Arc<AtomicBool>),
+    Refused(Refusal),
+    Hangs,
     Fails,
 }
 
@@ -109,20 +117,24 @@ impl Road {
     }
 
     /// Notes a dial, and tells what becomes of it.
-    fn enter(&self, stream: PrivateStream, nonce: u64) -> Result<Arc<AtomicBool>, Option<Refusal>> {
+    fn enter(&self, stream: PrivateStream, nonce: u64) -> Entry {
         self.locked(|state| {
-            let refusal = match state.passage {
-                Passage::Open => state.refusals.pop_front().map(|refusing| refusing()),
-                Passage::Hangs | Passage::Fails => None,
+            let entry = match state.passage {
+                Passage::Open => match state.refusals.pop_front() {
+                    Some(refusing) => Entry::Refused(refusing()),
+                    None => Entry::Open(Arc::default()),
+                },
+                Passage::Hangs => Entry::Hangs,
+                Passage::Fails => Entry::Fails,
             };
-            let refused = refusal.as_ref().map(|refusal| refusal.status.as_u16());
-            state.dials.push(Dialled { at: Instant::now(), stream, nonce, refused });
-            if refusal.is_some() || state.passage != Passage::Open {
-                return Err(refusal);
+            let mut refused = None;
+            match &entry {
+                Entry::Open(is_cut) => state.stretches.push((stream, Arc::clone(is_cut))),
+                Entry::Refused(refusal) => refused = Some(refusal.status.as_u16()),
+                Entry::Hangs | Entry::Fails => {}
             }
-            let is_cut = Arc::new(AtomicBool::new(false));
-            state.stretches.push((stream, Arc::clone(&is_cut)));
-            Ok(is_cut)
+            state.dials.push(Dialled { at: Instant::now(), stream, nonce, refused });
+            entry
         })
     }
 
@@ -138,20 +150,18 @@ impl Connector for Road {
         let stream = PrivateStream::ALL.iter().find(|stream| path.ends_with(stream.path())).unwrap();
         let payload = request.headers()["x-bitopro-payload"].to_str().unwrap();
         let nonce = Payload::received(payload).identity_claim().unwrap().nonce;
+        let blocked = || Error::new(ErrorKind::Connect, "the road is blocked");
         match self.enter(*stream, nonce) {
-            Ok(is_cut) => {
+            Entry::Open(is_cut) => {
                 let connection = self.to.connect(request).await?;
                 Ok(Box::new(Stretch { connection, is_cut }))
             }
-            Err(Some(refusal)) => Err(Error::refused(refusal)),
-            Err(None) => {
-                if self.locked(|state| state.passage == Passage::Hangs) {
-                    sleep(request.deadline()).await;
-                } else {
-                    sleep(Duration::from_millis(1)).await;
-                }
-                Err(Error::new(ErrorKind::Connect, "the road is blocked"))
+            Entry::Refused(refusal) => Err(Error::refused(refusal)),
+            Entry::Hangs => {
+                sleep(request.deadline()).await;
+                Err(blocked())
             }
+            Entry::Fails => Err(blocked()),
         }
     }
 }

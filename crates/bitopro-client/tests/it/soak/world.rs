@@ -6,8 +6,8 @@ use bitopro_client::model::{
     Action, Balance, Condition, Decimal, Order, OrderStatus, PrivateStream, Timestamp,
 };
 use bitopro_client::transport::Refusal;
-use bitopro_client::{AccountSubscription, Client, Settings, WallClock};
-use bitopro_sim::{ActiveUpdates, Clock, NewOrder, Push, Simulator, refusal};
+use bitopro_client::{AccountSubscription, Client, OrderUpdates, Settings, WallClock};
+use bitopro_sim::{Clock, NewOrder, Push, Simulator, refusal};
 use futures_util::StreamExt;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
@@ -37,7 +37,6 @@ pub(super) struct World {
     pub(super) longest_recovery: f64,
     server_offset: Duration,
     is_reading: bool,
-    whole_pairs: bool,
     start: Instant,
     shows: bool,
 }
@@ -51,6 +50,8 @@ impl World {
         let (wall, skew_seconds) = (clock.clone(), Arc::new(AtomicI64::new(0)));
         let skew = Arc::clone(&skew_seconds);
         let updates = schedule.exchange.order_updates();
+        let mut settings = Settings::default();
+        settings.order_updates = updates;
         let client = Client::builder(simulator.credentials().to_credentials().unwrap())
             .with_endpoint(simulator.ws_url().as_str())
             .with_connector(road.clone())
@@ -64,7 +65,7 @@ impl World {
             road,
             account,
             replay: Replay::new(updates),
-            settings: Settings::default(),
+            settings,
             clock,
             skew_seconds,
             is_clock_moved: false,
@@ -72,7 +73,6 @@ impl World {
             longest_recovery: 0.0,
             server_offset: Duration::ZERO,
             is_reading: true,
-            whole_pairs: schedule.exchange.active == ActiveUpdates::WholePair,
             start: Instant::now(),
             shows,
         }
@@ -167,7 +167,9 @@ impl World {
             Fault::DialsFail => self.road.set(Passage::Fails),
             Fault::DialsPass => self.road.set(Passage::Open),
             Fault::Refuse(count, status) => {
-                (0..count).for_each(|_| self.road.refuse(move || refused(status)));
+                for _ in 0..count {
+                    self.road.refuse(move || refused(status));
+                }
             }
             Fault::RateLimit(wait) => self.rate_limit(wait),
             Fault::RefuseOnce(409) if self.is_calm() => {
@@ -240,12 +242,14 @@ impl World {
     }
 
     fn send_again(&self, pushes: &[Push]) {
-        pushes.iter().for_each(|push| self.simulator.send_text_to(push.stream, push.text.as_str()));
+        for push in pushes {
+            self.simulator.send_text_to(push.stream, push.text.as_str());
+        }
     }
 
     /// Only orders have a time by which news are told from what is older.
     async fn send_older(&self, number: u8) {
-        if self.whole_pairs || !self.is_calm() {
+        if self.settings.order_updates == OrderUpdates::WholePair || !self.is_calm() {
             return;
         }
         let Some(mut older) = self.fill_in_part(number) else { return };
@@ -269,7 +273,11 @@ impl World {
     }
 
     fn new_order(&self, number: u8) -> NewOrder {
-        let pair = ["btc_twd", "eth_twd", "xrp_twd"][usize::from(number) % 3];
+        let pair = match number % 3 {
+            0 => "btc_twd",
+            1 => "eth_twd",
+            _ => "xrp_twd",
+        };
         let price = self.simulator.market_price(pair).unwrap();
         let (below, above) = (price * Decimal::new(9, 1), price * Decimal::new(11, 1));
         let amount = Decimal::new(2, 3);
