@@ -12,8 +12,9 @@ use super::world::World;
 const TICK: Duration = Duration::from_secs(10);
 /// How much more than at the end of the first day client and simulator may hold together at the end of another,
 const SLACK_BYTES: i64 = 256 << 10;
-/// and for each trade that the simulator remembers beyond those of the first, until it has 10,000.
+/// and for each trade or dial that the simulator remembers beyond those of the first, until it has 10,000 of each.
 const TRADE_BYTES: i64 = 512;
+const DIAL_BYTES: i64 = 256;
 
 /// So many seconds of a day like any other.
 async fn trade(world: &mut World, random: &mut Rng, seconds: u64) {
@@ -34,7 +35,13 @@ async fn trade(world: &mut World, random: &mut Rng, seconds: u64) {
     world.forget();
 }
 
-/// A day is so long that after the first one everything is full that is bounded, but for the simulator's trades.
+fn remembered_bytes(world: &World) -> i64 {
+    let bytes = |count: usize, each: i64| i64::try_from(count).unwrap() * each;
+    bytes(world.simulator.trades().len(), TRADE_BYTES) + bytes(world.simulator.dials().len(), DIAL_BYTES)
+}
+
+/// A day is so long that after the first one everything is full that is bounded, but for what the
+/// simulator remembers.
 fn days(count: u64, seconds: u64) {
     let runtime = super::paused();
     let schedule = Schedule::ordinary();
@@ -42,12 +49,11 @@ fn days(count: u64, seconds: u64) {
     let mut random = Rng::with_seed(1);
     let (mut grown, mut allowed) = (0, SLACK_BYTES);
     for day in 1..=count {
-        let known = world.simulator.trades().len();
+        let known = remembered_bytes(&world);
         let during = measure(|| runtime.block_on(trade(&mut world, &mut random, seconds))).bytes_current;
-        let remembered = i64::try_from(world.simulator.trades().len() - known).unwrap() * TRADE_BYTES;
         if day > 1 {
             grown += during;
-            allowed += remembered;
+            allowed += remembered_bytes(&world) - known;
         }
         println!("day {day}: {during} bytes more, {grown} since the first, of which {allowed} may be");
         assert!(grown <= allowed, "day {day}: {grown} bytes more than after the first");
