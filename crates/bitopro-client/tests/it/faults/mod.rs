@@ -17,4 +17,3 @@ mod sockets;
 mod stalls;
 mod tls;
 mod trades;
-
