@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::compat::{self, Verdict};
 use crate::workspace::{self, cargo, command};
-use crate::{features, fixtures, layering, msrv, readme};
+use crate::{faults, features, fixtures, layering, msrv, readme};
 
 pub(crate) fn run() -> ExitCode {
     let mut tally = Tally::default();
@@ -102,6 +102,8 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         shell.args(["-c", &line]);
         steps.push(Step::command(format!("README: {line}"), shell));
     }
+    // Only that every fault has its tests: they ran among all others.
+    steps.push(Step::check("faults", faults::check));
     steps.push(Step::compat());
     steps.push(Step::command("formatting", cargo(&["fmt", "--all", "--check"])));
     steps.push(Step::command("clippy", clippy(&["--workspace", "--all-targets", "--all-features"])));

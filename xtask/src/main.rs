@@ -3,6 +3,7 @@
 
 mod ci;
 mod compat;
+mod faults;
 mod features;
 mod fixtures;
 mod layering;
@@ -28,6 +29,8 @@ enum Command {
     Ci,
     /// Run the exchange's own Python SDK on the simulator, and compare what it sees with the books.
     Compat,
+    /// Run the tests of the faults that docs/failures.md lists, and show that none is without.
+    Faults(faults::Args),
     /// Write the fixtures from their sources, or record some.
     Fixtures(fixtures::Args),
     /// Check which crate depends on which.
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Ci => return Ok(ci::run()),
         Command::Compat => compat::run(),
+        Command::Faults(args) => faults::run(&args),
         Command::Fixtures(args) => fixtures::run(&args),
         Command::Layering => layering::check(),
         Command::Msrv => msrv::check(),
