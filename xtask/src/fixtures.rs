@@ -84,6 +84,15 @@ pub(crate) fn check() -> anyhow::Result<()> {
     check_in(&directory())
 }
 
+/// The texts of all fixtures, in the order of their paths.
+pub(crate) fn texts() -> anyhow::Result<Vec<String>> {
+    let dir = directory();
+    let paths = files_below(&dir, "")?.into_iter().filter(|path| path != MANIFEST);
+    paths
+        .map(|path| fs::read_to_string(dir.join(&path)).with_context(|| format!("cannot read {path}")))
+        .collect()
+}
+
 fn directory() -> PathBuf {
     workspace::root().join("fixtures")
 }

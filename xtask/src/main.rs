@@ -6,6 +6,7 @@ mod compat;
 mod faults;
 mod features;
 mod fixtures;
+mod fuzz;
 mod layering;
 mod msrv;
 mod readme;
@@ -33,6 +34,8 @@ enum Command {
     Faults(faults::Args),
     /// Write the fixtures from their sources, or record some.
     Fixtures(fixtures::Args),
+    /// Run the fuzz targets for a while; needs cargo-fuzz and a nightly toolchain.
+    Fuzz(fuzz::Args),
     /// Check which crate depends on which.
     Layering,
     /// Check that no dependency asks for a newer Rust than we promise.
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Compat => compat::run(),
         Command::Faults(args) => faults::run(&args),
         Command::Fixtures(args) => fixtures::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Layering => layering::check(),
         Command::Msrv => msrv::check(),
         Command::Readme => readme::check(),

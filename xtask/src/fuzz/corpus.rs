@@ -1,0 +1,73 @@
+//! What fuzzing starts from: inputs that lead into the code that matters, made from the fixtures. How they are laid out
+//! is told where they are read, below `xtask/fuzz/src`.
+
+use super::Target;
+use crate::fixtures;
+
+/// The first inputs of a target.
+pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
+    let texts = fixtures::texts()?;
+    let texts = texts.iter().map(String::as_str);
+    Ok(match target {
+        Target::Decode => texts.chain(DECIMALS).map(|text| text.as_bytes().to_vec()).collect(),
+        Target::Session => texts.flat_map(|text| [BALANCES, TRADES].map(|line| life(line, text))).collect(),
+        Target::Upgrade => {
+            let upgraded = texts.map(|text| [HANDSHAKE.as_bytes(), &frame(text)].concat());
+            let refused = REFUSALS.into_iter().map(|refusal| refusal.as_bytes().to_vec());
+            // Sent whole, and then the server hangs up.
+            upgraded.chain(refused).map(|answer| [vec![1], answer].concat()).collect()
+        }
+    })
+}
+
+const DECIMALS: [&str; 6] =
+    ["0", "-0.00", "1.10", "999999999999.99999999", "79228162514264337593543950335", "1e5"];
+
+/// The two sessions that an input's operations are for.
+const BALANCES: u8 = 0;
+const TRADES: u8 = 0x80;
+
+/// Both sessions connect, and this one receives the text, loses its connection, and does so again.
+fn life(line: u8, text: &str) -> Vec<u8> {
+    const NEXT: [u8; 2] = [3, 0];
+    const CONNECTED: u8 = 12;
+    const TEXT: u8 = 16;
+    const LOST: u8 = 17;
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let receives = [&[line | TEXT, 0], length.as_slice(), text.as_bytes()].concat();
+    [
+        [0, BALANCES | CONNECTED, 0].as_slice(),
+        &NEXT,
+        &[TRADES | CONNECTED, 0],
+        &receives,
+        &[line | LOST, 0],
+        &NEXT,
+        &[line | CONNECTED, 0],
+        &receives,
+    ]
+    .concat()
+}
+
+const HANDSHAKE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                         Sec-WebSocket-Accept: {accept}\r\n\r\n";
+
+const REFUSALS: [&str; 7] = [
+    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 302 Found\r\nLocation: ws://elsewhere.test/\r\n\r\n",
+    "HTTP/1.1 409 Conflict\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 2\r\n\r\n{}",
+    "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\n\r\n",
+    "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n0\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
+    "SSH-2.0-OpenSSH_9.6\r\n",
+];
+
+/// A text as a server's one frame.
+fn frame(text: &str) -> Vec<u8> {
+    let length = text.len();
+    let head = match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ ..126), _) => vec![0x81, short],
+        (_, Ok(long)) => [[0x81, 126].as_slice(), &long.to_be_bytes()].concat(),
+        _ => [[0x81, 127].as_slice(), &(length as u64).to_be_bytes()].concat(),
+    };
+    [&head, text.as_bytes()].concat()
+}
