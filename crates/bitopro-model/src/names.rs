@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_a_text_or_a_number_and_is_written_as_a_text() {
+    fn fault_31_an_id_is_a_text_or_a_number_and_is_written_as_a_text() {
         for (json, text) in [
             ("\"SL-1\"", "SL-1"),
             ("390733918", "390733918"),

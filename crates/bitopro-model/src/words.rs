@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_is_written_as_it_was_read_and_is_open_final_or_unknown() {
+    fn fault_31_every_status_is_written_as_it_was_read_and_is_open_final_or_unknown() {
         for code in -3..10 {
             let status = OrderStatus::from(code);
             assert_eq!(status.code(), code);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_not_known_is_kept() {
+    fn fault_31_a_word_that_is_not_known_is_kept() {
         for (text, written) in
             [("LIMIT", "LIMIT"), ("Market", "MARKET"), ("ICEBERG", "ICEBERG"), ("limit", "limit")]
         {

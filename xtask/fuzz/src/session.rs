@@ -17,7 +17,7 @@ use bitopro_client::{Client, Credentials, Followed};
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use watcher::{Dials, Watcher};
+use watcher::{Dials, LONGEST_WAIT, Watcher};
 
 const BALANCE: &str = r#"{"event":"ACCOUNT_BALANCE","eventID":"e","timestamp":1,"data":{"TWD":{"currency":"TWD","amount":"1","available":"1","stake":"0","tradable":true}}}"#;
 const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":2,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"7","orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":true}}"#;
@@ -131,9 +131,11 @@ impl Bench {
         self.trades.settle(self.now, &mut self.dials, self.wall);
     }
 
-    /// From here on nothing goes wrong any more, so every stream that is not over must come back.
+    /// From here on nothing goes wrong any more, so every stream that is not over must come back, though it may
+    /// have been asked to wait first.
     fn recover(&mut self) {
-        for _ in 0..100 {
+        let until = self.now + LONGEST_WAIT;
+        while self.now < until {
             self.balances.answer_well(BALANCE, self.now);
             self.trades.answer_well(TRADE, self.now);
             self.settle();

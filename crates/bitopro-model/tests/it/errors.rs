@@ -27,7 +27,7 @@ fn error(text: &str) -> DecodeError {
 }
 
 #[test]
-fn a_fault_in_a_balance_names_its_path() {
+fn fault_44_in_a_balance_names_its_path() {
     let amount = r#""amount":"1""#;
     let twenty_nine = with_ada(amount, r#""amount":"79228162514264337593543950336""#);
     let forty = with_ada(amount, r#""amount":"1234567890123456789012345678901234567890""#);
@@ -126,7 +126,7 @@ fn assert_faults<D: Data + Debug>(table: impl IntoIterator<Item = (String, &'sta
 }
 
 #[test]
-fn a_text_that_is_no_message_says_so_whole() {
+fn fault_32_a_text_that_is_no_message_says_so_whole() {
     let whole = with_data(&format!(r#"{{"ADA":{{{ADA}}}}}"#));
     let table = [
         ("", "not JSON at line 1 column 0: EOF while parsing a value (in ACCOUNT_BALANCE, near ``)"),
@@ -191,7 +191,7 @@ fn the_kind_tells_a_broken_text_from_a_wrong_one() {
 }
 
 #[test]
-fn depth_costs_no_stack_wherever_it_is() {
+fn fault_32_depth_costs_no_stack_wherever_it_is() {
     let deep = "[".repeat(100_000);
     for text in [
         deep.clone(),
@@ -209,7 +209,7 @@ fn depth_costs_no_stack_wherever_it_is() {
 }
 
 #[test]
-fn what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable() {
+fn fault_32_what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable() {
     let long = "\\u001b[31m\\n台".repeat(1000);
     for text in [
         with_data(&format!(r#"{{"{long}":{{}}}}"#)),
@@ -229,7 +229,7 @@ fn what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable() {
 }
 
 #[test]
-fn optional_fields_may_be_null_and_others_may_be_new() {
+fn fault_44_optional_fields_may_be_null_and_others_may_be_new() {
     let text =
         r#"{"event":"ACCOUNT_BALANCE","eventID":null,"timestamp":1,"datetime":null,"data":{},"new":null}"#;
     let event = AccountBalance::from_json(text).unwrap();

@@ -247,7 +247,7 @@ fn every_way_of_reading_gives_the_same() {
 
 /// The other streams carry such an event as unknown, and lose nothing of it either.
 #[test]
-fn a_stream_carries_the_events_of_others_as_unknown() {
+fn fault_31_a_stream_carries_the_events_of_others_as_unknown() {
     for Fixture { path, text, stream, .. } in all() {
         for other in Stream::all().iter().filter(|other| other.id != stream.id) {
             let Message::Unknown(unknown) = (other.decode)(&text).unwrap() else { panic!("{path}") };

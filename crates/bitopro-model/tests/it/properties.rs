@@ -70,9 +70,48 @@ fn damaged(text: &str, damages: &[Damage]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Any JSON, as text. Numbers that no float holds are among it.
+fn raw_json() -> impl Strategy<Value = String> {
+    let leaf =
+        prop::sample::select(vec!["null", "true", "7", "-1.50", "1e400", "\"\"", "\"1.10\"", "\"台\""]);
+    leaf.prop_map(str::to_owned).prop_recursive(4, 16, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(|items| format!("[{}]", items.join(","))),
+            inner.prop_map(|value| format!("{{\"a\":{value}}}")),
+        ]
+    })
+}
+
 proptest! {
+    /// The exchange adds fields anywhere and without notice.
     #[test]
-    fn random_balances_come_back_exactly(data in balances(), millis in any::<i64>(), id in any::<Option<String>>()) {
+    fn fault_31_a_field_that_is_new_is_kept_as_it_came_and_the_rest_stays(
+        which in any::<Index>(),
+        place in any::<Index>(),
+        value in raw_json(),
+    ) {
+        let fixtures = fixtures::all();
+        let fixture = which.get(&fixtures);
+        let message = Message::from_json(&fixture.text).unwrap();
+        // Each known field that every object of the wire has stands for its object.
+        let known = ["\"event\":", "\"currency\":", "\"pair\":", "\"matchID\":"];
+        let places: Vec<usize> =
+            known.iter().flat_map(|name| fixture.text.match_indices(name)).map(|(at, _)| at).collect();
+        let new = format!("\"zzNew\":{value}");
+        let mut text = fixture.text.clone();
+        text.insert_str(*place.get(&places), &format!("{new},"));
+        let read = Message::from_json(&text).unwrap();
+        prop_assert_eq!(read.event(), message.event());
+        let written = serde_json::to_string(&read).unwrap();
+        if !matches!(read, Message::Unknown(_)) {
+            prop_assert_eq!(written.matches(&new).count(), 1, "{}", written);
+            let without = written.replacen(&format!(",{new}"), "", 1);
+            prop_assert_eq!(Message::from_json(&without).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn fault_33_random_balances_come_back_exactly(data in balances(), millis in any::<i64>(), id in any::<Option<String>>()) {
         let mut event = AccountBalance::new(Timestamp::from_millis(millis), data);
         event.event_id = id;
         let written = serde_json::to_string(&event).unwrap();
@@ -83,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_fixture_never_panics_and_never_changes_in_writing(
+    fn fault_32_a_damaged_fixture_never_panics_and_never_changes_in_writing(
         which in any::<Index>(),
         damages in prop::collection::vec(damage(), 1..4),
     ) {

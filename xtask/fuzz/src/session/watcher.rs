@@ -199,4 +199,4 @@ impl Watcher {
 type Seen = (Timestamp, Option<String>);
 
 /// The longest `Retry-After` that is believed is an hour; backoff and budget come on top.
-const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3_600);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3_600);

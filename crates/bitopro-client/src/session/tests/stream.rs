@@ -103,7 +103,7 @@ fn nothing_was_missed_before_the_first_event() {
 }
 
 #[test]
-fn a_message_that_cannot_be_read_is_an_item_and_the_connection_lives() {
+fn fault_32_a_message_that_cannot_be_read_is_an_item_and_the_connection_lives() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
     for text in ["", "{", "[]", r#"{"event":"ACCOUNT_BALANCE"}"#, &balance("1e5", 3)] {
@@ -119,7 +119,7 @@ fn a_message_that_cannot_be_read_is_an_item_and_the_connection_lives() {
 }
 
 #[test]
-fn a_snapshot_that_cannot_be_read_is_not_replaced_by_the_next_update() {
+fn fault_32_a_snapshot_that_cannot_be_read_is_not_replaced_by_the_next_update() {
     let mut bench = Bench::new();
     bench.connect();
     bench.text("{");
@@ -131,7 +131,7 @@ fn a_snapshot_that_cannot_be_read_is_not_replaced_by_the_next_update() {
 }
 
 #[test]
-fn an_unknown_event_is_carried_and_is_no_snapshot() {
+fn fault_31_an_unknown_event_is_carried_and_is_no_snapshot() {
     let mut bench = Bench::new();
     bench.connect();
     bench.text(r#"{"event":"MARGIN_BALANCE_INFO","data":[]}"#);

@@ -17,12 +17,12 @@ fn with_order<K: OrderStream>(place: &str, instead: &str) -> String {
 }
 
 #[test]
-fn a_fault_in_an_open_order_names_its_path() {
+fn fault_44_in_an_open_order_names_its_path() {
     assert_faults_of_orders::<Active>();
 }
 
 #[test]
-fn a_fault_in_an_order_of_history_names_its_path() {
+fn fault_44_in_an_order_of_history_names_its_path() {
     assert_faults_of_orders::<History>();
 }
 
@@ -130,7 +130,7 @@ where
 }
 
 #[test]
-fn optional_fields_of_an_order_may_be_null() {
+fn fault_44_optional_fields_of_an_order_may_be_null() {
     let text = with_order::<Active>(
         r#""updatedTimestamp":1,"createdTimestamp":1"#,
         r#""updatedTimestamp":null,"createdTimestamp":null,"stopPrice":null,"condition":null,"clientID":null"#,
@@ -141,7 +141,7 @@ fn optional_fields_of_an_order_may_be_null() {
 }
 
 #[test]
-fn depth_costs_no_stack_in_an_order_either() {
+fn fault_32_depth_costs_no_stack_in_an_order_either() {
     let deep = "[".repeat(100_000);
     for text in [
         with_orders::<Active>(&format!(r#"{{"sol_usdt":{deep}"#)),

@@ -16,7 +16,7 @@ fn with_trade(place: &str, instead: &str) -> String {
 }
 
 #[test]
-fn a_fault_in_a_trade_names_its_path() {
+fn fault_44_in_a_trade_names_its_path() {
     let maker = r#""isMaker":true"#;
     let time = r#""transactionTimestamp":1694667358"#;
     assert_faults::<Trade>([
