@@ -1,6 +1,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::Error;
+
 /// How often one API key may dial, over all of a client's streams. Clones share the count.
 ///
 /// The exchange allows 600 requests a minute; a client that needs more than a few dials is in trouble,
@@ -59,6 +61,10 @@ struct Meter {
     online: usize,
     /// How many dials in a row found the exchange out of reach.
     outages: u32,
+    /// How many dials in a row were refused for the key's sake.
+    key_refusals: u32,
+    /// The last of them, once there were enough.
+    key_refused: Option<Error>,
 }
 
 impl DialBudget {
@@ -78,6 +84,8 @@ impl DialBudget {
             dialing_until: None,
             online: 0,
             outages: 0,
+            key_refusals: 0,
+            key_refused: None,
         })))
     }
 
@@ -122,10 +130,37 @@ impl DialBudget {
         })
     }
 
+    /// The exchange does not accept the key, which all streams dial with: this often in a row is final for all of
+    /// them. Tells whether it is.
+    pub(crate) fn refuse_key(&self, error: &Error, enough: u32) -> bool {
+        self.with(|meter| {
+            meter.key_refusals = meter.key_refusals.saturating_add(1);
+            if meter.key_refusals >= enough {
+                meter.key_refused = Some(error.clone());
+            }
+            meter.key_refused.is_some()
+        })
+    }
+
+    /// Why no stream dials any more, if it is so.
+    pub(crate) fn key_refused(&self) -> Option<Error> {
+        self.with(|meter| meter.key_refused.clone())
+    }
+
+    /// Somebody subscribes anew, and so wants a key that was refused to be tried again.
+    pub(crate) fn forgive_key(&self) {
+        self.with(|meter| {
+            if meter.key_refused.take().is_some() {
+                meter.key_refusals = 0;
+            }
+        });
+    }
+
     /// A dial came through, and its connection is open while this is kept.
     pub(crate) fn connect(&self) -> Online {
         self.with(|meter| {
             meter.outages = 0;
+            meter.key_refusals = 0;
             meter.online += 1;
         });
         Online(self.clone())

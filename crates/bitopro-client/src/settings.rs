@@ -31,7 +31,8 @@ pub struct Settings {
     /// The longest `Retry-After` that is believed: 1 hour.
     pub retry_after_cap: Duration,
     /// How many refusals for the key's sake (401, 403) without a connection between them are final: 2,
-    /// since a key may just have been rotated.
+    /// since a key may just have been rotated. Those of a key that is not accepted (401) count over all streams of
+    /// a client, and end all that are not connected.
     pub auth_attempts: u32,
     /// How many refusals for the clock's sake (409) without a connection between them are final: 3. The
     /// first is corrected, which helps where the clock is behind.

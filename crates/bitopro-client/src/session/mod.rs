@@ -78,6 +78,7 @@ impl<D: Followed> Session<D> {
         seed: u64,
         now: Instant,
     ) -> Self {
+        budget.forgive_key();
         Self {
             backoff: Backoff::new(settings.backoff_first, settings.backoff_longest, seed),
             settings,
@@ -103,6 +104,10 @@ impl<D: Followed> Session<D> {
         }
         let Phase::Waiting { until } = self.phase else { return None };
         if until > now {
+            return None;
+        }
+        if let Some(error) = self.budget.key_refused() {
+            self.end(Closed::Failed(error));
             return None;
         }
         let at_most = self.settings.dial_deadline + DIAL_SLACK;
@@ -181,6 +186,12 @@ impl<D: Followed> Session<D> {
     fn dial_failed(&mut self, now: Instant, error: Error) {
         if !error.is_retryable() || self.refusals.is_enough(error.kind(), &self.settings) {
             self.end(Closed::Failed(error));
+        } else if error.kind() == ErrorKind::Unauthorized {
+            if self.budget.refuse_key(&error, self.settings.auth_attempts) {
+                self.end(Closed::Failed(error));
+            } else {
+                self.retry_for_all(now, error);
+            }
         } else if error.is_network() && self.endpoints.move_on() {
             self.wait(now, error, Duration::ZERO);
         } else {
@@ -190,11 +201,7 @@ impl<D: Followed> Session<D> {
             let outage = if is_out { self.budget.count_outage() } else { None };
             if let Some(before) = outage {
                 self.backoff.catch_up(before);
-                // The others wait as long, less the space of one dial: it is their turn to find out.
-                self.retry(now, error, self.settings.dial_spacing);
-                if let Phase::Waiting { until } = &self.phase {
-                    self.budget.hold(until.checked_sub(self.settings.dial_spacing).unwrap_or(*until));
-                }
+                self.retry_for_all(now, error);
             } else {
                 self.retry(now, error, Duration::ZERO);
             }
@@ -401,6 +408,15 @@ impl<D: Followed> Session<D> {
         // On top of what was asked for, since everybody was asked for the same.
         let delay = asked + self.backoff.next_delay() + on_top;
         self.wait(now, error, delay);
+    }
+
+    /// Tries again after a pause that is every stream's. The others wait the space of one dial less: it is their
+    /// turn to find out.
+    fn retry_for_all(&mut self, now: Instant, error: Error) {
+        self.retry(now, error, self.settings.dial_spacing);
+        if let Phase::Waiting { until } = &self.phase {
+            self.budget.hold(until.checked_sub(self.settings.dial_spacing).unwrap_or(*until));
+        }
     }
 
     fn wait(&mut self, now: Instant, error: Error, delay: Duration) {

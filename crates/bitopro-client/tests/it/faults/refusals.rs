@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bitopro_client::transport::Refusal;
-use bitopro_client::{Client, Credentials, ErrorKind};
+use bitopro_client::{AccountItem, Client, Closed, Credentials, ErrorKind, Item};
 use bitopro_sim::{Simulator, refusal};
 use http::StatusCode;
 use tokio::time::sleep;
@@ -24,6 +24,34 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
     assert!(error.kind() == ErrorKind::Unauthorized && error.is_auth());
     sleep(HOUR).await;
     assert_eq!(exchange.simulator.dials().len(), 2);
+}
+
+/// Two dials in all, although there are four streams; and two more for who subscribes again.
+#[tokio::test(start_paused = true)]
+async fn fault_16_a_wrong_secret_is_dialled_twice_for_all_streams_together() {
+    let exchange = Exchange::start(Simulator::builder());
+    let right = exchange.simulator.credentials();
+    let wrong = Credentials::new(right.identity.as_str(), right.api_key.as_str(), "wrong").unwrap();
+    let client = Client::builder(wrong)
+        .with_endpoint(exchange.simulator.ws_url().as_str())
+        .with_connector(exchange.road.clone());
+    let client = client.build().unwrap();
+    for dials in [2, 4] {
+        let mut account = client.account();
+        let items = read(&mut account, HOUR).await;
+        let closed = |item: &AccountItem| match item {
+            AccountItem::Balances(Item::Closed(closed)) => Some(closed.clone()),
+            AccountItem::ActiveOrders(Item::Closed(closed)) => Some(closed.clone()),
+            AccountItem::HistoryOrders(Item::Closed(closed)) => Some(closed.clone()),
+            AccountItem::UserTrades(Item::Closed(closed)) => Some(closed.clone()),
+            _ => None,
+        };
+        let ends: Vec<_> = items.iter().filter_map(closed).collect();
+        assert_eq!(ends.len(), 4);
+        let is_auth = |end: &Closed| matches!(end, Closed::Failed(error) if error.is_auth());
+        assert!(ends.iter().all(is_auth), "{ends:?}");
+        assert_eq!(exchange.simulator.dials().len(), dials);
+    }
 }
 
 #[tokio::test(start_paused = true)]
