@@ -7,6 +7,7 @@ mod driver;
 mod faults;
 mod network;
 mod replay;
+mod replayed;
 mod sessions;
 mod simulated;
 mod simulator;

@@ -2,8 +2,8 @@
 //! account is the simulator's, and so is what the items add up to, and the changes that are derived from them.
 
 mod ledger;
-mod replay;
 mod settings;
+mod told;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,16 +16,18 @@ use futures_util::StreamExt;
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
+use crate::replayed::Replay;
 use crate::simulated::simulated;
 use ledger::Ledger;
-use replay::{Missing, Replay};
 use settings::{Setting, settings};
+use told::{Missing, Record};
 
 /// A simulator and an account that follows it, in memory, on one paused clock.
 struct Pair {
     simulator: Simulator,
     account: AccountSubscription,
     replay: Replay,
+    record: Record,
     ledger: Ledger,
     what: String,
 }
@@ -39,6 +41,7 @@ impl Pair {
             simulator,
             account: client.build().unwrap().account(),
             replay: Replay::new(updates),
+            record: Record::default(),
             ledger: Ledger::new(updates),
             what: format!("seed {seed}, {}", setting.name),
         }
@@ -48,6 +51,7 @@ impl Pair {
     async fn read(&mut self, quiet: Duration) {
         while let Ok(Some(item)) = timeout(quiet, self.account.next()).await {
             self.replay.apply(&item);
+            self.record.apply(&item);
             self.ledger.apply(&item, &self.what);
         }
     }
@@ -127,7 +131,7 @@ impl Pair {
     }
 
     fn missing(&self, stream: PrivateStream) -> Missing {
-        self.replay.missing(stream, &self.simulator.sent())
+        self.record.missing(stream, &self.simulator.sent())
     }
 
     /// Counts what was sent against what was delivered: where something is missing, a gap says so.
@@ -174,7 +178,7 @@ async fn without_a_disconnect_no_event_is_missing_and_no_gap_is_told() {
         }
         for stream in PrivateStream::ALL {
             let missing = pair.missing(*stream);
-            assert_eq!((missing, pair.replay.gaps(*stream)), (Missing::default(), 0), "{stream}");
+            assert_eq!((missing, pair.record.gaps(*stream)), (Missing::default(), 0), "{stream}");
         }
         let sent = pair.simulator.sent();
         assert!(sent.iter().filter(|sent| sent.stream == PrivateStream::UserTrades).count() > 10);

@@ -11,15 +11,20 @@ use super::exchange::{Exchange, failure, read};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-#[tokio::test(start_paused = true)]
-async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
-    let exchange = Exchange::start(Simulator::builder());
+fn with_a_wrong_secret(exchange: &Exchange) -> Client {
     let right = exchange.simulator.credentials();
     let wrong = Credentials::new(right.identity.as_str(), right.api_key.as_str(), "wrong").unwrap();
     let client = Client::builder(wrong)
         .with_endpoint(exchange.simulator.ws_url().as_str())
         .with_connector(exchange.road.clone());
-    let mut balances = client.build().unwrap().balances();
+    client.build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
+    let exchange = Exchange::start(Simulator::builder());
+    let client = with_a_wrong_secret(&exchange);
+    let mut balances = client.balances();
     let error = failure(&read(&mut balances, HOUR).await);
     assert!(error.kind() == ErrorKind::Unauthorized && error.is_auth());
     sleep(HOUR).await;
@@ -30,20 +35,15 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
 #[tokio::test(start_paused = true)]
 async fn fault_16_a_wrong_secret_is_dialled_twice_for_all_streams_together() {
     let exchange = Exchange::start(Simulator::builder());
-    let right = exchange.simulator.credentials();
-    let wrong = Credentials::new(right.identity.as_str(), right.api_key.as_str(), "wrong").unwrap();
-    let client = Client::builder(wrong)
-        .with_endpoint(exchange.simulator.ws_url().as_str())
-        .with_connector(exchange.road.clone());
-    let client = client.build().unwrap();
+    let client = with_a_wrong_secret(&exchange);
     for dials in [2, 4] {
         let mut account = client.account();
         let items = read(&mut account, HOUR).await;
         let closed = |item: &AccountItem| match item {
-            AccountItem::Balances(Item::Closed(closed)) => Some(closed.clone()),
-            AccountItem::ActiveOrders(Item::Closed(closed)) => Some(closed.clone()),
-            AccountItem::HistoryOrders(Item::Closed(closed)) => Some(closed.clone()),
-            AccountItem::UserTrades(Item::Closed(closed)) => Some(closed.clone()),
+            AccountItem::Balances(Item::Closed(closed))
+            | AccountItem::ActiveOrders(Item::Closed(closed))
+            | AccountItem::HistoryOrders(Item::Closed(closed))
+            | AccountItem::UserTrades(Item::Closed(closed)) => Some(closed.clone()),
             _ => None,
         };
         let ends: Vec<_> = items.iter().filter_map(closed).collect();

@@ -7,7 +7,6 @@
 
 mod days;
 mod oracle;
-mod replay;
 pub(crate) mod road;
 mod schedule;
 mod stall;

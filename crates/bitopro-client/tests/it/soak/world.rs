@@ -13,9 +13,9 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::replay::Replay;
 use super::road::{Passage, Road};
 use super::schedule::{Fault, RetryAfter, Schedule, Step};
+use crate::replayed::Replay;
 
 /// How far the client's clock may be from the exchange's before the exchange minds.
 const SKEW_LIMIT_SECONDS: i64 = 20;

@@ -1,19 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bitopro_client::model::{Balance, Currency, Event, EventData, Order, OrderId, PrivateStream};
-use bitopro_client::{AccountItem, Item, OrderUpdates};
+use bitopro_client::model::{Event, EventData, PrivateStream};
+use bitopro_client::{AccountItem, Item};
 use bitopro_sim::Sent;
 
-/// What the items of an account add up to, replayed from the last snapshot of each stream.
+/// What each stream of an account told, in order.
 #[derive(Default)]
-pub(super) struct Replay {
-    pub(super) balances: BTreeMap<Currency, Balance>,
-    pub(super) orders: BTreeMap<OrderId, Order>,
-    ended: BTreeSet<OrderId>,
-    /// What each stream told, in order.
-    told: BTreeMap<PrivateStream, Vec<Told>>,
-    updates: OrderUpdates,
-}
+pub(super) struct Record(BTreeMap<PrivateStream, Vec<Told>>);
 
 enum Told {
     Event(String),
@@ -29,11 +22,7 @@ impl Told {
     }
 }
 
-impl Replay {
-    pub(super) fn new(updates: OrderUpdates) -> Self {
-        Self { updates, ..Self::default() }
-    }
-
+impl Record {
     pub(super) fn apply(&mut self, item: &AccountItem) {
         match item {
             AccountItem::Balances(item) => self.note(item),
@@ -42,33 +31,10 @@ impl Replay {
             AccountItem::UserTrades(item) => self.note(item),
             other => panic!("{other:?}"),
         }
-        match item {
-            AccountItem::Balances(item @ (Item::Snapshot(event) | Item::Update(event))) => {
-                if matches!(item, Item::Snapshot(_)) {
-                    self.balances.clear();
-                }
-                self.balances
-                    .extend(event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())));
-            }
-            AccountItem::ActiveOrders(item @ (Item::Snapshot(event) | Item::Update(event))) => {
-                if matches!(item, Item::Snapshot(_)) {
-                    self.orders.clear();
-                } else if self.updates == OrderUpdates::WholePair {
-                    for (pair, _) in event.data.by_pair() {
-                        self.orders.retain(|_, order| order.pair != *pair);
-                    }
-                }
-                event.data.iter().for_each(|order| self.order(order));
-            }
-            AccountItem::HistoryOrders(Item::Snapshot(event) | Item::Update(event)) => {
-                event.data.iter().for_each(|order| self.order(order));
-            }
-            _ => {}
-        }
     }
 
     fn note<D: EventData>(&mut self, item: &Item<Event<D>>) {
-        let told = self.told.entry(D::STREAM).or_default();
+        let told = self.0.entry(D::STREAM).or_default();
         match item {
             Item::Snapshot(event) | Item::Update(event) => {
                 told.extend(event.event_id.clone().map(Told::Event));
@@ -78,22 +44,13 @@ impl Replay {
         }
     }
 
-    fn order(&mut self, order: &Order) {
-        if order.is_final() {
-            self.orders.remove(&order.id);
-            self.ended.insert(order.id.clone());
-        } else if !self.ended.contains(&order.id) {
-            self.orders.insert(order.id.clone(), order.clone());
-        }
-    }
-
     /// How many gaps a stream told.
     pub(super) fn gaps(&self, stream: PrivateStream) -> usize {
         self.told(stream).iter().filter(|told| matches!(told, Told::Gap)).count()
     }
 
     fn told(&self, stream: PrivateStream) -> &[Told] {
-        self.told.get(&stream).map_or(&[], Vec::as_slice)
+        self.0.get(&stream).map_or(&[], Vec::as_slice)
     }
 
     /// Counts the events of a stream that were sent, since the first that was delivered, and are in no item: all

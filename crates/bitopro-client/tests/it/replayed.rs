@@ -1,3 +1,5 @@
+//! What the items of an account add up to: what a subscriber knows who keeps no state of the client.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitopro_client::model::{Balance, Currency, MatchId, Order, OrderId, PrivateStream, Trade};
