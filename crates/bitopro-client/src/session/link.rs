@@ -117,7 +117,7 @@ impl Open {
 /// How many dials were refused since the last connection, for reasons that do not pass by themselves.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    forbidden: u32,
+    auth: u32,
     clock: u32,
     certificate: u32,
 }
@@ -126,8 +126,7 @@ impl Refusals {
     /// Counts a failure, and tells whether there were enough of its kind to give up.
     pub(super) fn is_enough(&mut self, kind: ErrorKind, settings: &Settings) -> bool {
         let (count, limit) = match kind {
-            // What a key may do can differ by stream; whether it is accepted at all cannot, and is the budget's.
-            ErrorKind::Forbidden => (&mut self.forbidden, settings.auth_attempts),
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => (&mut self.auth, settings.auth_attempts),
             ErrorKind::ClockSkew { .. } => (&mut self.clock, settings.clock_attempts),
             ErrorKind::Certificate => (&mut self.certificate, settings.certificate_attempts),
             _ => return false,

@@ -184,14 +184,13 @@ impl<D: Followed> Session<D> {
     }
 
     fn dial_failed(&mut self, now: Instant, error: Error) {
-        if !error.is_retryable() || self.refusals.is_enough(error.kind(), &self.settings) {
+        // What a key may do can differ by stream; whether it is accepted at all cannot.
+        let is_key = error.kind() == ErrorKind::Unauthorized;
+        let is_refused = is_key && self.budget.refuse_key(&error, self.settings.auth_attempts);
+        if is_refused || !error.is_retryable() || self.refusals.is_enough(error.kind(), &self.settings) {
             self.end(Closed::Failed(error));
-        } else if error.kind() == ErrorKind::Unauthorized {
-            if self.budget.refuse_key(&error, self.settings.auth_attempts) {
-                self.end(Closed::Failed(error));
-            } else {
-                self.retry_for_all(now, error);
-            }
+        } else if is_key {
+            self.retry_for_all(now, error);
         } else if error.is_network() && self.endpoints.move_on() {
             self.wait(now, error, Duration::ZERO);
         } else {

@@ -370,3 +370,16 @@ fn a_stream_that_joins_an_outage_waits_as_if_it_had_been_there_from_the_start() 
     // More than a first delay can be.
     assert!(disconnected.retry_in > 2 * SECOND, "{:?}", disconnected.retry_in);
 }
+
+/// Found by the fuzzer.
+#[test]
+fn a_403_and_a_401_are_two_refusals_for_the_key_s_sake() {
+    for (first, second) in [(401, 403), (403, 401)] {
+        let mut bench = Bench::new();
+        bench.refuse(first, &[]);
+        bench.wait_for_dial();
+        assert!(!bench.session.is_closed());
+        bench.refuse(second, &[]);
+        assert!(bench.session.is_closed());
+    }
+}
