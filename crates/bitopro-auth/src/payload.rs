@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_of_a_payload_is_its_nonce_at_most() {
+        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let payload = Payload::of_identity(&credentials, Nonce(7));
+        assert_eq!(format!("{payload:?}"), "Payload(redacted)");
+        assert_eq!(format!("{:?}", payload.identity_claim().unwrap()), "IdentityClaim { nonce: 7, .. }");
+    }
+
+    #[test]
     fn a_body_never_outgrows_its_buffer() {
         let body = Body { identity: "\u{1}\u{1f}", nonce: u64::MAX };
         assert_eq!(body.to_json().len(), body.max_len());

@@ -100,6 +100,7 @@ mod tests {
         assert_eq!(pairs[0], ("X-BITOPRO-APIKEY", "key"));
         assert_eq!(pairs[1], ("X-BITOPRO-PAYLOAD", "e30="));
         assert_eq!(pairs[2], ("X-BITOPRO-SIGNATURE", headers.signature()));
+        assert_eq!((headers.api_key(), headers.payload()), ("key", "e30="));
         assert_eq!(format!("{headers:?}"), "SignedHeaders(redacted)");
     }
 

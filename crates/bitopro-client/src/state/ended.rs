@@ -11,7 +11,7 @@ pub(crate) struct Ended {
 
 impl Ended {
     /// How many are remembered. News are overtaken by moments, not by thousands of orders.
-    const CAPACITY: usize = 4096;
+    pub(super) const CAPACITY: usize = 4096;
 
     pub(crate) fn contains(&self, id: &OrderId) -> bool {
         self.ids.contains(id)

@@ -3,6 +3,8 @@
 mod balances;
 mod ended;
 mod orders;
+#[cfg(test)]
+mod tests;
 mod trades;
 
 use std::ops::Deref;
@@ -28,8 +30,10 @@ pub trait StreamState: sealed::Sealed + Clone + Send + Sync + 'static {
     /// Nothing yet.
     fn new(settings: &Settings) -> Self;
 
-    /// Replaces everything by a snapshot.
-    fn replace(&mut self, event: &Event<Self::Data>);
+    /// Takes a snapshot in, which replaces everything, unless the stream tells of what is over for good.
+    fn replace(&mut self, event: &Event<Self::Data>) {
+        self.apply(event);
+    }
 
     /// Applies an update.
     fn apply(&mut self, event: &Event<Self::Data>);

@@ -95,6 +95,8 @@ impl StreamState for OpenOrders {
 
 /// The orders that ended lately, the latest last: at most
 /// [`Settings::history_capacity`] of them.
+///
+/// What ended once has ended: a shorter list of a new connection takes nothing away.
 #[derive(Debug, Clone)]
 pub struct OrderHistory {
     orders: VecDeque<Order>,
@@ -146,11 +148,6 @@ impl StreamState for OrderHistory {
 
     fn new(settings: &Settings) -> Self {
         Self { orders: VecDeque::new(), capacity: settings.history_capacity }
-    }
-
-    /// What ended once has ended: a shorter list of a new connection takes nothing away.
-    fn replace(&mut self, event: &HistoryOrders) {
-        self.apply(event);
     }
 
     fn apply(&mut self, event: &HistoryOrders) {

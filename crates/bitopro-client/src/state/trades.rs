@@ -53,11 +53,6 @@ impl StreamState for RecentTrades {
         Self { trades: VecDeque::new(), capacity: settings.trade_capacity }
     }
 
-    /// The stream has no snapshots.
-    fn replace(&mut self, event: &UserTrade) {
-        self.apply(event);
-    }
-
     fn apply(&mut self, event: &UserTrade) {
         let is_known = |known: &UserTrade| {
             let is_same_event = known.event_id.is_some() && known.event_id == event.event_id;

@@ -407,3 +407,70 @@ async fn a_list_of_open_orders_that_is_younger_than_history_s_connection_is_not_
     account.request_close();
     while account.next().await.is_some() {}
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_open_orders_that_is_older_than_history_s_connection_is_asked_for_again_at_once() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    // Both are lost, and the open orders come back last: their list is the younger one, and nothing is asked for.
+    peers.retain(|path, _| path != HISTORY && path != ACTIVE);
+    let mut history_peer = loop {
+        let dial = server.next_dial().await.unwrap();
+        match dial.request().url().path() {
+            HISTORY => break dial.accept(),
+            ACTIVE => dial.refuse(http::StatusCode::SERVICE_UNAVAILABLE),
+            other => panic!("a dial of {other}"),
+        }
+    };
+    history_peer.send(history(&[])).await.unwrap();
+    let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
+    active_peer.send(active(&[])).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!doubts_orders(&account));
+    // Only history is lost.
+    drop(history_peer);
+    let mut history_peer = accept(&mut server, 1).await.remove(HISTORY).unwrap();
+    let start = tokio::time::Instant::now();
+    history_peer.send(history(&[])).await.unwrap();
+    let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(doubts_orders(&account));
+    active_peer.send(active(&[])).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(!doubts_orders(&account));
+    account.request_close();
+    while account.next().await.is_some() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_that_nobody_reads_of_are_merged_into_one_snapshot() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder.with_queue_capacity(2), &mut server).await;
+    let ids = ["1", "2", "3", "4", "5"];
+    for (path, status) in [(ACTIVE, 0), (HISTORY, 4)] {
+        for id in ids {
+            // History's are others, since an order that is over is not open.
+            let order = order("sol_usdt", &format!("{id}{status}"), status, 10);
+            let event = if path == ACTIVE { active } else { history };
+            peers.get_mut(path).unwrap().send(event(&[("sol_usdt", &[order])])).await.unwrap();
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let (mut open, mut ended) = (Vec::new(), Vec::new());
+    for item in std::iter::from_fn(|| account.next().now_or_never().flatten()) {
+        match item {
+            AccountItem::ActiveOrders(Item::Snapshot(event)) => open.push(event.data),
+            AccountItem::HistoryOrders(Item::Snapshot(event)) => ended.push(event.data),
+            _ => {}
+        }
+    }
+    let ([open], [ended]) = (open.as_slice(), ended.as_slice()) else { panic!("{open:?} {ended:?}") };
+    assert_eq!(
+        open.iter().map(|order| order.id.as_str()).collect::<Vec<_>>(),
+        ["10", "20", "30", "40", "50"]
+    );
+    assert_eq!(
+        ended.iter().map(|order| order.id.as_str()).collect::<Vec<_>>(),
+        ["14", "24", "34", "44", "54"]
+    );
+}

@@ -18,6 +18,11 @@ fn a_dial_is_signed_when_it_is_made_and_not_before() {
 }
 
 #[test]
+fn a_time_before_1970_is_negative() {
+    assert_eq!(unix_ms(SystemTime::UNIX_EPOCH - 5 * SECOND), -5000);
+}
+
+#[test]
 fn fault_22_a_clock_that_steps_back_never_repeats_a_nonce() {
     let mut bench = Bench::new();
     for _ in 0..5 {
