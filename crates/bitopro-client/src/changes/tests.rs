@@ -151,6 +151,51 @@ fn what_ended_before_anybody_looked_is_no_change() {
 }
 
 #[test]
+fn what_was_not_open_in_the_first_lists_cannot_be_missing_from_the_next() {
+    let mut changes = Changes::new(OrderUpdates::Changed);
+    let mut see = |item| told(&changes.observe(&item));
+    let over = history(&[order("1", 2, "1", 1)]);
+    assert_eq!(see(AccountItem::HistoryOrders(Item::Snapshot(over))), [""; 0]);
+    // One that history has, one that is over, one of an unknown status, and one that is open.
+    let listed =
+        active(&[order("1", 0, "0", 0), order("2", 4, "0", 0), order("3", 7, "0", 0), order("4", 0, "0", 0)]);
+    assert_eq!(see(AccountItem::ActiveOrders(Item::Snapshot(listed))), [""; 0]);
+    assert_eq!(see(AccountItem::ActiveOrders(Item::Snapshot(active(&[])))), ["missing 4 (gap)"]);
+}
+
+#[test]
+fn history_s_first_list_tells_of_the_orders_that_were_seen_open() {
+    let mut changes = Changes::new(OrderUpdates::Changed);
+    let mut see = |item| told(&changes.observe(&item));
+    see(AccountItem::ActiveOrders(Item::Snapshot(active(&[order("1", 0, "0", 1), order("2", 0, "0", 1)]))));
+    see(AccountItem::ActiveOrders(Item::Snapshot(active(&[order("2", 0, "0", 1)]))));
+    let list = history(&[order("1", 2, "1", 2), order("2", 4, "0", 2), order("3", 2, "1", 0)]);
+    assert_eq!(
+        see(AccountItem::HistoryOrders(Item::Snapshot(list))),
+        ["filled 1 +1 (gap)", "cancelled 2 (gap)"]
+    );
+}
+
+#[test]
+fn of_two_reports_of_one_time_the_later_one_counts() {
+    let mut watcher = Watcher::of(&[order("1", 1, "0.25", 3)]);
+    assert_eq!(watcher.active(&[order("1", 1, "0.5", 3)]), ["partly filled 1 +0.25"]);
+}
+
+#[test]
+fn what_is_missing_is_remembered_up_to_a_bound() {
+    for (count, first) in
+        [(Changes::MISSING, "filled 0000 +1 (gap)"), (Changes::MISSING + 1, "filled 0000 +1")]
+    {
+        let orders: Vec<Order> = (0..count).map(|id| order(&format!("{id:04}"), 0, "0", 1)).collect();
+        let mut watcher = Watcher::of(&orders);
+        watcher.see(&AccountItem::ActiveOrders(Item::Snapshot(active(&[]))));
+        assert_eq!(watcher.history(&[order("0000", 2, "1", 2)]), [first], "of {count}");
+        assert_eq!(watcher.history(&[order("0001", 2, "1", 2)]), ["filled 0001 +1 (gap)"]);
+    }
+}
+
+#[test]
 fn where_an_update_is_a_pair_s_whole_list_what_is_not_in_it_is_missing() {
     let mut changes = Changes::new(OrderUpdates::WholePair);
     let mut see = |item| told(&changes.observe(&AccountItem::ActiveOrders(item)));

@@ -154,6 +154,37 @@ fn large_messages_that_nobody_reads_are_bounded_by_their_bytes() {
 }
 
 #[test]
+fn every_kind_of_raw_message_counts_while_it_waits() {
+    const MIB: usize = 1 << 20;
+    let malformed = |len| {
+        let raw = bytes::Bytes::from(vec![b'x'; len]);
+        Item::Malformed(Malformed { reason: MalformedReason::Binary, raw })
+    };
+    let unknown = || {
+        let text = format!(r#"{{"event":"NEW","timestamp":1,"data":"{}"}}"#, "x".repeat(MIB));
+        let Ok(bitopro_model::Decoded::Unknown(unknown)) = bitopro_model::decode::<Balances>(&text) else {
+            panic!("not unknown")
+        };
+        Item::Unknown(unknown)
+    };
+    let mut mailbox = mailbox(1_000, Vec::new());
+    for _ in 0..7 {
+        mailbox.push(unknown(), test_start());
+    }
+    mailbox.push(malformed(MIB), test_start());
+    assert_eq!(mailbox.len(), 7, "seven and their envelopes leave no room for a whole MiB");
+    // What is told once more after what was merged waits too.
+    for _ in 0..8 {
+        assert!(mailbox.pop().is_some());
+    }
+    assert_eq!(mailbox.len(), 1, "the last one that could not be read");
+    mailbox.push(malformed(7 * MIB), test_start());
+    mailbox.push(malformed(1), test_start());
+    let told = drain(&mut mailbox);
+    assert!(told.len() == 4 && told[2].starts_with("gap"), "{told:?}");
+}
+
+#[test]
 fn the_end_is_delivered_last_and_once_however_full_it_is() {
     let mut mailbox = mailbox(1, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
     mailbox.push(Item::Closed(Closed::Requested), test_start());

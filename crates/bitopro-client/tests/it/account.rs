@@ -229,6 +229,41 @@ async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_merged_is_told_after_everything_that_waits() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder.with_queue_capacity(2), &mut server).await;
+    for number in 2..9 {
+        peers.get_mut(BALANCES).unwrap().send(balance(number)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    peers.get_mut(TRADES).unwrap().send(trade(1)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut told = Vec::new();
+    while let Some(item) = account.next().now_or_never().flatten() {
+        told.push(match item {
+            AccountItem::Balances(Item::Update(_)) => "balance",
+            AccountItem::Balances(Item::Gap(_)) => "gap",
+            AccountItem::Balances(Item::Snapshot(_)) => "balances",
+            AccountItem::UserTrades(Item::Update(_)) => "trade",
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(told, ["balance", "balance", "trade", "gap", "balances"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resync_of_an_account_is_a_new_connection_of_each_stream() {
+    let (builder, mut server) = network();
+    let (account, peers) = settled(builder, &mut server).await;
+    assert_eq!(format!("{account:?} {:?}", account.reader()), "AccountSubscription { .. } AccountReader");
+    account.resync();
+    assert_eq!(
+        accept(&mut server, 4).await.into_keys().collect::<Vec<_>>(),
+        peers.into_keys().collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn closing_an_account_leaves_nothing() {
     let (builder, mut server) = network();
     let (account, mut peers) = settled(builder, &mut server).await;
@@ -354,7 +389,9 @@ async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while
     let (builder, mut server) = network();
     let builder = builder
         .with_dial_budget(100_000, Duration::from_secs(300))
-        .with_backoff(Duration::from_millis(1), Duration::from_millis(1));
+        .with_backoff(Duration::from_millis(1), Duration::from_millis(1))
+        // Nobody pings here.
+        .with_idle_limit(Duration::from_secs(3600));
     let (mut account, mut peers) = settled(builder, &mut server).await;
     peers.remove(HISTORY);
     let reading = tokio::spawn(async move { while account.next().await.is_some() {} });
@@ -373,21 +410,15 @@ async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while
             tokio::time::sleep(Duration::from_millis(500)).await;
             continue;
         }
-        // Nobody pings here, so the others come back now and then too.
-        let frame = match path.as_str() {
-            ACTIVE => Some(active(&[])),
-            BALANCES => Some(balance(1)),
-            _ => None,
-        };
-        if let Some(frame) = frame {
-            let _ = peer.send(frame).await;
-        }
-        active_dials += usize::from(path == ACTIVE);
+        assert_eq!(path, ACTIVE);
+        let _ = peer.send(active(&[])).await;
+        active_dials += 1;
         peers.insert(path, peer);
     }
     reading.abort();
     assert!(history_dials >= 500, "{history_dials}");
-    assert!((1..=40).contains(&active_dials), "{active_dials} for {history_dials} of history");
+    // One every 30 s, neither more often nor put off for ever.
+    assert!((18..=21).contains(&active_dials), "{active_dials} for {history_dials} of history");
 }
 
 #[tokio::test(start_paused = true)]
