@@ -29,7 +29,9 @@ impl Status {
     pub(crate) fn of(error: &client::Error) -> Self {
         match error.kind() {
             ErrorKind::Unauthorized | ErrorKind::Forbidden => Self::Auth,
-            ErrorKind::WrongPath | ErrorKind::InvalidUrl | ErrorKind::Redirected => Self::Usage,
+            ErrorKind::WrongPath | ErrorKind::InvalidUrl | ErrorKind::Redirected | ErrorKind::Setup => {
+                Self::Usage
+            }
             ErrorKind::ClockSkew { .. } => Self::Clock,
             ErrorKind::RateLimited { .. } => Self::RateLimited,
             ErrorKind::Network

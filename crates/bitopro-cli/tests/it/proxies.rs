@@ -39,7 +39,7 @@ fn a_proxy_that_cannot_be_used_ends_the_command_before_it_dials() {
     let mut command = bitopro(&["watch", "balances", "--url", "wss://exchange.test/ws"]);
     with_credentials(&mut command, "key", "secret", "me@example.com");
     let done = run(command.env("ALL_PROXY", "https://me:hush@proxy.test").env("RUST_LOG", "trace"));
-    assert_eq!(done.code, Some(1), "{done:?}");
+    assert_eq!(done.code, Some(2), "{done:?}");
     for part in ["the environment's ALL_PROXY cannot be used", "use its `http://` port"] {
         assert!(done.stderr.contains(part), "{done:?}");
     }
