@@ -19,6 +19,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use args::{Args, Command};
 use exit::{Failure, Status};
@@ -39,15 +42,21 @@ fn main() -> ExitCode {
 }
 
 /// Logs go to standard error, and only where `RUST_LOG` asks for them.
+///
+/// At TRACE, tungstenite writes each frame, and with it what the account holds: only where it is asked for by name.
 fn init_log() {
-    if let Ok(filter) = EnvFilter::try_from_default_env() {
-        let colour = std::io::stderr().is_terminal();
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(colour)
-            .with_writer(std::io::stderr)
-            .init();
-    }
+    let Ok(asked) = std::env::var(EnvFilter::DEFAULT_ENV) else { return };
+    let Ok(filter) = EnvFilter::try_new(&asked) else { return };
+    let wants_frames = asked.contains("tungstenite");
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .finish()
+        .with(filter_fn(move |line| {
+            wants_frames || *line.level() < LevelFilter::TRACE || !line.target().contains("tungstenite")
+        }))
+        .init();
 }
 
 /// A runtime whose tasks run beside the main thread, so that much to print does not delay the answers to pings.

@@ -12,7 +12,7 @@ async fn no_log_shows_what_signs_a_request() {
     let watch = |secret: &str, url: &str| -> Done {
         let mut command = bitopro(&["watch", "balances", "--once", "--url", url]);
         with_credentials(
-            command.env("RUST_LOG", "trace"),
+            command.env("RUST_LOG", "trace,tungstenite=trace"),
             &credentials.api_key,
             secret,
             &credentials.identity,
@@ -32,6 +32,18 @@ async fn no_log_shows_what_signs_a_request() {
         for secret in secrets.map(String::as_str).into_iter().chain(["an-other-secret", "eyJ"]) {
             assert!(!shown.contains(secret), "{secret} is in {shown}");
         }
+    }
+}
+
+#[test]
+fn frames_are_in_the_log_only_where_they_are_asked_for_by_name() {
+    for (log, has_frames) in
+        [("trace", false), ("trace,tungstenite=trace", true), ("tungstenite=debug", false), ("off", false)]
+    {
+        let done = run(bitopro(&["watch", "balances", "--demo", "--once"]).env("RUST_LOG", log));
+        assert_eq!(done.code, Some(0));
+        assert_eq!(done.stderr.contains("payload: 0x7b"), has_frames, "{log}: {}", done.stderr);
+        assert_eq!(done.stderr.contains("DEBUG tungstenite"), log != "off", "{log}: {}", done.stderr);
     }
 }
 

@@ -256,11 +256,13 @@ async fn a_resync_of_an_account_is_a_new_connection_of_each_stream() {
     let (builder, mut server) = network();
     let (account, peers) = settled(builder, &mut server).await;
     assert_eq!(format!("{account:?} {:?}", account.reader()), "AccountSubscription { .. } AccountReader");
+    let start = tokio::time::Instant::now();
     account.resync();
     assert_eq!(
         accept(&mut server, 4).await.into_keys().collect::<Vec<_>>(),
         peers.into_keys().collect::<Vec<_>>()
     );
+    assert!(start.elapsed() < Duration::from_secs(5), "not because they are idle: {:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
