@@ -208,6 +208,37 @@ fn fault_32_depth_costs_no_stack_wherever_it_is() {
     assert_eq!(Message::from_json(&balanced).unwrap().event(), "DEEP");
 }
 
+/// The parser itself goes 128 levels deep. Nothing that is read here gets near that: a known field has another type at
+/// the first bracket, and an unknown one is skipped in a loop.
+#[test]
+fn fault_32_nesting_of_any_depth_is_refused_in_a_known_field_and_kept_in_an_unknown_one() {
+    for depth in [1, 127, 128, 129, 100_000] {
+        for (open, inner, close) in [("[", "", "]"), (r#"{"a":"#, "1", "}")] {
+            let deep = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+            for (text, path) in [
+                (deep.clone(), ""),
+                (format!(r#"{{"event":{deep}}}"#), "event"),
+                (format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":{deep}}}"#), "timestamp"),
+                (with_data(&format!(r#"{{"ADA":{{"amount":{deep}}}}}"#)), "data.ADA.amount"),
+                (with_data(&format!(r#"{{"ADA":{{"tradable":{deep}}}}}"#)), "data.ADA.tradable"),
+            ] {
+                let error = error(&text);
+                assert_eq!((error.kind(), error.path()), (DecodeErrorKind::Data, path), "{depth}: {error}");
+            }
+
+            for text in
+                [with_data(&format!(r#"{{}},"x":{deep}"#)), with_ada("true", &format!(r#"true,"x":{deep}"#))]
+            {
+                let event =
+                    AccountBalance::from_json(&text).unwrap_or_else(|error| panic!("{depth}: {error}"));
+                assert_eq!(serde_json::to_string(&event).unwrap(), text);
+            }
+            let unknown = format!(r#"{{"x":{deep},"event":"DEEP"}}"#);
+            assert_eq!(serde_json::to_string(&Message::from_json(&unknown).unwrap()).unwrap(), unknown);
+        }
+    }
+}
+
 #[test]
 fn fault_32_what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable() {
     let long = "\\u001b[31m\\n台".repeat(1000);

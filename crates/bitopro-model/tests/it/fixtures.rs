@@ -52,7 +52,7 @@ impl Data for Trade {
 pub(crate) struct Stream {
     /// Where its fixtures are.
     folder: &'static str,
-    id: PrivateStream,
+    pub(crate) id: PrivateStream,
     pub(crate) decode: fn(&str) -> Result<Message, DecodeError>,
     from_json: fn(&str) -> Result<Message, DecodeError>,
     deserialize: fn(&str) -> serde_json::Result<Message>,

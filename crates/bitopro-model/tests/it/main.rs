@@ -8,5 +8,7 @@
 )]
 
 mod errors;
+mod every_field;
 mod fixtures;
+mod json;
 mod properties;
