@@ -54,6 +54,8 @@ impl Limits {
 /// An open WebSocket over any byte stream: the client's end, or a server's.
 pub struct TungsteniteConnection<S> {
     socket: WebSocketStream<S>,
+    /// Whether an answer could not be written whole yet.
+    owes_answer: bool,
     ended: bool,
 }
 
@@ -71,12 +73,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> TungsteniteConnection<S> {
     async fn new(stream: S, read_ahead: Bytes, role: Role, limits: Limits) -> Self {
         let config = Some(limits.config());
         let socket = WebSocketStream::from_partially_read(stream, read_ahead.into(), role, config).await;
-        Self { socket, ended: false }
+        Self { socket, owes_answer: false, ended: false }
     }
 
     /// Sends the answer to a ping or a close now rather than at the next read. A failure shows there.
     fn flush_answer(&mut self, context: &mut Context<'_>) {
-        let _ = Pin::new(&mut self.socket).poll_flush(context);
+        self.owes_answer = Pin::new(&mut self.socket).poll_flush(context).is_pending();
     }
 }
 
@@ -92,6 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for TungsteniteConnection<
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if self.owes_answer {
+            self.flush_answer(context);
         }
         let item = match ready!(Pin::new(&mut self.socket).poll_next(context)) {
             Some(Ok(message)) => from_message(message).transpose(),

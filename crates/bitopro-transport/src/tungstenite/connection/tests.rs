@@ -90,6 +90,55 @@ async fn a_frame_above_the_limit_ends_the_connection() {
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
 }
 
+/// Nothing of the payload ever arrives, and nothing is held for it.
+#[tokio::test(start_paused = true)]
+async fn fault_32_a_frame_is_too_large_by_the_length_that_it_announces() {
+    let limit = u64::try_from(Limits::default().frame_bytes).unwrap();
+    for length in [limit + 1, 64 << 20, 1 << 63, u64::MAX] {
+        for first in [FIN_TEXT, TEXT, 0x82] {
+            let head = [&[first, 127][..], &length.to_be_bytes()].concat();
+            let error = failure(Limits::default(), &head).await;
+            assert_eq!(error.kind(), ErrorKind::TooLarge, "{length}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_32_a_million_empty_fragments_are_one_message_and_a_ping_between_them_is_answered() {
+    let (mut connection, mut far) = client(Limits::default()).await;
+    let half = frame(CONTINUATION, b"").repeat(500_000);
+    let sent = [frame(TEXT, b"wh"), half.clone(), frame(FIN_PING, b"7"), half, frame(0x80, b"ole")].concat();
+    let receiving = async {
+        assert_eq!(connection.next().await.unwrap().unwrap(), Frame::Ping(Bytes::from_static(b"7")));
+        assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("whole"));
+    };
+    let (written_all, ()) = tokio::join!(far.write_all(&sent), receiving);
+    written_all.unwrap();
+    assert_eq!(written(&mut far).await, (FIN_PONG, b"7".to_vec()));
+}
+
+/// What fits into the write buffer, and of the pings after that the last one alone: RFC 6455, 5.5.3, allows it.
+#[tokio::test(start_paused = true)]
+async fn pongs_that_nobody_reads_are_bounded_and_follow_as_soon_as_somebody_does() {
+    // The pipe holds one of them, the buffer two.
+    let (near, mut far) = duplex(7);
+    let limits = Limits { write_buffer_bytes: 20, ..Limits::default() };
+    let mut connection = TungsteniteConnection::client(near, Bytes::new(), limits).await;
+    for number in 0..=255 {
+        let sent = frame(FIN_PING, &[number]);
+        let (_, next) = tokio::join!(far.write_all(&sent), connection.next());
+        assert_eq!(next.unwrap().unwrap(), Frame::Ping(Bytes::from(vec![number])));
+    }
+    let mut pongs = Vec::new();
+    while pongs.last() != Some(&255) {
+        tokio::select! {
+            (_, payload) = written(&mut far) => pongs.push(payload[0]),
+            frame = connection.next() => panic!("{frame:?} was not sent"),
+        }
+    }
+    assert_eq!(pongs, [0, 1, 2, 255]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_above_the_limit_ends_the_connection_however_small_its_frames() {
     let limits = Limits { message_bytes: 10, ..Limits::default() };
@@ -129,6 +178,9 @@ async fn what_is_no_websocket_is_a_protocol_error() {
         ("a reserved bit", frame(FIN_TEXT | 0x40, b"a")),
         ("a continuation of nothing", frame(0x80, b"a")),
         ("a ping in pieces", frame(0x09, b"a")),
+        ("a ping of more than 125 bytes", [&[FIN_PING, 126, 0, 126][..], &[0; 126]].concat()),
+        ("a close of one byte", frame(FIN_CLOSE, b"\x03")),
+        ("a close for a reason that is not UTF-8", frame(FIN_CLOSE, b"\x03\xe8\xff")),
         ("a server that masks", masked.to_vec()),
     ] {
         let error = failure(Limits::default(), &bytes).await;

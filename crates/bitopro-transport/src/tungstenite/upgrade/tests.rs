@@ -118,3 +118,31 @@ async fn fault_10_a_head_that_is_too_large_is_not_read_to_its_end() {
     let error = answered(request("ws://localhost/"), &too_large).await.0.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn fault_10_a_head_of_more_than_100_headers_is_an_error() {
+    let own = HANDSHAKE.matches(": ").count();
+    for (count, is_fine) in [(100, true), (101, false)] {
+        let answer = HANDSHAKE.replace("Upgrade: ", &format!("{}Upgrade: ", "X: y\r\n".repeat(count - own)));
+        let (upgraded, _) = answered(request("wss://example.test/ws"), &answer).await;
+        let kind = upgraded.map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(kind, if is_fine { Ok(()) } else { Err(ErrorKind::Handshake) }, "{count}");
+    }
+}
+
+/// Each is skipped, and all together cost no more than the deadline.
+#[tokio::test(start_paused = true)]
+async fn fault_10_answers_that_are_never_the_last_one_end_at_the_deadline() {
+    let (near, mut far) = duplex(1 << 20);
+    let began = Instant::now();
+    let flooding = async {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+        while far.write_all(interim.as_bytes()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let request = request("wss://example.test/ws");
+    let (upgraded, ()) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), flooding);
+    assert_eq!(upgraded.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
+}
