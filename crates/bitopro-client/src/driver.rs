@@ -8,7 +8,7 @@ use std::time::Instant;
 use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::yield_now;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Duration, Sleep, sleep_until, timeout};
 
 use crate::outside::{WallClock, monotonic_now as now};
@@ -67,6 +67,11 @@ impl<D: Followed> Driver<D> {
             if std::mem::take(&mut has_more) {
                 // In a burst the subscriber gets its turn too, or its queue overflows although it reads.
                 yield_now().await;
+                // And the deadlines theirs: frames without end must not put them off.
+                if self.session.poll_timeout().is_some_and(|deadline| deadline <= now()) {
+                    self.session.handle_timeout(now());
+                    continue;
+                }
             }
             tokio::select! {
                 biased;
@@ -76,7 +81,8 @@ impl<D: Followed> Driver<D> {
                     Some(Command::Close) | None => self.session.handle_close(now()),
                 },
                 arrival = link.next() => has_more = self.handle(&mut link, arrival),
-                () = timer.wait() => self.session.handle_timeout(now()),
+                // Whoever sends bytes without end, and never a frame, uses up what a task may do at once.
+                () = unconstrained(timer.wait()) => self.session.handle_timeout(now()),
             }
         }
     }

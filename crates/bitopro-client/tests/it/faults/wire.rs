@@ -1,0 +1,68 @@
+//! A server that speaks in bytes: RFC 6455, 5.2.
+
+use std::sync::Mutex;
+
+use bitopro_client::model::Balances;
+use bitopro_client::transport::{
+    Connection, Connector, Error, ErrorKind, Limits, Request, TungsteniteConnection, async_trait,
+};
+use bitopro_client::{Item, Subscription};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::io::{DuplexStream, duplex};
+
+use crate::network::network;
+
+pub(super) const FIN: u8 = 0x80;
+pub(super) const CONTINUATION: u8 = 0;
+pub(super) const TEXT: u8 = 1;
+pub(super) const BINARY: u8 = 2;
+pub(super) const PING: u8 = 9;
+
+/// The head of a frame with a payload of this many bytes.
+pub(super) fn head(first: u8, length: usize) -> Vec<u8> {
+    let mut head = vec![first];
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ ..126), _) => head.push(length),
+        (_, Ok(length)) => {
+            head.push(126);
+            head.extend(length.to_be_bytes());
+        }
+        _ => {
+            head.push(127);
+            head.extend(u64::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    head
+}
+
+pub(super) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    [&head(first, payload.len()), payload].concat()
+}
+
+pub(super) fn text(text: &str) -> Vec<u8> {
+    frame(FIN | TEXT, text)
+}
+
+/// Dials the one connection that it holds, whose other end speaks in bytes.
+struct Pipe(Mutex<Option<DuplexStream>>);
+
+#[async_trait]
+impl Connector for Pipe {
+    async fn connect(&self, _: Request) -> Result<Box<dyn Connection>, Error> {
+        let pipe = self.0.lock().unwrap().take();
+        let pipe = pipe.ok_or_else(|| Error::new(ErrorKind::Connect, "there is one connection only"))?;
+        Ok(Box::new(TungsteniteConnection::client(pipe, Bytes::new(), Limits::default()).await))
+    }
+}
+
+/// A client that is connected over a pipe which holds so many bytes, and the server's end of it.
+pub(super) async fn piped(bytes: usize) -> (Subscription<Balances>, DuplexStream) {
+    let (client_end, server_end) = duplex(bytes);
+    let (builder, _) = network();
+    let pipe = Pipe(Mutex::new(Some(client_end)));
+    let mut balances = builder.with_connector(pipe).build().unwrap().balances();
+    assert!(matches!(balances.next().await, Some(Item::Connected(_))));
+    (balances, server_end)
+}
