@@ -75,7 +75,8 @@ fn the_limits_are_those_of_the_front_page() {
 async fn failure(limits: Limits, bytes: &[u8]) -> Error {
     let (mut connection, mut far) = client(limits).await;
     far.write_all(bytes).await.unwrap();
-    let error = connection.next().await.unwrap().unwrap_err();
+    let next = timeout(Duration::from_secs(1), connection.next()).await.expect("nothing more is waited for");
+    let error = next.unwrap().unwrap_err();
     assert_ended(&mut connection);
     error
 }
