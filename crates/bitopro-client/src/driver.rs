@@ -59,7 +59,7 @@ impl<D: Followed> Driver<D> {
         let mut has_more = false;
         loop {
             self.act(&mut link).await;
-            self.inbox.0.deliver(now(), &mut || self.session.poll_item());
+            self.inbox.0.deliver(now(), &mut || self.session.poll_weighed());
             if self.session.is_closed() {
                 return;
             }

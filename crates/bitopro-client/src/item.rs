@@ -30,6 +30,9 @@ pub enum Item<E> {
     Closed(Closed),
 }
 
+/// An item, and how many bytes the message had that it came in: none where it did not come in one.
+pub(crate) type Weighed<D> = (Item<Event<D>>, usize);
+
 /// A connection is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

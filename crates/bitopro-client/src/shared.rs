@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bitopro_model::Event;
 
-use crate::item::{Closed, Item};
+use crate::item::{Closed, Item, Weighed};
 use crate::mailbox::Mailbox;
 use crate::outside::monotonic_now;
 use crate::state::{Current, Followed};
@@ -15,13 +15,13 @@ use crate::{Error, ErrorKind, Settings};
 /// Where a driver delivers what its session tells.
 pub(crate) trait Inbox<D: Followed>: Send + Sync {
     /// Puts items into the mailbox until there are no more, and wakes the subscriber once.
-    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Item<Event<D>>>);
+    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Weighed<D>>);
 
     /// Ends the stream if the session did not.
     fn end(&self) {
         let error =
             Error::new(ErrorKind::Stopped, "the stream was stopped from outside: did its runtime shut down?");
-        let mut closed = Some(Item::Closed(Closed::Failed(error)));
+        let mut closed = Some((Item::Closed(Closed::Failed(error)), 0));
         self.deliver(monotonic_now(), &mut || closed.take());
     }
 }
@@ -94,12 +94,12 @@ impl<D: Followed> Shared<D> {
 }
 
 impl<D: Followed> Inbox<D> for Shared<D> {
-    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Item<Event<D>>>) {
+    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Weighed<D>>) {
         let Some(first) = next() else { return };
         self.0.change(|mailbox| {
             mailbox.push(first, now);
-            while let Some(item) = next() {
-                mailbox.push(item, now);
+            while let Some(weighed) = next() {
+                mailbox.push(weighed, now);
             }
         });
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{AccountItem, CurrentAccount};
 use crate::Settings;
 use crate::driver::Command;
-use crate::item::Item;
+use crate::item::{Item, Weighed};
 use crate::mailbox::Mailbox;
 use crate::outside::monotonic_now;
 use crate::shared::{Inbox, Waited};
@@ -57,12 +57,12 @@ impl Desk {
 }
 
 impl<D: Lane> Inbox<D> for Desk {
-    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Item<Event<D>>>) {
+    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Weighed<D>>) {
         let Some(first) = next() else { return };
         self.0.change(|mail| {
             mail.push(first, now);
-            while let Some(item) = next() {
-                mail.push(item, now);
+            while let Some(weighed) = next() {
+                mail.push(weighed, now);
             }
         });
     }
@@ -178,11 +178,11 @@ impl Mail {
         }
     }
 
-    fn push<D: Lane>(&mut self, item: Item<Event<D>>, now: Instant) {
-        D::tell_others(self, &item, now);
+    fn push<D: Lane>(&mut self, weighed: Weighed<D>, now: Instant) {
+        D::tell_others(self, &weighed.0, now);
         let mailbox = D::mailbox(self);
         let waiting = mailbox.len();
-        mailbox.push(item, now);
+        mailbox.push(weighed, now);
         // An item that was merged is told when there is nothing else.
         if mailbox.len() > waiting {
             self.arrived.push_back(D::STREAM);

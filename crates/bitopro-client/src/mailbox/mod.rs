@@ -7,7 +7,7 @@ use std::time::Instant;
 use bitopro_model::{Event, EventData};
 
 use crate::Settings;
-use crate::item::{Closed, Edge, Gap, GapReason, Item, Malformed};
+use crate::item::{Closed, Edge, Gap, GapReason, Item, Malformed, Weighed};
 use crate::state::{Followed, Tracked};
 
 /// What waits for a subscriber, and the state that it adds up to.
@@ -16,9 +16,10 @@ use crate::state::{Followed, Tracked};
 /// and a snapshot once it reads again.
 #[derive(Debug)]
 pub(crate) struct Mailbox<D: Followed> {
-    queue: VecDeque<Item<Event<D>>>,
+    queue: VecDeque<Weighed<D>>,
     capacity: usize,
-    raw_bytes: usize,
+    /// How many bytes the messages had that the queue's items came in.
+    bytes: usize,
     state: Tracked<D::State>,
     /// The last data event that was queued or merged.
     last_event: Option<Edge>,
@@ -31,8 +32,8 @@ pub(crate) struct Mailbox<D: Followed> {
     is_told: bool,
 }
 
-/// How many bytes of messages that are kept as they came may wait. They can be large.
-const RAW_BYTES: usize = 8 << 20;
+/// How many bytes of messages may wait, beside how many items: they can be large.
+const QUEUE_BYTES: usize = 32 << 20;
 
 /// What was merged since the queue was full.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl<D: Followed> Mailbox<D> {
         Self {
             queue: VecDeque::new(),
             capacity: settings.queue_capacity,
-            raw_bytes: 0,
+            bytes: 0,
             state: Tracked::new(settings),
             last_event: None,
             overrun: None,
@@ -67,7 +68,7 @@ impl<D: Followed> Mailbox<D> {
         }
     }
 
-    pub(crate) fn push(&mut self, item: Item<Event<D>>, now: Instant) {
+    pub(crate) fn push(&mut self, (item, bytes): Weighed<D>, now: Instant) {
         if self.closed.is_some() {
             return;
         }
@@ -77,9 +78,9 @@ impl<D: Followed> Mailbox<D> {
             self.closed = Some(closed);
         } else if let Some(overrun) = &mut self.overrun {
             overrun.merge(item);
-        } else if self.queue.len() < self.capacity && self.raw_bytes + raw_len(&item) <= RAW_BYTES {
-            self.raw_bytes += raw_len(&item);
-            self.queue.push_back(item);
+        } else if self.queue.len() < self.capacity && self.bytes + bytes <= QUEUE_BYTES {
+            self.bytes += bytes;
+            self.queue.push_back((item, bytes));
         } else {
             let mut overrun = Overrun::new(before);
             overrun.merge(item);
@@ -92,8 +93,8 @@ impl<D: Followed> Mailbox<D> {
         if self.queue.is_empty() {
             self.settle_overrun();
         }
-        if let Some(item) = self.queue.pop_front() {
-            self.raw_bytes = self.raw_bytes.saturating_sub(raw_len(&item));
+        if let Some((item, bytes)) = self.queue.pop_front() {
+            self.bytes -= bytes;
             return Some(item);
         }
         let closed = self.closed.clone().filter(|_| !self.is_told)?;
@@ -151,7 +152,7 @@ impl<D: Followed> Mailbox<D> {
         let Overrun { missed, unknown, last, .. } = overrun;
         let reason = GapReason::Overrun { missed, unknown, last };
         let after = self.last_event.clone().filter(|_| D::HAS_SNAPSHOT);
-        self.queue.push_back(Item::Gap(Gap { before: overrun.before, after, reason }));
+        let gap = Item::Gap(Gap { before: overrun.before, after, reason });
         let (connected, other) = match overrun.lifecycle {
             Some(connected @ Item::Connected(_)) => (Some(connected), None),
             other => (None, other),
@@ -161,12 +162,14 @@ impl<D: Followed> Mailbox<D> {
         let snapshot = self.state.to_event().map(Item::Snapshot).filter(|_| is_listed);
         // What it says of the state holds still, so it is told after the snapshot, and once more if need be.
         let unread = self.unread.clone().filter(|_| overrun.has_unread || snapshot.is_some());
-        self.raw_bytes += unread.as_ref().map_or(0, |malformed| malformed.raw.len());
-        self.queue.extend(connected);
-        self.queue.extend(snapshot);
-        self.queue.extend(other);
-        self.queue.extend(overrun.gap.map(Item::Gap));
-        self.queue.extend(unread.map(Item::Malformed));
+        let last_gap = overrun.gap.map(Item::Gap);
+        let items = [Some(gap), connected, snapshot, other, last_gap].into_iter().flatten();
+        self.queue.extend(items.map(|item| (item, 0)));
+        if let Some(unread) = unread {
+            let bytes = unread.raw.len();
+            self.bytes += bytes;
+            self.queue.push_back((Item::Malformed(unread), bytes));
+        }
     }
 }
 
@@ -209,14 +212,5 @@ impl<D: EventData> Overrun<D> {
         self.last = Some(Edge::of(event));
         self.has_data = true;
         self.gap = None;
-    }
-}
-
-/// How much of an item is a message as it came.
-fn raw_len<E>(item: &Item<E>) -> usize {
-    match item {
-        Item::Malformed(malformed) => malformed.raw.len(),
-        Item::Unknown(unknown) => unknown.raw().len(),
-        _ => 0,
     }
 }

@@ -28,9 +28,21 @@ fn disconnected() -> BalanceItem {
 fn mailbox(capacity: usize, items: Vec<BalanceItem>) -> Mailbox<Balances> {
     let mut mailbox = Mailbox::new(&Settings { queue_capacity: capacity, ..Settings::default() });
     for item in items {
-        mailbox.push(item, test_start());
+        mailbox.put(item);
     }
     mailbox
+}
+
+impl<D: Followed> Mailbox<D> {
+    /// Puts an item in with the bytes that it kept of its message.
+    fn put(&mut self, item: Item<Event<D>>) {
+        let bytes = match &item {
+            Item::Malformed(malformed) => malformed.raw.len(),
+            Item::Unknown(unknown) => unknown.raw().len(),
+            _ => 0,
+        };
+        self.push((item, bytes), test_start());
+    }
 }
 
 /// What a subscriber gets, in short: `snapshot 3: A=1 B=2`, `gap 1-3 (2)`.
@@ -72,14 +84,14 @@ fn items_come_out_as_they_went_in() {
 fn what_is_not_read_is_merged_into_one_gap_and_one_snapshot() {
     let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
     for step in 2..100 {
-        mailbox.push(Item::Update(event(step, &[("A", u32::try_from(step).unwrap())])), test_start());
+        mailbox.put(Item::Update(event(step, &[("A", u32::try_from(step).unwrap())])));
     }
     assert_eq!(mailbox.queue.len(), 2);
     assert_eq!(
         drain(&mut mailbox),
         ["connected 1", "snapshot 1: A=1 B=1", "gap 1-99 (98)", "snapshot 99: A=99 B=1"]
     );
-    mailbox.push(Item::Update(event(100, &[("A", 7)])), test_start());
+    mailbox.put(Item::Update(event(100, &[("A", 7)])));
     assert_eq!(drain(&mut mailbox), ["update 100: A=7"]);
 }
 
@@ -87,21 +99,21 @@ fn what_is_not_read_is_merged_into_one_gap_and_one_snapshot() {
 fn after_an_overrun_the_subscriber_knows_whether_there_is_a_connection() {
     let full = || vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))];
     let mut lost = mailbox(2, full());
-    lost.push(disconnected(), test_start());
+    lost.put(disconnected());
     assert_eq!(drain(&mut lost)[2..], ["gap 1-1 (1)", "snapshot 1: A=1", "disconnected"]);
 
     let mut back = mailbox(2, full());
     for item in [disconnected(), connected(2), Item::Snapshot(event(5, &[("A", 5)]))] {
-        back.push(item, test_start());
+        back.put(item);
     }
     assert_eq!(drain(&mut back)[2..], ["gap 1-5 (3)", "connected 2", "snapshot 5: A=5"]);
 
     let mut not_yet = mailbox(2, full());
     for item in [disconnected(), connected(2)] {
-        not_yet.push(item, test_start());
+        not_yet.put(item);
     }
     assert_eq!(drain(&mut not_yet)[2..], ["gap 1-1 (2)", "connected 2"]);
-    not_yet.push(Item::Snapshot(event(5, &[("A", 5)])), test_start());
+    not_yet.put(Item::Snapshot(event(5, &[("A", 5)])));
     assert_eq!(drain(&mut not_yet), ["snapshot 5: A=5"]);
 }
 
@@ -111,13 +123,13 @@ fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_fo
         || Item::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
     let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
     for item in [disconnected(), connected(2), Item::Snapshot(event(5, &[("A", 5)])), malformed()] {
-        mailbox.push(item, test_start());
+        mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox)[2..], ["gap 1-5 (4)", "connected 2", "snapshot 5: A=5", "malformed"]);
     for item in
         [malformed(), disconnected(), connected(3), Item::Snapshot(event(6, &[("A", 6)])), connected(4)]
     {
-        mailbox.push(item, test_start());
+        mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox), ["malformed", "disconnected", "gap 5-6 (3)", "connected 4"]);
 }
@@ -128,13 +140,13 @@ fn a_merged_snapshot_does_not_hide_a_doubt_from_before_it() {
         || Item::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
     let settled = || vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))];
     let mut mailbox = mailbox(3, settled());
-    mailbox.push(malformed(), test_start());
-    mailbox.push(Item::Update(event(2, &[("A", 2)])), test_start());
+    mailbox.put(malformed());
+    mailbox.put(Item::Update(event(2, &[("A", 2)])));
     assert_eq!(drain(&mut mailbox)[2..], ["malformed", "gap 1-2 (1)", "snapshot 2: A=2", "malformed"]);
     // A snapshot of the exchange's own has no doubt in it.
     for item in settled().into_iter().chain([Item::Update(event(3, &[("A", 3)]))]) {
-        mailbox.push(item.clone(), test_start());
-        mailbox.push(item, test_start());
+        mailbox.put(item.clone());
+        mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox).last().map(String::as_str), Some("snapshot 3: A=3"));
 }
@@ -145,51 +157,36 @@ fn large_messages_that_nobody_reads_are_bounded_by_their_bytes() {
     let raw = bytes::Bytes::from(vec![b'x'; 1 << 20]);
     for _ in 0..100 {
         let malformed = Malformed { reason: MalformedReason::Binary, raw: raw.clone() };
-        mailbox.push(Item::Malformed(malformed), test_start());
+        mailbox.put(Item::Malformed(malformed));
     }
-    assert_eq!(mailbox.len(), 8);
-    assert_eq!(drain(&mut mailbox).len(), 8 + 2);
-    mailbox.push(Item::Malformed(Malformed { reason: MalformedReason::Binary, raw }), test_start());
+    assert_eq!(mailbox.len(), 32);
+    assert_eq!(drain(&mut mailbox).len(), 32 + 2);
+    mailbox.put(Item::Malformed(Malformed { reason: MalformedReason::Binary, raw }));
     assert_eq!(drain(&mut mailbox), ["malformed"], "there is room again");
 }
 
 #[test]
-fn every_kind_of_raw_message_counts_while_it_waits() {
-    const MIB: usize = 1 << 20;
-    let malformed = |len| {
-        let raw = bytes::Bytes::from(vec![b'x'; len]);
+fn what_is_told_once_more_after_what_was_merged_counts_too() {
+    let malformed = |bytes| {
+        let raw = bytes::Bytes::from(vec![b'x'; bytes]);
         Item::Malformed(Malformed { reason: MalformedReason::Binary, raw })
     };
-    let unknown = || {
-        let text = format!(r#"{{"event":"NEW","timestamp":1,"data":"{}"}}"#, "x".repeat(MIB));
-        let Ok(bitopro_model::Decoded::Unknown(unknown)) = bitopro_model::decode::<Balances>(&text) else {
-            panic!("not unknown")
-        };
-        Item::Unknown(unknown)
-    };
-    let mut mailbox = mailbox(1_000, Vec::new());
-    for _ in 0..7 {
-        mailbox.push(unknown(), test_start());
-    }
-    mailbox.push(malformed(MIB), test_start());
-    assert_eq!(mailbox.len(), 7, "seven and their envelopes leave no room for a whole MiB");
-    // What is told once more after what was merged waits too.
-    for _ in 0..8 {
+    let mut mailbox = mailbox(1, Vec::new());
+    mailbox.put(malformed(1));
+    mailbox.put(malformed(QUEUE_BYTES));
+    for _ in 0..2 {
         assert!(mailbox.pop().is_some());
     }
-    assert_eq!(mailbox.len(), 1, "the last one that could not be read");
-    mailbox.push(malformed(7 * MIB), test_start());
-    mailbox.push(malformed(1), test_start());
-    let told = drain(&mut mailbox);
-    assert!(told.len() == 4 && told[2].starts_with("gap"), "{told:?}");
+    assert_eq!((mailbox.len(), mailbox.bytes), (1, QUEUE_BYTES), "the last one that could not be read");
+    assert_eq!((drain(&mut mailbox).len(), mailbox.bytes), (1, 0));
 }
 
 #[test]
 fn the_end_is_delivered_last_and_once_however_full_it_is() {
     let mut mailbox = mailbox(1, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
-    mailbox.push(Item::Closed(Closed::Requested), test_start());
-    mailbox.push(disconnected(), test_start());
-    mailbox.push(Item::Closed(Closed::Requested), test_start());
+    mailbox.put(Item::Closed(Closed::Requested));
+    mailbox.put(disconnected());
+    mailbox.put(Item::Closed(Closed::Requested));
     assert!(!mailbox.is_exhausted());
     assert_eq!(drain(&mut mailbox).last().map(String::as_str), Some("closed on request"));
     assert!(mailbox.is_exhausted());
@@ -203,11 +200,11 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
     let sure = |mailbox: &Mailbox<Balances>| !mailbox.state().current(test_start()).unwrap().is_stale();
     let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
     for doubt in [Item::Malformed(malformed), disconnected()] {
-        mailbox.push(Item::Snapshot(event(1, &[("A", 1)])), test_start());
-        mailbox.push(Item::Update(event(2, &[("A", 2)])), test_start());
+        mailbox.put(Item::Snapshot(event(1, &[("A", 1)])));
+        mailbox.put(Item::Update(event(2, &[("A", 2)])));
         assert!(sure(&mailbox));
-        mailbox.push(doubt, test_start());
-        mailbox.push(Item::Update(event(3, &[("A", 3)])), test_start());
+        mailbox.put(doubt);
+        mailbox.put(Item::Update(event(3, &[("A", 3)])));
         assert!(!sure(&mailbox));
     }
     assert_eq!(mailbox.state().current(test_start()).unwrap().get("A").unwrap().amount.to_string(), "3");
@@ -216,7 +213,7 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
 #[test]
 fn a_snapshot_forgets_what_it_does_not_name() {
     let mut mailbox = mailbox(9, vec![Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
-    mailbox.push(Item::Snapshot(event(2, &[("A", 2)])), test_start());
+    mailbox.put(Item::Snapshot(event(2, &[("A", 2)])));
     let view = mailbox.state().current(test_start()).unwrap();
     assert_eq!((view.len(), view.get("B")), (1, None));
 }
@@ -237,7 +234,7 @@ fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_t
     let connected = || Item::Connected(Connected { url: "wss://one/ws".parse().unwrap(), number: 2 });
     let mut mailbox: Mailbox<Trade> = Mailbox::new(&Settings { queue_capacity: 1, ..Settings::default() });
     for item in [trade(1), trade(2), trade(3), lost(), connected(), reconnected()] {
-        mailbox.push(item, test_start());
+        mailbox.put(item);
     }
     let items: Vec<_> = std::iter::from_fn(|| mailbox.pop()).collect();
     let [Item::Update(_), Item::Gap(overrun), Item::Connected(_), Item::Gap(after)] = &items[..] else {
@@ -250,7 +247,7 @@ fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_t
 
     // What came after the connection was back lies between the edges of the one gap.
     for item in [trade(4), lost(), connected(), reconnected(), trade(5)] {
-        mailbox.push(item, test_start());
+        mailbox.put(item);
     }
     let items: Vec<_> = std::iter::from_fn(|| mailbox.pop()).collect();
     let [Item::Update(_), Item::Gap(overrun), Item::Connected(_)] = &items[..] else { panic!("{items:?}") };

@@ -20,7 +20,9 @@ use bytes::Bytes;
 use crate::backoff::Backoff;
 use crate::budget::DialBudget;
 use crate::endpoints::Endpoints;
-use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
+use crate::item::{
+    Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason, Weighed,
+};
 use crate::{Error, ErrorKind, Followed, Settings, Verdict, classify};
 
 use clock::{ExchangeClock, Reading};
@@ -55,7 +57,7 @@ pub struct Session<D: Followed> {
     backoff: Backoff,
     phase: Phase,
     actions: VecDeque<Action>,
-    items: VecDeque<Item<Event<D>>>,
+    items: VecDeque<Weighed<D>>,
     /// The last data event of any connection.
     last_event: Option<Edge>,
     /// Since when something may be missing that no item has told of yet, by the exchange's clock.
@@ -133,6 +135,10 @@ impl<D: Followed> Session<D> {
 
     /// The next item for the subscriber.
     pub fn poll_item(&mut self) -> Option<Item<Event<D>>> {
+        self.poll_weighed().map(|(item, _)| item)
+    }
+
+    pub(crate) fn poll_weighed(&mut self) -> Option<Weighed<D>> {
         self.items.pop_front()
     }
 
@@ -165,7 +171,7 @@ impl<D: Followed> Session<D> {
         self.refusals = Refusals::default();
         self.clock.confirm();
         self.connections += 1;
-        self.items.push_back(Item::Connected(Connected { url, number: self.connections }));
+        self.tell(Item::Connected(Connected { url, number: self.connections }));
         let open = Open::new(self.budget.connect(), clock, now, &self.settings, D::HAS_SNAPSHOT);
         if !D::HAS_SNAPSHOT {
             // What was missed is never sent, so the gap is all there is to tell, and now is when.
@@ -306,21 +312,23 @@ impl<D: Followed> Session<D> {
     }
 
     fn handle_text(&mut self, text: Text) {
+        let bytes = text.len();
         match decode::<D>(&text) {
-            Ok(Decoded::Event(event)) => self.handle_event(event),
-            Ok(Decoded::Unknown(unknown)) => self.items.push_back(Item::Unknown(unknown)),
+            Ok(Decoded::Event(event)) => self.handle_event(event, bytes),
+            Ok(Decoded::Unknown(unknown)) => self.items.push_back((Item::Unknown(unknown), bytes)),
             Err(error) => self.malformed(error.into(), text.into_bytes()),
         }
     }
 
     fn malformed(&mut self, reason: MalformedReason, raw: Bytes) {
-        self.items.push_back(Item::Malformed(Malformed { reason, raw }));
+        let bytes = raw.len();
+        self.items.push_back((Item::Malformed(Malformed { reason, raw }), bytes));
         if let Phase::Open(open) = &mut self.phase {
             open.snapshot.spoil();
         }
     }
 
-    fn handle_event(&mut self, event: Event<D>) {
+    fn handle_event(&mut self, event: Event<D>, bytes: usize) {
         let Phase::Open(open) = &mut self.phase else { return };
         let (edge, opened) = (Edge::of(&event), open.opened());
         let is_first = matches!(open.snapshot, Snapshot::Awaited { .. });
@@ -329,11 +337,8 @@ impl<D: Followed> Session<D> {
             self.failures = 0;
         }
         self.tell_gap(opened, Some(edge.clone()));
-        if is_first {
-            self.items.push_back(Item::Snapshot(event));
-        } else {
-            self.items.push_back(Item::Update(event));
-        }
+        let item = if is_first { Item::Snapshot(event) } else { Item::Update(event) };
+        self.items.push_back((item, bytes));
         self.last_event = Some(edge);
     }
 
@@ -390,7 +395,7 @@ impl<D: Followed> Session<D> {
         let Some(since) = self.missing_since.take() else { return };
         // A clock may have been set back in between.
         let reason = GapReason::Reconnected { since, until: opened.max(since) };
-        self.items.push_back(Item::Gap(Gap { before: self.last_event.clone(), after, reason }));
+        self.tell(Item::Gap(Gap { before: self.last_event.clone(), after, reason }));
     }
 
     /// Tries again after a pause that grows and this on top, or gives up after as many failures as were
@@ -421,12 +426,16 @@ impl<D: Followed> Session<D> {
     fn wait(&mut self, now: Instant, error: Error, delay: Duration) {
         let until = self.budget.free_at(now).max(now + delay);
         self.phase = Phase::Waiting { until };
-        self.items.push_back(Item::Disconnected(Disconnected { error, retry_in: until - now }));
+        self.tell(Item::Disconnected(Disconnected { error, retry_in: until - now }));
+    }
+
+    fn tell(&mut self, item: Item<Event<D>>) {
+        self.items.push_back((item, 0));
     }
 
     fn end(&mut self, closed: Closed) {
         self.phase = Phase::Closed;
-        self.items.push_back(Item::Closed(closed));
+        self.tell(Item::Closed(closed));
     }
 }
 
