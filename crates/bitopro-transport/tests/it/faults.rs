@@ -9,6 +9,7 @@ use bitopro_transport::{
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::raw::{self, HANDSHAKE, frame};
 
@@ -16,6 +17,9 @@ const FIN_TEXT: u8 = 0x81;
 
 /// A deadline that is there to pass: a machine that is slow cannot make it not pass.
 const SOON: Duration = Duration::from_millis(50);
+
+/// More than the kernel takes for a reader that reads no more.
+const TOO_MUCH: usize = 64 << 20;
 
 /// Dials a server, which does this with the connection.
 async fn dial<T>(
@@ -70,7 +74,14 @@ async fn fault_03_an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
 
 #[tokio::test]
 async fn fault_08_an_upgrade_that_is_never_answered_ends_at_its_deadline() {
-    let (dialed, _stream) = dial(SOON, async |stream| stream).await;
+    let dialing = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
+        raw::asked(&mut stream, "").await.unwrap();
+        // The request is there: from here on, only the deadline is left to happen.
+        tokio::time::pause();
+        stream
+    });
+    let (dialed, _stream) =
+        timeout(2 * Request::DEFAULT_DEADLINE, dialing).await.expect("the deadline is kept");
     assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
@@ -93,28 +104,36 @@ async fn fault_10_an_answer_that_comes_byte_by_byte_ends_at_its_deadline() {
     assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
-/// Writes for as long as anybody reads.
+/// Writes for as long as anybody reads, who must not read all of it.
 async fn write_without_end(stream: &mut TcpStream, filler: &[u8]) {
-    while stream.write_all(filler).await.is_ok() {}
+    let mut written = 0;
+    while stream.write_all(filler).await.is_ok() {
+        written += filler.len();
+        assert!(written < TOO_MUCH, "it is read on and on");
+    }
 }
 
 #[tokio::test]
 async fn fault_10_a_head_without_end_is_not_read_on() {
-    let (dialed, ()) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
-        let answer = raw::asked(&mut stream, HANDSHAKE).await.unwrap();
-        stream.write_all(answer.trim_end().as_bytes()).await.unwrap();
-        write_without_end(&mut stream, b"\r\nX-Filler: filler").await;
-    })
-    .await;
-    assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::Handshake);
+    // Of headers without end, and of one that has none.
+    for filler in ["\r\nX-Filler: filler", "filler"] {
+        let (dialed, ()) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
+            let answer = raw::asked(&mut stream, HANDSHAKE).await.unwrap();
+            stream.write_all(answer.trim_end().as_bytes()).await.unwrap();
+            write_without_end(&mut stream, filler.repeat(1000).as_bytes()).await;
+        })
+        .await;
+        assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::Handshake, "{filler}");
+    }
 }
 
 #[tokio::test]
 async fn fault_11_a_frame_in_the_segment_of_the_answer_is_not_lost() {
-    let (dialed, _stream) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
+    let (dialed, ()) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
         let answer = raw::asked(&mut stream, HANDSHAKE).await.unwrap();
         stream.write_all(&[answer.as_bytes(), &frame(FIN_TEXT, b"first")].concat()).await.unwrap();
-        stream
+        // And nothing after it.
+        stream.shutdown().await.unwrap();
     })
     .await;
     assert_eq!(next(&mut dialed.unwrap()).await, Frame::text("first"));

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::io::InspectReader;
 
@@ -244,8 +244,9 @@ async fn fault_09_a_server_that_never_speaks_tls_costs_no_more_than_the_deadline
         tokio::time::pause();
         stream
     };
-    let (dialed, _stream) =
-        tokio::join!(connector.connect(Request::new(url).with_deadline(DEADLINE)), silent);
+    let dialing = timeout(2 * DEADLINE, connector.connect(Request::new(url).with_deadline(DEADLINE)));
+    let (dialed, _stream) = tokio::join!(dialing, silent);
+    let dialed = dialed.expect("the deadline is kept");
     let error = dialed.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
     assert_eq!(error.to_string(), "the dial's deadline passed while setting up TLS with 127.0.0.1");

@@ -165,7 +165,8 @@ mod names {
         for listener in [&before, &after] {
             let dialing = connector.dial(answers.clone(), &request);
             // Dropped as soon as it is accepted: where the dial went is all that matters.
-            let (dialed, accepted) = tokio::join!(dialing, async { listener.accept().await.map(|_| ()) });
+            let both = async { tokio::join!(dialing, async { listener.accept().await.map(|_| ()) }) };
+            let (dialed, accepted) = timeout(DEADLINE, Box::pin(both)).await.expect("it is dialled");
             assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::Disconnected);
             accepted.unwrap();
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame, Request, TungsteniteConnector};
 use futures_util::StreamExt;
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::raw::{self, server};
@@ -213,7 +213,8 @@ async fn hang(speaks: Speaks, scheme: &str) {
     let began = Instant::now();
     let proxy = FakeProxy::start(speaks, Does::HangWithoutTime).await;
     let request = Request::new(EXCHANGE.parse().unwrap()).with_deadline(DEADLINE);
-    let dialed = through(&proxy, &format!("{scheme}://hush:hush@")).connect(request).await;
+    let connector = through(&proxy, &format!("{scheme}://hush:hush@"));
+    let dialed = timeout(2 * DEADLINE, connector.connect(request)).await.expect("the deadline is kept");
     let error = dialed.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
     let message = format!(
