@@ -61,9 +61,17 @@ fn init_log() {
 
 /// A runtime whose tasks run beside the main thread, so that much to print does not delay the answers to pings.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
+    has_room()
+        .and_then(|()| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build())
         .map_err(|error| Failure::new(Status::Unexpected, "the runtime could not be started").because(error))
+}
+
+/// Fails where not even a runtime's own six files may be opened: tokio panics if those for signals are not to be had.
+fn has_room() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::net::UnixStream;
+        let _room = [UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?];
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! Limits are short, and a machine that is slow may lose a connection once more: what is asserted holds all the same.
 
+use std::process::Command;
 use std::time::Duration;
 
 use bitopro_client::model::{Balance, Timestamp};
@@ -9,7 +10,7 @@ use bitopro_client::{Client, Credentials, ErrorKind, Item};
 use bitopro_sim::Simulator;
 use futures_util::StreamExt;
 
-use crate::process::{Running, bitopro, watch};
+use crate::process::{Running, bitopro, run, watch};
 use crate::sim::exports;
 
 const LIMIT: Duration = Duration::from_millis(500);
@@ -80,5 +81,21 @@ async fn fault_40_a_watch_that_is_stopped_and_goes_on_tells_the_gap_and_the_trut
                 break;
             }
         }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn fault_40_a_command_that_may_open_hardly_any_file_says_so_and_does_not_panic() {
+    for limit in 6..=8 {
+        let watch = bitopro(&["watch", "balances", "--demo", "--once"]);
+        let limited = format!(r#"ulimit -n {limit} && exec "$0" "$@""#);
+        let done =
+            run(Command::new("sh").args(["-c", &limited]).arg(watch.get_program()).args(watch.get_args()));
+        assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{limit}: {done:?}");
+        assert!(
+            done.stderr.contains("bitopro: ") && done.stderr.contains("os error 24"),
+            "{limit}: {done:?}"
+        );
     }
 }
