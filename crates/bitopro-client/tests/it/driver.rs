@@ -9,7 +9,7 @@ use bitopro_client::{Closed, ErrorKind, GapReason, Item, Subscription};
 use futures_util::{FutureExt, StreamExt};
 use http::StatusCode;
 use tokio::runtime::Handle;
-use tokio::time::{advance, sleep};
+use tokio::time::{advance, sleep, timeout};
 
 use crate::network::{balance, network};
 
@@ -98,7 +98,8 @@ async fn a_subscriber_that_does_not_read_costs_neither_the_pong_nor_the_memory()
 #[tokio::test(start_paused = true)]
 async fn fault_04_a_silent_connection_is_given_up_and_dialled_again() {
     let (mut balances, mut server, mut old) = settled().await;
-    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("still connected") };
+    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("it is noticed");
+    let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     let mut peer = server.next_dial().await.unwrap().accept();
     peer.send(balance(2)).await.unwrap();

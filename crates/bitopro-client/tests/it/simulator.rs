@@ -115,7 +115,8 @@ async fn fault_07_a_server_that_falls_silent_is_noticed_within_the_idle_limit() 
     next_snapshot(&mut balances).await;
     simulator.pause_pings();
     let silent = tokio::time::Instant::now();
-    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("still connected") };
+    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("it is noticed");
+    let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     assert_eq!(silent.elapsed(), Duration::from_secs(30));
     simulator.resume_pings();

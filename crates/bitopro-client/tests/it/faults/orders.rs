@@ -133,9 +133,13 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
 
     // It ends; news from when it was open do not open it again.
     let ended = simulator.fill_rest(&id).unwrap();
+    // History has told so too: it says nothing more that would mend the list of open orders.
+    read(&mut account, MINUTE).await;
     for text in &overtaken {
         simulator.send_text_to(PrivateStream::ActiveOrders, text.as_str());
     }
+    read(&mut account, MINUTE).await;
+    exchange.assert_knows_account(&account);
     // And what history tells of a time before does not replace what it told since.
     let mut older = ended.iter().find_map(Push::as_history_orders).unwrap().clone();
     older.data = older

@@ -8,7 +8,7 @@ use bitopro_sim::Simulator;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, timeout};
 
 use super::rig::{beneath, client, lost};
 use crate::network::{balance, network};
@@ -26,7 +26,8 @@ async fn fault_40_after_a_long_sleep_silence_is_noticed_at_once() {
     let asleep = Duration::from_secs(600);
     let began = Instant::now();
     advance(asleep).await;
-    let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("still connected") };
+    let lost = timeout(asleep, balances.next()).await.expect("it is noticed");
+    let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     assert_eq!(began.elapsed(), asleep, "not after another idle limit");
 }

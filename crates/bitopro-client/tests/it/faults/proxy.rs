@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::network::{balance, network};
 
@@ -97,7 +98,7 @@ async fn tunnel(mut client: TcpStream, target: String, mut ends: watch::Receiver
 }
 
 async fn assert_network(balances: &mut Subscription<Balances>, case: &str) {
-    match balances.next().await {
+    match timeout(Duration::from_secs(60), balances.next()).await.expect(case) {
         Some(Item::Disconnected(lost)) => {
             assert_eq!(lost.error.kind(), ErrorKind::Network, "{case}: {lost:?}");
             assert!(lost.error.is_retryable() && !lost.error.is_auth(), "{case}: {lost:?}");

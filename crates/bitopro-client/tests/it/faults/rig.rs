@@ -7,6 +7,7 @@ use bitopro_client::transport::{self, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Closed, Error, ErrorKind, GapReason, Item, Subscription};
 use bitopro_sim::{FaultyProxy, Simulator, SimulatorBuilder};
 use futures_util::StreamExt;
+use tokio::time::timeout;
 use url::Url;
 
 pub(crate) struct Rig {
@@ -56,9 +57,12 @@ pub(crate) async fn settled(builder: ClientBuilder) -> Subscription<Balances> {
     balances
 }
 
+/// Far more than any limit here, for what would else be waited for without end.
+const FAR: Duration = Duration::from_secs(60);
+
 /// Why the connection was lost, or the dial failed: the next item says so.
 pub(crate) async fn lost(balances: &mut Subscription<Balances>) -> Error {
-    match balances.next().await {
+    match timeout(FAR, balances.next()).await.expect("nothing is lost") {
         Some(Item::Disconnected(disconnected)) => disconnected.error,
         other => panic!("{other:?} where a loss was expected"),
     }
@@ -102,7 +106,7 @@ pub(crate) fn assert_nonces_increase(simulator: &Simulator) {
 
 /// Why the stream ended, with nothing before it but failed dials.
 pub(crate) async fn end(balances: &mut Subscription<Balances>) -> Error {
-    loop {
+    for _ in 0..100 {
         match balances.next().await {
             Some(Item::Closed(Closed::Failed(error))) => {
                 assert!(balances.next().await.is_none(), "nothing follows the end");
@@ -112,6 +116,7 @@ pub(crate) async fn end(balances: &mut Subscription<Balances>) -> Error {
             other => panic!("{other:?} where an end was expected"),
         }
     }
+    panic!("it is dialled again and again");
 }
 
 /// What the transport said, beneath an error of the client.
