@@ -43,7 +43,8 @@ fn main() -> ExitCode {
 
 /// Logs go to standard error, and only where `RUST_LOG` asks for them.
 ///
-/// At TRACE, tungstenite writes each frame, and with it what the account holds: only where it is asked for by name.
+/// tungstenite writes each frame at TRACE, and with it what the account holds, and those of a close at DEBUG: only
+/// where it is asked for by name.
 fn init_log() {
     let Ok(asked) = std::env::var(EnvFilter::DEFAULT_ENV) else { return };
     let Ok(filter) = EnvFilter::try_new(&asked) else { return };
@@ -54,7 +55,7 @@ fn init_log() {
         .with_writer(std::io::stderr)
         .finish()
         .with(filter_fn(move |line| {
-            wants_frames || *line.level() < LevelFilter::TRACE || !line.target().contains("tungstenite")
+            wants_frames || *line.level() < LevelFilter::DEBUG || !line.target().contains("tungstenite")
         }))
         .init();
 }
