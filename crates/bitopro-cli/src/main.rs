@@ -48,14 +48,14 @@ fn main() -> ExitCode {
 fn init_log() {
     let Ok(asked) = std::env::var(EnvFilter::DEFAULT_ENV) else { return };
     let Ok(filter) = EnvFilter::try_new(&asked) else { return };
-    let wants_frames = asked.contains("tungstenite");
+    let wants_frames = asked.split(',').any(|directive| directive.trim_start().starts_with("tungstenite"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .finish()
         .with(filter_fn(move |line| {
-            wants_frames || *line.level() < LevelFilter::DEBUG || !line.target().contains("tungstenite")
+            wants_frames || *line.level() < LevelFilter::DEBUG || !line.target().starts_with("tungstenite")
         }))
         .init();
 }

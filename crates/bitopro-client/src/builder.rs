@@ -142,7 +142,7 @@ impl ClientBuilder {
     }
 
     /// Sets how many items wait for a subscriber that does not read, before they are merged into the
-    /// state. Unless told otherwise, 1,024. Their messages may have 32 MiB in all, however many there are.
+    /// state. Unless told otherwise, 1,024. Their messages may have 32 MiB of text in all, however many there are.
     pub fn with_queue_capacity(mut self, items: usize) -> Self {
         self.settings.queue_capacity = items;
         self

@@ -42,7 +42,7 @@ pub struct Settings {
     /// How many failures without a snapshot between them are final: none, it goes on for ever.
     pub retry_limit: Option<u32>,
     /// How many items wait for a subscriber that does not read, before they are merged: 1,024. Their messages may
-    /// have 32 MiB in all, however many there are.
+    /// have 32 MiB of text in all, however many there are.
     pub queue_capacity: usize,
     /// How long a close may take: 2 s.
     pub close_deadline: Duration,

@@ -2,6 +2,7 @@
 //!
 //! Limits are short, and a machine that is slow may lose a connection once more: what is asserted holds all the same.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use bitopro_client::model::{Balance, Timestamp};
 use bitopro_client::{Client, Credentials, ErrorKind, Item};
 use bitopro_sim::Simulator;
 use futures_util::StreamExt;
+use tokio::time::timeout;
 
 use crate::process::{Running, bitopro, run, watch};
 use crate::sim::exports;
@@ -30,7 +32,8 @@ async fn fault_07_a_simulator_that_is_frozen_is_noticed_and_found_again_when_it_
             .build()
             .unwrap()
             .balances();
-    let mut next = async || balances.next().await.unwrap();
+    // Far more than any limit here, for what would else be waited for without end.
+    let mut next = async || timeout(120 * LIMIT, balances.next()).await.expect("something happens").unwrap();
     while !matches!(next().await, Item::Snapshot(_)) {}
     sim.signal("STOP");
     let lost = |item: &Item<_>, why| matches!(item, Item::Disconnected(disconnected) if disconnected.error.kind() == why);
@@ -39,17 +42,21 @@ async fn fault_07_a_simulator_that_is_frozen_is_noticed_and_found_again_when_it_
     while !lost(&next().await, ErrorKind::Network) {}
     sim.signal("CONT");
     let gap = loop {
-        if let Item::Gap(gap) = next().await {
-            break gap;
+        match next().await {
+            Item::Gap(gap) => break gap,
+            Item::Connected(_) | Item::Disconnected(_) => {}
+            other => panic!("{other:?} where a gap was expected"),
         }
     };
     let mut latest = gap.before.unwrap().timestamp;
     assert!(latest > Timestamp::from_millis(0));
     // The simulator goes on with the old connection too, as far as it knows: nothing of that is heard.
+    let mut heard = BTreeSet::new();
     for _ in 0..20 {
         if let Item::Snapshot(event) | Item::Update(event) = next().await {
             assert!(event.timestamp >= latest, "{event:?} is older than {latest}");
             latest = event.timestamp;
+            assert!(heard.insert(event.event_id.clone()), "{event:?} is heard twice");
         }
     }
 }
@@ -80,6 +87,8 @@ async fn fault_40_a_watch_that_is_stopped_and_goes_on_tells_the_gap_and_the_trut
                 }
                 break;
             }
+            let may_precede = line["type"] == "connected" || line["type"] == "disconnected";
+            assert!(may_precede, "{line} where a {expected} was expected");
         }
     }
 }

@@ -39,6 +39,7 @@ async fn no_log_shows_what_signs_a_request() {
 fn frames_are_in_the_log_only_where_they_are_asked_for_by_name() {
     for (log, shows) in [
         ("trace", &["DEBUG hyper"][..]),
+        ("trace,tokio_tungstenite=off", &["DEBUG hyper"]),
         ("trace,tungstenite=trace", &["DEBUG hyper", "DEBUG tungstenite", "payload: 0x7b"]),
         ("tungstenite=debug", &["DEBUG tungstenite"]),
         ("off", &[]),

@@ -1,0 +1,87 @@
+//! What becomes of items that nobody reads.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder.with_queue_capacity(10), &mut server).await;
+    for number in 100..150 {
+        peers.get_mut(TRADES).unwrap().send(trade(number)).await.unwrap();
+        peers.get_mut(BALANCES).unwrap().send(balance(number)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let (mut trades, mut balances) = (Vec::new(), Vec::new());
+    while let Some(item) = account.next().now_or_never().flatten() {
+        match item {
+            AccountItem::UserTrades(item) => trades.push(item),
+            AccountItem::Balances(item) => balances.push(item),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((trades.len(), balances.len()), (11, 12));
+    let Some(Item::Gap(gap)) = trades.last() else { panic!("{trades:?}") };
+    let GapReason::Overrun { missed: 40, last: Some(last), .. } = &gap.reason else { panic!("{gap:?}") };
+    assert_eq!(last.timestamp.as_millis(), 149);
+    assert_eq!(gap.before.as_ref().unwrap().timestamp.as_millis(), 109);
+    assert_eq!(gap.after, None, "which trade comes next is not known yet");
+    let [.., Item::Gap(_), Item::Snapshot(event)] = &balances[..] else { panic!("{balances:?}") };
+    assert_eq!(event.timestamp.as_millis(), 149);
+    assert_eq!(account.current().trades.unwrap().len(), 50, "the state has them all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_merged_is_told_after_everything_that_waits() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder.with_queue_capacity(2), &mut server).await;
+    for number in 2..9 {
+        peers.get_mut(BALANCES).unwrap().send(balance(number)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    peers.get_mut(TRADES).unwrap().send(trade(1)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut told = Vec::new();
+    while let Some(item) = account.next().now_or_never().flatten() {
+        told.push(match item {
+            AccountItem::Balances(Item::Update(_)) => "balance",
+            AccountItem::Balances(Item::Gap(_)) => "gap",
+            AccountItem::Balances(Item::Snapshot(_)) => "balances",
+            AccountItem::UserTrades(Item::Update(_)) => "trade",
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(told, ["balance", "balance", "trade", "gap", "balances"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_that_nobody_reads_of_are_merged_into_one_snapshot() {
+    let (builder, mut server) = network();
+    let (mut account, mut peers) = settled(builder.with_queue_capacity(2), &mut server).await;
+    let ids = ["1", "2", "3", "4", "5"];
+    for (path, status) in [(ACTIVE, 0), (HISTORY, 4)] {
+        for id in ids {
+            // History's are others, since an order that is over is not open.
+            let order = order("sol_usdt", &format!("{id}{status}"), status, 10);
+            let event = if path == ACTIVE { active } else { history };
+            peers.get_mut(path).unwrap().send(event(&[("sol_usdt", &[order])])).await.unwrap();
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let (mut open, mut ended) = (Vec::new(), Vec::new());
+    for item in std::iter::from_fn(|| account.next().now_or_never().flatten()) {
+        match item {
+            AccountItem::ActiveOrders(Item::Snapshot(event)) => open.push(event.data),
+            AccountItem::HistoryOrders(Item::Snapshot(event)) => ended.push(event.data),
+            _ => {}
+        }
+    }
+    let ([open], [ended]) = (open.as_slice(), ended.as_slice()) else { panic!("{open:?} {ended:?}") };
+    assert_eq!(
+        open.iter().map(|order| order.id.as_str()).collect::<Vec<_>>(),
+        ["10", "20", "30", "40", "50"]
+    );
+    assert_eq!(
+        ended.iter().map(|order| order.id.as_str()).collect::<Vec<_>>(),
+        ["14", "24", "34", "44", "54"]
+    );
+}
