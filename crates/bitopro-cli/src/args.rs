@@ -13,7 +13,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  ok; also after Ctrl-C, SIGTERM and a closed pipe
   1  unexpected
-  2  usage: arguments, files, an endpoint that is not one, or this machine's proxy or CA certificates
+  2  usage: arguments, files, the endpoint, or this machine's proxy or CA certificates
   3  auth: no usable credentials, or the exchange does not accept them
   4  network: no connection (*), none that lasts (*), or a certificate that is not acceptable
   5  bad data: something could not be read
