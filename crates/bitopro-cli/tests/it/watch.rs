@@ -124,6 +124,19 @@ async fn each_kind_of_failure_has_its_exit_code() {
     }
 }
 
+/// Elsewhere the roots are the system's own, which nothing in the environment takes away.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_without_ca_certificates_says_so_and_ends_with_2() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("wss://{}/ws", listener.local_addr().unwrap());
+    let mut command = bitopro(&["watch", "balances", "--url", &url]);
+    with_credentials(&mut command, "key", "secret", "me@example.com");
+    let done = run(command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere"));
+    assert_eq!(done.code, Some(2), "{done:?}");
+    assert!(done.stderr.contains("CA certificates"), "{done:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn once_does_not_wait_for_a_try_that_is_far_off() {
     for (status, code) in [(StatusCode::TOO_MANY_REQUESTS, 6), (StatusCode::SERVICE_UNAVAILABLE, 4)] {
