@@ -45,6 +45,12 @@ impl NonceSource {
         let (Ok(last) | Err(last)) = last;
         Nonce(next(last))
     }
+
+    /// Returns the last nonce, if any was made.
+    pub fn last(&self) -> Option<Nonce> {
+        let last = self.last.load(Ordering::Relaxed);
+        (last > 0).then_some(Nonce(last))
+    }
 }
 
 #[cfg(test)]
@@ -56,7 +62,9 @@ mod tests {
     #[test]
     fn follows_the_clock() {
         let source = NonceSource::new();
+        assert_eq!(source.last(), None);
         assert_eq!(source.next(1_554_380_909_131).get(), 1_554_380_909_131);
+        assert_eq!(source.last().map(Nonce::get), Some(1_554_380_909_131));
         assert_eq!(source.next(1_554_380_909_140).get(), 1_554_380_909_140);
         assert_eq!(source.next(1_554_380_909_150).to_string(), "1554380909150");
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use hmac::Mac;
 use thiserror::Error;
 
-use crate::{Credentials, NonceSource, Payload, SignedHeaders};
+use crate::{Credentials, Nonce, NonceSource, Payload, SignedHeaders};
 
 /// Credentials and the one nonce source of their API key. Clones share both.
 ///
@@ -31,6 +31,11 @@ impl Signer {
     /// Sign at the last moment: the exchange refuses a nonce that is much older than its clock.
     pub fn sign_identity(&self, now_ms: u64) -> SignedHeaders {
         self.credentials.sign(Payload::of_identity(&self.credentials, self.nonces.next(now_ms)))
+    }
+
+    /// Returns the last nonce that was made with this key's source, if any.
+    pub fn last_nonce(&self) -> Option<Nonce> {
+        self.nonces.last()
     }
 
     /// Signs a `POST` or `PUT` with this JSON body, which must be sent byte for byte.
@@ -88,7 +93,7 @@ mod tests {
     fn documented_signature() {
         let headers = documented().sign(Payload::received(PAYLOAD));
         assert_eq!(headers.signature(), SIGNATURE);
-        let nonce = crate::Nonce(1_554_380_909_131);
+        let nonce = Nonce(1_554_380_909_131);
         assert_eq!(Payload::of_identity(&documented(), nonce).as_str(), PAYLOAD);
         assert_eq!(Signer::new(documented()).sign_identity(1_554_380_909_131).signature(), SIGNATURE);
     }
