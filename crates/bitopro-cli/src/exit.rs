@@ -40,7 +40,8 @@ impl Status {
             | ErrorKind::ClosedByServer { .. }
             | ErrorKind::Idle
             | ErrorKind::NoSnapshot
-            | ErrorKind::Protocol => Self::Network,
+            | ErrorKind::Protocol
+            | ErrorKind::Refused => Self::Network,
             _ => Self::Unexpected,
         }
     }

@@ -6,7 +6,7 @@ use bitopro_auth::Signer;
 use bitopro_transport::Connector;
 use thiserror::Error;
 
-use crate::budget::DialBudget;
+use crate::dialer::SharedDialer;
 use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, SEED_ENDPOINT, parse_base};
 use crate::outside::WallClock;
 use crate::settings::OrderUpdates;
@@ -116,21 +116,44 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many refusals for the key's sake (401, 403), in a row, are final. Unless told otherwise, 2.
+    /// Sets how many consecutive refusals because of the key (401, 403) are final before it has worked. Defaults to 2.
     pub fn with_auth_attempts(mut self, attempts: u32) -> Self {
         self.settings.auth_attempts = attempts;
         self
     }
 
-    /// Sets how many refusals for the clock's sake (409), in a row, are final. Unless told otherwise, 3.
+    /// Sets how many consecutive refusals because of the clock (409) are final before the key has worked. Defaults
+    /// to 3.
     pub fn with_clock_attempts(mut self, attempts: u32) -> Self {
         self.settings.clock_attempts = attempts;
         self
     }
 
-    /// Sets how many certificate errors in a row are final. Unless told otherwise, 2.
+    /// Sets how many consecutive certificate errors are final before the key has worked. Defaults to 2.
     pub fn with_certificate_attempts(mut self, attempts: u32) -> Self {
         self.settings.certificate_attempts = attempts;
+        self
+    }
+
+    /// Sets how long a stream that has worked keeps trying while its path (400, 404, 422, redirects, a page instead of
+    /// the upgrade), the clock (409) or the server's certificate is refused. Defaults to 15 minutes from the first such
+    /// refusal.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.settings.patience = patience;
+        self
+    }
+
+    /// Sets how long a key that has worked must have been refused (401, 403), at least three times and without an
+    /// accepted upgrade in between, before that ends a stream. Defaults to 5 minutes; less than 2 is an error.
+    pub fn with_key_patience(mut self, patience: Duration) -> Self {
+        self.settings.key_patience = patience;
+        self
+    }
+
+    /// Sets how long to wait at most until the exchange's clock has caught up with nonces that were made while this
+    /// machine's clock was ahead. Defaults to 10 minutes.
+    pub fn with_clock_wait(mut self, limit: Duration) -> Self {
+        self.settings.clock_wait = limit;
         self
     }
 
@@ -217,11 +240,7 @@ impl ClientBuilder {
                 signer: self.signer,
                 connector,
                 endpoints,
-                budget: DialBudget::new(
-                    self.settings.dial_budget,
-                    self.settings.dial_budget_span,
-                    self.settings.dial_spacing,
-                ),
+                dialer: SharedDialer::new(&self.settings),
                 settings: self.settings,
                 clock: self.clock,
                 seed: self.seed,

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 
 use crate::Settings;
 use crate::account::{AccountSubscription, Desk};
-use crate::budget::DialBudget;
 use crate::builder::ClientBuilder;
+use crate::dialer::SharedDialer;
 use crate::driver::{Delivery, Driver};
 use crate::endpoints::Endpoints;
 use crate::outside::{WallClock, monotonic_now, random_seed};
@@ -68,7 +68,7 @@ pub struct Client {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) endpoints: Endpoints,
     pub(crate) settings: Settings,
-    pub(crate) budget: DialBudget,
+    pub(crate) dialer: SharedDialer,
     pub(crate) clock: WallClock,
     pub(crate) seed: Option<u64>,
 }
@@ -120,10 +120,11 @@ impl Client {
         Session::new(
             self.settings.clone(),
             self.signer.clone(),
-            self.budget.clone(),
+            &self.dialer,
             self.endpoints.clone(),
             self.seed.unwrap_or_else(random_seed),
             now,
+            self.clock.now(),
         )
     }
 
@@ -132,7 +133,7 @@ impl Client {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn account(&self) -> AccountSubscription {
-        let desk = Arc::new(Desk::new(&self.settings));
+        let desk = Arc::new(Desk::new(&self.settings, self.clock.clone()));
         // History first: if its dial comes first too, the first list of open orders is young enough.
         let history = self.drive::<Orders<History>>(desk.clone());
         let active = self.drive::<Orders<Active>>(desk.clone());
@@ -143,7 +144,7 @@ impl Client {
     }
 
     fn subscribe<D: Followed>(&self) -> Subscription<D> {
-        let shared = Arc::new(Shared::new(&self.settings));
+        let shared = Arc::new(Shared::new(&self.settings, self.clock.clone()));
         let line = self.drive::<D>(shared.clone());
         Subscription::new(shared, line)
     }

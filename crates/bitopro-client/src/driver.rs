@@ -3,17 +3,18 @@
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame};
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Duration, Sleep, sleep_until, timeout};
 
 use crate::outside::{WallClock, monotonic_now as now};
 use crate::session::{Action, Session};
-use crate::shared::Inbox;
+use crate::shared::{Inbox, Needs};
 use crate::state::Followed;
 
 /// What a subscriber asks of its driver.
@@ -21,7 +22,8 @@ use crate::state::Followed;
 pub(crate) enum Command {
     Close,
     Resync,
-    ResyncAt(Instant),
+    /// A fresh snapshot is needed because the history has a new connection.
+    Renew,
 }
 
 /// How many frames are handled before what they led to is handed over.
@@ -34,6 +36,18 @@ pub(crate) struct Driver<D: Followed> {
     pub(crate) commands: UnboundedReceiver<Command>,
     pub(crate) clock: WallClock,
     pub(crate) send_deadline: Duration,
+}
+
+/// Why fresh snapshots are requested that no subscriber asked for.
+const RENEWED_BY_HISTORY: &str = "the history was without a connection, so orders may have closed unnoticed";
+const REVERSED: &str = "an update took back the progress of an order, so the state is not trusted";
+
+/// Completes when the dialer changes, if that matters.
+async fn changed(notified: Option<Notified<'_>>) {
+    match notified {
+        Some(notified) => notified.await,
+        None => pending().await,
+    }
 }
 
 type Dialed = Result<Box<dyn Connection>, Error>;
@@ -57,9 +71,12 @@ impl<D: Followed> Driver<D> {
         let mut link = Link::Down;
         let mut timer = Timer::new();
         let mut has_more = false;
+        let dialer = self.session.dialer().clone();
         loop {
+            // Begins before the look at the dialer, so that no change in between is missed.
+            let dialer_changed = self.session.is_waiting().then(|| dialer.changed());
             self.act(&mut link).await;
-            self.inbox.0.deliver(now(), &mut || self.session.poll_weighed());
+            self.deliver();
             if self.session.is_closed() {
                 return;
             }
@@ -69,7 +86,7 @@ impl<D: Followed> Driver<D> {
                 yield_now().await;
                 // And the deadlines theirs: frames without end must not put them off.
                 if self.session.poll_timeout().is_some_and(|deadline| deadline <= now()) {
-                    self.session.handle_timeout(now());
+                    self.session.handle_timeout(now(), self.clock.now());
                     continue;
                 }
             }
@@ -77,13 +94,23 @@ impl<D: Followed> Driver<D> {
                 biased;
                 command = self.commands.recv() => match command {
                     Some(Command::Resync) => self.session.handle_resync(now()),
-                    Some(Command::ResyncAt(at)) => self.session.handle_resync_at(at),
+                    Some(Command::Renew) => self.session.handle_renewal(now(), RENEWED_BY_HISTORY),
                     Some(Command::Close) | None => self.session.handle_close(now()),
                 },
                 arrival = link.next() => has_more = self.handle(&mut link, arrival),
-                // Whoever sends bytes without end, and never a frame, uses up what a task may do at once.
-                () = unconstrained(timer.wait()) => self.session.handle_timeout(now()),
+                () = changed(dialer_changed) => {}
+                // A peer that sends bytes without end, and never a frame, uses up the budget of the task.
+                () = unconstrained(timer.wait()) => self.session.handle_timeout(now(), self.clock.now()),
             }
+        }
+    }
+
+    /// Hands over what the session has for the subscriber.
+    fn deliver(&mut self) {
+        let (now, wall) = (now(), self.clock.now());
+        let needs = self.inbox.0.deliver(now, wall, &mut || self.session.poll_weighed());
+        if needs == Needs::Snapshot {
+            self.session.handle_renewal(now, REVERSED);
         }
     }
 
@@ -120,8 +147,9 @@ impl<D: Followed> Driver<D> {
             }
             Arrival::Lost(error) => self.session.handle_lost(now, error),
             Arrival::Frame(frame) => {
-                self.session.handle_frame(now, frame);
-                return self.handle_waiting(link, now);
+                let wall = self.clock.now();
+                self.session.handle_frame(now, wall, frame);
+                return self.handle_waiting(link, now, wall);
             }
         }
         false
@@ -129,13 +157,13 @@ impl<D: Followed> Driver<D> {
 
     /// Handles the frames that are already there, with one look at the clock. Tells whether there was a whole
     /// batch of them.
-    fn handle_waiting(&mut self, link: &mut Link, now: Instant) -> bool {
+    fn handle_waiting(&mut self, link: &mut Link, now: Instant, wall: SystemTime) -> bool {
         for _ in 1..BATCH {
             if !self.session.is_open() {
                 return false;
             }
             match link.next().now_or_never() {
-                Some(Arrival::Frame(frame)) => self.session.handle_frame(now, frame),
+                Some(Arrival::Frame(frame)) => self.session.handle_frame(now, wall, frame),
                 Some(Arrival::Lost(error)) => {
                     self.session.handle_lost(now, error);
                     return false;

@@ -28,7 +28,7 @@ pub enum ErrorKind {
     Unauthorized,
     /// The API key lacks the permission (403).
     Forbidden,
-    /// The endpoint does not know the stream's path (404, or 200 with no body).
+    /// The endpoint does not serve the stream's path (404, or a 2xx instead of the upgrade).
     WrongPath,
     /// The exchange does not understand the request (400, 422).
     BadRequest,
@@ -96,8 +96,11 @@ impl Error {
         matches!(self.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden)
     }
 
-    /// Whether trying again may mend it. What is not retryable ends a stream at once; what is may still
-    /// end it after several in a row, as [`Settings`](crate::Settings) say.
+    /// Returns whether trying again can help without a change to the program, the key or the endpoint.
+    ///
+    /// A stream ends on the first failure that is not retryable, unless its path had worked before: then a gateway may
+    /// have a bad minute, and the stream keeps trying for the patience of the client. What is retryable can still end
+    /// a stream after several in a row, as [`Settings`](crate::Settings) say.
     pub fn is_retryable(&self) -> bool {
         !matches!(
             self.kind(),
@@ -123,34 +126,31 @@ impl Error {
         }
     }
 
-    /// An upgrade of `path` that the server refused. `ahead_ms` is how far its clock is ahead, if it told.
-    pub(crate) fn refused(
-        verdict: Verdict,
-        path: &str,
-        ahead_ms: Option<i64>,
-        source: transport::Error,
-    ) -> Self {
+    /// Creates the error of an upgrade of `path` that the server refused.
+    pub(crate) fn refused(verdict: Verdict, path: &str, source: transport::Error) -> Self {
         let (kind, message) = match verdict {
             Verdict::Unauthorized => (
                 ErrorKind::Unauthorized,
-                "the exchange does not accept this API key; check key, secret and email, and that the key was not deleted"
+                "the API key is not accepted; check key, secret and email, that the key was not deleted, and that no \
+                 other program uses it with a clock that is ahead"
                     .to_owned(),
             ),
             Verdict::Forbidden => (
                 ErrorKind::Forbidden,
-                "this API key may not do that; check its permissions and its list of allowed addresses".to_owned(),
+                "this API key lacks the permission; check its permissions and its list of allowed addresses".to_owned(),
             ),
             Verdict::WrongPath => (
                 ErrorKind::WrongPath,
-                format!("the endpoint does not know the path {path}; a base URL looks like wss://host:port/ws"),
+                format!("the endpoint has no stream at {path}; a base URL looks like wss://host:port/ws"),
             ),
-            Verdict::BadRequest => {
-                (ErrorKind::BadRequest, "the exchange does not understand the request; there may be a newer version of this library".to_owned())
-            }
-            Verdict::ClockSkew { .. } => (ErrorKind::ClockSkew { ahead_ms }, clock_message(ahead_ms)),
+            Verdict::BadRequest => (
+                ErrorKind::BadRequest,
+                "the request is not understood; there may be a newer version of this library".to_owned(),
+            ),
+            Verdict::ClockSkew { .. } => return Self::clock(None, source),
             Verdict::RateLimited { retry_after } => (
                 ErrorKind::RateLimited { retry_after },
-                "the exchange was asked too often; something else may be using this key or address".to_owned(),
+                "too many requests; something else may be using this key or address".to_owned(),
             ),
             Verdict::Unavailable { retry_after } => {
                 (ErrorKind::Unavailable { retry_after }, "the exchange cannot answer now".to_owned())
@@ -159,9 +159,37 @@ impl Error {
                 ErrorKind::Redirected,
                 "the endpoint redirects, which is not followed since the request is signed; use the final URL".to_owned(),
             ),
-            Verdict::Unexpected => (ErrorKind::Refused, "the endpoint refused in a way that is not documented".to_owned()),
+            Verdict::Unexpected => (ErrorKind::Refused, "the endpoint refused with an undocumented status".to_owned()),
         };
         Self::with_source(kind, message, source)
+    }
+
+    /// Creates the error of a refusal because of the clock. `ahead_ms` is how far the server's is ahead, if known.
+    pub(crate) fn clock(ahead_ms: Option<i64>, source: transport::Error) -> Self {
+        Self::with_source(ErrorKind::ClockSkew { ahead_ms }, clock_message(ahead_ms), source)
+    }
+
+    /// Creates the error of a nonce that is this far ahead of the exchange's clock.
+    pub(crate) fn nonce_ahead(
+        nonce: u64,
+        lead: Duration,
+        limit: Duration,
+        ahead_ms: Option<i64>,
+        source: transport::Error,
+    ) -> Self {
+        let (lead_s, limit_s) = (lead.as_secs(), limit.as_secs());
+        let message = if lead > limit {
+            format!(
+                "nonce {nonce} is {lead_s} s ahead of the exchange's clock, which is longer than the limit of \
+                 {limit_s} s to wait; set this machine's clock by NTP, and use another API key or wait"
+            )
+        } else {
+            format!(
+                "nonce {nonce} is {lead_s} s ahead of the exchange's clock, so this machine's clock was ahead; waiting \
+                 until the exchange has caught up"
+            )
+        };
+        Self::with_source(ErrorKind::ClockSkew { ahead_ms }, message, source)
     }
 }
 
@@ -169,9 +197,14 @@ fn clock_message(ahead_ms: Option<i64>) -> String {
     let Some(ahead_ms) = ahead_ms else {
         return "this machine's clock is too far from the exchange's; set it by NTP".to_owned();
     };
-    let off = Duration::from_millis(ahead_ms.unsigned_abs());
+    let off_s = ahead_ms.unsigned_abs() / 1_000;
+    if off_s == 0 {
+        return "the nonce is refused although this machine's clock agrees with the exchange's; another program may \
+                use the same API key"
+            .to_owned();
+    }
     let direction = if ahead_ms < 0 { "ahead of" } else { "behind" };
-    format!("this machine's clock is about {} s {direction} the exchange's; set it by NTP", off.as_secs())
+    format!("this machine's clock is about {off_s} s {direction} the exchange's; set it by NTP")
 }
 
 /// What the transport says of a dial or a connection, except for refusals.

@@ -1,7 +1,7 @@
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bitopro_model::{DecodeError, Event, EventData, Timestamp, UnknownMessage};
+use bitopro_model::{DecodeError, Event, EventData, OrderId, Timestamp, UnknownMessage};
 use bytes::Bytes;
 use thiserror::Error as ThisError;
 use url::Url;
@@ -34,13 +34,26 @@ pub enum Item<E> {
 pub(crate) type Weighed<D> = (Item<Event<D>>, usize);
 
 /// A connection is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connected {
     /// The URL of the stream, which holds no secret.
     pub url: Url,
-    /// Which connection of this subscription it is, from 1.
+    /// Number of this connection within the subscription, from 1.
     pub number: u64,
+    /// When its dial began. What its snapshot lists was true at some moment after that.
+    pub(crate) dialed: Instant,
+    /// The orders that the history has reported as closed since then. Only an account knows.
+    pub(crate) ended_since_dial: Vec<OrderId>,
+}
+
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected")
+            .field("url", &self.url.as_str())
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A connection ended, or a dial failed.
@@ -49,8 +62,20 @@ pub struct Connected {
 pub struct Disconnected {
     /// Why.
     pub error: Error,
-    /// How long until the next dial, at the earliest: streams of one client dial one after the other.
+    /// Time until the next dial, at the earliest: the streams of one client dial one after the other.
     pub retry_in: Duration,
+    /// The refusals of this kind so far, if it is one that ends the stream when it does not pass.
+    pub refusals: Option<Refusals>,
+}
+
+/// Consecutive refusals for the same cause, without a success between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusals {
+    /// When the first one arrived, by the exchange's clock as far as it is known.
+    pub first: Timestamp,
+    /// Number of refusals. Those of a key that is not accepted (401) are counted over all streams of the client.
+    pub count: u32,
 }
 
 /// Something may have been missed between two events.

@@ -2,10 +2,10 @@
 
 mod account;
 mod backoff;
-mod budget;
 mod builder;
 mod changes;
 mod client;
+mod dialer;
 mod driver;
 mod endpoints;
 mod environment;
@@ -20,6 +20,7 @@ mod settings;
 mod shared;
 mod state;
 mod subscription;
+mod suspend;
 
 pub use bitopro_auth as auth;
 pub use bitopro_model as model;
@@ -35,7 +36,9 @@ pub use environment::{
     API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, credentials_from_env,
 };
 pub use error::{Error, ErrorKind};
-pub use item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason};
+pub use item::{
+    Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason, Refusals,
+};
 pub use outside::WallClock;
 pub use refusal::{Verdict, classify};
 pub use settings::{OrderUpdates, Settings};

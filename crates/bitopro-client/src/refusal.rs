@@ -14,7 +14,8 @@ pub enum Verdict {
     Unauthorized,
     /// 403: the key lacks the permission.
     Forbidden,
-    /// 404, or the 200 without a body with which the exchange answers a path that it does not know.
+    /// 404, or a 2xx instead of the upgrade: the exchange answers an unknown path with an empty 200, and a gateway or
+    /// a web server with a page.
     WrongPath,
     /// 400 or 422: the request is not what the exchange expects.
     BadRequest,
@@ -46,9 +47,7 @@ pub fn classify(refusal: &Refusal, now: SystemTime) -> Verdict {
     match refusal.status.as_u16() {
         401 => Verdict::Unauthorized,
         403 => Verdict::Forbidden,
-        404 => Verdict::WrongPath,
-        // With a body it is somebody else's answer, that of a proxy or a maintenance page say.
-        200..=299 if refusal.body.is_empty() => Verdict::WrongPath,
+        404 | 200..=299 => Verdict::WrongPath,
         400 | 422 => Verdict::BadRequest,
         409 => Verdict::ClockSkew { server_time: date(headers, DATE) },
         429 => Verdict::RateLimited { retry_after: retry_after(headers, now) },
@@ -92,10 +91,10 @@ mod tests {
     }
 
     #[test]
-    fn a_page_under_200_is_not_the_exchange_s_answer() {
+    fn fault_19_a_page_under_200_is_no_better_than_an_empty_one() {
         let mut refusal = Refusal::new(StatusCode::OK);
         refusal.body = Bytes::from_static(b"<html>maintenance</html>");
-        assert_eq!(classify(&refusal, now()), Verdict::Unexpected);
+        assert_eq!(classify(&refusal, now()), Verdict::WrongPath);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use bitopro_transport::Request;
 /// No span of time is longer, so that sums of them are moments that a clock can show.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
+/// A key that worked is not given up any sooner: a gateway may refuse it for a minute.
+const LEAST_KEY_PATIENCE: Duration = Duration::from_secs(120);
+
 /// How patient a session is, and what it assumes. Each has its setter on
 /// [`ClientBuilder`](crate::ClientBuilder).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,15 +33,24 @@ pub struct Settings {
     pub dial_budget_span: Duration,
     /// The longest `Retry-After` that is believed: 1 hour.
     pub retry_after_cap: Duration,
-    /// How many refusals for the key's sake (401, 403) without a connection between them are final: 2,
-    /// since a key may just have been rotated. Those of a key that is not accepted (401) count over all streams of
-    /// a client, and end all that are not connected.
+    /// Number of consecutive refusals because of the key (401, 403) that are final before the key, or for 403 the
+    /// stream's path, has worked. Defaults to 2, since a key may just have been rotated. Those of a key that is not
+    /// accepted (401) are counted over all streams of a client, and end all that are not connected.
     pub auth_attempts: u32,
-    /// How many refusals for the clock's sake (409) without a connection between them are final: 3. The
-    /// first is corrected, which helps where the clock is behind.
+    /// Number of consecutive refusals because of the clock (409) that are final before the key has worked, unless
+    /// the last one taught something about the clock. Defaults to 3.
     pub clock_attempts: u32,
-    /// How many certificate errors without a connection between them are final: 2.
+    /// Number of consecutive certificate errors that are final before the key has worked. Defaults to 2.
     pub certificate_attempts: u32,
+    /// How long a stream whose path has worked keeps trying while its path, its clock or the server's certificate is
+    /// refused, from the first such refusal. Defaults to 15 minutes.
+    pub patience: Duration,
+    /// How long after the first refusal of a key that has worked (401, 403) a further one can end a stream: the third
+    /// at the earliest, with no accepted upgrade in between. Defaults to 5 minutes; at least 2.
+    pub key_patience: Duration,
+    /// How long to wait at most until the exchange's clock has caught up with nonces that were made while the
+    /// machine's clock was ahead. Defaults to 10 minutes.
+    pub clock_wait: Duration,
     /// How many failures without a snapshot between them are final: none, it goes on for ever.
     pub retry_limit: Option<u32>,
     /// How many items wait for a subscriber that does not read, before they are merged: 1,024. Their messages may
@@ -84,6 +96,9 @@ impl Default for Settings {
             auth_attempts: 2,
             clock_attempts: 3,
             certificate_attempts: 2,
+            patience: seconds(900),
+            key_patience: seconds(300),
+            clock_wait: seconds(600),
             retry_limit: None,
             queue_capacity: 1024,
             close_deadline: seconds(2),
@@ -111,6 +126,9 @@ impl Settings {
             ("time to be proven", self.proven_after),
             ("cap of `Retry-After`", self.retry_after_cap),
             ("spacing of dials", self.dial_spacing),
+            ("patience", self.patience),
+            ("key patience", self.key_patience),
+            ("clock wait", self.clock_wait),
         ];
         let counts = [
             ("dial budget", self.dial_budget == 0),
@@ -125,6 +143,9 @@ impl Settings {
         let mut faults: Vec<String> =
             zeroes.filter(|(_, zero)| *zero).map(|(name, _)| format!("the {name} is zero")).collect();
         faults.extend(long.map(|(name, _)| format!("the {name} is longer than a year")));
+        if self.key_patience < LEAST_KEY_PATIENCE {
+            faults.push("the key patience is shorter than 2 minutes".to_owned());
+        }
         if self.backoff_longest < self.backoff_first {
             faults.push("the longest backoff is shorter than the first".to_owned());
         }

@@ -2,27 +2,45 @@
 
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bitopro_model::Event;
 
 use crate::item::{Closed, Item, Weighed};
 use crate::mailbox::Mailbox;
-use crate::outside::monotonic_now;
+use crate::outside::{WallClock, monotonic_now};
 use crate::state::{Current, Followed};
 use crate::{Error, ErrorKind, Settings};
 
-/// Where a driver delivers what its session tells.
+/// Where a driver delivers the items of its session.
 pub(crate) trait Inbox<D: Followed>: Send + Sync {
-    /// Puts items into the mailbox until there are no more, and wakes the subscriber once.
-    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Weighed<D>>);
+    /// Queues items until there are no more, and wakes the subscriber once. Called whenever the driver has looked at
+    /// the connection, with items or without.
+    fn deliver(&self, now: Instant, wall: SystemTime, next: &mut dyn FnMut() -> Option<Weighed<D>>) -> Needs;
+
+    /// Returns the wall clock.
+    fn clock(&self) -> &WallClock;
 
     /// Ends the stream if the session did not.
     fn end(&self) {
         let error =
             Error::new(ErrorKind::Stopped, "the stream was stopped from outside: did its runtime shut down?");
         let mut closed = Some((Item::Closed(Closed::Failed(error)), 0));
-        self.deliver(monotonic_now(), &mut || closed.take());
+        self.deliver(monotonic_now(), self.clock().now(), &mut || closed.take());
+    }
+}
+
+/// What a stream needs after a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// An update took back progress, so only a fresh snapshot can be trusted.
+    Snapshot,
+}
+
+impl Needs {
+    pub(crate) fn snapshot_if(condition: bool) -> Self {
+        if condition { Self::Snapshot } else { Self::Nothing }
     }
 }
 
@@ -34,15 +52,16 @@ impl<T> Waited<T> {
         Self(Mutex::new((value, None)))
     }
 
-    /// Changes the value, then wakes who waits.
-    pub(crate) fn change(&self, work: impl FnOnce(&mut T)) {
-        let waker = self.locked(|(value, waker)| {
-            work(value);
-            waker.take()
+    /// Changes the value, then wakes the task that waits if `work` says so.
+    pub(crate) fn change<R>(&self, work: impl FnOnce(&mut T) -> (bool, R)) -> R {
+        let (waker, result) = self.locked(|(value, waker)| {
+            let (wakes, result) = work(value);
+            (waker.take_if(|_| wakes), result)
         });
         if let Some(waker) = waker {
             waker.wake();
         }
+        result
     }
 
     pub(crate) fn read<R>(&self, work: impl FnOnce(&T) -> R) -> R {
@@ -67,15 +86,18 @@ impl<T> Waited<T> {
 }
 
 /// The mailbox of a single stream.
-pub(crate) struct Shared<D: Followed>(Waited<Mailbox<D>>);
+pub(crate) struct Shared<D: Followed> {
+    mailbox: Waited<Mailbox<D>>,
+    clock: WallClock,
+}
 
 impl<D: Followed> Shared<D> {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self(Waited::new(Mailbox::new(settings)))
+    pub(crate) fn new(settings: &Settings, clock: WallClock) -> Self {
+        Self { mailbox: Waited::new(Mailbox::new(settings)), clock }
     }
 
     pub(crate) fn poll_item(&self, context: &Context<'_>) -> Poll<Option<Item<Event<D>>>> {
-        self.0.poll(context, |mailbox| match mailbox.pop() {
+        self.mailbox.poll(context, |mailbox| match mailbox.pop() {
             Some(item) => Poll::Ready(Some(item)),
             None if mailbox.is_exhausted() => Poll::Ready(None),
             None => Poll::Pending,
@@ -83,24 +105,30 @@ impl<D: Followed> Shared<D> {
     }
 
     pub(crate) fn current(&self) -> Option<Current<D::State>> {
-        let now = monotonic_now();
-        self.0.read(|mailbox| mailbox.state().current(now))
+        let (now, wall) = (monotonic_now(), self.clock.now());
+        self.mailbox.read(|mailbox| mailbox.current(now, wall))
     }
 
-    /// Why the stream ended, once it has.
+    /// Returns why the stream ended, once it has.
     pub(crate) fn closed(&self) -> Option<Closed> {
-        self.0.read(|mailbox| mailbox.closed().cloned())
+        self.mailbox.read(|mailbox| mailbox.closed().cloned())
     }
 }
 
 impl<D: Followed> Inbox<D> for Shared<D> {
-    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Weighed<D>>) {
-        let Some(first) = next() else { return };
-        self.0.change(|mailbox| {
-            mailbox.push(first, now);
+    fn deliver(&self, now: Instant, wall: SystemTime, next: &mut dyn FnMut() -> Option<Weighed<D>>) -> Needs {
+        self.mailbox.change(|mailbox| {
+            mailbox.look(now, wall);
+            let (mut has_items, mut needs_snapshot) = (false, false);
             while let Some(weighed) = next() {
-                mailbox.push(weighed, now);
+                has_items = true;
+                needs_snapshot |= mailbox.push(0, weighed, now);
             }
-        });
+            (has_items, Needs::snapshot_if(needs_snapshot))
+        })
+    }
+
+    fn clock(&self) -> &WallClock {
+        &self.clock
     }
 }

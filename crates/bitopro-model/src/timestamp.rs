@@ -21,6 +21,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Compares two times no more finely than the coarser of the two.
+    pub fn compare_coarsely(self, other: Self) -> std::cmp::Ordering {
+        let is_coarse = self.0 % 1000 == 0 || other.0 % 1000 == 0;
+        if is_coarse { self.0.div_euclid(1000).cmp(&other.0.div_euclid(1000)) } else { self.cmp(&other) }
+    }
+
     /// The same moment as a [`SystemTime`], or `None` where the platform cannot represent it.
     pub fn to_system_time(self) -> Option<SystemTime> {
         let distance = Duration::from_millis(self.0.unsigned_abs());

@@ -104,6 +104,15 @@ impl Trade {
             && self.transaction_timestamp == other.transaction_timestamp
     }
 
+    /// Returns whether both are the same trade.
+    pub fn is_same_trade(&self, other: &Self) -> bool {
+        self.match_id == other.match_id
+            && self.order_id == other.order_id
+            && (&self.base, &self.quote, &self.side) == (&other.base, &other.quote, &other.side)
+            && (self.price, self.volume, self.fee) == (other.price, other.volume, other.fee)
+            && self.transaction_timestamp == other.transaction_timestamp
+    }
+
     /// The price times the volume, in the quote currency, if that can be held exactly.
     pub fn notional(&self) -> Option<Decimal> {
         let product = self.price.checked_mul(self.volume)?;

@@ -73,7 +73,7 @@ pub(crate) fn status_of_cancelled(order: &Order) -> OrderStatus {
 
 /// Notes when an order changed. That never goes back, even where the exchange's clock is put back.
 pub(crate) fn touched(order: &mut Order, now: Timestamp) {
-    let now = order.updated().max(now);
+    let now = order.updated().unwrap_or(now).max(now);
     order.timestamp = now;
     order.updated_timestamp = Some(now);
 }

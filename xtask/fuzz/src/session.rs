@@ -136,8 +136,8 @@ impl Bench {
     fn recover(&mut self) {
         let until = self.now + LONGEST_WAIT;
         while self.now < until {
-            self.balances.answer_well(BALANCE, self.now);
-            self.trades.answer_well(TRADE, self.now);
+            self.balances.answer_well(BALANCE, self.now, self.wall);
+            self.trades.answer_well(TRADE, self.now, self.wall);
             self.settle();
             if self.balances.is_well() && self.trades.is_well() {
                 return;
@@ -170,14 +170,13 @@ impl<D: Followed + Debug> Line<D> {
                 self.watcher.fails(&error);
                 session.handle_dial_failed(now, wall, error);
             }
-            3 => session.handle_frame(now, frame(detail)),
-            4 => session.handle_frame(now, Frame::text(input.text())),
+            3 => session.handle_frame(now, wall, frame(detail)),
+            4 => session.handle_frame(now, wall, Frame::text(input.text())),
             5 => session.handle_lost(now, failure(detail)),
-            6 => session.handle_timeout(now),
-            7 => session.handle_resync(now),
-            8 => session.handle_resync_at(now + span(detail)),
+            6 => session.handle_timeout(now, wall),
+            7 | 8 => session.handle_resync(now),
             9 if detail == 0 => session.handle_close(now),
-            _ => session.handle_frame(now, Frame::text(if D::HAS_SNAPSHOT { BALANCE } else { TRADE })),
+            _ => session.handle_frame(now, wall, Frame::text(if D::HAS_SNAPSHOT { BALANCE } else { TRADE })),
         }
     }
 
@@ -186,10 +185,10 @@ impl<D: Followed + Debug> Line<D> {
             if let Action::Dial(request) = &action {
                 dials.count(now, request);
             }
-            self.watcher.acts(&action);
+            self.watcher.acts(&action, dials);
         }
         while let Some(item) = self.session.poll_item() {
-            self.watcher.sees(&item);
+            self.watcher.sees(&item, dials);
         }
         let due = self.session.poll_timeout();
         assert_eq!(
@@ -205,7 +204,7 @@ impl<D: Followed + Debug> Line<D> {
         if self.session.poll_timeout().is_none_or(|due| due > now) {
             return;
         }
-        self.session.handle_timeout(now);
+        self.session.handle_timeout(now, wall);
         self.settle(now, dials, wall);
         assert!(
             self.session.poll_timeout().is_none_or(|due| due > now),
@@ -214,11 +213,11 @@ impl<D: Followed + Debug> Line<D> {
     }
 
     /// What an exchange does to which nothing happens.
-    fn answer_well(&mut self, text: &str, now: Instant) {
+    fn answer_well(&mut self, text: &str, now: Instant, wall: SystemTime) {
         if self.watcher.is_dialing() {
             self.session.handle_connected(now);
         }
-        self.session.handle_frame(now, Frame::text(text));
+        self.session.handle_frame(now, wall, Frame::text(text));
     }
 
     fn is_well(&self) -> bool {

@@ -63,6 +63,9 @@ enum Data<'a> {
     Disconnected {
         error: String,
         retry_in_ms: u64,
+        /// Consecutive refusals for this cause, and when the first one arrived.
+        refusals: Option<u32>,
+        refused_since: Option<Timestamp>,
     },
     Closed {
         error: Option<String>,
@@ -106,8 +109,13 @@ impl<'a> Line<'a> {
             Item::Malformed(malformed) => ("malformed", Data::malformed(malformed)),
             Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
             Item::Disconnected(disconnected) => {
-                let retry_in_ms = millis(disconnected.retry_in);
-                ("disconnected", Data::Disconnected { error: chain(&disconnected.error), retry_in_ms })
+                let data = Data::Disconnected {
+                    error: chain(&disconnected.error),
+                    retry_in_ms: millis(disconnected.retry_in),
+                    refusals: disconnected.refusals.map(|refusals| refusals.count),
+                    refused_since: disconnected.refusals.map(|refusals| refusals.first),
+                };
+                ("disconnected", data)
             }
             Item::Closed(closed) => {
                 ("closed", Data::Closed { error: reason(closed).map(|error| chain(error)) })

@@ -102,7 +102,10 @@ async fn what_happens_to_a_stream_is_in_its_lines() {
 async fn each_kind_of_failure_has_its_exit_code() {
     let refusing = async |status: StatusCode| {
         let simulator = Simulator::builder().start().await.unwrap();
-        simulator.refuse_next(9, Refusal::new(status));
+        let mut refusal = Refusal::new(status);
+        // Without a time of its own, a 429 pauses for longer than a test should take.
+        refusal.headers.insert("retry-after", HeaderValue::from_static("0"));
+        simulator.refuse_next(9, refusal);
         let done = run(&mut watch(&simulator, "balances", &["--once"]));
         (done.code, simulator.dials().len(), done)
     };
@@ -112,7 +115,7 @@ async fn each_kind_of_failure_has_its_exit_code() {
         (StatusCode::NOT_FOUND, 2, 1, "base URL"),
         (StatusCode::OK, 2, 1, "base URL"),
         (StatusCode::TEMPORARY_REDIRECT, 2, 1, "not followed"),
-        (StatusCode::TOO_MANY_REQUESTS, 6, 3, "too often"),
+        (StatusCode::TOO_MANY_REQUESTS, 6, 3, "too many requests"),
         (StatusCode::CONFLICT, 7, 3, "NTP"),
         (StatusCode::BAD_GATEWAY, 4, 3, "cannot answer"),
         (StatusCode::BAD_REQUEST, 1, 1, "newer version"),

@@ -41,7 +41,9 @@ impl CurrentAccount {
         let began = began(gap);
         let ended = self.history.iter().flat_map(|history| history.iter());
         let open = self.open_orders.iter().flat_map(|orders| orders.iter());
-        let changed = ended.chain(open).filter(|order| began.is_none_or(|began| began <= order.updated()));
+        let changed = ended
+            .chain(open)
+            .filter(|order| began.is_none_or(|began| order.updated().is_none_or(|updated| began <= updated)));
         changed.filter_map(|order| self.less_trades(order)).collect()
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_model::{
-    Active, ActiveOrders, Balances, Event, History, HistoryOrders, Orders, PrivateStream, Trade,
+    Active, ActiveOrders, Balances, Event, History, HistoryOrders, OrderId, Orders, PrivateStream, Trade,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -14,26 +14,29 @@ use crate::Settings;
 use crate::driver::Command;
 use crate::item::{Item, Weighed};
 use crate::mailbox::Mailbox;
-use crate::outside::monotonic_now;
-use crate::shared::{Inbox, Waited};
-use crate::state::Followed;
+use crate::outside::{WallClock, monotonic_now};
+use crate::shared::{Inbox, Needs, Waited};
+use crate::state::{Current, Followed, Reporter};
 use crate::subscription::Line;
 
 /// Where the drivers of an account deliver.
-pub(crate) struct Desk(Waited<Mail>);
+pub(crate) struct Desk {
+    mail: Waited<Mail>,
+    clock: WallClock,
+}
 
 impl Desk {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self(Waited::new(Mail::new(settings)))
+    pub(crate) fn new(settings: &Settings, clock: WallClock) -> Self {
+        Self { mail: Waited::new(Mail::new(settings)), clock }
     }
 
-    /// Tells how the driver of the open orders is reached.
+    /// Sets how the driver of the open orders is reached.
     pub(crate) fn connect_active(&self, line: &Line) {
-        self.0.change(|mail| mail.active_line = Some(line.commands()));
+        self.mail.change(|mail| (false, mail.active_line = Some(line.commands())));
     }
 
     pub(super) fn poll_item(&self, context: &Context<'_>) -> Poll<Option<AccountItem>> {
-        self.0.poll(context, |mail| match mail.pop() {
+        self.mail.poll(context, |mail| match mail.pop() {
             Some(item) => Poll::Ready(Some(item)),
             None if mail.is_exhausted() => Poll::Ready(None),
             None => Poll::Pending,
@@ -41,55 +44,62 @@ impl Desk {
     }
 
     pub(super) fn current(&self) -> CurrentAccount {
-        let now = monotonic_now();
-        self.0.read(|mail| CurrentAccount {
-            balances: mail.balances.state().current(now),
-            // It may be that only history tells that an order has ended.
-            open_orders: mail
-                .active
-                .state()
-                .current(now)
-                .map(|orders| orders.doubted_if(!mail.history.state().is_sure())),
-            history: mail.history.state().current(now),
-            trades: mail.trades.state().current(now),
+        let (now, wall) = (monotonic_now(), self.clock.now());
+        self.mail.read(|mail| {
+            let history = mail.history.current(now, wall);
+            // Perhaps only the history reports that an order was closed.
+            let is_history_stale = history.as_ref().is_none_or(Current::is_stale);
+            CurrentAccount {
+                balances: mail.balances.current(now, wall),
+                open_orders: mail.active.current(now, wall).map(|orders| orders.doubted_if(is_history_stale)),
+                history,
+                trades: mail.trades.current(now, wall),
+            }
         })
     }
 }
 
 impl<D: Lane> Inbox<D> for Desk {
-    fn deliver(&self, now: Instant, next: &mut dyn FnMut() -> Option<Weighed<D>>) {
-        let Some(first) = next() else { return };
-        self.0.change(|mail| {
-            mail.push(first, now);
+    fn deliver(&self, now: Instant, wall: SystemTime, next: &mut dyn FnMut() -> Option<Weighed<D>>) -> Needs {
+        self.mail.change(|mail| {
+            D::mailbox(mail).look(now, wall);
+            let (mut has_items, mut needs_snapshot) = (false, false);
             while let Some(weighed) = next() {
-                mail.push(weighed, now);
+                has_items = true;
+                needs_snapshot |= mail.push(weighed, now);
             }
-        });
+            (has_items, Needs::snapshot_if(needs_snapshot))
+        })
+    }
+
+    fn clock(&self) -> &WallClock {
+        &self.clock
     }
 }
 
-/// The mailboxes of an account's streams, and the order in which their items arrived.
+/// The mailboxes of an account's streams, whose items are delivered in the order of their arrival.
 pub(crate) struct Mail {
-    arrived: VecDeque<PrivateStream>,
     balances: Mailbox<Balances>,
     active: Mailbox<Orders<Active>>,
     history: Mailbox<Orders<History>>,
     trades: Mailbox<Trade>,
+    /// Number of items that have arrived.
+    arrived: u64,
     /// The way to the driver of the open orders.
     active_line: Option<UnboundedSender<Command>>,
     /// Whether the connection of the open orders is older than that of history.
     active_is_older: bool,
-    /// When a fresh list of open orders was last asked for, and how soon it may be again.
-    renewed: Option<Instant>,
-    renewal_spacing: Duration,
+    /// The orders that the history reported as closed during the longest possible dial, the latest last.
+    ended: VecDeque<(Instant, OrderId)>,
+    longest_dial: Duration,
 }
 
 /// A stream that has a mailbox among those of an account.
 pub(crate) trait Lane: Followed {
     fn mailbox(mail: &mut Mail) -> &mut Mailbox<Self>;
 
-    /// What an item of this stream means for the others.
-    fn tell_others(_: &mut Mail, _: &Item<Event<Self>>, _: Instant) {}
+    /// Applies what an item of this stream means for the others, and completes it by what the others know.
+    fn relate(_: &mut Mail, _: &mut Item<Event<Self>>, _: Instant) {}
 }
 
 impl Lane for Balances {
@@ -103,9 +113,11 @@ impl Lane for Orders<Active> {
         &mut mail.active
     }
 
-    fn tell_others(mail: &mut Mail, item: &Item<ActiveOrders>, _: Instant) {
-        if let Item::Connected(_) = item {
+    fn relate(mail: &mut Mail, item: &mut Item<ActiveOrders>, _: Instant) {
+        if let Item::Connected(connected) = item {
             mail.active_is_older = false;
+            let since_dial = mail.ended.iter().filter(|(at, _)| *at >= connected.dialed);
+            connected.ended_since_dial = since_dial.map(|(_, id)| id.clone()).collect();
         }
     }
 }
@@ -115,20 +127,22 @@ impl Lane for Orders<History> {
         &mut mail.history
     }
 
-    /// An order that is over is not open, whether or not the stream of open orders ever says so.
+    /// A closed order is not open, whether or not the stream of open orders ever says so.
     ///
-    /// It may be that only history tells of the end, so what it missed without a connection is found out from
-    /// a list of open orders that is younger than its new one. Since a client makes one dial at a time, that
-    /// is any whose connection comes after. A new connection of history has proved itself by its list.
-    fn tell_others(mail: &mut Mail, item: &Item<HistoryOrders>, now: Instant) {
+    /// Perhaps only the history reports the end of an order, so what it missed without a connection is learned from a
+    /// list of open orders that is younger than its new one. Since a client makes one dial at a time, that is any whose
+    /// connection comes after. A new connection of the history has proved itself by its list.
+    fn relate(mail: &mut Mail, item: &mut Item<HistoryOrders>, now: Instant) {
         match item {
             Item::Snapshot(event) | Item::Update(event) => {
-                // Of a status that is not known, this is the stream that tells.
+                // With a status that is not known, an order in the history is closed.
                 for order in event.data.iter().filter(|order| !order.is_open()) {
-                    mail.active.state_mut().state_mut().end(&order.id);
+                    mail.active.state_mut().state_mut().close(&order.id, Reporter::History);
+                    mail.ended.push_back((now, order.id.clone()));
                 }
+                mail.forget_ended(now);
                 if matches!(item, Item::Snapshot(_)) {
-                    mail.renew_active(now);
+                    mail.renew_active();
                 }
             }
             Item::Connected(_) => mail.active_is_older = mail.active.state().is_connected(),
@@ -144,62 +158,60 @@ impl Lane for Trade {
 }
 
 impl Mail {
+    /// How much longer than its deadline a dial may seem to last, where its driver is slow.
+    const DIAL_SLACK: Duration = Duration::from_secs(60);
+
     fn new(settings: &Settings) -> Self {
         Self {
-            arrived: VecDeque::new(),
             balances: Mailbox::new(settings),
             active: Mailbox::new(settings),
             history: Mailbox::new(settings),
             trades: Mailbox::new(settings),
+            arrived: 0,
             active_line: None,
             active_is_older: false,
-            renewed: None,
-            renewal_spacing: settings.proven_after,
+            ended: VecDeque::new(),
+            longest_dial: settings.dial_deadline + Self::DIAL_SLACK,
         }
     }
 
-    /// Has the open orders listed anew if their list is older than history's. A history that comes and goes
-    /// costs them no more than one dial in a while; meanwhile they are in doubt.
-    fn renew_active(&mut self, now: Instant) {
+    /// Forgets what no dial that is in progress can have overlapped with.
+    fn forget_ended(&mut self, now: Instant) {
+        let is_old = |(at, _): &(Instant, OrderId)| *at + self.longest_dial < now;
+        let old = self.ended.partition_point(is_old);
+        self.ended.drain(..old);
+    }
+
+    /// Requests a fresh list of open orders if theirs is older than that of the history. Until then they are stale.
+    fn renew_active(&mut self) {
         if !self.active_is_older {
             return;
         }
         self.active.state_mut().doubt();
-        // One that is still to come is asked for again: it is forgotten where the connection was lost since.
-        let at = match self.renewed {
-            Some(at) if at > now => at,
-            Some(last) => now.max(last + self.renewal_spacing),
-            None => now,
-        };
-        self.renewed = Some(at);
         if let Some(active) = &self.active_line {
             // A driver that is gone has ended its stream already.
-            let _ = active.send(Command::ResyncAt(at));
+            let _ = active.send(Command::Renew);
         }
     }
 
-    fn push<D: Lane>(&mut self, weighed: Weighed<D>, now: Instant) {
-        D::tell_others(self, &weighed.0, now);
-        let mailbox = D::mailbox(self);
-        let waiting = mailbox.len();
-        mailbox.push(weighed, now);
-        // An item that was merged is told when there is nothing else.
-        if mailbox.len() > waiting {
-            self.arrived.push_back(D::STREAM);
-        }
+    /// Adds an item. Returns whether its stream needs a fresh snapshot.
+    fn push<D: Lane>(&mut self, (mut item, bytes): Weighed<D>, now: Instant) -> bool {
+        D::relate(self, &mut item, now);
+        self.arrived += 1;
+        let place = self.arrived;
+        D::mailbox(self).push(place, (item, bytes), now)
     }
 
+    /// Returns the oldest item of all streams.
     fn pop(&mut self) -> Option<AccountItem> {
-        while let Some(stream) = self.arrived.pop_front() {
-            if let Some(item) = self.pop_from(stream) {
-                return Some(item);
-            }
-        }
-        PrivateStream::ALL.iter().find_map(|stream| self.pop_from(*stream))
-    }
-
-    fn pop_from(&mut self, stream: PrivateStream) -> Option<AccountItem> {
-        match stream {
+        let places = [
+            (self.balances.next_place(), PrivateStream::AccountBalance),
+            (self.active.next_place(), PrivateStream::ActiveOrders),
+            (self.history.next_place(), PrivateStream::HistoryOrders),
+            (self.trades.next_place(), PrivateStream::UserTrades),
+        ];
+        let oldest = places.into_iter().filter_map(|(place, stream)| Some((place?, stream))).min()?;
+        match oldest.1 {
             PrivateStream::AccountBalance => self.balances.pop().map(AccountItem::Balances),
             PrivateStream::ActiveOrders => self.active.pop().map(AccountItem::ActiveOrders),
             PrivateStream::HistoryOrders => self.history.pop().map(AccountItem::HistoryOrders),

@@ -14,7 +14,7 @@ use crate::account::AccountItem;
 use crate::exact::difference;
 use crate::item::Item;
 use crate::settings::OrderUpdates;
-use crate::state::Ended;
+use crate::state::{ClosedOrders, Reporter, Standing, is_reversed};
 
 /// Something that happened to an account.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +100,7 @@ pub struct Changes {
     doubts: BTreeSet<PrivateStream>,
     /// Orders that are over, and of which history has not told how.
     missing: BTreeMap<OrderId, Order>,
-    ended: Ended,
+    closed: ClosedOrders,
 }
 
 impl Changes {
@@ -117,22 +117,23 @@ impl Changes {
             knows_history: false,
             doubts: BTreeSet::new(),
             missing: BTreeMap::new(),
-            ended: Ended::default(),
+            closed: ClosedOrders::default(),
         }
     }
 
-    /// What an item changed, in order. Pass every item of the account, in the order in which they came.
+    /// Returns what an item changed, in order. Pass every item of the account, in the order in which they arrived.
     pub fn observe(&mut self, item: &AccountItem) -> Vec<Change> {
         let mut changes = Vec::new();
         let doubt = self.doubts.contains(&item.stream());
         match item {
             AccountItem::Balances(Item::Snapshot(event)) => self.all_balances(event, &mut changes),
             AccountItem::Balances(Item::Update(event)) => self.some_balances(event, doubt, &mut changes),
+            AccountItem::ActiveOrders(Item::Connected(connected)) => self.closed.connect(connected),
             AccountItem::ActiveOrders(Item::Snapshot(event)) => self.all_orders(event, &mut changes),
             AccountItem::ActiveOrders(Item::Update(event)) => self.some_orders(event, doubt, &mut changes),
             AccountItem::HistoryOrders(Item::Snapshot(event)) => self.all_history(event, &mut changes),
             AccountItem::HistoryOrders(Item::Update(event)) => {
-                event.data.iter().for_each(|order| self.ended_order(order, doubt, &mut changes));
+                event.data.iter().for_each(|order| self.history_order(order, doubt, &mut changes));
             }
             _ => {}
         }
@@ -165,13 +166,19 @@ impl Changes {
 
     fn all_orders(&mut self, event: &ActiveOrders, changes: &mut Vec<Change>) {
         if !std::mem::replace(&mut self.knows_orders, true) {
-            let open = event.data.iter().filter(|order| order.is_open() && !self.ended.contains(&order.id));
+            let open = event.data.iter().filter(|order| !order.is_final() && self.closed.reopen(&order.id));
             self.orders = open.map(|order| (order.id.clone(), order.clone())).collect();
             return;
         }
         let listed: BTreeSet<&OrderId> = event.data.iter().map(|order| &order.id).collect();
         self.miss(|order| !listed.contains(&order.id), true, changes);
-        event.data.iter().for_each(|order| self.order(order, true, changes));
+        for order in event.data.iter() {
+            if order.is_final() {
+                self.close(order, Reporter::ActiveOrders, true, changes);
+            } else if self.closed.reopen(&order.id) {
+                self.open(order, true, changes);
+            }
+        }
     }
 
     fn some_orders(&mut self, event: &ActiveOrders, doubt: bool, changes: &mut Vec<Change>) {
@@ -188,38 +195,53 @@ impl Changes {
                 );
             }
         }
-        event.data.iter().for_each(|order| self.order(order, doubt, changes));
+        event.data.iter().for_each(|order| self.active_order(order, doubt, changes));
     }
 
-    /// The list of a new connection: what stood there before we looked is no news, the rest happened in
-    /// the gap.
+    /// Applies an order of an update. The rules are those of [`OpenOrders`](crate::OpenOrders).
+    fn active_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
+        let is_reversed = self.orders.get(&order.id).is_some_and(|known| is_reversed(known, order))
+            || !order.is_final() && self.closed.standing(&order.id) == Standing::Reopened;
+        if is_reversed {
+            self.doubts.insert(PrivateStream::ActiveOrders);
+        } else if order.is_final() {
+            self.close(order, Reporter::ActiveOrders, across_gap, changes);
+        } else if !self.closed.contains(&order.id) {
+            self.open(order, across_gap, changes);
+        }
+    }
+
+    /// Applies the list of a new connection. What was in it before the first look is not a change, the rest happened
+    /// in the gap.
     fn all_history(&mut self, event: &HistoryOrders, changes: &mut Vec<Change>) {
         if std::mem::replace(&mut self.knows_history, true) {
-            event.data.iter().for_each(|order| self.ended_order(order, true, changes));
+            event.data.iter().for_each(|order| self.history_order(order, true, changes));
             return;
         }
         for order in event.data.iter().filter(|order| !order.is_open()) {
             if self.orders.contains_key(&order.id) || self.missing.contains_key(&order.id) {
-                self.ended_order(order, true, changes);
+                self.history_order(order, true, changes);
             } else {
-                self.ended.insert(&order.id);
+                self.closed.insert(&order.id, Reporter::History);
             }
         }
     }
 
-    /// An order that history has. Even with a status that is not known, it is no longer open.
-    fn ended_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
-        if order.is_open() || order.is_final() {
-            return self.order(order, across_gap, changes);
-        }
-        if let Some(before) = self.orders.remove(&order.id) {
+    /// Applies an order of the history. One that is open says nothing: only the other stream lists open orders. With a
+    /// status that is not known, it is closed.
+    fn history_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
+        if order.is_final() {
+            self.close(order, Reporter::History, across_gap, changes);
+        } else if !order.is_open()
+            && let Some(before) = self.orders.remove(&order.id)
+        {
             let before = Some(before);
             changes.push(Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
-            self.ended.insert(&order.id);
+            self.closed.insert(&order.id, Reporter::History);
         }
     }
 
-    /// Notes the open orders that are no longer listed.
+    /// Reports the open orders that are no longer listed.
     fn miss(&mut self, is_missing: impl Fn(&Order) -> bool, across_gap: bool, changes: &mut Vec<Change>) {
         let (gone, open) =
             std::mem::take(&mut self.orders).into_iter().partition(|(_, order)| is_missing(order));
@@ -235,38 +257,29 @@ impl Changes {
         }
     }
 
-    fn order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
-        if self.ended.contains(&order.id) {
-            return;
-        }
-        let known = self.orders.get(&order.id);
-        if known.is_some_and(|known| known.updated() > order.updated() && !order.is_final()) {
-            return;
-        }
-        let change =
-            |before: Option<Order>, across_gap| OrderChange { order: order.clone(), before, across_gap };
+    /// Reports an order with a final status, unless its end is known.
+    fn close(&mut self, order: &Order, by: Reporter, across_gap: bool, changes: &mut Vec<Change>) {
+        let is_known = self.closed.contains(&order.id);
+        self.closed.insert(&order.id, by);
         let ending = match order.status {
             OrderStatus::Completed => Change::OrderFilled,
             OrderStatus::CompletedPartialDeal => Change::OrderEndedPartlyFilled,
             OrderStatus::Cancelled => Change::OrderCancelled,
             OrderStatus::PostOnlyCancelled => Change::OrderRejectedPostOnly,
-            _ => {
-                self.open_order(order, across_gap, changes);
-                return;
-            }
+            _ => return,
         };
-        let missing = self.missing.remove(&order.id);
-        let across_gap = across_gap || missing.is_some();
-        changes.push(ending(change(self.orders.remove(&order.id).or(missing), across_gap)));
-        self.ended.insert(&order.id);
-    }
-
-    fn open_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
-        let is_new = !self.orders.contains_key(&order.id);
-        if is_new && !order.is_open() {
-            // Of a status that is not known, nobody can say that it is open.
+        if is_known {
             return;
         }
+        let missing = self.missing.remove(&order.id);
+        let across_gap = across_gap || missing.is_some();
+        let before = self.orders.remove(&order.id).or(missing);
+        changes.push(ending(OrderChange { order: order.clone(), before, across_gap }));
+    }
+
+    /// Reports an order that the stream of open orders lists. One with a status that is not known is open too.
+    fn open(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
+        let is_new = !self.orders.contains_key(&order.id);
         let back = self.missing.remove(&order.id);
         let before = self.orders.insert(order.id.clone(), order.clone()).or(back);
         let change =

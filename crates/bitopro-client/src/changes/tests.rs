@@ -104,10 +104,9 @@ fn the_life_of_an_order_is_told_once_whichever_stream_tells_it() {
     assert_eq!(watcher.active(&[order("2", 0, "0", 2)]), ["opened 2"]);
     assert_eq!(watcher.active(&[order("2", 1, "0.25", 3)]), ["partly filled 2 +0.25"]);
     assert_eq!(watcher.active(&[order("2", 1, "0.25", 3)]), [""; 0], "the same again is no change");
-    assert_eq!(watcher.active(&[order("2", 0, "0", 2)]), [""; 0], "older news are no change");
     assert_eq!(watcher.history(&[order("2", 2, "1", 4)]), ["filled 2 +0.75"]);
+    assert_eq!(watcher.active(&[order("2", 1, "0.25", 3)]), [""; 0], "it was overtaken by the history");
     assert_eq!(watcher.active(&[order("2", 2, "1", 4)]), [""; 0]);
-    assert_eq!(watcher.active(&[order("2", 1, "0.25", 3)]), [""; 0]);
     assert_eq!(watcher.active(&[order("1", 4, "0", 5)]), ["cancelled 1"]);
     assert_eq!(watcher.history(&[order("1", 4, "0", 5)]), [""; 0]);
     assert_eq!(
@@ -120,7 +119,11 @@ fn the_life_of_an_order_is_told_once_whichever_stream_tells_it() {
         watcher.active(&[order("SL-5", 1, "0.5", 10)]),
         ["triggered SL-5 +0.5", "partly filled SL-5 +0.5"]
     );
-    assert_eq!(watcher.active(&[order("6", 7, "0", 11)]), [""; 0], "of an unknown status nothing is claimed");
+    assert_eq!(
+        watcher.active(&[order("6", 7, "0", 11)]),
+        ["opened 6"],
+        "listed, so open, whatever its status"
+    );
 }
 
 #[test]
@@ -156,11 +159,12 @@ fn what_was_not_open_in_the_first_lists_cannot_be_missing_from_the_next() {
     let mut see = |item| told(&changes.observe(&item));
     let over = history(&[order("1", 2, "1", 1)]);
     assert_eq!(see(AccountItem::HistoryOrders(Item::Snapshot(over))), [""; 0]);
-    // One that history has, one that is over, one of an unknown status, and one that is open.
+    // One that the history has, one that is closed, one that is open, and one whose status is not known.
     let listed =
-        active(&[order("1", 0, "0", 0), order("2", 4, "0", 0), order("3", 7, "0", 0), order("4", 0, "0", 0)]);
+        active(&[order("1", 0, "0", 0), order("2", 4, "0", 0), order("3", 0, "0", 0), order("4", 7, "0", 0)]);
     assert_eq!(see(AccountItem::ActiveOrders(Item::Snapshot(listed))), [""; 0]);
-    assert_eq!(see(AccountItem::ActiveOrders(Item::Snapshot(active(&[])))), ["missing 4 (gap)"]);
+    let none = AccountItem::ActiveOrders(Item::Snapshot(active(&[])));
+    assert_eq!(see(none), ["missing 3 (gap)", "missing 4 (gap)"]);
 }
 
 #[test]
@@ -174,6 +178,56 @@ fn history_s_first_list_tells_of_the_orders_that_were_seen_open() {
         see(AccountItem::HistoryOrders(Item::Snapshot(list))),
         ["filled 1 +1 (gap)", "cancelled 2 (gap)"]
     );
+}
+
+#[test]
+fn fault_50_an_order_changes_by_arrival_and_progress_whatever_its_times_say() {
+    let mut watcher = Watcher::of(&[order("1", 0, "0", 1_764_170_000_858)]);
+    let see = |watcher: &mut Watcher, executed, at| watcher.active(&[order("1", 1, executed, at)]);
+    assert_eq!(see(&mut watcher, "0.25", 1_764_170_000_000), ["partly filled 1 +0.25"], "truncated");
+    assert_eq!(see(&mut watcher, "0.5", 1_764_170_000), ["partly filled 1 +0.25"], "in seconds");
+    assert_eq!(see(&mut watcher, "0.75", 7), ["partly filled 1 +0.25"], "stepped back");
+    assert_eq!(watcher.history(&[order("1", 2, "1", 3)]), ["filled 1 +0.25"]);
+}
+
+#[test]
+fn fault_30_progress_that_is_taken_back_is_no_change_and_makes_what_follows_unsure() {
+    for reversed in [order("1", 1, "0.25", 9), order("2", 0, "0", 9)] {
+        let mut watcher = Watcher::of(&[order("1", 1, "0.5", 1), order("2", 0, "0", 1)]);
+        assert_eq!(watcher.active(&[order("2", 4, "0", 2)]), ["cancelled 2"]);
+        assert_eq!(watcher.active(&[reversed]), [""; 0]);
+        assert_eq!(watcher.active(&[order("1", 1, "0.75", 3)]), ["partly filled 1 +0.25 (gap)"]);
+        watcher.see(&AccountItem::ActiveOrders(Item::Snapshot(active(&[order("1", 1, "0.75", 3)]))));
+        assert_eq!(watcher.active(&[order("1", 2, "1", 4)]), ["filled 1 +0.25"]);
+    }
+}
+
+/// A connection of the open orders, during whose dial the history reported the end of these orders.
+fn connected(ended_since_dial: &[&str]) -> AccountItem {
+    AccountItem::ActiveOrders(Item::Connected(crate::Connected {
+        url: "wss://one/ws".parse().unwrap(),
+        number: 2,
+        dialed: crate::outside::test_start(),
+        ended_since_dial: ended_since_dial.iter().map(|id| OrderId::new(*id)).collect(),
+    }))
+}
+
+#[test]
+fn fault_51_a_snapshot_opens_an_order_again_unless_its_end_was_reported_after_the_dial() {
+    let mut watcher = Watcher::of(&[order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
+    let ended = [order("1", 4, "0", 2), order("2", 4, "0", 2), order("3", 4, "0", 2)];
+    assert_eq!(watcher.history(&ended), ["cancelled 1", "cancelled 2", "cancelled 3"]);
+    assert_eq!(watcher.see(&connected(&["2"])), [""; 0]);
+    assert_eq!(watcher.history(&[order("3", 4, "0", 2)]), [""; 0]);
+    let listed = active(&[order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
+    assert_eq!(watcher.see(&AccountItem::ActiveOrders(Item::Snapshot(listed))), ["opened 1 (gap)"]);
+}
+
+#[test]
+fn fault_51_an_order_in_the_history_that_is_open_says_nothing_about_open_orders() {
+    let mut watcher = Watcher::of(&[]);
+    assert_eq!(watcher.history(&[order("1", 0, "0", 1)]), [""; 0]);
+    assert_eq!(watcher.active(&[order("1", 0, "0", 1)]), ["opened 1"]);
 }
 
 #[test]

@@ -2,13 +2,14 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_model::{Event, EventData};
 
 use crate::Settings;
 use crate::item::{Closed, Edge, Gap, GapReason, Item, Malformed, Weighed};
-use crate::state::{Followed, Tracked};
+use crate::state::{Current, Followed, Tracked};
+use crate::suspend::SuspendWatch;
 
 /// What waits for a subscriber, and the state that it adds up to.
 ///
@@ -16,7 +17,8 @@ use crate::state::{Followed, Tracked};
 /// and a snapshot once it reads again.
 #[derive(Debug)]
 pub(crate) struct Mailbox<D: Followed> {
-    queue: VecDeque<Weighed<D>>,
+    /// Waiting items, each with its place in the order of arrival over all streams.
+    queue: VecDeque<(u64, Weighed<D>)>,
     capacity: usize,
     /// How many bytes the messages had that the queue's items came in.
     bytes: usize,
@@ -26,10 +28,12 @@ pub(crate) struct Mailbox<D: Followed> {
     overrun: Option<Overrun<D>>,
     /// The last message that could not be read, if no snapshot has come since.
     unread: Option<Malformed>,
-    /// Why the stream ended, once it has.
-    closed: Option<Closed>,
-    /// Whether the subscriber has been told.
-    is_told: bool,
+    /// Why the stream ended, once it has, and the place of that item.
+    closed: Option<(u64, Closed)>,
+    /// Whether the end has been delivered.
+    is_exhausted: bool,
+    suspend: Option<SuspendWatch>,
+    idle_limit: Duration,
 }
 
 /// How many bytes of messages may wait, beside how many items: they can be large.
@@ -38,6 +42,8 @@ const QUEUE_BYTES: usize = 32 << 20;
 /// What was merged since the queue was full.
 #[derive(Debug)]
 struct Overrun<D> {
+    /// The place of the first item among it.
+    place: u64,
     missed: u64,
     unknown: u64,
     before: Option<Edge>,
@@ -64,57 +70,76 @@ impl<D: Followed> Mailbox<D> {
             overrun: None,
             unread: None,
             closed: None,
-            is_told: false,
+            is_exhausted: false,
+            suspend: None,
+            idle_limit: settings.idle_limit,
         }
     }
 
-    pub(crate) fn push(&mut self, (item, bytes): Weighed<D>, now: Instant) {
+    /// Records that the driver looked at the connection.
+    pub(crate) fn look(&mut self, now: Instant, wall: SystemTime) {
+        let suspend = self.suspend.get_or_insert_with(|| SuspendWatch::new(now, wall, self.idle_limit));
+        if let Some(slept) = suspend.check(now, wall) {
+            self.state.sleep(slept);
+        }
+    }
+
+    /// Returns the state as it is known now.
+    pub(crate) fn current(&self, now: Instant, wall: SystemTime) -> Option<Current<D::State>> {
+        self.state.current(now, self.suspend.as_ref().and_then(|suspend| suspend.slept(now, wall)))
+    }
+
+    /// Adds an item at this place in the order of arrival. Returns whether a fresh snapshot is needed.
+    pub(crate) fn push(&mut self, place: u64, (item, bytes): Weighed<D>, now: Instant) -> bool {
         if self.closed.is_some() {
-            return;
+            return false;
         }
         let before = self.last_event.clone();
-        self.observe(&item, now);
+        let needs_snapshot = self.observe(&item, now);
         if let Item::Closed(closed) = item {
-            self.closed = Some(closed);
+            self.closed = Some((place, closed));
         } else if let Some(overrun) = &mut self.overrun {
             overrun.merge(item);
         } else if self.queue.len() < self.capacity && self.bytes + bytes <= QUEUE_BYTES {
             self.bytes += bytes;
-            self.queue.push_back((item, bytes));
+            self.queue.push_back((place, (item, bytes)));
         } else {
-            let mut overrun = Overrun::new(before);
+            let mut overrun = Overrun::new(place, before);
             overrun.merge(item);
             self.overrun = Some(overrun);
         }
+        needs_snapshot
     }
 
-    /// The next item, or `None` when there is none for now.
+    /// Returns the next item, or `None` if there is none for now.
     pub(crate) fn pop(&mut self) -> Option<Item<Event<D>>> {
         if self.queue.is_empty() {
             self.settle_overrun();
         }
-        if let Some((item, bytes)) = self.queue.pop_front() {
+        if let Some((_, (item, bytes))) = self.queue.pop_front() {
             self.bytes -= bytes;
             return Some(item);
         }
-        let closed = self.closed.clone().filter(|_| !self.is_told)?;
-        self.is_told = true;
+        let (_, closed) = self.closed.clone().filter(|_| !self.is_exhausted)?;
+        self.is_exhausted = true;
         Some(Item::Closed(closed))
     }
 
-    /// How many items wait, without those that were merged.
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+    /// Returns the place of the next item, which for merged items is that of the first of them.
+    pub(crate) fn next_place(&self) -> Option<u64> {
+        let closed = || self.closed.as_ref().filter(|_| !self.is_exhausted).map(|(place, _)| *place);
+        let merged = || self.overrun.as_ref().map(|overrun| overrun.place);
+        self.queue.front().map(|(place, _)| *place).or_else(merged).or_else(closed)
     }
 
     /// Whether nothing will ever come again.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.is_told
+        self.is_exhausted
     }
 
     /// Why the stream ended, once it has.
     pub(crate) fn closed(&self) -> Option<&Closed> {
-        self.closed.as_ref()
+        self.closed.as_ref().map(|(_, closed)| closed)
     }
 
     pub(crate) fn state(&self) -> &Tracked<D::State> {
@@ -125,7 +150,8 @@ impl<D: Followed> Mailbox<D> {
         &mut self.state
     }
 
-    fn observe(&mut self, item: &Item<Event<D>>, now: Instant) {
+    /// Keeps the state up to date. Returns whether a fresh snapshot is needed.
+    fn observe(&mut self, item: &Item<Event<D>>, now: Instant) -> bool {
         match item {
             Item::Snapshot(event) => {
                 self.state.replace(event, now);
@@ -133,10 +159,10 @@ impl<D: Followed> Mailbox<D> {
                 self.last_event = Some(Edge::of(event));
             }
             Item::Update(event) => {
-                self.state.apply(event, now);
                 self.last_event = Some(Edge::of(event));
+                return self.state.apply(event, now);
             }
-            Item::Connected(connected) => self.state.connect(connected.number, D::HAS_SNAPSHOT, now),
+            Item::Connected(connected) => self.state.connect(connected, D::HAS_SNAPSHOT, now),
             Item::Malformed(malformed) => {
                 self.state.doubt();
                 self.unread = Some(malformed.clone());
@@ -144,12 +170,13 @@ impl<D: Followed> Mailbox<D> {
             Item::Disconnected(_) | Item::Closed(_) => self.state.disconnect(),
             Item::Gap(_) | Item::Unknown(_) => {}
         }
+        false
     }
 
     /// Puts what was merged into the queue: a gap, the connection's present state, and a snapshot.
     fn settle_overrun(&mut self) {
         let Some(overrun) = self.overrun.take() else { return };
-        let Overrun { missed, unknown, last, .. } = overrun;
+        let Overrun { place, missed, unknown, last, .. } = overrun;
         let reason = GapReason::Overrun { missed, unknown, last };
         let after = self.last_event.clone().filter(|_| D::HAS_SNAPSHOT);
         let gap = Item::Gap(Gap { before: overrun.before, after, reason });
@@ -164,18 +191,19 @@ impl<D: Followed> Mailbox<D> {
         let unread = self.unread.clone().filter(|_| overrun.has_unread || snapshot.is_some());
         let last_gap = overrun.gap.map(Item::Gap);
         let items = [Some(gap), connected, snapshot, other, last_gap].into_iter().flatten();
-        self.queue.extend(items.map(|item| (item, 0)));
+        self.queue.extend(items.map(|item| (place, (item, 0))));
         if let Some(unread) = unread {
             let bytes = unread.raw.len();
             self.bytes += bytes;
-            self.queue.push_back((Item::Malformed(unread), bytes));
+            self.queue.push_back((place, (Item::Malformed(unread), bytes)));
         }
     }
 }
 
 impl<D: EventData> Overrun<D> {
-    fn new(before: Option<Edge>) -> Self {
+    fn new(place: u64, before: Option<Edge>) -> Self {
         Self {
+            place,
             missed: 0,
             unknown: 0,
             before,

@@ -13,12 +13,13 @@ fn event(timestamp: i64, balances: &[(&str, u32)]) -> AccountBalance {
 }
 
 fn connected(number: u64) -> BalanceItem {
-    Item::Connected(Connected { url: "wss://one/ws".parse().unwrap(), number })
+    let url = "wss://one/ws".parse().unwrap();
+    Item::Connected(Connected { url, number, dialed: test_start(), ended_since_dial: Vec::new() })
 }
 
 fn gone() -> Disconnected {
     let error = Error::new(ErrorKind::Network, "gone");
-    Disconnected { error, retry_in: std::time::Duration::ZERO }
+    Disconnected { error, retry_in: Duration::ZERO, refusals: None }
 }
 
 fn disconnected() -> BalanceItem {
@@ -41,7 +42,7 @@ impl<D: Followed> Mailbox<D> {
             Item::Unknown(unknown) => unknown.raw().len(),
             _ => 0,
         };
-        self.push((item, bytes), test_start());
+        self.push(0, (item, bytes), test_start());
     }
 }
 
@@ -159,7 +160,7 @@ fn large_messages_that_nobody_reads_are_bounded_by_their_bytes() {
         let malformed = Malformed { reason: MalformedReason::Binary, raw: raw.clone() };
         mailbox.put(Item::Malformed(malformed));
     }
-    assert_eq!(mailbox.len(), 32);
+    assert_eq!(mailbox.queue.len(), 32);
     assert_eq!(drain(&mut mailbox).len(), 32 + 2);
     mailbox.put(Item::Malformed(Malformed { reason: MalformedReason::Binary, raw }));
     assert_eq!(drain(&mut mailbox), ["malformed"], "there is room again");
@@ -177,7 +178,7 @@ fn what_is_told_once_more_after_what_was_merged_counts_too() {
     for _ in 0..2 {
         assert!(mailbox.pop().is_some());
     }
-    assert_eq!((mailbox.len(), mailbox.bytes), (1, QUEUE_BYTES), "the last one that could not be read");
+    assert_eq!((mailbox.queue.len(), mailbox.bytes), (1, QUEUE_BYTES), "the last one that could not be read");
     assert_eq!((drain(&mut mailbox).len(), mailbox.bytes), (1, 0));
 }
 
@@ -196,8 +197,8 @@ fn the_end_is_delivered_last_and_once_however_full_it_is() {
 #[test]
 fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
     let mut mailbox = mailbox(9, vec![connected(1), Item::Update(event(1, &[("A", 1)]))]);
-    assert!(mailbox.state().current(test_start()).is_none(), "an update alone is not the account");
-    let sure = |mailbox: &Mailbox<Balances>| !mailbox.state().current(test_start()).unwrap().is_stale();
+    assert!(mailbox.state().current(test_start(), None).is_none(), "an update alone is not the account");
+    let sure = |mailbox: &Mailbox<Balances>| !mailbox.state().current(test_start(), None).unwrap().is_stale();
     let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
     for doubt in [Item::Malformed(malformed), disconnected()] {
         mailbox.put(Item::Snapshot(event(1, &[("A", 1)])));
@@ -207,14 +208,17 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
         mailbox.put(Item::Update(event(3, &[("A", 3)])));
         assert!(!sure(&mailbox));
     }
-    assert_eq!(mailbox.state().current(test_start()).unwrap().get("A").unwrap().amount.to_string(), "3");
+    assert_eq!(
+        mailbox.state().current(test_start(), None).unwrap().get("A").unwrap().amount.to_string(),
+        "3"
+    );
 }
 
 #[test]
 fn a_snapshot_forgets_what_it_does_not_name() {
     let mut mailbox = mailbox(9, vec![Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
     mailbox.put(Item::Snapshot(event(2, &[("A", 2)])));
-    let view = mailbox.state().current(test_start()).unwrap();
+    let view = mailbox.state().current(test_start(), None).unwrap();
     assert_eq!((view.len(), view.get("B")), (1, None));
 }
 
@@ -231,7 +235,9 @@ fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_t
         let (since, until) = (Timestamp::from_millis(30), Timestamp::from_millis(40));
         Item::Gap(Gap { before: None, after: None, reason: GapReason::Reconnected { since, until } })
     };
-    let connected = || Item::Connected(Connected { url: "wss://one/ws".parse().unwrap(), number: 2 });
+    let url = "wss://one/ws".parse().unwrap();
+    let connection = Connected { url, number: 2, dialed: test_start(), ended_since_dial: Vec::new() };
+    let connected = || Item::Connected(connection.clone());
     let mut mailbox: Mailbox<Trade> = Mailbox::new(&Settings { queue_capacity: 1, ..Settings::default() });
     for item in [trade(1), trade(2), trade(3), lost(), connected(), reconnected()] {
         mailbox.put(item);

@@ -2,17 +2,16 @@ use std::time::{Duration, Instant};
 
 use bitopro_model::Timestamp;
 
-use super::clock::Reading;
-use crate::budget::{DialPermit, Online};
-use crate::{ErrorKind, Settings};
+use crate::Settings;
+use crate::dialer::Reading;
 
 /// Where a session is in the life of its connection.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Before a dial.
-    Waiting { until: Instant },
-    /// The driver dials; the request has its own deadline. No other stream of the key does meanwhile.
-    Dialing { until: Instant, clock: Reading, _permit: DialPermit },
+    /// Waits for its turn to dial.
+    Waiting { check_at: Instant },
+    /// The driver dials; the request has its own deadline.
+    Dialing { since: Instant, until: Instant, clock: Reading },
     /// Frames arrive.
     Open(Open),
     /// A close frame was sent, its answer is awaited.
@@ -24,33 +23,43 @@ pub(super) enum Phase {
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Open {
-    _online: Online,
     since: Instant,
-    /// The exchange's clock at the dial. Read anew for each, since a machine may sleep in between.
+    /// The exchange's clock at the dial. Read again for each, since a machine may sleep in between.
     clock: Reading,
     pub(super) last_frame: Instant,
     pub(super) snapshot: Snapshot,
-    /// When a fresh snapshot is wanted.
-    pub(super) resync_at: Option<Instant>,
-    /// When to look next whether anything came. Left alone by frames, so that they cost no timer.
+    /// Whether a data message has arrived.
+    pub(super) has_data: bool,
+    pub(super) resync: Option<Resync>,
+    /// When to check next whether the connection is alive. Frames leave it unchanged, so that they cost no timer.
     idle_check: Instant,
+}
+
+/// A fresh snapshot that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resync {
+    pub(super) at: Instant,
+    pub(super) reason: &'static str,
 }
 
 /// What became of a connection's first data message.
 #[derive(Debug)]
 pub(super) enum Snapshot {
-    /// It has not come yet.
+    /// It has not arrived yet.
     Awaited { until: Instant },
-    /// It came and could not be read, so what follows are updates of an unknown state: only a new
-    /// connection helps, if it is still so when the deadline passes.
+    /// It could not be read, so what follows are updates of an unknown state: only a new connection helps, if this is
+    /// still so when the deadline passes.
     Unreadable { until: Instant },
-    /// It came, or the stream has none.
+    /// It has arrived, or the stream has none.
     Seen,
 }
 
+/// Longest time between two checks of an open connection, so that a machine that slept notices soon after.
+const LONGEST_CHECK: Duration = Duration::from_secs(5);
+
 impl Snapshot {
-    /// A message could not be read. If it was the first one, it was the snapshot.
-    pub(super) fn spoil(&mut self) {
+    /// Records that a message could not be read. If it was the first one, it was the snapshot.
+    pub(super) fn mark_unreadable(&mut self) {
         if let Self::Awaited { until } = *self {
             *self = Self::Unreadable { until };
         }
@@ -65,73 +74,47 @@ impl Snapshot {
 }
 
 impl Open {
-    pub(super) fn new(
-        online: Online,
-        clock: Reading,
-        now: Instant,
-        settings: &Settings,
-        has_snapshot: bool,
-    ) -> Self {
+    pub(super) fn new(clock: Reading, now: Instant, settings: &Settings, has_snapshot: bool) -> Self {
         let awaited = Snapshot::Awaited { until: now + settings.snapshot_deadline };
         Self {
-            _online: online,
             since: now,
             clock,
             last_frame: now,
             snapshot: if has_snapshot { awaited } else { Snapshot::Seen },
-            resync_at: None,
-            idle_check: now + settings.idle_limit,
+            has_data: false,
+            resync: None,
+            idle_check: now + settings.idle_limit.min(LONGEST_CHECK),
         }
     }
 
-    /// When it was open, by the exchange's clock.
+    /// Returns when the connection was opened, by the exchange's clock.
     pub(super) fn opened(&self) -> Timestamp {
         self.clock.at(self.since)
     }
 
-    /// When the last frame arrived, by the exchange's clock.
+    /// Returns when the last frame arrived, by the exchange's clock.
     pub(super) fn last_heard(&self) -> Timestamp {
         self.clock.at(self.last_frame)
     }
 
     pub(super) fn next_check(&self) -> Instant {
-        [self.snapshot.deadline(), self.resync_at].into_iter().flatten().fold(self.idle_check, Instant::min)
+        let resync = self.resync.map(|resync| resync.at);
+        [self.snapshot.deadline(), resync].into_iter().flatten().fold(self.idle_check, Instant::min)
     }
 
-    /// Whether nothing came for too long. If not, moves the next look to when it could be.
+    /// Returns whether no frame arrived for too long. If not, moves the next check.
     pub(super) fn is_idle(&mut self, now: Instant, limit: Duration) -> bool {
-        self.idle_check = self.last_frame + limit;
-        self.idle_check <= now
+        let idle_at = self.last_frame + limit;
+        self.idle_check = idle_at.min(now + LONGEST_CHECK);
+        idle_at <= now
     }
 
     pub(super) fn misses_snapshot(&self, now: Instant) -> bool {
         self.snapshot.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Whether the connection was good enough to begin the next delays small again.
+    /// Returns whether the connection has lasted long enough for the next delays to start small again.
     pub(super) fn is_proven(&self, now: Instant, after: Duration) -> bool {
         matches!(self.snapshot, Snapshot::Seen) && self.since + after <= now
-    }
-}
-
-/// How many dials were refused since the last connection, for reasons that do not pass by themselves.
-#[derive(Debug, Default)]
-pub(super) struct Refusals {
-    auth: u32,
-    clock: u32,
-    certificate: u32,
-}
-
-impl Refusals {
-    /// Counts a failure, and tells whether there were enough of its kind to give up.
-    pub(super) fn is_enough(&mut self, kind: ErrorKind, settings: &Settings) -> bool {
-        let (count, limit) = match kind {
-            ErrorKind::Unauthorized | ErrorKind::Forbidden => (&mut self.auth, settings.auth_attempts),
-            ErrorKind::ClockSkew { .. } => (&mut self.clock, settings.clock_attempts),
-            ErrorKind::Certificate => (&mut self.certificate, settings.certificate_attempts),
-            _ => return false,
-        };
-        *count = count.saturating_add(1);
-        *count >= limit
     }
 }

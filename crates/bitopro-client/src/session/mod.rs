@@ -4,8 +4,9 @@
 //! (`poll_*`). The crate's own driver is a thin loop on tokio; another runtime needs only another loop,
 //! and a test needs none.
 
-mod clock;
+mod failures;
 mod link;
+mod patience;
 #[cfg(test)]
 mod tests;
 
@@ -14,22 +15,23 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::Signer;
 use bitopro_model::{Decoded, Event, Timestamp, decode};
-use bitopro_transport::{self as transport, CloseFrame, Frame, Request, Text};
+use bitopro_transport::{self as transport, Frame, Request, Text};
 use bytes::Bytes;
 
 use crate::backoff::Backoff;
-use crate::budget::DialBudget;
+use crate::dialer::{DialerHandle, Reading, SharedDialer, Streak, Turn};
 use crate::endpoints::Endpoints;
 use crate::item::{
-    Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason, Weighed,
+    Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason, Refusals,
+    Weighed,
 };
-use crate::{Error, ErrorKind, Followed, Settings, Verdict, classify};
+use crate::suspend::SuspendWatch;
+use crate::{Error, ErrorKind, Followed, Settings};
 
-use clock::{ExchangeClock, Reading};
-use link::{Open, Phase, Refusals, Snapshot};
+use link::{Open, Phase, Resync, Snapshot};
+use patience::Streaks;
 
-/// How much later than its deadline a dial may end: it is the connector's to keep, and only one that does
-/// not is ended from here.
+/// Grace period after a dial's deadline, which the connector itself enforces.
 const DIAL_SLACK: Duration = Duration::from_secs(1);
 
 /// What a session asks its driver to do.
@@ -52,7 +54,7 @@ pub enum Action {
 pub struct Session<D: Followed> {
     settings: Settings,
     signer: Signer,
-    budget: DialBudget,
+    dialer: DialerHandle,
     endpoints: Endpoints,
     backoff: Backoff,
     phase: Phase,
@@ -60,70 +62,79 @@ pub struct Session<D: Followed> {
     items: VecDeque<Weighed<D>>,
     /// The last data event of any connection.
     last_event: Option<Edge>,
-    /// Since when something may be missing that no item has told of yet, by the exchange's clock.
+    /// Since when something may be missing that no gap has announced yet, by the exchange's clock.
     missing_since: Option<Timestamp>,
-    /// How many connections there were.
+    /// Number of connections so far.
     connections: u64,
-    /// How many failures there were since the last snapshot.
+    /// Number of failures since the last snapshot.
     failures: u32,
-    refusals: Refusals,
-    clock: ExchangeClock,
+    streaks: Streaks,
+    /// Connections in a row that the server refused after it had accepted them.
+    refused_upgrades: Option<Streak>,
+    /// Whether any connection has delivered data or lasted.
+    has_served: bool,
+    /// When a fresh snapshot was last requested.
+    last_resync: Option<Instant>,
+    suspend: SuspendWatch,
 }
 
 impl<D: Followed> Session<D> {
-    /// A session that wants to dial at once. The seed decides its jitter.
+    /// Creates a session that wants to dial immediately. The seed decides its jitter.
     pub(crate) fn new(
         settings: Settings,
         signer: Signer,
-        budget: DialBudget,
+        dialer: &SharedDialer,
         endpoints: Endpoints,
         seed: u64,
         now: Instant,
+        wall: SystemTime,
     ) -> Self {
-        budget.forgive_key();
         Self {
             backoff: Backoff::new(settings.backoff_first, settings.backoff_longest, seed),
+            suspend: SuspendWatch::new(now, wall, settings.idle_limit),
             settings,
             signer,
-            budget,
+            dialer: dialer.link(now),
             endpoints,
-            phase: Phase::Waiting { until: now },
+            phase: Phase::Waiting { check_at: now },
             actions: VecDeque::new(),
             items: VecDeque::new(),
             last_event: None,
             missing_since: None,
             connections: 0,
             failures: 0,
-            refusals: Refusals::default(),
-            clock: ExchangeClock::default(),
+            streaks: Streaks::default(),
+            refused_upgrades: None,
+            has_served: false,
+            last_resync: None,
         }
     }
 
-    /// What to do now. `wall` is the machine's clock, from which a dial's nonce is made.
+    /// Returns what to do now. `wall` is the machine's clock, from which a dial's nonce is made.
     pub fn poll_action(&mut self, now: Instant, wall: SystemTime) -> Option<Action> {
+        self.has_slept(now, wall);
         if let Some(action) = self.actions.pop_front() {
             return Some(action);
         }
-        let Phase::Waiting { until } = self.phase else { return None };
-        if until > now {
-            return None;
-        }
-        if let Some(error) = self.budget.key_refused() {
-            self.end(Closed::Failed(error));
+        if !self.is_waiting() {
             return None;
         }
         let at_most = self.settings.dial_deadline + DIAL_SLACK;
-        let permit = match self.budget.take(now, at_most) {
-            Ok(permit) => permit,
-            Err(free_at) => {
-                self.phase = Phase::Waiting { until: free_at };
+        match self.dialer.turn(now, at_most) {
+            Turn::Dial => {}
+            Turn::Wait(check_at) => {
+                self.phase = Phase::Waiting { check_at };
                 return None;
             }
-        };
-        let clock = self.clock.read(now, wall);
+            Turn::Refused(error) => {
+                self.end(Closed::Failed(error));
+                return None;
+            }
+        }
+        let clock = self.dialer.read_clock(now, wall);
         match self.request(clock) {
             Ok(request) => {
-                self.phase = Phase::Dialing { until: now + at_most, clock, _permit: permit };
+                self.phase = Phase::Dialing { since: now, until: now + at_most, clock };
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -131,6 +142,17 @@ impl<D: Followed> Session<D> {
                 None
             }
         }
+    }
+
+    /// Returns whether the session waits for its turn to dial, which may come earlier than
+    /// [`poll_timeout`](Self::poll_timeout) when another session of the same client has finished a dial: poll it again
+    /// then.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. })
+    }
+
+    pub(crate) fn dialer(&self) -> &SharedDialer {
+        self.dialer.shared()
     }
 
     /// The next item for the subscriber.
@@ -142,12 +164,11 @@ impl<D: Followed> Session<D> {
         self.items.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action).
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action).
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Waiting { until } | Phase::Dialing { until, .. } | Phase::Closing { until } => {
-                Some(*until)
-            }
+            Phase::Waiting { check_at } => Some(*check_at),
+            Phase::Dialing { until, .. } | Phase::Closing { until } => Some(*until),
             Phase::Open(open) => Some(open.next_check()),
             Phase::Closed => None,
         }
@@ -163,68 +184,37 @@ impl<D: Followed> Session<D> {
         matches!(self.phase, Phase::Closed)
     }
 
-    /// The dial led to an open connection.
+    /// Handles a dial that led to an open connection.
     pub fn handle_connected(&mut self, now: Instant) {
-        let Phase::Dialing { clock, .. } = self.phase else { return };
+        let Phase::Dialing { since, clock, .. } = self.phase else { return };
         let Some(url) = self.endpoints.url(D::STREAM) else { return };
         self.endpoints.keep();
-        self.refusals = Refusals::default();
-        self.clock.confirm();
+        self.streaks = Streaks::default();
+        self.dialer.accept(D::STREAM, now);
         self.connections += 1;
-        self.tell(Item::Connected(Connected { url, number: self.connections }));
-        let open = Open::new(self.budget.connect(), clock, now, &self.settings, D::HAS_SNAPSHOT);
+        let (number, ended_since_dial) = (self.connections, Vec::new());
+        self.push(Item::Connected(Connected { url, number, dialed: since, ended_since_dial }));
+        let open = Open::new(clock, now, &self.settings, D::HAS_SNAPSHOT);
         if !D::HAS_SNAPSHOT {
-            // What was missed is never sent, so the gap is all there is to tell, and now is when.
-            self.tell_gap(open.opened(), None);
+            // What was missed is never sent, so a gap is all that can be reported, and now is the time.
+            self.push_gap(open.opened(), None);
         }
         self.phase = Phase::Open(open);
     }
 
-    /// The dial failed. `wall` is the machine's clock, which the server's is compared with.
-    pub fn handle_dial_failed(&mut self, now: Instant, wall: SystemTime, error: transport::Error) {
-        if !matches!(self.phase, Phase::Dialing { .. }) {
+    /// Handles a frame that arrived. `wall` is the machine's clock.
+    pub fn handle_frame(&mut self, now: Instant, wall: SystemTime, frame: Frame) {
+        if self.has_slept(now, wall) {
+            // What waited in the socket was sent before the sleep.
             return;
         }
-        let error = self.judge(now, wall, error);
-        self.dial_failed(now, error);
-    }
-
-    fn dial_failed(&mut self, now: Instant, error: Error) {
-        // What a key may do can differ by stream; whether it is accepted at all cannot.
-        let is_key = error.kind() == ErrorKind::Unauthorized;
-        let is_refused = is_key && self.budget.refuse_key(&error, self.settings.auth_attempts);
-        if is_refused || !error.is_retryable() || self.refusals.is_enough(error.kind(), &self.settings) {
-            self.end(Closed::Failed(error));
-        } else if is_key {
-            self.retry_for_all(now, error);
-        } else if error.is_network() && self.endpoints.move_on() {
-            self.wait(now, error, Duration::ZERO);
-        } else {
-            // What is out for this stream, while no other is connected, is out for all of them. They share how
-            // long it has been so, and the budget is not spent on each of them finding out that it still is.
-            let is_out = error.is_network() || matches!(error.kind(), ErrorKind::Unavailable { .. });
-            let outage = if is_out { self.budget.count_outage() } else { None };
-            if let Some(before) = outage {
-                self.backoff.catch_up(before);
-                self.retry_for_all(now, error);
-            } else {
-                self.retry(now, error, Duration::ZERO);
-            }
-        }
-    }
-
-    /// A frame arrived.
-    pub fn handle_frame(&mut self, now: Instant, frame: Frame) {
         match &mut self.phase {
             Phase::Open(open) => {
                 open.last_frame = now;
                 match frame {
                     Frame::Text(text) => self.handle_text(text),
                     Frame::Binary(raw) => self.malformed(MalformedReason::Binary, raw),
-                    Frame::Close(close) => {
-                        self.actions.push_back(Action::HangUp);
-                        self.lose(now, closed_by_server(close));
-                    }
+                    Frame::Close(close) => self.handle_server_close(now, wall, close),
                     _ => {}
                 }
             }
@@ -236,39 +226,57 @@ impl<D: Followed> Session<D> {
         }
     }
 
-    /// The connection ended without a close frame.
+    /// Drops the connection if the machine slept: nothing that arrived before says anything about now.
+    fn has_slept(&mut self, now: Instant, wall: SystemTime) -> bool {
+        let Some(slept) = self.suspend.check(now, wall) else { return false };
+        if !matches!(self.phase, Phase::Open(_)) {
+            return false;
+        }
+        self.actions.push_back(Action::HangUp);
+        let message =
+            format!("this machine slept for about {} s, so the connection is not trusted", slept.as_secs());
+        self.lose(now, Error::new(ErrorKind::Idle, message), None);
+        true
+    }
+
+    /// Handles a connection that ended without a close frame.
     pub fn handle_lost(&mut self, now: Instant, error: transport::Error) {
         match self.phase {
             Phase::Open(_) => {
                 self.actions.push_back(Action::HangUp);
-                self.lose(now, error.into());
+                self.lose(now, error.into(), None);
             }
             Phase::Closing { .. } => self.end(Closed::Requested),
             _ => {}
         }
     }
 
-    /// The time that [`poll_timeout`](Self::poll_timeout) told has come.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    /// Handles the moment that [`poll_timeout`](Self::poll_timeout) returned. `wall` is the machine's clock.
+    pub fn handle_timeout(&mut self, now: Instant, wall: SystemTime) {
+        if self.has_slept(now, wall) {
+            return;
+        }
         let idle_limit = self.settings.idle_limit;
         match &mut self.phase {
             Phase::Open(open) => {
                 if open.is_idle(now, idle_limit) {
                     self.actions.push_back(Action::HangUp);
-                    let message = format!("nothing came for {} s, not even a ping", idle_limit.as_secs_f64());
-                    self.lose(now, Error::new(ErrorKind::Idle, message));
-                } else if open.resync_at.is_some_and(|at| at <= now) {
-                    self.handle_resync(now);
+                    let message =
+                        format!("no frame arrived for {} s, not even a ping", idle_limit.as_secs_f64());
+                    self.lose(now, Error::new(ErrorKind::Idle, message), None);
+                } else if let Some(resync) = open.resync.filter(|resync| resync.at <= now) {
+                    self.resync(now, resync.reason);
                 } else if open.misses_snapshot(now) {
                     self.actions.push_back(Action::HangUp);
-                    let message = "no snapshot that can be read came in time";
-                    self.lose(now, Error::new(ErrorKind::NoSnapshot, message));
+                    let message = "no snapshot that can be read arrived in time";
+                    self.lose(now, Error::new(ErrorKind::NoSnapshot, message), None);
                 }
             }
             Phase::Dialing { until, .. } if *until <= now => {
                 self.actions.push_back(Action::HangUp);
                 let message = "the connector did not keep the dial's deadline";
-                self.dial_failed(now, transport::Error::new(transport::ErrorKind::TimedOut, message).into());
+                let error = transport::Error::new(transport::ErrorKind::TimedOut, message).into();
+                self.dial_again(now, error, None);
             }
             Phase::Closing { until } if *until <= now => {
                 self.actions.push_back(Action::HangUp);
@@ -278,7 +286,7 @@ impl<D: Followed> Session<D> {
         }
     }
 
-    /// The subscriber wants the stream to end.
+    /// Handles the subscriber's request to end the stream.
     pub fn handle_close(&mut self, now: Instant) {
         match self.phase {
             Phase::Open(_) => {
@@ -293,21 +301,28 @@ impl<D: Followed> Session<D> {
         }
     }
 
-    /// A fresh snapshot is wanted at this time, unless there is a new connection before.
-    pub fn handle_resync_at(&mut self, at: Instant) {
+    /// Handles the subscriber's request for a fresh snapshot, which only a new connection gives.
+    pub fn handle_resync(&mut self, now: Instant) {
+        self.resync(now, "a fresh snapshot was requested");
+    }
+
+    /// Requests a fresh snapshot for a reason other than the subscriber's wish: soon, but not more often than a
+    /// connection needs to prove itself. A new connection before then makes it unnecessary.
+    pub(crate) fn handle_renewal(&mut self, now: Instant, reason: &'static str) {
         if let Phase::Open(open) = &mut self.phase {
-            open.resync_at = Some(at);
+            let at = self.last_resync.map_or(now, |last| now.max(last + self.settings.proven_after));
+            open.resync.get_or_insert(Resync { at, reason });
         }
     }
 
-    /// The subscriber wants a fresh snapshot, which only a new connection gives.
-    pub fn handle_resync(&mut self, now: Instant) {
+    fn resync(&mut self, now: Instant, reason: &'static str) {
         if let Phase::Open(_) = self.phase {
             self.actions.push_back(Action::HangUp);
+            self.last_resync = Some(now);
             self.credit(now);
             self.mark_gap();
-            // Nothing failed, so nothing is held against the next dial but the budget.
-            self.wait(now, Error::new(ErrorKind::Resync, "a fresh snapshot was asked for"), Duration::ZERO);
+            // Nothing failed, so only the budget delays the next dial.
+            self.wait(now, Error::new(ErrorKind::Resync, reason), Duration::ZERO, None);
         }
     }
 
@@ -324,19 +339,22 @@ impl<D: Followed> Session<D> {
         let bytes = raw.len();
         self.items.push_back((Item::Malformed(Malformed { reason, raw }), bytes));
         if let Phase::Open(open) = &mut self.phase {
-            open.snapshot.spoil();
+            open.snapshot.mark_unreadable();
         }
     }
 
     fn handle_event(&mut self, event: Event<D>, bytes: usize) {
         let Phase::Open(open) = &mut self.phase else { return };
         let (edge, opened) = (Edge::of(&event), open.opened());
+        open.has_data = true;
+        self.has_served = true;
+        self.refused_upgrades = None;
         let is_first = matches!(open.snapshot, Snapshot::Awaited { .. });
         if is_first {
             open.snapshot = Snapshot::Seen;
             self.failures = 0;
         }
-        self.tell_gap(opened, Some(edge.clone()));
+        self.push_gap(opened, Some(edge.clone()));
         let item = if is_first { Item::Snapshot(event) } else { Item::Update(event) };
         self.items.push_back((item, bytes));
         self.last_event = Some(edge);
@@ -351,37 +369,27 @@ impl<D: Followed> Session<D> {
         Ok(signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value))?)
     }
 
-    /// What a failed dial means.
-    fn judge(&mut self, now: Instant, wall: SystemTime, error: transport::Error) -> Error {
-        let Some(refusal) = error.refusal() else { return error.into() };
-        let verdict = classify(refusal, wall);
-        let ahead_ms = match verdict {
-            Verdict::ClockSkew { server_time: Some(server) } => self.clock.correct(server, now, wall),
-            _ => None,
-        };
-        let path = self.endpoints.url(D::STREAM).map(|url| url.path().to_owned()).unwrap_or_default();
-        Error::refused(verdict, &path, ahead_ms, error)
-    }
-
-    /// An open connection is gone.
-    fn lose(&mut self, now: Instant, error: Error) {
+    /// Handles an open connection that is gone.
+    fn lose(&mut self, now: Instant, error: Error, streak: Option<Streak>) {
         self.credit(now);
         self.mark_gap();
-        self.retry(now, error, Duration::ZERO);
+        self.retry(now, error, Duration::ZERO, streak);
     }
 
-    /// A connection that was good begins the next delays small again.
+    /// Lets the next delays start small again after a connection that has proved itself.
     fn credit(&mut self, now: Instant) {
         if let Phase::Open(open) = &self.phase
             && open.is_proven(now, self.settings.proven_after)
         {
             self.backoff.reset();
             self.failures = 0;
+            self.has_served = true;
+            self.refused_upgrades = None;
         }
     }
 
-    /// From the last frame on something may be missed. Before the first event of a stream with snapshots
-    /// there was nothing to miss.
+    /// Records that something may be missed from the last frame on. Before the first event of a stream with
+    /// snapshots there was nothing to miss.
     fn mark_gap(&mut self) {
         if let Phase::Open(open) = &self.phase
             && (self.last_event.is_some() || !D::HAS_SNAPSHOT)
@@ -390,61 +398,56 @@ impl<D: Followed> Session<D> {
         }
     }
 
-    /// Tells that something may be missing, if so, between the last event and this one, or now.
-    fn tell_gap(&mut self, opened: Timestamp, after: Option<Edge>) {
+    /// Reports a gap between the last event and this one, or now, if something may be missing.
+    fn push_gap(&mut self, opened: Timestamp, after: Option<Edge>) {
         let Some(since) = self.missing_since.take() else { return };
         // A clock may have been set back in between.
         let reason = GapReason::Reconnected { since, until: opened.max(since) };
-        self.tell(Item::Gap(Gap { before: self.last_event.clone(), after, reason }));
+        self.push(Item::Gap(Gap { before: self.last_event.clone(), after, reason }));
     }
 
-    /// Tries again after a pause that grows and this on top, or gives up after as many failures as were
-    /// allowed.
-    fn retry(&mut self, now: Instant, error: Error, on_top: Duration) {
+    /// Tries again after this pause, or the longer one that the exchange asked for, which all streams keep, and a
+    /// growing delay on top; or gives up after the allowed number of failures.
+    fn retry(&mut self, now: Instant, error: Error, pause: Duration, streak: Option<Streak>) {
         self.failures = self.failures.saturating_add(1);
         if self.settings.retry_limit.is_some_and(|limit| self.failures >= limit) {
             return self.end(Closed::Failed(error));
         }
-        let asked = error.retry_after().unwrap_or_default().min(self.settings.retry_after_cap);
-        if !asked.is_zero() {
-            self.budget.hold(now + asked);
+        let pause = match error.kind() {
+            ErrorKind::RateLimited { retry_after: None } => self.dialer.next_pause(),
+            _ => pause.max(error.retry_after().unwrap_or_default().min(self.settings.retry_after_cap)),
+        };
+        if !pause.is_zero() {
+            self.dialer.hold(now + pause);
         }
-        // On top of what was asked for, since everybody was asked for the same.
-        let delay = asked + self.backoff.next_delay() + on_top;
-        self.wait(now, error, delay);
+        // Every client was asked for the same pause, so jitter comes on top.
+        let delay = pause + self.backoff.next_delay();
+        self.wait(now, error, delay, streak);
     }
 
-    /// Tries again after a pause that is every stream's. The others wait the space of one dial less: it is their
-    /// turn to find out.
-    fn retry_for_all(&mut self, now: Instant, error: Error) {
-        self.retry(now, error, self.settings.dial_spacing);
-        if let Phase::Waiting { until } = &self.phase {
-            self.budget.hold(until.checked_sub(self.settings.dial_spacing).unwrap_or(*until));
+    /// Tries again after a delay that holds for every stream.
+    fn retry_for_all(&mut self, now: Instant, error: Error, streak: Option<Streak>) {
+        self.retry(now, error, Duration::ZERO, streak);
+        if let Phase::Waiting { check_at } = self.phase {
+            self.dialer.hold(check_at);
         }
     }
 
-    fn wait(&mut self, now: Instant, error: Error, delay: Duration) {
-        let until = self.budget.free_at(now).max(now + delay);
-        self.phase = Phase::Waiting { until };
-        self.tell(Item::Disconnected(Disconnected { error, retry_in: until - now }));
+    fn wait(&mut self, now: Instant, error: Error, delay: Duration, streak: Option<Streak>) {
+        self.dialer.wait(now + delay);
+        let check_at = self.dialer.free_at(now).max(now + delay);
+        self.phase = Phase::Waiting { check_at };
+        let refusals = streak.map(|streak| Refusals { first: streak.since, count: streak.count });
+        self.push(Item::Disconnected(Disconnected { error, retry_in: check_at - now, refusals }));
     }
 
-    fn tell(&mut self, item: Item<Event<D>>) {
+    fn push(&mut self, item: Item<Event<D>>) {
         self.items.push_back((item, 0));
     }
 
     fn end(&mut self, closed: Closed) {
+        self.dialer.close();
         self.phase = Phase::Closed;
-        self.tell(Item::Closed(closed));
+        self.push(Item::Closed(closed));
     }
-}
-
-fn closed_by_server(close: Option<CloseFrame>) -> Error {
-    let code = close.as_ref().map(|close| close.code);
-    let said = close
-        .filter(|close| !close.reason.is_empty())
-        .map(|close| format!(": {}", close.reason.escape_debug()));
-    let with = code.map(|code| format!(" with code {code}")).unwrap_or_default();
-    let message = format!("the exchange closed the connection{with}{}", said.unwrap_or_default());
-    Error::new(ErrorKind::ClosedByServer { code }, message)
 }

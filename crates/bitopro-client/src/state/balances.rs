@@ -47,7 +47,7 @@ impl StreamState for BalanceBook {
         self.apply(event);
     }
 
-    fn apply(&mut self, event: &AccountBalance) {
+    fn apply(&mut self, event: &AccountBalance) -> bool {
         for balance in &event.data {
             match self.0.get_mut(&balance.currency) {
                 Some(known) => known.clone_from(balance),
@@ -56,6 +56,7 @@ impl StreamState for BalanceBook {
                 }
             }
         }
+        true
     }
 
     fn to_data(&self) -> Option<Balances> {

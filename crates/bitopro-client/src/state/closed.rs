@@ -1,30 +1,94 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use bitopro_model::OrderId;
 
-/// Orders that ended lately: what is heard of them later is older news that was overtaken.
+use crate::item::Connected;
+
+/// Recently closed orders. What arrives about them later is older, repeated or contradicts it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ended {
-    ids: BTreeSet<OrderId>,
+pub(crate) struct ClosedOrders {
+    by_id: BTreeMap<OrderId, Closing>,
     order: VecDeque<OrderId>,
 }
 
-impl Ended {
-    /// How many are remembered. News are overtaken by moments, not by thousands of orders.
+/// How the end of an order became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Closing {
+    by: Reporter,
+    /// Whether it was known before the present connection of the open orders was dialled.
+    is_before_dial: bool,
+}
+
+/// The stream that reported the end of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reporter {
+    ActiveOrders,
+    History,
+}
+
+/// What an update of the open orders means for an order, given what is known about its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is not known to be closed.
+    Open,
+    /// It is closed, and the update is a repetition or was overtaken.
+    Closed,
+    /// The same connection reported it as closed: the update takes that back.
+    Reopened,
+}
+
+impl ClosedOrders {
+    /// Number of orders that are remembered. A message is overtaken by moments, not by thousands of orders.
     pub(super) const CAPACITY: usize = 4096;
 
     pub(crate) fn contains(&self, id: &OrderId) -> bool {
-        self.ids.contains(id)
+        self.by_id.contains_key(id)
     }
 
-    pub(crate) fn insert(&mut self, id: &OrderId) {
-        if self.ids.insert(id.clone()) {
-            self.order.push_back(id.clone());
-            if self.order.len() > Self::CAPACITY
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.ids.remove(&oldest);
+    pub(crate) fn insert(&mut self, id: &OrderId, by: Reporter) {
+        let closing = Closing { by, is_before_dial: false };
+        match self.by_id.get_mut(id) {
+            Some(known) if known.is_before_dial || by == Reporter::ActiveOrders => *known = closing,
+            Some(_) => {}
+            None => {
+                self.by_id.insert(id.clone(), closing);
+                self.order.push_back(id.clone());
+                if self.order.len() > Self::CAPACITY
+                    && let Some(oldest) = self.order.pop_front()
+                {
+                    self.by_id.remove(&oldest);
+                }
             }
+        }
+    }
+
+    /// Handles a new connection of the open orders. Its snapshot overrides what was known before its dial.
+    pub(crate) fn connect(&mut self, connected: &Connected) {
+        for (id, closing) in &mut self.by_id {
+            closing.is_before_dial = !connected.ended_since_dial.contains(id);
+        }
+    }
+
+    /// Opens an order again that a snapshot lists, unless its end was reported after the dial. Returns whether the
+    /// order is open.
+    pub(crate) fn reopen(&mut self, id: &OrderId) -> bool {
+        match self.by_id.get(id) {
+            None => true,
+            Some(closing) if closing.is_before_dial => {
+                self.by_id.remove(id);
+                self.order.retain(|known| known != id);
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Returns what an update of the open orders means that lists this order with a status that is not final.
+    pub(crate) fn standing(&self, id: &OrderId) -> Standing {
+        match self.by_id.get(id) {
+            None => Standing::Open,
+            Some(Closing { by: Reporter::ActiveOrders, is_before_dial: false }) => Standing::Reopened,
+            Some(_) => Standing::Closed,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the events of a stream add up to.
 
 mod balances;
-mod ended;
+mod closed;
 mod orders;
 #[cfg(test)]
 mod tests;
@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 use bitopro_model::{Event, EventData, Timestamp};
 
 use crate::Settings;
+use crate::item::Connected;
 
 pub use balances::BalanceBook;
-pub(crate) use ended::Ended;
+pub(crate) use closed::{ClosedOrders, Reporter, Standing};
+pub(crate) use orders::is_reversed;
 pub use orders::{OpenOrders, OrderHistory};
 pub use trades::RecentTrades;
 
@@ -30,13 +32,15 @@ pub trait StreamState: sealed::Sealed + Clone + Send + Sync + 'static {
     /// Nothing yet.
     fn new(settings: &Settings) -> Self;
 
-    /// Takes a snapshot in, which replaces everything, unless the stream tells of what is over for good.
-    fn replace(&mut self, event: &Event<Self::Data>) {
-        self.apply(event);
-    }
+    /// Handles a new connection.
+    fn connect(&mut self, _: &Connected) {}
 
-    /// Applies an update.
-    fn apply(&mut self, event: &Event<Self::Data>);
+    /// Applies a snapshot, which replaces everything but what is over for good.
+    fn replace(&mut self, event: &Event<Self::Data>);
+
+    /// Applies an update. Returns whether all of it can be true after what the same connection said before; what
+    /// cannot is left out.
+    fn apply(&mut self, event: &Event<Self::Data>) -> bool;
 
     /// The whole state as the data of one event, for streams that have snapshots.
     fn to_data(&self) -> Option<Self::Data>;
@@ -86,8 +90,8 @@ impl<S> Current<S> {
         self.age
     }
 
-    /// Whether it may be out of date: there is no connection, its snapshot has not come yet, or a message
-    /// since could not be read.
+    /// Returns whether it may be out of date: there is no connection, its snapshot has not arrived yet, a message since
+    /// could not be read or took back progress, or the machine slept since.
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
@@ -148,9 +152,10 @@ impl<S: StreamState> Tracked<S> {
     }
 
     /// A connection is open. A stream without snapshots knows all that can be known from here on.
-    pub(crate) fn connect(&mut self, number: u64, has_snapshot: bool, now: Instant) {
-        self.open = number;
+    pub(crate) fn connect(&mut self, connected: &Connected, has_snapshot: bool, now: Instant) {
+        self.open = connected.number;
         self.is_connected = true;
+        self.state_mut().connect(connected);
         if !has_snapshot {
             self.is_sure = true;
             self.received.get_or_insert(now);
@@ -158,23 +163,34 @@ impl<S: StreamState> Tracked<S> {
     }
 
     pub(crate) fn replace(&mut self, event: &Event<S::Data>, now: Instant) {
-        self.received = Some(now);
         self.is_sure = true;
-        self.change(event, now, S::replace);
+        self.state_mut().replace(event);
+        self.note(event, now);
     }
 
-    /// Without a snapshot beneath it, an update would pass for the whole state, so it is left out.
-    pub(crate) fn apply(&mut self, event: &Event<S::Data>, now: Instant) {
-        if self.received.is_some() {
-            self.change(event, now, S::apply);
+    /// Applies an update. Returns whether a fresh snapshot is needed, since it took back progress. Without a snapshot
+    /// before it, an update would pass for the whole state, so it is left out.
+    pub(crate) fn apply(&mut self, event: &Event<S::Data>, now: Instant) -> bool {
+        if self.received.is_none() {
+            return false;
         }
+        let is_possible = self.state_mut().apply(event);
+        if !is_possible {
+            self.doubt();
+        }
+        self.note(event, now);
+        !is_possible
     }
 
-    fn change(&mut self, event: &Event<S::Data>, now: Instant, with: fn(&mut S, &Event<S::Data>)) {
-        with(self.state_mut(), event);
+    fn note(&mut self, event: &Event<S::Data>, now: Instant) {
         self.received = Some(now);
         self.as_of = Some(event.timestamp);
         self.connection = self.open;
+    }
+
+    /// Records that the machine slept, which the monotonic clock has not noticed.
+    pub(crate) fn sleep(&mut self, slept: Duration) {
+        self.received = self.received.map(|received| received.checked_sub(slept).unwrap_or(received));
     }
 
     /// The state to change. Copied only while a reader still holds it.
@@ -186,10 +202,6 @@ impl<S: StreamState> Tracked<S> {
     pub(crate) fn disconnect(&mut self) {
         self.is_connected = false;
         self.doubt();
-    }
-
-    pub(crate) fn is_sure(&self) -> bool {
-        self.is_sure
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -205,12 +217,13 @@ impl<S: StreamState> Tracked<S> {
         Some(Event::new(self.as_of?, self.state.to_data()?))
     }
 
-    pub(crate) fn current(&self, now: Instant) -> Option<Current<S>> {
+    /// Returns the state. `slept` is how long the machine has slept since the driver last looked at the connection.
+    pub(crate) fn current(&self, now: Instant, slept: Option<Duration>) -> Option<Current<S>> {
         Some(Current {
             state: Arc::clone(&self.state),
             as_of: self.as_of,
-            age: now.saturating_duration_since(self.received?),
-            is_stale: !self.is_sure,
+            age: now.saturating_duration_since(self.received?) + slept.unwrap_or_default(),
+            is_stale: !self.is_sure || slept.is_some(),
             connection: self.connection,
         })
     }

@@ -2,21 +2,27 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bitopro_model::{Active, ActiveOrders, History, HistoryOrders, Order, OrderId, Orders};
 
-use super::ended::Ended;
+use super::closed::{ClosedOrders, Reporter, Standing};
 use super::{Followed, StreamState};
 use crate::Settings;
+use crate::item::Connected;
 use crate::settings::OrderUpdates;
 
 /// The open orders of an account.
 ///
-/// An order leaves when it is reported as final, on this stream or on that of history; or when it is
-/// missing from a snapshot, which names every open order. What is older than what is known is ignored, and
-/// an order that has ended never opens again.
+/// Within a connection a later message replaces an earlier one, whatever its times say: they have a resolution of a
+/// second. An order leaves when this stream or the history reports it as closed, or when a snapshot, which lists every
+/// open order, does not list it. An order with a status that this version does not know is open as long as this stream
+/// lists it, and closed once the history does.
+///
+/// An update that takes back progress (the executed amount falls, or a closed order is open again) is not applied; the
+/// state is then stale until the fresh snapshot that the client requests. A snapshot overrides everything that was
+/// known before its connection was dialled.
 #[derive(Debug, Clone)]
 pub struct OpenOrders {
     orders: BTreeMap<OrderId, Order>,
     updates: OrderUpdates,
-    ended: Ended,
+    closed: ClosedOrders,
 }
 
 impl OpenOrders {
@@ -45,21 +51,33 @@ impl OpenOrders {
         self.orders.is_empty()
     }
 
-    fn put(&mut self, order: &Order) {
+    /// Applies an order of an update. Returns whether it can be true after what this connection said before.
+    fn apply_order(&mut self, order: &Order) -> bool {
+        if self.orders.get(&order.id).is_some_and(|known| is_reversed(known, order)) {
+            return false;
+        }
         if order.is_final() {
-            self.end(&order.id);
-        } else if !self.ended.contains(&order.id)
-            && self.orders.get(&order.id).is_none_or(|known| known.updated() <= order.updated())
-        {
+            self.close(&order.id, Reporter::ActiveOrders);
+            return true;
+        }
+        let standing = self.closed.standing(&order.id);
+        if standing == Standing::Open {
             self.orders.insert(order.id.clone(), order.clone());
         }
+        standing != Standing::Reopened
     }
 
-    /// An order has ended, as this stream or that of history says.
-    pub(crate) fn end(&mut self, id: &OrderId) {
+    /// Handles an order that is closed, as this stream or the history reports.
+    pub(crate) fn close(&mut self, id: &OrderId, by: Reporter) {
         self.orders.remove(id);
-        self.ended.insert(id);
+        self.closed.insert(id, by);
     }
+}
+
+/// Returns whether a message takes back progress that an earlier one of the same connection reported: the executed
+/// amount falls, or a final status is left.
+pub(crate) fn is_reversed(known: &Order, order: &Order) -> bool {
+    order.executed_amount < known.executed_amount || known.is_final() && order.status != known.status
 }
 
 impl Followed for Orders<Active> {
@@ -70,22 +88,36 @@ impl StreamState for OpenOrders {
     type Data = Orders<Active>;
 
     fn new(settings: &Settings) -> Self {
-        Self { orders: BTreeMap::new(), updates: settings.order_updates, ended: Ended::default() }
+        Self { orders: BTreeMap::new(), updates: settings.order_updates, closed: ClosedOrders::default() }
+    }
+
+    fn connect(&mut self, connected: &Connected) {
+        self.closed.connect(connected);
     }
 
     fn replace(&mut self, event: &ActiveOrders) {
         self.orders.clear();
-        event.data.iter().for_each(|order| self.put(order));
+        for order in event.data.iter() {
+            if order.is_final() {
+                self.close(&order.id, Reporter::ActiveOrders);
+            } else if self.closed.reopen(&order.id) {
+                self.orders.insert(order.id.clone(), order.clone());
+            }
+        }
     }
 
-    fn apply(&mut self, event: &ActiveOrders) {
+    fn apply(&mut self, event: &ActiveOrders) -> bool {
         if self.updates == OrderUpdates::WholePair {
             for (pair, orders) in event.data.by_pair() {
                 let listed: BTreeSet<&OrderId> = orders.iter().map(|order| &order.id).collect();
                 self.orders.retain(|id, order| !order.pair.is(pair.as_str()) || listed.contains(id));
             }
         }
-        event.data.iter().for_each(|order| self.put(order));
+        let mut is_possible = true;
+        for order in event.data.iter() {
+            is_possible &= self.apply_order(order);
+        }
+        is_possible
     }
 
     fn to_data(&self) -> Option<Orders<Active>> {
@@ -93,49 +125,69 @@ impl StreamState for OpenOrders {
     }
 }
 
-/// The orders that ended lately, the latest last: at most
-/// [`Settings::history_capacity`] of them.
+/// The recently closed orders, the latest last: at most [`Settings::history_capacity`] of them.
 ///
-/// What ended once has ended: a shorter list of a new connection takes nothing away.
+/// A shorter list of a new connection removes nothing: what is closed remains closed. An update that takes back
+/// progress is not applied, and makes the history stale until the next snapshot.
 #[derive(Debug, Clone)]
 pub struct OrderHistory {
-    orders: VecDeque<Order>,
+    /// The orders, each with the number of the connection that last reported it.
+    orders: VecDeque<(Order, u64)>,
     capacity: usize,
+    connection: u64,
 }
 
 impl OrderHistory {
-    /// The order with this id. Looks at one after the other.
+    /// Returns the order with this id. Searches linearly.
     pub fn get(&self, id: &str) -> Option<&Order> {
-        self.orders.iter().rev().find(|order| order.id == id)
+        self.iter().rev().find(|order| order.id == id)
     }
 
-    /// The orders, the latest last.
+    /// Returns the orders, the latest last.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Order> {
-        self.orders.iter()
+        self.orders.iter().map(|(order, _)| order)
     }
 
-    /// How many orders there are.
+    /// Number of orders.
     pub fn len(&self) -> usize {
         self.orders.len()
     }
 
-    /// Whether there is no order.
+    /// Returns whether there is no order.
     pub fn is_empty(&self) -> bool {
         self.orders.is_empty()
     }
 
+    fn position(&self, id: &OrderId) -> Option<usize> {
+        self.orders.iter().position(|(known, _)| known.id == *id)
+    }
+
+    /// Puts an order behind those that changed before it. Of equal or unknown times, the one that arrives later comes
+    /// later.
     fn put(&mut self, order: &Order) {
-        if let Some(known) = self.orders.iter().position(|known| known.id == order.id) {
-            if self.orders.get(known).is_some_and(|known| known.updated() > order.updated()) {
-                return;
-            }
+        if let Some(known) = self.position(&order.id) {
             self.orders.remove(known);
         }
-        let place = self.orders.partition_point(|known| known.updated() <= order.updated());
-        self.orders.insert(place, order.clone());
+        let is_earlier = |(known, _): &(Order, u64)| match (known.updated(), order.updated()) {
+            (Some(known), Some(order)) => known.compare_coarsely(order).is_le(),
+            _ => true,
+        };
+        let place = self.orders.iter().rposition(is_earlier).map_or(0, |earlier| earlier + 1);
+        self.orders.insert(place, (order.clone(), self.connection));
         if self.orders.len() > self.capacity {
             self.orders.pop_front();
         }
+    }
+
+    /// Applies an order of an update. Returns whether it can be true after what this connection said before.
+    fn apply_order(&mut self, order: &Order) -> bool {
+        let known = self.position(&order.id).and_then(|known| self.orders.get(known));
+        let is_possible = known
+            .is_none_or(|(known, connection)| *connection != self.connection || !is_reversed(known, order));
+        if is_possible {
+            self.put(order);
+        }
+        is_possible
     }
 }
 
@@ -147,11 +199,23 @@ impl StreamState for OrderHistory {
     type Data = Orders<History>;
 
     fn new(settings: &Settings) -> Self {
-        Self { orders: VecDeque::new(), capacity: settings.history_capacity }
+        Self { orders: VecDeque::new(), capacity: settings.history_capacity, connection: 0 }
     }
 
-    fn apply(&mut self, event: &HistoryOrders) {
+    fn connect(&mut self, connected: &Connected) {
+        self.connection = connected.number;
+    }
+
+    fn replace(&mut self, event: &HistoryOrders) {
         event.data.iter().for_each(|order| self.put(order));
+    }
+
+    fn apply(&mut self, event: &HistoryOrders) -> bool {
+        let mut is_possible = true;
+        for order in event.data.iter() {
+            is_possible &= self.apply_order(order);
+        }
+        is_possible
     }
 
     fn to_data(&self) -> Option<Orders<History>> {

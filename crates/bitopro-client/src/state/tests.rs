@@ -98,11 +98,13 @@ fn trades_are_kept_up_to_their_capacity() {
 }
 
 #[test]
-fn the_first_that_ended_is_forgotten_when_there_are_too_many() {
-    let mut ended = Ended::default();
+fn the_first_closed_order_is_forgotten_when_there_are_too_many() {
+    let mut closed = ClosedOrders::default();
     let id = |number: usize| OrderId::from(number.to_string().as_str());
-    (0..Ended::CAPACITY).for_each(|number| ended.insert(&id(number)));
-    assert!(ended.contains(&id(0)));
-    ended.insert(&id(Ended::CAPACITY));
-    assert!(!ended.contains(&id(0)) && ended.contains(&id(1)) && ended.contains(&id(Ended::CAPACITY)));
+    (0..ClosedOrders::CAPACITY).for_each(|number| closed.insert(&id(number), Reporter::History));
+    assert!(closed.contains(&id(0)));
+    closed.insert(&id(ClosedOrders::CAPACITY), Reporter::ActiveOrders);
+    assert!(
+        !closed.contains(&id(0)) && closed.contains(&id(1)) && closed.contains(&id(ClosedOrders::CAPACITY))
+    );
 }

@@ -5,13 +5,13 @@ use bitopro_model::{Trade, UserTrade};
 use super::{Followed, StreamState};
 use crate::Settings;
 
-/// The trades that were seen lately, the latest last: at most
-/// [`Settings::trade_capacity`] of them.
+/// The recent trades, the latest last: at most [`Settings::trade_capacity`] of them.
 ///
-/// A trade that happened without a connection is, as documented, not among them and never will be: the stream
-/// tells the gap. One that arrives again stands here once, and the stream delivers it each time; it is known by
-/// its event id, or in a new event by [`Trade::is_same_match`]. One without a `matchID` in a new event counts as
-/// another, since it may be.
+/// A trade that happened without a connection is, as documented, not among them and never will be: the stream reports
+/// the gap. A trade that arrives again is kept once, although the stream delivers it each time. It is recognised by its
+/// content: under its event id by [`Trade::is_same_trade`], under a new one by [`Trade::is_same_match`]. A different
+/// trade under a known event id is kept, and so is an equal one without a `matchID` in a new event, since it may be
+/// another.
 #[derive(Debug, Clone)]
 pub struct RecentTrades {
     trades: VecDeque<UserTrade>,
@@ -53,18 +53,23 @@ impl StreamState for RecentTrades {
         Self { trades: VecDeque::new(), capacity: settings.trade_capacity }
     }
 
-    fn apply(&mut self, event: &UserTrade) {
+    fn replace(&mut self, event: &UserTrade) {
+        self.apply(event);
+    }
+
+    fn apply(&mut self, event: &UserTrade) -> bool {
         let is_known = |known: &UserTrade| {
             let is_same_event = known.event_id.is_some() && known.event_id == event.event_id;
-            is_same_event || known.data.is_same_match(&event.data)
+            is_same_event && known.data.is_same_trade(&event.data) || known.data.is_same_match(&event.data)
         };
         if self.trades.iter().rev().any(is_known) {
-            return;
+            return true;
         }
         self.trades.push_back(event.clone());
         if self.trades.len() > self.capacity {
             self.trades.pop_front();
         }
+        true
     }
 
     fn to_data(&self) -> Option<Trade> {

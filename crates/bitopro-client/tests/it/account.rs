@@ -138,14 +138,17 @@ async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     assert_eq!(account.current().history.unwrap().get("2").unwrap().status.code(), 4);
-    // Overtaken news of orders that are over, and of one that has moved on.
-    orders_peer
-        .send(active(&[("sol_usdt", &[open("1"), open("2"), order("sol_usdt", "3", 1, 9)])]))
-        .await
-        .unwrap();
+    // The history has overtaken one of these, and the time of the other is older than its arrival.
+    orders_peer.send(active(&[("sol_usdt", &[open("2"), order("sol_usdt", "3", 1, 9)])])).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
-    assert_eq!(account.current().open_orders.unwrap().get("3").unwrap().status.code(), 0);
+    let orders = account.current().open_orders.unwrap();
+    assert!(orders.get("3").unwrap().status.code() == 1 && !orders.is_stale());
+    // What the connection itself reported as closed cannot be open again.
+    orders_peer.send(active(&[("sol_usdt", &[open("1")])])).await.unwrap();
+    account.next().await.unwrap();
+    assert_eq!(open_ids(&account), ["3"]);
+    assert!(account.current().open_orders.unwrap().is_stale());
 }
 
 #[tokio::test(start_paused = true)]

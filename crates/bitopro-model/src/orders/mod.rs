@@ -114,8 +114,8 @@ impl Order {
     }
 
     /// When it last changed, by whichever of its timestamps says so.
-    pub fn updated(&self) -> Timestamp {
-        self.updated_timestamp.unwrap_or(self.timestamp)
+    pub fn updated(&self) -> Option<Timestamp> {
+        Some(self.updated_timestamp.unwrap_or(self.timestamp))
     }
 
     /// Whether it may still execute or be triggered.

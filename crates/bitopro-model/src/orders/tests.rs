@@ -51,7 +51,7 @@ fn the_documented_variations_are_read() {
         (r#""type":"LIMIT""#, r#""type":"Market""#),
         (r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":"7""#),
     ]);
-    assert_eq!((old.id.as_str(), old.updated().as_millis()), ("8917255503", 1_639_386_803_663));
+    assert_eq!((old.id.as_str(), old.updated().unwrap().as_millis()), ("8917255503", 1_639_386_803_663));
     assert_eq!((old.order_type, old.client_id.map(ClientId::get)), (OrderType::Market, Some(7)));
     let twice = message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":7"#)]);
     assert!(ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate field `clientID`"));
@@ -83,7 +83,7 @@ fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
     let (one, placed) = (Decimal::ONE, Timestamp::from_millis(7));
     for (action, fee_symbol) in [(Action::Buy, "btc"), (Action::Sell, "twd")] {
         let order = Order::new("1", Pair::new("btc_twd"), action, OrderType::Limit, one, one, placed);
-        assert_eq!((order.fee_symbol.as_str(), order.updated()), (fee_symbol, placed));
+        assert_eq!((order.fee_symbol.as_str(), order.updated()), (fee_symbol, Some(placed)));
         assert!(order.is_open() && !order.is_filled_in_part());
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);

@@ -157,12 +157,12 @@ fn a_stop_order_waits_until_it_is_triggered() {
     assert_eq!(account.fill(NOW, &order.id, None), Err(OrderError::NotTriggered(order.id.clone())));
     let later = Timestamp::from_millis(NOW.as_millis() + 5);
     let triggered = account.trigger(later, &order.id).unwrap().order;
-    assert_eq!((triggered.status, triggered.updated()), (OrderStatus::InProgress, later));
+    assert_eq!((triggered.status, triggered.updated().unwrap()), (OrderStatus::InProgress, later));
     assert_eq!(triggered.created_timestamp, Some(NOW));
     assert_eq!(account.trigger(NOW, &order.id), Err(OrderError::NothingToTrigger(order.id.clone())));
     // The clock was put back; the order was not.
     let filled = account.fill(NOW, &order.id, None).unwrap().order;
-    assert_eq!((filled.updated(), filled.timestamp), (later, later));
+    assert_eq!((filled.updated().unwrap(), filled.timestamp), (later, later));
 }
 
 #[test]

@@ -15,6 +15,8 @@ use bitopro_client::{Followed, GapReason, Item};
 pub(super) struct Dials {
     last_nonce: Option<u64>,
     recent: VecDeque<Instant>,
+    /// Whether any session was ever connected.
+    is_key_accepted: bool,
 }
 
 impl Dials {
@@ -111,12 +113,13 @@ impl Watcher {
     }
 
     /// The session asks the driver for this.
-    pub(super) fn acts(&mut self, action: &Action) {
+    pub(super) fn acts(&mut self, action: &Action, dials: &Dials) {
         match action {
             Action::Dial(_) => {
                 assert!(!self.is_closed(), "a dial after the end");
                 assert_eq!(self.link, Link::Down, "a dial beside a connection");
-                assert!(self.refused < 2, "a dial after two refusals for the key's sake");
+                let may_dial = self.refused < 2 || dials.is_key_accepted;
+                assert!(may_dial, "a dial after two refusals of a key that never worked");
                 self.link = Link::Dialing;
             }
             Action::Send(_) => {}
@@ -126,7 +129,7 @@ impl Watcher {
     }
 
     /// The session tells the subscriber this.
-    pub(super) fn sees<D: Followed + Debug>(&mut self, item: &Item<Event<D>>) {
+    pub(super) fn sees<D: Followed + Debug>(&mut self, item: &Item<Event<D>>, dials: &mut Dials) {
         assert!(!self.is_closed(), "an item after the end: {item:?}");
         match item {
             Item::Connected(connected) => {
@@ -135,6 +138,7 @@ impl Watcher {
                 self.connections += 1;
                 assert_eq!(connected.number, self.connections);
                 (self.link, self.refused) = (Link::Up, 0);
+                dials.is_key_accepted = true;
             }
             Item::Snapshot(event) => {
                 assert!(self.has_snapshot);

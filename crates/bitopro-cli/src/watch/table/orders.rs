@@ -21,7 +21,7 @@ pub(super) fn rows<'a, K>(
     sheet: &mut Sheet<'_>,
 ) {
     for order in orders {
-        let line = sheet.row(&time_or_date(order.updated(), event.timestamp));
+        let line = sheet.row(&time_or_date(order.updated().unwrap_or(event.timestamp), event.timestamp));
         let line = start(line, &order.pair, &order.id, &order.action);
         // What a market order costs is known once it is executed.
         let price = if order.price.is_zero() { order.avg_execution_price } else { order.price };

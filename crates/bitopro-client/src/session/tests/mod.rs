@@ -2,19 +2,22 @@
 
 mod clock;
 mod dials;
+mod pack;
+mod patience;
 mod stream;
+mod suspend;
 
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::{Credentials, Payload, Signer};
 use bitopro_model::Balances;
 use bitopro_transport::{self as transport, Frame, Refusal, Request};
+use bytes::Bytes;
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 
-use super::clock::unix_ms;
 use super::{Action, Session};
-use crate::budget::DialBudget;
+use crate::dialer::{SharedDialer, unix_ms};
 use crate::endpoints::{Endpoints, parse_base};
 use crate::item::{Closed, GapReason, Item};
 use crate::outside::test_start;
@@ -44,10 +47,10 @@ impl Bench {
     fn with(settings: Settings, bases: &[&str]) -> Self {
         let now = test_start();
         let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
-        let budget = DialBudget::new(settings.dial_budget, settings.dial_budget_span, settings.dial_spacing);
+        let dialer = SharedDialer::new(&settings);
         let endpoints = Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
-        let session = Session::new(settings, signer, budget, endpoints, 7, now);
+        let session = Session::new(settings, signer, &dialer, endpoints, 7, now, wall);
         let mut bench =
             Self { session, now, wall, actions: Vec::new(), items: Vec::new(), nonces: Vec::new() };
         bench.collect();
@@ -78,7 +81,7 @@ impl Bench {
         while let Some(due) = self.session.poll_timeout().filter(|due| *due <= end) {
             self.wall += due.saturating_duration_since(self.now);
             self.now = self.now.max(due);
-            self.step(|session, now, _| session.handle_timeout(now));
+            self.step(Session::handle_timeout);
             if matches!(self.actions.last(), Some(Action::Dial(_))) {
                 break;
             }
@@ -96,7 +99,7 @@ impl Bench {
             }
             let due = self.session.poll_timeout().expect("the session waits for something");
             self.pass(due.saturating_duration_since(self.now));
-            self.step(|session, now, _| session.handle_timeout(now));
+            self.step(Session::handle_timeout);
         }
     }
 
@@ -114,7 +117,7 @@ impl Bench {
     }
 
     fn text(&mut self, text: &str) {
-        self.step(|session, now, _| session.handle_frame(now, Frame::text(text)));
+        self.step(|session, now, wall| session.handle_frame(now, wall, Frame::text(text)));
     }
 
     /// Connects, and receives a snapshot of this amount at this time.

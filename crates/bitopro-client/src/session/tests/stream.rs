@@ -15,7 +15,7 @@ fn a_reconnect_tells_the_gap_with_both_edges_before_its_snapshot() {
     bench.settle("1", 10);
     bench.text(&balance("2", 11));
     bench.pass(5 * SECOND);
-    bench.step(|session, now, _| session.handle_frame(now, Frame::Ping(vec![].into())));
+    bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::Ping(vec![].into())));
     bench.pass(3 * SECOND);
     bench.lose();
     assert!(bench.is_hung_up());
@@ -111,7 +111,7 @@ fn fault_32_a_message_that_cannot_be_read_is_an_item_and_the_connection_lives() 
         let Some(Item::Malformed(malformed)) = bench.items.last() else { panic!("{:?}", bench.items) };
         assert_eq!(malformed.raw, text.as_bytes());
     }
-    bench.step(|session, now, _| session.handle_frame(now, Frame::Binary(vec![1, 2].into())));
+    bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::Binary(vec![1, 2].into())));
     bench.text(&balance("2", 11));
     assert_eq!(bench.items.len(), 9);
     assert!(matches!(bench.items.last(), Some(Item::Update(_))));
@@ -145,7 +145,7 @@ fn fault_28_a_snapshot_that_never_comes_ends_the_connection_although_pings_flow(
     bench.connect();
     for _ in 0..9 {
         bench.pass(SECOND);
-        bench.step(|session, now, _| session.handle_frame(now, Frame::Ping(vec![].into())));
+        bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::Ping(vec![].into())));
     }
     assert!(bench.session.is_open());
     bench.pass(SECOND);
@@ -158,7 +158,7 @@ fn pings_alone_keep_a_settled_connection_for_ever() {
     bench.settle("1", 10);
     for _ in 0..1_000 {
         bench.pass(29 * SECOND);
-        bench.step(|session, now, _| session.handle_frame(now, Frame::Ping(vec![].into())));
+        bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::Ping(vec![].into())));
     }
     assert_eq!(bench.names(), ["connected", "snapshot"]);
 }
@@ -180,7 +180,7 @@ fn silence_ends_the_connection_exactly_at_the_idle_limit() {
 fn a_close_by_the_server_leads_to_a_redial() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
-    bench.step(|session, now, _| session.handle_frame(now, Frame::close(1001, "going\naway")));
+    bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::close(1001, "going\naway")));
     assert_eq!(bench.last_error(), ErrorKind::ClosedByServer { code: Some(1001) });
     let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
     assert_eq!(
@@ -220,14 +220,14 @@ fn a_close_is_polite_and_bounded() {
     );
     let mut answered = Bench::new();
     std::mem::swap(&mut bench, &mut answered);
-    answered.step(|session, now, _| session.handle_frame(now, Frame::close(1000, "")));
+    answered.step(|session, now, wall| session.handle_frame(now, wall, Frame::close(1000, "")));
     assert!(answered.session.is_closed() && answered.is_hung_up());
 
     bench.settle("1", 10);
     bench.step(|session, now, _| session.handle_close(now));
     bench.text(&balance("2", 11));
     bench.pass(Duration::from_millis(1_999));
-    bench.step(|session, now, _| session.handle_timeout(now));
+    bench.step(Session::handle_timeout);
     assert!(!bench.session.is_closed() && !bench.is_hung_up());
     bench.pass(Duration::from_millis(1));
     assert!(bench.session.is_closed() && bench.is_hung_up());
@@ -297,23 +297,28 @@ fn nothing_of_a_session_shows_a_secret() {
 }
 
 #[test]
-fn a_resync_at_a_time_is_made_then_unless_there_was_a_new_connection() {
+fn fresh_snapshots_that_no_subscriber_requested_keep_their_distance() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
-    let at = bench.now + 7 * SECOND;
-    bench.step(|session, _, _| session.handle_resync_at(at));
-    bench.pass(Duration::from_millis(6_999));
-    assert!(bench.session.is_open());
+    bench.step(|session, now, _| session.handle_renewal(now, "once"));
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.last_error(), ErrorKind::Resync);
 
     bench.settle("2", 20);
-    let at = bench.now + 7 * SECOND;
-    bench.step(|session, _, _| session.handle_resync_at(at));
-    bench.lose();
-    bench.settle("3", 30);
     bench.names();
+    bench.step(|session, now, _| session.handle_renewal(now, "twice"));
     bench.pass(20 * SECOND);
+    bench.text(&balance("2", 21));
+    assert_eq!(bench.names(), ["update"]);
+    bench.pass(10 * SECOND);
+    assert_eq!(bench.last_error(), ErrorKind::Resync);
+
+    bench.settle("3", 30);
+    bench.step(|session, now, _| session.handle_renewal(now, "a new connection makes it unnecessary"));
+    bench.lose();
+    bench.settle("4", 40);
+    bench.names();
+    bench.pass(29 * SECOND);
     assert_eq!(bench.names(), [""; 0]);
 }
 

@@ -135,7 +135,8 @@ fn summary(item: &Item<AccountBalance>) -> String {
 /// after one more turn of the scheduler, up to this many; or who never does.
 async fn told(cuts: Option<usize>) -> Vec<String> {
     let (builder, server) = network();
-    let mut balances = builder.build().unwrap().balances();
+    // Without patience, so that the refusal at the end is the end.
+    let mut balances = builder.with_patience(Duration::ZERO).build().unwrap().balances();
     let playing = tokio::spawn(exchange(server));
     let (mut seen, mut tries) = (Vec::new(), 0);
     loop {
