@@ -126,8 +126,8 @@ impl Error {
         }
     }
 
-    /// Creates the error of an upgrade of `path` that the server refused.
-    pub(crate) fn refused(verdict: Verdict, path: &str, source: transport::Error) -> Self {
+    /// Creates the error of an upgrade of `path` that the server refused with this answer.
+    pub(crate) fn refused(verdict: Verdict, path: &str, answer: Option<String>, source: transport::Error) -> Self {
         let (kind, message) = match verdict {
             Verdict::Unauthorized => (
                 ErrorKind::Unauthorized,
@@ -161,6 +161,7 @@ impl Error {
             ),
             Verdict::Unexpected => (ErrorKind::Refused, "the endpoint refused with an undocumented status".to_owned()),
         };
+        let message = answer.map_or(message.clone(), |answer| format!("{message}; {answer}"));
         Self::with_source(kind, message, source)
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod answer;
 mod backoff;
 mod builder;
 mod changes;

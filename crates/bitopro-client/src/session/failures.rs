@@ -10,6 +10,7 @@ use super::link::Phase;
 use super::patience::Cause;
 use super::{Action, Session};
 use crate::dialer::Streak;
+use crate::answer::{self, Secrets};
 use crate::item::Closed;
 use crate::{Error, ErrorKind, Followed, Verdict, classify};
 
@@ -33,7 +34,8 @@ impl<D: Followed> Session<D> {
             return self.clock_refused(now, wall, server_time, error);
         }
         let path = self.endpoints.url(D::STREAM).map(|url| url.path().to_owned()).unwrap_or_default();
-        self.dial_failed(now, at, Error::refused(verdict, &path, error), false);
+        let answer = error.refusal().and_then(|refusal| answer::describe(refusal, &self.secrets()));
+        self.dial_failed(now, at, Error::refused(verdict, &path, answer, error), false);
     }
 
     /// Handles a refusal because of the clock, whose time the server may have reported.
@@ -94,6 +96,11 @@ impl<D: Followed> Session<D> {
         }
     }
 
+    /// Returns what the server has seen of this client, and must not be shown.
+    fn secrets(&self) -> Secrets<'_> {
+        Secrets { credentials: self.signer.credentials(), sent: self.sent.as_ref() }
+    }
+
     /// Returns whether what was refused had been accepted by this client before.
     fn has_worked(&self, cause: Cause) -> bool {
         match cause {
@@ -145,14 +152,14 @@ impl<D: Followed> Session<D> {
         self.actions.push_back(Action::HangUp);
         if !is_refusal {
             self.refused_upgrades = None;
-            return self.lose(now, closed_by_server(close.as_ref()), None);
+            return self.lose(now, closed_by_server(close.as_ref(), &self.secrets()), None);
         }
         let at = self.dialer.read_clock(now, wall).at(now);
         let streak = Streak::extend(&mut self.refused_upgrades, now, at);
         if streak.count < REFUSED_AFTER_UPGRADE {
-            return self.lose(now, closed_by_server(close.as_ref()), None);
+            return self.lose(now, closed_by_server(close.as_ref(), &self.secrets()), None);
         }
-        let reason = close.map(|close| reason_text(&close)).unwrap_or_default();
+        let reason = close.map(|close| reason_text(&close, &self.secrets())).unwrap_or_default();
         let error = Error::new(
             ErrorKind::Refused,
             format!(
@@ -166,14 +173,14 @@ impl<D: Followed> Session<D> {
     }
 }
 
-fn reason_text(close: &CloseFrame) -> String {
-    if close.reason.is_empty() { String::new() } else { format!(": {}", close.reason.escape_debug()) }
+fn reason_text(close: &CloseFrame, secrets: &Secrets<'_>) -> String {
+    if close.reason.is_empty() { String::new() } else { format!(": {}", secrets.quote(&close.reason)) }
 }
 
-fn closed_by_server(close: Option<&CloseFrame>) -> Error {
+fn closed_by_server(close: Option<&CloseFrame>, secrets: &Secrets<'_>) -> Error {
     let code = close.map(|close| close.code);
     let with = code.map(|code| format!(" with code {code}")).unwrap_or_default();
-    let reason = close.map(reason_text).unwrap_or_default();
+    let reason = close.map(|close| reason_text(close, secrets)).unwrap_or_default();
     let message = format!("the exchange closed the connection{with}{reason}");
     Error::new(ErrorKind::ClosedByServer { code }, message)
 }

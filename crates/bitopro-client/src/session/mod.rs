@@ -13,7 +13,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
-use bitopro_auth::Signer;
+use bitopro_auth::{SignedHeaders, Signer};
 use bitopro_model::{Decoded, Event, Timestamp, decode};
 use bitopro_transport::{self as transport, Frame, Request, Text};
 use bytes::Bytes;
@@ -54,6 +54,8 @@ pub enum Action {
 pub struct Session<D: Followed> {
     settings: Settings,
     signer: Signer,
+    /// The headers of the last dial.
+    sent: Option<SignedHeaders>,
     dialer: DialerHandle,
     endpoints: Endpoints,
     backoff: Backoff,
@@ -94,6 +96,7 @@ impl<D: Followed> Session<D> {
             suspend: SuspendWatch::new(now, wall, settings.idle_limit),
             settings,
             signer,
+            sent: None,
             dialer: dialer.link(now),
             endpoints,
             phase: Phase::Waiting { check_at: now },
@@ -361,10 +364,11 @@ impl<D: Followed> Session<D> {
     }
 
     /// The request for a dial at this moment.
-    fn request(&self, clock: Reading) -> Result<Request, Error> {
+    fn request(&mut self, clock: Reading) -> Result<Request, Error> {
         let no_url = || Error::new(ErrorKind::InvalidUrl, "there is no endpoint to dial");
         let url = self.endpoints.url(D::STREAM).ok_or_else(no_url)?;
         let signed = self.signer.sign_identity(u64::try_from(clock.shown_ms).unwrap_or(0));
+        let signed = self.sent.insert(signed);
         let unsigned = Request::new(url).with_deadline(self.settings.dial_deadline);
         Ok(signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value))?)
     }

@@ -108,3 +108,104 @@ fn the_first_closed_order_is_forgotten_when_there_are_too_many() {
         !closed.contains(&id(0)) && closed.contains(&id(1)) && closed.contains(&id(ClosedOrders::CAPACITY))
     );
 }
+
+/// The connection of this number.
+fn connected(number: u64) -> Connected {
+    let (url, dialed) = ("wss://one/ws".parse().unwrap(), crate::outside::test_start());
+    Connected { url, number, dialed, ended_since_dial: Vec::new() }
+}
+
+/// An order of which this much was executed, in hundredths.
+fn executed(hundredths: i64, status: i64, updated_ms: i64) -> Order {
+    let mut order = order(1, "btc_twd", status, updated_ms);
+    order.executed_amount = bitopro_model::Decimal::new(hundredths, 2);
+    order
+}
+
+fn event<D: EventData + FromIterator<Order>>(order: &Order) -> Event<D> {
+    Event::new(START, std::iter::once(order.clone()).collect())
+}
+
+#[test]
+fn fault_50_the_later_message_wins_whatever_its_times_say() {
+    // In full, the same again, truncated, in seconds, and stepped back.
+    let start = START.as_millis();
+    for updated in [858, 858, 0, start / 1_000 - start, -5_000] {
+        let mut open = OpenOrders::new(&Settings::default());
+        let mut history = OrderHistory::new(&Settings::default());
+        open.replace(&event(&executed(0, 0, 858)));
+        history.replace(&event(&executed(0, 0, 858)));
+        let later = executed(40, 1, updated);
+        assert!(open.apply(&event(&later)) && history.apply(&event(&later)), "{updated}");
+        assert_eq!((open.get("1"), history.get("1")), (Some(&later), Some(&later)), "{updated}");
+    }
+}
+
+#[test]
+fn fault_30_progress_that_is_taken_back_is_not_applied() {
+    let (known, falls) = (executed(40, 1, 0), executed(39, 1, 1));
+    let mut open = OpenOrders::new(&Settings::default());
+    open.replace(&event(&known));
+    assert!(!open.apply(&event(&falls)));
+    assert_eq!(open.get("1"), Some(&known));
+    assert!(open.apply(&event(&executed(100, 2, 2))) && open.is_empty());
+    assert!(!open.apply(&event(&known)) && open.is_empty(), "a final status is left");
+    open.replace(&event(&falls));
+    assert!(open.is_empty(), "the end was reported by this connection");
+    open.connect(&connected(2));
+    open.replace(&event(&falls));
+    assert_eq!(open.get("1"), Some(&falls), "a snapshot overrides what was known before its dial");
+
+    let mut history = OrderHistory::new(&Settings::default());
+    let completed = executed(100, 2, 0);
+    history.apply(&event(&completed));
+    for reversed in [executed(99, 2, 1), executed(100, 1, 1), executed(100, 4, 1)] {
+        assert!(!history.apply(&event(&reversed)));
+        assert_eq!(history.get("1"), Some(&completed));
+    }
+    history.connect(&connected(2));
+    assert!(history.apply(&event(&falls)), "another connection said otherwise");
+    assert_eq!(history.get("1"), Some(&falls));
+}
+
+#[test]
+fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
+    let mut open = OpenOrders::new(&Settings::default());
+    let listed = executed(0, 0, 0);
+    open.close(&listed.id, Reporter::History);
+    open.connect(&Connected { ended_since_dial: vec![listed.id.clone()], ..connected(1) });
+    open.replace(&event(&listed));
+    assert!(open.is_empty());
+    assert!(open.apply(&event(&listed)) && open.is_empty(), "it was overtaken, which is no contradiction");
+    open.connect(&connected(2));
+    open.close(&listed.id, Reporter::History);
+    open.replace(&event(&listed));
+    assert!(open.is_empty(), "reported between the connection and its snapshot");
+    open.connect(&connected(3));
+    open.replace(&event(&listed));
+    assert_eq!(open.get("1"), Some(&listed));
+}
+
+#[test]
+fn fault_52_a_trade_is_a_repeat_only_if_its_content_is() {
+    let trade = |order: &str, match_id: &str| {
+        let at = UnixSeconds::from_secs(1);
+        let (base, quote, one) = ("btc".into(), "twd".into(), 1.into());
+        let mut trade = Trade::new(OrderId::new(order), base, quote, TradeSide::Bid, one, one, at);
+        trade.match_id = match_id.into();
+        trade
+    };
+    let mut trades = RecentTrades::new(&Settings::default());
+    let mut see = |id: &str, trade: Trade| {
+        let mut event = Event::new(START, trade);
+        event.event_id = Some(id.to_owned());
+        trades.apply(&event);
+        trades.len()
+    };
+    assert_eq!(see("e", trade("1", "")), 1);
+    assert_eq!(see("e", trade("1", "")), 1, "a repeat");
+    assert_eq!(see("e", trade("2", "")), 2, "a different one under a known event id");
+    assert_eq!(see("f", trade("2", "")), 3, "perhaps another one");
+    assert_eq!(see("g", trade("3", "m")), 4);
+    assert_eq!(see("h", trade("3", "m")), 4, "the same under a new event id");
+}

@@ -297,6 +297,37 @@ fn nothing_of_a_session_shows_a_secret() {
 }
 
 #[test]
+fn fault_53_a_gap_begins_at_the_first_loss_although_connections_are_lost_before_their_snapshots() {
+    let mut bench = Bench::new();
+    bench.settle("1", 10);
+    bench.pass(SECOND);
+    bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::Ping(Bytes::new())));
+    let lost = u64::try_from(unix_ms(bench.wall)).unwrap();
+    bench.lose();
+    for _ in 0..2 {
+        bench.connect();
+        bench.pass(SECOND);
+        bench.lose();
+    }
+    bench.names();
+    bench.settle("2", 20);
+    let gaps: Vec<_> = bench.items.iter().filter(|item| matches!(item, Item::Gap(_))).collect();
+    let [Item::Gap(gap)] = gaps[..] else { panic!("{gaps:?}") };
+    let GapReason::Reconnected { since, .. } = gap.reason else { panic!("{gap:?}") };
+    assert_eq!(u64::try_from(since.as_millis()).unwrap(), lost);
+    assert_eq!(gap.before.as_ref().unwrap().timestamp.as_millis(), 10);
+}
+
+#[test]
+fn fault_58_a_close_reason_that_echoes_the_key_does_not_show_it() {
+    let mut bench = Bench::new();
+    bench.settle("1", 10);
+    bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::close(1001, "bye k3y")));
+    let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
+    assert!(disconnected.error.to_string().ends_with("1001: bye (redacted)"), "{}", disconnected.error);
+}
+
+#[test]
 fn fresh_snapshots_that_no_subscriber_requested_keep_their_distance() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
