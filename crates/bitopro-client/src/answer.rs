@@ -19,10 +19,12 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
         return Some(format!("the server{server} answered with an HTML page"));
     }
     let words = match serde_json::from_str(body) {
-        Ok(Value::Object(mut object)) => ["error", "message"].iter().find_map(|name| match object.remove(*name) {
-            Some(Value::String(words)) => Some(words),
-            _ => None,
-        }),
+        Ok(Value::Object(mut object)) => {
+            ["error", "message"].iter().find_map(|name| match object.remove(*name) {
+                Some(Value::String(words)) => Some(words),
+                _ => None,
+            })
+        }
         _ => None,
     };
     let words = words.unwrap_or_else(|| body.to_owned());
@@ -71,8 +73,16 @@ mod tests {
             (None, "", None),
             (None, &*format!(r#"{{"error":"{ip}"}}"#), Some(format!("the server says: {ip}"))),
             (None, r#"{"message":"no"}"#, Some("the server says: no".to_owned())),
-            (Some("nginx/1.22"), "<html>404", Some("the server (nginx/1.22) answered with an HTML page".to_owned())),
-            (Some("nginx"), "default backend - 404\n", Some("the server (nginx) says: default backend - 404".to_owned())),
+            (
+                Some("nginx/1.22"),
+                "<html>404",
+                Some("the server (nginx/1.22) answered with an HTML page".to_owned()),
+            ),
+            (
+                Some("nginx"),
+                "default backend - 404\n",
+                Some("the server (nginx) says: default backend - 404".to_owned()),
+            ),
         ] {
             assert_eq!(described(server, body), expected);
         }

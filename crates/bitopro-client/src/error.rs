@@ -127,7 +127,12 @@ impl Error {
     }
 
     /// Creates the error of an upgrade of `path` that the server refused with this answer.
-    pub(crate) fn refused(verdict: Verdict, path: &str, answer: Option<String>, source: transport::Error) -> Self {
+    pub(crate) fn refused(
+        verdict: Verdict,
+        path: &str,
+        answer: Option<String>,
+        source: transport::Error,
+    ) -> Self {
         let (kind, message) = match verdict {
             Verdict::Unauthorized => (
                 ErrorKind::Unauthorized,

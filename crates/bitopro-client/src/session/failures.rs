@@ -9,8 +9,8 @@ use bitopro_transport::{self as transport, CloseFrame};
 use super::link::Phase;
 use super::patience::Cause;
 use super::{Action, Session};
-use crate::dialer::Streak;
 use crate::answer::{self, Secrets};
+use crate::dialer::Streak;
 use crate::item::Closed;
 use crate::{Error, ErrorKind, Followed, Verdict, classify};
 

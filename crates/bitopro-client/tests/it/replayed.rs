@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitopro_client::model::{Balance, Currency, MatchId, Order, OrderId, PrivateStream, Trade};
-use bitopro_client::{AccountItem, Closed, ErrorKind, Item, OrderUpdates};
+use bitopro_client::model::{
+    Balance, Currency, Event, MatchId, Order, OrderId, PrivateStream, Timestamp, Trade,
+};
+use bitopro_client::{AccountItem, Closed, ErrorKind, GapReason, Item, OrderUpdates};
 
 /// What the items of an account add up to, each stream replayed from its last snapshot.
 #[derive(Debug, Default)]
@@ -14,6 +16,10 @@ pub(crate) struct Replay {
     pub(crate) trades: BTreeMap<MatchId, Trade>,
     /// The streams that told a gap.
     pub(crate) gaps: BTreeSet<PrivateStream>,
+    /// The time of each stream's last event.
+    last: BTreeMap<PrivateStream, Timestamp>,
+    /// The later edge of each stream's last gap, while no event has come after it.
+    owed: BTreeMap<PrivateStream, Timestamp>,
     /// The streams with a message that could not be read since their last snapshot or connection.
     pub(crate) malformed: BTreeSet<PrivateStream>,
     /// The streams that ended by themselves, and why.
@@ -76,9 +82,22 @@ impl Replay {
         self.ended.clear();
     }
 
-    fn note<E>(&mut self, stream: PrivateStream, item: &Item<E>) {
+    fn note<D>(&mut self, stream: PrivateStream, item: &Item<Event<D>>) {
+        if let Item::Snapshot(event) | Item::Update(event) = item {
+            let owed = self.owed.remove(&stream);
+            assert!(owed.is_none_or(|owed| owed == event.timestamp), "the event after a gap of {stream}");
+            self.last.insert(stream, event.timestamp);
+        }
         match item {
-            Item::Gap(_) => drop(self.gaps.insert(stream)),
+            Item::Gap(gap) => {
+                let before = gap.before.as_ref().map(|edge| edge.timestamp);
+                assert_eq!(before, self.last.get(&stream).copied(), "the edge before a gap of {stream}");
+                if let GapReason::Overrun { last: Some(last), .. } = &gap.reason {
+                    self.last.insert(stream, last.timestamp);
+                }
+                self.owed.extend(gap.after.as_ref().map(|edge| (stream, edge.timestamp)));
+                self.gaps.insert(stream);
+            }
             Item::Malformed(_) => drop(self.malformed.insert(stream)),
             Item::Snapshot(_) | Item::Connected(_) => drop(self.malformed.remove(&stream)),
             Item::Closed(Closed::Failed(error)) => drop(self.failed.insert(stream, error.kind())),
@@ -86,9 +105,9 @@ impl Replay {
         }
     }
 
-    /// What is older than what is known is ignored, and an order that has ended never opens again.
+    /// What takes back progress is ignored, and an order that has ended never opens again.
     fn order(&mut self, order: &Order) {
-        let is_newer = |known: &Order| known.updated() <= order.updated();
+        let is_newer = |known: &Order| known.executed_amount <= order.executed_amount;
         if order.is_final() {
             self.orders.remove(&order.id);
             self.ended.insert(order.id.clone());

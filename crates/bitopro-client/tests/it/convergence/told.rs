@@ -6,7 +6,7 @@ use bitopro_sim::Sent;
 
 /// What each stream of an account told, in order.
 #[derive(Default)]
-pub(super) struct Record(BTreeMap<PrivateStream, Vec<Told>>);
+pub(crate) struct Record(BTreeMap<PrivateStream, Vec<Told>>);
 
 enum Told {
     Event(String),
@@ -23,7 +23,7 @@ impl Told {
 }
 
 impl Record {
-    pub(super) fn apply(&mut self, item: &AccountItem) {
+    pub(crate) fn apply(&mut self, item: &AccountItem) {
         match item {
             AccountItem::Balances(item) => self.note(item),
             AccountItem::ActiveOrders(item) => self.note(item),
@@ -56,7 +56,7 @@ impl Record {
     /// Counts the events of a stream that were sent, since the first that was delivered, and are in no item: all
     /// of them, and those among them that no gap stands for. A gap stands for what was sent between the events
     /// on both its sides.
-    pub(super) fn missing(&self, stream: PrivateStream, sent: &[Sent]) -> Missing {
+    pub(crate) fn missing(&self, stream: PrivateStream, sent: &[Sent]) -> Missing {
         let told = self.told(stream);
         let places: BTreeMap<&str, usize> = told.iter().enumerate().filter_map(Told::event).collect();
         let has_gap =
@@ -68,7 +68,7 @@ impl Record {
             let Some(id) = sent.event_id.as_deref() else { continue };
             if let Some(&here) = places.get(id) {
                 let before = last.replace(here).unwrap_or(here);
-                assert!(before <= here, "{stream}: {id} came before what was sent before it");
+                missing.disordered += usize::from(here < before);
                 missing.count(std::mem::take(&mut run), has_gap(before, here));
             } else if last.is_some() {
                 run += 1;
@@ -81,9 +81,11 @@ impl Record {
 
 /// How many events are missing.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Missing {
-    pub(super) all: usize,
-    pub(super) without_a_gap: usize,
+pub(crate) struct Missing {
+    pub(crate) all: usize,
+    pub(crate) without_a_gap: usize,
+    /// Events that came before what was sent before them.
+    pub(crate) disordered: usize,
 }
 
 impl Missing {

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,11 +36,14 @@ async fn fault_01_a_close_by_the_server_is_a_reconnect_with_a_new_nonce_a_gap_an
 async fn fault_13_four_streams_that_are_accepted_and_closed_at_once_share_one_budget() {
     let (builder, mut server) = network();
     let _account = builder.build().unwrap().account();
-    let mut dials = Vec::new();
+    let (mut dials, mut paths) = (Vec::new(), BTreeMap::<String, usize>::new());
     for _ in 0..1_000 {
-        drop(server.next_dial().await.unwrap().accept());
+        let dial = server.next_dial().await.unwrap();
+        *paths.entry(dial.request().url().path().to_owned()).or_default() += 1;
+        drop(dial.accept());
         dials.push(Instant::now());
     }
+    assert!(paths.len() == 4 && paths.values().all(|count| (240..=260).contains(count)), "{paths:?}");
     assert!(dials.windows(31).all(|window| window[0] + Duration::from_secs(300) <= window[30]));
 }
 

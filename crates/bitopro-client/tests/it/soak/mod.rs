@@ -10,6 +10,7 @@ mod oracle;
 pub(crate) mod road;
 mod schedule;
 mod stall;
+mod turns;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +48,7 @@ async fn converges(schedule: &Schedule, shows: bool) -> f64 {
     }
     world.assert_only_due_ends();
     world.assert_true(schedule);
+    world.assert_complete();
     world.assert_calm_dials();
     let recovery = world.longest_recovery;
     leaves_nothing(world, schedule.seed.is_multiple_of(2)).await;

@@ -54,7 +54,7 @@ impl World {
         }
         if let Some(orders) = current.open_orders.filter(|orders| !orders.is_stale()) {
             let known: Vec<Order> = orders.iter().cloned().collect();
-            assert_eq!(known, self.simulator.open_orders(), "open orders that are said to be true");
+            assert_eq!(known, self.open_orders(), "open orders that are said to be true");
         }
     }
 
@@ -112,7 +112,7 @@ impl World {
         }
         if is_true(PrivateStream::ActiveOrders) {
             let replayed: Vec<Order> = self.replay.orders.values().cloned().collect();
-            assert_eq!(replayed, self.simulator.open_orders(), "open orders, replayed");
+            assert_eq!(replayed, self.open_orders(), "open orders, replayed");
         }
     }
 
@@ -122,7 +122,7 @@ impl World {
         let lists_what_was_missed = schedule.exchange.history == HistoryOnConnect::Recent;
         for order in self.simulator.history() {
             match history.get(order.id.as_str()) {
-                Some(known) => assert_eq!(*known, order, "an order of history"),
+                Some(known) => assert_eq!(*known, self.as_sent(order), "an order of history"),
                 None => assert!(!lists_what_was_missed, "{order:?} is missing from history"),
             }
         }
@@ -155,8 +155,18 @@ impl World {
         let spacing = self.settings.dial_spacing;
         let is_spaced = dials.is_sorted_by(|a, b| a.at + spacing <= b.at);
         assert!(is_spaced, "dials without space between them: {dials:?}");
+        self.turns.assert_kept(&dials);
         let seen: Vec<u64> = self.simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect();
         assert!(seen.is_sorted_by(|a, b| a < b), "nonces at the simulator: {seen:?}");
+    }
+
+    /// What was sent and not delivered lies in a gap.
+    pub(super) fn assert_complete(&self) {
+        let sent = self.simulator.sent();
+        for stream in PrivateStream::ALL.iter().filter(|stream| !self.replay.failed.contains_key(*stream)) {
+            let missing = self.record.missing(*stream, &sent);
+            assert_eq!(missing.without_a_gap, 0, "of {stream}, {missing:?}");
+        }
     }
 
     /// A stream ends by itself only where its path was refused, which no retry can mend.

@@ -27,6 +27,8 @@ struct State {
     passage: Passage,
     refusals: VecDeque<Refusing>,
     stretches: Vec<(PrivateStream, Arc<AtomicBool>)>,
+    /// Whether the times of orders are sent in whole seconds.
+    is_coarse: bool,
 }
 
 /// A refusal that is made when a dial comes, since it may tell the time.
@@ -65,6 +67,11 @@ enum Entry {
 impl Road {
     pub(crate) fn new(to: SimConnector) -> Self {
         Self { to, state: Arc::default() }
+    }
+
+    /// Sends the times of orders in whole seconds from now on.
+    pub(crate) fn make_coarse(&self) {
+        self.locked(|state| state.is_coarse = true);
     }
 
     pub(crate) fn set(&self, passage: Passage) {
@@ -154,7 +161,8 @@ impl Connector for Road {
         match self.enter(*stream, nonce) {
             Entry::Open(is_cut) => {
                 let connection = self.to.connect(request).await?;
-                Ok(Box::new(Stretch { connection, is_cut }))
+                let is_coarse = self.locked(|state| state.is_coarse);
+                Ok(Box::new(Stretch { connection, is_cut, is_coarse }))
             }
             Entry::Refused(refusal) => Err(Error::refused(refusal)),
             Entry::Hangs => {
@@ -170,6 +178,21 @@ impl Connector for Road {
 struct Stretch {
     connection: Box<dyn Connection>,
     is_cut: Arc<AtomicBool>,
+    is_coarse: bool,
+}
+
+/// A message in which the times of orders are whole seconds.
+fn coarse(frame: Frame) -> Frame {
+    const NAME: &str = "\"updatedTimestamp\":";
+    let Frame::Text(text) = &frame else { return frame };
+    let mut parts = text.as_str().split(NAME);
+    let mut coarse = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let millis: i64 = part[..digits].parse().unwrap();
+        coarse.push_str(&format!("{NAME}{}{}", millis / 1_000 * 1_000, &part[digits..]));
+    }
+    Frame::text(coarse)
 }
 
 impl Stream for Stretch {
@@ -179,7 +202,8 @@ impl Stream for Stretch {
         if self.is_cut.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
-        Pin::new(&mut self.connection).poll_next(context)
+        let polled = Pin::new(&mut self.connection).poll_next(context);
+        if self.is_coarse { polled.map_ok(coarse) } else { polled }
     }
 }
 

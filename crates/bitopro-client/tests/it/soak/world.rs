@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::road::{Passage, Road};
 use super::schedule::{Fault, RetryAfter, Schedule, Step};
+use super::turns::Turns;
+use crate::convergence::told::Record;
 use crate::replayed::Replay;
 
 /// How far the client's clock may be from the exchange's before the exchange minds.
@@ -27,6 +29,11 @@ pub(super) struct World {
     pub(super) account: AccountSubscription,
     pub(super) replay: Replay,
     pub(super) settings: Settings,
+    /// What each stream delivered, in order.
+    pub(super) record: Record,
+    pub(super) turns: Turns,
+    /// Whether the times of orders are sent in whole seconds.
+    is_coarse: bool,
     clock: Clock,
     skew_seconds: Arc<AtomicI64>,
     /// Whether the exchange's clock was moved, so that each stream may be refused for it once.
@@ -60,7 +67,14 @@ impl World {
             .with_queue_capacity(schedule.queue_capacity)
             .with_seed(schedule.seed);
         let account = client.build().unwrap().account();
+        let is_coarse = schedule.seed % 3 == 1;
+        if is_coarse {
+            road.make_coarse();
+        }
         Self {
+            is_coarse,
+            record: Record::default(),
+            turns: Turns::default(),
             simulator,
             road,
             account,
@@ -111,6 +125,8 @@ impl World {
                 println!("{:>10.3}     {item:?}", self.start.elapsed().as_secs_f64());
             }
             self.replay.apply(&item);
+            self.record.apply(&item);
+            self.turns.apply(&item);
         }
         // A stream that ended does not take the time that was asked for.
         sleep(end - Instant::now()).await;
@@ -127,6 +143,22 @@ impl World {
     pub(super) fn forget(&mut self) {
         self.replay.forget();
         self.road.forget();
+        self.record = Record::default();
+        self.turns = Turns::default();
+    }
+
+    /// Returns an order of the simulator as it is sent.
+    pub(super) fn as_sent(&self, mut order: Order) -> Order {
+        if self.is_coarse {
+            let seconds = order.updated_timestamp.map(|updated| updated.as_millis() / 1_000 * 1_000);
+            order.updated_timestamp = seconds.map(Timestamp::from_millis);
+        }
+        order
+    }
+
+    /// The simulator's open orders as they are sent.
+    pub(super) fn open_orders(&self) -> Vec<Order> {
+        self.simulator.open_orders().into_iter().map(|order| self.as_sent(order)).collect()
     }
 
     /// All streams are connected, over connections that live, and nothing is in store for them.
@@ -194,7 +226,10 @@ impl World {
                 let within = skew.clamp(-SKEW_LIMIT_SECONDS, SKEW_LIMIT_SECONDS);
                 self.skew_seconds.store(within, Ordering::Relaxed);
             }
-            Fault::ConsumerStalls => self.is_reading = false,
+            Fault::ConsumerStalls => {
+                self.is_reading = false;
+                self.turns.blind();
+            }
             Fault::ConsumerReads => self.is_reading = true,
             Fault::Resync => self.account.resync(),
         }
