@@ -41,9 +41,11 @@ impl CurrentAccount {
         let began = began(gap);
         let ended = self.history.iter().flat_map(|history| history.iter());
         let open = self.open_orders.iter().flat_map(|orders| orders.iter());
-        let changed = ended
-            .chain(open)
-            .filter(|order| began.is_none_or(|began| order.updated().is_none_or(|updated| began <= updated)));
+        // Of an order without a time, nothing says that it did not change since.
+        let is_before = |time: Option<Timestamp>| {
+            time.zip(began).is_some_and(|(time, began)| time.compare_coarsely(began).is_lt())
+        };
+        let changed = ended.chain(open).filter(|order| !is_before(order.updated()));
         changed.filter_map(|order| self.less_trades(order)).collect()
     }
 

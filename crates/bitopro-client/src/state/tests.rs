@@ -68,9 +68,9 @@ fn history_keeps_the_latest_up_to_its_capacity() {
 fn of_two_reports_of_one_time_the_later_one_counts() {
     let mut history = state([order(1, "btc_twd", 2, 0)].into_iter().collect::<Orders<History>>());
     let mut again = order(1, "btc_twd", 2, 0);
-    again.fee = 7.into();
+    again.fee = Some(7.into());
     history.apply(&Event::new(START, [again].into_iter().collect()));
-    assert_eq!(history.get("1").unwrap().fee, 7.into());
+    assert_eq!(history.get("1").unwrap().fee, Some(7.into()));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn fault_52_a_trade_is_a_repeat_only_if_its_content_is() {
         let at = UnixSeconds::from_secs(1);
         let (base, quote, one) = ("btc".into(), "twd".into(), 1.into());
         let mut trade = Trade::new(OrderId::new(order), base, quote, TradeSide::Bid, one, one, at);
-        trade.match_id = match_id.into();
+        trade.match_id = Some(match_id.into());
         trade
     };
     let mut trades = RecentTrades::new(&Settings::default());
