@@ -6,7 +6,7 @@ use bitopro_auth::Signer;
 use bitopro_transport::Connector;
 use thiserror::Error;
 
-use crate::dialer::SharedDialer;
+use crate::dialer::{DialLimiter, SharedDialer};
 use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, SEED_ENDPOINT, parse_base};
 use crate::outside::WallClock;
 use crate::settings::OrderUpdates;
@@ -21,6 +21,7 @@ pub struct ClientBuilder {
     settings: Settings,
     clock: WallClock,
     seed: Option<u64>,
+    limiter: Option<DialLimiter>,
 }
 
 /// Everything that is wrong with what a client was to be built from.
@@ -46,6 +47,7 @@ impl ClientBuilder {
             settings: Settings::default(),
             clock: WallClock::default(),
             seed: None,
+            limiter: None,
         }
     }
 
@@ -107,6 +109,13 @@ impl ClientBuilder {
     pub fn with_dial_budget(mut self, dials: u32, span: Duration) -> Self {
         self.settings.dial_budget = dials;
         self.settings.dial_budget_span = span;
+        self
+    }
+
+    /// Shares a limit of dials with other clients, such as those behind the same address. Defaults to none; the dial
+    /// budget of this client applies in any case.
+    pub fn with_dial_limiter(mut self, limiter: &DialLimiter) -> Self {
+        self.limiter = Some(limiter.clone());
         self
     }
 
@@ -240,7 +249,7 @@ impl ClientBuilder {
                 signer: self.signer,
                 connector,
                 endpoints,
-                dialer: SharedDialer::new(&self.settings),
+                dialer: SharedDialer::new(&self.settings, self.limiter.as_ref()),
                 settings: self.settings,
                 clock: self.clock,
                 seed: self.seed,

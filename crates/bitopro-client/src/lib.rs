@@ -32,6 +32,7 @@ pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};
 pub use changes::{BalanceChange, Change, Changes, OrderChange};
 pub use client::Client;
+pub use dialer::DialLimiter;
 pub use endpoints::{DOCUMENTED_ENDPOINT, SEED_ENDPOINT};
 pub use environment::{
     API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, credentials_from_env,

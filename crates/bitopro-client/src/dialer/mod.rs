@@ -2,6 +2,7 @@
 
 mod budget;
 mod clock;
+mod limiter;
 mod shared;
 mod streak;
 #[cfg(test)]
@@ -18,6 +19,8 @@ use budget::DialBudget;
 #[cfg(test)]
 pub(crate) use clock::unix_ms;
 pub(crate) use clock::{ClockAdvice, ExchangeClock, Reading};
+pub use limiter::DialLimiter;
+use limiter::Limited;
 pub(crate) use shared::{DialerHandle, SharedDialer};
 pub(crate) use streak::Streak;
 
@@ -36,6 +39,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Dialer {
     budget: DialBudget,
+    /// The limit that this client shares with others, if any.
+    limited: Option<Limited>,
     clock: ExchangeClock,
     held_until: Option<Instant>,
     links: BTreeMap<LinkId, Link>,
@@ -90,8 +95,9 @@ pub(crate) enum Turn {
 }
 
 impl Dialer {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    fn new(settings: &Settings, limited: Option<Limited>) -> Self {
         Self {
+            limited,
             budget: DialBudget::new(settings.dial_budget, settings.dial_budget_span, settings.dial_spacing),
             clock: ExchangeClock::default(),
             held_until: None,
@@ -162,7 +168,8 @@ impl Dialer {
             _ => now + TURN_GRACE,
         };
         let dialing_until = self.dialing.map(|(_, until)| until);
-        let earliest = self.free_at(now).max(ready_at).max(dialing_until.unwrap_or(now));
+        // Without the shared limit, whose queue is to know of this client before the limit allows a dial.
+        let earliest = self.own_free_at(now).max(ready_at).max(dialing_until.unwrap_or(now));
         if earliest > now {
             return Turn::Wait(earliest);
         }
@@ -171,6 +178,11 @@ impl Dialer {
                 self.links.get_mut(&other)
         {
             return Turn::Wait(*turn_since.get_or_insert(now) + TURN_GRACE);
+        }
+        if let Some(limited) = &self.limited
+            && let Err(until) = limited.take(now)
+        {
+            return Turn::Wait(until);
         }
         self.set(id, LinkState::Idle);
         self.budget.spend(now);
@@ -197,6 +209,11 @@ impl Dialer {
 
     /// Returns when the next dial of any link is allowed: `now`, or later.
     fn free_at(&self, now: Instant) -> Instant {
+        let shared = self.limited.as_ref().map_or(now, |limited| limited.free_at(now));
+        self.own_free_at(now).max(shared)
+    }
+
+    fn own_free_at(&self, now: Instant) -> Instant {
         self.budget.free_at(now).max(self.held_until.unwrap_or(now))
     }
 

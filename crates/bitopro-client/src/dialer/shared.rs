@@ -5,7 +5,7 @@ use bitopro_model::{PrivateStream, Timestamp};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::{ClockAdvice, Dialer, LinkId, Reading, Streak, Turn};
+use super::{ClockAdvice, DialLimiter, Dialer, LinkId, Reading, Streak, Turn};
 use crate::{Error, Settings};
 
 /// The dialer of a client's API key. Clones share it.
@@ -15,12 +15,15 @@ pub(crate) struct SharedDialer(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     dialer: Mutex<Dialer>,
-    changed: Notify,
+    /// Shared with the clients of the same limiter, whose turns depend on each other.
+    changed: Arc<Notify>,
 }
 
 impl SharedDialer {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self(Arc::new(Inner { dialer: Mutex::new(Dialer::new(settings)), changed: Notify::new() }))
+    pub(crate) fn new(settings: &Settings, limiter: Option<&DialLimiter>) -> Self {
+        let changed = limiter.map_or_else(Arc::default, |limiter| Arc::clone(&limiter.changed));
+        let dialer = Mutex::new(Dialer::new(settings, limiter.map(DialLimiter::join)));
+        Self(Arc::new(Inner { dialer, changed }))
     }
 
     /// Adds a link that wants to dial immediately.

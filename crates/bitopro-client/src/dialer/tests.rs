@@ -8,7 +8,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const DIAL: Duration = Duration::from_secs(11);
 
 fn dialer() -> Dialer {
-    Dialer::new(&Settings { dial_spacing: SECOND, ..Settings::default() })
+    Dialer::new(&Settings { dial_spacing: SECOND, ..Settings::default() }, None)
 }
 
 /// Returns until when the link has to wait, or nothing if it dials.

@@ -47,7 +47,7 @@ impl Bench {
     fn with(settings: Settings, bases: &[&str]) -> Self {
         let now = test_start();
         let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
-        let dialer = SharedDialer::new(&settings);
+        let dialer = SharedDialer::new(&settings, None);
         let endpoints = Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
         let session = Session::new(settings, signer, &dialer, endpoints, 7, now, wall);

@@ -29,7 +29,7 @@ impl Pack {
         let now = test_start();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
         let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
-        let dialer = SharedDialer::new(settings);
+        let dialer = SharedDialer::new(settings, None);
         let session = |seed| {
             let endpoints = Endpoints::new(vec![parse_base("wss://one/ws").unwrap()]).unwrap();
             Session::new(settings.clone(), signer.clone(), &dialer, endpoints, seed, now, wall)

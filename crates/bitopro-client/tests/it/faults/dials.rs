@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bitopro_client::transport::memory::{self, MemoryConnector, Peer};
 use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as Beneath, Request, async_trait};
-use bitopro_client::{Client, Credentials, ErrorKind, Item};
+use bitopro_client::{Client, Credentials, DialLimiter, ErrorKind, Item};
 use bitopro_sim::{SimConnector, Simulator};
 use http::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -109,6 +109,38 @@ async fn fault_14_after_an_outage_200_clients_come_back_over_most_of_the_longest
     }
     assert!(dialled[199] >= dialled[0] + Duration::from_secs(20), "{dialled:?}");
     assert_spread(&dialled, Duration::from_secs(1), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_48_clients_behind_one_address_share_a_limit_and_are_served_in_turn() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (connector, mut server) = memory::network();
+    let limiter = DialLimiter::new(60, MINUTE);
+    let _clients: Vec<_> = (0..100)
+        .map(|seed| {
+            let credentials = Credentials::new("me@example.com", format!("key{seed}"), "secret").unwrap();
+            let client = Client::builder(credentials)
+                .with_endpoint("wss://memory.test/ws")
+                .with_connector(connector.clone())
+                .with_dial_limiter(&limiter)
+                .with_seed(seed);
+            client.build().unwrap().balances()
+        })
+        .collect();
+    let (mut dials, mut keys) = (Vec::new(), Vec::new());
+    for _ in 0..400 {
+        let dial = server.next_dial().await.unwrap();
+        keys.push(dial.request().headers()["x-bitopro-apikey"].to_str().unwrap().to_owned());
+        dials.push(Instant::now());
+        dial.fail(Error::new(Beneath::Connect, "down"));
+    }
+    assert!(dials.windows(61).all(|window| window[0] + MINUTE <= window[60]), "{dials:?}");
+    // The limit is used, without a pause between two turns.
+    assert!(dials[399] - dials[30] <= 13 * MINUTE, "{:?}", dials[399] - dials[30]);
+    for round in keys.chunks(100) {
+        let served: BTreeSet<&String> = round.iter().collect();
+        assert!(served.len() >= 95, "{} of 100 clients were served in a round", served.len());
+    }
 }
 
 /// Keeps every request that is made, whole.

@@ -1,0 +1,143 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::TURN_GRACE;
+use super::budget::DialBudget;
+
+/// Limits the dials of several clients together.
+///
+/// The exchange limits requests per address as well as per API key. Clients behind one address that share a limiter
+/// stay below the first limit, even if they all lose their connections at the same time. Of the clients that want to
+/// dial, the one whose last dial is the oldest goes next. The dial budget of each client applies as well.
+///
+/// Clones share the limit. Half of it may be used immediately, and the rest is spread evenly.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bitopro_client::{Client, Credentials, DialLimiter};
+///
+/// let limiter = DialLimiter::new(300, Duration::from_secs(60));
+/// for account in ["one", "two"] {
+///     let credentials = Credentials::new(format!("{account}@example.com"), account, "secret")?;
+///     let client = Client::builder(credentials).with_dial_limiter(&limiter);
+/// #   let _ = client;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct DialLimiter {
+    queue: Arc<Mutex<Queue>>,
+    pub(super) changed: Arc<Notify>,
+}
+
+struct Queue {
+    budget: DialBudget,
+    clients: BTreeMap<u64, Place>,
+    next_client: u64,
+    places: u64,
+}
+
+/// A client's place in the queue.
+#[derive(Default)]
+struct Place {
+    number: u64,
+    is_waiting: bool,
+    /// When it was first found to be the next to dial.
+    turn_since: Option<Instant>,
+}
+
+/// One client's access to a limiter. Dropping it leaves the queue.
+pub(super) struct Limited {
+    limiter: DialLimiter,
+    client: u64,
+}
+
+impl DialLimiter {
+    /// Creates a limiter that allows at most this many dials in any span of this length. Zero dials count as one.
+    pub fn new(dials: u32, span: Duration) -> Self {
+        let budget = DialBudget::new(dials.max(1), span, Duration::ZERO);
+        let queue = Queue { budget, clients: BTreeMap::new(), next_client: 0, places: 0 };
+        Self { queue: Arc::new(Mutex::new(queue)), changed: Arc::new(Notify::new()) }
+    }
+
+    pub(super) fn join(&self) -> Limited {
+        let client = self.with(|queue| {
+            queue.next_client += 1;
+            queue.places += 1;
+            let number = queue.places;
+            queue.clients.insert(queue.next_client, Place { number, ..Place::default() });
+            queue.next_client
+        });
+        Limited { limiter: self.clone(), client }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
+        // No code panics while it holds the lock, so a poisoned one is still sound.
+        work(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for DialLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DialLimiter")
+    }
+}
+
+impl Limited {
+    /// Counts a dial of this client if it is its turn, or returns when to ask again.
+    pub(super) fn take(&self, now: Instant) -> Result<(), Instant> {
+        let taken = self.limiter.with(|queue| queue.take(self.client, now));
+        if taken.is_ok() {
+            self.limiter.changed.notify_waiters();
+        }
+        taken
+    }
+
+    pub(super) fn free_at(&self, now: Instant) -> Instant {
+        self.limiter.with(|queue| queue.budget.free_at(now))
+    }
+}
+
+impl fmt::Debug for Limited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Limited")
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        self.limiter.with(|queue| queue.clients.remove(&self.client));
+        self.limiter.changed.notify_waiters();
+    }
+}
+
+impl Queue {
+    fn take(&mut self, client: u64, now: Instant) -> Result<(), Instant> {
+        if let Some(place) = self.clients.get_mut(&client) {
+            place.is_waiting = true;
+            place.turn_since = None;
+        }
+        let free = self.budget.free_at(now);
+        if free > now {
+            return Err(free);
+        }
+        let waiting = self.clients.iter_mut().filter(|(_, place)| {
+            place.is_waiting && place.turn_since.is_none_or(|since| since + TURN_GRACE > now)
+        });
+        if let Some((next, place)) = waiting.min_by_key(|(_, place)| place.number)
+            && *next != client
+        {
+            return Err(*place.turn_since.get_or_insert(now) + TURN_GRACE);
+        }
+        self.budget.spend(now);
+        self.places += 1;
+        let number = self.places;
+        self.clients.insert(client, Place { number, ..Place::default() });
+        Ok(())
+    }
+}
