@@ -23,9 +23,9 @@ wire_struct! {
         /// The part of it that can be traded or withdrawn now.
         "available" => available: Decimal,
         /// The part of it that is staked.
-        "stake" => stake: Decimal,
+        "stake" => stake: Option<Decimal>,
         /// Whether the currency can be traded.
-        "tradable" => tradable: bool,
+        "tradable" => tradable: Option<bool>,
     }
 }
 
@@ -36,8 +36,8 @@ impl Balance {
             currency: currency.into(),
             amount,
             available: amount,
-            stake: Decimal::ZERO,
-            tradable: true,
+            stake: Some(Decimal::ZERO),
+            tradable: Some(true),
             extra: Extra::default(),
         }
     }

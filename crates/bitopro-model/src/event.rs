@@ -26,7 +26,7 @@ pub struct Event<D> {
     pub datetime: Option<String>,
     /// What the event says.
     pub data: D,
-    /// Fields of the envelope that this version does not know, kept as they came.
+    /// Fields of the envelope that this version does not know, and optional ones that could not be read, verbatim.
     pub extra: Extra,
 }
 
@@ -89,9 +89,9 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
         while let Some(Key(key)) = map.next_key()? {
             match &*key {
                 "event" => put(&mut named, "event", map.next_value()?)?,
-                "eventID" => put(&mut event_id, "eventID", map.next_value()?)?,
+                "eventID" => put(&mut event_id, "eventID", Field::read(&key, &mut map, &mut extra)?)?,
                 "timestamp" => put(&mut timestamp, "timestamp", map.next_value()?)?,
-                "datetime" => put(&mut datetime, "datetime", map.next_value()?)?,
+                "datetime" => put(&mut datetime, "datetime", Field::read(&key, &mut map, &mut extra)?)?,
                 "data" => put(&mut data, "data", map.next_value()?)?,
                 unknown => extra.read(unknown, &mut map)?,
             }

@@ -4,37 +4,41 @@ use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
-/// Fields that this version does not know, kept as the raw JSON text they came as.
+/// Raw JSON of the fields that this version does not know, and of optional ones whose value it could not read.
 ///
-/// The exchange adds fields without notice. They are written back after the known ones, in the order
-/// they came. An empty `Extra` does not allocate.
+/// The exchange adds and changes fields without notice. These are written back verbatim, after the others and in
+/// the order in which they were read. An empty `Extra` does not allocate.
 #[derive(Clone, Default)]
 pub struct Extra(Vec<(String, Box<RawValue>)>);
 
 impl Extra {
-    /// Whether there was no unknown field.
+    /// Returns whether there is no such field.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many unknown fields there were.
+    /// Number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The raw JSON of the first unknown field of this name.
+    /// Returns the raw JSON of the first field of this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(known, _)| *known == name).map(|(_, raw)| raw)
     }
 
-    /// Names and raw JSON values, in the order they came.
+    /// Iterates over names and raw JSON values, in the order in which they were read.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, raw)| (name.as_str(), raw.get()))
     }
 
     pub(crate) fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        self.0.push((name.to_owned(), map.next_value()?));
+        self.push(name, map.next_value()?);
         Ok(())
+    }
+
+    pub(crate) fn push(&mut self, name: &str, raw: Box<RawValue>) {
+        self.0.push((name.to_owned(), raw));
     }
 
     pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {

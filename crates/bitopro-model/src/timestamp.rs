@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +30,37 @@ impl Timestamp {
         } else {
             SystemTime::UNIX_EPOCH.checked_add(distance)
         }
+    }
+}
+
+impl Timestamp {
+    /// Compares two times no more finely than the coarser of the two: if either is a whole second, to the second.
+    ///
+    /// The exchange cuts some times off to whole seconds, so within a second it is not known which is later. Not an
+    /// order to sort by: of three times, the first can equal the second and the second the third, and yet the
+    /// first precede the third.
+    ///
+    /// ```
+    /// use std::cmp::Ordering;
+    ///
+    /// use bitopro_model::Timestamp;
+    ///
+    /// let [cut_off, full] = [1_639_386_803_000, 1_639_386_803_663].map(Timestamp::from_millis);
+    /// assert_eq!(full.compare_coarsely(cut_off), Ordering::Equal);
+    /// ```
+    pub fn compare_coarsely(self, other: Self) -> Ordering {
+        let is_whole = |time: Self| time.0 % 1_000 == 0;
+        if is_whole(self) || is_whole(other) {
+            self.0.div_euclid(1_000).cmp(&other.0.div_euclid(1_000))
+        } else {
+            self.cmp(&other)
+        }
+    }
+
+    /// Converts a time whose unit is not known to milliseconds. As seconds, a number of this size is before the year
+    /// 5139; as milliseconds it would be before March 1973.
+    pub(crate) const fn in_millis(self) -> Self {
+        if self.0.unsigned_abs() < 100_000_000_000 { Self(self.0 * 1_000) } else { self }
     }
 }
 
@@ -106,6 +138,42 @@ mod tests {
                 Err(before) => -i64::try_from(before.duration().as_millis()).unwrap(),
             };
             assert_eq!(back, millis);
+        }
+    }
+
+    #[test]
+    fn is_compared_as_finely_as_both_times_are_written() {
+        use Ordering::{Equal, Greater, Less};
+        for (a, b, expected) in [
+            (5_663, 5_664, Less),
+            (5_663, 5_663, Equal),
+            (5_000, 5_663, Equal),
+            (5_000, 5_999, Equal),
+            (5_000, 4_999, Greater),
+            (5_000, 6_000, Less),
+            (5_999, 6_000, Less),
+            (0, -1, Greater),
+            (-1_000, -1, Equal),
+            (i64::MIN, i64::MAX, Less),
+        ] {
+            let [a, b] = [a, b].map(Timestamp::from_millis);
+            assert_eq!(a.compare_coarsely(b), expected, "{a} {b}");
+            assert_eq!(b.compare_coarsely(a), expected.reverse(), "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn a_small_number_is_taken_for_seconds() {
+        for (wire, millis) in [
+            (1_639_386_803, 1_639_386_803_000),
+            (1_639_386_803_000, 1_639_386_803_000),
+            (99_999_999_999, 99_999_999_999_000),
+            (-99_999_999_999, -99_999_999_999_000),
+            (100_000_000_000, 100_000_000_000),
+            (0, 0),
+            (i64::MIN, i64::MIN),
+        ] {
+            assert_eq!(Timestamp(wire).in_millis(), Timestamp(millis));
         }
     }
 }

@@ -32,17 +32,17 @@ wire_struct! {
         /// When it was matched. The exchange's only times in seconds are the two of this event.
         "transactionTimestamp" => transaction_timestamp: UnixSeconds,
         /// When it was processed.
-        "eventTimestamp" => event_timestamp: UnixSeconds,
+        "eventTimestamp" => event_timestamp: Option<UnixSeconds>,
         /// The account's order.
         "orderID" => order_id: OrderId,
         /// The kind of that order.
-        "orderType" => order_type: OrderType,
-        /// The match, which the exchange may leave empty.
-        "matchID" => match_id: MatchId,
+        "orderType" => order_type: Option<OrderType>,
+        /// The match. The exchange may leave it empty.
+        "matchID" => match_id: Option<MatchId>,
         /// Whether the account's order was a market order.
-        "isMarket" => is_market: bool,
+        "isMarket" => is_market: Option<bool>,
         /// Whether the account's order was in the book first.
-        "isMaker" => is_maker: bool,
+        "isMaker" => is_maker: Option<bool>,
     }
 }
 
@@ -71,12 +71,12 @@ impl Trade {
             volume,
             fee: Decimal::ZERO,
             transaction_timestamp: matched,
-            event_timestamp: matched,
+            event_timestamp: Some(matched),
             order_id,
-            order_type: OrderType::Limit,
-            match_id: MatchId::new(""),
-            is_market: false,
-            is_maker: true,
+            order_type: Some(OrderType::Limit),
+            match_id: Some(MatchId::new("")),
+            is_market: Some(false),
+            is_maker: Some(true),
             extra: Extra::default(),
         }
     }
@@ -91,14 +91,27 @@ impl Trade {
         Pair::new(format!("{}_{}", self.base, self.quote))
     }
 
-    /// Whether both tell of the same match of the same order, as where the exchange sends a trade again: they
-    /// have a `match_id`, and it and everything that was agreed is the same. When it was processed may differ.
+    /// Returns whether both report the same execution: everything is equal but what the exchange may change when it sends
+    /// a trade again, which is the processing time and what is not known to this version.
     ///
-    /// Without a `match_id` nothing tells a trade from another one that is just like it, so this is `false`.
-    pub fn is_same_match(&self, other: &Self) -> bool {
-        !self.match_id.as_str().is_empty()
+    /// Two executions in the same second can be equal in all of this, so `true` does not prove that they are one.
+    pub fn is_same_trade(&self, other: &Self) -> bool {
+        self.is_same_deal(other)
             && self.match_id == other.match_id
-            && self.order_id == other.order_id
+            && (self.fee, &self.fee_currency) == (other.fee, &other.fee_currency)
+    }
+
+    /// Returns whether both report the same match of the same order, as where the exchange sends a trade again: they
+    /// have a `match_id`, and it and the terms of the deal are the same. Fee and processing time may differ.
+    ///
+    /// Without a `match_id` a trade cannot be distinguished from another one with the same terms, so this is `false`.
+    pub fn is_same_match(&self, other: &Self) -> bool {
+        let is_named = self.match_id.as_ref().is_some_and(|id| !id.as_str().is_empty());
+        is_named && self.match_id == other.match_id && self.is_same_deal(other)
+    }
+
+    fn is_same_deal(&self, other: &Self) -> bool {
+        self.order_id == other.order_id
             && (&self.base, &self.quote, &self.side) == (&other.base, &other.quote, &other.side)
             && (self.price, self.volume) == (other.price, other.volume)
             && self.transaction_timestamp == other.transaction_timestamp
@@ -127,7 +140,8 @@ mod tests {
         let trade = &event.data;
         assert_eq!((trade.action(), trade.pair()), (Action::Sell, Pair::new("usdt_twd")));
         assert_eq!(trade.transaction_timestamp.to_timestamp().unwrap().as_millis(), 1_694_667_358_000);
-        assert!(trade.is_market && !trade.is_maker && trade.match_id == "");
+        assert_eq!((trade.is_market, trade.is_maker), (Some(true), Some(false)));
+        assert_eq!(trade.match_id, Some(MatchId::new("")));
         let written = serde_json::to_string(&event).unwrap();
         for canonical in [r#""orderID":"390733918""#, r#""orderType":"MARKET""#, r#""isMarket":true"#] {
             assert!(written.contains(canonical), "{written}");
@@ -148,13 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn a_match_is_the_same_only_if_all_that_was_agreed_is() {
-        let trade = Trade { match_id: MatchId::new("m"), ..UserTrade::from_json(SAMPLE).unwrap().data };
-        let again = Trade { event_timestamp: UnixSeconds::from_secs(1_694_667_400), ..trade.clone() };
-        assert!(trade.is_same_match(&again) && again.is_same_match(&trade));
+    fn a_match_is_the_same_only_if_its_id_and_terms_are_and_a_trade_only_if_its_fee_is_too() {
+        let match_id = |id: &str| Some(MatchId::new(id));
+        let trade = Trade { match_id: match_id("m"), ..UserTrade::from_json(SAMPLE).unwrap().data };
+        let same = |other: &Trade| (trade.is_same_match(other), trade.is_same_trade(other));
+        let later = Some(UnixSeconds::from_secs(1_694_667_400));
+        let again = Trade { event_timestamp: later, is_maker: None, ..trade.clone() };
+        assert_eq!(same(&again), (true, true));
+        assert_eq!((again.is_same_match(&trade), again.is_same_trade(&trade)), (true, true));
         let one = Decimal::ONE;
         for other in [
-            Trade { match_id: MatchId::new("n"), ..trade.clone() },
+            Trade { match_id: match_id("n"), ..trade.clone() },
+            Trade { match_id: None, ..trade.clone() },
             Trade { order_id: OrderId::new("1"), ..trade.clone() },
             Trade { base: Currency::new("btc"), ..trade.clone() },
             Trade { quote: Currency::new("usdc"), ..trade.clone() },
@@ -163,10 +182,18 @@ mod tests {
             Trade { volume: trade.volume + one, ..trade.clone() },
             Trade { transaction_timestamp: UnixSeconds::from_secs(7), ..trade.clone() },
         ] {
-            assert!(!trade.is_same_match(&other), "{other:?}");
+            assert_eq!(same(&other), (false, false), "{other:?}");
         }
-        let nameless = Trade { match_id: MatchId::new(""), ..trade };
-        assert!(!nameless.is_same_match(&nameless.clone()));
+        for other in [
+            Trade { fee: trade.fee + one, ..trade.clone() },
+            Trade { fee_currency: Currency::new("bito"), ..trade.clone() },
+        ] {
+            assert_eq!(same(&other), (true, false), "{other:?}");
+        }
+        for match_id in [match_id(""), None] {
+            let nameless = Trade { match_id, ..trade.clone() };
+            assert!(!nameless.is_same_match(&nameless.clone()) && nameless.is_same_trade(&nameless.clone()));
+        }
     }
 
     #[test]

@@ -5,24 +5,34 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use rust_decimal::Decimal;
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::de::value::{BorrowedStrDeserializer, Error as ValueError};
+use serde::de::{
+    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor,
+};
 use serde::ser::SerializeMap;
+use serde_json::value::RawValue;
 
 use crate::decimal::Exact;
-use crate::{Timestamp, UnixSeconds};
+use crate::{Extra, Timestamp, UnixSeconds};
 
-/// A value that can stand in a field of a wire struct.
+/// The value of a field of a wire struct.
 pub(crate) trait Field: Sized {
-    /// What is read in its place.
-    type Wire: for<'de> Deserialize<'de>;
+    /// The type that is deserialized in its place.
+    type Wire: DeserializeOwned;
 
     fn from_wire(wire: Self::Wire) -> Self;
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error>;
 
-    /// What an absent field means: an error, unless the field is optional.
+    /// Reads the value of the key that was read last, which is `key`. Only an optional field uses `extra`.
+    fn read<'de, A: MapAccess<'de>>(_key: &str, map: &mut A, _extra: &mut Extra) -> Result<Self, A::Error> {
+        map.next_value().map(Self::from_wire)
+    }
+
+    /// The value of an absent field: an error, unless the field is optional.
     fn absent<E: Error>(name: &'static str) -> Result<Self, E> {
         Err(E::missing_field(name))
     }
@@ -73,12 +83,23 @@ impl Field for bool {
     }
 }
 
-/// An optional field: absent and `null` mean the same, and are written as absent.
+/// An optional field. Absent, `null` and a text that is empty where another type is expected mean the same, and are
+/// written as absent. Any other value that cannot be read is kept in `extra`.
 impl<T: Field> Field for Option<T> {
     type Wire = Option<T::Wire>;
 
     fn from_wire(wire: Self::Wire) -> Self {
         wire.map(T::from_wire)
+    }
+
+    fn read<'de, A: MapAccess<'de>>(key: &str, map: &mut A, extra: &mut Extra) -> Result<Self, A::Error> {
+        Ok(match map.next_value()? {
+            Lenient::Value(wire) => Self::from_wire(wire),
+            Lenient::Unreadable(raw) => {
+                extra.push(key, raw);
+                None
+            }
+        })
     }
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
@@ -87,6 +108,55 @@ impl<T: Field> Field for Option<T> {
 
     fn absent<E: Error>(_: &'static str) -> Result<Self, E> {
         Ok(None)
+    }
+}
+
+/// The value of an optional field, or its raw text where that is no `W`.
+enum Lenient<W> {
+    Value(Option<W>),
+    Unreadable(Box<RawValue>),
+}
+
+impl<'de, W: DeserializeOwned> Deserialize<'de> for Lenient<W> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(RAW_VALUE, LenientVisitor(PhantomData))
+    }
+}
+
+/// The name by which `serde_json` recognises a [`RawValue`]. Asked for by name, a raw text is borrowed where the input
+/// can be, and owned elsewhere; `&RawValue` fails there, and `Box<RawValue>` allocates for every value.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+struct LenientVisitor<W>(PhantomData<W>);
+
+impl<'de, W: DeserializeOwned> Visitor<'de> for LenientVisitor<W> {
+    type Value = Lenient<W>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    /// The raw text, which `serde_json` passes as the only entry of a map.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        map.next_key::<IgnoredAny>()?;
+        let Key(raw) = map.next_value()?;
+        let plain =
+            raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|text| !text.contains('\\'));
+        let value = match plain {
+            // Most values are texts, and need not be parsed again.
+            Some(text) => W::deserialize(BorrowedStrDeserializer::<ValueError>::new(text)).ok().map(Some),
+            None => serde_json::from_str(&raw).ok(),
+        };
+        match value {
+            Some(value) => Ok(Lenient::Value(value)),
+            None if plain == Some("") => Ok(Lenient::Value(None)),
+            None => RawValue::from_string(raw.into_owned()).map(Lenient::Unreadable).map_err(Error::custom),
+        }
+    }
+
+    /// Any other deserializer has no raw texts, so a value that cannot be read is an error there.
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        Option::deserialize(deserializer).map(Lenient::Value)
     }
 }
 
@@ -156,8 +226,8 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 }
 
-/// Declares a struct of the wire: its fields with their names there (the first is written, all are read), what it is called in errors, and a
-/// public `extra` for the fields that this version does not know.
+/// Declares a struct of the wire: its fields with their names there (the first is written, all are read), what it is
+/// called in errors, and a public `extra` for the rest. A field is optional where its type is an `Option`.
 macro_rules! wire_struct {
     (
         $(#[$meta:meta])*
@@ -170,7 +240,7 @@ macro_rules! wire_struct {
         #[non_exhaustive]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $ty,)*
-            /// Fields that this version does not know, kept as they came.
+            /// Fields that this version does not know, and optional ones that could not be read, verbatim.
             pub extra: $crate::Extra,
         }
 
@@ -191,7 +261,7 @@ macro_rules! wire_struct {
                         while let Some($crate::wire::Key(key)) = map.next_key()? {
                             match &*key {
                                 $($wire $(| $alias)* => {
-                                    let value = <$ty as $crate::wire::Field>::from_wire(map.next_value()?);
+                                    let value = $crate::wire::Field::read(&key, &mut map, &mut extra)?;
                                     $crate::wire::put(&mut $field, $wire, value)?;
                                 })*
                                 unknown => extra.read(unknown, &mut map)?,

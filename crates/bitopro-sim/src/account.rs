@@ -227,10 +227,10 @@ impl Account {
         let pair = Pair::new(new.pair.as_str().to_ascii_lowercase());
         let mut order =
             Order::new(id, pair, new.action.clone(), new.order_type(), new.price, new.amount, now);
-        order.seq = seq;
+        order.seq = Some(seq);
         order.client_id = new.client_id.map(Into::into);
         match &new.kind {
-            Kind::PostOnly => order.time_in_force = TimeInForce::PostOnly,
+            Kind::PostOnly => order.time_in_force = Some(TimeInForce::PostOnly),
             Kind::StopLimit { stop_price, condition } => {
                 order.status = OrderStatus::NotTriggered;
                 order.stop_price = Some(*stop_price);
@@ -258,7 +258,8 @@ impl Account {
         }
         locked.retain(|currency, locked| {
             let fits = self.books.get(*currency).zip(*locked).is_some_and(|(balance, locked)| {
-                let used = sum(balance.available, balance.stake).and_then(|used| sum(used, locked));
+                let used = sum(balance.available, balance.stake.unwrap_or_default())
+                    .and_then(|used| sum(used, locked));
                 used.is_some_and(|used| used <= balance.amount)
             });
             !fits

@@ -75,7 +75,7 @@ impl Deal {
 
 /// The balance of a currency, if it can be traded.
 pub(crate) fn tradable<'a>(books: &'a Books, currency: &Currency) -> Result<&'a Balance, OrderError> {
-    let balance = books.get(currency).filter(|balance| balance.tradable);
+    let balance = books.get(currency).filter(|balance| balance.tradable != Some(false));
     balance.ok_or_else(|| OrderError::NotTradable(currency.clone()))
 }
 

@@ -30,9 +30,9 @@ pub(crate) fn balances(count: usize) -> Vec<Balance> {
     let named = DEMO.into_iter().map(|(currency, amount, available)| {
         let mut balance = Balance::new(currency, units(amount));
         balance.available = units(available);
-        balance.tradable = currency != NOT_TRADABLE;
+        balance.tradable = Some(currency != NOT_TRADABLE);
         if currency == STAKED.0 {
-            balance.stake = units(STAKED.1);
+            balance.stake = Some(units(STAKED.1));
         }
         balance
     });

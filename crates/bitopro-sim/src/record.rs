@@ -47,16 +47,17 @@ pub(crate) fn order_after(order: &Order, deal: &Deal, now: Timestamp) -> Result<
     let add = |a, b| sum(a, b).ok_or(OrderError::Inexact);
     after.executed_amount = add(order.executed_amount, deal.volume)?;
     after.remaining_amount = difference(order.remaining_amount, deal.volume).ok_or(OrderError::Inexact)?;
-    after.total = add(order.total, deal.total)?;
-    after.fee = add(order.fee, deal.fee)?;
+    let total = add(order.total.unwrap_or_default(), deal.total)?;
+    after.total = Some(total);
+    after.fee = Some(add(order.fee.unwrap_or_default(), deal.fee)?);
     // At one price this is that price, not what its totals, each cut off, amount to.
-    after.avg_execution_price = if order.executed_amount.is_zero() || order.avg_execution_price == deal.price
-    {
+    let is_one_price = order.executed_amount.is_zero() || order.avg_execution_price == Some(deal.price);
+    after.avg_execution_price = Some(if is_one_price {
         deal.price
     } else {
-        let average = after.total.checked_div(after.executed_amount).ok_or(OrderError::Inexact)?;
+        let average = total.checked_div(after.executed_amount).ok_or(OrderError::Inexact)?;
         average.trunc_with_scale(AMOUNT_SCALE).normalize()
-    };
+    });
     after.status = if after.remaining_amount.is_zero() {
         OrderStatus::Completed
     } else {
@@ -73,9 +74,8 @@ pub(crate) fn status_of_cancelled(order: &Order) -> OrderStatus {
 
 /// Notes when an order changed. That never goes back, even where the exchange's clock is put back.
 pub(crate) fn touched(order: &mut Order, now: Timestamp) {
-    let now = order.updated().max(now);
-    order.timestamp = now;
-    order.updated_timestamp = Some(now);
+    let now = order.updated_timestamp.max(Some(now));
+    (order.timestamp, order.updated_timestamp) = (now, now);
 }
 
 /// The trade of an order.
@@ -86,9 +86,9 @@ pub(crate) fn trade_of(order: &Order, deal: &Deal, id: MatchId, is_maker: bool, 
     let at = UnixSeconds::from_secs(now.as_millis().div_euclid(1000));
     let mut trade = Trade::new(order.id.clone(), base, quote, side, deal.price, deal.volume, at);
     trade.fee = deal.fee;
-    trade.order_type = order.order_type.clone();
-    trade.match_id = id;
-    trade.is_market = order.order_type == OrderType::Market;
-    trade.is_maker = is_maker;
+    trade.order_type = Some(order.order_type.clone());
+    trade.match_id = Some(id);
+    trade.is_market = Some(order.order_type == OrderType::Market);
+    trade.is_maker = Some(is_maker);
     trade
 }

@@ -2,7 +2,10 @@
 //! and no other, and numbers are compared as the texts that they are.
 
 use anyhow::ensure;
-use bitopro_model::{Balance, Order, OrderId, PrivateStream, Trade};
+use bitopro_model::{
+    Balance, ClientId, Condition, Currency, Decimal, MatchId, Order, OrderId, OrderSeq, OrderType,
+    PrivateStream, TimeInForce, Timestamp, Trade, UnixSeconds,
+};
 use bitopro_sim::{HistoryOnConnect, OrderIds, Simulator, TradesOnConnect};
 use serde_json::{Value, json};
 
@@ -37,7 +40,8 @@ pub(super) fn trades(simulator: &Simulator, setting: &Setting) -> anyhow::Result
         _ => First::Missing,
     };
     let heard = heard(simulator.trades(), PrivateStream::UserTrades, first, simulator)?;
-    Ok(heard.iter().map(|done| (done.match_id.to_string(), trade(done, setting))).collect())
+    let id = |done: &Trade| done.match_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    Ok(heard.iter().map(|done| (id(done), trade(done, setting))).collect())
 }
 
 /// What the first event of a connection holds.
@@ -94,41 +98,40 @@ fn balance(balance: &Balance) -> Value {
         "currency": balance.currency.as_str(),
         "amount": balance.amount.to_string(),
         "available": balance.available.to_string(),
-        "stake": balance.stake.to_string(),
+        "stake": balance.stake.map(|stake| stake.to_string()),
         "tradable": balance.tradable,
     })
 }
 
 fn order(order: &Order, setting: &Setting) -> Value {
+    let text = |number: Option<Decimal>| number.map(|number| number.to_string());
+    let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
     let mut fields = json!({
         "id": id(&order.id, setting),
         "pair": order.pair.as_str(),
         "price": order.price.to_string(),
-        "avgExecutionPrice": order.avg_execution_price.to_string(),
+        "avgExecutionPrice": text(order.avg_execution_price),
         "action": order.action.as_str(),
         "type": order.order_type.as_str(),
-        "timestamp": order.timestamp.as_millis(),
+        "timestamp": millis(order.timestamp),
+        "updatedTimestamp": millis(order.updated_timestamp),
+        "createdTimestamp": millis(order.created_timestamp),
         "status": order.status.code(),
         "originalAmount": order.original_amount.to_string(),
         "remainingAmount": order.remaining_amount.to_string(),
         "executedAmount": order.executed_amount.to_string(),
-        "fee": order.fee.to_string(),
-        "feeSymbol": order.fee_symbol.as_str(),
-        "bitoFee": order.bito_fee.to_string(),
-        "total": order.total.to_string(),
-        "seq": order.seq.as_str(),
-        "timeInForce": order.time_in_force.as_str(),
+        "fee": text(order.fee),
+        "feeSymbol": order.fee_symbol.as_ref().map(Currency::as_str),
+        "bitoFee": text(order.bito_fee),
+        "total": text(order.total),
+        "seq": order.seq.as_ref().map(OrderSeq::as_str),
+        "timeInForce": order.time_in_force.as_ref().map(TimeInForce::as_str),
+        "stopPrice": text(order.stop_price),
+        "condition": order.condition.as_ref().map(Condition::as_str),
+        "clientID": order.client_id.map(ClientId::get),
     });
-    let optional = [
-        ("updatedTimestamp", order.updated_timestamp.map(|time| json!(time.as_millis()))),
-        ("createdTimestamp", order.created_timestamp.map(|time| json!(time.as_millis()))),
-        ("stopPrice", order.stop_price.map(|price| json!(price.to_string()))),
-        ("condition", order.condition.as_ref().map(|condition| json!(condition.as_str()))),
-        ("clientID", order.client_id.map(|id| json!(id.get()))),
-    ];
     if let Some(fields) = fields.as_object_mut() {
-        let present = optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        fields.extend(present);
+        fields.retain(|_, value| !value.is_null());
     }
     fields
 }
@@ -143,10 +146,10 @@ fn trade(trade: &Trade, setting: &Setting) -> Value {
         "fee": trade.fee.to_string(),
         "feeCurrency": trade.fee_currency.as_str(),
         "transactionTimestamp": trade.transaction_timestamp.as_secs(),
-        "eventTimestamp": trade.event_timestamp.as_secs(),
+        "eventTimestamp": trade.event_timestamp.map(UnixSeconds::as_secs),
         "orderID": id(&trade.order_id, setting),
-        "orderType": trade.order_type.as_str(),
-        "matchID": trade.match_id.as_str(),
+        "orderType": trade.order_type.as_ref().map(OrderType::as_str),
+        "matchID": trade.match_id.as_ref().map(MatchId::as_str),
         "isMarket": trade.is_market,
         "isMaker": trade.is_maker,
     })

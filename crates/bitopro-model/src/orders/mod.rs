@@ -33,16 +33,16 @@ wire_struct! {
         /// The price of one unit of the base currency.
         "price" => price: Decimal,
         /// The average price of what was executed.
-        "avgExecutionPrice" => avg_execution_price: Decimal,
+        "avgExecutionPrice" => avg_execution_price: Option<Decimal>,
         /// Whether it buys or sells.
         "action" => action: Action,
         /// The kind of order.
         "type" => order_type: OrderType,
-        /// Deprecated by the exchange: the same as `updatedTimestamp`.
-        "timestamp" => timestamp: Timestamp,
-        /// When it last changed. Absent in old messages: see [`Order::updated`].
+        /// Deprecated by the exchange: the same as `updatedTimestamp`. Verbatim: see [`Order::updated`].
+        "timestamp" => timestamp: Option<Timestamp>,
+        /// Time of the last change, verbatim. Absent in old messages: see [`Order::updated`].
         "updatedTimestamp" => updated_timestamp: Option<Timestamp>,
-        /// When it was placed. Absent in old messages.
+        /// Time at which it was placed, verbatim. Absent in old messages: see [`Order::created`].
         "createdTimestamp" => created_timestamp: Option<Timestamp>,
         /// How far it has come.
         "status" => status: OrderStatus,
@@ -53,17 +53,17 @@ wire_struct! {
         /// What of it was executed.
         "executedAmount" => executed_amount: Decimal,
         /// The fee so far, in `fee_symbol`.
-        "fee" => fee: Decimal,
+        "fee" => fee: Option<Decimal>,
         /// The currency of the fee, lowercase.
-        "feeSymbol" => fee_symbol: Currency,
+        "feeSymbol" => fee_symbol: Option<Currency>,
         /// The part of the fee that was paid in BITO.
-        "bitoFee" => bito_fee: Decimal,
+        "bitoFee" => bito_fee: Option<Decimal>,
         /// What was executed, in the quote currency.
-        "total" => total: Decimal,
+        "total" => total: Option<Decimal>,
         /// The exchange's sequence name.
-        "seq" => seq: OrderSeq,
+        "seq" => seq: Option<OrderSeq>,
         /// How long it may stand.
-        "timeInForce" => time_in_force: TimeInForce,
+        "timeInForce" => time_in_force: Option<TimeInForce>,
         /// The price that triggers it. Only stop orders have one.
         "stopPrice" => stop_price: Option<Decimal>,
         /// How the market must stand to the stop price. Only stop orders have one.
@@ -90,22 +90,22 @@ impl Order {
             id: id.into(),
             pair,
             price,
-            avg_execution_price: Decimal::ZERO,
-            fee_symbol: if action == Action::Buy { base } else { quote },
+            avg_execution_price: Some(Decimal::ZERO),
+            fee_symbol: Some(if action == Action::Buy { base } else { quote }),
             action,
             order_type,
-            timestamp: placed,
+            timestamp: Some(placed),
             updated_timestamp: Some(placed),
             created_timestamp: Some(placed),
             status: OrderStatus::InProgress,
             original_amount: amount,
             remaining_amount: amount,
             executed_amount: Decimal::ZERO,
-            fee: Decimal::ZERO,
-            bito_fee: Decimal::ZERO,
-            total: Decimal::ZERO,
-            seq: OrderSeq::new(""),
-            time_in_force: TimeInForce::GoodTillCancelled,
+            fee: Some(Decimal::ZERO),
+            bito_fee: Some(Decimal::ZERO),
+            total: Some(Decimal::ZERO),
+            seq: Some(OrderSeq::new("")),
+            time_in_force: Some(TimeInForce::GoodTillCancelled),
             stop_price: None,
             condition: None,
             client_id: None,
@@ -113,9 +113,18 @@ impl Order {
         }
     }
 
-    /// When it last changed, by whichever of its timestamps says so.
-    pub fn updated(&self) -> Timestamp {
-        self.updated_timestamp.unwrap_or(self.timestamp)
+    /// Returns the time of the last change: `updatedTimestamp`, or else the deprecated `timestamp`.
+    ///
+    /// It is in milliseconds whatever the unit on the wire was: a number below 10^11 is taken for seconds. The times of
+    /// the streams are multiples of 1,000 ms, and those of the REST interface's open orders are seconds, so
+    /// compare them with [`Timestamp::compare_coarsely`].
+    pub fn updated(&self) -> Option<Timestamp> {
+        self.updated_timestamp.or(self.timestamp).map(Timestamp::in_millis)
+    }
+
+    /// Returns the time at which it was placed, in milliseconds as that of [`Order::updated`].
+    pub fn created(&self) -> Option<Timestamp> {
+        self.created_timestamp.map(Timestamp::in_millis)
     }
 
     /// Whether it may still execute or be triggered.

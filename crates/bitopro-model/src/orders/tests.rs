@@ -51,10 +51,34 @@ fn the_documented_variations_are_read() {
         (r#""type":"LIMIT""#, r#""type":"Market""#),
         (r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":"7""#),
     ]);
-    assert_eq!((old.id.as_str(), old.updated().as_millis()), ("8917255503", 1_639_386_803_663));
+    assert_eq!(old.id.as_str(), "8917255503");
+    assert_eq!(old.updated().map(Timestamp::as_millis), Some(1_639_386_803_663));
     assert_eq!((old.order_type, old.client_id.map(ClientId::get)), (OrderType::Market, Some(7)));
     let twice = message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":7"#)]);
     assert!(ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate field `clientID`"));
+}
+
+#[test]
+fn times_are_in_milliseconds_and_stay_verbatim_in_the_fields() {
+    let times =
+        r#""timestamp":1639386803663,"updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"#;
+    for (instead, updated, created) in [
+        (times, Some(1_639_386_803_664), Some(1_639_386_803_662)),
+        (
+            r#""timestamp":1639386803,"updatedTimestamp":1639386804,"createdTimestamp":1639386802,"#,
+            Some(1_639_386_804_000),
+            Some(1_639_386_802_000),
+        ),
+        (r#""timestamp":1639386803,"#, Some(1_639_386_803_000), None),
+        (r#""createdTimestamp":1639386802000,"#, None, Some(1_639_386_802_000)),
+    ] {
+        let changes = [(times, instead)];
+        let order = order(&changes);
+        let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
+        assert_eq!((millis(order.updated()), millis(order.created())), (updated, created), "{instead}");
+        let text = message(&changes);
+        assert_eq!(serde_json::to_string(&ActiveOrders::from_json(&text).unwrap()).unwrap(), text);
+    }
 }
 
 #[test]
@@ -80,10 +104,10 @@ fn questions_about_an_order_have_answers() {
 
 #[test]
 fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
-    let (one, placed) = (Decimal::ONE, Timestamp::from_millis(7));
+    let (one, placed) = (Decimal::ONE, Timestamp::from_millis(1_639_386_803_662));
     for (action, fee_symbol) in [(Action::Buy, "btc"), (Action::Sell, "twd")] {
         let order = Order::new("1", Pair::new("btc_twd"), action, OrderType::Limit, one, one, placed);
-        assert_eq!((order.fee_symbol.as_str(), order.updated()), (fee_symbol, placed));
+        assert_eq!((order.fee_symbol.clone(), order.updated()), (Some(fee_symbol.into()), Some(placed)));
         assert!(order.is_open() && !order.is_filled_in_part());
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);

@@ -35,7 +35,7 @@ fn fault_44_in_a_balance_names_its_path() {
         with_data(&format!(r#"{{"ADA":{{{ADA}}},"BTC":{{{}}},"ADA":{{{ADA}}}}}"#, ADA.replace("ADA", "BTC")));
     let table = [
         (with_ada(r#""amount":"1","#, ""), "data.ADA: missing field `amount`"),
-        (with_ada(r#","tradable":true"#, ""), "data.ADA: missing field `tradable`"),
+        (with_ada(r#""available":"1","#, ""), "data.ADA: missing field `available`"),
         (
             with_ada(amount, r#""amount":null"#),
             "data.ADA.amount: invalid type: null, expected a decimal as a string",
@@ -48,12 +48,6 @@ fn fault_44_in_a_balance_names_its_path() {
             with_ada(amount, r#""amount":["1"]"#),
             "data.ADA.amount: invalid type: sequence, expected a decimal as a string",
         ),
-        (
-            with_ada("true", r#""yes""#),
-            "data.ADA.tradable: invalid value: string \"yes\", expected a boolean",
-        ),
-        (with_ada("true", "null"), "data.ADA.tradable: invalid type: null, expected a boolean"),
-        (with_ada("true", "1"), "data.ADA.tradable: invalid type: integer `1`, expected a boolean"),
         (with_ada(r#""ADA""#, "7"), "data.ADA.currency: invalid type: integer `7`, expected a string"),
         (with_ada("true", r#"true,"stake":"0""#), "data.ADA: duplicate field `stake`"),
         (
@@ -99,10 +93,6 @@ fn fault_44_in_a_balance_names_its_path() {
         (
             r#"{"event":"ACCOUNT_BALANCE","timestamp":1.5,"data":{}}"#.to_owned(),
             "timestamp: invalid type: floating point `1.5`, expected i64",
-        ),
-        (
-            r#"{"event":"ACCOUNT_BALANCE","eventID":5,"timestamp":1,"data":{}}"#.to_owned(),
-            "eventID: invalid type: integer `5`, expected a string",
         ),
         (with_data(r#"{},"timestamp":2"#), "duplicate field `timestamp`"),
     ];
@@ -200,6 +190,7 @@ fn fault_32_depth_costs_no_stack_wherever_it_is() {
         with_data(&deep),
         with_data(&format!(r#"{{"ADA":{deep}"#)),
         with_ada("true", &format!(r#"true,"x":{deep}"#)),
+        with_ada("true", &deep),
     ] {
         assert!(decode::<Balances>(&text).is_err());
         assert!(AccountBalance::from_json(&text).is_err());
@@ -209,9 +200,9 @@ fn fault_32_depth_costs_no_stack_wherever_it_is() {
 }
 
 /// The parser itself goes 128 levels deep. Nothing that is read here gets near that: a known field has another type at
-/// the first bracket, and an unknown one is skipped in a loop.
+/// the first bracket, and what is kept is skipped in a loop.
 #[test]
-fn fault_32_nesting_of_any_depth_is_refused_in_a_known_field_and_kept_in_an_unknown_one() {
+fn fault_32_nesting_of_any_depth_is_refused_in_a_required_field_and_kept_in_any_other() {
     for depth in [1, 127, 128, 129, 100_000] {
         for (open, inner, close) in [("[", "", "]"), (r#"{"a":"#, "1", "}")] {
             let deep = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
@@ -220,15 +211,16 @@ fn fault_32_nesting_of_any_depth_is_refused_in_a_known_field_and_kept_in_an_unkn
                 (format!(r#"{{"event":{deep}}}"#), "event"),
                 (format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":{deep}}}"#), "timestamp"),
                 (with_data(&format!(r#"{{"ADA":{{"amount":{deep}}}}}"#)), "data.ADA.amount"),
-                (with_data(&format!(r#"{{"ADA":{{"tradable":{deep}}}}}"#)), "data.ADA.tradable"),
             ] {
                 let error = error(&text);
                 assert_eq!((error.kind(), error.path()), (DecodeErrorKind::Data, path), "{depth}: {error}");
             }
 
-            for text in
-                [with_data(&format!(r#"{{}},"x":{deep}"#)), with_ada("true", &format!(r#"true,"x":{deep}"#))]
-            {
+            for text in [
+                with_data(&format!(r#"{{}},"x":{deep}"#)),
+                with_ada("true", &format!(r#"true,"x":{deep}"#)),
+                with_ada("true", &deep),
+            ] {
                 let event =
                     AccountBalance::from_json(&text).unwrap_or_else(|error| panic!("{depth}: {error}"));
                 assert_eq!(serde_json::to_string(&event).unwrap(), text);
@@ -245,7 +237,7 @@ fn fault_32_what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable()
     for text in [
         with_data(&format!(r#"{{"{long}":{{}}}}"#)),
         with_data(&format!(r#"{{"{long}":{{{ADA}}}}}"#)),
-        with_ada("true", &format!("\"{long}\"")),
+        with_ada(r#""ADA""#, &format!("\"{long}\"")),
         with_ada(r#""amount":"1""#, &format!(r#""amount":"{long}""#)),
         format!(r#"{{"event":"ACCOUNT_BALANCE","{long}":tru}}"#),
     ] {
@@ -257,14 +249,4 @@ fn fault_32_what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable()
     }
     let name = format!(r#"{{"event":"{long}"}}"#);
     assert!(AccountBalance::from_json(&name).expect_err(&name).to_string().len() < 900);
-}
-
-#[test]
-fn fault_44_optional_fields_may_be_null_and_others_may_be_new() {
-    let text =
-        r#"{"event":"ACCOUNT_BALANCE","eventID":null,"timestamp":1,"datetime":null,"data":{},"new":null}"#;
-    let event = AccountBalance::from_json(text).unwrap();
-    assert_eq!((&event.event_id, &event.datetime, event.extra.get("new")), (&None, &None, Some("null")));
-    let written = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{},"new":null}"#;
-    assert_eq!(serde_json::to_string(&event).unwrap(), written);
 }

@@ -11,4 +11,5 @@ mod errors;
 mod every_field;
 mod fixtures;
 mod json;
+mod leniency;
 mod properties;

@@ -14,7 +14,7 @@ fn decimal() -> impl Strategy<Value = Decimal> {
 }
 
 fn balances() -> impl Strategy<Value = Balances> {
-    let fields = (decimal(), decimal(), decimal(), any::<bool>());
+    let fields = (decimal(), decimal(), prop::option::of(decimal()), any::<Option<bool>>());
     prop::collection::btree_map("[A-Z0-9]{1,10}", fields, 0..20).prop_map(|by_currency| {
         by_currency
             .into_iter()

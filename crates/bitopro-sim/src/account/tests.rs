@@ -44,7 +44,9 @@ fn unaccounted(account: &Account) -> Vec<(Currency, Decimal)> {
         account.open.values().filter(|o| o.currency == *currency).map(|o| o.locked).sum::<Decimal>()
     };
     let balances = account.books().values();
-    balances.map(|b| (b.currency.clone(), b.amount - b.available - b.stake - locked(&b.currency))).collect()
+    balances
+        .map(|b| (b.currency.clone(), b.amount - b.available - b.stake.unwrap() - locked(&b.currency)))
+        .collect()
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn an_order_locks_fills_and_releases() {
     assert_eq!(holds(&account, "TWD"), pair_of("900", "700"));
     assert_eq!(holds(&account, "BTC"), pair_of("1.999", "1.999"));
     let trade = filled.trade.unwrap();
-    assert_eq!((&trade.order_id, trade.side.clone(), trade.is_maker), (&id, TradeSide::Bid, true));
+    assert_eq!((&trade.order_id, trade.side.clone(), trade.is_maker), (&id, TradeSide::Bid, Some(true)));
     assert_eq!((trade.base.as_str(), trade.quote.as_str()), ("btc", "twd"));
     assert_eq!((trade.fee, trade.fee_currency.as_str()), (decimal(1, 3), "btc"));
     assert_eq!(trade.transaction_timestamp, UnixSeconds::from_secs(1_639_553_303));
@@ -82,7 +84,7 @@ fn an_order_locks_fills_and_releases() {
     let cancelled = account.cancel(NOW, &id).unwrap().order;
     assert_eq!(cancelled.status, OrderStatus::CompletedPartialDeal);
     assert_eq!(holds(&account, "TWD"), pair_of("900", "900"));
-    assert_eq!((cancelled.total, cancelled.fee), (decimal(100, 0), decimal(1, 3)));
+    assert_eq!((cancelled.total, cancelled.fee), (Some(decimal(100, 0)), Some(decimal(1, 3))));
     assert_eq!((cancelled.remaining_amount, cancelled.executed_amount), (decimal(2, 0), Decimal::ONE));
     assert_eq!(account.open_orders().count(), 0);
     assert_eq!(account.history().collect::<Vec<_>>(), [&cancelled]);
@@ -129,11 +131,12 @@ fn what_the_market_matches_is_done_at_once() {
         let mut account = account();
         let Done { order, trade } = account.place(NOW, &new.with_client_id(7), market).unwrap();
         assert_eq!(order.status, OrderStatus::Completed);
-        assert_eq!((order.price, order.avg_execution_price), (price, decimal(100, 0)));
+        assert_eq!((order.price, order.avg_execution_price), (price, Some(decimal(100, 0))));
         assert_eq!((&order.pair, &order.order_type), (&Pair::new("btc_twd"), &order_type));
         assert_eq!(order.client_id.map(ClientId::get), Some(7));
         let trade = trade.unwrap();
-        assert_eq!((trade.is_maker, trade.is_market), (false, order_type == OrderType::Market));
+        let is_market = order_type == OrderType::Market;
+        assert_eq!((trade.is_maker, trade.is_market), (Some(false), Some(is_market)));
         assert_eq!(holds(&account, "TWD"), pair_of("800", "800"));
         assert_eq!(holds(&account, "BTC"), pair_of("2.998", "2.998"));
     }
@@ -157,12 +160,12 @@ fn a_stop_order_waits_until_it_is_triggered() {
     assert_eq!(account.fill(NOW, &order.id, None), Err(OrderError::NotTriggered(order.id.clone())));
     let later = Timestamp::from_millis(NOW.as_millis() + 5);
     let triggered = account.trigger(later, &order.id).unwrap().order;
-    assert_eq!((triggered.status, triggered.updated()), (OrderStatus::InProgress, later));
+    assert_eq!((triggered.status, triggered.updated()), (OrderStatus::InProgress, Some(later)));
     assert_eq!(triggered.created_timestamp, Some(NOW));
     assert_eq!(account.trigger(NOW, &order.id), Err(OrderError::NothingToTrigger(order.id.clone())));
     // The clock was put back; the order was not.
     let filled = account.fill(NOW, &order.id, None).unwrap().order;
-    assert_eq!((filled.updated(), filled.timestamp), (later, later));
+    assert_eq!((filled.updated(), filled.timestamp), (Some(later), Some(later)));
 }
 
 #[test]
@@ -344,8 +347,8 @@ proptest! {
         }
         order = account.fill(NOW, &order.id, None).unwrap().order;
         prop_assert!(order.is_filled() && order.remaining_amount.is_zero());
-        prop_assert_eq!((order.executed_amount, order.avg_execution_price), (order.original_amount, order.price));
-        prop_assert_eq!(account.trades().map(|trade| trade.fee).sum::<Decimal>(), order.fee);
+        prop_assert_eq!((order.executed_amount, order.avg_execution_price), (order.original_amount, Some(order.price)));
+        prop_assert_eq!(account.trades().map(|trade| trade.fee).sum::<Decimal>(), order.fee.unwrap());
         prop_assert!(account.books().values().all(|balance| balance.amount == balance.available));
         prop_assert!(account.open.is_empty());
     }

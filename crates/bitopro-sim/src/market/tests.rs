@@ -53,7 +53,7 @@ fn the_demo_account_trades_every_pair_both_ways() {
 #[test]
 fn an_account_that_cannot_trade_is_left_alone() {
     let mut not_tradable = Balance::new("BTC", Decimal::ONE);
-    not_tradable.tradable = false;
+    not_tradable.tradable = Some(false);
     for balances in [
         vec![],
         vec![Balance::new("TWD", Decimal::ONE_THOUSAND * Decimal::ONE_THOUSAND)],

@@ -120,10 +120,9 @@ fn balance(words: &mut Words<'_>) -> Result<Step, Fault> {
     let currency = words.next("the currency")?;
     let mut balance = Balance::new(currency.as_str(), words.decimal("the amount")?);
     let available = if words.is_next("available") { Some(words.decimal("what is available")?) } else { None };
-    if words.is_next("stake") {
-        balance.stake = words.decimal("the stake")?;
-    }
-    let rest = || difference(balance.amount, balance.stake);
+    let stake = if words.is_next("stake") { words.decimal("the stake")? } else { Decimal::ZERO };
+    balance.stake = Some(stake);
+    let rest = || difference(balance.amount, stake);
     balance.available = available.or_else(rest).ok_or("the numbers have too many digits")?;
     Ok(Step::SetBalance(balance))
 }

@@ -38,7 +38,7 @@ fn every_order_can_be_written_down() {
 #[test]
 fn every_step_can_be_written_down() {
     let mut balance = Balance::new("ADA", Decimal::new(1250, 2));
-    balance.stake = Decimal::TEN;
+    balance.stake = Some(Decimal::TEN);
     balance.available = Decimal::new(250, 2);
     for (line, expected) in [
         ("0 fill a", Step::Fill("a".to_owned(), None)),

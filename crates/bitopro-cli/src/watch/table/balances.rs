@@ -87,10 +87,10 @@ fn heading(sheet: &mut Sheet<'_>) {
 
 fn row(timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, sheet: &mut Sheet<'_>) {
     let mut remarks = Vec::new();
-    if !balance.stake.is_zero() {
-        remarks.push(format!("{} staked", balance.stake));
+    if let Some(stake) = balance.stake.filter(|stake| !stake.is_zero()) {
+        remarks.push(format!("{stake} staked"));
     }
-    if !balance.tradable {
+    if balance.tradable == Some(false) {
         remarks.push("not tradable".to_owned());
     }
     sheet
@@ -104,7 +104,7 @@ fn row(timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, sheet: 
 }
 
 fn is_empty(balance: &Balance) -> bool {
-    balance.amount.is_zero() && balance.available.is_zero() && balance.stake.is_zero()
+    balance.amount.is_zero() && balance.available.is_zero() && balance.stake.unwrap_or_default().is_zero()
 }
 
 /// By how much the total changed, if that can be told exactly.

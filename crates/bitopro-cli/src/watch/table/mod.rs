@@ -17,6 +17,9 @@ pub(super) use sheet::{Sheet, Style};
 /// How many orders of the past open the log of a whole account.
 const PAST_ORDERS: usize = 8;
 
+/// The cell of a value that the message lacks.
+const ABSENT: &str = "-";
+
 /// A log of what happens, row by row.
 pub(super) struct Table {
     colour: bool,

@@ -3,7 +3,7 @@ use std::fmt::Display;
 use bitopro_client::model::{Action, Event, Order, OrderStatus, OrderType, Orders, TimeInForce};
 
 use super::sheet::{Line, Sheet, Style};
-use super::{latest, time_or_date};
+use super::{ABSENT, latest, time_or_date};
 
 /// A heading and the orders of an event, those that changed last at the end.
 pub(super) fn list<K>(event: &Event<Orders<K>>, body: Option<usize>, sheet: &mut Sheet<'_>) {
@@ -21,13 +21,15 @@ pub(super) fn rows<'a, K>(
     sheet: &mut Sheet<'_>,
 ) {
     for order in orders {
-        let line = sheet.row(&time_or_date(order.updated(), event.timestamp));
+        let time =
+            order.updated().map_or_else(|| ABSENT.to_owned(), |time| time_or_date(time, event.timestamp));
+        let line = sheet.row(&time);
         let line = start(line, &order.pair, &order.id, &order.action);
         // What a market order costs is known once it is executed.
-        let price = if order.price.is_zero() { order.avg_execution_price } else { order.price };
+        let executed_at = order.avg_execution_price.filter(|_| order.price.is_zero());
         let (style, status) = status(order);
         line.left(Style::Plain, 6, kind(order))
-            .right(Style::Plain, 11, price)
+            .right(Style::Plain, 11, executed_at.unwrap_or(order.price))
             .right(Style::Plain, 19, executed(order))
             .cell(style, status)
             .end();
@@ -53,7 +55,7 @@ pub(super) fn start<'a>(line: Line<'a>, pair: &impl Display, id: &impl Display, 
 
 fn kind(order: &Order) -> &str {
     match &order.order_type {
-        OrderType::Limit if order.time_in_force == TimeInForce::PostOnly => "post",
+        OrderType::Limit if order.time_in_force == Some(TimeInForce::PostOnly) => "post",
         OrderType::Limit => "limit",
         OrderType::Market => "market",
         OrderType::StopLimit => "stop",

@@ -59,6 +59,22 @@ fn a_market_order_costs_what_it_cost() {
 }
 
 #[test]
+fn fault_54_what_a_message_lacks_is_a_dash_or_nothing() {
+    let order = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":[{"id":"7","pair":"btc_twd","price":"0","action":"BUY","type":"LIMIT","status":0,"originalAmount":"1","remainingAmount":"1","executedAmount":"0"}]}}"#;
+    let lines = plain(&[(PrivateStream::ActiveOrders, Item::Update(order))]);
+    assert_eq!(lines, ["-        btc_twd   7             buy  limit            0                 0/1 open"]);
+    let trade = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"btc","quote":"twd","side":"bid","price":"2","volume":"1","fee":"0","feeCurrency":"btc","transactionTimestamp":1,"orderID":"7"}}"#;
+    let lines = plain(&[(PrivateStream::UserTrades, Item::Update(trade))]);
+    assert_eq!(
+        lines[1],
+        "00:00:00 btc_twd   7             buy  -                2                   1 0 btc"
+    );
+    let balance = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"BTC":{"currency":"BTC","amount":"1","available":"1"}}}"#;
+    let lines = plain(&[(PrivateStream::AccountBalance, Item::Update(balance))]);
+    assert_eq!(lines, ["00:00:00 BTC                  1                      1"]);
+}
+
+#[test]
 fn trades_stand_in_the_columns_of_orders_below_one_heading() {
     let trade = (PrivateStream::UserTrades, Item::Update(samples::TRADE));
     let lines = plain(&[trade.clone(), trade]);

@@ -1,7 +1,7 @@
 use bitopro_client::model::{Message, UserTrade};
 
 use super::sheet::{Sheet, Style};
-use super::{latest, orders, time_of_day};
+use super::{ABSENT, latest, orders, time_of_day};
 
 /// A heading and the latest trades.
 pub(super) fn list(trades: &[Message], body: Option<usize>, sheet: &mut Sheet<'_>) {
@@ -24,7 +24,11 @@ pub(super) fn row(event: &UserTrade, sheet: &mut Sheet<'_>) {
     let trade = &event.data;
     let line = sheet.row(&time_of_day(event.timestamp));
     orders::start(line, &trade.pair(), &trade.order_id, &trade.action())
-        .left(Style::Plain, 6, if trade.is_maker { "maker" } else { "taker" })
+        .left(
+            Style::Plain,
+            6,
+            trade.is_maker.map_or(ABSENT, |is_maker| if is_maker { "maker" } else { "taker" }),
+        )
         .right(Style::Plain, 11, trade.price)
         .right(Style::Plain, 19, trade.volume)
         .cell(Style::Dim, format_args!("{} {}", trade.fee, trade.fee_currency))

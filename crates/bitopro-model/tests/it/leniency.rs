@@ -1,0 +1,205 @@
+//! Optional fields: whatever they hold, the message is read, and what could not be read is written back verbatim.
+
+use std::collections::BTreeSet;
+
+use bitopro_model::{Active, Balance, Decimal, Decoded, Event, Message, OrderSeq, Orders, Timestamp, decode};
+use serde::Deserialize;
+
+use crate::every_field::OPTIONAL;
+
+const BALANCE: &str = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":{"currency":"ADA","amount":"1","available":"1"}}}"#;
+const ORDER: &str = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":[{"id":"7","pair":"btc_twd","price":"107","action":"SELL","type":"LIMIT","status":0,"originalAmount":"2","remainingAmount":"2","executedAmount":"0"}]}}"#;
+const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"orderID":"7"}}"#;
+
+/// What a field holds that is written back in another way: as another value, or not at all.
+type Rewritten = (&'static str, Option<&'static str>);
+
+/// The place of a field, a value as which it is read, and what is rewritten.
+type Field = (&'static str, &'static str, &'static [Rewritten]);
+
+const TEXT: &[Rewritten] = &[];
+const EMPTY_IS_ABSENT: &[Rewritten] = &[(r#""""#, None)];
+const FLAG: &[Rewritten] = &[(r#""""#, None), (r#""true""#, Some("true")), (r#" "false" "#, Some("false"))];
+const CLIENT_ID: &[Rewritten] = &[(r#""""#, None), (r#""7""#, Some("7"))];
+
+/// Messages without optional fields, and these fields. What is not rewritten is unreadable, unless the field is a text.
+const MESSAGES: &[(&str, &[Field])] = &[
+    (
+        BALANCE,
+        &[
+            ("eventID", r#""e""#, TEXT),
+            ("datetime", r#""2021-12-15""#, TEXT),
+            ("data.*.stake", r#""1.10""#, EMPTY_IS_ABSENT),
+            ("data.*.tradable", "false", FLAG),
+        ],
+    ),
+    (
+        ORDER,
+        &[
+            ("data.*[].avgExecutionPrice", r#""1.10""#, EMPTY_IS_ABSENT),
+            ("data.*[].timestamp", "1639386803663", EMPTY_IS_ABSENT),
+            ("data.*[].updatedTimestamp", "1639386803", EMPTY_IS_ABSENT),
+            ("data.*[].createdTimestamp", "1639386803000", EMPTY_IS_ABSENT),
+            ("data.*[].fee", r#""-0.00""#, EMPTY_IS_ABSENT),
+            ("data.*[].feeSymbol", r#""twd""#, TEXT),
+            ("data.*[].bitoFee", r#""0""#, EMPTY_IS_ABSENT),
+            ("data.*[].total", r#""79228162514264337593543950335""#, EMPTY_IS_ABSENT),
+            ("data.*[].seq", r#""BTCTWD1""#, TEXT),
+            ("data.*[].timeInForce", r#""POST_ONLY""#, TEXT),
+            ("data.*[].stopPrice", r#""0""#, EMPTY_IS_ABSENT),
+            ("data.*[].condition", r#""<=""#, TEXT),
+            ("data.*[].clientID", "18446744073709551615", CLIENT_ID),
+            ("data.*[].clientId", "1", CLIENT_ID),
+        ],
+    ),
+    (
+        TRADE,
+        &[
+            ("data.eventTimestamp", "1694667359", EMPTY_IS_ABSENT),
+            ("data.orderType", r#""MARKET""#, TEXT),
+            ("data.matchID", r#""m""#, TEXT),
+            ("data.isMarket", "true", FLAG),
+            ("data.isMaker", "false", FLAG),
+        ],
+    ),
+];
+
+/// Values of every type, among them some that no Rust type holds.
+const VALUES: &[&str] = &[
+    r#""""#,
+    r#""\ud800""#,
+    r#""a \"b\" \u0041""#,
+    r#""1234567890123456789012345678901234567890""#,
+    r#""1e5""#,
+    r#""true""#,
+    r#" "false" "#,
+    r#""7""#,
+    "1234567890123456789012345678901234567890",
+    "1.50",
+    "1e999",
+    "-0",
+    "true",
+    r#"[1, {"a": null}]"#,
+    r#"{"amount": "1", "amount": "2"}"#,
+];
+
+/// The message with this member in the innermost object, before all others.
+fn with(message: &str, place: &str, value: &str) -> String {
+    let name = place.rsplit('.').next().unwrap();
+    let before = match place.split_once('.') {
+        None => r#""event":"#,
+        Some(_) => {
+            ["\"currency\":", "\"id\":", "\"base\":"].into_iter().find(|key| message.contains(key)).unwrap()
+        }
+    };
+    message.replacen(before, &format!(r#""{name}":{value},{before}"#), 1)
+}
+
+/// The member in an object that is written: after the required ones, whether it is known or kept.
+fn member(place: &str, value: &str) -> String {
+    let name = place.rsplit('.').next().unwrap();
+    format!(r#""{name}":{value}"#)
+}
+
+fn written(message: &str) -> String {
+    let read = Message::from_json(message).unwrap_or_else(|error| panic!("{error}: {message}"));
+    let value: serde_json::Result<serde_json::Value> = serde_json::from_str(message);
+    if let Ok(through) = value.and_then(serde_json::from_value::<Message>) {
+        assert_eq!(through.event(), read.event());
+    }
+    let reader: Message = serde_json::from_reader(message.as_bytes()).unwrap();
+    assert_eq!(reader, read);
+    let written = serde_json::to_string(&read).unwrap();
+    assert_eq!(Message::from_json(&written).unwrap(), read, "{written}");
+    written
+}
+
+#[test]
+fn fault_54_an_optional_field_of_any_value_is_read_or_kept() {
+    let mut tested = BTreeSet::new();
+    for (message, fields) in MESSAGES {
+        assert_eq!(written(message), *message, "absent");
+        for (place, good, rewritten) in *fields {
+            let canonical = if place.ends_with("clientId") { "data.*[].clientID" } else { place };
+            assert!(written(&with(message, place, good)).contains(&member(canonical, good)), "{place}");
+            assert_eq!(written(&with(message, place, "null")), *message, "{place}");
+            for value in VALUES {
+                let written = written(&with(message, place, value));
+                match rewritten.iter().find(|(came, _)| came == value) {
+                    Some((_, None)) => assert_eq!(written, *message, "{place}: {value}"),
+                    Some((_, Some(instead))) => {
+                        assert!(written.contains(&member(canonical, instead)), "{place}: {value}: {written}");
+                    }
+                    None => {
+                        let shown = serde_json::from_str::<String>(value)
+                            .ok()
+                            .filter(|_| rewritten.is_empty())
+                            .map(|text| serde_json::to_string(&text).unwrap());
+                        let kept = member(place, shown.as_deref().unwrap_or(value.trim()));
+                        assert!(written.contains(&kept), "{place}: {value}: {written}");
+                    }
+                }
+            }
+            tested.insert(*place);
+        }
+    }
+    assert_eq!(tested, OPTIONAL.iter().copied().collect(), "every optional field is tested");
+}
+
+fn order(fields: &str) -> Event<Orders<Active>> {
+    let text = format!(
+        r#"{{"event":"ACTIVE_ORDERS","timestamp":1764170000900,"data":{{"btc_twd":[{{"id":"7001","pair":"btc_twd","price":"2600000","action":"BUY","type":"LIMIT","status":1,"originalAmount":"0.01","remainingAmount":"0.006","executedAmount":"0.004"{fields}}}]}}}}"#
+    );
+    match decode(&text) {
+        Ok(Decoded::Event(event)) => event,
+        other => panic!("{other:?}: {text}"),
+    }
+}
+
+#[test]
+fn fault_54_what_could_not_be_read_is_none_and_stays_in_extra() {
+    let event = order(r#","fee":0.5,"total":"","bitoFee":null,"seq":"","clientId":"mine","stopPrice":"0""#);
+    let order = event.data.get("7001").unwrap();
+    assert_eq!((order.fee, order.total, order.bito_fee, order.client_id), (None, None, None, None));
+    assert_eq!(order.seq.as_ref().map(OrderSeq::as_str), Some(""));
+    assert_eq!(order.stop_price, Some(Decimal::ZERO));
+    let kept: Vec<_> = order.extra.iter().collect();
+    assert_eq!(kept, [("fee", "0.5"), ("clientId", r#""mine""#)]);
+}
+
+#[test]
+fn fault_54_an_order_without_its_deprecated_timestamp_is_read() {
+    let event = order(r#","createdTimestamp":1764170000000,"updatedTimestamp":1764170000858"#);
+    let order = event.data.get("7001").unwrap();
+    assert_eq!((order.timestamp, order.updated().map(Timestamp::as_millis)), (None, Some(1_764_170_000_858)));
+}
+
+#[test]
+fn fault_54_messages_of_the_past_and_of_other_accounts_are_read() {
+    for text in [
+        // Before November 2024 there was no eventID; before 2021 ids were numbers and orders had one time.
+        r#"{"event":"ACTIVE_ORDERS","timestamp":1566209000200,"datetime":"2019-08-19T10:03:20.200Z","data":{"eth_twd":[{"id":2451234567,"pair":"eth_twd","price":"6200","avgExecutionPrice":"0","action":"BUY","type":"LIMIT","timestamp":1566209000000,"status":0,"originalAmount":"0.5","remainingAmount":"0.5","executedAmount":"0","fee":"0","feeSymbol":"eth","bitoFee":"0","total":"0","seq":"ETHTWD11","timeInForce":"GTC","clientId":12}]}}"#,
+        r#"{"event":"RECENT_HISTORY_ORDERS","timestamp":1604300000000,"datetime":"2020-11-02T06:53:20.000Z","data":{"btc_usdt":[{"id":3452766477,"pair":"btc_usdt","price":"0","avgExecutionPrice":"13500.1","action":"SELL","type":"Market","timestamp":1604299999000,"status":2,"originalAmount":"0.01","remainingAmount":"0","executedAmount":"0.01","fee":"0.27","feeSymbol":"usdt","bitoFee":"0","total":"135.001","seq":"BTCUSDT5","timeInForce":"GTC"}]}}"#,
+        r#"{"event":"USER_TRADE","timestamp":1621500000000,"datetime":"2021-05-20T08:40:00.000Z","data":{"base":"usdt","quote":"twd","side":"bid","price":"28.1","volume":"100","fee":"0.2","feeCurrency":"usdt","transactionTimestamp":1621500000,"eventTimestamp":1621500000,"orderID":390733918,"orderType":"Market","matchID":"","isMarket":"true","isMaker":"false"}}"#,
+        // A currency's key in lowercase around an uppercase code, a fee paid in BITO, a strategy in an order.
+        r#"{"event":"USER_TRADE","timestamp":1706062784500,"datetime":"x","data":{"base":"eth","quote":"twd","side":"bid","price":"70673","volume":"0.0009","fee":"184","feeCurrency":"BITO","transactionTimestamp":1706062784,"orderID":"4869968086","orderType":"MARKET","matchID":"","isMarket":true,"isMaker":false}}"#,
+        r#"{"event":"ACTIVE_ORDERS","timestamp":1764170000900,"data":{"btc_twd":[{"id":"7001","pair":"btc_twd","price":"2600000","action":"BUY","type":"LIMIT","status":0,"originalAmount":"0.01","remainingAmount":"0.01","executedAmount":"0","clientID":"","stopProfitSetting":{"stopPrice":"100","orderID":"SL-1"}}]}}"#,
+    ] {
+        Message::from_json(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    }
+}
+
+/// `serde(flatten)` buffers what it reads, where a value has no raw text any more.
+#[test]
+fn fault_54_a_known_value_is_read_by_any_deserializer() {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+        #[serde(flatten)]
+        balance: Balance,
+    }
+
+    let text = r#"{"currency":"ADA","amount":"1","available":"1","stake":"0","tradable":"true"}"#;
+    let named: Named = serde_json::from_str(&text.replacen('{', r#"{"name":"n","#, 1)).unwrap();
+    assert_eq!((named.name.as_str(), named.balance), ("n", serde_json::from_str(text).unwrap()));
+}
