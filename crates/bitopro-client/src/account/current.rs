@@ -41,7 +41,9 @@ impl CurrentAccount {
         let began = began(gap);
         let ended = self.history.iter().flat_map(|history| history.iter());
         let open = self.open_orders.iter().flat_map(|orders| orders.iter());
-        let changed = ended.chain(open).filter(|order| began.is_none_or(|began| began <= order.updated()));
+        // Of an order without a time, nothing says that it did not change since.
+        let is_before = |time: Option<Timestamp>| time.zip(began).is_some_and(|(time, began)| time < began);
+        let changed = ended.chain(open).filter(|order| !is_before(order.updated()));
         changed.filter_map(|order| self.less_trades(order)).collect()
     }
 

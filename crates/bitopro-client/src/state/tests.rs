@@ -68,9 +68,9 @@ fn history_keeps_the_latest_up_to_its_capacity() {
 fn of_two_reports_of_one_time_the_later_one_counts() {
     let mut history = state([order(1, "btc_twd", 2, 0)].into_iter().collect::<Orders<History>>());
     let mut again = order(1, "btc_twd", 2, 0);
-    again.fee = 7.into();
+    again.fee = Some(7.into());
     history.apply(&Event::new(START, [again].into_iter().collect()));
-    assert_eq!(history.get("1").unwrap().fee, 7.into());
+    assert_eq!(history.get("1").unwrap().fee, Some(7.into()));
 }
 
 #[test]

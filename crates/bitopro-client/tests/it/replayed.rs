@@ -63,7 +63,7 @@ impl Replay {
             AccountItem::UserTrades(item) => {
                 self.note(stream, item);
                 let Item::Update(event) = item else { return };
-                self.trades.insert(event.data.match_id.clone(), event.data.clone());
+                self.trades.insert(event.data.match_id.clone().unwrap(), event.data.clone());
             }
             _ => {}
         }

@@ -148,7 +148,8 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
         .cloned()
         .map(|mut order| {
             order.status = OrderStatus::Cancelled;
-            order.updated_timestamp = Some(Timestamp::from_millis(order.updated().as_millis() - 1));
+            order.updated_timestamp =
+                order.updated().map(|time| Timestamp::from_millis(time.as_millis() - 1));
             order
         })
         .collect();

@@ -136,7 +136,7 @@ async fn fault_31_balances_carry_what_is_new() {
     assert_eq!((current.len(), current.is_stale()), (2, false));
     assert_eq!(current.get("BTC").unwrap().extra.get("locked"), Some("0.10"));
     let eth = current.get("ETH").unwrap();
-    assert_eq!((eth.tradable, eth.extra.get("locked")), (false, Some("null")));
+    assert_eq!((eth.tradable, eth.extra.get("locked")), (Some(false), Some("null")));
 }
 
 #[tokio::test(start_paused = true)]
