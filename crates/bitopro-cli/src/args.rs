@@ -4,6 +4,7 @@ mod switches;
 
 use std::path::PathBuf;
 
+use bitopro_client::transport::Limits;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use switches::SwitchArgs;
@@ -73,6 +74,10 @@ pub(crate) struct WatchArgs {
     #[arg(long)]
     pub(crate) once: bool,
 
+    /// The largest message to accept, in bytes; a larger one ends its connection
+    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value_t = Limits::default().message_bytes)]
+    pub(crate) message_limit: usize,
+
     /// Print only what concerns this currency or pair, such as btc or btc_twd; may be given several times
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub(crate) filter: Vec<String>,
@@ -91,6 +96,10 @@ pub(crate) struct WatchArgs {
     /// Also trust the certificates of this PEM file [env: BITOPRO_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| "a number of bytes, at least 1".to_owned())
 }
 
 /// A currency or a pair. Others would match nothing, and say nothing.

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use bitopro_client::{self as client, ErrorKind};
+use bitopro_client::{self as client, ErrorKind, transport};
 
 use crate::printable::printable;
 
@@ -76,18 +76,22 @@ impl Failure {
     }
 }
 
-/// An error with everything that lay beneath it.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut told = error.to_string();
-    let mut beneath = error.source();
-    while let Some(error) = beneath {
+/// Returns an error's text followed by those of its sources, and names the option of a limit that was exceeded.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut told = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
         let text = error.to_string();
         // Some libraries repeat their cause in their own text.
         if !told.ends_with(&text) {
-            told.push_str(": ");
+            told.push_str(if told.is_empty() { "" } else { ": " });
             told.push_str(&text);
         }
-        beneath = error.source();
+        let kind = error.downcast_ref().map(transport::Error::kind);
+        if kind == Some(transport::ErrorKind::TooLarge) {
+            told.push_str(" (here `--message-limit`)");
+        }
+        next = error.source();
     }
     told
 }

@@ -18,6 +18,8 @@ pub struct ClientBuilder {
     signer: Signer,
     endpoints: Vec<String>,
     connector: Option<Arc<dyn Connector>>,
+    /// Of the default connector.
+    message_limit: Option<usize>,
     settings: Settings,
     clock: WallClock,
     seed: Option<u64>,
@@ -43,7 +45,8 @@ impl ClientBuilder {
         Self {
             signer,
             endpoints: vec![DOCUMENTED_ENDPOINT.to_owned(), SEED_ENDPOINT.to_owned()],
-            connector: default_connector(),
+            connector: None,
+            message_limit: None,
             settings: Settings::default(),
             clock: WallClock::default(),
             seed: None,
@@ -68,6 +71,15 @@ impl ClientBuilder {
     /// Dials with this connector. Unless told otherwise, real sockets (feature `tungstenite`).
     pub fn with_connector(mut self, connector: impl Connector + 'static) -> Self {
         self.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Sets the size of the largest message, in bytes; a larger one ends its connection. Defaults to 16 MiB.
+    ///
+    /// This is a limit of the default connector. A connector given with [`with_connector`](Self::with_connector) has its
+    /// own limits.
+    pub fn with_message_limit(mut self, bytes: usize) -> Self {
+        self.message_limit = Some(bytes);
         self
     }
 
@@ -239,12 +251,16 @@ impl ClientBuilder {
         if self.endpoints.is_empty() {
             faults.push("there is no endpoint to dial".to_owned());
         }
-        if self.connector.is_none() {
+        if self.message_limit == Some(0) {
+            faults.push("the message limit is zero".to_owned());
+        }
+        let connector = self.connector.or_else(|| default_connector(self.message_limit));
+        if connector.is_none() {
             faults.push(
                 "there is no connector: turn on the feature `tungstenite`, or bring your own".to_owned(),
             );
         }
-        match (endpoints, self.connector) {
+        match (endpoints, connector) {
             (Some(endpoints), Some(connector)) if faults.is_empty() => Ok(Client {
                 signer: self.signer,
                 connector,
@@ -270,12 +286,14 @@ impl fmt::Debug for ClientBuilder {
 
 #[cfg(feature = "tungstenite")]
 #[allow(clippy::unnecessary_wraps, reason = "without the feature there is none")]
-fn default_connector() -> Option<Arc<dyn Connector>> {
-    Some(Arc::new(bitopro_transport::TungsteniteConnector::new()))
+fn default_connector(message_limit: Option<usize>) -> Option<Arc<dyn Connector>> {
+    let limits = bitopro_transport::Limits::default();
+    let limits = limits.with_message_bytes(message_limit.unwrap_or(limits.message_bytes));
+    Some(Arc::new(bitopro_transport::TungsteniteConnector::new().with_limits(limits)))
 }
 
 #[cfg(not(feature = "tungstenite"))]
-fn default_connector() -> Option<Arc<dyn Connector>> {
+fn default_connector(_: Option<usize>) -> Option<Arc<dyn Connector>> {
     None
 }
 
@@ -292,10 +310,11 @@ mod tests {
             .with_idle_limit(Duration::ZERO)
             .with_close_deadline(Duration::MAX)
             .with_queue_capacity(0)
+            .with_message_limit(0)
             .with_backoff(Duration::from_secs(2), Duration::from_secs(1))
             .build()
             .unwrap_err();
-        assert_eq!(error.faults().len(), 6, "{error}");
+        assert_eq!(error.faults().len(), 7, "{error}");
         let error = Client::builder(credentials).with_endpoints([""; 0]).build().unwrap_err();
         assert_eq!(error.faults(), ["there is no endpoint to dial"]);
     }

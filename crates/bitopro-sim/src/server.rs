@@ -29,11 +29,7 @@ const UPGRADE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What the server's end of a connection may hold. What is sent is bounded before it gets there.
 pub(crate) fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.message_bytes = 64 << 10;
-    limits.frame_bytes = 64 << 10;
-    limits.write_buffer_bytes = usize::MAX;
-    limits
+    Limits::default().with_message_bytes(64 << 10).with_write_buffer_bytes(usize::MAX)
 }
 
 /// Serves one accepted socket until it ends.

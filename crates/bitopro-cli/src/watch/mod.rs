@@ -14,7 +14,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use bitopro_client::Client;
-use bitopro_client::transport::TungsteniteConnector;
+use bitopro_client::transport::{Limits, TungsteniteConnector};
 use bitopro_sim::Simulator;
 
 use crate::args::{Format, WatchArgs};
@@ -98,12 +98,14 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
     if let Some(url) = url {
         builder = builder.with_endpoint(url);
     }
+    let limits = Limits::default().with_message_bytes(args.message_limit);
+    let mut connector = TungsteniteConnector::new().with_limits(limits);
     if let Some(path) = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none()) {
         let shown = path.display();
         let pem = fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).because(error))?;
-        let connector = TungsteniteConnector::new().with_extra_roots(pem);
-        builder = builder.with_connector(connector.map_err(|error| usage(format!("{shown}: {error}")))?);
+        connector = connector.with_extra_roots(pem).map_err(|error| usage(format!("{shown}: {error}")))?;
     }
+    builder = builder.with_connector(connector);
     if args.once {
         builder = builder.with_retry_limit(ATTEMPTS_OF_ONCE);
     }

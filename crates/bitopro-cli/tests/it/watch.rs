@@ -187,6 +187,20 @@ fn what_a_user_gets_wrong_is_told_before_anything_is_dialled() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn fault_55_a_message_beyond_the_limit_is_reported_with_the_option_that_raises_it() {
+    let simulator = Simulator::builder().start().await.unwrap();
+    let done = run(&mut watch(&simulator, "balances", &["--once", "--message-limit", "1000"]));
+    assert_eq!(done.code, Some(4), "{}", done.stderr);
+    let expected =
+        "exceeds the limit of 1000 bytes; raise it with `Limits::message_bytes` (here `--message-limit`)";
+    assert!(done.stderr.contains(expected), "{}", done.stderr);
+    assert!(done.json()[1]["data"]["error"].as_str().unwrap().ends_with(expected), "{}", done.stdout);
+    let done = run(&mut bitopro(&["watch", "balances", "--message-limit", "0"]));
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains("a number of bytes, at least 1"), "{}", done.stderr);
+}
+
 #[test]
 fn nobody_there_is_a_network_failure_after_three_tries() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

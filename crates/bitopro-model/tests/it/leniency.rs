@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bitopro_model::{Active, Balance, Decoded, Event, Message, Orders, decode};
+use bitopro_model::{Active, Balance, Decimal, Decoded, Event, Message, OrderSeq, Orders, Timestamp, decode};
 use serde::Deserialize;
 
 use crate::every_field::OPTIONAL;
@@ -14,14 +14,16 @@ const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"usdt"
 /// What a field holds that is written back in another way: as another value, or not at all.
 type Rewritten = (&'static str, Option<&'static str>);
 
+/// The place of a field, a value as which it is read, and what is rewritten.
+type Field = (&'static str, &'static str, &'static [Rewritten]);
+
 const TEXT: &[Rewritten] = &[];
 const EMPTY_IS_ABSENT: &[Rewritten] = &[(r#""""#, None)];
 const FLAG: &[Rewritten] = &[(r#""""#, None), (r#""true""#, Some("true")), (r#" "false" "#, Some("false"))];
 const CLIENT_ID: &[Rewritten] = &[(r#""""#, None), (r#""7""#, Some("7"))];
 
-/// A message without its optional fields, and these with a value as which each is read. What is not rewritten and is not
-/// that value is unreadable, unless the field is a text.
-const MESSAGES: &[(&str, &[(&str, &str, &[Rewritten])])] = &[
+/// Messages without optional fields, and these fields. What is not rewritten is unreadable, unless the field is a text.
+const MESSAGES: &[(&str, &[Field])] = &[
     (
         BALANCE,
         &[
@@ -159,8 +161,8 @@ fn fault_54_what_could_not_be_read_is_none_and_stays_in_extra() {
     let event = order(r#","fee":0.5,"total":"","bitoFee":null,"seq":"","clientId":"mine","stopPrice":"0""#);
     let order = event.data.get("7001").unwrap();
     assert_eq!((order.fee, order.total, order.bito_fee, order.client_id), (None, None, None, None));
-    assert_eq!(order.seq.as_ref().map(|seq| seq.as_str()), Some(""));
-    assert_eq!(order.stop_price, Some(bitopro_model::Decimal::ZERO));
+    assert_eq!(order.seq.as_ref().map(OrderSeq::as_str), Some(""));
+    assert_eq!(order.stop_price, Some(Decimal::ZERO));
     let kept: Vec<_> = order.extra.iter().collect();
     assert_eq!(kept, [("fee", "0.5"), ("clientId", r#""mine""#)]);
 }
@@ -169,10 +171,7 @@ fn fault_54_what_could_not_be_read_is_none_and_stays_in_extra() {
 fn fault_54_an_order_without_its_deprecated_timestamp_is_read() {
     let event = order(r#","createdTimestamp":1764170000000,"updatedTimestamp":1764170000858"#);
     let order = event.data.get("7001").unwrap();
-    assert_eq!(
-        (order.timestamp, order.updated().map(|time| time.as_millis())),
-        (None, Some(1_764_170_000_858))
-    );
+    assert_eq!((order.timestamp, order.updated().map(Timestamp::as_millis)), (None, Some(1_764_170_000_858)));
 }
 
 #[test]

@@ -44,6 +44,16 @@ async fn first_the_snapshot_then_what_changed() {
 }
 
 #[tokio::test]
+async fn fault_55_a_message_as_large_as_a_client_takes_is_sent_in_one_frame() {
+    const BYTES: usize = 16 << 20;
+    for caller in every_way(Simulator::builder()).await {
+        let mut connection = caller.connect().await;
+        caller.simulator.send_text(" ".repeat(BYTES));
+        assert_eq!(text(&mut connection).await.len(), BYTES);
+    }
+}
+
+#[tokio::test]
 async fn many_updates_arrive_each_of_them_in_order() {
     const UPDATES: i64 = 20_000;
     for caller in every_way(Simulator::builder()).await {

@@ -118,7 +118,7 @@ impl RigDial for LoopbackDial {
         let connection = match upgraded.await {
             Ok(upgraded) => {
                 // Enough for the largest message that the tests send.
-                let limits = Limits { write_buffer_bytes: 8 << 20, ..Limits::default() };
+                let limits = Limits::default().with_write_buffer_bytes(64 << 20);
                 Some(TungsteniteConnection::server(TokioIo::new(upgraded), Bytes::new(), limits).await)
             }
             Err(_) => None,

@@ -6,6 +6,7 @@ mod consumer;
 mod dials;
 mod exchange;
 mod hostile;
+mod large;
 mod messages;
 mod orders;
 mod partition;

@@ -74,6 +74,10 @@ impl Road {
         self.locked(|state| state.is_coarse = true);
     }
 
+    pub(crate) fn is_coarse(&self) -> bool {
+        self.locked(|state| state.is_coarse)
+    }
+
     pub(crate) fn set(&self, passage: Passage) {
         self.locked(|state| state.passage = passage);
     }
@@ -161,7 +165,7 @@ impl Connector for Road {
         match self.enter(*stream, nonce) {
             Entry::Open(is_cut) => {
                 let connection = self.to.connect(request).await?;
-                let is_coarse = self.locked(|state| state.is_coarse);
+                let is_coarse = self.is_coarse();
                 Ok(Box::new(Stretch { connection, is_cut, is_coarse }))
             }
             Entry::Refused(refusal) => Err(Error::refused(refusal)),
@@ -190,7 +194,7 @@ fn coarse(frame: Frame) -> Frame {
     for part in parts {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
         let millis: i64 = part[..digits].parse().unwrap();
-        coarse.push_str(&format!("{NAME}{}{}", millis / 1_000 * 1_000, &part[digits..]));
+        coarse.extend([NAME, &(millis / 1_000 * 1_000).to_string(), &part[digits..]]);
     }
     Frame::text(coarse)
 }

@@ -25,21 +25,24 @@ struct Wait {
 
 impl Turns {
     pub(super) fn apply(&mut self, item: &AccountItem) {
-        fn wait<E>(item: &Item<E>) -> Option<Option<Duration>> {
+        /// Whether the item begins or ends a wait, and after how long the stream wants to dial.
+        fn change<E>(item: &Item<E>) -> (bool, Option<Duration>) {
             match item {
-                Item::Disconnected(lost) => Some(Some(lost.retry_in)),
-                Item::Connected(_) | Item::Closed(_) => Some(None),
-                _ => None,
+                Item::Disconnected(lost) => (true, Some(lost.retry_in)),
+                Item::Connected(_) | Item::Closed(_) => (true, None),
+                _ => (false, None),
             }
         }
-        let change = match item {
-            AccountItem::Balances(item) => wait(item),
-            AccountItem::ActiveOrders(item) => wait(item),
-            AccountItem::HistoryOrders(item) => wait(item),
-            AccountItem::UserTrades(item) => wait(item),
-            _ => None,
+        let (is_change, retry_in) = match item {
+            AccountItem::Balances(item) => change(item),
+            AccountItem::ActiveOrders(item) => change(item),
+            AccountItem::HistoryOrders(item) => change(item),
+            AccountItem::UserTrades(item) => change(item),
+            _ => (false, None),
         };
-        let Some(retry_in) = change else { return };
+        if !is_change {
+            return;
+        }
         let (now, stream) = (Instant::now(), item.stream());
         for wait in self.waits.iter_mut().filter(|wait| wait.stream == stream) {
             wait.until.get_or_insert(now);

@@ -32,8 +32,6 @@ pub(super) struct World {
     /// What each stream delivered, in order.
     pub(super) record: Record,
     pub(super) turns: Turns,
-    /// Whether the times of orders are sent in whole seconds.
-    is_coarse: bool,
     clock: Clock,
     skew_seconds: Arc<AtomicI64>,
     /// Whether the exchange's clock was moved, so that each stream may be refused for it once.
@@ -67,12 +65,10 @@ impl World {
             .with_queue_capacity(schedule.queue_capacity)
             .with_seed(schedule.seed);
         let account = client.build().unwrap().account();
-        let is_coarse = schedule.seed % 3 == 1;
-        if is_coarse {
+        if schedule.seed % 3 == 1 {
             road.make_coarse();
         }
         Self {
-            is_coarse,
             record: Record::default(),
             turns: Turns::default(),
             simulator,
@@ -149,7 +145,7 @@ impl World {
 
     /// Returns an order of the simulator as it is sent.
     pub(super) fn as_sent(&self, mut order: Order) -> Order {
-        if self.is_coarse {
+        if self.road.is_coarse() {
             let seconds = order.updated_timestamp.map(|updated| updated.as_millis() / 1_000 * 1_000);
             order.updated_timestamp = seconds.map(Timestamp::from_millis);
         }

@@ -67,8 +67,8 @@ async fn a_close_is_answered_as_it_is_given_and_nothing_follows() {
 
 #[test]
 fn the_limits_are_those_of_the_front_page() {
-    let Limits { message_bytes, frame_bytes, write_buffer_bytes } = Limits::default();
-    assert_eq!((message_bytes, frame_bytes, write_buffer_bytes), (4_194_304, 1_048_576, 65_536));
+    let Limits { message_bytes, write_buffer_bytes } = Limits::default();
+    assert_eq!((message_bytes, write_buffer_bytes), (16_777_216, 65_536));
 }
 
 /// What the connection gives for these bytes, which is an error and then the end.
@@ -81,25 +81,18 @@ async fn failure(limits: Limits, bytes: &[u8]) -> Error {
     error
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_frame_above_the_limit_ends_the_connection() {
-    let limits = Limits { frame_bytes: 10, ..Limits::default() };
-    let (mut connection, mut far) = client(limits).await;
-    far.write_all(&frame(FIN_TEXT, b"0123456789")).await.unwrap();
-    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("0123456789"));
-    let error = failure(limits, &frame(FIN_TEXT, b"0123456789a")).await;
-    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
-}
-
 /// Nothing of the payload ever arrives, and nothing is held for it.
 #[tokio::test(start_paused = true)]
 async fn fault_32_a_frame_is_too_large_by_the_length_that_it_announces() {
-    let limit = u64::try_from(Limits::default().frame_bytes).unwrap();
+    let limit = u64::try_from(Limits::default().message_bytes).unwrap();
     for length in [limit + 1, 64 << 20, 1 << 63, u64::MAX] {
         for first in [FIN_TEXT, TEXT, 0x82] {
             let head = [&[first, 127][..], &length.to_be_bytes()].concat();
             let error = failure(Limits::default(), &head).await;
-            assert_eq!(error.kind(), ErrorKind::TooLarge, "{length}: {error:?}");
+            let expected = format!(
+                "a message of {length} bytes exceeds the limit of 16777216 bytes; raise it with `Limits::message_bytes`"
+            );
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::TooLarge, expected));
         }
     }
 }
@@ -123,7 +116,7 @@ async fn fault_32_a_million_empty_fragments_are_one_message_and_a_ping_between_t
 async fn pongs_that_nobody_reads_are_bounded_and_follow_as_soon_as_somebody_does() {
     // The pipe holds one of them, the buffer two.
     let (near, mut far) = duplex(7);
-    let limits = Limits { write_buffer_bytes: 20, ..Limits::default() };
+    let limits = Limits::default().with_write_buffer_bytes(20);
     let mut connection = TungsteniteConnection::client(near, Bytes::new(), limits).await;
     for number in 0..=255 {
         let sent = frame(FIN_PING, &[number]);
@@ -141,19 +134,30 @@ async fn pongs_that_nobody_reads_are_bounded_and_follow_as_soon_as_somebody_does
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_above_the_limit_ends_the_connection_however_small_its_frames() {
-    let limits = Limits { message_bytes: 10, ..Limits::default() };
-    let (mut connection, mut far) = client(limits).await;
-    far.write_all(&[frame(TEXT, b"01234"), frame(0x80, b"56789")].concat()).await.unwrap();
-    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("0123456789"));
-    let error = failure(limits, &[frame(TEXT, b"01234"), frame(CONTINUATION, b"56789a")].concat()).await;
-    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+async fn a_message_above_the_limit_ends_the_connection_in_one_frame_and_in_several() {
+    let limits = Limits::default().with_message_bytes(10);
+    let fits = [frame(FIN_TEXT, b"0123456789"), [frame(TEXT, b"01234"), frame(0x80, b"56789")].concat()];
+    for bytes in fits {
+        let (mut connection, mut far) = client(limits).await;
+        far.write_all(&bytes).await.unwrap();
+        assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("0123456789"));
+    }
+    let exceeds =
+        [frame(FIN_TEXT, b"0123456789a"), [frame(TEXT, b"01234"), frame(CONTINUATION, b"56789a")].concat()];
+    for bytes in exceeds {
+        let error = failure(limits, &bytes).await;
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+        assert!(
+            error.to_string().starts_with("a message of 11 bytes exceeds the limit of 10 bytes"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_into_the_write_buffer_is_not_sent() {
     // A head of 2 bytes, a mask of 4.
-    let limits = Limits { write_buffer_bytes: 16, ..Limits::default() };
+    let limits = Limits::default().with_write_buffer_bytes(16);
     let (mut connection, mut far) = client(limits).await;
     let error = connection.send(Frame::text("0123456789a")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
@@ -163,7 +167,7 @@ async fn what_does_not_fit_into_the_write_buffer_is_not_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn limits_of_zero_hold_nothing_and_do_not_panic() {
-    let limits = Limits { message_bytes: 0, frame_bytes: 0, write_buffer_bytes: 0 };
+    let limits = Limits { message_bytes: 0, write_buffer_bytes: 0 };
     let (mut connection, _far) = client(limits).await;
     let error = connection.send(Frame::text("")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");

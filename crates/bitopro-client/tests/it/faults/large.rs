@@ -1,0 +1,98 @@
+//! Snapshots of large accounts, each in one frame of a real socket.
+
+use std::fmt::Write;
+
+use bitopro_client::transport::contract::{LoopbackServer, RigPeer};
+use bitopro_client::transport::{ErrorKind as Beneath, Frame};
+use bitopro_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Followed, Item, Subscription};
+use futures_util::StreamExt;
+
+use super::rig::{beneath, lost};
+
+const MIB: usize = 1 << 20;
+const COUNT: usize = 10_000;
+
+/// The members of an object, by number, each with a field that is new and as long as it takes for 8 MiB in all.
+fn members(one: impl Fn(usize, &str) -> String) -> String {
+    let new = "x".repeat(8 * MIB / COUNT);
+    (0..COUNT).fold(String::new(), |mut all, number| {
+        let comma = if number == 0 { "" } else { "," };
+        write!(all, "{comma}{}", one(number, &new)).unwrap();
+        all
+    })
+}
+
+fn balances() -> String {
+    let one = |number, new: &str| {
+        format!(
+            r#""C{number}":{{"currency":"C{number}","amount":"{number}.10","available":"0","stake":"0","tradable":true,"new":"{new}"}}"#
+        )
+    };
+    format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{{}}}}}"#, members(one))
+}
+
+fn orders() -> String {
+    let one = |number, new: &str| {
+        format!(
+            r#"{{"id":"{number}","pair":"btc_twd","price":"107","action":"SELL","type":"LIMIT","status":0,"originalAmount":"2","remainingAmount":"2","executedAmount":"0","new":"{new}"}}"#
+        )
+    };
+    format!(r#"{{"event":"ACTIVE_ORDERS","timestamp":1,"data":{{"btc_twd":[{}]}}}}"#, members(one))
+}
+
+/// A subscription that is connected with these settings, and the other end of its connection.
+async fn connected<D: Followed>(
+    follow: impl Fn(&Client) -> Subscription<D>,
+    set: impl Fn(ClientBuilder) -> ClientBuilder,
+) -> (Subscription<D>, Box<dyn RigPeer>) {
+    let mut server = LoopbackServer::start().await.unwrap();
+    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let builder = Client::builder(credentials).with_endpoint(server.url());
+    let mut subscription = follow(&set(builder).build().unwrap());
+    let peer = server.next_dial().await.accept().await;
+    assert!(matches!(subscription.next().await, Some(Item::Connected(_))));
+    (subscription, peer)
+}
+
+async fn assert_arrives_whole<D: Followed>(message: String, follow: impl Fn(&Client) -> Subscription<D>) {
+    assert!((8 * MIB..10 * MIB).contains(&message.len()), "{} bytes", message.len());
+    let (mut subscription, mut peer) = connected(follow, |builder| builder).await;
+    let ((), item) = tokio::join!(peer.send(Frame::text(message.as_str())), subscription.next());
+    let Some(Item::Snapshot(event)) = item else { panic!("no snapshot") };
+    assert!(serde_json::to_string(&event).unwrap() == message, "another message");
+}
+
+#[tokio::test]
+async fn fault_55_a_snapshot_of_10_000_orders_arrives_whole_in_one_frame() {
+    assert_arrives_whole(orders(), Client::active_orders).await;
+}
+
+#[tokio::test]
+async fn fault_55_a_snapshot_of_10_000_currencies_arrives_whole_in_one_frame() {
+    assert_arrives_whole(balances(), Client::balances).await;
+}
+
+/// Why a connection with these settings ends when it gets a message of so many bytes.
+async fn refused(bytes: usize, set: impl Fn(ClientBuilder) -> ClientBuilder) -> Error {
+    let (mut balances, mut peer) = connected(Client::balances, set).await;
+    let message = Frame::text(" ".repeat(bytes));
+    let ((), error) = tokio::join!(peer.send(message), lost(&mut balances));
+    error
+}
+
+#[tokio::test]
+async fn fault_55_beyond_the_limit_a_typed_error_names_the_limit_and_its_option() {
+    for (bytes, limit) in [(17 * MIB, None), (101, Some(100))] {
+        let set = |builder: ClientBuilder| match limit {
+            Some(limit) => builder.with_message_limit(limit),
+            None => builder,
+        };
+        let error = refused(bytes, set).await;
+        assert_eq!((error.kind(), beneath(&error).kind()), (ErrorKind::Protocol, Beneath::TooLarge));
+        let limit = limit.unwrap_or(16 * MIB);
+        let expected = format!(
+            "a message of {bytes} bytes exceeds the limit of {limit} bytes; raise it with `Limits::message_bytes`"
+        );
+        assert_eq!(beneath(&error).to_string(), expected);
+    }
+}
