@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_59_a_refusal_says_who_answered_in_which_words() {
+    fn a_refusal_says_who_answered_in_which_words() {
         let ip = "IP 203.0.113.9 is not in the whitelist of this API key";
         for (server, body, expected) in [
             (None, "", None),
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn fault_58_an_echo_of_what_was_sent_is_never_shown() {
+    fn an_echo_of_what_was_sent_is_never_shown() {
         let shown = described(None, "k3y me@example.com PAYLOAD SIGNATURE").unwrap();
         assert_eq!(shown, "the server says: (redacted) (redacted) (redacted) (redacted)");
     }
 
     #[test]
-    fn fault_57_a_hostile_answer_is_printable_and_bounded() {
+    fn a_hostile_answer_is_printable_and_bounded() {
         let shown = described(None, &format!("\u{1b}[2J\u{202e}{}", "x".repeat(900))).unwrap();
         assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}') && shown.len() < 300, "{shown}");
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use super::harness::Test;
 
 /// How many faults the chapter lists at least: it may grow, and none may be dropped.
-const FAULTS: u8 = 44;
+const FAULTS: u8 = 55;
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -136,7 +136,7 @@ fn fault_17_while_a_key_is_refused_one_stream_dials_for_all() {
 }
 
 #[test]
-fn fault_17_a_refused_key_ends_the_streams_that_wait_but_not_one_that_is_connected() {
+fn fault_16_a_refused_key_ends_the_streams_that_wait_but_not_one_that_is_connected() {
     let mut pack = Pack::new(4, &Settings::default());
     pack.play(SECOND, &mut |_| Answer::Accept);
     (0..3).for_each(|index| pack.lose(index));

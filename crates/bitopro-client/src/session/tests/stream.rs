@@ -319,7 +319,7 @@ fn fault_53_a_gap_begins_at_the_first_loss_although_connections_are_lost_before_
 }
 
 #[test]
-fn fault_58_a_close_reason_that_echoes_the_key_does_not_show_it() {
+fn a_close_reason_that_echoes_the_key_does_not_show_it() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
     bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::close(1001, "bye k3y")));
