@@ -121,7 +121,7 @@ impl<'de> Visitor<'de> for BalancesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {
         let mut balances: Vec<Balance> = Vec::new();
         while let Some((key, balance)) = map.next_entry::<Currency, Balance>()? {
-            if balance.currency != key {
+            if !balance.currency.is(key.as_str()) {
                 let found = &balance.currency;
                 return Err(A::Error::custom(format_args!("under `{key}` stands the balance of `{found}`")));
             }
