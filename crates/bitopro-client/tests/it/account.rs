@@ -3,6 +3,8 @@
 mod merged;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bitopro_client::model::{Active, Orders};
@@ -427,4 +429,38 @@ async fn a_list_of_open_orders_that_is_older_than_history_s_connection_is_asked_
     assert!(!doubts_orders(&account));
     account.request_close();
     while account.next().await.is_some() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_40_after_a_suspend_nothing_counts_as_fresh_until_the_connections_are_replaced() {
+    let slept = Arc::new(AtomicU64::new(0));
+    let (builder, mut server) = network();
+    let (wall, start) = (Arc::clone(&slept), tokio::time::Instant::now());
+    let wall = move || {
+        let slept = Duration::from_secs(wall.load(Ordering::Relaxed));
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + start.elapsed() + slept
+    };
+    let (mut account, peers) = settled(builder.with_wall_clock(WallClock::new(wall)), &mut server).await;
+    assert!(account.current().is_fresh());
+    let reader = account.reader();
+    // The wall clock jumps, and the monotonic one stands still.
+    slept.store(600, Ordering::Relaxed);
+    let current = reader.current();
+    assert!(!current.is_fresh());
+    let balances = current.balances.unwrap();
+    assert!(balances.is_stale() && balances.age() >= Duration::from_secs(600), "{:?}", balances.age());
+    // The connections live, but what they said before does not count.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!reader.current().is_fresh());
+    for _ in 0..4 {
+        let Some(item) = account.next().await else { panic!() };
+        assert!(format!("{item:?}").contains("slept for about 600 s"), "{item:?}");
+    }
+    drop(peers);
+    let mut peers = accept(&mut server, 4).await;
+    peers.get_mut(BALANCES).unwrap().send(balance(7)).await.unwrap();
+    peers.get_mut(ACTIVE).unwrap().send(active(&[])).await.unwrap();
+    peers.get_mut(HISTORY).unwrap().send(history(&[])).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(reader.current().is_fresh());
 }

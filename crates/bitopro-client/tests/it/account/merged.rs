@@ -85,3 +85,37 @@ async fn orders_that_nobody_reads_of_are_merged_into_one_snapshot() {
         ["14", "24", "34", "44", "54"]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn fault_49_a_slow_reader_of_a_flood_learns_that_another_stream_has_ended() {
+    const CAPACITY: usize = 10;
+    let (builder, mut server) = network();
+    let builder = builder.with_queue_capacity(CAPACITY).with_patience(Duration::ZERO);
+    let (mut account, mut peers) = settled(builder, &mut server).await;
+    let mut number = 100;
+    // Fifty updates for each item that is read.
+    let mut flood = async |account: &mut AccountSubscription, peers: &mut BTreeMap<String, Peer>| {
+        for _ in 0..50 {
+            number += 1;
+            peers.get_mut(BALANCES).unwrap().send(balance(number)).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        account.next().await.unwrap()
+    };
+    for _ in 0..3 * CAPACITY {
+        let item = flood(&mut account, &mut peers).await;
+        assert!(matches!(item, AccountItem::Balances(_)), "{item:?}");
+    }
+    drop(peers.remove(TRADES));
+    let dial = server.next_dial().await.unwrap();
+    dial.refuse(http::StatusCode::NOT_FOUND);
+    let mut read = 0;
+    loop {
+        read += 1;
+        let item = flood(&mut account, &mut peers).await;
+        if let AccountItem::UserTrades(Item::Closed(_)) = item {
+            break;
+        }
+    }
+    assert!(read <= CAPACITY + 4, "after {read} items");
+}
