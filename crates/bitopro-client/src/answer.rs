@@ -31,7 +31,7 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
     Some(format!("the server{server} says: {}", secrets.quote(&words)))
 }
 
-/// What a server has seen of a dial and may echo.
+/// The parts of a dial that the server has seen and may echo.
 #[derive(Debug)]
 pub(crate) struct Secrets<'a> {
     pub(crate) credentials: &'a Credentials,

@@ -38,7 +38,7 @@ pub(crate) struct Driver<D: Followed> {
     pub(crate) send_deadline: Duration,
 }
 
-/// Why fresh snapshots are requested that no subscriber asked for.
+/// Reasons for fresh snapshots that no subscriber requested.
 const RENEWED_BY_HISTORY: &str = "the history was without a connection, so orders may have closed unnoticed";
 const REVERSED: &str = "an update took back the progress of an order, so the state is not trusted";
 

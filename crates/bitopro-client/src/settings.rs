@@ -42,14 +42,14 @@ pub struct Settings {
     pub clock_attempts: u32,
     /// Number of consecutive certificate errors that are final before the key has worked. Defaults to 2.
     pub certificate_attempts: u32,
-    /// How long a stream whose path has worked keeps trying while its path, its clock or the server's certificate is
-    /// refused, from the first such refusal. Defaults to 15 minutes.
+    /// Time for which a stream that has worked keeps trying while its path, its clock or the server's certificate is
+    /// refused, from the first such refusal on. Defaults to 15 minutes.
     pub patience: Duration,
-    /// How long after the first refusal of a key that has worked (401, 403) a further one can end a stream: the third
-    /// at the earliest, with no accepted upgrade in between. Defaults to 5 minutes; at least 2.
+    /// Time after the first refusal of a key that has worked (401, 403) from which a further one can end a stream: the
+    /// third at the earliest, without an accepted upgrade in between. Defaults to 5 minutes; at least 2.
     pub key_patience: Duration,
-    /// How long to wait at most until the exchange's clock has caught up with nonces that were made while the
-    /// machine's clock was ahead. Defaults to 10 minutes.
+    /// Longest wait until the exchange's clock has caught up with nonces that were made while the machine's clock was
+    /// ahead. Defaults to 10 minutes.
     pub clock_wait: Duration,
     /// How many failures without a snapshot between them are final: none, it goes on for ever.
     pub retry_limit: Option<u32>,

@@ -12,7 +12,7 @@ use crate::outside::{WallClock, monotonic_now};
 use crate::state::{Current, Followed};
 use crate::{Error, ErrorKind, Settings};
 
-/// Where a driver delivers the items of its session.
+/// The receiver of the items of a driver's session.
 pub(crate) trait Inbox<D: Followed>: Send + Sync {
     /// Queues items until there are no more, and wakes the subscriber once. Called whenever the driver has looked at
     /// the connection, with items or without.
@@ -30,7 +30,7 @@ pub(crate) trait Inbox<D: Followed>: Send + Sync {
     }
 }
 
-/// What a stream needs after a delivery.
+/// The needs of a stream after a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
     Nothing,

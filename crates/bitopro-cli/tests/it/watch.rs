@@ -103,7 +103,7 @@ async fn each_kind_of_failure_has_its_exit_code() {
     let refusing = async |status: StatusCode| {
         let simulator = Simulator::builder().start().await.unwrap();
         let mut refusal = Refusal::new(status);
-        // Without a time of its own, a 429 pauses for longer than a test should take.
+        // A 429 that gives no time pauses for longer than a test should take.
         refusal.headers.insert("retry-after", HeaderValue::from_static("0"));
         simulator.refuse_next(9, refusal);
         let done = run(&mut watch(&simulator, "balances", &["--once"]));

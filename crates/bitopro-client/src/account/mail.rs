@@ -158,7 +158,7 @@ impl Lane for Trade {
 }
 
 impl Mail {
-    /// How much longer than its deadline a dial may seem to last, where its driver is slow.
+    /// Allowance for a slow driver, in which a dial seems to last longer than its deadline.
     const DIAL_SLACK: Duration = Duration::from_secs(60);
 
     fn new(settings: &Settings) -> Self {

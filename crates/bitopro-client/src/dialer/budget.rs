@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct DialBudget {
     /// The time in which one dial is refilled.
     refill: Duration,
-    /// How far ahead of the even rate dials may be.
+    /// Largest lead of the dials over the even rate.
     tolerance: Duration,
     spacing: Duration,
     /// When the budget will be full again.

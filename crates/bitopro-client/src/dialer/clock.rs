@@ -10,7 +10,7 @@ const BELIEVABLE_MS: Range<i64> = 1_735_689_600_000..4_102_444_800_000;
 /// The largest correction that a single refusal can cause. A larger one needs a second refusal that agrees.
 const TRUSTED_JUMP_MS: i64 = 3_600_000;
 
-/// How far the times of two refusals may differ, elapsed time deducted, and still agree.
+/// Largest difference between the times of two refusals that agree, elapsed time deducted.
 const AGREEMENT_MS: i64 = 60_000;
 
 /// Resolution of the `Date` header. A difference below it is none.
@@ -28,14 +28,14 @@ pub(crate) struct ExchangeClock {
     refusals: u32,
 }
 
-/// What a refusal because of the clock (409) means for the next dial.
+/// The consequence of a refusal because of the clock (409) for the next dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockAdvice {
-    /// How far the exchange's clock is ahead of the machine's, in milliseconds, if it is known.
+    /// Lead of the exchange's clock over the machine's, in milliseconds, if it is known.
     pub(crate) ahead_ms: Option<i64>,
-    /// How far the last nonce is ahead of the exchange's clock.
+    /// Lead of the last nonce over the exchange's clock, if it has one.
     pub(crate) nonce_ahead: Option<Duration>,
-    /// Whether the next dial has a chance that this one did not have.
+    /// The next dial has a chance that this one did not have.
     pub(crate) is_news: bool,
 }
 

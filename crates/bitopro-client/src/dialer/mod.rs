@@ -1,4 +1,4 @@
-//! Which stream of an API key dials next, and when.
+//! The order and the pace of the dials of an API key.
 
 mod budget;
 mod clock;
@@ -83,7 +83,7 @@ enum LinkState {
     Refused(Error),
 }
 
-/// What a link that wants to dial may do.
+/// The answer to a link that wants to dial.
 #[derive(Debug)]
 pub(crate) enum Turn {
     /// Dial now.

@@ -28,9 +28,9 @@ pub(crate) struct Mailbox<D: Followed> {
     overrun: Option<Overrun<D>>,
     /// The last message that could not be read, if no snapshot has come since.
     unread: Option<Malformed>,
-    /// Why the stream ended, once it has, and the place of that item.
+    /// The reason why the stream ended, once it has, and the place of that item.
     closed: Option<(u64, Closed)>,
-    /// Whether the end has been delivered.
+    /// The end has been delivered.
     is_exhausted: bool,
     suspend: Option<SuspendWatch>,
     idle_limit: Duration,
@@ -111,7 +111,7 @@ impl<D: Followed> Mailbox<D> {
         needs_snapshot
     }
 
-    /// Returns the next item, or `None` if there is none for now.
+    /// Returns the next item, or `None` if nothing waits.
     pub(crate) fn pop(&mut self) -> Option<Item<Event<D>>> {
         if self.queue.is_empty() {
             self.settle_overrun();

@@ -1,4 +1,4 @@
-//! What a failed dial, or a connection that the server closes, means for the next one.
+//! The consequences of a failed dial, and of a connection that the server closes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Followed, Verdict, classify};
 /// The close code with which a server refuses a connection that it has accepted: a policy violation.
 const REFUSED_CODE: u16 = 1008;
 
-/// How often in a row that must happen to be a refusal instead of a lost connection.
+/// Number of such closes in a row that are a refusal instead of a lost connection.
 const REFUSED_AFTER_UPGRADE: u32 = 3;
 
 impl<D: Followed> Session<D> {

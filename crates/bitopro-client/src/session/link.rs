@@ -28,7 +28,7 @@ pub(super) struct Open {
     clock: Reading,
     pub(super) last_frame: Instant,
     pub(super) snapshot: Snapshot,
-    /// Whether a data message has arrived.
+    /// A data message has arrived.
     pub(super) has_data: bool,
     pub(super) resync: Option<Resync>,
     /// When to check next whether the connection is alive. Frames leave it unchanged, so that they cost no timer.

@@ -73,7 +73,7 @@ pub struct Session<D: Followed> {
     streaks: Streaks,
     /// Connections in a row that the server refused after it had accepted them.
     refused_upgrades: Option<Streak>,
-    /// Whether any connection has delivered data or lasted.
+    /// A connection has delivered data or lasted.
     has_served: bool,
     /// When a fresh snapshot was last requested.
     last_resync: Option<Instant>,

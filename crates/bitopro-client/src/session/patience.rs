@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::dialer::Streak;
 use crate::{ErrorKind, Settings};
 
-/// How often a key that has worked must be refused, at least, before that ends a stream.
+/// Number of refusals, at least, after which a key that has worked is given up.
 const KEY_REFUSALS: u32 = 3;
 
 /// The kinds of refusals that can end a stream. Each has its own streak and its own rule.

@@ -11,11 +11,11 @@ pub(crate) struct ClosedOrders {
     order: VecDeque<OrderId>,
 }
 
-/// How the end of an order became known.
+/// The source of what is known about the end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Closing {
     by: Reporter,
-    /// Whether it was known before the present connection of the open orders was dialled.
+    /// It was known before the present connection of the open orders was dialled.
     is_before_dial: bool,
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Reporter {
     History,
 }
 
-/// What an update of the open orders means for an order, given what is known about its end.
+/// The meaning of an update of the open orders for an order, given what is known about its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It is not known to be closed.

@@ -115,7 +115,7 @@ fn connected(number: u64) -> Connected {
     Connected { url, number, dialed, ended_since_dial: Vec::new() }
 }
 
-/// An order of which this much was executed, in hundredths.
+/// An order of which these hundredths were executed.
 fn executed(hundredths: i64, status: i64, updated_ms: i64) -> Order {
     let mut order = order(1, "btc_twd", status, updated_ms);
     order.executed_amount = bitopro_model::Decimal::new(hundredths, 2);
@@ -176,7 +176,7 @@ fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
     open.connect(&Connected { ended_since_dial: vec![listed.id.clone()], ..connected(1) });
     open.replace(&event(&listed));
     assert!(open.is_empty());
-    assert!(open.apply(&event(&listed)) && open.is_empty(), "it was overtaken, which is no contradiction");
+    assert!(open.apply(&event(&listed)) && open.is_empty(), "it was overtaken, which contradicts nothing");
     open.connect(&connected(2));
     open.close(&listed.id, Reporter::History);
     open.replace(&event(&listed));

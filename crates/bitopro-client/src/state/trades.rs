@@ -7,7 +7,7 @@ use crate::Settings;
 
 /// The recent trades, the latest last: at most [`Settings::trade_capacity`] of them.
 ///
-/// A trade that happened without a connection is, as documented, not among them and never will be: the stream reports
+/// A trade that happened without a connection is, as documented, never sent: the stream reports
 /// the gap. A trade that arrives again is kept once, although the stream delivers it each time. It is recognised by its
 /// content: under its event id by [`Trade::is_same_trade`], under a new one by [`Trade::is_same_match`]. A different
 /// trade under a known event id is kept, and so is an equal one without a `matchID` in a new event, since it may be

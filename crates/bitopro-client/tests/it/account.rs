@@ -11,7 +11,8 @@ use bitopro_client::model::{Active, Orders};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{
-    AccountItem, AccountSubscription, ClientBuilder, GapReason, Item, OrderUpdates, Subscription, WallClock,
+    AccountItem, AccountSubscription, Change, Changes, ClientBuilder, GapReason, Item, OrderUpdates,
+    Subscription, WallClock,
 };
 use futures_util::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
@@ -151,6 +152,44 @@ async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     assert!(account.current().open_orders.unwrap().is_stale());
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended_during_it() {
+    let (builder, mut server) = network();
+    let mut account = builder.build().unwrap().account();
+    let mut peers = accept(&mut server, 4).await;
+    for (path, frame) in [(ACTIVE, active(&[])), (HISTORY, history(&[]))] {
+        peers.get_mut(path).unwrap().send(frame).await.unwrap();
+    }
+    let mut changes = Changes::new(OrderUpdates::Changed);
+    let open = |id: &str| order("sol_usdt", id, 0, 10);
+    let ended = |id: &str| history(&[("sol_usdt", &[order("sol_usdt", id, 4, 11)])]);
+    let pause = || tokio::time::sleep(Duration::from_millis(1));
+    let mut orders_peer = peers.remove(ACTIVE).unwrap();
+    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2")])])).await.unwrap();
+    pause().await;
+    drop(orders_peer);
+    pause().await;
+    peers.get_mut(HISTORY).unwrap().send(ended("1")).await.unwrap();
+    pause().await;
+    let dial = server.next_dial().await.unwrap();
+    pause().await;
+    peers.get_mut(HISTORY).unwrap().send(ended("2")).await.unwrap();
+    pause().await;
+    let mut orders_peer = dial.accept();
+    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2")])])).await.unwrap();
+    pause().await;
+    assert_eq!(open_ids(&account), ["1"]);
+    // The items lead to the same result.
+    let mut opened = Vec::new();
+    while let Some(item) = account.next().now_or_never().flatten() {
+        opened.extend(changes.observe(&item).into_iter().filter_map(|change| match change {
+            Change::OrderOpened(change) => Some(change.order.id.to_string()),
+            _ => None,
+        }));
+    }
+    assert_eq!(opened, ["1", "2", "1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -443,7 +482,7 @@ async fn fault_40_after_a_suspend_nothing_counts_as_fresh_until_the_connections_
     let (mut account, peers) = settled(builder.with_wall_clock(WallClock::new(wall)), &mut server).await;
     assert!(account.current().is_fresh());
     let reader = account.reader();
-    // The wall clock jumps, and the monotonic one stands still.
+    // The wall clock jumps, and the monotonic one does not advance.
     slept.store(600, Ordering::Relaxed);
     let current = reader.current();
     assert!(!current.is_fresh());

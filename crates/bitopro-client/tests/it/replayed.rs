@@ -105,7 +105,7 @@ impl Replay {
         }
     }
 
-    /// What takes back progress is ignored, and an order that has ended never opens again.
+    /// Ignores an order that takes back progress or has ended.
     fn order(&mut self, order: &Order) {
         let is_newer = |known: &Order| known.executed_amount <= order.executed_amount;
         if order.is_final() {

@@ -64,7 +64,7 @@ const MESSAGES: &[(&str, &[Field])] = &[
     ),
 ];
 
-/// Values of every type, among them some that no Rust type holds.
+/// Values of every type, including some that no Rust type holds.
 const VALUES: &[&str] = &[
     r#""""#,
     r#""\ud800""#,

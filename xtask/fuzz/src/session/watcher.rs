@@ -15,7 +15,7 @@ use bitopro_client::{Followed, GapReason, Item};
 pub(super) struct Dials {
     last_nonce: Option<u64>,
     recent: VecDeque<Instant>,
-    /// Whether any session was ever connected.
+    /// A session has been connected.
     is_key_accepted: bool,
 }
 

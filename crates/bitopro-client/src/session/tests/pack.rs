@@ -3,7 +3,7 @@
 use super::*;
 use crate::dialer::SharedDialer;
 
-/// How the exchange answers a dial.
+/// The exchange's answer to a dial.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Answer {
     /// Accepts it, and sends a snapshot.
@@ -20,7 +20,7 @@ pub(super) struct Pack {
     pub(super) wall: SystemTime,
     /// Every dial so far: when, and of which session.
     pub(super) dials: Vec<(Instant, usize)>,
-    /// What each session has delivered so far, in short.
+    /// The items of each session so far, in short.
     pub(super) names: Vec<Vec<&'static str>>,
 }
 
@@ -38,7 +38,7 @@ impl Pack {
         Self { sessions, now, wall, dials: Vec::new(), names: vec![Vec::new(); size] }
     }
 
-    /// Plays until this much time has passed. `answer` gets each dial.
+    /// Plays for this time. `answer` gets each dial.
     pub(super) fn play(&mut self, span: Duration, answer: &mut dyn FnMut(usize) -> Answer) {
         let end = self.now + span;
         loop {

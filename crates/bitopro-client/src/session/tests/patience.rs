@@ -1,4 +1,4 @@
-//! What worked once is not given up because of a bad minute.
+//! Refusals of what has worked before.
 
 use super::pack::{Answer, Pack};
 use super::*;

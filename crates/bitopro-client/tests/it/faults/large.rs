@@ -72,7 +72,7 @@ async fn fault_55_a_snapshot_of_10_000_currencies_arrives_whole_in_one_frame() {
     assert_arrives_whole(balances(), Client::balances).await;
 }
 
-/// Why a connection with these settings ends when it gets a message of so many bytes.
+/// Returns the error of a connection with these settings that gets a message of this length.
 async fn refused(bytes: usize, set: impl Fn(ClientBuilder) -> ClientBuilder) -> Error {
     let (mut balances, mut peer) = connected(Client::balances, set).await;
     let message = Frame::text(" ".repeat(bytes));

@@ -164,7 +164,7 @@ impl World {
         assert!(seen.is_sorted_by(|a, b| a < b), "nonces at the simulator: {seen:?}");
     }
 
-    /// What was sent and not delivered lies in a gap. Of a stream that is still down, the gap is still to come.
+    /// Asserts that every event that was sent and not delivered lies in a gap. Of a stream that is still down, the gap is still to come.
     pub(super) fn assert_complete(&self) {
         let (sent, stale) = (self.simulator.sent(), self.stale());
         for stream in PrivateStream::ALL.iter().filter(|stream| !stale.contains(stream)) {

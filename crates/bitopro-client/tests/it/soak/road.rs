@@ -27,7 +27,7 @@ struct State {
     passage: Passage,
     refusals: VecDeque<Refusing>,
     stretches: Vec<(PrivateStream, Arc<AtomicBool>)>,
-    /// Whether the times of orders are sent in whole seconds.
+    /// The times of orders are sent in whole seconds.
     is_coarse: bool,
 }
 

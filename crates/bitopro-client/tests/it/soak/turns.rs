@@ -10,7 +10,7 @@ use super::road::Dialled;
 #[derive(Default)]
 pub(super) struct Turns {
     waits: Vec<Wait>,
-    /// Whether items were read long after they came, so that nothing can be said.
+    /// Items were read long after they arrived, so that nothing can be said.
     is_blind: bool,
 }
 
@@ -25,7 +25,7 @@ struct Wait {
 
 impl Turns {
     pub(super) fn apply(&mut self, item: &AccountItem) {
-        /// Whether the item begins or ends a wait, and after how long the stream wants to dial.
+        /// Returns whether the item begins or ends a wait, and after which time the stream wants to dial.
         fn change<E>(item: &Item<E>) -> (bool, Option<Duration>) {
             match item {
                 Item::Disconnected(lost) => (true, Some(lost.retry_in)),

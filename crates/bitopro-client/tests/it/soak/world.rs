@@ -29,7 +29,7 @@ pub(super) struct World {
     pub(super) account: AccountSubscription,
     pub(super) replay: Replay,
     pub(super) settings: Settings,
-    /// What each stream delivered, in order.
+    /// The events that each stream delivered, in order.
     pub(super) record: Record,
     pub(super) turns: Turns,
     clock: Clock,
