@@ -130,6 +130,7 @@ impl Error {
     pub(crate) fn refused(
         verdict: Verdict,
         path: &str,
+        has_worked: bool,
         answer: Option<String>,
         source: transport::Error,
     ) -> Self {
@@ -144,9 +145,17 @@ impl Error {
                 ErrorKind::Forbidden,
                 "this API key lacks the permission; check its permissions and its list of allowed addresses".to_owned(),
             ),
+            Verdict::WrongPath if has_worked => (
+                ErrorKind::WrongPath,
+                format!("the endpoint does not serve {path} now, which has worked before; a gateway may be answering"),
+            ),
             Verdict::WrongPath => (
                 ErrorKind::WrongPath,
                 format!("the endpoint has no stream at {path}; a base URL looks like wss://host:port/ws"),
+            ),
+            Verdict::BadRequest if has_worked => (
+                ErrorKind::BadRequest,
+                format!("the request for {path} is not understood now, which has worked before; a gateway may be answering"),
             ),
             Verdict::BadRequest => (
                 ErrorKind::BadRequest,

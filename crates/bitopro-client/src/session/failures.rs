@@ -35,7 +35,8 @@ impl<D: Followed> Session<D> {
         }
         let path = self.endpoints.url(D::STREAM).map(|url| url.path().to_owned()).unwrap_or_default();
         let answer = error.refusal().and_then(|refusal| answer::describe(refusal, &self.secrets()));
-        self.dial_failed(now, at, Error::refused(verdict, &path, answer, error), false);
+        let has_worked = self.has_worked(Cause::Path);
+        self.dial_failed(now, at, Error::refused(verdict, &path, has_worked, answer, error), false);
     }
 
     /// Handles a refusal because of the clock, whose time the server may have reported.
