@@ -6,12 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// The clock that nonces are made from. Replace it in tests, or where the machine's own cannot be trusted.
+/// The clock that nonces are made from, and that reveals a suspend: a jump ahead of the monotonic clock by more than the
+/// idle limit makes connections untrusted. Replace it in tests, or where the machine's own cannot be trusted.
 #[derive(Clone)]
 pub struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 impl WallClock {
-    /// A clock that tells what this function tells.
+    /// Creates a clock from a function that returns the time.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
