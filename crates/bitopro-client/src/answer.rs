@@ -1,13 +1,21 @@
 use bitopro_auth::{Credentials, SignedHeaders};
 use bitopro_transport::Refusal;
-use http::header::SERVER;
+use http::header::{LOCATION, SERVER};
 use serde_json::Value;
+use url::Url;
 
 /// Longest quotation of a server, in characters.
 const LONGEST: usize = 200;
 
 /// Describes who refused an upgrade, and in which words, if the answer has any. Bounded, printable and without secrets.
 pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<String> {
+    if refusal.status.is_redirection()
+        && let Some(location) = refusal.headers.get(LOCATION).and_then(|location| location.to_str().ok())
+    {
+        let target: Option<Url> = location.parse().ok();
+        let host = target.as_ref().and_then(Url::host_str).unwrap_or("another path of the same host");
+        return Some(format!("it points to {}", secrets.quote(host)));
+    }
     let body = String::from_utf8_lossy(&refusal.body);
     let body = body.trim();
     if body.is_empty() {
@@ -19,16 +27,27 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
         return Some(format!("the server{server} answered with an HTML page"));
     }
     let words = match serde_json::from_str(body) {
-        Ok(Value::Object(mut object)) => {
-            ["error", "message"].iter().find_map(|name| match object.remove(*name) {
-                Some(Value::String(words)) => Some(words),
-                _ => None,
-            })
+        Ok(value) => spoken(value),
+        // Cut off or broken, so that escapes in it could hide what must not be shown.
+        Err(_) if body.starts_with(['{', '[', '"']) => {
+            return Some(format!("the server{server} answered with JSON"));
         }
-        _ => None,
+        Err(_) => body.to_owned(),
     };
-    let words = words.unwrap_or_else(|| body.to_owned());
     Some(format!("the server{server} says: {}", secrets.quote(&words)))
+}
+
+/// Returns the words in an answer: those under `error` or `message`, or else every text.
+fn spoken(value: Value) -> String {
+    if let Some(Value::String(words)) = value.get("error").or_else(|| value.get("message")) {
+        return words.clone();
+    }
+    match value {
+        Value::Object(object) => object.into_values().map(spoken).collect::<Vec<_>>().join(" "),
+        Value::Array(array) => array.into_iter().map(spoken).collect::<Vec<_>>().join(" "),
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
 }
 
 /// The parts of a dial that the server has seen and may echo.
@@ -50,18 +69,36 @@ impl Secrets<'_> {
     }
 }
 
-/// Length from which a secret is replaced inside of words too. A shorter one, as in a test, may be part of many.
-const LONG_SECRET: usize = 16;
+/// Length of a part of a secret that is replaced wherever it occurs: the server may cut off what it echoes.
+const TELLING_PART: usize = 12;
 
+/// Replaces a secret, and every long part of it, in either case. A short secret, as in a test, counts as a whole word
+/// only, unless it is an email address.
 fn redact(text: &str, secret: &str) -> String {
-    let (mut redacted, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some((before, after)) = rest.split_once(secret).filter(|_| !secret.is_empty()) {
-        let is_inside = before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
-        let is_kept = is_inside && secret.len() < LONG_SECRET;
-        redacted.extend([before, if is_kept { secret } else { "(redacted)" }]);
-        rest = after;
+    let (mut redacted, mut at) = (String::with_capacity(text.len()), 0);
+    while let Some(next) = text[at..].chars().next() {
+        let length = echoed(&text[at..], secret);
+        let is_word = !text[..at].ends_with(char::is_alphanumeric)
+            && !text.get(at + length..).is_some_and(|rest| rest.starts_with(char::is_alphanumeric));
+        let is_whole = length == secret.len() && (is_word || secret.contains('@'));
+        if length > 0 && (length >= TELLING_PART || is_whole) && text.is_char_boundary(at + length) {
+            redacted.push_str("(redacted)");
+            at += length;
+        } else {
+            redacted.push(next);
+            at += next.len_utf8();
+        }
     }
-    redacted + rest
+    redacted
+}
+
+/// Returns the length of the longest part of the secret that the text begins with.
+fn echoed(text: &str, secret: &str) -> usize {
+    let common = |start: usize| {
+        let pairs = text.bytes().zip(secret.bytes().skip(start));
+        pairs.take_while(|(text, secret)| text.eq_ignore_ascii_case(secret)).count()
+    };
+    (0..secret.len()).map(common).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -103,11 +140,38 @@ mod tests {
     }
 
     #[test]
+    fn fault_41_a_redirect_names_the_host_of_its_target() {
+        let credentials = Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap();
+        let secrets = Secrets { credentials: &credentials, sent: None };
+        for (location, expected) in [
+            ("https://login.example/ws?next=k3y", "it points to login.example"),
+            ("/login", "it points to another path of the same host"),
+        ] {
+            let mut refusal = Refusal::new(StatusCode::FOUND);
+            refusal.headers.insert(LOCATION, HeaderValue::from_static(location));
+            assert_eq!(describe(&refusal, &secrets).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
     fn an_echo_of_what_was_sent_is_never_shown() {
         let shown = described(None, "k3y me@example.com PAYLOAD SIGNATURE").unwrap();
         assert_eq!(shown, "the server says: (redacted) (redacted) (redacted) (redacted)");
-        let shown = described(None, "this k3yboard, xSIGNATURE").unwrap();
-        assert_eq!(shown, "the server says: this k3yboard, x(redacted)");
+        for (body, expected) in [
+            ("this k3yboard, xSIGNATURE", "this k3yboard, x(redacted)"),
+            (r#"{"detail":"identity \u0022me@example.com\u0022"}"#, r#"identity \"(redacted)\""#),
+            (r#"{"detail":["nme\u0040example.com","K3Y"]}"#, "n(redacted) (redacted)"),
+            ("ME@EXAMPLE.COM", "(redacted)"),
+        ] {
+            assert_eq!(described(None, body).unwrap(), format!("the server says: {expected}"));
+        }
+        let cut = described(None, r#"{"error":"me\u0040exam"#).unwrap();
+        assert_eq!(cut, "the server answered with JSON");
+        let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
+        let sent = signer.sign_identity(1);
+        let secrets = Secrets { credentials: signer.credentials(), sent: Some(&sent) };
+        assert_eq!(secrets.quote(&sent.signature()[..40].to_uppercase()), "(redacted)");
+        assert_eq!(secrets.quote(&sent.payload()[7..]), "(redacted)");
     }
 
     #[test]

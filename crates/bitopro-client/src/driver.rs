@@ -80,6 +80,10 @@ impl<D: Followed> Driver<D> {
             if self.session.is_closed() {
                 return;
             }
+            if dialer_changed.is_none() && self.session.is_waiting() {
+                // It waits since the look above, and has to hear of changes from now on.
+                continue;
+            }
             timer.set(self.session.poll_timeout());
             if std::mem::take(&mut has_more) {
                 // In a burst the subscriber gets its turn too, or its queue overflows although it reads.

@@ -147,7 +147,7 @@ impl Error {
             ),
             Verdict::WrongPath if has_worked => (
                 ErrorKind::WrongPath,
-                format!("the endpoint does not serve {path} now, which has worked before; a gateway may be answering"),
+                format!("the endpoint does not serve {path} at the moment, although it has worked before; a gateway may be answering"),
             ),
             Verdict::WrongPath => (
                 ErrorKind::WrongPath,
@@ -155,7 +155,7 @@ impl Error {
             ),
             Verdict::BadRequest if has_worked => (
                 ErrorKind::BadRequest,
-                format!("the request for {path} is not understood now, which has worked before; a gateway may be answering"),
+                format!("the request for {path} is not understood at the moment, although {path} has worked before; a gateway may be answering"),
             ),
             Verdict::BadRequest => (
                 ErrorKind::BadRequest,

@@ -16,7 +16,7 @@ use crate::item::{Item, Weighed};
 use crate::mailbox::Mailbox;
 use crate::outside::{WallClock, monotonic_now};
 use crate::shared::{Inbox, Needs, Waited};
-use crate::state::{Current, Followed, Reporter};
+use crate::state::{ClosedOrders, Current, Followed, Reporter};
 use crate::subscription::Line;
 
 /// Where the drivers of an account deliver.
@@ -178,7 +178,8 @@ impl Mail {
     /// Forgets what no dial that is in progress can have overlapped with.
     fn forget_ended(&mut self, now: Instant) {
         let is_old = |(at, _): &(Instant, OrderId)| *at + self.longest_dial < now;
-        let old = self.ended.partition_point(is_old);
+        let most = self.ended.len().saturating_sub(ClosedOrders::CAPACITY);
+        let old = self.ended.partition_point(is_old).max(most);
         self.ended.drain(..old);
     }
 

@@ -166,8 +166,13 @@ impl Changes {
 
     fn all_orders(&mut self, event: &ActiveOrders, changes: &mut Vec<Change>) {
         if !std::mem::replace(&mut self.knows_orders, true) {
-            let open = event.data.iter().filter(|order| !order.is_final() && self.closed.reopen(&order.id));
-            self.orders = open.map(|order| (order.id.clone(), order.clone())).collect();
+            for order in event.data.iter() {
+                if order.is_final() {
+                    self.closed.insert(&order.id, Reporter::ActiveOrders);
+                } else if self.closed.reopen(&order.id) {
+                    self.orders.insert(order.id.clone(), order.clone());
+                }
+            }
             return;
         }
         let listed: BTreeSet<&OrderId> = event.data.iter().map(|order| &order.id).collect();
@@ -206,7 +211,7 @@ impl Changes {
             self.doubts.insert(PrivateStream::ActiveOrders);
         } else if order.is_final() {
             self.close(order, Reporter::ActiveOrders, across_gap, changes);
-        } else if !self.closed.contains(&order.id) {
+        } else if self.closed.reopen(&order.id) {
             self.open(order, across_gap, changes);
         }
     }
@@ -232,11 +237,11 @@ impl Changes {
     fn history_order(&mut self, order: &Order, across_gap: bool, changes: &mut Vec<Change>) {
         if order.is_final() {
             self.close(order, Reporter::History, across_gap, changes);
-        } else if !order.is_open()
-            && let Some(before) = self.orders.remove(&order.id)
-        {
-            let before = Some(before);
-            changes.push(Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
+        } else if !order.is_open() {
+            if let Some(before) = self.orders.remove(&order.id) {
+                let before = Some(before);
+                changes.push(Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
+            }
             self.closed.insert(&order.id, Reporter::History);
         }
     }

@@ -35,6 +35,9 @@ pub struct DialLimiter {
     pub(super) changed: Arc<Notify>,
 }
 
+/// The longest span: moments beyond it cannot be computed.
+const LONGEST_SPAN: Duration = Duration::from_secs(365 * 86_400);
+
 struct Queue {
     budget: DialBudget,
     clients: BTreeMap<u64, Place>,
@@ -58,9 +61,10 @@ pub(super) struct Limited {
 }
 
 impl DialLimiter {
-    /// Creates a limiter that allows at most this many dials in any span of this length. Zero dials count as one.
+    /// Creates a limiter that allows at most this many dials in any span of this length. Zero dials count as one, and a
+    /// span of more than a year as a year.
     pub fn new(dials: u32, span: Duration) -> Self {
-        let budget = DialBudget::new(dials.max(1), span, Duration::ZERO);
+        let budget = DialBudget::new(dials.max(1), span.min(LONGEST_SPAN), Duration::ZERO);
         let queue = Queue { budget, clients: BTreeMap::new(), next_client: 0, places: 0 };
         Self { queue: Arc::new(Mutex::new(queue)), changed: Arc::new(Notify::new()) }
     }
@@ -89,6 +93,11 @@ impl fmt::Debug for DialLimiter {
 }
 
 impl Limited {
+    /// Adds this client to those that wait.
+    pub(super) fn enqueue(&self) {
+        self.limiter.with(|queue| queue.enqueue(self.client));
+    }
+
     /// Counts a dial of this client if it is its turn, or returns when to ask again.
     pub(super) fn take(&self, now: Instant) -> Result<(), Instant> {
         let taken = self.limiter.with(|queue| queue.take(self.client, now));
@@ -117,11 +126,16 @@ impl Drop for Limited {
 }
 
 impl Queue {
-    fn take(&mut self, client: u64, now: Instant) -> Result<(), Instant> {
+    fn enqueue(&mut self, client: u64) {
         if let Some(place) = self.clients.get_mut(&client) {
             place.is_waiting = true;
+            // It is here, even if it has let its turn pass.
             place.turn_since = None;
         }
+    }
+
+    fn take(&mut self, client: u64, now: Instant) -> Result<(), Instant> {
+        self.enqueue(client);
         let free = self.budget.free_at(now);
         if free > now {
             return Err(free);

@@ -168,10 +168,17 @@ impl Dialer {
             _ => now + TURN_GRACE,
         };
         let dialing_until = self.dialing.map(|(_, until)| until);
-        // Without the shared limit, whose queue is to know of this client before the limit allows a dial.
         let earliest = self.own_free_at(now).max(ready_at).max(dialing_until.unwrap_or(now));
         if earliest > now {
             return Turn::Wait(earliest);
+        }
+        if let Some(limited) = &self.limited {
+            // The queue of the shared limit has to know of this client before the limit allows a dial.
+            limited.enqueue();
+            let free = limited.free_at(now);
+            if free > now {
+                return Turn::Wait(free);
+            }
         }
         if let Some(other) = self.next(now).filter(|next| *next != id)
             && let Some(Link { state: LinkState::Waiting { turn_since, .. }, .. }) =

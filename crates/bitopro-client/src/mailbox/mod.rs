@@ -79,14 +79,17 @@ impl<D: Followed> Mailbox<D> {
     /// Records that the driver looked at the connection.
     pub(crate) fn look(&mut self, now: Instant, wall: SystemTime) {
         let suspend = self.suspend.get_or_insert_with(|| SuspendWatch::new(now, wall, self.idle_limit));
-        if let Some(slept) = suspend.check(now, wall) {
+        let slept = suspend.advance(now, wall);
+        if !slept.is_zero() {
             self.state.sleep(slept);
         }
     }
 
     /// Returns the state as it is known now.
     pub(crate) fn current(&self, now: Instant, wall: SystemTime) -> Option<Current<D::State>> {
-        self.state.current(now, self.suspend.as_ref().and_then(|suspend| suspend.slept(now, wall)))
+        let slept = self.suspend.as_ref().map_or(Duration::ZERO, |suspend| suspend.since(now, wall));
+        let is_too_long = self.suspend.as_ref().is_some_and(|suspend| suspend.is_too_long(slept));
+        self.state.current(now, slept).map(|current| current.doubted_if(is_too_long))
     }
 
     /// Adds an item at this place in the order of arrival. Returns whether a fresh snapshot is needed.

@@ -197,8 +197,13 @@ fn the_end_is_delivered_last_and_once_however_full_it_is() {
 #[test]
 fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
     let mut mailbox = mailbox(9, vec![connected(1), Item::Update(event(1, &[("A", 1)]))]);
-    assert!(mailbox.state().current(test_start(), None).is_none(), "an update alone is not the account");
-    let sure = |mailbox: &Mailbox<Balances>| !mailbox.state().current(test_start(), None).unwrap().is_stale();
+    assert!(
+        mailbox.state().current(test_start(), Duration::ZERO).is_none(),
+        "an update alone is not the account"
+    );
+    let sure = |mailbox: &Mailbox<Balances>| {
+        !mailbox.state().current(test_start(), Duration::ZERO).unwrap().is_stale()
+    };
     let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
     for doubt in [Item::Malformed(malformed), disconnected()] {
         mailbox.put(Item::Snapshot(event(1, &[("A", 1)])));
@@ -209,7 +214,7 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
         assert!(!sure(&mailbox));
     }
     assert_eq!(
-        mailbox.state().current(test_start(), None).unwrap().get("A").unwrap().amount.to_string(),
+        mailbox.state().current(test_start(), Duration::ZERO).unwrap().get("A").unwrap().amount.to_string(),
         "3"
     );
 }
@@ -218,7 +223,7 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
 fn a_snapshot_forgets_what_it_does_not_name() {
     let mut mailbox = mailbox(9, vec![Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
     mailbox.put(Item::Snapshot(event(2, &[("A", 2)])));
-    let view = mailbox.state().current(test_start(), None).unwrap();
+    let view = mailbox.state().current(test_start(), Duration::ZERO).unwrap();
     assert_eq!((view.len(), view.get("B")), (1, None));
 }
 

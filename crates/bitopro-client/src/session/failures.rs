@@ -55,13 +55,18 @@ impl<D: Followed> Session<D> {
         };
         let limit = self.settings.clock_wait;
         let error = Error::nonce_ahead(nonce, lead, limit, advice.ahead_ms, error);
-        if lead > limit {
-            // All streams share the nonces.
-            self.dialer.end_waiting(&error);
-            return self.end(Closed::Failed(error));
-        }
         let streak = self.count_refusal(Cause::Clock, now, at);
-        self.retry(now, error, lead, Some(streak));
+        if lead <= limit {
+            return self.retry(now, error, lead, Some(streak));
+        }
+        if self.has_worked(Cause::Clock) && !Cause::Clock.is_final(streak, true, now, &self.settings) {
+            // Perhaps it is the gateway's clock that is wrong.
+            let pause = self.dialer.next_pause();
+            return self.retry(now, error, pause, Some(streak));
+        }
+        // All streams share the nonces.
+        self.dialer.end_waiting(&error);
+        self.end(Closed::Failed(error));
     }
 
     /// Handles a dial that failed with this error. `has_news` says that the next dial differs from this one in what it
@@ -89,7 +94,7 @@ impl<D: Followed> Session<D> {
             }
             Cause::Key => self.retry_for_all(now, error, Some(streak)),
             Cause::Path => {
-                // The path worked, so this endpoint is ill. Another one may be well.
+                // The path has worked, so only this endpoint may be out of order.
                 self.endpoints.move_on();
                 self.retry(now, error, Duration::ZERO, Some(streak));
             }
@@ -148,6 +153,7 @@ impl<D: Followed> Session<D> {
 
     /// Handles a close frame. One that refuses the connection before any data is a refusal if it is repeated.
     pub(super) fn handle_server_close(&mut self, now: Instant, wall: SystemTime, close: Option<CloseFrame>) {
+        self.credit(now);
         let Phase::Open(open) = &self.phase else { return };
         let is_refusal = !open.has_data && close.as_ref().is_some_and(|close| close.code == REFUSED_CODE);
         self.actions.push_back(Action::HangUp);
@@ -164,7 +170,8 @@ impl<D: Followed> Session<D> {
         let error = Error::new(
             ErrorKind::Refused,
             format!(
-                "the server accepts the connection and then refuses it with close code {REFUSED_CODE}{reason}; check                  that the API key is valid and may read this stream"
+                "the server accepts the connection and then refuses it with close code {REFUSED_CODE}{reason}; check the \
+                 API key and its permissions"
             ),
         );
         if Cause::Path.is_final(streak, self.has_served, now, &self.settings) {

@@ -202,6 +202,7 @@ impl<D: Followed> Session<D> {
             // What was missed is never sent, so a gap is all that can be reported, and now is the time.
             self.push_gap(open.opened(), None);
         }
+        self.suspend.forget();
         self.phase = Phase::Open(open);
     }
 
@@ -214,6 +215,7 @@ impl<D: Followed> Session<D> {
         match &mut self.phase {
             Phase::Open(open) => {
                 open.last_frame = now;
+                self.suspend.forget();
                 match frame {
                     Frame::Text(text) => self.handle_text(text),
                     Frame::Binary(raw) => self.malformed(MalformedReason::Binary, raw),
@@ -231,10 +233,11 @@ impl<D: Followed> Session<D> {
 
     /// Drops the connection if the machine slept: nothing that arrived before says anything about now.
     fn has_slept(&mut self, now: Instant, wall: SystemTime) -> bool {
-        let Some(slept) = self.suspend.check(now, wall) else { return false };
-        if !matches!(self.phase, Phase::Open(_)) {
+        self.suspend.advance(now, wall);
+        let Phase::Open(open) = &self.phase else { return false };
+        let Some(slept) = self.suspend.slept(now.saturating_duration_since(open.last_frame)) else {
             return false;
-        }
+        };
         self.actions.push_back(Action::HangUp);
         let message =
             format!("this machine slept for about {} s, so the connection is not trusted", slept.as_secs());
@@ -246,6 +249,7 @@ impl<D: Followed> Session<D> {
     pub fn handle_lost(&mut self, now: Instant, error: transport::Error) {
         match self.phase {
             Phase::Open(_) => {
+                self.refused_upgrades = None;
                 self.actions.push_back(Action::HangUp);
                 self.lose(now, error.into(), None);
             }
@@ -413,9 +417,27 @@ impl<D: Followed> Session<D> {
     /// Tries again after this pause, or the longer one that the exchange asked for, which all streams keep, and a
     /// growing delay on top; or gives up after the allowed number of failures.
     fn retry(&mut self, now: Instant, error: Error, pause: Duration, streak: Option<Streak>) {
+        match self.next_delay(now, &error, pause) {
+            Some(delay) => self.wait(now, error, delay, streak),
+            None => self.end(Closed::Failed(error)),
+        }
+    }
+
+    /// Tries again after a delay that holds for every stream.
+    fn retry_for_all(&mut self, now: Instant, error: Error, streak: Option<Streak>) {
+        let Some(delay) = self.next_delay(now, &error, Duration::ZERO) else {
+            return self.end(Closed::Failed(error));
+        };
+        // Before the end of this dial gives another stream its turn.
+        self.dialer.hold(now + delay);
+        self.wait(now, error, delay, streak);
+    }
+
+    /// Returns the delay before the next dial, or `None` after the allowed number of failures.
+    fn next_delay(&mut self, now: Instant, error: &Error, pause: Duration) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
         if self.settings.retry_limit.is_some_and(|limit| self.failures >= limit) {
-            return self.end(Closed::Failed(error));
+            return None;
         }
         let pause = match error.kind() {
             ErrorKind::RateLimited { retry_after: None } => self.dialer.next_pause(),
@@ -425,16 +447,7 @@ impl<D: Followed> Session<D> {
             self.dialer.hold(now + pause);
         }
         // Every client was asked for the same pause, so jitter comes on top.
-        let delay = pause + self.backoff.next_delay();
-        self.wait(now, error, delay, streak);
-    }
-
-    /// Tries again after a delay that holds for every stream.
-    fn retry_for_all(&mut self, now: Instant, error: Error, streak: Option<Streak>) {
-        self.retry(now, error, Duration::ZERO, streak);
-        if let Phase::Waiting { check_at } = self.phase {
-            self.dialer.hold(check_at);
-        }
+        Some(pause + self.backoff.next_delay())
     }
 
     fn wait(&mut self, now: Instant, error: Error, delay: Duration, streak: Option<Streak>) {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bitopro_model::OrderId;
 
@@ -38,8 +38,8 @@ pub(crate) enum Standing {
 }
 
 impl ClosedOrders {
-    /// Number of orders that are remembered. A message is overtaken by moments, not by thousands of orders.
-    pub(super) const CAPACITY: usize = 4096;
+    /// Number of orders that are remembered: far more than close while a message is on its way.
+    pub(crate) const CAPACITY: usize = 4096;
 
     pub(crate) fn contains(&self, id: &OrderId) -> bool {
         self.by_id.contains_key(id)
@@ -64,12 +64,13 @@ impl ClosedOrders {
 
     /// Handles a new connection of the open orders. Its snapshot overrides what was known before its dial.
     pub(crate) fn connect(&mut self, connected: &Connected) {
+        let since_dial: BTreeSet<&OrderId> = connected.ended_since_dial.iter().collect();
         for (id, closing) in &mut self.by_id {
-            closing.is_before_dial = !connected.ended_since_dial.contains(id);
+            closing.is_before_dial = !since_dial.contains(id);
         }
     }
 
-    /// Opens an order again that a snapshot lists, unless its end was reported after the dial. Returns whether the
+    /// Opens an order again that a new connection lists, unless its end was reported after the dial. Returns whether the
     /// order is open.
     pub(crate) fn reopen(&mut self, id: &OrderId) -> bool {
         match self.by_id.get(id) {
@@ -86,9 +87,10 @@ impl ClosedOrders {
     /// Returns what an update of the open orders means that lists this order with a status that is not final.
     pub(crate) fn standing(&self, id: &OrderId) -> Standing {
         match self.by_id.get(id) {
-            None => Standing::Open,
-            Some(Closing { by: Reporter::ActiveOrders, is_before_dial: false }) => Standing::Reopened,
-            Some(_) => Standing::Closed,
+            // Whatever this connection says is newer than what was known before its dial.
+            None | Some(Closing { is_before_dial: true, .. }) => Standing::Open,
+            Some(Closing { by: Reporter::ActiveOrders, .. }) => Standing::Reopened,
+            Some(Closing { by: Reporter::History, .. }) => Standing::Closed,
         }
     }
 }

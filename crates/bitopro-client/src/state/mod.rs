@@ -218,12 +218,12 @@ impl<S: StreamState> Tracked<S> {
     }
 
     /// Returns the state. `slept` is how long the machine has slept since the driver last looked at the connection.
-    pub(crate) fn current(&self, now: Instant, slept: Option<Duration>) -> Option<Current<S>> {
+    pub(crate) fn current(&self, now: Instant, slept: Duration) -> Option<Current<S>> {
         Some(Current {
             state: Arc::clone(&self.state),
             as_of: self.as_of,
-            age: now.saturating_duration_since(self.received?) + slept.unwrap_or_default(),
-            is_stale: !self.is_sure || slept.is_some(),
+            age: now.saturating_duration_since(self.received?) + slept,
+            is_stale: !self.is_sure,
             connection: self.connection,
         })
     }

@@ -10,8 +10,7 @@ use crate::settings::OrderUpdates;
 
 /// The open orders of an account.
 ///
-/// Within a connection a later message replaces an earlier one, whatever its times say: they have a resolution of a
-/// second. An order leaves when this stream or the history reports it as closed, or when a snapshot, which lists every
+/// Within a connection a later message replaces an earlier one, whatever its times say: some are truncated to seconds. An order leaves when this stream or the history reports it as closed, or when a snapshot, which lists every
 /// open order, does not list it. An order with a status that this version does not know is open as long as this stream
 /// lists it, and closed once the history does.
 ///
@@ -62,6 +61,7 @@ impl OpenOrders {
         }
         let standing = self.closed.standing(&order.id);
         if standing == Standing::Open {
+            self.closed.reopen(&order.id);
             self.orders.insert(order.id.clone(), order.clone());
         }
         standing != Standing::Reopened
