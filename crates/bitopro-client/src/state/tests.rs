@@ -184,6 +184,15 @@ fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
     open.connect(&connected(3));
     open.replace(&event(&listed));
     assert_eq!(open.get("1"), Some(&listed));
+    open.close(&listed.id, Reporter::History);
+    open.connect(&connected(4));
+    open.replace(&Event::new(START, Orders::<Active>::default()));
+    assert!(open.apply(&event(&listed)));
+    assert_eq!(
+        open.get("1"),
+        Some(&listed),
+        "an update is newer than the dial too, as of a snapshot in pieces"
+    );
 }
 
 #[test]

@@ -254,3 +254,29 @@ fn an_upgrade_that_is_accepted_and_then_refused_three_times_is_a_refusal() {
     };
     assert_eq!((last.error.kind(), last.refusals.unwrap().count), (ErrorKind::Refused, count - 1));
 }
+
+#[test]
+fn a_quiet_stream_that_has_lasted_is_not_ended_by_refusals_of_long_before() {
+    let mut now = test_start();
+    let mut wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
+    let settings = Settings::default();
+    let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
+    let endpoints = Endpoints::new(vec![parse_base("wss://one/ws").unwrap()]).unwrap();
+    let dialer = SharedDialer::new(&settings, None);
+    let mut session =
+        Session::<bitopro_model::Trade>::new(settings, signer, &dialer, endpoints, 7, now, wall);
+    for minutes in [0, 0, 60] {
+        while !matches!(session.poll_action(now, wall), Some(Action::Dial(_))) {
+            now += SECOND;
+            wall += SECOND;
+        }
+        session.handle_connected(now);
+        for _ in 0..minutes * 3 {
+            now += 20 * SECOND;
+            wall += 20 * SECOND;
+            session.handle_frame(now, wall, Frame::Ping(Bytes::new()));
+        }
+        session.handle_frame(now, wall, Frame::close(1008, "restart"));
+    }
+    assert!(!session.is_closed());
+}
