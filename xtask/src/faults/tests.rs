@@ -53,7 +53,7 @@ fn a_column_that_is_not_what_there_is_and_a_test_of_no_fault_are_problems() {
     let differs = "docs/failures.md does not name the tests as they are: run `cargo xtask faults --write`";
     assert_eq!(found(&stale, &tests), [differs]);
     let text = chapter::filled(&stale, &tests).unwrap();
-    tests.push(test(56, "fault_45_x"));
+    tests.push(test(56, "fault_56_x"));
     let stranger = "module::fault_56_x of a-crate is named after a fault that docs/failures.md does not list";
     assert_eq!(found(&text, &tests), [stranger]);
 }
