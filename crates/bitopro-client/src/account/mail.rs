@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use bitopro_model::{
     Active, ActiveOrders, Balances, Event, History, HistoryOrders, OrderId, Orders, PrivateStream, Trade,
@@ -89,9 +89,8 @@ pub(crate) struct Mail {
     active_line: Option<UnboundedSender<Command>>,
     /// Whether the connection of the open orders is older than that of history.
     active_is_older: bool,
-    /// The orders that the history reported as closed during the longest possible dial, the latest last.
+    /// The orders that the history has recently reported as closed, the latest last.
     ended: VecDeque<(Instant, OrderId)>,
-    longest_dial: Duration,
 }
 
 /// A stream that has a mailbox among those of an account.
@@ -116,8 +115,7 @@ impl Lane for Orders<Active> {
     fn relate(mail: &mut Mail, item: &mut Item<ActiveOrders>, _: Instant) {
         if let Item::Connected(connected) = item {
             mail.active_is_older = false;
-            let since_dial = mail.ended.iter().filter(|(at, _)| *at >= connected.dialed);
-            connected.ended_since_dial = since_dial.map(|(_, id)| id.clone()).collect();
+            connected.ended_since_dial = mail.ended_since(connected.dialed);
         }
     }
 }
@@ -140,7 +138,8 @@ impl Lane for Orders<History> {
                     mail.active.state_mut().state_mut().close(&order.id, Reporter::History);
                     mail.ended.push_back((now, order.id.clone()));
                 }
-                mail.forget_ended(now);
+                let excess = mail.ended.len().saturating_sub(ClosedOrders::CAPACITY);
+                mail.ended.drain(..excess);
                 if matches!(item, Item::Snapshot(_)) {
                     mail.renew_active();
                 }
@@ -158,9 +157,6 @@ impl Lane for Trade {
 }
 
 impl Mail {
-    /// Allowance for a slow driver, in which a dial seems to last longer than its deadline.
-    const DIAL_SLACK: Duration = Duration::from_secs(60);
-
     fn new(settings: &Settings) -> Self {
         Self {
             balances: Mailbox::new(settings),
@@ -171,16 +167,7 @@ impl Mail {
             active_line: None,
             active_is_older: false,
             ended: VecDeque::new(),
-            longest_dial: settings.dial_deadline + Self::DIAL_SLACK,
         }
-    }
-
-    /// Forgets what no dial that is in progress can have overlapped with.
-    fn forget_ended(&mut self, now: Instant) {
-        let is_old = |(at, _): &(Instant, OrderId)| *at + self.longest_dial < now;
-        let most = self.ended.len().saturating_sub(ClosedOrders::CAPACITY);
-        let old = self.ended.partition_point(is_old).max(most);
-        self.ended.drain(..old);
     }
 
     /// Requests a fresh list of open orders if theirs is older than that of the history. Until then they are stale.
@@ -203,6 +190,21 @@ impl Mail {
         D::mailbox(self).push(place, (item, bytes), now)
     }
 
+    /// Returns the orders that the history has reported as closed since this moment.
+    fn ended_since(&self, moment: Instant) -> Vec<OrderId> {
+        self.ended.iter().filter(|(at, _)| *at >= moment).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// Returns the next item of the open orders. Ends that were merged are delivered in an earlier place than they
+    /// arrived in, so that a connection may have to know of more of them than when it arrived.
+    fn pop_active(&mut self) -> Option<Item<ActiveOrders>> {
+        let mut item = self.active.pop();
+        if let Some(Item::Connected(connected)) = &mut item {
+            connected.ended_since_dial = self.ended_since(connected.dialed);
+        }
+        item
+    }
+
     /// Returns the oldest item of all streams.
     fn pop(&mut self) -> Option<AccountItem> {
         let places = [
@@ -214,7 +216,7 @@ impl Mail {
         let oldest = places.into_iter().filter_map(|(place, stream)| Some((place?, stream))).min()?;
         match oldest.1 {
             PrivateStream::AccountBalance => self.balances.pop().map(AccountItem::Balances),
-            PrivateStream::ActiveOrders => self.active.pop().map(AccountItem::ActiveOrders),
+            PrivateStream::ActiveOrders => self.pop_active().map(AccountItem::ActiveOrders),
             PrivateStream::HistoryOrders => self.history.pop().map(AccountItem::HistoryOrders),
             PrivateStream::UserTrades => self.trades.pop().map(AccountItem::UserTrades),
             _ => None,

@@ -182,13 +182,7 @@ async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended
     pause().await;
     assert_eq!(open_ids(&account), ["1"]);
     // The items lead to the same result.
-    let mut opened = Vec::new();
-    while let Some(item) = account.next().now_or_never().flatten() {
-        opened.extend(changes.observe(&item).into_iter().filter_map(|change| match change {
-            Change::OrderOpened(change) => Some(change.order.id.to_string()),
-            _ => None,
-        }));
-    }
+    let opened = merged::drain(&mut account, &mut changes, usize::MAX);
     assert_eq!(opened, ["1", "2", "1"]);
 }
 

@@ -117,3 +117,43 @@ async fn fault_49_a_slow_reader_of_a_flood_learns_that_another_stream_has_ended(
     }
     panic!("the end was not delivered in its turn");
 }
+
+#[tokio::test(start_paused = true)]
+async fn fault_51_an_end_that_was_merged_before_a_connection_is_not_undone_by_its_snapshot() {
+    let (builder, mut server) = network();
+    let mut account = builder.with_queue_capacity(4).build().unwrap().account();
+    let mut peers = accept(&mut server, 4).await;
+    let mut changes = Changes::new(OrderUpdates::Changed);
+    let listed = || active(&[("sol_usdt", &[order("sol_usdt", "1", 0, 10)])]);
+    let ended = |id: &str| history(&[("sol_usdt", &[order("sol_usdt", id, 4, 11)])]);
+    peers.get_mut(ACTIVE).unwrap().send(listed()).await.unwrap();
+    // The queue of the history is full, so what follows is merged and keeps the place of the first of it.
+    for frame in [history(&[]), ended("6"), ended("7"), ended("8")] {
+        peers.get_mut(HISTORY).unwrap().send(frame).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    drain(&mut account, &mut changes, 5);
+    drop(peers.remove(ACTIVE));
+    let mut active_peer = server.next_dial().await.unwrap().accept();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    peers.get_mut(HISTORY).unwrap().send(ended("1")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    active_peer.send(listed()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(open_ids(&account), [""; 0]);
+    let opened = drain(&mut account, &mut changes, usize::MAX);
+    assert_eq!(opened, [""; 0], "opened again");
+}
+
+/// Reads what waits, at most this many items, and returns the orders that it opens.
+pub(super) fn drain(account: &mut AccountSubscription, changes: &mut Changes, most: usize) -> Vec<String> {
+    let mut opened = Vec::new();
+    for _ in 0..most {
+        let Some(item) = account.next().now_or_never().flatten() else { break };
+        opened.extend(changes.observe(&item).into_iter().filter_map(|change| match change {
+            Change::OrderOpened(change) => Some(change.order.id.to_string()),
+            _ => None,
+        }));
+    }
+    opened
+}
