@@ -7,7 +7,8 @@ use url::Url;
 /// Longest quotation of a server, in characters.
 const LONGEST: usize = 200;
 
-/// Describes who refused an upgrade, and in which words, if the answer has any. Bounded, printable and without secrets.
+/// Describes the answer of a server that refused an upgrade: its name and its words, if any. The description is bounded
+/// and printable, and shows no secret.
 pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<String> {
     if refusal.status.is_redirection()
         && let Some(location) = refusal.headers.get(LOCATION).and_then(|location| location.to_str().ok())

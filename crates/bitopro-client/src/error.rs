@@ -232,7 +232,7 @@ impl From<transport::Error> for Error {
             }
             Beneath::Setup => (ErrorKind::Setup, "this machine is not set up to dial"),
             Beneath::Certificate => (ErrorKind::Certificate, "the server's certificate is not acceptable"),
-            Beneath::Protocol => (ErrorKind::Protocol, "the server sent what it must not"),
+            Beneath::Protocol => (ErrorKind::Protocol, "the server violated the WebSocket protocol"),
             Beneath::TooLarge => (ErrorKind::Protocol, "a message is too large"),
             Beneath::Proxy => (ErrorKind::Network, "the proxy does not connect to the exchange"),
             Beneath::Refused => (ErrorKind::Refused, "the endpoint refused"),

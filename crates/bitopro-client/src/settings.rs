@@ -38,15 +38,15 @@ pub struct Settings {
     /// accepted (401) are counted over all streams of a client, and end all that are not connected.
     pub auth_attempts: u32,
     /// Number of consecutive refusals because of the clock (409) that are final before the key has worked, unless
-    /// the last one taught something about the clock. Defaults to 3.
+    /// the last one led to a correction of the clock. Defaults to 3.
     pub clock_attempts: u32,
     /// Number of consecutive certificate errors that are final before the key has worked. Defaults to 2.
     pub certificate_attempts: u32,
     /// Time for which a stream that has worked keeps trying while its path, its clock or the server's certificate is
     /// refused, from the first such refusal on. Defaults to 15 minutes.
     pub patience: Duration,
-    /// Time after the first refusal of a key that has worked (401, 403) from which a further one can end a stream: the
-    /// third at the earliest, without an accepted upgrade in between. Defaults to 5 minutes; at least 2.
+    /// Time for which a key that has worked must have been refused (401, 403) before that ends a stream. It takes at
+    /// least three refusals, without an accepted upgrade in between. Defaults to 5 minutes; at least 2.
     pub key_patience: Duration,
     /// Longest wait until the exchange's clock has caught up with nonces that were made while the machine's clock was
     /// ahead. Defaults to 10 minutes.

@@ -129,7 +129,7 @@ impl Queue {
     fn enqueue(&mut self, client: u64) {
         if let Some(place) = self.clients.get_mut(&client) {
             place.is_waiting = true;
-            // It is here, even if it has let its turn pass.
+            // A client that asks is present, even if it has let its turn pass.
             place.turn_since = None;
         }
     }

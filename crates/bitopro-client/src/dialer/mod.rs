@@ -79,7 +79,7 @@ enum LinkState {
         turn_since: Option<Instant>,
     },
     Online,
-    /// The key was refused for good while the link waited.
+    /// The key, or its nonces, were refused for good while the link waited.
     Refused(Error),
 }
 
@@ -90,7 +90,7 @@ pub(crate) enum Turn {
     Dial,
     /// Ask again at this moment, or when the dialer has changed.
     Wait(Instant),
-    /// Give up: the key was refused for good.
+    /// Give up: the key, or its nonces, were refused for good.
     Refused(Error),
 }
 
@@ -156,12 +156,12 @@ impl Dialer {
         }
     }
 
-    /// Starts a dial of the link that lasts `at_most` this long, if it is the link's turn.
+    /// Starts a dial of the link if it is the link's turn. The dial takes `at_most` this long.
     fn turn(&mut self, id: LinkId, now: Instant, at_most: Duration) -> Turn {
         let ready_at = match self.links.get_mut(&id).map(|link| &mut link.state) {
             Some(LinkState::Refused(error)) => return Turn::Refused(error.clone()),
             Some(LinkState::Waiting { ready_at, turn_since }) => {
-                // It is here, even if it let its turn pass.
+                // A link that asks is present, even if it has let its turn pass.
                 *turn_since = None;
                 *ready_at
             }
@@ -173,7 +173,7 @@ impl Dialer {
             return Turn::Wait(earliest);
         }
         if let Some(limited) = &self.limited {
-            // The queue of the shared limit has to know of this client before the limit allows a dial.
+            // This client takes its place in the queue of the shared limit before the limit allows a dial.
             limited.enqueue();
             let free = limited.free_at(now);
             if free > now {
@@ -269,7 +269,7 @@ impl Dialer {
         Streak::extend(&mut self.key_refusals, now, at)
     }
 
-    /// Ends every link that waits for a dial: the exchange has just refused the key for good.
+    /// Ends every link that waits for a dial: the exchange has just refused the key, or its nonces, for good.
     ///
     /// The verdict is not kept. A link that is online, or is added later, asks the exchange again.
     fn end_waiting(&mut self, error: &Error) {

@@ -69,8 +69,8 @@ impl<D: Followed> Session<D> {
         self.end(Closed::Failed(error));
     }
 
-    /// Handles a dial that failed with this error. `has_news` says that the next dial differs from this one in what it
-    /// was refused for.
+    /// Handles a dial that failed with this error. `has_news` says that the next dial corrects what this one was refused
+    /// for, so that it is made in any case.
     fn dial_failed(&mut self, now: Instant, at: Timestamp, error: Error, has_news: bool) {
         let Some(cause) = Cause::of(error.kind()) else {
             if !error.is_retryable() {

@@ -199,7 +199,7 @@ impl<D: Followed> Session<D> {
         self.push(Item::Connected(Connected { url, number, dialed: since, ended_since_dial }));
         let open = Open::new(clock, now, &self.settings, D::HAS_SNAPSHOT);
         if !D::HAS_SNAPSHOT {
-            // What was missed is never sent, so a gap is all that can be reported, and now is the time.
+            // What was missed is never sent, so the gap has no later edge and is reported immediately.
             self.push_gap(open.opened(), None);
         }
         self.suspend.forget();

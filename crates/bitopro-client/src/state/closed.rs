@@ -4,7 +4,7 @@ use bitopro_model::OrderId;
 
 use crate::item::Connected;
 
-/// Recently closed orders. What arrives about them later is older, repeated or contradicts it.
+/// Recently closed orders. A later message about one of them is overtaken, a repetition or a contradiction.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClosedOrders {
     by_id: BTreeMap<OrderId, Closing>,

@@ -11,7 +11,7 @@ const BALANCE: &str = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":
 const ORDER: &str = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":[{"id":"7","pair":"btc_twd","price":"107","action":"SELL","type":"LIMIT","status":0,"originalAmount":"2","remainingAmount":"2","executedAmount":"0"}]}}"#;
 const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"orderID":"7"}}"#;
 
-/// What a field holds that is written back in another way: as another value, or not at all.
+/// A value of a field that is written back in another way: as another value, or not at all.
 type Rewritten = (&'static str, Option<&'static str>);
 
 /// The place of a field, a value as which it is read, and what is rewritten.
@@ -177,7 +177,7 @@ fn fault_54_an_order_without_its_deprecated_timestamp_is_read() {
 #[test]
 fn fault_54_messages_of_the_past_and_of_other_accounts_are_read() {
     for text in [
-        // Before November 2024 there was no eventID; before 2021 ids were numbers and orders had one time.
+        // Before November 2024 the eventID did not exist; before 2021 ids were numbers and orders had one time.
         r#"{"event":"ACTIVE_ORDERS","timestamp":1566209000200,"datetime":"2019-08-19T10:03:20.200Z","data":{"eth_twd":[{"id":2451234567,"pair":"eth_twd","price":"6200","avgExecutionPrice":"0","action":"BUY","type":"LIMIT","timestamp":1566209000000,"status":0,"originalAmount":"0.5","remainingAmount":"0.5","executedAmount":"0","fee":"0","feeSymbol":"eth","bitoFee":"0","total":"0","seq":"ETHTWD11","timeInForce":"GTC","clientId":12}]}}"#,
         r#"{"event":"RECENT_HISTORY_ORDERS","timestamp":1604300000000,"datetime":"2020-11-02T06:53:20.000Z","data":{"btc_usdt":[{"id":3452766477,"pair":"btc_usdt","price":"0","avgExecutionPrice":"13500.1","action":"SELL","type":"Market","timestamp":1604299999000,"status":2,"originalAmount":"0.01","remainingAmount":"0","executedAmount":"0.01","fee":"0.27","feeSymbol":"usdt","bitoFee":"0","total":"135.001","seq":"BTCUSDT5","timeInForce":"GTC"}]}}"#,
         r#"{"event":"USER_TRADE","timestamp":1621500000000,"datetime":"2021-05-20T08:40:00.000Z","data":{"base":"usdt","quote":"twd","side":"bid","price":"28.1","volume":"100","fee":"0.2","feeCurrency":"usdt","transactionTimestamp":1621500000,"eventTimestamp":1621500000,"orderID":390733918,"orderType":"Market","matchID":"","isMarket":"true","isMaker":"false"}}"#,
