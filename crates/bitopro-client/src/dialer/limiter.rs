@@ -1,12 +1,11 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::TURN_GRACE;
 use super::budget::DialBudget;
+use super::queue::FairQueue;
 
 /// Limits the dials of several clients together.
 ///
@@ -31,27 +30,17 @@ use super::budget::DialBudget;
 /// ```
 #[derive(Clone)]
 pub struct DialLimiter {
-    queue: Arc<Mutex<Queue>>,
+    state: Arc<Mutex<State>>,
     pub(super) changed: Arc<Notify>,
 }
 
 /// The longest span: moments beyond it cannot be computed.
 const LONGEST_SPAN: Duration = Duration::from_secs(365 * 86_400);
 
-struct Queue {
+struct State {
     budget: DialBudget,
-    clients: BTreeMap<u64, Place>,
+    clients: FairQueue<u64>,
     next_client: u64,
-    places: u64,
-}
-
-/// A client's place in the queue.
-#[derive(Default)]
-struct Place {
-    number: u64,
-    is_waiting: bool,
-    /// When it was first found to be the next to dial.
-    turn_since: Option<Instant>,
 }
 
 /// One client's access to a limiter. Dropping it leaves the queue.
@@ -65,24 +54,22 @@ impl DialLimiter {
     /// span of more than a year as a year.
     pub fn new(dials: u32, span: Duration) -> Self {
         let budget = DialBudget::new(dials.max(1), span.min(LONGEST_SPAN), Duration::ZERO);
-        let queue = Queue { budget, clients: BTreeMap::new(), next_client: 0, places: 0 };
-        Self { queue: Arc::new(Mutex::new(queue)), changed: Arc::new(Notify::new()) }
+        let state = State { budget, clients: FairQueue::new(), next_client: 0 };
+        Self { state: Arc::new(Mutex::new(state)), changed: Arc::new(Notify::new()) }
     }
 
     pub(super) fn join(&self) -> Limited {
-        let client = self.with(|queue| {
-            queue.next_client += 1;
-            queue.places += 1;
-            let number = queue.places;
-            queue.clients.insert(queue.next_client, Place { number, ..Place::default() });
-            queue.next_client
+        let client = self.with(|state| {
+            state.next_client += 1;
+            state.clients.add(state.next_client);
+            state.next_client
         });
         Limited { limiter: self.clone(), client }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         // No code panics while it holds the lock, so a poisoned one is still sound.
-        work(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -94,13 +81,13 @@ impl fmt::Debug for DialLimiter {
 
 impl Limited {
     /// Adds this client to those that wait.
-    pub(super) fn enqueue(&self) {
-        self.limiter.with(|queue| queue.enqueue(self.client));
+    pub(super) fn enqueue(&self, now: Instant) {
+        self.limiter.with(|state| state.clients.wait(self.client, Some(now)));
     }
 
     /// Counts a dial of this client if it is its turn, or returns when to ask again.
     pub(super) fn take(&self, now: Instant) -> Result<(), Instant> {
-        let taken = self.limiter.with(|queue| queue.take(self.client, now));
+        let taken = self.limiter.with(|state| state.take(self.client, now));
         if taken.is_ok() {
             self.limiter.changed.notify_waiters();
         }
@@ -108,7 +95,7 @@ impl Limited {
     }
 
     pub(super) fn free_at(&self, now: Instant) -> Instant {
-        self.limiter.with(|queue| queue.budget.free_at(now))
+        self.limiter.with(|state| state.budget.free_at(now))
     }
 }
 
@@ -120,38 +107,21 @@ impl fmt::Debug for Limited {
 
 impl Drop for Limited {
     fn drop(&mut self) {
-        self.limiter.with(|queue| queue.clients.remove(&self.client));
+        self.limiter.with(|state| state.clients.remove(self.client));
         self.limiter.changed.notify_waiters();
     }
 }
 
-impl Queue {
-    fn enqueue(&mut self, client: u64) {
-        if let Some(place) = self.clients.get_mut(&client) {
-            place.is_waiting = true;
-            // A client that asks is present, even if it has let its turn pass.
-            place.turn_since = None;
-        }
-    }
-
+impl State {
     fn take(&mut self, client: u64, now: Instant) -> Result<(), Instant> {
-        self.enqueue(client);
+        self.clients.wait(client, Some(now));
         let free = self.budget.free_at(now);
         if free > now {
             return Err(free);
         }
-        let waiting = self.clients.iter_mut().filter(|(_, place)| {
-            place.is_waiting && place.turn_since.is_none_or(|since| since + TURN_GRACE > now)
-        });
-        if let Some((next, place)) = waiting.min_by_key(|(_, place)| place.number)
-            && *next != client
-        {
-            return Err(*place.turn_since.get_or_insert(now) + TURN_GRACE);
-        }
+        self.clients.turn(client, now)?;
         self.budget.spend(now);
-        self.places += 1;
-        let number = self.places;
-        self.clients.insert(client, Place { number, ..Place::default() });
+        self.clients.take(client);
         Ok(())
     }
 }

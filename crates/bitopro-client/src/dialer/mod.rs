@@ -3,6 +3,7 @@
 mod budget;
 mod clock;
 mod limiter;
+mod queue;
 mod shared;
 mod streak;
 #[cfg(test)]
@@ -21,11 +22,9 @@ pub(crate) use clock::unix_ms;
 pub(crate) use clock::{ClockAdvice, ExchangeClock, Reading};
 pub use limiter::DialLimiter;
 use limiter::Limited;
+use queue::FairQueue;
 pub(crate) use shared::{DialerHandle, SharedDialer};
 pub(crate) use streak::Streak;
-
-/// Grace period for a link whose turn it is. A session that is not driven must not block the others.
-const TURN_GRACE: Duration = Duration::from_secs(1);
 
 /// Bounds of the pause of all streams after a refusal that gives no time to wait.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -43,10 +42,10 @@ pub(crate) struct Dialer {
     limited: Option<Limited>,
     clock: ExchangeClock,
     held_until: Option<Instant>,
-    links: BTreeMap<LinkId, Link>,
+    links: BTreeMap<LinkId, LinkState>,
+    /// The links that wait for a dial.
+    queue: FairQueue<LinkId>,
     next_id: u64,
-    /// Number of dials and added links so far, from which each link takes its place in the queue.
-    places: u64,
     /// The link whose dial is in progress, and when that dial ends at the latest.
     dialing: Option<(LinkId, Instant)>,
     /// Consecutive dials of any stream that found the exchange unreachable.
@@ -64,20 +63,9 @@ pub(crate) struct Dialer {
 pub(crate) struct LinkId(u64);
 
 #[derive(Debug)]
-struct Link {
-    state: LinkState,
-    /// Place in the queue: the order of the last dials; before its first one, of when links were added.
-    place: u64,
-}
-
-#[derive(Debug)]
 enum LinkState {
-    Idle,
-    Waiting {
-        ready_at: Instant,
-        /// When it was first found to be the next to dial.
-        turn_since: Option<Instant>,
-    },
+    /// Waits for a dial, dials, or is closed.
+    Offline,
     Online,
     /// The key, or its nonces, were refused for good while the link waited.
     Refused(Error),
@@ -102,8 +90,8 @@ impl Dialer {
             clock: ExchangeClock::default(),
             held_until: None,
             links: BTreeMap::new(),
+            queue: FairQueue::new(),
             next_id: 0,
-            places: 0,
             dialing: None,
             outages: 0,
             pauses: 0,
@@ -117,37 +105,33 @@ impl Dialer {
     fn add(&mut self, now: Instant) -> LinkId {
         let id = LinkId(self.next_id);
         self.next_id += 1;
-        let state = LinkState::Waiting { ready_at: now, turn_since: None };
-        let place = self.next_place();
-        self.links.insert(id, Link { state, place });
+        self.links.insert(id, LinkState::Offline);
+        self.queue.add(id);
+        self.queue.wait(id, Some(now));
         id
-    }
-
-    fn next_place(&mut self) -> u64 {
-        self.places += 1;
-        self.places
     }
 
     fn remove(&mut self, id: LinkId) {
         self.end_dial(id);
+        self.queue.remove(id);
         self.links.remove(&id);
     }
 
     /// Lets the link wait until this moment before its next dial.
     fn wait(&mut self, id: LinkId, ready_at: Instant) {
-        self.set(id, LinkState::Waiting { ready_at, turn_since: None });
+        self.set(id, LinkState::Offline);
+        self.queue.wait(id, Some(ready_at));
     }
 
     /// Ends the link's interest in dials.
     fn close(&mut self, id: LinkId) {
-        self.set(id, LinkState::Idle);
+        self.set(id, LinkState::Offline);
     }
 
     fn set(&mut self, id: LinkId, state: LinkState) {
         self.end_dial(id);
-        if let Some(link) = self.links.get_mut(&id) {
-            link.state = state;
-        }
+        self.queue.wait(id, None);
+        self.links.insert(id, state);
     }
 
     fn end_dial(&mut self, id: LinkId) {
@@ -158,15 +142,10 @@ impl Dialer {
 
     /// Starts a dial of the link if it is the link's turn. The dial takes `at_most` this long.
     fn turn(&mut self, id: LinkId, now: Instant, at_most: Duration) -> Turn {
-        let ready_at = match self.links.get_mut(&id).map(|link| &mut link.state) {
-            Some(LinkState::Refused(error)) => return Turn::Refused(error.clone()),
-            Some(LinkState::Waiting { ready_at, turn_since }) => {
-                // A link that asks is present, even if it has let its turn pass.
-                *turn_since = None;
-                *ready_at
-            }
-            _ => now + TURN_GRACE,
-        };
+        if let Some(LinkState::Refused(error)) = self.links.get(&id) {
+            return Turn::Refused(error.clone());
+        }
+        let Some(ready_at) = self.queue.ask(id) else { return Turn::Wait(now + at_most) };
         let dialing_until = self.dialing.map(|(_, until)| until);
         let earliest = self.own_free_at(now).max(ready_at).max(dialing_until.unwrap_or(now));
         if earliest > now {
@@ -174,44 +153,24 @@ impl Dialer {
         }
         if let Some(limited) = &self.limited {
             // This client takes its place in the queue of the shared limit before the limit allows a dial.
-            limited.enqueue();
+            limited.enqueue(now);
             let free = limited.free_at(now);
             if free > now {
                 return Turn::Wait(free);
             }
         }
-        if let Some(other) = self.next(now).filter(|next| *next != id)
-            && let Some(Link { state: LinkState::Waiting { turn_since, .. }, .. }) =
-                self.links.get_mut(&other)
-        {
-            return Turn::Wait(*turn_since.get_or_insert(now) + TURN_GRACE);
+        if let Err(until) = self.queue.turn(id, now) {
+            return Turn::Wait(until);
         }
         if let Some(limited) = &self.limited
             && let Err(until) = limited.take(now)
         {
             return Turn::Wait(until);
         }
-        self.set(id, LinkState::Idle);
+        self.queue.take(id);
         self.budget.spend(now);
         self.dialing = Some((id, now + at_most));
-        let place = self.next_place();
-        if let Some(link) = self.links.get_mut(&id) {
-            link.place = place;
-        }
         Turn::Dial
-    }
-
-    /// Returns the link that dials next, of those that may dial now and have not let their turn pass.
-    fn next(&self, now: Instant) -> Option<LinkId> {
-        let ready = self.links.iter().filter_map(|(id, link)| match link.state {
-            LinkState::Waiting { ready_at, turn_since }
-                if ready_at <= now && turn_since.is_none_or(|since| since + TURN_GRACE > now) =>
-            {
-                Some((link.place, *id))
-            }
-            _ => None,
-        });
-        ready.min().map(|(_, id)| id)
     }
 
     /// Returns when the next dial of any link is allowed: `now`, or later.
@@ -241,7 +200,7 @@ impl Dialer {
     fn count_outage(&mut self) -> Option<u32> {
         let before = self.outages;
         self.outages = before.saturating_add(1);
-        let is_online = self.links.values().any(|link| matches!(link.state, LinkState::Online));
+        let is_online = self.links.values().any(|link| matches!(link, LinkState::Online));
         (!is_online).then_some(before)
     }
 
@@ -274,9 +233,10 @@ impl Dialer {
     /// The verdict is not kept. A link that is online, or is added later, asks the exchange again.
     fn end_waiting(&mut self, error: &Error) {
         self.key_refusals = None;
-        for link in self.links.values_mut() {
-            if matches!(link.state, LinkState::Waiting { .. }) {
-                link.state = LinkState::Refused(error.clone());
+        for (id, link) in &mut self.links {
+            if self.queue.ask(*id).is_some() {
+                self.queue.wait(*id, None);
+                *link = LinkState::Refused(error.clone());
             }
         }
     }

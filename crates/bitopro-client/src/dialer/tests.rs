@@ -90,8 +90,8 @@ fn fault_46_a_link_whose_backoff_has_not_expired_has_no_turn() {
 fn fault_46_a_link_that_lets_its_turn_pass_blocks_the_others_for_a_second() {
     let (mut dialer, start) = (dialer(), test_start());
     let (absent, present) = (dialer.add(start), dialer.add(start));
-    assert_eq!(wait_of(&mut dialer, present, start), Some(start + TURN_GRACE));
-    assert_eq!(wait_of(&mut dialer, present, start + TURN_GRACE), None);
+    assert_eq!(wait_of(&mut dialer, present, start), Some(start + SECOND));
+    assert_eq!(wait_of(&mut dialer, present, start + SECOND), None);
     dialer.wait(present, start);
     let later = start + SECOND * 5;
     assert_eq!(wait_of(&mut dialer, absent, later), None, "it may still come");
