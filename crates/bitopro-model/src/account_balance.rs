@@ -4,8 +4,9 @@ use rust_decimal::Decimal;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::event::sealed::Sealed;
 use crate::wire::wire_struct;
-use crate::{Currency, Event, EventData, Extra, PrivateStream};
+use crate::{Currency, Event, EventData, Extra, Message, PrivateStream};
 
 /// The event `ACCOUNT_BALANCE`: what the account holds, by currency.
 ///
@@ -71,6 +72,19 @@ impl Balances {
 
 impl EventData for Balances {
     const STREAM: PrivateStream = PrivateStream::AccountBalance;
+}
+
+impl Sealed for Balances {
+    fn into_message(event: AccountBalance) -> Message {
+        Message::AccountBalance(event)
+    }
+
+    fn from_message(message: Message) -> Result<AccountBalance, Message> {
+        match message {
+            Message::AccountBalance(event) => Ok(event),
+            other => Err(other),
+        }
+    }
 }
 
 impl FromIterator<Balance> for Balances {

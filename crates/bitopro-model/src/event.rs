@@ -6,12 +6,37 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::{DecodeError, parse};
 use crate::wire::{Field, Key, put};
-use crate::{Extra, PrivateStream, Timestamp};
+use crate::{Extra, Message, PrivateStream, Timestamp};
 
-/// The `data` of one kind of event.
-pub trait EventData: Serialize + for<'de> Deserialize<'de> {
-    /// The stream that carries it, which also tells the event's name.
+/// The data of the events of one stream: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
+/// [`Trade`](crate::Trade).
+///
+/// Any `Event<D>` converts to a [`Message`] with `From` and back with `TryFrom`, which returns a message of another kind
+/// unchanged. The trait is sealed: no other type implements it.
+///
+/// ```
+/// use bitopro_model::{Event, EventData, Message};
+///
+/// fn events_of<D: EventData>(messages: Vec<Message>) -> Vec<Event<D>> {
+///     messages.into_iter().filter_map(|message| message.try_into().ok()).collect()
+/// }
+/// ```
+pub trait EventData: sealed::Sealed + Serialize + for<'de> Deserialize<'de> {
+    /// The stream that carries the events.
     const STREAM: PrivateStream;
+}
+
+pub(crate) mod sealed {
+    use super::{Event, Message};
+
+    /// Restricts [`EventData`](super::EventData) to this crate, and names the variant of [`Message`] for each type.
+    pub trait Sealed: Sized {
+        /// Wraps an event in its variant.
+        fn into_message(event: Event<Self>) -> Message;
+
+        /// Returns the event of a message, or the message itself if it is of another kind.
+        fn from_message(message: Message) -> Result<Event<Self>, Message>;
+    }
 }
 
 /// An event of a private stream: the envelope that all of them share, around `data`.

@@ -6,7 +6,8 @@ use std::fmt;
 use crate::error::parse;
 use crate::wire::Key;
 use crate::{
-    AccountBalance, ActiveOrders, DecodeError, Event, EventData, HistoryOrders, PrivateStream, UserTrade,
+    AccountBalance, Active, ActiveOrders, Balances, DecodeError, Event, EventData, History, HistoryOrders,
+    Orders, PrivateStream, Timestamp, Trade, UserTrade,
 };
 
 /// Any message of any private stream, told apart by its `event`.
@@ -45,6 +46,30 @@ impl Message {
         }
     }
 
+    /// Reads a message that arrived on this stream, as [`decode`] does: an event other than the stream's own is
+    /// [`Message::Unknown`], even if another stream carries it.
+    ///
+    /// # Errors
+    /// A [`DecodeError`] if the text is not a JSON object with a textual `event`, or is the stream's own
+    /// event with a fault in it.
+    ///
+    /// ```
+    /// use bitopro_model::{Message, PrivateStream};
+    ///
+    /// let text = r#"{"event":"ACTIVE_ORDERS","timestamp":1639386803000,"data":{}}"#;
+    /// assert!(matches!(Message::from_stream(PrivateStream::ActiveOrders, text)?, Message::ActiveOrders(_)));
+    /// assert!(matches!(Message::from_stream(PrivateStream::UserTrades, text)?, Message::Unknown(_)));
+    /// # Ok::<(), bitopro_model::DecodeError>(())
+    /// ```
+    pub fn from_stream(stream: PrivateStream, text: &str) -> Result<Self, DecodeError> {
+        match stream {
+            PrivateStream::AccountBalance => decode::<Balances>(text).map(Self::from),
+            PrivateStream::ActiveOrders => decode::<Orders<Active>>(text).map(Self::from),
+            PrivateStream::HistoryOrders => decode::<Orders<History>>(text).map(Self::from),
+            PrivateStream::UserTrades => decode::<Trade>(text).map(Self::from),
+        }
+    }
+
     /// The name of the event.
     pub fn event(&self) -> &str {
         match self {
@@ -54,6 +79,68 @@ impl Message {
             Self::UserTrade(event) => event.name(),
             Self::Unknown(unknown) => unknown.event(),
         }
+    }
+
+    /// The stream that carries this event, or `None` for an unknown event.
+    pub fn stream(&self) -> Option<PrivateStream> {
+        self.envelope().map(|envelope| envelope.stream)
+    }
+
+    /// The event's `timestamp`, or `None` for an unknown event.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.envelope().map(|envelope| envelope.timestamp)
+    }
+
+    /// The event's `eventID`, or `None` for an event without one and for an unknown event.
+    pub fn event_id(&self) -> Option<&str> {
+        self.envelope()?.event_id
+    }
+
+    fn envelope(&self) -> Option<Envelope<'_>> {
+        match self {
+            Self::AccountBalance(event) => Some(Envelope::of(event)),
+            Self::ActiveOrders(event) => Some(Envelope::of(event)),
+            Self::HistoryOrders(event) => Some(Envelope::of(event)),
+            Self::UserTrade(event) => Some(Envelope::of(event)),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What the events of all streams have in common.
+struct Envelope<'a> {
+    stream: PrivateStream,
+    timestamp: Timestamp,
+    event_id: Option<&'a str>,
+}
+
+impl<'a> Envelope<'a> {
+    fn of<D: EventData>(event: &'a Event<D>) -> Self {
+        Self { stream: D::STREAM, timestamp: event.timestamp, event_id: event.event_id.as_deref() }
+    }
+}
+
+impl<D: EventData> From<Event<D>> for Message {
+    fn from(event: Event<D>) -> Self {
+        D::into_message(event)
+    }
+}
+
+impl<D: EventData> From<Decoded<D>> for Message {
+    fn from(decoded: Decoded<D>) -> Self {
+        match decoded {
+            Decoded::Event(event) => event.into(),
+            Decoded::Unknown(unknown) => Self::Unknown(unknown),
+        }
+    }
+}
+
+/// Fails with the message unchanged if it is of another kind.
+impl<D: EventData> TryFrom<Message> for Event<D> {
+    type Error = Message;
+
+    fn try_from(message: Message) -> Result<Self, Message> {
+        D::from_message(message)
     }
 }
 

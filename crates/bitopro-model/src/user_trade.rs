@@ -1,9 +1,10 @@
 use rust_decimal::Decimal;
 
+use crate::event::sealed::Sealed;
 use crate::wire::wire_struct;
 use crate::{
-    Action, Currency, Event, EventData, Extra, MatchId, OrderId, OrderType, Pair, PrivateStream, TradeSide,
-    UnixSeconds,
+    Action, Currency, Event, EventData, Extra, MatchId, Message, OrderId, OrderType, Pair, PrivateStream,
+    TradeSide, UnixSeconds,
 };
 
 /// The event `USER_TRADE`: one of the account's orders was matched.
@@ -48,6 +49,19 @@ wire_struct! {
 
 impl EventData for Trade {
     const STREAM: PrivateStream = PrivateStream::UserTrades;
+}
+
+impl Sealed for Trade {
+    fn into_message(event: UserTrade) -> Message {
+        Message::UserTrade(Box::new(event))
+    }
+
+    fn from_message(message: Message) -> Result<UserTrade, Message> {
+        match message {
+            Message::UserTrade(event) => Ok(*event),
+            other => Err(other),
+        }
+    }
 }
 
 impl Trade {

@@ -8,10 +8,11 @@ use rust_decimal::Decimal;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::event::sealed::Sealed;
 use crate::wire::wire_struct;
 use crate::{
-    Action, Condition, Currency, Event, EventData, Extra, OrderId, OrderSeq, OrderStatus, OrderType, Pair,
-    PrivateStream, TimeInForce, Timestamp,
+    Action, Condition, Currency, Event, EventData, Extra, Message, OrderId, OrderSeq, OrderStatus, OrderType,
+    Pair, PrivateStream, TimeInForce, Timestamp,
 };
 
 /// The event `ACTIVE_ORDERS`: the account's open orders.
@@ -186,8 +187,10 @@ impl<'de> Deserialize<'de> for ClientId {
 
 crate::wire::field_by_serde!(ClientId);
 
-/// Tells the two streams of orders apart, whose messages have one shape.
-pub trait OrderStream: fmt::Debug + Clone + PartialEq + Eq + 'static {
+/// One of the two streams of orders, [`Active`] and [`History`], whose messages have the same shape.
+///
+/// The trait is sealed: no other type implements it.
+pub trait OrderStream: sealed::SealedStream + fmt::Debug + Clone + PartialEq + Eq + 'static {
     /// The stream.
     const STREAM: PrivateStream;
 }
@@ -200,12 +203,49 @@ impl OrderStream for Active {
     const STREAM: PrivateStream = PrivateStream::ActiveOrders;
 }
 
+impl sealed::SealedStream for Active {
+    fn into_message(event: ActiveOrders) -> Message {
+        Message::ActiveOrders(event)
+    }
+
+    fn from_message(message: Message) -> Result<ActiveOrders, Message> {
+        match message {
+            Message::ActiveOrders(event) => Ok(event),
+            other => Err(other),
+        }
+    }
+}
+
 /// The stream of orders that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {}
 
 impl OrderStream for History {
     const STREAM: PrivateStream = PrivateStream::HistoryOrders;
+}
+
+impl sealed::SealedStream for History {
+    fn into_message(event: HistoryOrders) -> Message {
+        Message::HistoryOrders(event)
+    }
+
+    fn from_message(message: Message) -> Result<HistoryOrders, Message> {
+        match message {
+            Message::HistoryOrders(event) => Ok(event),
+            other => Err(other),
+        }
+    }
+}
+
+mod sealed {
+    use super::{Event, Message, Orders};
+
+    /// Restricts [`OrderStream`](super::OrderStream) to this crate, and names the variant of [`Message`] for each stream.
+    pub trait SealedStream: Sized {
+        fn into_message(event: Event<Orders<Self>>) -> Message;
+
+        fn from_message(message: Message) -> Result<Event<Orders<Self>>, Message>;
+    }
 }
 
 /// The `data` of [`ActiveOrders`] and [`HistoryOrders`]: orders by pair, in the order in which the exchange
@@ -257,6 +297,16 @@ impl<K> fmt::Debug for Orders<K> {
 
 impl<K: OrderStream> EventData for Orders<K> {
     const STREAM: PrivateStream = K::STREAM;
+}
+
+impl<K: OrderStream> Sealed for Orders<K> {
+    fn into_message(event: Event<Self>) -> Message {
+        K::into_message(event)
+    }
+
+    fn from_message(message: Message) -> Result<Event<Self>, Message> {
+        K::from_message(message)
+    }
 }
 
 impl<K> FromIterator<Order> for Orders<K> {

@@ -5,9 +5,9 @@ mod trades;
 
 use std::fmt::Debug;
 
-use bitopro_model::{AccountBalance, Balances, DecodeError, DecodeErrorKind, Event, Message, decode};
-
-use crate::fixtures::Data;
+use bitopro_model::{
+    AccountBalance, Balances, DecodeError, DecodeErrorKind, Event, EventData, Message, decode,
+};
 
 const ADA: &str = r#""currency":"ADA","amount":"1","available":"1","stake":"0","tradable":true"#;
 
@@ -100,7 +100,7 @@ fn fault_44_in_a_balance_names_its_path() {
 }
 
 /// Each text is refused with this path and reason, before the excerpt that follows.
-fn assert_faults<D: Data + Debug>(table: impl IntoIterator<Item = (String, &'static str)>) {
+fn assert_faults<D: EventData + Debug>(table: impl IntoIterator<Item = (String, &'static str)>) {
     for (text, expected) in table {
         let error = decode::<D>(&text).expect_err(&text);
         let shown = error.to_string();
@@ -112,6 +112,7 @@ fn assert_faults<D: Data + Debug>(table: impl IntoIterator<Item = (String, &'sta
         // Whoever does not know the stream, or knows the event, hears the same.
         assert_eq!(Message::from_json(&text).expect_err(&text).to_string(), shown);
         assert_eq!(Event::<D>::from_json(&text).expect_err(&text).to_string(), shown);
+        assert_eq!(Message::from_stream(D::STREAM, &text).expect_err(&text), error);
     }
 }
 

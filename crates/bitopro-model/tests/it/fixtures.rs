@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use bitopro_model::{
-    Active, Balances, DecodeError, Decoded, Event, EventData, History, Message, Orders, PrivateStream, Trade,
-    decode,
+    Active, Balances, DecodeError, Event, EventData, History, Message, Orders, PrivateStream, Timestamp,
+    Trade, decode,
 };
 use serde_json::Value;
 
@@ -18,35 +18,6 @@ pub(crate) struct Fixture {
     canonical: bool,
 }
 
-/// The `data` of a stream's events, and how these are carried among all messages.
-pub(crate) trait Data: EventData {
-    fn message(event: Event<Self>) -> Message;
-}
-
-impl Data for Balances {
-    fn message(event: Event<Self>) -> Message {
-        Message::AccountBalance(event)
-    }
-}
-
-impl Data for Orders<Active> {
-    fn message(event: Event<Self>) -> Message {
-        Message::ActiveOrders(event)
-    }
-}
-
-impl Data for Orders<History> {
-    fn message(event: Event<Self>) -> Message {
-        Message::HistoryOrders(event)
-    }
-}
-
-impl Data for Trade {
-    fn message(event: Event<Self>) -> Message {
-        Message::UserTrade(Box::new(event))
-    }
-}
-
 /// The ways to read a text when its stream is known.
 #[derive(Clone, Copy)]
 pub(crate) struct Stream {
@@ -56,21 +27,19 @@ pub(crate) struct Stream {
     pub(crate) decode: fn(&str) -> Result<Message, DecodeError>,
     from_json: fn(&str) -> Result<Message, DecodeError>,
     deserialize: fn(&str) -> serde_json::Result<Message>,
+    /// To the stream's event and back, or the message itself if it is not such an event.
+    convert: fn(Message) -> Result<Message, Message>,
 }
 
 impl Stream {
-    fn of<D: Data>(folder: &'static str) -> Self {
+    fn of<D: EventData>(folder: &'static str) -> Self {
         Self {
             folder,
             id: D::STREAM,
-            decode: |text| {
-                decode::<D>(text).map(|decoded| match decoded {
-                    Decoded::Event(event) => D::message(event),
-                    Decoded::Unknown(unknown) => Message::Unknown(unknown),
-                })
-            },
-            from_json: |text| Event::<D>::from_json(text).map(D::message),
-            deserialize: |text| serde_json::from_str::<Event<D>>(text).map(D::message),
+            decode: |text| decode::<D>(text).map(Message::from),
+            from_json: |text| Event::<D>::from_json(text).map(Message::from),
+            deserialize: |text| serde_json::from_str::<Event<D>>(text).map(Message::from),
+            convert: |message| Event::<D>::try_from(message).map(Message::from),
         }
     }
 
@@ -236,6 +205,7 @@ fn every_way_of_reading_gives_the_same() {
         assert_eq!(serde_json::from_str::<Message>(&text).unwrap(), message, "{path}");
         assert_eq!(serde_json::from_slice::<Message>(text.as_bytes()).unwrap(), message, "{path}");
         assert_eq!((stream.decode)(&text).unwrap(), message, "{path}");
+        assert_eq!(Message::from_stream(stream.id, &text).unwrap(), message, "{path}");
         if message.event() == stream.id.event() {
             assert_eq!((stream.from_json)(&text).unwrap(), message, "{path}");
             assert_eq!((stream.deserialize)(&text).unwrap(), message, "{path}");
@@ -250,10 +220,41 @@ fn every_way_of_reading_gives_the_same() {
 fn fault_31_a_stream_carries_the_events_of_others_as_unknown() {
     for Fixture { path, text, stream, .. } in all() {
         for other in Stream::all().iter().filter(|other| other.id != stream.id) {
-            let Message::Unknown(unknown) = (other.decode)(&text).unwrap() else { panic!("{path}") };
+            let decoded = (other.decode)(&text).unwrap();
+            assert_eq!(Message::from_stream(other.id, &text).unwrap(), decoded, "{path}");
+            let Message::Unknown(unknown) = decoded else { panic!("{path}") };
             assert_eq!(unknown.raw(), text.trim_ascii(), "{path}");
             assert!((other.from_json)(&text).is_err(), "{path}");
         }
+    }
+}
+
+#[test]
+fn a_message_converts_to_the_event_of_its_own_stream_only() {
+    for Fixture { path, text, .. } in all() {
+        let message = Message::from_json(&text).unwrap();
+        for stream in Stream::all() {
+            let converted = (stream.convert)(message.clone());
+            let is_own = message.stream() == Some(stream.id);
+            assert_eq!(converted, if is_own { Ok(message.clone()) } else { Err(message.clone()) }, "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_message_reports_what_its_envelope_holds() {
+    for Fixture { path, text, .. } in all() {
+        let message = Message::from_json(&text).unwrap();
+        let wire: Value = serde_json::from_str(&text).unwrap();
+        let stream = PrivateStream::ALL.iter().copied().find(|stream| wire["event"] == stream.event());
+        assert_eq!(message.stream(), stream, "{path}");
+        // An unknown event may be anything, so nothing of it is read.
+        assert_eq!(
+            message.timestamp().map(Timestamp::as_millis),
+            stream.and_then(|_| wire["timestamp"].as_i64()),
+            "{path}"
+        );
+        assert_eq!(message.event_id(), stream.and_then(|_| wire["eventID"].as_str()), "{path}");
     }
 }
 

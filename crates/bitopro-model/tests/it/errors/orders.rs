@@ -1,7 +1,6 @@
 use bitopro_model::{Active, ActiveOrders, History, OrderStream, Orders, decode};
 
 use super::assert_faults;
-use crate::fixtures::Data;
 
 const ORDER: &str = r#""id":"7","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1,"updatedTimestamp":1,"createdTimestamp":1,"status":0,"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S7","timeInForce":"GTC""#;
 
@@ -26,10 +25,7 @@ fn fault_44_in_an_order_of_history_names_its_path() {
     assert_faults_of_orders::<History>();
 }
 
-fn assert_faults_of_orders<K: OrderStream>()
-where
-    Orders<K>: Data,
-{
+fn assert_faults_of_orders<K: OrderStream>() {
     let (with, with_order) = (with_orders::<K>, with_order::<K>);
     let (price, id, gtc) = (r#""price":"107""#, r#""id":"7""#, r#""timeInForce":"GTC""#);
     let event = K::STREAM.event();
