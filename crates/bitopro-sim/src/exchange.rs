@@ -1,6 +1,6 @@
 use bitopro_auth::Credentials;
 use bitopro_model::{
-    Active, Decimal, History, Message, Order, OrderId, Orders, Pair, PrivateStream, Timestamp, Trade,
+    Active, Decimal, History, Order, OrderId, Orders, Pair, PrivateStream, Timestamp, Trade,
 };
 use bitopro_transport::Refusal;
 use fastrand::Rng;
@@ -95,24 +95,22 @@ impl Exchange {
     pub fn snapshot(&mut self, stream: PrivateStream, now: Timestamp) -> Option<Push> {
         let Self { account, envelopes, switches, .. } = self;
         match stream {
-            PrivateStream::AccountBalance => {
-                Some(envelopes.push(now, books::all(account.books()), Message::AccountBalance))
-            }
+            PrivateStream::AccountBalance => Some(envelopes.push(now, books::all(account.books()))),
             PrivateStream::ActiveOrders => {
                 let open: Orders<Active> = account.open_orders().cloned().collect();
-                Some(envelopes.push(now, open, Message::ActiveOrders))
+                Some(envelopes.push(now, open))
             }
             PrivateStream::HistoryOrders => {
                 let recent: Orders<History> = match switches.history_on_connect {
                     HistoryOnConnect::Recent => account.history().cloned().collect(),
                     HistoryOnConnect::Empty => Orders::default(),
                 };
-                Some(envelopes.push(now, recent, Message::HistoryOrders))
+                Some(envelopes.push(now, recent))
             }
             PrivateStream::UserTrades => match switches.trades_on_connect {
                 TradesOnConnect::Nothing => None,
                 TradesOnConnect::Last => {
-                    account.trades().next_back().map(|trade| envelopes.trade(now, trade.clone()))
+                    account.trades().next_back().map(|trade| envelopes.push(now, trade.clone()))
                 }
             },
             _ => None,
@@ -208,7 +206,7 @@ impl Exchange {
         let Self { account, envelopes, switches, .. } = self;
         let mut pushes = Vec::new();
         if let Some(trade) = &done.trade {
-            pushes.push(envelopes.trade(now, trade.clone()));
+            pushes.push(envelopes.push(now, trade.clone()));
         }
         let order = &done.order;
         let shown = !order.is_final() || switches.final_orders == FinalOrders::Shown;
@@ -222,11 +220,11 @@ impl Exchange {
         };
         if let Some(orders) = orders {
             let active: Orders<Active> = [(order.pair.clone(), orders)].into_iter().collect();
-            pushes.push(envelopes.push(now, active, Message::ActiveOrders));
+            pushes.push(envelopes.push(now, active));
         }
         if order.is_final() {
             let ended: Orders<History> = [order.clone()].into_iter().collect();
-            pushes.push(envelopes.push(now, ended, Message::HistoryOrders));
+            pushes.push(envelopes.push(now, ended));
         }
         pushes
     }
@@ -240,7 +238,7 @@ impl Exchange {
             BalanceUpdates::Changed => changed,
             BalanceUpdates::All => books::all(self.account.books()),
         };
-        Some(self.envelopes.push(now, told, Message::AccountBalance))
+        Some(self.envelopes.push(now, told))
     }
 }
 

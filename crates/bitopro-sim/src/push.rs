@@ -55,13 +55,7 @@ impl Push {
 
     /// The event's `eventID`.
     pub fn event_id(&self) -> Option<&str> {
-        match &self.message {
-            Message::AccountBalance(event) => event.event_id.as_deref(),
-            Message::ActiveOrders(event) => event.event_id.as_deref(),
-            Message::HistoryOrders(event) => event.event_id.as_deref(),
-            Message::UserTrade(event) => event.event_id.as_deref(),
-            _ => None,
-        }
+        self.message.event_id()
     }
 }
 
@@ -84,12 +78,7 @@ impl Envelopes {
         Self { ids, datetimes, order_ids }
     }
 
-    pub(crate) fn push<D: EventData>(
-        &mut self,
-        now: Timestamp,
-        data: D,
-        message: impl FnOnce(Event<D>) -> Message,
-    ) -> Push {
+    pub(crate) fn push<D: EventData>(&mut self, now: Timestamp, data: D) -> Push {
         let event = self.event(now, data);
         // Texts, numbers and maps with text keys: nothing in an event has a way to fail.
         let text = serde_json::to_string(&event).unwrap_or_default();
@@ -97,11 +86,7 @@ impl Envelopes {
             OrderIds::Texts => text,
             OrderIds::Numbers => with_numeric_ids(&text),
         };
-        Push { stream: D::STREAM, message: message(event), text }
-    }
-
-    pub(crate) fn trade(&mut self, now: Timestamp, trade: Trade) -> Push {
-        self.push(now, trade, |event| Message::UserTrade(Box::new(event)))
+        Push { stream: D::STREAM, message: event.into(), text }
     }
 
     fn event<D: EventData>(&mut self, now: Timestamp, data: D) -> Event<D> {

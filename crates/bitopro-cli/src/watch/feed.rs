@@ -61,51 +61,29 @@ pub(super) fn subscribe(client: &Client, to: WatchStream) -> Box<dyn Feed> {
     }
 }
 
-/// The data of a stream, and how its events become messages like those of any other.
+/// The data of a stream, and the messages that its state consists of.
 trait Streamed: Followed {
     const STREAMS: &'static [PrivateStream] = &[Self::STREAM];
 
-    fn message(event: Event<Self>) -> Message;
-
     fn events(state: &Self::State, as_of: Option<Timestamp>) -> Vec<Message> {
-        as_of
-            .zip(state.to_data())
-            .map(|(as_of, data)| Self::message(Event::new(as_of, data)))
-            .into_iter()
-            .collect()
+        as_of.zip(state.to_data()).map(|(as_of, data)| Event::new(as_of, data).into()).into_iter().collect()
     }
 }
 
-impl Streamed for Balances {
-    fn message(event: Event<Self>) -> Message {
-        Message::AccountBalance(event)
-    }
-}
+impl Streamed for Balances {}
 
-impl Streamed for Orders<Active> {
-    fn message(event: Event<Self>) -> Message {
-        Message::ActiveOrders(event)
-    }
-}
+impl Streamed for Orders<Active> {}
 
-impl Streamed for Orders<History> {
-    fn message(event: Event<Self>) -> Message {
-        Message::HistoryOrders(event)
-    }
-}
+impl Streamed for Orders<History> {}
 
 impl Streamed for Trade {
-    fn message(event: Event<Self>) -> Message {
-        Message::UserTrade(Box::new(event))
-    }
-
     fn events(state: &Self::State, _: Option<Timestamp>) -> Vec<Message> {
-        state.iter().cloned().map(Self::message).collect()
+        state.iter().cloned().map(Message::from).collect()
     }
 }
 
-fn entry<D: Streamed>(item: Item<Event<D>>) -> Entry {
-    Entry { stream: D::STREAM, item: item.map(D::message) }
+fn entry<D: Followed>(item: Item<Event<D>>) -> Entry {
+    Entry { stream: D::STREAM, item: item.map(Message::from) }
 }
 
 fn picture<D: Streamed>(current: &Current<D::State>) -> Picture {

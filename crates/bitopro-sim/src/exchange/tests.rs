@@ -1,7 +1,7 @@
 use bitopro_auth::{
     API_KEY_HEADER, Credentials, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER, SignedHeaders, Signer,
 };
-use bitopro_model::{AccountBalance, Balance, Decimal};
+use bitopro_model::{AccountBalance, Balance, Decimal, Message};
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::*;
