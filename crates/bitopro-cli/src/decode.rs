@@ -6,7 +6,6 @@ use bitopro_client::model::{Event, EventData, Extra, Message, Timestamp, Unknown
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
 
 use crate::args::DecodeArgs;
 use crate::exit::{Failure, Status};
@@ -110,7 +109,7 @@ impl<'a, D: EventData> NormalisedEvent<'a, D> {
             event: event.name(),
             event_id: event_id.as_deref(),
             timestamp: *timestamp,
-            time: rfc3339(*timestamp),
+            time: timestamp.to_rfc3339(),
             datetime: datetime.as_deref(),
             data,
             extra: ExtraFields::of(extra),
@@ -148,37 +147,5 @@ struct NormalisedUnknown<'a> {
 impl<'a> NormalisedUnknown<'a> {
     fn new(raw: &'a UnknownMessage) -> Self {
         Self { event: raw.event(), unknown: true, raw }
-    }
-}
-
-/// A moment as RFC 3339 in UTC, with milliseconds. `None` beyond the year 9999 and before the year 0.
-pub(crate) fn rfc3339(timestamp: Timestamp) -> Option<String> {
-    let nanos = i128::from(timestamp.as_millis()) * 1_000_000;
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos)
-        .ok()
-        .filter(|time| (0..=9999).contains(&time.year()))?;
-    let (year, month, day) = time.to_calendar_date();
-    let (hour, minute, second, milli) = time.to_hms_milli();
-    let month = u8::from(month);
-    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_utc_with_milliseconds() {
-        for (millis, expected) in [
-            (1_639_553_303_365, Some("2021-12-15T07:28:23.365Z")),
-            (0, Some("1970-01-01T00:00:00.000Z")),
-            (-1, Some("1969-12-31T23:59:59.999Z")),
-            (253_402_300_799_999, Some("9999-12-31T23:59:59.999Z")),
-            (253_402_300_800_000, None),
-            (i64::MAX, None),
-            (i64::MIN, None),
-        ] {
-            assert_eq!(rfc3339(Timestamp::from_millis(millis)).as_deref(), expected, "{millis}");
-        }
     }
 }

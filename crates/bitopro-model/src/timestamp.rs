@@ -2,6 +2,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment by the exchange's clock: Unix milliseconds, UTC.
@@ -30,6 +32,16 @@ impl Timestamp {
         } else {
             SystemTime::UNIX_EPOCH.checked_add(distance)
         }
+    }
+
+    /// Formats the moment as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`. Returns `None` outside of
+    /// the years 0000 to 9999, where `Display` shows a number.
+    pub fn to_rfc3339(self) -> Option<String> {
+        self.to_utc().map(|time| format!("{time:.3}Z"))
+    }
+
+    fn to_utc(self) -> Option<DateTime> {
+        utc(SignedDuration::from_millis(self.0))
     }
 }
 
@@ -65,9 +77,13 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// The number of milliseconds, as on the wire.
+    /// Formats the moment as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`. Outside of the years 0000
+    /// to 9999, shows the number: `-62167219200001 ms since the Unix epoch`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        match self.to_utc() {
+            Some(time) => write!(f, "{time:.3}Z"),
+            None => write!(f, "{} ms since the Unix epoch", self.0),
+        }
     }
 }
 
@@ -107,9 +123,13 @@ impl UnixSeconds {
 }
 
 impl fmt::Display for UnixSeconds {
-    /// The number of seconds, as on the wire.
+    /// Formats the moment as RFC 3339 in UTC: `2021-12-15T07:28:23Z`. Outside of the years 0000 to 9999, shows the
+    /// number: `-62167219201 s since the Unix epoch`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        match utc(SignedDuration::from_secs(self.0)) {
+            Some(time) => write!(f, "{time:.0}Z"),
+            None => write!(f, "{} s since the Unix epoch", self.0),
+        }
     }
 }
 
@@ -125,6 +145,13 @@ impl<'de> Deserialize<'de> for UnixSeconds {
     }
 }
 
+/// Returns the date and time of day in UTC, if the year has four digits.
+fn utc(since_epoch: SignedDuration) -> Option<DateTime> {
+    // Unlike jiff's own timestamps, which leave a day for time zones, this reaches the last moment of the year 9999.
+    const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    EPOCH.checked_add(since_epoch).ok().filter(|time| time.year() >= 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +165,50 @@ mod tests {
                 Err(before) => -i64::try_from(before.duration().as_millis()).unwrap(),
             };
             assert_eq!(back, millis);
+        }
+    }
+
+    #[test]
+    fn is_shown_as_rfc_3339_in_utc_within_the_years_of_four_digits() {
+        for (millis, expected) in [
+            (1_639_553_303_365, "2021-12-15T07:28:23.365Z"),
+            (1_639_553_303_000, "2021-12-15T07:28:23.000Z"),
+            (1_639_553_303_070, "2021-12-15T07:28:23.070Z"),
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        ] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(time.to_string(), expected);
+            assert_eq!(time.to_rfc3339().as_deref(), Some(expected));
+        }
+        for (millis, expected) in [
+            (-62_167_219_200_001, "-62167219200001 ms since the Unix epoch"),
+            (253_402_300_800_000, "253402300800000 ms since the Unix epoch"),
+            (i64::MIN, "-9223372036854775808 ms since the Unix epoch"),
+            (i64::MAX, "9223372036854775807 ms since the Unix epoch"),
+        ] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(time.to_string(), expected);
+            assert_eq!(time.to_rfc3339(), None);
+        }
+    }
+
+    #[test]
+    fn seconds_are_shown_without_a_fraction() {
+        for (secs, expected) in [
+            (1_639_553_303, "2021-12-15T07:28:23Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (-62_167_219_200, "0000-01-01T00:00:00Z"),
+            (-62_167_219_201, "-62167219201 s since the Unix epoch"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (253_402_300_800, "253402300800 s since the Unix epoch"),
+            (i64::MIN, "-9223372036854775808 s since the Unix epoch"),
+            (i64::MAX, "9223372036854775807 s since the Unix epoch"),
+        ] {
+            assert_eq!(UnixSeconds::from_secs(secs).to_string(), expected);
         }
     }
 

@@ -1,5 +1,7 @@
 use bitopro_model::Timestamp;
-use time::{Duration, OffsetDateTime};
+
+/// Taiwan's offset from UTC, all year round.
+const TAIWAN_OFFSET_MS: i64 = 8 * 60 * 60 * 1_000;
 
 /// How `datetime` is written. Both end in a `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,16 +17,11 @@ pub enum Datetimes {
 impl Datetimes {
     /// The text for a moment, or `None` for one outside of the years 0 to 9999.
     pub(crate) fn format(self, moment: Timestamp) -> Option<String> {
-        let shift = match self {
-            Self::Utc => Duration::ZERO,
-            Self::TaiwanMarkedUtc => Duration::hours(8),
+        let shown_ms = match self {
+            Self::Utc => moment.as_millis(),
+            Self::TaiwanMarkedUtc => moment.as_millis().checked_add(TAIWAN_OFFSET_MS)?,
         };
-        let nanos = i128::from(moment.as_millis()) * 1_000_000;
-        let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?.checked_add(shift)?;
-        let year = u16::try_from(time.year()).ok().filter(|year| *year <= 9999)?;
-        let (month, day) = (u8::from(time.month()), time.day());
-        let (hour, minute, second, milli) = (time.hour(), time.minute(), time.second(), time.millisecond());
-        Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"))
+        Timestamp::from_millis(shown_ms).to_rfc3339()
     }
 }
 

@@ -50,7 +50,7 @@ impl<D: Followed> Mailbox<D> {
 fn drain(mailbox: &mut Mailbox<Balances>) -> Vec<String> {
     let told = |event: &AccountBalance| {
         let each = event.data.iter().map(|balance| format!(" {}={}", balance.currency, balance.amount));
-        format!("{}:{}", event.timestamp, each.collect::<String>())
+        format!("{}:{}", event.timestamp.as_millis(), each.collect::<String>())
     };
     std::iter::from_fn(|| mailbox.pop())
         .map(|item| match item {
@@ -59,7 +59,7 @@ fn drain(mailbox: &mut Mailbox<Balances>) -> Vec<String> {
             Item::Update(event) => format!("update {}", told(&event)),
             Item::Gap(gap) => match (gap.before, gap.after, gap.reason) {
                 (Some(before), Some(after), GapReason::Overrun { missed, .. }) => {
-                    format!("gap {}-{} ({missed})", before.timestamp, after.timestamp)
+                    format!("gap {}-{} ({missed})", before.timestamp.as_millis(), after.timestamp.as_millis())
                 }
                 other => format!("gap {other:?}"),
             },

@@ -10,7 +10,6 @@ use bitopro_client::Item;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
 use super::feed::Entry;
-use crate::decode::rfc3339;
 pub(super) use balances::BalanceRows;
 pub(super) use sheet::{Sheet, Style};
 
@@ -132,13 +131,13 @@ fn tag(stream: PrivateStream) -> &'static str {
 
 /// Hours, minutes and seconds in UTC.
 pub(super) fn time_of_day(timestamp: Timestamp) -> String {
-    let time = rfc3339(timestamp);
+    let time = timestamp.to_rfc3339();
     time.as_deref().and_then(|time| time.get(11..19)).unwrap_or("?").to_owned()
 }
 
 /// When something was, as seen from a later moment: the time of that day, or else the date.
 fn time_or_date(timestamp: Timestamp, seen_from: Timestamp) -> String {
-    let (time, now) = (rfc3339(timestamp), rfc3339(seen_from));
+    let (time, now) = (timestamp.to_rfc3339(), seen_from.to_rfc3339());
     let day = |time: &Option<String>| time.as_deref().and_then(|time| time.get(..10)).map(str::to_owned);
     match day(&time) {
         Some(date) if Some(&date) != day(&now).as_ref() => date.get(2..).unwrap_or("?").to_owned(),
