@@ -11,7 +11,6 @@ mod driver;
 mod endpoints;
 mod environment;
 mod error;
-mod exact;
 mod item;
 mod mailbox;
 mod outside;

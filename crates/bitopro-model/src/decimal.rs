@@ -48,6 +48,45 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
     Ok(value)
 }
 
+/// Adds two decimals exactly, or returns `None` if [`Decimal`] cannot hold the sum; its own operators round there.
+///
+/// The sum has as many decimals as the operand with more of them, or fewer where only zeros are lost and the sum would
+/// not fit otherwise. A sum of zero has no sign.
+///
+/// ```
+/// use bitopro_model::{exact_add, parse_decimal};
+///
+/// let [small, large] = [parse_decimal("0.10")?, parse_decimal("9999999999999999999999999999")?];
+/// assert_eq!(exact_add(small, small).map(|sum| sum.to_string()).as_deref(), Some("0.20"));
+/// assert_eq!(exact_add(large, small), None);
+/// # Ok::<(), bitopro_model::DecimalError>(())
+/// ```
+pub fn exact_add(a: Decimal, b: Decimal) -> Option<Decimal> {
+    // The zeros at the end of an operand can be what does not fit. Without them, a sum that overflows has more digits
+    // than a decimal holds.
+    sum(a, b).or_else(|| sum(a.normalize(), b.normalize()))
+}
+
+/// Subtracts `b` from `a` exactly, or returns `None` if [`Decimal`] cannot hold the difference.
+///
+/// The difference has the decimals that the sum of [`exact_add`] has.
+pub fn exact_sub(a: Decimal, b: Decimal) -> Option<Decimal> {
+    exact_add(a, -b)
+}
+
+fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let mut scale = a.scale().max(b.scale());
+    let units = |value: Decimal| value.mantissa().checked_mul(10_i128.checked_pow(scale - value.scale())?);
+    let mut total = units(a)?.checked_add(units(b)?)?;
+    loop {
+        match Decimal::try_from_i128_with_scale(total, scale) {
+            Ok(sum) => return Some(sum),
+            Err(_) if scale > 0 && total % 10 == 0 => (total, scale) = (total / 10, scale - 1),
+            Err(_) => return None,
+        }
+    }
+}
+
 /// The number of digits of a plain decimal, or `None` if the text is anything else.
 fn plain_digits(text: &str) -> Option<usize> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
@@ -143,7 +182,90 @@ mod tests {
         }
     }
 
+    fn decimal(text: &str) -> Decimal {
+        parse_decimal(text).unwrap()
+    }
+
+    #[test]
+    fn sums_and_differences_are_exact_or_none() {
+        let max = "79228162514264337593543950335";
+        for (a, b, expected) in [
+            ("3", "-1.50", Some("1.50")),
+            ("1", "-1.0", Some("0.0")),
+            ("0.00", "1", Some("1.00")),
+            ("5.0", "0.00", Some("5.00")),
+            ("-0", "-0.0", Some("0.0")),
+            ("0.1", "0.2", Some("0.3")),
+            ("-0.00000001", "-0.00000001", Some("-0.00000002")),
+            ("-0.00000001", "0.00000001", Some("0.00000000")),
+            ("1.50000000", "-0.00000001", Some("1.49999999")),
+            ("999999999999.99999999", "-0.00000001", Some("999999999999.99999998")),
+            ("999999999999.99999999", "0.00000001", Some("1000000000000.00000000")),
+            ("1", "0.0000000000000000000000000001", Some("1.0000000000000000000000000001")),
+            ("9999999999999999999999999999", "-0.1", None),
+            ("9999999999999999999999999999", "0.00", Some("9999999999999999999999999999")),
+            ("7922816251426433759354395033.5", "0.50", Some("7922816251426433759354395034")),
+            (max, "1", None),
+            (max, "-1", Some("79228162514264337593543950334")),
+            (max, "0.0000000000000000000000000000", Some(max)),
+            (max, "0.0000000000000000000000000001", None),
+            ("-79228162514264337593543950335", "-1", None),
+        ] {
+            let [a, b] = [a, b].map(decimal);
+            for sum in [exact_add(a, b), exact_add(b, a), exact_sub(a, -b), exact_sub(b, -a)] {
+                assert_eq!(sum.map(|sum| sum.to_string()).as_deref(), expected, "{a} + {b}");
+            }
+        }
+    }
+
+    /// 10^28: any decimal is a whole number of its inverse.
+    const ONE: i128 = 10_i128.pow(28);
+
+    /// A decimal in units of 10^-28, as a number of wholes and a rest that is not negative: more bits than an `i128`.
+    fn parts(value: Decimal) -> (i128, i128) {
+        let scale = 10_i128.pow(value.scale());
+        let (whole, rest) = (value.mantissa().div_euclid(scale), value.mantissa().rem_euclid(scale));
+        (whole, rest * (ONE / scale))
+    }
+
+    /// Whether a decimal can have this value, at any scale.
+    fn can_be_held((whole, rest): (i128, i128)) -> bool {
+        (0..=28).any(|scale| {
+            let unit = 10_i128.pow(28 - scale);
+            let units =
+                whole.checked_mul(10_i128.pow(scale)).and_then(|units| units.checked_add(rest / unit));
+            rest % unit == 0 && units.is_some_and(|units| units.unsigned_abs() < 1 << 96)
+        })
+    }
+
+    /// Decimals of any size, those at the ends of the range and those with zeros at their ends among them.
+    fn decimals() -> impl Strategy<Value = Decimal> {
+        let digits = prop_oneof![
+            0..1_i128 << 96,
+            (0..1_i128 << 96).prop_map(|digits| digits >> 48),
+            (0..100_i128).prop_map(|below| (1 << 96) - 1 - below),
+            (0..1_000_i128, 0..=25_u32).prop_map(|(digits, zeros)| digits * 10_i128.pow(zeros)),
+        ];
+        (digits, 0..=28_u32, any::<bool>()).prop_map(|(digits, scale, is_negative)| {
+            Decimal::from_i128_with_scale(if is_negative { -digits } else { digits }, scale)
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_sum_is_that_of_the_integers_or_cannot_be_held(a in decimals(), b in decimals()) {
+            let ((a_whole, a_rest), (b_whole, b_rest)) = (parts(a), parts(b));
+            let rest = a_rest + b_rest;
+            let expected = (a_whole + b_whole + rest / ONE, rest % ONE);
+            for sum in [exact_add(a, b), exact_sub(a, -b)] {
+                prop_assert_eq!(sum.map(parts), can_be_held(expected).then_some(expected));
+                if let Some(sum) = sum {
+                    prop_assert!(sum.scale() <= a.scale().max(b.scale()));
+                    prop_assert_eq!(exact_sub(sum, b), Some(a));
+                }
+            }
+        }
+
         #[test]
         fn fault_33_twenty_eight_digits_always_survive(text in "-?(0|[1-9][0-9]{0,13})(\\.[0-9]{1,14})?") {
             prop_assert_eq!(parse_decimal(&text).map(|d| d.to_string()), Ok(text));

@@ -15,7 +15,7 @@ mod wire;
 mod words;
 
 pub use account_balance::{AccountBalance, Balance, Balances};
-pub use decimal::{DecimalError, parse_decimal};
+pub use decimal::{DecimalError, exact_add, exact_sub, parse_decimal};
 pub use error::{DecodeError, DecodeErrorKind};
 pub use event::{Event, EventData};
 pub use extra::Extra;

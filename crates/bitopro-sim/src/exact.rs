@@ -1,21 +1,18 @@
-//! Sums and products on integers: `Decimal`'s own operators round silently where 28 digits do not do.
+//! Exact amounts without zeros at their end, as the simulator sends them.
 
-use bitopro_model::Decimal;
+use bitopro_model::{Decimal, exact_add, exact_sub};
 
 /// The decimals of an amount that a trade leaves behind.
 pub(crate) const AMOUNT_SCALE: u32 = 8;
 
 /// `a + b`, or `None` if it cannot be held exactly.
 pub(crate) fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
-    let scale = a.scale().max(b.scale());
-    let units = |value: Decimal| value.mantissa().checked_mul(10_i128.checked_pow(scale - value.scale())?);
-    let total = units(a)?.checked_add(units(b)?)?;
-    Decimal::try_from_i128_with_scale(total, scale).ok().map(|total| total.normalize())
+    exact_add(a, b).map(|sum| sum.normalize())
 }
 
 /// `a - b`, or `None` if it cannot be held exactly.
 pub(crate) fn difference(a: Decimal, b: Decimal) -> Option<Decimal> {
-    sum(a, -b)
+    exact_sub(a, b).map(|difference| difference.normalize())
 }
 
 /// `a * b`, cut off after [`AMOUNT_SCALE`] decimals, or `None` if it is too large.

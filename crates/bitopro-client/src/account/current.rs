@@ -1,6 +1,5 @@
-use bitopro_model::{Decimal, Order, Timestamp};
+use bitopro_model::{Decimal, Order, Timestamp, exact_sub};
 
-use crate::exact::difference;
 use crate::item::{Gap, GapReason};
 use crate::state::{BalanceBook, Current, OpenOrders, OrderHistory, RecentTrades};
 
@@ -53,7 +52,7 @@ impl CurrentAccount {
     fn less_trades(&self, order: &Order) -> Option<Unaccounted> {
         let trades = self.trades.iter().flat_map(|trades| trades.of_order(order.id.as_str()));
         let mut volumes = trades.map(|trade| trade.data.volume);
-        let missing = volumes.try_fold(order.executed_amount, difference);
+        let missing = volumes.try_fold(order.executed_amount, exact_sub);
         let is_accounted = missing.is_some_and(|missing| missing <= Decimal::ZERO);
         (!is_accounted).then(|| Unaccounted { order: order.clone(), missing })
     }

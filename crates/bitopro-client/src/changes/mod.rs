@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bitopro_model::{
     AccountBalance, ActiveOrders, Balance, Currency, Decimal, HistoryOrders, Order, OrderId, OrderStatus,
-    PrivateStream,
+    PrivateStream, exact_sub,
 };
 
 use crate::account::AccountItem;
-use crate::exact::difference;
 use crate::item::Item;
 use crate::settings::OrderUpdates;
 use crate::state::{ClosedOrders, Reporter, Standing, is_reversed};
@@ -63,7 +62,7 @@ impl BalanceChange {
     pub fn by(&self) -> Option<Decimal> {
         let amount =
             |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.amount);
-        difference(amount(&self.after), amount(&self.before))
+        exact_sub(amount(&self.after), amount(&self.before))
     }
 }
 
@@ -83,7 +82,7 @@ impl OrderChange {
     /// How much of it was executed since it was last known, if that can be held exactly.
     pub fn executed(&self) -> Option<Decimal> {
         let before = self.before.as_ref().map_or(Decimal::ZERO, |before| before.executed_amount);
-        difference(self.order.executed_amount, before)
+        exact_sub(self.order.executed_amount, before)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
+use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp, exact_sub};
 
 use super::sheet::{Sheet, Style};
 use super::{fitting, time_of_day};
@@ -107,7 +107,7 @@ fn is_empty(balance: &Balance) -> bool {
     balance.amount.is_zero() && balance.available.is_zero() && balance.stake.unwrap_or_default().is_zero()
 }
 
-/// By how much the total changed, if that can be told exactly.
+/// Returns by how much the total changed, if that can be held exactly.
 fn change(before: &Balance, after: &Balance) -> Option<Decimal> {
-    after.amount.checked_sub(before.amount)
+    exact_sub(after.amount, before.amount)
 }

@@ -103,6 +103,28 @@ fn balances_tell_what_changed() {
 }
 
 #[test]
+fn a_change_is_exact_or_empty() {
+    let largest = "9999999999999999999999999999";
+    for (before, after, expected) in [
+        (largest, "0.1", None),
+        ("0.1", largest, None),
+        (largest, "9999999999999999999999999998", Some("-1")),
+        ("0.00000002", "0.00000001", Some("-0.00000001")),
+    ] {
+        let holding = |amount: &str| {
+            samples::BALANCES.replace("\"amount\":\"1.10\"", &format!("\"amount\":\"{amount}\""))
+        };
+        let (before, after) = (holding(before), holding(after));
+        let lines = plain(&[
+            (PrivateStream::AccountBalance, Item::Snapshot(before.as_str())),
+            (PrivateStream::AccountBalance, Item::Update(after.as_str())),
+        ]);
+        let row: Vec<&str> = lines.last().unwrap().split_whitespace().collect();
+        assert_eq!(row.get(4).copied(), expected, "{lines:#?}");
+    }
+}
+
+#[test]
 fn a_whole_state_tells_what_changed_since_the_first_on_as_many_lines_as_there_are() {
     let mut first = BalanceRows::default();
     let mut shown = |json: &str, body| {
