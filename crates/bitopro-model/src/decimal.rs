@@ -228,7 +228,7 @@ mod tests {
         (whole, rest * (ONE / scale))
     }
 
-    /// Whether a decimal can have this value, at any scale.
+    /// Returns whether a decimal can have this value, at any scale.
     fn can_be_held((whole, rest): (i128, i128)) -> bool {
         (0..=28).any(|scale| {
             let unit = 10_i128.pow(28 - scale);
@@ -238,7 +238,7 @@ mod tests {
         })
     }
 
-    /// Decimals of any size, those at the ends of the range and those with zeros at their ends among them.
+    /// Decimals of any size, including those close to the ends of the range and those with many trailing zeros.
     fn decimals() -> impl Strategy<Value = Decimal> {
         let digits = prop_oneof![
             0..1_i128 << 96,

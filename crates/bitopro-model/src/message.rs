@@ -107,7 +107,7 @@ impl Message {
     }
 }
 
-/// What the events of all streams have in common.
+/// The fields that the events of all streams have in common.
 struct Envelope<'a> {
     stream: PrivateStream,
     timestamp: Timestamp,
