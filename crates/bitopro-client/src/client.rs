@@ -1,22 +1,11 @@
 use std::sync::Arc;
-use std::time::Instant;
 
 use bitopro_auth::Signer;
-use bitopro_model::{Active, Balances, History, Orders, Trade};
-use bitopro_transport::Connector;
-use tokio::sync::mpsc;
+use bitopro_model::{Active, Balances, History, Orders, PrivateStream, Trade};
 
-use crate::Settings;
-use crate::account::{AccountSubscription, Desk};
+use crate::account::Changes;
 use crate::builder::ClientBuilder;
-use crate::dialer::SharedDialer;
-use crate::driver::{Delivery, Driver};
-use crate::endpoints::Endpoints;
-use crate::outside::{WallClock, monotonic_now, random_seed};
-use crate::session::Session;
-use crate::shared::{Inbox, Shared};
-use crate::state::Followed;
-use crate::subscription::{Line, Subscription};
+use crate::runtime::{Account, Runtime, Subscription};
 
 /// Follows the private streams of one account. Clones share everything.
 ///
@@ -25,7 +14,6 @@ use crate::subscription::{Line, Subscription};
 ///
 /// ```
 /// use bitopro_client::{Client, Credentials, Item};
-/// use futures_util::StreamExt;
 ///
 /// # use bitopro_client::transport::{Frame, memory};
 /// # #[tokio::main(flavor = "current_thread")]
@@ -62,15 +50,9 @@ use crate::subscription::{Line, Subscription};
 /// # exchange.await?;
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Client {
-    pub(crate) signer: Signer,
-    pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) settings: Settings,
-    pub(crate) dialer: SharedDialer,
-    pub(crate) clock: WallClock,
-    pub(crate) seed: Option<u64>,
+    pub(crate) runtime: Arc<Runtime>,
 }
 
 impl Client {
@@ -80,29 +62,29 @@ impl Client {
         ClientBuilder::new(signer.into())
     }
 
-    /// Subscribes to the account's balances. The connection is made in the background; whatever becomes
-    /// of it is in the stream.
+    /// Subscribes to the account's balances. The connection is made in the background; what becomes of it is reported by
+    /// the items.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn balances(&self) -> Subscription<Balances> {
-        self.subscribe()
+        self.runtime.subscribe(&[PrivateStream::AccountBalance])
     }
 
-    /// Subscribes to the account's open orders, as [`balances`](Self::balances) does to the balances.
+    /// Subscribes to the account's open orders. See [`balances`](Self::balances).
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn active_orders(&self) -> Subscription<Orders<Active>> {
-        self.subscribe()
+        self.runtime.subscribe(&[PrivateStream::ActiveOrders])
     }
 
-    /// Subscribes to the orders that end: those that ended lately first, then each that does.
+    /// Subscribes to the orders that close: the recently closed ones first, then each that closes.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn history_orders(&self) -> Subscription<Orders<History>> {
-        self.subscribe()
+        self.runtime.subscribe(&[PrivateStream::HistoryOrders])
     }
 
     /// Subscribes to the account's trades. The stream has no snapshots: what is traded without a connection
@@ -111,65 +93,27 @@ impl Client {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn user_trades(&self) -> Subscription<Trade> {
-        self.subscribe()
-    }
-
-    /// The session of a stream by itself, without a driver: for another runtime, or for a test that plays
-    /// with time. It wants to dial at once.
-    pub fn session<D: Followed>(&self, now: Instant) -> Session<D> {
-        Session::new(
-            self.settings.clone(),
-            self.signer.clone(),
-            &self.dialer,
-            self.endpoints.clone(),
-            self.seed.unwrap_or_else(random_seed),
-            now,
-            self.clock.now(),
-        )
+        self.runtime.subscribe(&[PrivateStream::UserTrades])
     }
 
     /// Subscribes to all four streams as one.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn account(&self) -> AccountSubscription {
-        let desk = Arc::new(Desk::new(&self.settings, self.clock.clone()));
-        // History first: if its dial comes first too, the first list of open orders is young enough.
-        let history = self.drive::<Orders<History>>(desk.clone());
-        let active = self.drive::<Orders<Active>>(desk.clone());
-        desk.connect_active(&active);
-        let lines =
-            vec![history, active, self.drive::<Balances>(desk.clone()), self.drive::<Trade>(desk.clone())];
-        AccountSubscription::new(desk, lines)
+    pub fn account(&self) -> Subscription<Account> {
+        self.follow(PrivateStream::ALL)
     }
 
-    fn subscribe<D: Followed>(&self) -> Subscription<D> {
-        let shared = Arc::new(Shared::new(&self.settings, self.clock.clone()));
-        let line = self.drive::<D>(shared.clone());
-        Subscription::new(shared, line)
+    /// Subscribes to some of the streams as one.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn follow(&self, streams: &[PrivateStream]) -> Subscription<Account> {
+        self.runtime.subscribe(streams)
     }
 
-    /// Sets a driver to work that delivers to this inbox.
-    fn drive<D: Followed>(&self, inbox: Arc<dyn Inbox<D>>) -> Line {
-        let session = self.session(monotonic_now());
-        let (sender, commands) = mpsc::unbounded_channel();
-        let driver = Driver {
-            session,
-            connector: Arc::clone(&self.connector),
-            inbox: Delivery(inbox),
-            commands,
-            clock: self.clock.clone(),
-            send_deadline: self.settings.close_deadline,
-        };
-        Line::new(sender, tokio::spawn(driver.run()).abort_handle())
-    }
-}
-
-impl std::fmt::Debug for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("endpoints", &self.endpoints)
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+    /// Returns a value that derives what changed from the items of [`account`](Self::account).
+    pub fn changes(&self) -> Changes {
+        self.runtime.with(|engine| engine.changes())
     }
 }

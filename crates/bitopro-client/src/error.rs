@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bitopro_transport as transport;
 
-use crate::Verdict;
+use crate::refusal::Verdict;
 
 /// Why a connection ended or could not be made.
 ///
@@ -100,7 +100,7 @@ impl Error {
     ///
     /// A stream ends on the first failure that is not retryable, unless its path had worked before: then a gateway may
     /// have a bad minute, and the stream keeps trying for the patience of the client. What is retryable can still end
-    /// a stream after several in a row, as [`Settings`](crate::Settings) say.
+    /// a stream after several in a row, as the [builder](crate::ClientBuilder) is set.
     pub fn is_retryable(&self) -> bool {
         !matches!(
             self.kind(),

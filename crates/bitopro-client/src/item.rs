@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use bitopro_model::{DecodeError, Event, EventData, OrderId, Timestamp, UnknownMessage};
+use bitopro_model::{DecodeError, Message, OrderId, PrivateStream, Timestamp, UnknownMessage};
 use bytes::Bytes;
 use thiserror::Error as ThisError;
 use url::Url;
@@ -30,8 +30,40 @@ pub enum Item<E> {
     Closed(Closed),
 }
 
-/// An item, and how many bytes the message had that it came in: none where it did not come in one.
-pub(crate) type Weighed<D> = (Item<Event<D>>, usize);
+/// An item of one of the streams of an account.
+///
+/// One pattern matches an item of any stream:
+///
+/// ```
+/// # use bitopro_client::{AccountItem, Item};
+/// # fn report(item: AccountItem) {
+/// match item {
+///     AccountItem { stream, item: Item::Gap(gap), .. } => eprintln!("{stream}: {gap}"),
+///     AccountItem { stream, item: Item::Closed(reason), .. } => eprintln!("{stream}: {reason}"),
+///     other => println!("{other}"),
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AccountItem {
+    /// The stream.
+    pub stream: PrivateStream,
+    /// The item. Its data are messages of this stream.
+    pub item: Item<Message>,
+}
+
+impl AccountItem {
+    pub(crate) fn new(stream: PrivateStream, item: Item<Message>) -> Self {
+        Self { stream, item }
+    }
+}
+
+impl fmt::Display for AccountItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.stream, self.item)
+    }
+}
 
 /// A connection is open.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,6 +121,8 @@ pub struct Gap {
     pub after: Option<Edge>,
     /// Why, and between which moments.
     pub reason: GapReason,
+    /// The snapshot that follows is not sure either, since a message that was merged into it contradicted another.
+    pub(crate) is_doubtful: bool,
 }
 
 /// One edge of a gap: the event that stands there.
@@ -102,8 +136,9 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn of<D: EventData>(event: &Event<D>) -> Self {
-        Self { timestamp: event.timestamp, event_id: event.event_id.clone() }
+    /// Returns the edge at a known event.
+    pub(crate) fn of(message: &Message) -> Option<Self> {
+        Some(Self { timestamp: message.timestamp()?, event_id: message.event_id().map(str::to_owned) })
     }
 }
 
@@ -136,19 +171,57 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             GapReason::Reconnected { since, until } => {
-                write!(f, "events may be missing, since there was no connection from {since} to {until}")?;
+                write!(f, "events may be missing: there was no connection from {since} to {until}")?;
             }
             GapReason::Overrun { missed, .. } => {
-                write!(f, "{missed} items were merged, since nobody read them")?;
+                write!(f, "{missed} items were merged, since the subscriber did not read in time")?;
             }
         }
         if let Some(edge) = &self.before {
-            write!(f, ", after {}", edge.timestamp)?;
+            write!(f, "; last event before: {}", edge.timestamp)?;
         }
         if let Some(edge) = &self.after {
-            write!(f, ", before {}", edge.timestamp)?;
+            write!(f, "; first event after: {}", edge.timestamp)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connected to {} (connection {})", self.url, self.number)
+    }
+}
+
+impl fmt::Display for Disconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "disconnected: {}; next dial in {:.1} s", self.error, self.retry_in.as_secs_f64())?;
+        match self.refusals {
+            Some(refusals) => write!(f, "; refused {} times since {}", refusals.count, refusals.first),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a message could not be read: {}", self.reason)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Item<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected(connected) => connected.fmt(f),
+            Self::Snapshot(event) => write!(f, "snapshot {event}"),
+            Self::Update(event) => write!(f, "update {event}"),
+            Self::Gap(gap) => write!(f, "gap: {gap}"),
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::Unknown(unknown) => write!(f, "unknown event {}", unknown.event()),
+            Self::Disconnected(disconnected) => disconnected.fmt(f),
+            Self::Closed(Closed::Failed(error)) => write!(f, "closed: {error}"),
+            Self::Closed(closed) => closed.fmt(f),
+        }
     }
 }
 
@@ -194,17 +267,17 @@ impl fmt::Display for Closed {
 }
 
 impl<E> Item<E> {
-    /// Maps the data of a snapshot or an update, and leaves everything else as it is.
-    pub fn map<T>(self, with: impl FnOnce(E) -> T) -> Item<T> {
-        match self {
+    /// Maps the data of a snapshot or an update, and leaves everything else as it is. Returns `None` if `with` does.
+    pub fn filter_map<T>(self, with: impl FnOnce(E) -> Option<T>) -> Option<Item<T>> {
+        Some(match self {
             Self::Connected(connected) => Item::Connected(connected),
-            Self::Snapshot(event) => Item::Snapshot(with(event)),
-            Self::Update(event) => Item::Update(with(event)),
+            Self::Snapshot(event) => Item::Snapshot(with(event)?),
+            Self::Update(event) => Item::Update(with(event)?),
             Self::Gap(gap) => Item::Gap(gap),
             Self::Malformed(malformed) => Item::Malformed(malformed),
             Self::Unknown(unknown) => Item::Unknown(unknown),
             Self::Disconnected(disconnected) => Item::Disconnected(disconnected),
             Self::Closed(closed) => Item::Closed(closed),
-        }
+        })
     }
 }

@@ -8,8 +8,7 @@ use http::{HeaderMap, HeaderName};
 
 /// What a refused upgrade means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// 401: the key was deleted, or the signature is wrong.
     Unauthorized,
     /// 403: the key lacks the permission.
@@ -42,7 +41,7 @@ pub enum Verdict {
 
 /// Tells what a refused upgrade means. `now` is the machine's time, which a `Retry-After` that is a date is
 /// measured from where the server does not tell its own.
-pub fn classify(refusal: &Refusal, now: SystemTime) -> Verdict {
+pub(crate) fn classify(refusal: &Refusal, now: SystemTime) -> Verdict {
     let headers = &refusal.headers;
     match refusal.status.as_u16() {
         401 => Verdict::Unauthorized,

@@ -76,6 +76,13 @@ impl<D: EventData> Event<D> {
     }
 }
 
+impl<D: EventData> fmt::Display for Event<D> {
+    /// The event's name and time.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.name(), self.timestamp)
+    }
+}
+
 impl<D: EventData> Serialize for Event<D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

@@ -213,6 +213,19 @@ impl Serialize for UnknownMessage {
     }
 }
 
+impl fmt::Display for Message {
+    /// The event's name, and its time if it is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountBalance(event) => event.fmt(f),
+            Self::ActiveOrders(event) => event.fmt(f),
+            Self::HistoryOrders(event) => event.fmt(f),
+            Self::UserTrade(event) => event.fmt(f),
+            Self::Unknown(unknown) => f.write_str(unknown.event()),
+        }
+    }
+}
+
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -1,19 +1,17 @@
-//! Any sequence of what can happen to two sessions of one client, at any times, and what must hold all the same.
+//! Any sequence of what can happen to the four links of an account, at any times, and what must hold all the same.
 //!
-//! An input is a list of operations, each a byte for the session and the operation, and a byte for its detail; see
-//! [`Bench::operate`]. A frame of the input's own is followed by its length (two bytes) and its text.
+//! An input is a list of operations, each a byte for the link (its upper two bits) and the operation, and a byte for its
+//! detail; see [`Bench::operate`]. A frame of the input's own is followed by its length (two bytes) and its text.
 
 mod watcher;
 
-use std::fmt::Debug;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use bitopro_client::model::{Balances, Trade};
-use bitopro_client::session::{Action, Session};
-use bitopro_client::transport::{
-    self, Connection, Connector, ErrorKind, Frame, Refusal, Request, async_trait,
-};
-use bitopro_client::{Client, Credentials, Followed};
+use bitopro_client::engine::{Action, Engine, LinkId, SubscriberId};
+use bitopro_client::model::{Balance, Currency, Message, OrderId, PrivateStream};
+use bitopro_client::transport::{self, ErrorKind, Frame, Refusal};
+use bitopro_client::{AccountItem, Change, Changes, Client, Credentials, Item};
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
@@ -25,16 +23,7 @@ const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":2,"data":{"base":"usdt"
 /// Plays one input.
 pub fn check(data: &[u8]) {
     let mut input = Input(data);
-    let client = client(input.byte());
-    #[allow(clippy::disallowed_methods, reason = "any moment will do: time goes on by the input alone")]
-    let start = Instant::now();
-    let mut bench = Bench {
-        now: start,
-        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600),
-        dials: Dials::default(),
-        balances: Line::new(client.session(start)),
-        trades: Line::new(client.session(start)),
-    };
+    let mut bench = Bench::new(input.byte());
     bench.settle();
     while !input.0.is_empty() {
         bench.operate(&mut input);
@@ -43,21 +32,11 @@ pub fn check(data: &[u8]) {
     bench.recover();
 }
 
-/// A client that never dials by itself, under one of several settings.
-fn client(settings: u8) -> Client {
-    struct Nowhere;
-
-    #[async_trait]
-    impl Connector for Nowhere {
-        async fn connect(&self, _: Request) -> Result<Box<dyn Connection>, transport::Error> {
-            Err(transport::Error::new(ErrorKind::Connect, "there is no network here"))
-        }
-    }
-
+/// An engine, under one of several settings.
+fn engine(settings: u8) -> Engine {
     let credentials = Credentials::new("me@example.com", "key", "secret").expect("they can be signed with");
     let mut builder = Client::builder(credentials)
         .with_endpoints(["wss://one.test/ws", "wss://two.test/ws"])
-        .with_connector(Nowhere)
         .with_seed(settings.into());
     if settings & 1 == 1 {
         builder = builder.with_endpoint("wss://one.test/ws");
@@ -65,7 +44,10 @@ fn client(settings: u8) -> Client {
     if settings & 2 == 2 {
         builder = builder.with_backoff(Duration::from_millis(1), Duration::from_millis(1));
     }
-    builder.build().expect("the settings are sound")
+    if settings & 4 == 4 {
+        builder = builder.with_queue_capacity(2);
+    }
+    builder.build_engine().expect("the settings are sound")
 }
 
 /// What is left of an input. Beyond its end there are zeros.
@@ -89,26 +71,82 @@ impl<'a> Input<'a> {
     }
 }
 
+/// An engine with its account, and what its driver and its subscriber see of it.
 struct Bench {
+    engine: Engine,
+    subscriber: SubscriberId,
     now: Instant,
     wall: SystemTime,
     dials: Dials,
-    balances: Line<Balances>,
-    trades: Line<Trade>,
+    /// One for each of the streams, in the order of [`PrivateStream::ALL`].
+    watchers: Vec<Watcher>,
+    /// The subscriber does not read.
+    is_stalled: bool,
+    known: Known,
+}
+
+/// The knowledge of a subscriber that reads only the changes.
+struct Known {
+    changes: Changes,
+    balances: Option<BTreeMap<Currency, Balance>>,
+    open: Option<BTreeSet<OrderId>>,
 }
 
 impl Bench {
-    /// One operation of the input.
+    fn new(settings: u8) -> Self {
+        #[allow(clippy::disallowed_methods, reason = "any moment will do: time passes by the input alone")]
+        let now = Instant::now();
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+        let mut engine = engine(settings);
+        let subscriber = engine.subscribe(now, wall, PrivateStream::ALL);
+        let known = Known { changes: engine.changes(), balances: None, open: None };
+        let watchers = PrivateStream::ALL.iter().map(|stream| Watcher::new(*stream)).collect();
+        let (dials, is_stalled) = (Dials::default(), false);
+        Self { engine, subscriber, now, wall, dials, watchers, is_stalled, known }
+    }
+
+    fn link(&self, stream: PrivateStream) -> LinkId {
+        let links = self.engine.links_of(self.subscriber);
+        links.into_iter().find(|link| link.stream == stream).expect("every stream is followed")
+    }
+
+    fn watcher(&mut self, stream: PrivateStream) -> &mut Watcher {
+        self.watchers.iter_mut().find(|watcher| watcher.stream == stream).expect("each has one")
+    }
+
+    /// One operation of the input: possible things and impossible ones.
     fn operate(&mut self, input: &mut Input<'_>) {
         let (what, detail) = (input.byte(), input.byte());
-        match what & 0x7f {
+        let stream = *PrivateStream::ALL.get(usize::from(what >> 6)).expect("there are four");
+        let (link, now, wall) = (self.link(stream), self.now, self.wall);
+        match what & 0x3f {
             0 => self.pass(span(detail)),
             1 => self.wall += span(detail),
             2 => self.wall = self.wall.checked_sub(span(detail)).unwrap_or(self.wall),
             3 => self.pass_to_next(),
-            _ if what & 0x80 == 0 => self.balances.operate(what, detail, input, self.now, self.wall),
-            _ => self.trades.operate(what & 0x7f, detail, input, self.now, self.wall),
+            4 => self.is_stalled = detail & 1 == 1,
+            5 => self.engine.handle_timeout(now, wall),
+            6 => self.engine.handle_resync(now, wall, self.subscriber),
+            7 if detail == 0 => self.engine.handle_close(now, wall, self.subscriber),
+            what => match what % 6 {
+                0 | 1 => self.connect(link),
+                2 => {
+                    let error = failure(detail);
+                    self.watcher(stream).fails(&error);
+                    self.engine.handle_dial_failed(now, wall, link, error);
+                }
+                3 => self.engine.handle_frame(now, wall, link, frame(detail)),
+                4 => self.engine.handle_frame(now, wall, link, Frame::text(input.text())),
+                _ => self.engine.handle_lost(now, wall, link, failure(detail)),
+            },
         }
+    }
+
+    fn connect(&mut self, link: LinkId) {
+        if self.watcher(link.stream).connects() {
+            self.dials.accept();
+        }
+        self.engine.handle_connected(self.now, self.wall, link);
     }
 
     fn pass(&mut self, span: Duration) {
@@ -116,112 +154,143 @@ impl Bench {
         self.wall += span;
     }
 
-    /// Lets time pass until a session wants to be called, and calls it, as a driver would.
+    /// Lets time pass until the engine wants to be called, and calls it, as a driver would.
     fn pass_to_next(&mut self) {
-        let next = [self.balances.session.poll_timeout(), self.trades.session.poll_timeout()];
-        let Some(next) = next.into_iter().flatten().min() else { return };
+        let Some(next) = self.engine.poll_timeout() else { return };
         self.pass(next.saturating_duration_since(self.now));
-        self.balances.time_out(self.now, &mut self.dials, self.wall);
-        self.trades.time_out(self.now, &mut self.dials, self.wall);
+        self.engine.handle_timeout(self.now, self.wall);
+        self.settle();
+        let next = self.engine.poll_timeout();
+        assert!(next.is_none_or(|due| due > self.now), "it wants to be called in a tight loop");
     }
 
-    /// Takes all that the sessions want and have to say.
+    /// Takes all that the engine wants and has to say.
     fn settle(&mut self) {
-        self.balances.settle(self.now, &mut self.dials, self.wall);
-        self.trades.settle(self.now, &mut self.dials, self.wall);
+        while let Some((link, action)) = self.engine.poll_action(self.now, self.wall) {
+            if let Action::Dial(request) = &action {
+                let now = self.now;
+                assert!(
+                    !self.watchers.iter().any(|watcher| watcher.dials_at(now)),
+                    "two dials are in progress"
+                );
+                self.dials.count(self.now, request);
+            }
+            let (now, is_accepted) = (self.now, self.dials.is_key_accepted());
+            self.watcher(link.stream).acts(&action, now, is_accepted);
+        }
+        if !self.is_stalled {
+            while let Some(item) = self.engine.poll_item(self.subscriber) {
+                self.watcher(item.stream).sees(&item.item);
+                self.know(&item);
+            }
+            self.assert_known();
+        }
+        self.assert_honest();
     }
 
-    /// From here on nothing goes wrong any more, so every stream that is not over must come back, though it may
-    /// have been asked to wait first.
+    /// Follows the changes.
+    fn know(&mut self, item: &AccountItem) {
+        for change in self.known.changes.apply(item) {
+            match change {
+                Change::Balance(change) => {
+                    let balances = self.known.balances.as_mut().expect("the first snapshot is not a change");
+                    assert_eq!(balances.remove(&change.currency), change.before);
+                    balances.extend(change.after.map(|after| (change.currency, after)));
+                }
+                Change::OrderOpened(change) => {
+                    if let Some(open) = &mut self.known.open {
+                        assert!(open.insert(change.order.id.clone()), "opened twice: {:?}", change.order);
+                    }
+                }
+                Change::OrderTriggered(_) | Change::OrderPartlyFilled(_) => {}
+                Change::OrderFilled(change)
+                | Change::OrderEndedPartlyFilled(change)
+                | Change::OrderCancelled(change)
+                | Change::OrderRejectedPostOnly(change)
+                | Change::OrderMissing(change) => {
+                    if let Some(open) = &mut self.known.open {
+                        open.remove(&change.order.id);
+                    }
+                }
+                other => panic!("a change that no subscriber knows: {other}"),
+            }
+        }
+        if let Item::Snapshot(Message::AccountBalance(event)) = &item.item {
+            let each = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
+            self.known.balances.get_or_insert_with(|| each.collect());
+        }
+    }
+
+    /// The changes lead to the state, if everything was read.
+    fn assert_known(&mut self) {
+        let current = self.engine.current(self.now, self.wall, self.subscriber);
+        if let (Some(state), Some(known)) = (current.balances, &self.known.balances) {
+            let state = state.iter().map(|balance| (balance.currency.clone(), balance.clone()));
+            assert_eq!(state.collect::<BTreeMap<_, _>>(), *known, "the balances by their changes");
+        }
+        if let Some(state) = current.open_orders {
+            let state: BTreeSet<OrderId> = state.iter().map(|order| order.id.clone()).collect();
+            let known = self.known.open.get_or_insert_with(|| state.clone());
+            assert_eq!(state, *known, "the open orders by their changes");
+        }
+    }
+
+    /// A state that is said to be fresh has a connection.
+    fn assert_honest(&mut self) {
+        let current = self.engine.current(self.now, self.wall, self.subscriber);
+        let fresh = [
+            (PrivateStream::AccountBalance, current.balances.is_some_and(|part| !part.is_stale())),
+            (PrivateStream::ActiveOrders, current.open_orders.is_some_and(|part| !part.is_stale())),
+            (PrivateStream::HistoryOrders, current.history.is_some_and(|part| !part.is_stale())),
+            (PrivateStream::UserTrades, current.trades.is_some_and(|part| !part.is_stale())),
+        ];
+        for (stream, is_fresh) in fresh {
+            assert!(!is_fresh || self.watcher(stream).is_up(), "{stream} is fresh without a connection");
+        }
+    }
+
+    /// From here on nothing goes wrong any more, so every stream that has not ended must come back, though it may have
+    /// been asked to wait first.
     fn recover(&mut self) {
+        self.is_stalled = false;
+        // A message that could not be read makes the state stale until there is a new connection.
+        self.engine.handle_resync(self.now, self.wall, self.subscriber);
+        self.settle();
         let until = self.now + LONGEST_WAIT;
         while self.now < until {
-            self.balances.answer_well(BALANCE, self.now, self.wall);
-            self.trades.answer_well(TRADE, self.now, self.wall);
-            self.settle();
-            if self.balances.is_well() && self.trades.is_well() {
+            for stream in PrivateStream::ALL {
+                self.answer_well(*stream);
+                self.settle();
+            }
+            let ends = self.engine.ends(self.subscriber);
+            for watcher in &self.watchers {
+                assert_eq!(ends.contains_key(&watcher.stream), watcher.is_closed(), "{}", watcher.stream);
+            }
+            let current = self.engine.current(self.now, self.wall, self.subscriber);
+            let has_come_back = self.watchers.iter().all(|watcher| watcher.is_closed() || watcher.has_data());
+            if has_come_back && (!ends.is_empty() || current.is_fresh()) {
                 return;
             }
             self.pass_to_next();
-            self.settle();
         }
-        panic!("a stream does not come back: {:?} {:?}", self.balances.session, self.trades.session);
-    }
-}
-
-/// A session, with what its driver and its subscriber see of it.
-struct Line<D: Followed> {
-    session: Session<D>,
-    watcher: Watcher,
-}
-
-impl<D: Followed + Debug> Line<D> {
-    fn new(session: Session<D>) -> Self {
-        Self { session, watcher: Watcher::new(D::HAS_SNAPSHOT) }
-    }
-
-    /// What happens to the session: possible things and impossible ones.
-    fn operate(&mut self, what: u8, detail: u8, input: &mut Input<'_>, now: Instant, wall: SystemTime) {
-        let session = &mut self.session;
-        match what % 12 {
-            0 | 1 => session.handle_connected(now),
-            2 => {
-                let error = failure(detail);
-                self.watcher.fails(&error);
-                session.handle_dial_failed(now, wall, error);
-            }
-            3 => session.handle_frame(now, wall, frame(detail)),
-            4 => session.handle_frame(now, wall, Frame::text(input.text())),
-            5 => session.handle_lost(now, failure(detail)),
-            6 => session.handle_timeout(now, wall),
-            7 | 8 => session.handle_resync(now),
-            9 if detail == 0 => session.handle_close(now),
-            _ => session.handle_frame(now, wall, Frame::text(if D::HAS_SNAPSHOT { BALANCE } else { TRADE })),
-        }
-    }
-
-    fn settle(&mut self, now: Instant, dials: &mut Dials, wall: SystemTime) {
-        while let Some(action) = self.session.poll_action(now, wall) {
-            if let Action::Dial(request) = &action {
-                dials.count(now, request);
-            }
-            self.watcher.acts(&action, dials);
-        }
-        while let Some(item) = self.session.poll_item() {
-            self.watcher.sees(&item, dials);
-        }
-        let due = self.session.poll_timeout();
-        assert_eq!(
-            self.session.is_closed(),
-            self.watcher.is_closed(),
-            "closed, and the stream does not say so"
-        );
-        assert_eq!(due.is_none(), self.session.is_closed(), "nothing would ever happen again");
-    }
-
-    /// Calls the session if it wants to be called. It must not want that again at once.
-    fn time_out(&mut self, now: Instant, dials: &mut Dials, wall: SystemTime) {
-        if self.session.poll_timeout().is_none_or(|due| due > now) {
-            return;
-        }
-        self.session.handle_timeout(now, wall);
-        self.settle(now, dials, wall);
-        assert!(
-            self.session.poll_timeout().is_none_or(|due| due > now),
-            "it wants to be called in a tight loop"
+        panic!(
+            "the account does not come back: {:?}",
+            self.engine.current(self.now, self.wall, self.subscriber)
         );
     }
 
-    /// What an exchange does to which nothing happens.
-    fn answer_well(&mut self, text: &str, now: Instant, wall: SystemTime) {
-        if self.watcher.is_dialing() {
-            self.session.handle_connected(now);
+    /// Answers a stream as a healthy exchange does.
+    fn answer_well(&mut self, stream: PrivateStream) {
+        let link = self.link(stream);
+        if self.watcher(stream).is_dialing() {
+            self.connect(link);
         }
-        self.session.handle_frame(now, wall, Frame::text(text));
-    }
-
-    fn is_well(&self) -> bool {
-        self.session.is_closed() || self.watcher.has_data()
+        let text = match stream {
+            PrivateStream::AccountBalance => BALANCE.to_owned(),
+            PrivateStream::UserTrades => TRADE.to_owned(),
+            _ => format!(r#"{{"event":"{}","timestamp":3,"data":{{}}}}"#, stream.event()),
+        };
+        self.engine.handle_frame(self.now, self.wall, link, Frame::text(text));
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
     let texts = texts.iter().map(String::as_str);
     Ok(match target {
         Target::Decode => texts.chain(DECIMALS).map(|text| text.as_bytes().to_vec()).collect(),
-        Target::Session => texts.flat_map(|text| [BALANCES, TRADES].map(|line| life(line, text))).collect(),
+        Target::Session => texts.flat_map(|text| LINKS.map(|link| life(link, text))).collect(),
         Target::Upgrade => {
             let upgraded = texts.map(|text| [HANDSHAKE.as_bytes(), &frame(text)].concat());
             let refused = REFUSALS.into_iter().map(|refusal| refusal.as_bytes().to_vec());
@@ -23,26 +23,26 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
 const DECIMALS: [&str; 6] =
     ["0", "-0.00", "1.10", "999999999999.99999999", "79228162514264337593543950335", "1e5"];
 
-/// The two sessions that an input's operations are for.
-const BALANCES: u8 = 0;
-const TRADES: u8 = 0x80;
+/// The links that an input's operations are for, in the order in which they dial: history, open orders, balances, trades.
+const LINKS: [u8; 4] = [0x80, 0x40, 0, 0xc0];
 
-/// Both sessions connect, and this one receives the text, loses its connection, and does so again.
-fn life(line: u8, text: &str) -> Vec<u8> {
+/// All links connect, and this one receives the text, loses its connection, and does so again.
+fn life(link: u8, text: &str) -> Vec<u8> {
+    const SETTINGS: u8 = 0;
     const NEXT: [u8; 2] = [3, 0];
     const CONNECTED: u8 = 12;
     const TEXT: u8 = 16;
     const LOST: u8 = 17;
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
-    let receives = [&[line | TEXT, 0], length.as_slice(), text.as_bytes()].concat();
+    let connects = LINKS.iter().flat_map(|link| [link | CONNECTED, 0].into_iter().chain(NEXT));
+    let receives = [&[link | TEXT, 0], length.as_slice(), text.as_bytes()].concat();
     [
-        [0, BALANCES | CONNECTED, 0].as_slice(),
-        &NEXT,
-        &[TRADES | CONNECTED, 0],
+        [SETTINGS].as_slice(),
+        &connects.collect::<Vec<u8>>(),
         &receives,
-        &[line | LOST, 0],
+        &[link | LOST, 0],
         &NEXT,
-        &[line | CONNECTED, 0],
+        &[link | CONNECTED, 0],
         &receives,
     ]
     .concat()

@@ -1,7 +1,7 @@
 use bitopro_client::Item;
-use bitopro_client::model::{Message, Orders, Pair, PrivateStream};
+use bitopro_client::model::{Message, Orders, Pair};
 
-use super::feed::{Entry, Feed, Picture};
+use super::picture::Picture;
 
 /// The currencies and pairs that are printed: all of them, if none was named.
 #[derive(Debug, Default)]
@@ -12,17 +12,16 @@ impl Filter {
         Self(codes)
     }
 
-    /// What is left of an entry. Of an update that may be nothing; a snapshot of which nothing is left still
-    /// tells that there is nothing.
-    pub(super) fn apply(&self, Entry { stream, item }: Entry) -> Option<Entry> {
-        let item = match item {
+    /// Returns what is left of an item. Of an update that may be nothing; a snapshot of which nothing is left still
+    /// says that there is nothing.
+    pub(super) fn apply(&self, item: Item<Message>) -> Option<Item<Message>> {
+        Some(match item {
             Item::Snapshot(message) => Item::Snapshot(self.narrow(message)?),
             Item::Update(message) => {
                 Item::Update(self.narrow(message).filter(|left| self.0.is_empty() || !is_bare(left))?)
             }
             other => other,
-        };
-        Some(Entry { stream, item })
+        })
     }
 
     /// What is left of an event. Of a trade that is all or nothing.
@@ -50,11 +49,10 @@ impl Filter {
         })
     }
 
-    /// What is left of a stream's state.
-    pub(super) fn picture(&self, feed: &dyn Feed, stream: PrivateStream) -> Option<Picture> {
-        let picture = feed.picture(stream)?;
+    /// Returns what is left of a stream's state.
+    pub(super) fn picture(&self, picture: Picture) -> Picture {
         let events = picture.events.into_iter().filter_map(|event| self.narrow(event)).collect();
-        Some(Picture { events, ..picture })
+        Picture { events, ..picture }
     }
 
     fn orders<K>(&self, orders: &Orders<K>) -> Orders<K> {
@@ -93,8 +91,7 @@ mod tests {
     fn left(codes: &[&str], message: &str) -> Option<serde_json::Value> {
         let filter = Filter::new(codes.iter().map(|&code| code.to_owned()).collect());
         let item = Item::Update(Message::from_json(message).unwrap());
-        let entry = filter.apply(Entry { stream: PrivateStream::AccountBalance, item })?;
-        let Item::Update(message) = entry.item else { panic!("an update stays one") };
+        let Item::Update(message) = filter.apply(item)? else { panic!("an update stays one") };
         Some(serde_json::to_value(message).unwrap()["data"].take())
     }
 
@@ -139,7 +136,7 @@ mod tests {
     fn a_snapshot_of_which_nothing_is_left_says_so() {
         let filter = Filter::new(vec!["sol".to_owned()]);
         let item = Item::Snapshot(Message::from_json(samples::ORDERS).unwrap());
-        let entry = filter.apply(Entry { stream: PrivateStream::ActiveOrders, item }).unwrap();
-        assert!(matches!(entry.item, Item::Snapshot(message) if is_bare(&message)));
+        let item = filter.apply(item).unwrap();
+        assert!(matches!(item, Item::Snapshot(message) if is_bare(&message)));
     }
 }

@@ -3,10 +3,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bitopro_client::model::PrivateStream;
-use bitopro_client::{Closed, Disconnected, Error, ErrorKind, Item};
+use bitopro_client::{Account, AccountItem, Closed, Disconnected, Error, ErrorKind, Item, Subscription};
 use futures_util::FutureExt;
 
-use super::feed::{Entry, Feed};
 use super::printer::Printer;
 use crate::exit::{Failure, Status, chain};
 use crate::output::{Unprintable, settle};
@@ -15,14 +14,15 @@ use crate::writer::Writer;
 
 /// How long the reader may take, after a signal, to read what is left.
 const GRACE: Duration = Duration::from_secs(1);
-/// How many bytes are printed at once, and then the rest of the entry. What comes beyond can still be merged.
+/// Number of bytes after which a chunk is printed, with the rest of its item. Later items can still be merged.
 const CHUNK: usize = 64 << 10;
 /// How long `--once` waits for the next try.
 const LONGEST_WAIT_OF_ONCE: Duration = Duration::from_secs(30);
 
-/// Prints what a feed tells.
+/// Prints the items of a subscription.
 pub(super) struct Follower {
-    feed: Box<dyn Feed>,
+    subscription: Subscription<Account>,
+    streams: &'static [PrivateStream],
     printer: Printer,
     writer: Writer,
     /// What is printed next.
@@ -46,10 +46,17 @@ enum End {
 }
 
 impl Follower {
-    pub(super) fn new(feed: Box<dyn Feed>, printer: Printer, writer: Writer, once: bool) -> Self {
+    pub(super) fn new(
+        subscription: Subscription<Account>,
+        streams: &'static [PrivateStream],
+        printer: Printer,
+        writer: Writer,
+        once: bool,
+    ) -> Self {
         Self {
-            awaited: once.then(|| awaited(feed.streams())),
-            feed,
+            awaited: once.then(|| awaited(streams)),
+            subscription,
+            streams,
             printer,
             writer,
             lines: String::new(),
@@ -60,7 +67,7 @@ impl Follower {
 
     /// Prints to the end of all streams, a signal, a closed pipe, or what `--once` waits for.
     pub(super) async fn follow(mut self, signals: &mut Signals) -> Result<Status, Failure> {
-        let end = match self.print_entries(signals).await {
+        let end = match self.print_items(signals).await {
             Ok(end) => end,
             Err(unprintable) => return settle(Err(unprintable), Status::Ok),
         };
@@ -84,9 +91,9 @@ impl Follower {
         }
     }
 
-    async fn print_entries(&mut self, signals: &mut Signals) -> Result<End, Unprintable> {
+    async fn print_items(&mut self, signals: &mut Signals) -> Result<End, Unprintable> {
         loop {
-            // Entries are taken only when they can be printed: until then the client merges them.
+            // Items are taken only when they can be printed: until then the client merges them.
             tokio::select! {
                 () = signals.next() => return Ok(End::Signal),
                 room = self.writer.room() => room?,
@@ -94,31 +101,31 @@ impl Follower {
             let first = tokio::select! {
                 () = signals.next() => return Ok(End::Signal),
                 broken = self.writer.broken() => return Err(broken),
-                entry = self.feed.next() => entry,
+                item = self.subscription.next() => item,
             };
             if first.is_none() {
                 return Ok(End::Over);
             }
             let mut next = first;
-            while let Some(entry) = next {
-                if let Some(end) = self.take(entry)? {
+            while let Some(item) = next {
+                if let Some(end) = self.take(item)? {
                     return Ok(end);
                 }
                 // What is there already goes into the same chunk.
                 let has_room = self.lines.len() < CHUNK;
-                next = if has_room { self.feed.next().now_or_never().flatten() } else { None };
+                next = if has_room { self.subscription.next().now_or_never().flatten() } else { None };
             }
-            self.printer.complete(&*self.feed, &mut self.lines);
+            self.printer.complete(&mut self.lines);
             self.writer.put(std::mem::take(&mut self.lines));
         }
     }
 
-    /// Prints an entry, and tells whether it was the last that is wanted.
-    fn take(&mut self, entry: Entry) -> Result<Option<End>, Failure> {
-        let stream = entry.stream;
+    /// Prints an item. Returns why it was the last that is wanted, if it was.
+    fn take(&mut self, item: AccountItem) -> Result<Option<End>, Failure> {
+        let stream = item.stream;
         let mut is_there = false;
         let mut too_long = None;
-        match &entry.item {
+        match &item.item {
             Item::Snapshot(_) => is_there = true,
             Item::Connected(_) => is_there = stream == PrivateStream::UserTrades,
             Item::Closed(closed) => {
@@ -139,7 +146,7 @@ impl Follower {
             }
             _ => {}
         }
-        self.printer.print(entry, &*self.feed, &mut self.lines)?;
+        self.printer.print(item, &mut self.lines)?;
         if let Some(awaited) = self.awaited.as_mut().filter(|_| is_there) {
             awaited.remove(&stream);
             return Ok(awaited.is_empty().then_some(End::Enough));
@@ -150,18 +157,18 @@ impl Follower {
     /// Closes everything, and prints what still comes: after a signal all of it, else the ends alone. It takes
     /// no longer than the close deadline, so the writer need not be waited for in between.
     async fn print_rest(&mut self, end: &End) -> Result<(), Failure> {
-        self.feed.request_close();
-        while let Some(Entry { stream, item }) = self.feed.next().await {
-            let item = match (end, item) {
-                (End::TooLong(of, error), Item::Closed(_)) if *of == stream => {
-                    Item::Closed(Closed::Failed(error.clone()))
-                }
-                (End::Signal, item) | (_, item @ Item::Closed(_)) => item,
-                _ => continue,
-            };
-            self.printer.print(Entry { stream, item }, &*self.feed, &mut self.lines)?;
+        self.subscription.request_close();
+        while let Some(mut item) = self.subscription.next().await {
+            if let (End::TooLong(stream, error), Item::Closed(closed)) = (end, &mut item.item)
+                && *stream == item.stream
+            {
+                *closed = Closed::Failed(error.clone());
+            }
+            if matches!((end, &item.item), (End::Signal, _) | (_, Item::Closed(_))) {
+                self.printer.print(item, &mut self.lines)?;
+            }
         }
-        self.printer.complete(&*self.feed, &mut self.lines);
+        self.printer.complete(&mut self.lines);
         Ok(())
     }
 
@@ -175,8 +182,7 @@ impl Follower {
     }
 
     fn failure_of(&self, stream: PrivateStream, status: Status, message: String, error: &Error) -> Failure {
-        let is_one_of_many = self.feed.streams().len() > 1;
-        let message = if is_one_of_many { format!("{stream}: {message}") } else { message };
+        let message = if self.streams.len() > 1 { format!("{stream}: {message}") } else { message };
         let failure = Failure::new(status, message);
         match std::error::Error::source(error) {
             Some(beneath) => failure.because(chain(beneath)),

@@ -1,9 +1,9 @@
 mod board;
-mod feed;
 mod filter;
 mod follow;
 mod layout;
 mod ndjson;
+mod picture;
 mod printer;
 #[cfg(test)]
 mod samples;
@@ -14,10 +14,11 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use bitopro_client::Client;
+use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::{Limits, TungsteniteConnector};
 use bitopro_sim::Simulator;
 
-use crate::args::{Format, WatchArgs};
+use crate::args::{Format, WatchArgs, WatchStream};
 use crate::credentials;
 use crate::exit::{Failure, Status};
 use crate::signals::Signals;
@@ -47,15 +48,27 @@ async fn watch(args: WatchArgs) -> Result<Status, Failure> {
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
     let demo = if args.demo { Some(start_demo().await?) } else { None };
     let client = client(&args, demo.as_ref())?;
-    let feed = feed::subscribe(&client, args.stream);
-    let form = form(&args, feed.streams().len() > 1);
-    let printer = Printer::new(Filter::new(args.filter), form);
-    let follower = Follower::new(feed, printer, Writer::stdout()?, args.once);
+    let streams = streams(args.stream);
+    let subscription = client.follow(streams);
+    let form = form(&args, streams.len() > 1);
+    let filter = Filter::new(args.filter);
+    let printer = Printer::new(filter, form, streams, client.changes(), subscription.reader());
+    let follower = Follower::new(subscription, streams, printer, Writer::stdout()?, args.once);
     let ended = follower.follow(&mut signals).await;
     if let Some(demo) = demo {
         demo.stop().await;
     }
     ended
+}
+
+fn streams(of: WatchStream) -> &'static [PrivateStream] {
+    match of {
+        WatchStream::Balances => &[PrivateStream::AccountBalance],
+        WatchStream::Orders => &[PrivateStream::ActiveOrders],
+        WatchStream::History => &[PrivateStream::HistoryOrders],
+        WatchStream::Trades => &[PrivateStream::UserTrades],
+        WatchStream::All => PrivateStream::ALL,
+    }
 }
 
 fn form(args: &WatchArgs, is_mixed: bool) -> Form {

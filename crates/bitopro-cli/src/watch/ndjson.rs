@@ -1,12 +1,12 @@
 //! One JSON object a line, for programs.
 
 use bitopro_client::model::{
-    Active, Balances, Event, History, Message, Orders, Timestamp, Trade, UnknownMessage,
+    Active, Balances, Event, History, Message, Orders, PrivateStream, Timestamp, Trade, UnknownMessage,
 };
 use bitopro_client::{Closed, Edge, Error, Gap, GapReason, Item, Malformed};
 use serde::Serialize;
 
-use super::feed::{Entry, Picture};
+use super::picture::Picture;
 use crate::decode::ExtraFields;
 use crate::exit::chain;
 
@@ -98,7 +98,7 @@ struct Side<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn new(Entry { stream, item }: &'a Entry) -> Self {
+    pub(super) fn new(stream: PrivateStream, item: &'a Item<Message>) -> Self {
         let (r#type, data) = match item {
             Item::Snapshot(message) => ("snapshot", Data::of(message)),
             Item::Update(message) => ("update", Data::of(message)),

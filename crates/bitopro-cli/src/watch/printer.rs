@@ -1,18 +1,23 @@
-use bitopro_client::Item;
 use bitopro_client::model::PrivateStream;
+use bitopro_client::{Account, AccountItem, Changes, Item, Reader};
 
 use super::board::Board;
-use super::feed::{Entry, Feed};
 use super::filter::Filter;
 use super::ndjson::{Line, StateLine};
-use super::table::Table;
+use super::picture::Picture;
+use super::table::{BalanceChanges, Table, balance_changes};
 use crate::exit::Failure;
 use crate::output::json;
 
-/// Turns what a feed tells into lines.
+/// Turns the items of a subscription into lines.
 pub(super) struct Printer {
     filter: Filter,
     form: Form,
+    streams: &'static [PrivateStream],
+    /// Derives what the items changed, before they are filtered.
+    changes: Changes,
+    /// The state.
+    reader: Reader<Account>,
 }
 
 pub(super) enum Form {
@@ -25,36 +30,49 @@ pub(super) enum Form {
 }
 
 impl Printer {
-    pub(super) fn new(filter: Filter, form: Form) -> Self {
-        Self { filter, form }
+    pub(super) fn new(
+        filter: Filter,
+        form: Form,
+        streams: &'static [PrivateStream],
+        changes: Changes,
+        reader: Reader<Account>,
+    ) -> Self {
+        Self { filter, form, streams, changes, reader }
     }
 
-    pub(super) fn print(&mut self, entry: Entry, feed: &dyn Feed, lines: &mut String) -> Result<(), Failure> {
-        let Some(entry) = self.filter.apply(entry) else { return Ok(()) };
-        match &mut self.form {
+    pub(super) fn print(&mut self, item: AccountItem, lines: &mut String) -> Result<(), Failure> {
+        let Self { filter, form, changes, reader, .. } = self;
+        let changes = match form {
+            Form::Ndjson { .. } => BalanceChanges::new(),
+            Form::Table(_) | Form::Board(_) => balance_changes(changes.apply(&item)),
+        };
+        let AccountItem { stream, item, .. } = item;
+        let Some(item) = filter.apply(item) else { return Ok(()) };
+        let picture = |stream| Some(filter.picture(Picture::new(&reader.current(), stream)?));
+        match form {
             Form::Ndjson { state } => {
-                lines.extend([&json(&Line::new(&entry))?, "\n"]);
-                if *state && !matches!(entry.item, Item::Connected(_) | Item::Unknown(_)) {
+                lines.extend([&json(&Line::new(stream, &item))?, "\n"]);
+                if *state && !matches!(item, Item::Connected(_) | Item::Unknown(_)) {
                     // The end of an order that history tells is one of the open orders too.
                     let also =
-                        (entry.stream == PrivateStream::HistoryOrders).then_some(PrivateStream::ActiveOrders);
-                    for stream in [entry.stream].into_iter().chain(also) {
-                        if let Some(picture) = self.filter.picture(feed, stream) {
-                            lines.extend([&json(&StateLine::new(&picture))?, "\n"]);
-                        }
+                        (stream == PrivateStream::HistoryOrders).then_some(PrivateStream::ActiveOrders);
+                    for picture in [stream].into_iter().chain(also).filter_map(picture) {
+                        lines.extend([&json(&StateLine::new(&picture))?, "\n"]);
                     }
                 }
             }
-            Form::Table(table) => table.print(&entry, lines),
-            Form::Board(board) => board.print(&entry, &self.filter, feed, lines),
+            Form::Table(table) => table.print(stream, &item, &changes, lines),
+            Form::Board(board) => board.print(stream, &item, changes, || picture(stream), lines),
         }
         Ok(())
     }
 
-    /// Adds what is printed once for many entries. After each [`print`](Self::print), before the lines go.
-    pub(super) fn complete(&mut self, feed: &dyn Feed, lines: &mut String) {
+    /// Adds what is printed once for many items. After each [`print`](Self::print), before the lines go.
+    pub(super) fn complete(&mut self, lines: &mut String) {
         if let Form::Board(board) = &mut self.form {
-            board.draw(&self.filter, feed, lines);
+            let current = self.reader.current();
+            let pictures = self.streams.iter().filter_map(|stream| Picture::new(&current, *stream));
+            board.draw(pictures.map(|picture| self.filter.picture(picture)), lines);
         }
     }
 }

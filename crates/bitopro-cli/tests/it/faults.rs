@@ -9,7 +9,6 @@ use std::time::Duration;
 use bitopro_client::model::{Balance, Timestamp};
 use bitopro_client::{Client, Credentials, ErrorKind, Item};
 use bitopro_sim::Simulator;
-use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use crate::process::{Running, bitopro, run, watch};

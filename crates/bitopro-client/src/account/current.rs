@@ -1,41 +1,112 @@
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
 use bitopro_model::{Decimal, Order, Timestamp, exact_sub};
 
+use super::{BalanceBook, OpenOrders, OrderHistory, RecentTrades};
 use crate::item::{Gap, GapReason};
-use crate::state::{BalanceBook, Current, OpenOrders, OrderHistory, RecentTrades};
 
-/// The state of an account, all parts of it read at the same moment. A part is `None` before its first
-/// snapshot, that of the trades before its first connection.
-#[derive(Debug, Clone)]
+/// A state as it was last known: one consistent picture, which does not change while it is looked at.
+///
+/// It derefs to the state itself.
+#[derive(Debug)]
+pub struct Current<S> {
+    state: Arc<S>,
+    as_of: Option<Timestamp>,
+    age: Duration,
+    is_stale: bool,
+    connection: u64,
+}
+
+impl<S> Current<S> {
+    pub(super) fn new(
+        state: Arc<S>,
+        as_of: Option<Timestamp>,
+        age: Duration,
+        is_stale: bool,
+        connection: u64,
+    ) -> Self {
+        Self { state, as_of, age, is_stale, connection }
+    }
+
+    /// Returns the time of the last event in it, by the exchange's clock. A stream without snapshots may have had none
+    /// yet.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
+    }
+
+    /// Returns the time between the arrival of the last event and the reading.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// Returns whether it may be out of date: there is no connection, its snapshot has not arrived yet, a message since
+    /// could not be read or took back progress, or the machine slept since.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Returns the number of the connection that delivered the last event, from 1; 0 before any event.
+    pub fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    /// The same, and out of date if something else that it depends on may be.
+    pub(crate) fn doubted_if(mut self, doubt: bool) -> Self {
+        self.is_stale |= doubt;
+        self
+    }
+}
+
+impl<S> Clone for Current<S> {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state), ..*self }
+    }
+}
+
+impl<S> Deref for Current<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.state
+    }
+}
+
+/// The state of an account, all parts of it read at the same moment. A part is `None` before its first snapshot, the
+/// trades before their first connection, and always if its stream is not followed.
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CurrentAccount {
-    /// What the account holds.
+    /// The balances.
     pub balances: Option<Current<BalanceBook>>,
-    /// What it has open.
+    /// The open orders.
     pub open_orders: Option<Current<OpenOrders>>,
-    /// What ended lately.
+    /// The recently closed orders.
     pub history: Option<Current<OrderHistory>>,
-    /// What was traded lately.
+    /// The recent trades.
     pub trades: Option<Current<RecentTrades>>,
+    /// Number of streams that are followed.
+    pub(crate) followed: usize,
 }
 
 impl CurrentAccount {
-    /// Whether every part is known and none may be out of date.
+    /// Returns whether the part of every stream that is followed is known, and none may be out of date.
     pub fn is_fresh(&self) -> bool {
-        fn fresh<S>(part: Option<&Current<S>>) -> bool {
-            part.is_some_and(|part| !part.is_stale())
+        fn fresh<S>(part: Option<&Current<S>>) -> usize {
+            usize::from(part.is_some_and(|part| !part.is_stale()))
         }
-        fresh(self.balances.as_ref())
-            && fresh(self.open_orders.as_ref())
-            && fresh(self.history.as_ref())
-            && fresh(self.trades.as_ref())
+        let Self { balances, open_orders, history, trades, followed } = self;
+        let orders = fresh(open_orders.as_ref()) + fresh(history.as_ref());
+        *followed > 0 && fresh(balances.as_ref()) + orders + fresh(trades.as_ref()) == *followed
     }
 
     /// The orders that may be behind trades that this gap of the trades lost: those that changed since it began,
     /// and of which more was executed than the trades that are known account for. Ended ones first, in the order of
     /// history, then open ones.
     ///
-    /// When a gap has just been told, history may not know yet: ask once [`is_fresh`](Self::is_fresh). What an
-    /// order traded before this client followed it, or beyond the trades that are kept, is not known either.
+    /// Immediately after a gap the history may not know yet: call this once [`is_fresh`](Self::is_fresh) is true. Trades
+    /// of an order from before this client followed it, or beyond the trades that are kept, are not known either.
     pub fn unaccounted(&self, gap: &Gap) -> Vec<Unaccounted> {
         let began = began(gap);
         let ended = self.history.iter().flat_map(|history| history.iter());

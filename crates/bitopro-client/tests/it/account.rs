@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bitopro_client::model::{Active, Orders};
+use bitopro_client::model::{Active, Message, Orders, PrivateStream};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{
-    AccountItem, AccountSubscription, Change, Changes, ClientBuilder, GapReason, Item, OrderUpdates,
-    Subscription, WallClock,
+    Account, AccountItem, Change, Changes, ClientBuilder, GapReason, Item, OrderUpdates, Subscription,
+    WallClock,
 };
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
 use crate::network::{balance, network};
@@ -65,7 +65,7 @@ async fn accept(server: &mut MemoryServer, count: usize) -> BTreeMap<String, Pee
 async fn settled(
     builder: ClientBuilder,
     server: &mut MemoryServer,
-) -> (AccountSubscription, BTreeMap<String, Peer>) {
+) -> (Subscription<Account>, BTreeMap<String, Peer>) {
     let mut account = builder.build().unwrap().account();
     let mut peers = accept(server, 4).await;
     for (path, frame) in [(BALANCES, balance(1)), (ACTIVE, active(&[])), (HISTORY, history(&[]))] {
@@ -78,7 +78,7 @@ async fn settled(
     (account, peers)
 }
 
-fn open_ids(account: &AccountSubscription) -> Vec<String> {
+fn open_ids(account: &Subscription<Account>) -> Vec<String> {
     account.current().open_orders.unwrap().iter().map(|order| order.id.to_string()).collect()
 }
 
@@ -119,7 +119,7 @@ async fn items_of_all_streams_come_in_the_order_in_which_they_arrived() {
         expected.push(path);
     }
     let came: Vec<_> = std::iter::from_fn(|| account.next().now_or_never().flatten()).collect();
-    let came: Vec<String> = came.iter().map(|item| format!("/ws{}", item.stream().path())).collect();
+    let came: Vec<String> = came.iter().map(|item| format!("/ws{}", item.stream.path())).collect();
     assert_eq!(came, expected);
 }
 
@@ -157,12 +157,13 @@ async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
 #[tokio::test(start_paused = true)]
 async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended_during_it() {
     let (builder, mut server) = network();
-    let mut account = builder.build().unwrap().account();
+    let client = builder.build().unwrap();
+    let mut account = client.account();
     let mut peers = accept(&mut server, 4).await;
     for (path, frame) in [(ACTIVE, active(&[])), (HISTORY, history(&[]))] {
         peers.get_mut(path).unwrap().send(frame).await.unwrap();
     }
-    let mut changes = Changes::new(OrderUpdates::Changed);
+    let mut changes = client.changes();
     let open = |id: &str| order("sol_usdt", id, 0, 10);
     let ended = |id: &str| history(&[("sol_usdt", &[order("sol_usdt", id, 4, 11)])]);
     let pause = || tokio::time::sleep(Duration::from_millis(1));
@@ -195,7 +196,10 @@ async fn a_reconnect_s_snapshot_replaces_the_open_orders() {
     orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2")])])).await.unwrap();
     account.next().await.unwrap();
     drop(orders_peer);
-    assert!(matches!(account.next().await, Some(AccountItem::ActiveOrders(Item::Disconnected(_)))));
+    assert!(matches!(
+        account.next().await,
+        Some(AccountItem { stream: PrivateStream::ActiveOrders, item: Item::Disconnected(_), .. })
+    ));
     let current = account.current();
     assert!(
         !current.is_fresh()
@@ -222,17 +226,30 @@ async fn trades_lost_without_a_connection_are_a_gap_at_once() {
     let mut trades_peer = peers.remove(TRADES).unwrap();
     for number in [7, 7, 8] {
         trades_peer.send(trade(number)).await.unwrap();
-        assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Update(_)))));
+        assert!(matches!(
+            account.next().await,
+            Some(AccountItem { item: Item::Update(Message::UserTrade(_)), .. })
+        ));
     }
     assert_eq!(account.current().trades.unwrap().len(), 2, "a trade that arrives twice is one trade");
     let lost = wall();
     tokio::time::sleep(Duration::from_secs(2)).await;
     drop(trades_peer);
-    assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Disconnected(_)))));
+    assert!(matches!(
+        account.next().await,
+        Some(AccountItem { stream: PrivateStream::UserTrades, item: Item::Disconnected(_), .. })
+    ));
     let _trades_peer = accept(&mut server, 1).await;
     let back = wall();
-    assert!(matches!(account.next().await, Some(AccountItem::UserTrades(Item::Connected(_)))));
-    let Some(AccountItem::UserTrades(Item::Gap(gap))) = account.next().await else { panic!("no gap") };
+    assert!(matches!(
+        account.next().await,
+        Some(AccountItem { stream: PrivateStream::UserTrades, item: Item::Connected(_), .. })
+    ));
+    let Some(AccountItem { stream: PrivateStream::UserTrades, item: Item::Gap(gap), .. }) =
+        account.next().await
+    else {
+        panic!("no gap")
+    };
     let GapReason::Reconnected { since, until, .. } = gap.reason else { panic!("{gap:?}") };
     assert_eq!((since.to_system_time(), until.to_system_time()), (Some(lost), Some(back)));
     assert!(back > lost + Duration::from_secs(2));
@@ -244,7 +261,8 @@ async fn trades_lost_without_a_connection_are_a_gap_at_once() {
 async fn a_resync_of_an_account_is_a_new_connection_of_each_stream() {
     let (builder, mut server) = network();
     let (account, peers) = settled(builder, &mut server).await;
-    assert_eq!(format!("{account:?} {:?}", account.reader()), "AccountSubscription { .. } AccountReader");
+    let shown = format!("{account:?} {:?}", account.reader());
+    assert_eq!(shown, "Subscription { id: SubscriberId(0), .. } Reader { id: SubscriberId(0), .. }");
     let start = tokio::time::Instant::now();
     account.resync();
     assert_eq!(
@@ -341,7 +359,7 @@ async fn after_an_outage_all_streams_are_back_soon() {
 }
 
 /// Whether the open orders may be out of date.
-fn doubts_orders(account: &AccountSubscription) -> bool {
+fn doubts_orders(account: &Subscription<Account>) -> bool {
     account.current().open_orders.unwrap().is_stale()
 }
 

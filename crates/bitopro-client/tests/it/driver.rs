@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use bitopro_client::model::{AccountBalance, Balances};
+use bitopro_client::model::{AccountBalance, Balances, PrivateStream};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{self, Frame};
 use bitopro_client::{Closed, ErrorKind, GapReason, Item, Subscription};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::time::{advance, sleep, timeout};
@@ -121,6 +121,11 @@ async fn fault_08_a_dial_that_is_not_answered_is_tried_again() {
     server.next_dial().await.unwrap();
 }
 
+/// Closes a subscription, and returns why its stream ended.
+async fn end_of(balances: Subscription<Balances>) -> Closed {
+    balances.close().await.remove(&PrivateStream::AccountBalance).unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_is_final_ends_the_stream_with_its_reason() {
     let (builder, mut server) = network();
@@ -130,7 +135,7 @@ async fn a_refusal_that_is_final_ends_the_stream_with_its_reason() {
     assert_eq!(error.kind(), ErrorKind::WrongPath);
     assert!(balances.next().await.is_none());
     assert!(balances.next().await.is_none());
-    assert!(matches!(balances.close().await, Closed::Failed(error) if error.kind() == ErrorKind::WrongPath));
+    assert!(matches!(end_of(balances).await, Closed::Failed(error) if error.kind() == ErrorKind::WrongPath));
     // Nobody holds the connector any more, so nobody will ever dial.
     assert!(server.next_dial().await.is_none());
 }
@@ -141,7 +146,7 @@ async fn a_close_says_so_to_the_server_and_waits_for_its_answer() {
     let closing = tokio::spawn(balances.close());
     assert_eq!(peer.recv().await, Some(Frame::close(1000, "")));
     peer.close(1000, "").await.unwrap();
-    assert!(matches!(closing.await.unwrap(), Closed::Requested));
+    assert!(matches!(closing.await.unwrap()[&PrivateStream::AccountBalance], Closed::Requested));
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 
@@ -149,7 +154,7 @@ async fn a_close_says_so_to_the_server_and_waits_for_its_answer() {
 async fn a_close_that_is_not_answered_ends_at_its_deadline() {
     let (balances, _server, _peer) = settled().await;
     let start = tokio::time::Instant::now();
-    assert!(matches!(balances.close().await, Closed::Requested));
+    assert!(matches!(end_of(balances).await, Closed::Requested));
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
 
@@ -247,7 +252,7 @@ async fn a_close_does_not_wait_for_a_server_that_takes_nothing() {
     }
     assert!(balances.next().now_or_never().is_none());
     let start = tokio::time::Instant::now();
-    assert!(matches!(balances.close().await, Closed::Requested));
+    assert!(matches!(end_of(balances).await, Closed::Requested));
     assert!(start.elapsed() <= Duration::from_secs(4), "{:?}", start.elapsed());
 }
 

@@ -5,6 +5,7 @@ mod account;
 mod convergence;
 mod driver;
 mod faults;
+mod interface;
 mod network;
 mod replay;
 mod replayed;

@@ -8,9 +8,8 @@ use bitopro_client::model::{PrivateStream, Timestamp};
 use bitopro_client::transport::recording::{Recorder, RecordingConnector};
 use bitopro_client::transport::replay::Replay;
 use bitopro_client::transport::{Connector, memory};
-use bitopro_client::{AccountItem, AccountSubscription, Client, Credentials, Item, WallClock};
+use bitopro_client::{Account, AccountItem, Client, Credentials, Item, Subscription, WallClock};
 use bitopro_sim::{Clock, Simulator};
-use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use crate::network::Tape;
@@ -20,7 +19,7 @@ fn account(
     connector: impl Connector + 'static,
     credentials: Credentials,
     url: &str,
-) -> (AccountSubscription, Tape) {
+) -> (Subscription<Account>, Tape) {
     let tape = Tape::default();
     let wall = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
     let client = Client::builder(credentials)
@@ -37,14 +36,7 @@ struct Told(BTreeMap<PrivateStream, Vec<String>>);
 
 impl Told {
     fn note(&mut self, item: &AccountItem) {
-        let text = match item {
-            AccountItem::Balances(item) => told(item),
-            AccountItem::ActiveOrders(item) => told(item),
-            AccountItem::HistoryOrders(item) => told(item),
-            AccountItem::UserTrades(item) => told(item),
-            other => format!("{other:?}"),
-        };
-        self.0.entry(item.stream()).or_default().push(text);
+        self.0.entry(item.stream).or_default().push(told(&item.item));
     }
 
     fn count(&self) -> usize {

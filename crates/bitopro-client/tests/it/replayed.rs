@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitopro_client::model::{
-    Balance, Currency, Event, MatchId, Order, OrderId, PrivateStream, Timestamp, Trade,
+    Balance, Currency, MatchId, Message, Order, OrderId, PrivateStream, Timestamp, Trade,
 };
 use bitopro_client::{AccountItem, Closed, ErrorKind, GapReason, Item, OrderUpdates};
 
@@ -33,22 +33,21 @@ impl Replay {
         Self { updates, ..Self::default() }
     }
 
-    pub(crate) fn apply(&mut self, item: &AccountItem) {
-        let stream = item.stream();
-        match item {
-            AccountItem::Balances(item) => {
-                self.note(stream, item);
-                let (Item::Snapshot(event) | Item::Update(event)) = item else { return };
-                if let Item::Snapshot(_) = item {
+    pub(crate) fn apply(&mut self, AccountItem { stream, item, .. }: &AccountItem) {
+        let stream = *stream;
+        self.note(stream, item);
+        let is_snapshot = matches!(item, Item::Snapshot(_));
+        let (Item::Snapshot(message) | Item::Update(message)) = item else { return };
+        match message {
+            Message::AccountBalance(event) => {
+                if is_snapshot {
                     self.balances.clear();
                 }
                 let known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
                 self.balances.extend(known);
             }
-            AccountItem::ActiveOrders(item) => {
-                self.note(stream, item);
-                let (Item::Snapshot(event) | Item::Update(event)) = item else { return };
-                if let Item::Snapshot(_) = item {
+            Message::ActiveOrders(event) => {
+                if is_snapshot {
                     self.orders.clear();
                 } else if self.updates == OrderUpdates::WholePair {
                     for (pair, listed) in event.data.by_pair() {
@@ -58,17 +57,14 @@ impl Replay {
                 }
                 event.data.iter().for_each(|order| self.order(order));
             }
-            AccountItem::HistoryOrders(item) => {
-                self.note(stream, item);
-                let (Item::Snapshot(event) | Item::Update(event)) = item else { return };
+            Message::HistoryOrders(event) => {
                 for order in event.data.iter() {
                     self.order(order);
                     self.history.insert(order.id.clone(), order.clone());
                 }
             }
-            AccountItem::UserTrades(item) => {
-                self.note(stream, item);
-                let Item::Update(event) = item else { return };
+            Message::UserTrade(event) => {
+                assert!(!is_snapshot, "trades have no snapshot");
                 self.trades.insert(event.data.match_id.clone().unwrap(), event.data.clone());
             }
             _ => {}
@@ -82,11 +78,12 @@ impl Replay {
         self.ended.clear();
     }
 
-    fn note<D>(&mut self, stream: PrivateStream, item: &Item<Event<D>>) {
-        if let Item::Snapshot(event) | Item::Update(event) = item {
+    fn note(&mut self, stream: PrivateStream, item: &Item<Message>) {
+        if let Item::Snapshot(message) | Item::Update(message) = item {
+            let timestamp = message.timestamp().unwrap();
             let owed = self.owed.remove(&stream);
-            assert!(owed.is_none_or(|owed| owed == event.timestamp), "the event after a gap of {stream}");
-            self.last.insert(stream, event.timestamp);
+            assert!(owed.is_none_or(|owed| owed == timestamp), "the event after a gap of {stream}");
+            self.last.insert(stream, timestamp);
         }
         match item {
             Item::Gap(gap) => {

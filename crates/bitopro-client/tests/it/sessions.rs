@@ -1,19 +1,17 @@
 //! The sessions that are kept play back to the byte, and come to the same items each time.
 
 use std::collections::BTreeMap;
-use std::fmt::{Debug, Write};
+use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::time::Duration;
 
-use bitopro_client::model::{Event, EventData, PrivateStream, Timestamp};
+use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::transport::memory;
 use bitopro_client::transport::recording::{Record, Recorded, Recorder, RecordingConnector};
 use bitopro_client::transport::replay::Replay;
 use bitopro_client::{AccountItem, Client, Credentials, Item, WallClock};
 use bitopro_sim::Clock;
-use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
 
 use crate::network::Tape;
@@ -77,57 +75,37 @@ impl Session {
             .with_seed(SEED)
             .build()
             .unwrap();
-        let mut items = follow(&client, &streams);
+        let mut items = client.follow(&streams);
         let mut told = Vec::new();
         let mut playing = Box::pin(replay.play(&mut server));
         let _open = loop {
             tokio::select! {
                 biased;
                 open = &mut playing => break open.unwrap(),
-                item = items.next() => told.push(item.unwrap()),
+                item = items.next() => told.push(self::told(&item.unwrap())),
             }
         };
         while let Ok(Some(item)) = timeout(Duration::from_secs(1), items.next()).await {
-            told.push(item);
+            told.push(self::told(&item));
         }
         (told, tape.text())
     }
 }
 
-/// One stream, or the whole account.
-fn follow(client: &Client, streams: &[PrivateStream]) -> Pin<Box<dyn Stream<Item = Told>>> {
-    fn one<D: EventData + Debug>(item: &Item<Event<D>>) -> String {
-        let json = |event: &Event<D>| serde_json::to_string(event).unwrap();
-        match item {
-            Item::Connected(connected) => format!("connection {}", connected.number),
-            Item::Snapshot(event) => format!("snapshot {}", json(event)),
-            Item::Update(event) => format!("update {}", json(event)),
-            Item::Gap(gap) => format!("gap: {gap}"),
-            Item::Malformed(malformed) => format!("malformed: {}", malformed.reason),
-            Item::Unknown(unknown) => format!("unknown {}", unknown.raw()),
-            Item::Disconnected(lost) => format!("disconnected, again in {:?}: {}", lost.retry_in, lost.error),
-            other => format!("{other:?}"),
-        }
-    }
-    match streams {
-        [PrivateStream::AccountBalance] => {
-            Box::pin(client.balances().map(|item| (PrivateStream::AccountBalance, one(&item))))
-        }
-        [PrivateStream::UserTrades] => {
-            Box::pin(client.user_trades().map(|item| (PrivateStream::UserTrades, one(&item))))
-        }
-        all if all.len() == PrivateStream::ALL.len() => Box::pin(client.account().map(|item| {
-            let told = match &item {
-                AccountItem::Balances(item) => one(item),
-                AccountItem::ActiveOrders(item) => one(item),
-                AccountItem::HistoryOrders(item) => one(item),
-                AccountItem::UserTrades(item) => one(item),
-                other => format!("{other:?}"),
-            };
-            (item.stream(), told)
-        })),
-        other => panic!("nobody follows just {other:?}"),
-    }
+/// An item in short, its data as JSON.
+fn told(AccountItem { stream, item, .. }: &AccountItem) -> Told {
+    let json = |message: &Message| serde_json::to_string(message).unwrap();
+    let told = match item {
+        Item::Connected(connected) => format!("connection {}", connected.number),
+        Item::Snapshot(message) => format!("snapshot {}", json(message)),
+        Item::Update(message) => format!("update {}", json(message)),
+        Item::Gap(gap) => format!("gap: {gap}"),
+        Item::Malformed(malformed) => format!("malformed: {}", malformed.reason),
+        Item::Unknown(unknown) => format!("unknown {}", unknown.raw()),
+        Item::Disconnected(lost) => format!("disconnected, again in {:?}: {}", lost.retry_in, lost.error),
+        other => format!("{other:?}"),
+    };
+    (*stream, told)
 }
 
 /// The lines of each connection, which are in order.

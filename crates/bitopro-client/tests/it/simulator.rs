@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal};
+use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal, PrivateStream};
 use bitopro_client::transport::{Refusal, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Closed, ErrorKind, Item, Subscription, WallClock};
 use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
-use futures_util::StreamExt;
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
@@ -64,7 +63,8 @@ async fn balances_arrive_over_a_signed_socket() {
         assert_eq!(event, sent);
         assert_agrees(&balances, &simulator);
     }
-    assert!(matches!(balances.close().await, Closed::Requested));
+    let ends = balances.close().await;
+    assert!(matches!(ends[&PrivateStream::AccountBalance], Closed::Requested));
     simulator.stop().await;
 }
 

@@ -4,7 +4,6 @@ use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::transport::Frame;
 use bitopro_client::{Item, Subscription};
 use bitopro_sim::{Simulator, TradesOnConnect};
-use futures_util::StreamExt;
 
 use crate::network::network;
 use crate::simulated::simulated;

@@ -1,48 +1,26 @@
 use std::collections::BTreeMap;
 
-use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp, exact_sub};
+use bitopro_client::Change;
+use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
 
 use super::sheet::{Sheet, Style};
 use super::{fitting, time_of_day};
 
-/// Rows of balances: a snapshot shows what the account holds, an update what changed and by how much.
-#[derive(Default)]
-pub(in crate::watch) struct BalanceRows {
-    known: BTreeMap<Currency, Balance>,
+/// The change of the total of each balance, if it is known exactly.
+pub(in crate::watch) type BalanceChanges = BTreeMap<Currency, Option<Decimal>>;
+
+pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges {
+    let balances = changes.into_iter().filter_map(|change| match change {
+        Change::Balance(change) => Some((change.currency.clone(), change.by())),
+        _ => None,
+    });
+    balances.collect()
 }
 
-impl BalanceRows {
-    /// All that the account holds, and by how much that changed since this was first asked.
-    pub(in crate::watch) fn since(
-        &mut self,
-        event: &AccountBalance,
-        body: Option<usize>,
-        sheet: &mut Sheet<'_>,
-    ) {
-        if self.known.is_empty() {
-            self.know(event);
-        }
-        print(event, body, |balance| change(self.known.get(&balance.currency)?, balance), sheet);
-    }
-
-    pub(super) fn snapshot(&mut self, event: &AccountBalance, sheet: &mut Sheet<'_>) {
-        print(event, None, |balance| change(self.known.get(&balance.currency)?, balance), sheet);
-        self.know(event);
-    }
-
-    fn know(&mut self, event: &AccountBalance) {
-        self.known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
-    }
-
-    pub(super) fn update(&mut self, event: &AccountBalance, sheet: &mut Sheet<'_>) {
-        for balance in &event.data {
-            let known = self.known.insert(balance.currency.clone(), balance.clone());
-            // Some servers name every currency each time.
-            if known.as_ref() != Some(balance) {
-                let change = known.and_then(|known| change(&known, balance));
-                row(event.timestamp, balance, change, sheet);
-            }
-        }
+/// Prints the rows of the balances that an update changed: some servers name every currency each time.
+pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, sheet: &mut Sheet<'_>) {
+    for balance in event.data.iter().filter(|balance| changes.contains_key(&balance.currency)) {
+        row(event.timestamp, balance, changes, sheet);
     }
 }
 
@@ -52,10 +30,11 @@ pub(super) fn height(event: &AccountBalance) -> usize {
     held + usize::from(held < event.data.len())
 }
 
-fn print(
+/// Prints all that an account holds, with these changes.
+pub(super) fn list(
     event: &AccountBalance,
+    changes: &BalanceChanges,
     body: Option<usize>,
-    change: impl Fn(&Balance) -> Option<Decimal>,
     sheet: &mut Sheet<'_>,
 ) {
     heading(sheet);
@@ -65,7 +44,7 @@ fn print(
     let rows = fitting(lines, body).min(held.len());
     let (shown, more) = held.split_at(rows);
     for balance in shown {
-        row(event.timestamp, balance, change(balance), sheet);
+        row(event.timestamp, balance, changes, sheet);
     }
     let codes = |balances: &[&Balance]| {
         let codes: Vec<&str> = balances.iter().map(|balance| balance.currency.as_str()).collect();
@@ -85,7 +64,7 @@ fn heading(sheet: &mut Sheet<'_>) {
     line.right(bold, 23, "AVAILABLE").right(bold, 23, "CHANGE").end();
 }
 
-fn row(timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, sheet: &mut Sheet<'_>) {
+fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, sheet: &mut Sheet<'_>) {
     let mut remarks = Vec::new();
     if let Some(stake) = balance.stake.filter(|stake| !stake.is_zero()) {
         remarks.push(format!("{stake} staked"));
@@ -98,16 +77,11 @@ fn row(timestamp: Timestamp, balance: &Balance, change: Option<Decimal>, sheet: 
         .left(Style::Plain, 8, &balance.currency)
         .number(Style::Plain, balance.amount)
         .number(Style::Plain, balance.available)
-        .change(change)
+        .change(changes.get(&balance.currency).copied().flatten())
         .cell(Style::Dim, remarks.join(", "))
         .end();
 }
 
 fn is_empty(balance: &Balance) -> bool {
     balance.amount.is_zero() && balance.available.is_zero() && balance.stake.unwrap_or_default().is_zero()
-}
-
-/// Returns by how much the total changed, if that can be held exactly.
-fn change(before: &Balance, after: &Balance) -> Option<Decimal> {
-    exact_sub(after.amount, before.amount)
 }

@@ -9,8 +9,7 @@ mod trades;
 use bitopro_client::Item;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
-use super::feed::Entry;
-pub(super) use balances::BalanceRows;
+pub(super) use balances::{BalanceChanges, balance_changes};
 pub(super) use sheet::{Sheet, Style};
 
 /// How many orders of the past open the log of a whole account.
@@ -24,46 +23,49 @@ pub(super) struct Table {
     colour: bool,
     /// Whether rows of several streams stand among each other.
     is_mixed: bool,
-    balances: BalanceRows,
     has_trades: bool,
 }
 
 impl Table {
     pub(super) fn new(colour: bool, is_mixed: bool) -> Self {
-        Self { colour, is_mixed, balances: BalanceRows::default(), has_trades: false }
+        Self { colour, is_mixed, has_trades: false }
     }
 
-    pub(super) fn print(&mut self, Entry { stream, item }: &Entry, lines: &mut String) {
+    /// Prints an item of a stream, which changed the balances like this.
+    pub(super) fn print(
+        &mut self,
+        stream: PrivateStream,
+        item: &Item<Message>,
+        changes: &BalanceChanges,
+        lines: &mut String,
+    ) {
         let mut sheet = self.sheet(lines);
-        sheet.tag = self.is_mixed.then(|| tag(*stream));
+        sheet.tag = self.is_mixed.then(|| tag(stream));
         match item {
-            Item::Snapshot(message) => self.snapshot(message, &mut sheet),
-            Item::Update(message) => self.update(message, &mut sheet),
-            other => {
-                let (style, text) = note::of(other);
-                let text = if self.is_mixed { format!("{stream}: {text}") } else { text };
-                sheet.note(style, &text);
+            Item::Snapshot(message) => {
+                let is_past = self.is_mixed && matches!(message, Message::HistoryOrders(_));
+                state(std::slice::from_ref(message), changes, is_past.then_some(PAST_ORDERS + 1), &mut sheet);
             }
+            Item::Update(message) => self.update(message, changes, &mut sheet),
+            other => lines.push_str(&self.note(stream, other)),
         }
+    }
+
+    /// Returns the line of what happened to a stream.
+    pub(super) fn note(&self, stream: PrivateStream, item: &Item<Message>) -> String {
+        let (style, text) = note::of(item);
+        let mut line = String::new();
+        self.sheet(&mut line).note(style, &if self.is_mixed { format!("{stream}: {text}") } else { text });
+        line
     }
 
     pub(super) fn sheet<'a>(&self, lines: &'a mut String) -> Sheet<'a> {
         Sheet { lines, colour: self.colour, tag: None }
     }
 
-    fn snapshot(&mut self, message: &Message, sheet: &mut Sheet<'_>) {
+    fn update(&mut self, message: &Message, changes: &BalanceChanges, sheet: &mut Sheet<'_>) {
         match message {
-            Message::AccountBalance(event) => self.balances.snapshot(event, sheet),
-            Message::HistoryOrders(event) => {
-                orders::list(event, self.is_mixed.then_some(PAST_ORDERS + 1), sheet);
-            }
-            other => state(std::slice::from_ref(other), None, sheet),
-        }
-    }
-
-    fn update(&mut self, message: &Message, sheet: &mut Sheet<'_>) {
-        match message {
-            Message::AccountBalance(event) => self.balances.update(event, sheet),
+            Message::AccountBalance(event) => balances::changed(event, changes, sheet),
             Message::ActiveOrders(event) => orders::rows(event, event.data.iter(), sheet),
             Message::HistoryOrders(event) => orders::rows(event, event.data.iter(), sheet),
             Message::UserTrade(event) => {
@@ -78,10 +80,15 @@ impl Table {
     }
 }
 
-/// The table of a whole state, with at most so many lines below its heading.
-pub(super) fn state(events: &[Message], body: Option<usize>, sheet: &mut Sheet<'_>) {
+/// Prints the table of a whole state, with at most this many lines below its heading.
+pub(super) fn state(
+    events: &[Message],
+    changes: &BalanceChanges,
+    body: Option<usize>,
+    sheet: &mut Sheet<'_>,
+) {
     match events {
-        [Message::AccountBalance(event)] => BalanceRows::default().since(event, body, sheet),
+        [Message::AccountBalance(event)] => balances::list(event, changes, body, sheet),
         [Message::ActiveOrders(event)] => orders::list(event, body, sheet),
         [Message::HistoryOrders(event)] => orders::list(event, body, sheet),
         trades => trades::list(trades, body, sheet),

@@ -7,8 +7,8 @@ use crate::watch::samples;
 fn printed(table: &mut Table, entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
     let mut lines = String::new();
     for (stream, item) in entries {
-        let item = item.clone().map(|json| Message::from_json(json).unwrap());
-        table.print(&Entry { stream: *stream, item }, &mut lines);
+        let item = item.clone().filter_map(|json| Message::from_json(json).ok()).unwrap();
+        table.print(*stream, &item, &BalanceChanges::new(), &mut lines);
     }
     lines.lines().map(str::to_owned).collect()
 }
@@ -70,8 +70,8 @@ fn fault_54_what_a_message_lacks_is_a_dash_or_nothing() {
         "00:00:00 btc_twd   7             buy  -                2                   1 0 btc"
     );
     let balance = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"BTC":{"currency":"BTC","amount":"1","available":"1"}}}"#;
-    let lines = plain(&[(PrivateStream::AccountBalance, Item::Update(balance))]);
-    assert_eq!(lines, ["00:00:00 BTC                  1                      1"]);
+    let lines = plain(&[(PrivateStream::AccountBalance, Item::Snapshot(balance))]);
+    assert_eq!(lines[1..], ["00:00:00 BTC                  1                      1"]);
 }
 
 #[test]
@@ -84,63 +84,40 @@ fn trades_stand_in_the_columns_of_orders_below_one_heading() {
 }
 
 #[test]
-fn balances_tell_what_changed() {
-    let later = samples::BALANCES.replace("\"amount\":\"1.10\"", "\"amount\":\"0.85\"");
-    let lines = plain(&[
-        (PrivateStream::AccountBalance, Item::Snapshot(samples::BALANCES)),
-        (PrivateStream::AccountBalance, Item::Update(&later)),
-        (PrivateStream::AccountBalance, Item::Update(&later)),
-    ]);
-    assert_eq!(
-        lines,
-        [
-            "TIME UTC CURRENCY        AMOUNT               AVAILABLE                  CHANGE",
-            "07:28:23 BTC                  1.10                   1.00",
-            "· zero: TWD",
-            "07:28:23 BTC                  0.85                   1.00                  -0.25",
-        ]
-    );
-}
-
-#[test]
-fn a_change_is_exact_or_empty() {
-    let largest = "9999999999999999999999999999";
-    for (before, after, expected) in [
-        (largest, "0.1", None),
-        ("0.1", largest, None),
-        (largest, "9999999999999999999999999998", Some("-1")),
-        ("0.00000002", "0.00000001", Some("-0.00000001")),
-    ] {
-        let holding = |amount: &str| {
-            samples::BALANCES.replace("\"amount\":\"1.10\"", &format!("\"amount\":\"{amount}\""))
-        };
-        let (before, after) = (holding(before), holding(after));
-        let lines = plain(&[
-            (PrivateStream::AccountBalance, Item::Snapshot(before.as_str())),
-            (PrivateStream::AccountBalance, Item::Update(after.as_str())),
-        ]);
-        let row: Vec<&str> = lines.last().unwrap().split_whitespace().collect();
-        assert_eq!(row.get(4).copied(), expected, "{lines:#?}");
+fn an_update_shows_the_balances_that_changed_and_by_how_much() {
+    let mut table = Table::new(false, false);
+    let mut lines = String::new();
+    let message = Message::from_json(samples::BALANCES).unwrap();
+    for changes in [samples::changes("BTC -0.25"), BalanceChanges::from([("TWD".into(), None)])] {
+        let update = Item::Update(message.clone());
+        table.print(PrivateStream::AccountBalance, &update, &changes, &mut lines);
     }
+    let rows = [
+        "07:28:23 BTC                  1.10                   1.00                  -0.25",
+        "07:28:23 TWD                  0                      0",
+    ];
+    assert_eq!(lines.lines().collect::<Vec<_>>(), rows);
 }
 
 #[test]
-fn a_whole_state_tells_what_changed_since_the_first_on_as_many_lines_as_there_are() {
-    let mut first = BalanceRows::default();
-    let mut shown = |json: &str, body| {
-        let Message::AccountBalance(event) = Message::from_json(json).unwrap() else { panic!("balances") };
+fn a_whole_state_takes_as_many_lines_as_there_are() {
+    let shown = |body| {
         let mut lines = String::new();
-        first.since(&event, body, &mut Table::new(false, false).sheet(&mut lines));
-        lines.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        let mut sheet = Sheet { lines: &mut lines, colour: false, tag: None };
+        let events = [Message::from_json(samples::BALANCES).unwrap()];
+        state(&events, &samples::changes("BTC -0.25"), body, &mut sheet);
+        lines.lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert!(shown(samples::BALANCES, None)[0].ends_with("1.00"));
-    for amount in ["0.85", "0.60"] {
-        let later = samples::BALANCES.replace("\"amount\":\"1.10\"", &format!("\"amount\":\"{amount}\""));
-        let change = if amount == "0.85" { "-0.25" } else { "-0.50" };
-        assert_eq!(shown(&later, None).len(), 2);
-        assert!(shown(&later, Some(2))[0].ends_with(change));
-    }
-    assert_eq!(shown(samples::BALANCES, Some(1)), ["· and 1 more: BTC; zero: TWD"]);
+    let all = [
+        "TIME UTC CURRENCY        AMOUNT               AVAILABLE                  CHANGE",
+        "07:28:23 BTC                  1.10                   1.00                  -0.25",
+        "· zero: TWD",
+    ];
+    assert_eq!(
+        (shown(None), shown(Some(2))),
+        (all.map(str::to_owned).to_vec(), all.map(str::to_owned).to_vec())
+    );
+    assert_eq!(shown(Some(1))[1..], ["· and 1 more: BTC; zero: TWD"]);
 }
 
 #[test]
@@ -186,7 +163,7 @@ fn nothing_is_said_where_there_is_nothing() {
     let lines = plain(&[(PrivateStream::ActiveOrders, Item::Snapshot(empty))]);
     assert_eq!(lines[1..], ["· no orders"]);
     let mut lines = String::new();
-    state(&[], None, &mut Table::new(false, false).sheet(&mut lines));
+    state(&[], &BalanceChanges::new(), None, &mut Table::new(false, false).sheet(&mut lines));
     assert!(lines.ends_with("· no trades\n"), "{lines}");
 }
 

@@ -14,8 +14,8 @@ async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap()
     let (mut trades, mut balances) = (Vec::new(), Vec::new());
     while let Some(item) = account.next().now_or_never().flatten() {
         match item {
-            AccountItem::UserTrades(item) => trades.push(item),
-            AccountItem::Balances(item) => balances.push(item),
+            AccountItem { stream: PrivateStream::UserTrades, item, .. } => trades.push(item),
+            AccountItem { stream: PrivateStream::AccountBalance, item, .. } => balances.push(item),
             other => panic!("{other:?}"),
         }
     }
@@ -26,7 +26,7 @@ async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap()
     assert_eq!(gap.before.as_ref().unwrap().timestamp.as_millis(), 109);
     assert_eq!(gap.after, None, "which trade comes next is not known yet");
     let [.., Item::Gap(_), Item::Snapshot(event)] = &balances[..] else { panic!("{balances:?}") };
-    assert_eq!(event.timestamp.as_millis(), 149);
+    assert_eq!(event.timestamp().unwrap().as_millis(), 149);
     assert_eq!(account.current().trades.unwrap().len(), 50, "the state has them all");
 }
 
@@ -43,10 +43,10 @@ async fn fault_49_what_was_merged_keeps_its_place_among_the_items_of_other_strea
     let mut told = Vec::new();
     while let Some(item) = account.next().now_or_never().flatten() {
         told.push(match item {
-            AccountItem::Balances(Item::Update(_)) => "balance",
-            AccountItem::Balances(Item::Gap(_)) => "gap",
-            AccountItem::Balances(Item::Snapshot(_)) => "balances",
-            AccountItem::UserTrades(Item::Update(_)) => "trade",
+            AccountItem { item: Item::Update(Message::AccountBalance(_)), .. } => "balance",
+            AccountItem { stream: PrivateStream::AccountBalance, item: Item::Gap(_), .. } => "gap",
+            AccountItem { item: Item::Snapshot(Message::AccountBalance(_)), .. } => "balances",
+            AccountItem { item: Item::Update(Message::UserTrade(_)), .. } => "trade",
             other => panic!("{other:?}"),
         });
     }
@@ -70,8 +70,8 @@ async fn orders_that_nobody_reads_of_are_merged_into_one_snapshot() {
     let (mut open, mut ended) = (Vec::new(), Vec::new());
     for item in std::iter::from_fn(|| account.next().now_or_never().flatten()) {
         match item {
-            AccountItem::ActiveOrders(Item::Snapshot(event)) => open.push(event.data),
-            AccountItem::HistoryOrders(Item::Snapshot(event)) => ended.push(event.data),
+            AccountItem { item: Item::Snapshot(Message::ActiveOrders(event)), .. } => open.push(event.data),
+            AccountItem { item: Item::Snapshot(Message::HistoryOrders(event)), .. } => ended.push(event.data),
             _ => {}
         }
     }
@@ -94,7 +94,7 @@ async fn fault_49_a_slow_reader_of_a_flood_learns_that_another_stream_has_ended(
     let (mut account, mut peers) = settled(builder, &mut server).await;
     let mut number = 100;
     // Fifty updates for each item that is read.
-    let mut flood = async |account: &mut AccountSubscription, peers: &mut BTreeMap<String, Peer>| {
+    let mut flood = async |account: &mut Subscription<Account>, peers: &mut BTreeMap<String, Peer>| {
         for _ in 0..50 {
             number += 1;
             peers.get_mut(BALANCES).unwrap().send(balance(number)).await.unwrap();
@@ -104,14 +104,14 @@ async fn fault_49_a_slow_reader_of_a_flood_learns_that_another_stream_has_ended(
     };
     for _ in 0..3 * CAPACITY {
         let item = flood(&mut account, &mut peers).await;
-        assert!(matches!(item, AccountItem::Balances(_)), "{item:?}");
+        assert_eq!(item.stream, PrivateStream::AccountBalance, "{item:?}");
     }
     drop(peers.remove(TRADES));
     let dial = server.next_dial().await.unwrap();
     dial.refuse(http::StatusCode::NOT_FOUND);
     for _ in 0..CAPACITY + 4 {
         let item = flood(&mut account, &mut peers).await;
-        if let AccountItem::UserTrades(Item::Closed(_)) = item {
+        if let AccountItem { stream: PrivateStream::UserTrades, item: Item::Closed(_), .. } = item {
             return;
         }
     }
@@ -121,9 +121,9 @@ async fn fault_49_a_slow_reader_of_a_flood_learns_that_another_stream_has_ended(
 #[tokio::test(start_paused = true)]
 async fn fault_51_an_end_that_was_merged_before_a_connection_is_not_undone_by_its_snapshot() {
     let (builder, mut server) = network();
-    let mut account = builder.with_queue_capacity(4).build().unwrap().account();
+    let client = builder.with_queue_capacity(4).build().unwrap();
+    let (mut account, mut changes) = (client.account(), client.changes());
     let mut peers = accept(&mut server, 4).await;
-    let mut changes = Changes::new(OrderUpdates::Changed);
     let listed = || active(&[("sol_usdt", &[order("sol_usdt", "1", 0, 10)])]);
     let ended = |id: &str| history(&[("sol_usdt", &[order("sol_usdt", id, 4, 11)])]);
     peers.get_mut(ACTIVE).unwrap().send(listed()).await.unwrap();
@@ -146,11 +146,11 @@ async fn fault_51_an_end_that_was_merged_before_a_connection_is_not_undone_by_it
 }
 
 /// Reads what waits, at most this many items, and returns the orders that it opens.
-pub(super) fn drain(account: &mut AccountSubscription, changes: &mut Changes, most: usize) -> Vec<String> {
+pub(super) fn drain(account: &mut Subscription<Account>, changes: &mut Changes, most: usize) -> Vec<String> {
     let mut opened = Vec::new();
     for _ in 0..most {
         let Some(item) = account.next().now_or_never().flatten() else { break };
-        opened.extend(changes.observe(&item).into_iter().filter_map(|change| match change {
+        opened.extend(changes.apply(&item).into_iter().filter_map(|change| match change {
             Change::OrderOpened(change) => Some(change.order.id.to_string()),
             _ => None,
         }));

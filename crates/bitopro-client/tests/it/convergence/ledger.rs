@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitopro_client::model::{Balance, Currency, Decimal, Order, OrderId, OrderStatus};
-use bitopro_client::{AccountItem, Change, Changes, Item, OrderChange, OrderUpdates};
+use bitopro_client::model::{Balance, Currency, Decimal, Message, Order, OrderId, OrderStatus};
+use bitopro_client::{AccountItem, Change, Changes, Item, OrderChange};
 use bitopro_sim::Simulator;
 
 /// An account kept by its changes alone, from what stood there at first.
@@ -17,23 +17,22 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(updates: OrderUpdates) -> Self {
-        let changes = Changes::new(updates);
+    pub(super) fn new(changes: Changes) -> Self {
         Self { changes, balances: None, open: None, ended: BTreeMap::new(), before: None }
     }
 
     pub(super) fn apply(&mut self, item: &AccountItem, what: &str) {
-        for change in self.changes.observe(item) {
+        for change in self.changes.apply(item) {
             self.change(change, what);
         }
         match item {
-            AccountItem::Balances(Item::Snapshot(event)) => {
+            AccountItem { item: Item::Snapshot(Message::AccountBalance(event)), .. } => {
                 self.balances.get_or_insert_with(|| {
                     let each = event.data.iter();
                     each.map(|it| (it.currency.clone(), (it.clone(), it.amount))).collect()
                 });
             }
-            AccountItem::ActiveOrders(Item::Snapshot(event)) => {
+            AccountItem { item: Item::Snapshot(Message::ActiveOrders(event)), .. } => {
                 let (ended, before) = (&self.ended, self.before.iter().flatten().collect::<BTreeSet<_>>());
                 self.open.get_or_insert_with(|| {
                     let open = event.data.iter().filter(|order| order.is_open());
@@ -41,7 +40,7 @@ impl Ledger {
                     open.map(|order| (order.id.clone(), order.clone())).collect()
                 });
             }
-            AccountItem::HistoryOrders(Item::Snapshot(event)) => {
+            AccountItem { item: Item::Snapshot(Message::HistoryOrders(event)), .. } => {
                 self.before.get_or_insert_with(|| event.data.iter().map(|order| order.id.clone()).collect());
             }
             _ => {}

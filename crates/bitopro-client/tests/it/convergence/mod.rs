@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::Refusal;
-use bitopro_client::{AccountSubscription, OrderUpdates};
+use bitopro_client::{Account, OrderUpdates, Subscription};
 use bitopro_sim::Simulator;
-use futures_util::StreamExt;
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
@@ -25,7 +24,7 @@ use told::{Missing, Record};
 /// A simulator and an account that follows it, in memory, on one paused clock.
 struct Pair {
     simulator: Simulator,
-    account: AccountSubscription,
+    account: Subscription<Account>,
     replay: Replay,
     record: Record,
     ledger: Ledger,
@@ -37,12 +36,13 @@ impl Pair {
         let (simulator, client) = simulated(setting.simulator.clone(), seed);
         let updates = setting.updates;
         let client = client.with_order_updates(updates).with_queue_capacity(setting.queue_capacity);
+        let client = client.build().unwrap();
         Self {
             simulator,
-            account: client.build().unwrap().account(),
+            account: client.account(),
             replay: Replay::new(updates),
             record: Record::default(),
-            ledger: Ledger::new(updates),
+            ledger: Ledger::new(client.changes()),
             what: format!("seed {seed}, {}", setting.name),
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use bitopro_client::model::{Event, EventData, PrivateStream};
+use bitopro_client::model::PrivateStream;
 use bitopro_client::{AccountItem, Item};
 use bitopro_sim::Sent;
 
@@ -24,20 +24,10 @@ impl Told {
 
 impl Record {
     pub(crate) fn apply(&mut self, item: &AccountItem) {
-        match item {
-            AccountItem::Balances(item) => self.note(item),
-            AccountItem::ActiveOrders(item) => self.note(item),
-            AccountItem::HistoryOrders(item) => self.note(item),
-            AccountItem::UserTrades(item) => self.note(item),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn note<D: EventData>(&mut self, item: &Item<Event<D>>) {
-        let told = self.0.entry(D::STREAM).or_default();
-        match item {
-            Item::Snapshot(event) | Item::Update(event) => {
-                told.extend(event.event_id.clone().map(Told::Event));
+        let told = self.0.entry(item.stream).or_default();
+        match &item.item {
+            Item::Snapshot(message) | Item::Update(message) => {
+                told.extend(message.event_id().map(|id| Told::Event(id.to_owned())));
             }
             Item::Gap(_) => told.push(Told::Gap),
             _ => {}

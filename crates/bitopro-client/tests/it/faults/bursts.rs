@@ -1,6 +1,5 @@
 use bitopro_client::Item;
 use bitopro_client::transport::Frame;
-use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
 use super::wire::{piped, text};

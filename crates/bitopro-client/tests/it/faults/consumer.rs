@@ -5,7 +5,6 @@ use bitopro_client::model::{AccountBalance, Balances};
 use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::{Item, Subscription};
-use futures_util::StreamExt;
 use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;

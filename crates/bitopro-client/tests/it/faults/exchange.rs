@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bitopro_client::model::{Balances, Timestamp};
 use bitopro_client::transport::Connector;
-use bitopro_client::{
-    AccountSubscription, Client, ClientBuilder, Closed, Error, Item, Subscription, WallClock,
-};
+use bitopro_client::{Account, Client, ClientBuilder, Closed, Error, Item, Subscription, WallClock};
 use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
 use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
@@ -60,7 +58,7 @@ impl Exchange {
         assert_eq!(known, self.simulator.balances());
     }
 
-    pub(super) fn assert_knows_account(&self, account: &AccountSubscription) {
+    pub(super) fn assert_knows_account(&self, account: &Subscription<Account>) {
         let current = account.current();
         assert!(current.is_fresh(), "{current:?}");
         let balances: Vec<_> = current.balances.unwrap().iter().cloned().collect();

@@ -8,7 +8,6 @@ use bitopro_client::model::{AccountBalance, Balances};
 use bitopro_client::transport::ErrorKind as Beneath;
 use bitopro_client::{ErrorKind, Item, Subscription};
 use bitopro_sim::{FaultyProxy, Simulator};
-use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::advance;

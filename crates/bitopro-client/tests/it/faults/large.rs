@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use bitopro_client::model::{Event, EventData};
 use bitopro_client::transport::contract::{LoopbackServer, RigPeer};
 use bitopro_client::transport::{ErrorKind as Beneath, Frame};
-use bitopro_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Followed, Item, Subscription};
-use futures_util::StreamExt;
+use bitopro_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Item, Subscription, Topic};
 
 use super::rig::{beneath, lost};
 
@@ -41,7 +41,7 @@ fn orders() -> String {
 }
 
 /// A subscription that is connected with these settings, and the other end of its connection.
-async fn connected<D: Followed>(
+async fn connected<D: EventData + Topic<Item = Item<Event<D>>>>(
     follow: impl Fn(&Client) -> Subscription<D>,
     set: impl Fn(ClientBuilder) -> ClientBuilder,
 ) -> (Subscription<D>, Box<dyn RigPeer>) {
@@ -54,7 +54,10 @@ async fn connected<D: Followed>(
     (subscription, peer)
 }
 
-async fn assert_arrives_whole<D: Followed>(message: String, follow: impl Fn(&Client) -> Subscription<D>) {
+async fn assert_arrives_whole<D: EventData + Topic<Item = Item<Event<D>>>>(
+    message: String,
+    follow: impl Fn(&Client) -> Subscription<D>,
+) {
     assert!((8 * MIB..10 * MIB).contains(&message.len()), "{} bytes", message.len());
     let (mut subscription, mut peer) = connected(follow, |builder| builder).await;
     let ((), item) = tokio::join!(peer.send(Frame::text(message.as_str())), subscription.next());

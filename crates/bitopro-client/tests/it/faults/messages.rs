@@ -6,9 +6,9 @@ use std::time::Duration;
 use bitopro_client::model::{AccountBalance, Balances};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{self, Connection, Connector, Frame, Request, async_trait};
-use bitopro_client::{AccountItem, Change, Changes, ErrorKind, Item, OrderUpdates, Subscription};
+use bitopro_client::{AccountItem, Change, Client, Credentials, ErrorKind, Item, Subscription};
 use bitopro_sim::Simulator;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use tokio::time::sleep;
 
 use super::exchange::{Exchange, name, read};
@@ -126,8 +126,9 @@ impl Connection for TwiceConnection {
 
 /// All changes that these items tell, of each order and balance in order.
 fn changes(items: &[AccountItem]) -> Vec<Change> {
-    let mut changes = Changes::new(OrderUpdates::Changed);
-    items.iter().flat_map(|item| changes.observe(item)).collect()
+    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let mut changes = Client::builder(credentials).build().unwrap().changes();
+    items.iter().flat_map(|item| changes.apply(item)).collect()
 }
 
 #[tokio::test(start_paused = true)]

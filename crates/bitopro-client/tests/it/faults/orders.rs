@@ -3,7 +3,7 @@ use std::time::Duration;
 use bitopro_client::model::{
     Action, Balance, Currency, Decimal, OrderId, OrderStatus, PrivateStream, Timestamp,
 };
-use bitopro_client::{AccountItem, Change, Changes, OrderUpdates};
+use bitopro_client::{AccountItem, Change, Changes};
 use bitopro_sim::{FinalOrders, HistoryOnConnect, NewOrder, Push, Simulator};
 use tokio::time::sleep;
 
@@ -37,7 +37,7 @@ fn told(changes: &[Change], id: &OrderId) -> Vec<&'static str> {
 }
 
 fn observe(changes: &mut Changes, items: &[AccountItem]) -> Vec<Change> {
-    items.iter().flat_map(|item| changes.observe(item)).collect()
+    items.iter().flat_map(|item| changes.apply(item)).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,8 +53,8 @@ async fn fault_25_orders_that_end_without_a_connection_are_told_as_closed_after_
         let simulator = &exchange.simulator;
         let [filled, cancelled, partly, untouched] =
             [2_000_000, 2_000_001, 2_000_002, 2_000_003].map(|price| place(simulator, price));
-        let mut account = exchange.client().build().unwrap().account();
-        let mut changes = Changes::new(OrderUpdates::Changed);
+        let client = exchange.client().build().unwrap();
+        let (mut account, mut changes) = (client.account(), client.changes());
         observe(&mut changes, &read(&mut account, MINUTE).await);
 
         simulator.disconnect_all();

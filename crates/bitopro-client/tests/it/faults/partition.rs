@@ -14,7 +14,6 @@ use bitopro_client::transport::{
 };
 use bitopro_client::{Client, ClientBuilder, ErrorKind, Item, Reader, WallClock};
 use bitopro_sim::{Clock, SimCredentials, Simulator, SimulatorBuilder};
-use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bitopro_client::transport;
 use bitopro_client::{Client, Closed, Credentials, ErrorKind, Item};
 use bitopro_sim::Simulator;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, advance, timeout};

@@ -8,7 +8,6 @@ use bitopro_client::model::{Balance, Balances, Decimal};
 use bitopro_client::transport::{self, TungsteniteConnector};
 use bitopro_client::{Client, ErrorKind, GapReason, Item, Subscription};
 use bitopro_sim::Simulator;
-use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;

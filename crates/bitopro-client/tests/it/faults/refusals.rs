@@ -40,10 +40,7 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_for_all_streams_together() {
         let mut account = client.account();
         let items = read(&mut account, HOUR).await;
         let closed = |item: &AccountItem| match item {
-            AccountItem::Balances(Item::Closed(closed))
-            | AccountItem::ActiveOrders(Item::Closed(closed))
-            | AccountItem::HistoryOrders(Item::Closed(closed))
-            | AccountItem::UserTrades(Item::Closed(closed)) => Some(closed.clone()),
+            AccountItem { item: Item::Closed(closed), .. } => Some(closed.clone()),
             _ => None,
         };
         let ends: Vec<_> = items.iter().filter_map(closed).collect();

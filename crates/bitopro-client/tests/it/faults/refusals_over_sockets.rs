@@ -8,7 +8,6 @@ use bitopro_client::transport::Refusal;
 use bitopro_client::{Disconnected, ErrorKind, Item, Subscription};
 use bitopro_sim::{Simulator, refusal};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 

@@ -6,7 +6,6 @@ use bitopro_client::model::{AccountBalance, Balance, Balances, Decimal};
 use bitopro_client::transport::{self, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Closed, Error, ErrorKind, GapReason, Item, Subscription};
 use bitopro_sim::{FaultyProxy, Simulator, SimulatorBuilder};
-use futures_util::StreamExt;
 use tokio::time::timeout;
 use url::Url;
 

@@ -2,7 +2,6 @@
 
 use bitopro_client::{ErrorKind, Item};
 use bitopro_sim::{Direction, Fault, Simulator};
-use futures_util::StreamExt;
 
 use super::rig::{Rig, assert_truth, lost, recovers, settled};
 

@@ -8,7 +8,6 @@ use bitopro_client::model::Decimal;
 use bitopro_client::transport;
 use bitopro_client::{ErrorKind, Item};
 use bitopro_sim::{Direction, Fault, Simulator, SimulatorBuilder};
-use futures_util::StreamExt;
 
 use super::rig::{Rig, assert_truth, beneath, lost, recovers, settled};
 

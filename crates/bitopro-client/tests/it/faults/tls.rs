@@ -3,7 +3,6 @@
 use bitopro_client::transport::{self, TungsteniteConnector};
 use bitopro_client::{Client, Closed, Credentials, ErrorKind, Item};
 use bitopro_sim::Simulator;
-use futures_util::StreamExt;
 
 use super::rig::{Rig, beneath, end, lost, recovers, settled};
 

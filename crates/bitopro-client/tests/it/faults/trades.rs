@@ -1,9 +1,8 @@
 use std::time::Duration;
 
 use bitopro_client::model::{Action, Decimal, OrderId, PrivateStream};
-use bitopro_client::{AccountItem, AccountSubscription, GapReason, Item};
+use bitopro_client::{Account, AccountItem, GapReason, Item, Subscription};
 use bitopro_sim::{NewOrder, Simulator};
-use futures_util::StreamExt;
 use tokio::time::{sleep, timeout};
 
 use crate::simulated::simulated;
@@ -13,7 +12,7 @@ fn buy(simulator: &Simulator, amount: i64) -> OrderId {
     simulator.place(&NewOrder::limit("btc_twd", Action::Buy, amount, price)).unwrap()
 }
 
-async fn read(account: &mut AccountSubscription) -> Vec<AccountItem> {
+async fn read(account: &mut Subscription<Account>) -> Vec<AccountItem> {
     let mut items = Vec::new();
     while let Ok(Some(item)) = timeout(Duration::from_secs(1), account.next()).await {
         items.push(item);
@@ -42,7 +41,7 @@ async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointe
     let gaps: Vec<_> = items
         .iter()
         .filter_map(|item| match item {
-            AccountItem::UserTrades(Item::Gap(gap)) => Some(gap),
+            AccountItem { stream: PrivateStream::UserTrades, item: Item::Gap(gap), .. } => Some(gap),
             _ => None,
         })
         .collect();
@@ -51,7 +50,7 @@ async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointe
     let GapReason::Reconnected { since, until, .. } = gap.reason else { panic!("{gap:?}") };
     assert!(since <= lost && lost < until && until <= simulator.now(), "{gap:?}");
 
-    let pointed = |account: &AccountSubscription| -> Vec<(OrderId, Option<Decimal>)> {
+    let pointed = |account: &Subscription<Account>| -> Vec<(OrderId, Option<Decimal>)> {
         let current = account.current();
         assert!(current.is_fresh());
         current.unaccounted(gap).into_iter().map(|it| (it.order.id, it.missing)).collect()
@@ -84,7 +83,7 @@ async fn fault_27_a_gap_before_the_first_trade_points_at_what_was_traded_in_it()
     sleep(Duration::from_secs(60)).await;
     let items = read(&mut account).await;
     let gap = items.iter().find_map(|item| match item {
-        AccountItem::UserTrades(Item::Gap(gap)) => Some(gap),
+        AccountItem { stream: PrivateStream::UserTrades, item: Item::Gap(gap), .. } => Some(gap),
         _ => None,
     });
     let gap = gap.expect("a gap");

@@ -1,10 +1,9 @@
 //! What the exchange adds without notice: each stream carries it whole, and its state is none the worse.
 
-use bitopro_client::model::{Event, OrderStatus, OrderType};
+use bitopro_client::model::{Event, EventData, OrderStatus, OrderType};
 use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{MemoryServer, Peer};
-use bitopro_client::{Client, Followed, Item, Subscription};
-use futures_util::StreamExt;
+use bitopro_client::{Client, Current, Item, Subscription, Topic};
 
 use crate::network::network;
 
@@ -12,13 +11,16 @@ const ORDER: &str = r#"{"id":"7","pair":"sol_usdt","price":"107","avgExecutionPr
 const TRADE: &str = r#"{"base":"sol","quote":"usdt","side":"ask","price":"107","volume":"0.01","fee":"0","feeCurrency":"usdt","transactionTimestamp":1694667358,"eventTimestamp":1694667359,"orderID":"7","orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":true}"#;
 
 /// A subscription and the server's end of its connection.
-struct Line<D: Followed> {
+struct Line<D: Topic> {
     stream: Subscription<D>,
     peer: Peer,
     _server: MemoryServer,
 }
 
-impl<D: Followed> Line<D> {
+impl<D, S> Line<D>
+where
+    D: EventData + Topic<Item = Item<Event<D>>, Current = Option<Current<S>>>,
+{
     async fn open(subscribe: fn(&Client) -> Subscription<D>) -> Self {
         let (builder, mut server) = network();
         let mut stream = subscribe(&builder.build().unwrap());

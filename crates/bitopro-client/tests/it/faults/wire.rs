@@ -8,7 +8,6 @@ use bitopro_client::transport::{
 };
 use bitopro_client::{Item, Subscription};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use tokio::io::{DuplexStream, duplex};
 
 use crate::network::network;

@@ -5,6 +5,7 @@
 //! alone, told step by step.
 #![allow(clippy::print_stdout, reason = "who waits for thousands of seeds wants to see them pass")]
 
+mod changes;
 mod days;
 mod oracle;
 pub(crate) mod road;

@@ -2,14 +2,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bitopro_client::model::{Balance, MatchId, Order, PrivateStream};
-use bitopro_client::{Current, ErrorKind, OrderHistory, RecentTrades, Settings};
+use bitopro_client::{Current, ErrorKind, OrderHistory, RecentTrades};
 use bitopro_sim::HistoryOnConnect;
 
 use super::road::Dialled;
 use super::schedule::Schedule;
 use super::world::World;
 
-/// How much longer than its deadline a session lets a dial take.
+// The client's defaults.
+pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(3_600);
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
+const DIAL_DEADLINE: Duration = Duration::from_secs(10);
+const BACKOFF_LONGEST: Duration = Duration::from_secs(30);
+const PROVEN_AFTER: Duration = Duration::from_secs(30);
+const DIAL_BUDGET: u32 = 30;
+const DIAL_BUDGET_SPAN: Duration = Duration::from_secs(300);
+const DIAL_SPACING: Duration = Duration::from_millis(100);
+
+/// Grace period of a link after the deadline of a dial.
 const DIAL_SLACK: Duration = Duration::from_secs(1);
 
 /// How long after the last fault has healed the account is true again, at the latest:
@@ -21,23 +31,23 @@ const DIAL_SLACK: Duration = Duration::from_secs(1);
 /// - the even rate of the dial budget, one dial in `span / (budget - budget / 2)`: for the four streams, each
 ///   once more for the clock, and for the open orders that are listed anew after history;
 /// - `proven_after`, the least time between two such lists.
-fn bound(settings: &Settings, asked: Duration, is_clock_moved: bool) -> Duration {
+fn bound(asked: Duration, is_clock_moved: bool) -> Duration {
     let rounds = if is_clock_moved { 2 } else { 1 };
     let dials = 4 * rounds + 1;
-    let even = settings.dial_budget_span / (settings.dial_budget - settings.dial_budget / 2);
-    asked.min(settings.retry_after_cap)
-        + settings.idle_limit
-        + settings.dial_deadline
+    let even = DIAL_BUDGET_SPAN / (DIAL_BUDGET - DIAL_BUDGET / 2);
+    asked.min(RETRY_AFTER_CAP)
+        + IDLE_LIMIT
+        + DIAL_DEADLINE
         + DIAL_SLACK
-        + settings.backoff_longest * rounds
+        + BACKOFF_LONGEST * rounds
         + even * dials
-        + settings.proven_after
+        + PROVEN_AFTER
 }
 
 impl World {
     /// How long the world needs to be true again from now on.
     pub(super) fn bound(&self) -> Duration {
-        bound(&self.settings, self.asked, self.is_clock_moved)
+        bound(self.asked, self.is_clock_moved)
     }
 
     /// What says that it is true now, is. For that, what was sent must have had the time to arrive.
@@ -89,7 +99,7 @@ impl World {
     }
 
     /// The state is the simulator's, and so is what the items add up to.
-    pub(super) fn assert_true(&self, schedule: &Schedule) {
+    pub(super) fn assert_true(&mut self, schedule: &Schedule) {
         self.assert_holdings();
         let stale = self.stale();
         let is_true = |stream| !stale.contains(&stream);
@@ -102,9 +112,10 @@ impl World {
         }
     }
 
-    /// Balances and open orders, in the state and by their items.
-    pub(super) fn assert_holdings(&self) {
+    /// Balances and open orders, in the state, by their items and by their changes.
+    pub(super) fn assert_holdings(&mut self) {
         self.assert_honest();
+        self.by_changes.assert_agrees(&self.account.current());
         let stale = self.stale();
         let is_true = |stream| !stale.contains(&stream);
         if is_true(PrivateStream::AccountBalance) {
@@ -150,13 +161,13 @@ impl World {
     pub(super) fn assert_calm_dials(&self) {
         let dials = self.road.dials();
         assert!(dials.is_sorted_by(|a, b| a.nonce < b.nonce), "nonces: {dials:?}");
-        let (budget, span) = (self.settings.dial_budget as usize, self.settings.dial_budget_span);
+        let (budget, span) = (DIAL_BUDGET as usize, DIAL_BUDGET_SPAN);
         let keeps = |window: &[Dialled]| match window {
             [first, .., last] => first.at + span <= last.at,
             _ => true,
         };
         assert!(dials.windows(budget + 1).all(keeps), "more than {budget} dials in {span:?}: {dials:?}");
-        let spacing = self.settings.dial_spacing;
+        let spacing = DIAL_SPACING;
         let is_spaced = dials.is_sorted_by(|a, b| a.at + spacing <= b.at);
         assert!(is_spaced, "dials without space between them: {dials:?}");
         self.turns.assert_kept(&dials);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bitopro_client::model::{
-    Action, Active, Decimal, Event, EventData, History, Order, OrderId, OrderType, Orders, Pair,
+    Action, Active, Decimal, Event, EventData, History, Message, Order, OrderId, OrderType, Orders, Pair,
     PrivateStream, Timestamp, Trade, TradeSide, UnixSeconds,
 };
 use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{MemoryServer, Peer};
-use bitopro_client::{AccountItem, AccountSubscription, GapReason, Item, Settings};
-use futures_util::{FutureExt, StreamExt};
+use bitopro_client::{Account, AccountItem, GapReason, Item, Subscription};
+use futures_util::FutureExt;
 use tokio::time::sleep;
 
 use crate::network::{balance, network};
@@ -24,7 +24,7 @@ const HELD_BYTES: i64 = 8 << 20;
 
 /// An account that nobody reads, and the exchange's ends of its connections.
 struct Stalled {
-    account: AccountSubscription,
+    account: Subscription<Account>,
     peers: BTreeMap<PrivateStream, Peer>,
     _server: MemoryServer,
     messages: Vec<(PrivateStream, Frame)>,
@@ -96,13 +96,14 @@ impl Stalled {
     /// Reads at last: of each stream no more than its queue, then what became of the rest.
     fn assert_lagged(mut self) {
         let items: Vec<_> = std::iter::from_fn(|| self.account.next().now_or_never().flatten()).collect();
-        let of = |stream| items.iter().filter(move |item| item.stream() == stream);
-        let capacity = Settings::default().queue_capacity;
+        let of = |stream| items.iter().filter(move |item| item.stream == stream);
+        // The default.
+        let capacity = 1_024;
         for stream in [PrivateStream::AccountBalance, PrivateStream::ActiveOrders, PrivateStream::UserTrades]
         {
             assert!(of(stream).count() <= capacity + 2, "{stream}");
         }
-        let Some(AccountItem::Balances(Item::Snapshot(event))) =
+        let Some(AccountItem { item: Item::Snapshot(Message::AccountBalance(event)), .. }) =
             of(PrivateStream::AccountBalance).next_back()
         else {
             panic!("the balances end in a snapshot")
@@ -110,7 +111,9 @@ impl Stalled {
         let known = self.account.current().balances.unwrap().get("TWD").unwrap().clone();
         assert_eq!(event.data.get("TWD"), Some(&known));
         assert_eq!(known.amount, Decimal::from(A_SECOND - 1));
-        let Some(AccountItem::UserTrades(Item::Gap(gap))) = of(PrivateStream::UserTrades).next_back() else {
+        let Some(AccountItem { stream: PrivateStream::UserTrades, item: Item::Gap(gap), .. }) =
+            of(PrivateStream::UserTrades).next_back()
+        else {
             panic!("the trades end in a gap")
         };
         let GapReason::Overrun { missed, .. } = gap.reason else { panic!("{gap:?}") };

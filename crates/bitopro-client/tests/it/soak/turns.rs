@@ -25,25 +25,13 @@ struct Wait {
 
 impl Turns {
     pub(super) fn apply(&mut self, item: &AccountItem) {
-        /// Returns whether the item begins or ends a wait, and after which time the stream wants to dial.
-        fn change<E>(item: &Item<E>) -> (bool, Option<Duration>) {
-            match item {
-                Item::Disconnected(lost) => (true, Some(lost.retry_in)),
-                Item::Connected(_) | Item::Closed(_) => (true, None),
-                _ => (false, None),
-            }
-        }
-        let (is_change, retry_in) = match item {
-            AccountItem::Balances(item) => change(item),
-            AccountItem::ActiveOrders(item) => change(item),
-            AccountItem::HistoryOrders(item) => change(item),
-            AccountItem::UserTrades(item) => change(item),
-            _ => (false, None),
+        // After which time the stream wants to dial, if the item begins a wait.
+        let retry_in = match &item.item {
+            Item::Disconnected(lost) => Some(lost.retry_in),
+            Item::Connected(_) | Item::Closed(_) => None,
+            _ => return,
         };
-        if !is_change {
-            return;
-        }
-        let (now, stream) = (Instant::now(), item.stream());
+        let (now, stream) = (Instant::now(), item.stream);
         for wait in self.waits.iter_mut().filter(|wait| wait.stream == stream) {
             wait.until.get_or_insert(now);
         }

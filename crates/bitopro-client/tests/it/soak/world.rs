@@ -6,13 +6,14 @@ use bitopro_client::model::{
     Action, Balance, Condition, Decimal, Order, OrderStatus, PrivateStream, Timestamp,
 };
 use bitopro_client::transport::Refusal;
-use bitopro_client::{AccountSubscription, Client, OrderUpdates, Settings, WallClock};
+use bitopro_client::{Account, Client, OrderUpdates, Subscription, WallClock};
 use bitopro_sim::{Clock, NewOrder, Push, Simulator, refusal};
-use futures_util::StreamExt;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::changes::ByChanges;
+use super::oracle::RETRY_AFTER_CAP;
 use super::road::{Passage, Road};
 use super::schedule::{Fault, RetryAfter, Schedule, Step};
 use super::turns::Turns;
@@ -26,12 +27,13 @@ const SKEW_LIMIT_SECONDS: i64 = 20;
 pub(super) struct World {
     pub(super) simulator: Simulator,
     pub(super) road: Road,
-    pub(super) account: AccountSubscription,
+    pub(super) account: Subscription<Account>,
     pub(super) replay: Replay,
-    pub(super) settings: Settings,
+    updates: OrderUpdates,
     /// The events that each stream delivered, in order.
     pub(super) record: Record,
     pub(super) turns: Turns,
+    pub(super) by_changes: ByChanges,
     clock: Clock,
     skew_seconds: Arc<AtomicI64>,
     /// Whether the exchange's clock was moved, so that each stream may be refused for it once.
@@ -55,8 +57,6 @@ impl World {
         let (wall, skew_seconds) = (clock.clone(), Arc::new(AtomicI64::new(0)));
         let skew = Arc::clone(&skew_seconds);
         let updates = schedule.exchange.order_updates();
-        let mut settings = Settings::default();
-        settings.order_updates = updates;
         let client = Client::builder(simulator.credentials().to_credentials().unwrap())
             .with_endpoint(simulator.ws_url().as_str())
             .with_connector(road.clone())
@@ -64,18 +64,20 @@ impl World {
             .with_order_updates(updates)
             .with_queue_capacity(schedule.queue_capacity)
             .with_seed(schedule.seed);
-        let account = client.build().unwrap().account();
+        let client = client.build().unwrap();
+        let account = client.account();
         if schedule.seed % 3 == 1 {
             road.make_coarse();
         }
         Self {
             record: Record::default(),
             turns: Turns::default(),
+            by_changes: ByChanges::new(client.changes()),
             simulator,
             road,
             account,
             replay: Replay::new(updates),
-            settings,
+            updates,
             clock,
             skew_seconds,
             is_clock_moved: false,
@@ -123,6 +125,7 @@ impl World {
             self.replay.apply(&item);
             self.record.apply(&item);
             self.turns.apply(&item);
+            self.by_changes.apply(&item);
         }
         // A stream that ended does not take the time that was asked for.
         sleep(end - Instant::now()).await;
@@ -245,7 +248,7 @@ impl World {
         let asked = match wait {
             RetryAfter::Missing => Duration::ZERO,
             RetryAfter::Seconds(seconds) | RetryAfter::Date(seconds) => Duration::from_secs(seconds),
-            RetryAfter::Absurd(_) => self.settings.retry_after_cap,
+            RetryAfter::Absurd(_) => RETRY_AFTER_CAP,
         };
         self.asked = self.asked.max(asked);
         self.road.refuse(move || {
@@ -280,7 +283,7 @@ impl World {
 
     /// Only orders have a time by which news are told from what is older.
     async fn send_older(&self, number: u8) {
-        if self.settings.order_updates == OrderUpdates::WholePair || !self.is_calm() {
+        if self.updates == OrderUpdates::WholePair || !self.is_calm() {
             return;
         }
         let Some(mut older) = self.fill_in_part(number) else { return };

@@ -1,0 +1,173 @@
+//! The load generator: a server of raw WebSocket frames, plain and over TLS.
+//!
+//! `GET /ca` returns its certificate, and `GET /go` starts the load of every open connection. The first segment of a
+//! connection's path names its load, the rest is the stream's path.
+
+use std::io::Read as _;
+use std::net::Ipv4Addr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink, split};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, interval};
+use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::unix_nanos;
+
+/// Number of frames in one write of a flood.
+const CHUNK: u32 = 64;
+/// Number of updates of a flood.
+pub(crate) const FLOOD: u32 = 8_000 * CHUNK;
+/// Number of updates on each socket of a mixed flood.
+pub(crate) const MIXED: u32 = 2_000 * CHUNK;
+/// Number of paced updates.
+pub(crate) const PACED: u32 = 2_000;
+/// Number of trades whose latency is measured.
+pub(crate) const TRADES: u32 = 3_000;
+
+/// Prints the ports, and serves until the input ends.
+pub(crate) async fn serve() {
+    let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("TLS versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![key.cert.der().clone()],
+            PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into()),
+        )
+        .expect("a certificate");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let pem: Arc<str> = key.cert.pem().into();
+    let plain = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let tls = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
+    println!("{} {}", port(&plain), port(&tls));
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    let go = watch::Sender::new(());
+    loop {
+        // A connection ends with an error when its reader does.
+        tokio::select! {
+            accepted = plain.accept() => if let Ok((stream, _)) = accepted {
+                let _ = stream.set_nodelay(true);
+                tokio::spawn(send(stream, go.clone(), Arc::clone(&pem)));
+            },
+            accepted = tls.accept() => if let Ok((stream, _)) = accepted {
+                let _ = stream.set_nodelay(true);
+                let (go, pem, accepting) = (go.clone(), Arc::clone(&pem), acceptor.accept(stream));
+                tokio::spawn(async move { send(accepting.await?, go, pem).await });
+            },
+        }
+    }
+}
+
+/// Serves one connection.
+async fn send<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    go: watch::Sender<()>,
+    pem: Arc<str>,
+) -> std::io::Result<()> {
+    let (mut reader, mut writer) = split(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(reader.read_u8().await?.into());
+    }
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    if path == "/go" {
+        go.send_replace(());
+        return Ok(());
+    }
+    if path == "/ca" {
+        return writer.write_all(pem.as_bytes()).await;
+    }
+    let (load, link) = path.trim_start_matches('/').split_once("/v1/pub/auth/").unwrap_or_default();
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+    let accept = derive_accept_key(key.unwrap_or_default().1.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    let snapshot = message(link, 0, if link == "account-balance" { 150 } else { 1 });
+    let (flood, paced) = match (load, link) {
+        ("flood", "account-balance") => (FLOOD, 0),
+        ("mixed", _) => (MIXED, 0),
+        ("paced", "account-balance") => (0, PACED),
+        ("quiet" | "burst", "user-trades") => (0, TRADES),
+        _ => (0, 0),
+    };
+    // Prepared now, or the generator would be slower than a bare reader. More than the client's 1,000 kept trades.
+    let chunk =
+        |from: u64| (from..from + u64::from(CHUNK)).flat_map(|id| message(link, id, 1)).collect::<Vec<u8>>();
+    let chunks: Vec<_> =
+        (0..32).filter(|_| flood > 0).map(|number| chunk(1 + number * u64::from(CHUNK))).collect();
+    let mut begin = go.subscribe();
+    writer.write_all(answer.as_bytes()).await?;
+    writer.write_all(&snapshot).await?;
+    writer.flush().await?;
+    let mut nothing = sink();
+    let mut gone = pin!(copy(&mut reader, &mut nothing));
+    tokio::select! {
+        _ = &mut gone => return Ok(()),
+        _ = begin.changed() => {}
+    }
+    for chunk in chunks.iter().cycle().take((flood / CHUNK) as usize) {
+        writer.write_all(chunk).await?;
+    }
+    let mut ticks = interval(Duration::from_millis(1));
+    for _ in 0..paced {
+        ticks.tick().await;
+        writer.write_all(&message(link, unix_nanos(), 1)).await?;
+        writer.flush().await?;
+    }
+    let since = Instant::now();
+    while load == "burst"
+        && link == "account-balance"
+        && since.elapsed() < Duration::from_millis(TRADES.into())
+    {
+        writer.write_all(&snapshot).await?;
+    }
+    writer.flush().await?;
+    gone.await.map(drop)
+}
+
+/// Returns a frame of one event. Only its ids vary, so that no update reverses the progress of an order.
+fn message(link: &str, id: u64, currencies: u32) -> Vec<u8> {
+    let order = |id: &str, status: u8| {
+        format!(
+            r#"{{"sol_usdt":[{{"id":"{id}","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1639386803663,"updatedTimestamp":1639386803663,"createdTimestamp":1639386803663,"status":{status},"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"SOLUSDT3273528249","timeInForce":"GTC"}}]}}"#
+        )
+    };
+    let (event, data) = match link {
+        "account-balance" => {
+            let balance = |number| {
+                format!(
+                    r#""C{number:03}":{{"currency":"C{number:03}","amount":"12345.67890123","available":"2345.67890123","stake":"0","tradable":true}}"#
+                )
+            };
+            ("ACCOUNT_BALANCE", format!("{{{}}}", (0..currencies).map(balance).collect::<Vec<_>>().join(",")))
+        }
+        "orders" => ("ACTIVE_ORDERS", order("8917255503", 0)),
+        "orders/histories" => ("RECENT_HISTORY_ORDERS", order("8917255504", 4)),
+        _ => (
+            "USER_TRADE",
+            format!(
+                r#"{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"6407800","feeCurrency":"twd","transactionTimestamp":1694667358,"eventTimestamp":1694667358,"orderID":390733918,"orderType":"LIMIT","matchID":"{id}","isMarket":false,"isMaker":false}}"#
+            ),
+        ),
+    };
+    let text = format!(
+        r#"{{"event":"{event}","eventID":"{id:020}-a98f-11f0-8de9","timestamp":1795312800000,"datetime":"2026-11-22T02:00:00.000Z","data":{data}}}"#
+    );
+    let length = u16::try_from(text.len()).expect("a message of less than 64 KiB").to_be_bytes();
+    [&[0x81, 126][..], &length, text.as_bytes()].concat()
+}

@@ -1,0 +1,60 @@
+//! A bot: reports balances, fills and gaps until it is stopped. Run it with the key of your account in the environment.
+#![allow(clippy::print_stdout, reason = "a program prints")]
+
+use bitopro_client::{AccountItem, Change, Client, Item, credentials_from_env};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let client = Client::builder(credentials_from_env()?).build()?;
+    run(&client, async { drop(tokio::signal::ctrl_c().await) }, |line| println!("{line}")).await;
+    Ok(())
+}
+
+/// Follows the account until `stop` completes, and then closes the connections.
+async fn run(client: &Client, stop: impl Future<Output = ()>, mut report: impl FnMut(String)) {
+    let (mut account, mut changes) = (client.account(), client.changes());
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let item = tokio::select! {
+            () = &mut stop => break,
+            item = account.next() => item,
+        };
+        let Some(item) = item else { break };
+        for change in changes.apply(&item) {
+            if let Change::Balance(_) | Change::OrderPartlyFilled(_) | Change::OrderFilled(_) = change {
+                report(change.to_string());
+            }
+        }
+        if let AccountItem { stream, item: Item::Gap(gap), .. } = item {
+            report(format!("{stream}: {gap}"));
+        }
+    }
+    for (stream, reason) in account.close().await {
+        report(format!("{stream}: {reason}"));
+    }
+}
+
+#[tokio::test]
+async fn the_bot_reports_a_balance_that_changes_and_stops() {
+    use bitopro_client::{Credentials, transport::Frame, transport::memory};
+    let (connector, mut server) = memory::network();
+    let credentials = Credentials::new("me@example.com", "key", "secret").expect("they are well formed");
+    let client = Client::builder(credentials).with_connector(connector).build().expect("it is complete");
+    let stop = tokio::sync::Notify::new();
+    drop(tokio::spawn(async move {
+        let mut peers = Vec::new();
+        while peers.len() < 4 {
+            peers.push(server.next_dial().await.expect("a dial").accept());
+        }
+        for amount in ["1.10", "0.85"] {
+            let balance = format!(r#"{{"currency":"BTC","amount":"{amount}","available":"0"}}"#);
+            let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{"BTC":{balance}}}}}"#);
+            peers[2].send(Frame::text(text)).await.expect("it is connected");
+        }
+        std::future::pending::<()>().await; // dropping the peers would end the connections
+    }));
+    let mut lines = Vec::new();
+    run(&client, stop.notified(), |line| (lines.push(line), stop.notify_one()).1).await;
+    assert_eq!(lines[0], "BTC: 0.85 (0 available), changed by -0.25");
+    assert_eq!(lines[1..].len(), 4, "each stream reports why it ended: {lines:?}");
+}

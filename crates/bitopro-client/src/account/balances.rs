@@ -1,0 +1,74 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitopro_model::{AccountBalance, Balance, Currency};
+
+use super::change::{BalanceChange, Change, Sink};
+
+/// The balances of an account, by currency.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BalanceBook(BTreeMap<Currency, Balance>);
+
+impl BalanceBook {
+    /// Returns the balance of a currency, given its uppercase code.
+    pub fn get(&self, currency: &str) -> Option<&Balance> {
+        self.0.get(currency)
+    }
+
+    /// Returns all balances, by currency in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &Balance> {
+        self.0.values()
+    }
+
+    /// Returns the number of currencies.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there is no currency.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Replaces all balances by those of a snapshot.
+    pub(super) fn replace(&mut self, event: &AccountBalance, sink: &mut Sink<'_>) {
+        let new = || event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
+        if !sink.is_wanted() {
+            self.0.clear();
+            return self.0.extend(new());
+        }
+        let old = std::mem::replace(&mut self.0, new().collect());
+        let currencies: BTreeSet<&Currency> = old.keys().chain(self.0.keys()).collect();
+        for currency in currencies {
+            let (before, after) = (old.get(currency), self.0.get(currency));
+            if before != after {
+                sink.push(|| change(currency, before, after, true));
+            }
+        }
+    }
+
+    /// Applies the balances of an update.
+    pub(super) fn update(&mut self, event: &AccountBalance, across_gap: bool, sink: &mut Sink<'_>) {
+        for balance in &event.data {
+            let known = self.0.get_mut(&balance.currency);
+            if sink.is_wanted() && known.as_deref() != Some(balance) {
+                sink.push(|| change(&balance.currency, known.as_deref(), Some(balance), across_gap));
+            }
+            match known {
+                Some(known) => known.clone_from(balance),
+                None => {
+                    self.0.insert(balance.currency.clone(), balance.clone());
+                }
+            }
+        }
+    }
+}
+
+fn change(
+    currency: &Currency,
+    before: Option<&Balance>,
+    after: Option<&Balance>,
+    across_gap: bool,
+) -> Change {
+    let (before, after) = (before.cloned(), after.cloned());
+    Change::Balance(BalanceChange { currency: currency.clone(), before, after, across_gap })
+}

@@ -1,0 +1,385 @@
+//! All connections of an API key as one plain value, without sockets, tasks, locks or clocks.
+
+mod backoff;
+mod connection;
+mod dialer;
+mod failures;
+mod link;
+mod patience;
+mod received;
+mod subscriber;
+mod suspend;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Instant, SystemTime};
+
+use bitopro_auth::Signer;
+use bitopro_model::PrivateStream;
+use bitopro_transport::{self as transport, Frame, Request};
+
+use crate::Settings;
+use crate::account::{Changes, CurrentAccount};
+use crate::endpoints::Endpoints;
+use crate::item::{AccountItem, Closed};
+use link::{Context, Link};
+use subscriber::Subscriber;
+
+pub use dialer::DialLimiter;
+pub(crate) use dialer::Limited;
+pub(crate) use received::Received;
+
+/// Decides everything about the connections of one API key: when to dial what, what the frames mean, and which state
+/// they add up to. A plain value without I/O, for another runtime, or for a test that controls the time.
+///
+/// A driver reports what happened (`handle_*`, with the time as an argument) and does what the engine asks for
+/// ([`poll_action`](Self::poll_action)). After every call, take all actions, all items
+/// ([`poll_item`](Self::poll_item)) and the next deadline ([`poll_timeout`](Self::poll_timeout)).
+/// [`Client`](crate::Client) is such a driver, on tokio. All methods take the monotonic clock as `now`, and the
+/// machine's wall clock as `wall`, from which nonces are made.
+///
+/// ```
+/// use std::time::{Duration, Instant, SystemTime};
+///
+/// use bitopro_client::engine::Action;
+/// use bitopro_client::model::PrivateStream;
+/// use bitopro_client::transport::Frame;
+/// use bitopro_client::{AccountItem, Client, Credentials, Item};
+///
+/// let credentials = Credentials::new("me@example.com", "api-key", "api-secret")?;
+/// let mut engine = Client::builder(credentials).with_endpoint("wss://exchange.test/ws").build_engine()?;
+/// let (mut now, mut wall) = (Instant::now(), SystemTime::now());
+/// let subscriber = engine.subscribe(now, wall, &[PrivateStream::AccountBalance]);
+///
+/// // The engine asks for a dial, which your transport makes.
+/// let Some((link, Action::Dial(request))) = engine.poll_action(now, wall) else { panic!("no dial") };
+/// assert_eq!(request.url().path(), "/ws/v1/pub/auth/account-balance");
+/// engine.handle_connected(now, wall, link);
+///
+/// // Then you pass on every frame that arrives, and time as it passes.
+/// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}}"#;
+/// engine.handle_frame(now, wall, link, Frame::text(text));
+/// let items: Vec<AccountItem> = std::iter::from_fn(|| engine.poll_item(subscriber)).collect();
+/// assert!(matches!(items[1].item, Item::Snapshot(_)));
+/// assert!(!engine.current(now, wall, subscriber).balances.unwrap().is_stale());
+///
+/// // Without a frame for 30 s the connection is given up.
+/// while let Some(due) = engine.poll_timeout().filter(|due| *due <= now + Duration::from_secs(30)) {
+///     wall += due - now;
+///     now = due;
+///     engine.handle_timeout(now, wall);
+///     if let Some((_, Action::HangUp)) = engine.poll_action(now, wall) {
+///         break;
+///     }
+/// }
+/// assert!(matches!(engine.poll_item(subscriber).unwrap().item, Item::Disconnected(_)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Engine {
+    settings: Settings,
+    signer: Signer,
+    endpoints: Endpoints,
+    dialer: dialer::Dialer,
+    /// Of the jitter, which all links share: their dials are made one after the other in any case, and links that fail
+    /// together then keep their order, so that the history is dialled before the open orders.
+    seed: u64,
+    subscribers: BTreeMap<SubscriberId, Subscriber>,
+    next_id: u64,
+    /// A link has something to do because of another one, or of its subscriber.
+    has_changed: bool,
+}
+
+/// Identifies a subscriber of an [`Engine`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriberId(u64);
+
+/// Identifies the connection of one stream for one subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct LinkId {
+    /// The subscriber.
+    pub subscriber: SubscriberId,
+    /// The stream.
+    pub stream: PrivateStream,
+}
+
+/// A request of an [`Engine`] to its driver, for one link.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// Dial this. It is signed for this moment: a dial that has to wait must ask again.
+    Dial(Request),
+    /// Send this frame on the connection.
+    Send(Frame),
+    /// Drop the connection, or the dial that is in progress.
+    HangUp,
+}
+
+impl Engine {
+    pub(crate) fn new(settings: Settings, signer: Signer, endpoints: Endpoints, seed: u64) -> Self {
+        Self {
+            dialer: dialer::Dialer::new(&settings),
+            settings,
+            signer,
+            endpoints,
+            seed,
+            subscribers: BTreeMap::new(),
+            next_id: 0,
+            has_changed: false,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Subscribes to these streams, each over a separate connection. They are dialled one after the other.
+    pub fn subscribe(&mut self, now: Instant, wall: SystemTime, streams: &[PrivateStream]) -> SubscriberId {
+        let subscriber = SubscriberId(self.next_id);
+        self.next_id += 1;
+        let Self { settings, signer, endpoints, dialer, seed, .. } = self;
+        let mut cx = Context { settings, signer, dialer, limited: None, now, wall };
+        let links = dial_order(streams)
+            .map(|stream| Link::new(LinkId { subscriber, stream }, endpoints.clone(), *seed, &mut cx));
+        self.subscribers.insert(subscriber, Subscriber::new(settings, links.collect()));
+        subscriber
+    }
+
+    /// Returns the next action, and the link for which it is. A dial comes last, so that it does not begin beside one that
+    /// is to be dropped.
+    pub fn poll_action(&mut self, now: Instant, wall: SystemTime) -> Option<(LinkId, Action)> {
+        let mut links: Vec<&Link> = self.links().collect();
+        links.sort_by_key(|link| link.actions.is_empty());
+        let links: Vec<LinkId> = links.into_iter().map(|link| link.id).collect();
+        links.into_iter().find_map(|link| Some((link, self.poll_link_action(now, wall, link, None)?)))
+    }
+
+    /// Returns the next action of a link.
+    pub(crate) fn poll_link_action(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        link: LinkId,
+        limited: Option<&Limited>,
+    ) -> Option<Action> {
+        self.with_link(now, wall, link, |link, cx| {
+            cx.limited = limited;
+            link.poll_action(cx)
+        })
+        .flatten()
+    }
+
+    /// Returns the next item of a subscriber. After [`Item::Closed`](crate::Item::Closed) of each stream there are none.
+    pub fn poll_item(&mut self, subscriber: SubscriberId) -> Option<AccountItem> {
+        self.subscribers.get_mut(&subscriber)?.poll_item()
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.links().filter_map(Link::poll_timeout).min()
+    }
+
+    /// Returns when to handle the timeout of a link.
+    pub(crate) fn link_timeout(&self, link: LinkId) -> Option<Instant> {
+        self.link(link)?.poll_timeout()
+    }
+
+    /// Handles the moment that [`poll_timeout`](Self::poll_timeout) returned.
+    pub fn handle_timeout(&mut self, now: Instant, wall: SystemTime) {
+        let is_due = |link: &&Link| link.poll_timeout().is_some_and(|due| due <= now);
+        let due: Vec<LinkId> = self.links().filter(is_due).map(|link| link.id).collect();
+        for link in due {
+            self.handle_link_timeout(now, wall, link);
+        }
+    }
+
+    pub(crate) fn handle_link_timeout(&mut self, now: Instant, wall: SystemTime, link: LinkId) {
+        self.with_link(now, wall, link, Link::handle_timeout);
+    }
+
+    /// Handles a dial that led to an open connection.
+    pub fn handle_connected(&mut self, now: Instant, wall: SystemTime, link: LinkId) {
+        self.with_link(now, wall, link, Link::handle_connected);
+    }
+
+    /// Handles a dial that failed.
+    pub fn handle_dial_failed(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        link: LinkId,
+        error: transport::Error,
+    ) {
+        self.with_link(now, wall, link, |link, cx| link.handle_dial_failed(cx, error));
+    }
+
+    /// Handles a frame that arrived.
+    pub fn handle_frame(&mut self, now: Instant, wall: SystemTime, link: LinkId, frame: Frame) {
+        self.handle_received(now, wall, link, Received::read(link.stream, frame));
+    }
+
+    pub(crate) fn handle_received(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        link: LinkId,
+        received: Received,
+    ) {
+        self.with_link(now, wall, link, |link, cx| link.handle_received(cx, received));
+    }
+
+    /// Handles a connection that ended without a close frame.
+    pub fn handle_lost(&mut self, now: Instant, wall: SystemTime, link: LinkId, error: transport::Error) {
+        self.with_link(now, wall, link, |link, cx| link.handle_lost(cx, error));
+    }
+
+    /// Handles a subscriber's request to end all of its streams, each of which ends within the close deadline.
+    pub fn handle_close(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
+        self.with_links(now, wall, subscriber, Link::handle_close);
+    }
+
+    /// Handles a subscriber's request for fresh snapshots, which only new connections give.
+    pub fn handle_resync(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
+        self.with_links(now, wall, subscriber, Link::handle_resync);
+    }
+
+    /// Handles the loss of a link's driver, which ends its stream.
+    pub(crate) fn handle_stopped(&mut self, now: Instant, wall: SystemTime, link: LinkId) {
+        self.with_link(now, wall, link, Link::handle_stopped);
+    }
+
+    /// Ends all streams of a subscriber immediately, and drops what waits for it. Its state remains, and is stale.
+    pub fn stop(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
+        self.with_links(now, wall, subscriber, Link::handle_stopped);
+        if let Some(subscriber) = self.subscribers.get_mut(&subscriber) {
+            subscriber.clear();
+        }
+    }
+
+    /// Removes a subscriber and its state.
+    pub fn remove(&mut self, subscriber: SubscriberId) {
+        for link in self.subscribers.remove(&subscriber).iter().flat_map(Subscriber::links) {
+            self.dialer.remove(link.id);
+        }
+    }
+
+    /// Returns the state of a subscriber's streams as it is known now. It is empty after the removal.
+    pub fn current(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentAccount {
+        self.subscribers.get(&subscriber).map(|known| known.current(now, wall)).unwrap_or_default()
+    }
+
+    /// Returns whether every stream of a subscriber has ended.
+    pub(crate) fn has_ended(&self, subscriber: SubscriberId) -> bool {
+        self.links_of(subscriber).into_iter().all(|link| self.is_closed(link))
+    }
+
+    /// Returns the links of a subscriber.
+    pub fn links_of(&self, subscriber: SubscriberId) -> Vec<LinkId> {
+        let links = self.subscribers.get(&subscriber).into_iter().flat_map(Subscriber::links);
+        links.map(|link| link.id).collect()
+    }
+
+    /// Returns a value that derives what changed from the items of a subscriber.
+    pub fn changes(&self) -> Changes {
+        Changes::new(&self.settings)
+    }
+
+    /// Returns why each of a subscriber's streams that has ended did.
+    pub fn ends(&self, subscriber: SubscriberId) -> BTreeMap<PrivateStream, Closed> {
+        self.subscribers.get(&subscriber).map(Subscriber::ends).unwrap_or_default()
+    }
+
+    /// Returns whether every stream of a subscriber has ended, and no item waits for it.
+    pub fn is_exhausted(&self, subscriber: SubscriberId) -> bool {
+        self.subscribers.get(&subscriber).is_none_or(Subscriber::is_exhausted)
+    }
+
+    /// Returns the number of changes of a subscriber's state so far.
+    pub(crate) fn version(&self, subscriber: SubscriberId) -> u64 {
+        self.subscribers.get(&subscriber).map_or(0, Subscriber::version)
+    }
+
+    /// Returns whether a link is between two connections, so that its turn to dial may come at any time.
+    pub(crate) fn is_waiting(&self, link: LinkId) -> bool {
+        self.link(link).is_some_and(Link::is_waiting)
+    }
+
+    /// Returns whether a link has an open connection, so that its frames mean something.
+    pub fn is_open(&self, link: LinkId) -> bool {
+        self.link(link).is_some_and(Link::is_open)
+    }
+
+    /// Returns whether nothing is left to do for a link.
+    pub(crate) fn is_closed(&self, link: LinkId) -> bool {
+        self.link(link).is_none_or(Link::is_closed)
+    }
+
+    /// Returns whether a link other than the one that was last handled may have something to do, since the last call.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        let dialer = self.dialer.take_changed();
+        std::mem::take(&mut self.has_changed) || dialer
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        self.subscribers.values().flat_map(Subscriber::links)
+    }
+
+    fn link(&self, id: LinkId) -> Option<&Link> {
+        self.subscribers.get(&id.subscriber)?.links().find(|link| link.id == id)
+    }
+
+    /// Works with a link, and delivers the items that result.
+    fn with_link<'a, T>(
+        &'a mut self,
+        now: Instant,
+        wall: SystemTime,
+        id: LinkId,
+        work: impl FnOnce(&mut Link, &mut Context<'a>) -> T,
+    ) -> Option<T> {
+        let Self { settings, signer, dialer, subscribers, has_changed, .. } = self;
+        let subscriber = subscribers.get_mut(&id.subscriber)?;
+        let mut cx = Context { settings, signer, dialer, limited: None, now, wall };
+        let result = work(subscriber.link_mut(id.stream)?, &mut cx);
+        *has_changed |= subscriber.collect(id.stream, &mut cx);
+        Some(result)
+    }
+
+    /// Works with all links of a subscriber.
+    fn with_links(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        subscriber: SubscriberId,
+        mut work: impl FnMut(&mut Link, &mut Context<'_>),
+    ) {
+        for link in self.links_of(subscriber) {
+            self.with_link(now, wall, link, &mut work);
+        }
+        self.has_changed = true;
+    }
+}
+
+/// Returns the streams in the order of their first dials. The history is first: if its dial is too, the first list of
+/// open orders is young enough.
+fn dial_order(streams: &[PrivateStream]) -> impl Iterator<Item = PrivateStream> {
+    let mut streams = streams.to_vec();
+    streams.sort_by_key(|stream| match stream {
+        PrivateStream::HistoryOrders => 0,
+        PrivateStream::ActiveOrders => 1,
+        PrivateStream::AccountBalance => 2,
+        _ => 3,
+    });
+    streams.dedup();
+    streams.into_iter()
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("endpoints", &self.endpoints)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

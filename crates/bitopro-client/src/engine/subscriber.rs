@@ -1,0 +1,131 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Instant, SystemTime};
+
+use bitopro_model::{Message, OrderId, PrivateStream};
+
+use super::link::{Context, Link};
+use crate::Settings;
+use crate::account::{Account, ClosedOrders, Current, CurrentAccount};
+use crate::item::{AccountItem, Closed, Connected, Item};
+use crate::queue::Queue;
+
+/// The links of a subscriber, the state that their items add up to, and the items that wait for it.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    links: Vec<Link>,
+    account: Account,
+    queue: Queue,
+    /// The orders that the history has recently reported as closed, the latest last.
+    ended: VecDeque<(Instant, OrderId)>,
+    version: u64,
+}
+
+impl Subscriber {
+    pub(super) fn new(settings: &Settings, links: Vec<Link>) -> Self {
+        Self {
+            links,
+            account: Account::new(settings),
+            queue: Queue::new(settings.queue_capacity),
+            ended: VecDeque::new(),
+            version: 0,
+        }
+    }
+
+    pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter()
+    }
+
+    pub(super) fn link_mut(&mut self, stream: PrivateStream) -> Option<&mut Link> {
+        self.links.iter_mut().find(|link| link.stream() == stream)
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Applies and queues the items of a link. Returns whether another link has something to do as a result.
+    pub(super) fn collect(&mut self, stream: PrivateStream, cx: &mut Context<'_>) -> bool {
+        let mut has_changed = false;
+        while let Some((mut item, bytes)) = self.link_mut(stream).and_then(|link| link.items.pop_front()) {
+            self.version += 1;
+            self.complete(stream, &mut item);
+            self.note_ends(stream, &item, cx.now);
+            if let Some(renewal) = self.account.apply(stream, &item)
+                && let Some(link) = self.link_mut(renewal.stream)
+            {
+                link.handle_renewal(cx, renewal.reason);
+                has_changed |= renewal.stream != stream;
+            }
+            self.queue.push(AccountItem::new(stream, item), bytes);
+        }
+        has_changed
+    }
+
+    /// Records the orders that the history reports as closed.
+    fn note_ends(&mut self, stream: PrivateStream, item: &Item<Message>, now: Instant) {
+        let follows_active = self.links.iter().any(|link| link.stream() == PrivateStream::ActiveOrders);
+        if stream != PrivateStream::HistoryOrders || !follows_active {
+            return;
+        }
+        let (Item::Snapshot(Message::HistoryOrders(event)) | Item::Update(Message::HistoryOrders(event))) =
+            item
+        else {
+            return;
+        };
+        let closed = event.data.iter().filter(|order| !order.is_open());
+        self.ended.extend(closed.map(|order| (now, order.id.clone())));
+        let excess = self.ended.len().saturating_sub(ClosedOrders::CAPACITY);
+        self.ended.drain(..excess);
+    }
+
+    /// Adds to a connection of the open orders which orders the history has reported as closed since its dial began.
+    fn complete(&self, stream: PrivateStream, item: &mut Item<Message>) {
+        if let (PrivateStream::ActiveOrders, Item::Connected(Connected { dialed, ended_since_dial, .. })) =
+            (stream, item)
+        {
+            let ended = self.ended.iter().filter(|(at, _)| at >= dialed);
+            *ended_since_dial = ended.map(|(_, id)| id.clone()).collect();
+        }
+    }
+
+    /// Returns the next item. Ends of orders that were merged are delivered earlier than they arrived, so that a
+    /// connection may have to know of more of them than when it was queued.
+    pub(super) fn poll_item(&mut self) -> Option<AccountItem> {
+        let mut next = self.queue.pop(&self.account)?;
+        self.complete(next.stream, &mut next.item);
+        Some(next)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.version += 1;
+    }
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.queue.is_empty() && self.links.iter().all(Link::is_closed)
+    }
+
+    pub(super) fn ends(&self) -> BTreeMap<PrivateStream, Closed> {
+        let streams = self.links.iter().map(Link::stream);
+        streams.filter_map(|stream| Some((stream, self.queue.closed(stream)?.clone()))).collect()
+    }
+
+    pub(super) fn current(&self, now: Instant, wall: SystemTime) -> CurrentAccount {
+        let link = |stream| self.links.iter().find(|link| link.stream() == stream);
+        let age = |stream| link(stream)?.age(now, wall);
+        let mut current = self.account.current(|stream| Some(age(stream)?.0));
+        current.followed = self.links.len();
+        let has_slept = |stream| age(stream).is_some_and(|(_, has_slept)| has_slept);
+        current.balances =
+            current.balances.map(|part| part.doubted_if(has_slept(PrivateStream::AccountBalance)));
+        current.history =
+            current.history.map(|part| part.doubted_if(has_slept(PrivateStream::HistoryOrders)));
+        current.trades = current.trades.map(|part| part.doubted_if(has_slept(PrivateStream::UserTrades)));
+        // Perhaps only the history reports that an order was closed.
+        let follows_history = link(PrivateStream::HistoryOrders).is_some();
+        let is_history_stale = current.history.as_ref().is_none_or(Current::is_stale);
+        let doubt = has_slept(PrivateStream::ActiveOrders) || follows_history && is_history_stale;
+        current.open_orders = current.open_orders.map(|part| part.doubted_if(doubt));
+        current
+    }
+}

@@ -1,0 +1,256 @@
+//! The engine on a virtual clock.
+
+mod account;
+mod clock;
+mod dials;
+mod pack;
+mod patience;
+mod stream;
+mod suspend;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bitopro_auth::{Credentials, Payload, Signer};
+use bitopro_model::{Message, PrivateStream};
+use bitopro_transport::{self as transport, Frame, Refusal, Request};
+use bytes::Bytes;
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderName, StatusCode};
+
+use super::dialer::unix_ms;
+use super::{Action, Engine, LinkId, SubscriberId};
+use crate::endpoints::{Endpoints, parse_base};
+use crate::item::{Closed, GapReason, Item};
+use crate::outside::test_start;
+use crate::{ErrorKind, Settings};
+
+/// The engine of a key whose dials reach these endpoints.
+fn engine(settings: Settings, bases: &[&str]) -> Engine {
+    let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
+    let endpoints = Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap();
+    Engine::new(settings, signer, endpoints, 7)
+}
+
+/// The only link of an engine.
+struct Session {
+    engine: Engine,
+    subscriber: SubscriberId,
+    link: LinkId,
+}
+
+impl Session {
+    fn new(mut engine: Engine, stream: PrivateStream, now: Instant, wall: SystemTime) -> Self {
+        let subscriber = engine.subscribe(now, wall, &[stream]);
+        Self { engine, subscriber, link: LinkId { subscriber, stream } }
+    }
+
+    fn poll_action(&mut self, now: Instant, wall: SystemTime) -> Option<Action> {
+        self.engine.poll_action(now, wall).map(|(_, action)| action)
+    }
+
+    fn poll_item(&mut self) -> Option<Item<Message>> {
+        self.engine.poll_item(self.subscriber).map(|item| item.item)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.engine.has_ended(self.subscriber)
+    }
+
+    fn handle_timeout(&mut self, now: Instant, wall: SystemTime) {
+        self.engine.handle_timeout(now, wall);
+    }
+
+    fn handle_connected(&mut self, now: Instant, wall: SystemTime) {
+        self.engine.handle_connected(now, wall, self.link);
+    }
+
+    fn handle_frame(&mut self, now: Instant, wall: SystemTime, frame: Frame) {
+        self.engine.handle_frame(now, wall, self.link, frame);
+    }
+
+    fn handle_lost(&mut self, now: Instant, wall: SystemTime, error: transport::Error) {
+        self.engine.handle_lost(now, wall, self.link, error);
+    }
+
+    fn handle_dial_failed(&mut self, now: Instant, wall: SystemTime, error: transport::Error) {
+        self.engine.handle_dial_failed(now, wall, self.link, error);
+    }
+
+    fn handle_renewal(&mut self, now: Instant, wall: SystemTime, reason: &'static str) {
+        self.engine.with_link(now, wall, self.link, |link, cx| link.handle_renewal(cx, reason));
+    }
+
+    fn is_open(&self) -> bool {
+        self.engine.is_open(self.link)
+    }
+
+    fn handle_close(&mut self, now: Instant, wall: SystemTime) {
+        self.engine.handle_close(now, wall, self.subscriber);
+    }
+
+    fn handle_resync(&mut self, now: Instant, wall: SystemTime) {
+        self.engine.handle_resync(now, wall, self.subscriber);
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+/// 2026-01-01, a whole second, since HTTP dates have no fractions.
+const WALL_MS: u64 = 1_767_225_600_000;
+
+/// A session on a virtual clock, with everything it asked for since the last look.
+struct Bench {
+    session: Session,
+    now: Instant,
+    wall: SystemTime,
+    actions: Vec<Action>,
+    items: Vec<Item<Message>>,
+    nonces: Vec<u64>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Settings::default(), &["wss://one/ws"])
+    }
+
+    fn with(settings: Settings, bases: &[&str]) -> Self {
+        let now = test_start();
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
+        let session = Session::new(engine(settings, bases), PrivateStream::AccountBalance, now, wall);
+        let mut bench =
+            Self { session, now, wall, actions: Vec::new(), items: Vec::new(), nonces: Vec::new() };
+        bench.collect();
+        bench
+    }
+
+    fn collect(&mut self) {
+        while let Some(action) = self.session.poll_action(self.now, self.wall) {
+            if let Action::Dial(request) = &action {
+                let payload = request.headers()["x-bitopro-payload"].to_str().unwrap();
+                self.nonces.push(Payload::received(payload).identity_claim().unwrap().nonce);
+            }
+            self.actions.push(action);
+        }
+        while let Some(item) = self.session.poll_item() {
+            self.items.push(item);
+        }
+    }
+
+    fn step(&mut self, handle: impl FnOnce(&mut Session, Instant, SystemTime)) {
+        handle(&mut self.session, self.now, self.wall);
+        self.collect();
+    }
+
+    /// Lets time pass, with every deadline on its way.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.session.poll_timeout().filter(|due| *due <= end) {
+            self.wall += due.saturating_duration_since(self.now);
+            self.now = self.now.max(due);
+            self.step(Session::handle_timeout);
+            if matches!(self.actions.last(), Some(Action::Dial(_))) {
+                break;
+            }
+        }
+        self.wall += end.saturating_duration_since(self.now);
+        self.now = end;
+    }
+
+    /// Lets time pass until the next dial, and tells how long that took.
+    fn wait_for_dial(&mut self) -> (Request, Duration) {
+        let start = self.now;
+        loop {
+            if let Some(request) = self.take_dial() {
+                return (request, self.now - start);
+            }
+            let due = self.session.poll_timeout().expect("the session waits for something");
+            self.pass(due.saturating_duration_since(self.now));
+            self.step(Session::handle_timeout);
+        }
+    }
+
+    fn take_dial(&mut self) -> Option<Request> {
+        let dial = self.actions.iter().position(|action| matches!(action, Action::Dial(_)))?;
+        match self.actions.remove(dial) {
+            Action::Dial(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    fn connect(&mut self) {
+        self.wait_for_dial();
+        self.step(Session::handle_connected);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.step(|session, now, wall| session.handle_frame(now, wall, Frame::text(text)));
+    }
+
+    /// Connects, and receives a snapshot of this amount at this time.
+    fn settle(&mut self, amount: &str, timestamp: u64) {
+        self.connect();
+        self.text(&balance(amount, timestamp));
+    }
+
+    fn refuse(&mut self, status: u16, headers: &[(HeaderName, &str)]) {
+        let mut refusal = Refusal::new(StatusCode::from_u16(status).unwrap());
+        for (name, value) in headers {
+            refusal.headers.insert(name, value.parse().unwrap());
+        }
+        self.fail(transport::Error::refused(refusal));
+    }
+
+    fn fail(&mut self, error: transport::Error) {
+        self.take_dial();
+        self.step(|session, now, wall| session.handle_dial_failed(now, wall, error));
+    }
+
+    fn fail_network(&mut self) {
+        self.fail(transport::Error::new(transport::ErrorKind::Connect, "no connection"));
+    }
+
+    fn lose(&mut self) {
+        let error = transport::Error::new(transport::ErrorKind::Disconnected, "gone");
+        self.step(|session, now, wall| session.handle_lost(now, wall, error));
+    }
+
+    /// The names of the items since the last look.
+    fn names(&mut self) -> Vec<&'static str> {
+        self.items.drain(..).map(|item| name(&item)).collect()
+    }
+
+    /// The kind of the error that the last item tells of.
+    fn last_error(&self) -> ErrorKind {
+        match self.items.last() {
+            Some(Item::Disconnected(disconnected)) => disconnected.error.kind(),
+            Some(Item::Closed(Closed::Failed(error))) => error.kind(),
+            other => panic!("no error in {other:?}"),
+        }
+    }
+
+    fn is_hung_up(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::HangUp))
+    }
+}
+
+fn name(item: &Item<Message>) -> &'static str {
+    match item {
+        Item::Connected(_) => "connected",
+        Item::Snapshot(_) => "snapshot",
+        Item::Update(_) => "update",
+        Item::Gap(_) => "gap",
+        Item::Malformed(_) => "malformed",
+        Item::Unknown(_) => "unknown",
+        Item::Disconnected(_) => "disconnected",
+        Item::Closed(_) => "closed",
+    }
+}
+
+fn balance(amount: &str, timestamp: u64) -> String {
+    format!(
+        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{timestamp},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
+    )
+}

@@ -1,0 +1,207 @@
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bitopro_model::{Message, PrivateStream};
+
+use crate::account::{Account, has_snapshot};
+use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed};
+
+/// The items that wait for a subscriber, in the order of their arrival.
+///
+/// Bounded for each stream: when the subscriber does not read, what arrives is merged into the state, and delivered as
+/// a gap and a snapshot in the place of the first item that was merged.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    entries: VecDeque<Entry>,
+    lanes: BTreeMap<PrivateStream, Lane>,
+    /// Maximum number of waiting items of a stream.
+    capacity: usize,
+}
+
+/// Maximum size of the waiting messages of a stream, beside their number: they can be large.
+const QUEUE_BYTES: usize = 32 << 20;
+
+#[derive(Debug)]
+enum Entry {
+    /// An item, and the size of the message in which it arrived.
+    Item(AccountItem, usize),
+    /// The items of this stream that were merged.
+    Merged(PrivateStream),
+}
+
+/// The waiting items of one stream.
+#[derive(Debug, Default)]
+struct Lane {
+    items: usize,
+    bytes: usize,
+    /// The last data event that was queued or merged.
+    last_event: Option<Edge>,
+    merged: Option<Merged>,
+    /// The last message that could not be read, if no snapshot has arrived since.
+    unread: Option<Malformed>,
+    /// The reason why the stream ended, once it has.
+    closed: Option<Closed>,
+}
+
+/// The items that were merged since the queue was full.
+#[derive(Debug, Default)]
+struct Merged {
+    missed: u64,
+    unknown: u64,
+    before: Option<Edge>,
+    /// The last event that was merged.
+    last: Option<Edge>,
+    /// The last connection that was merged.
+    connected: Option<Connected>,
+    /// The last end of a connection that was merged, if no connection followed.
+    disconnected: Option<Disconnected>,
+    /// Data arrived after that connection.
+    has_data: bool,
+    /// A gap after which no data arrived.
+    gap: Option<Gap>,
+    /// A merged message could not be read, and no snapshot arrived since.
+    has_unread: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { entries: VecDeque::new(), lanes: BTreeMap::new(), capacity }
+    }
+
+    /// Adds an item that arrived in a message of this size.
+    pub(crate) fn push(&mut self, AccountItem { stream, item }: AccountItem, bytes: usize) {
+        let lane = self.lanes.entry(stream).or_default();
+        if lane.closed.is_some() {
+            return;
+        }
+        let before = lane.note(&item);
+        if let Some(merged) = lane.merged.as_mut().filter(|_| lane.closed.is_none()) {
+            return merged.add(item);
+        }
+        let has_room = lane.items < self.capacity && lane.bytes + bytes <= QUEUE_BYTES;
+        if has_room || lane.closed.is_some() {
+            lane.items += 1;
+            lane.bytes += bytes;
+            return self.entries.push_back(Entry::Item(AccountItem { stream, item }, bytes));
+        }
+        let mut merged = Merged { before, ..Merged::default() };
+        merged.add(item);
+        lane.merged = Some(merged);
+        self.entries.push_back(Entry::Merged(stream));
+    }
+
+    /// Returns the next item, or `None` if none waits. `account` is the state into which items were merged.
+    pub(crate) fn pop(&mut self, account: &Account) -> Option<AccountItem> {
+        loop {
+            match self.entries.pop_front()? {
+                Entry::Item(item, bytes) => {
+                    let lane = self.lanes.entry(item.stream).or_default();
+                    lane.items -= 1;
+                    lane.bytes -= bytes;
+                    return Some(item);
+                }
+                Entry::Merged(stream) => self.settle(stream, account),
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Drops all waiting items.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        for lane in self.lanes.values_mut() {
+            (lane.items, lane.bytes, lane.merged) = (0, 0, None);
+        }
+    }
+
+    /// Returns the reason why a stream ended, once it has.
+    pub(crate) fn closed(&self, stream: PrivateStream) -> Option<&Closed> {
+        self.lanes.get(&stream)?.closed.as_ref()
+    }
+
+    /// Puts what was merged at the front of the queue: a gap, the connection's present state, and a snapshot.
+    fn settle(&mut self, stream: PrivateStream, account: &Account) {
+        let Some(lane) = self.lanes.get_mut(&stream) else { return };
+        let Some(merged) = lane.merged.take() else { return };
+        let Merged { missed, unknown, last, connected, disconnected, .. } = merged;
+        let gap = Item::Gap(Gap {
+            before: merged.before,
+            after: lane.last_event.clone().filter(|_| has_snapshot(stream)),
+            reason: GapReason::Overrun { missed, unknown, last },
+            is_doubtful: !account.is_sure(stream),
+        });
+        // A new connection without data has its own snapshot still to come, unless it is gone.
+        let is_before_connection = connected.is_some() && !merged.has_data;
+        let is_wanted = !is_before_connection || disconnected.is_some();
+        let mut snapshot = account.to_message(stream).filter(|_| is_wanted).map(Item::Snapshot);
+        // What could not be read still makes the state unsure, so it is delivered after the snapshot, again if need be.
+        let unread = lane.unread.clone().filter(|_| merged.has_unread || snapshot.is_some());
+        let early = snapshot.take_if(|_| is_before_connection);
+        let items = [
+            Some(gap),
+            early,
+            connected.map(Item::Connected),
+            snapshot,
+            disconnected.map(Item::Disconnected),
+            merged.gap.map(Item::Gap),
+            unread.map(Item::Malformed),
+        ];
+        for item in items.into_iter().flatten().rev() {
+            let bytes = if let Item::Malformed(malformed) = &item { malformed.raw.len() } else { 0 };
+            lane.items += 1;
+            lane.bytes += bytes;
+            self.entries.push_front(Entry::Item(AccountItem { stream, item }, bytes));
+        }
+    }
+}
+
+impl Lane {
+    /// Records what an item says about the stream. Returns the last event before it.
+    fn note(&mut self, item: &Item<Message>) -> Option<Edge> {
+        match item {
+            Item::Snapshot(message) => {
+                self.unread = None;
+                return std::mem::replace(&mut self.last_event, Edge::of(message));
+            }
+            Item::Update(message) => return std::mem::replace(&mut self.last_event, Edge::of(message)),
+            Item::Malformed(malformed) => self.unread = Some(malformed.clone()),
+            Item::Closed(closed) => self.closed = Some(closed.clone()),
+            Item::Connected(_) | Item::Gap(_) | Item::Unknown(_) | Item::Disconnected(_) => {}
+        }
+        self.last_event.clone()
+    }
+}
+
+impl Merged {
+    fn add(&mut self, item: Item<Message>) {
+        self.missed = self.missed.saturating_add(1);
+        match item {
+            Item::Connected(connected) => {
+                (self.connected, self.disconnected, self.has_data) = (Some(connected), None, false);
+            }
+            Item::Disconnected(disconnected) => self.disconnected = Some(disconnected),
+            Item::Snapshot(message) => {
+                self.note_data(&message);
+                // What could not be read before it has no bearing on what is known now.
+                self.has_unread = false;
+            }
+            Item::Update(message) => self.note_data(&message),
+            Item::Gap(gap) => self.gap = Some(gap),
+            Item::Malformed(_) => self.has_unread = true,
+            Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
+            Item::Closed(_) => {}
+        }
+    }
+
+    /// Records an event. Everything that was missed before it lies between the edges of the gap.
+    fn note_data(&mut self, message: &Message) {
+        self.last = Edge::of(message);
+        self.has_data = true;
+        self.gap = None;
+    }
+}
