@@ -39,6 +39,8 @@ struct Lane {
     /// The last data event that was queued or merged.
     last_event: Option<Edge>,
     merged: Option<Merged>,
+    /// The last connection has not delivered data yet.
+    awaits_data: bool,
     /// The last message that could not be read, if no snapshot has arrived since.
     unread: Option<Malformed>,
     /// The reason why the stream ended, once it has.
@@ -59,6 +61,8 @@ struct Merged {
     disconnected: Option<Disconnected>,
     /// Data arrived after that connection.
     has_data: bool,
+    /// The connection before the first merged item had not delivered data.
+    began_without_data: bool,
     /// A gap after which no data arrived.
     gap: Option<Gap>,
     /// A merged message could not be read, and no snapshot arrived since.
@@ -76,6 +80,7 @@ impl Queue {
         if lane.closed.is_some() {
             return;
         }
+        let began_without_data = lane.awaits_data;
         let before = lane.note(&item);
         if let Some(merged) = lane.merged.as_mut().filter(|_| lane.closed.is_none()) {
             return merged.add(item);
@@ -86,7 +91,7 @@ impl Queue {
             lane.bytes += bytes;
             return self.entries.push_back(Entry::Item(AccountItem { stream, item }, bytes));
         }
-        let mut merged = Merged { before, ..Merged::default() };
+        let mut merged = Merged { before, began_without_data, ..Merged::default() };
         merged.add(item);
         lane.merged = Some(merged);
         self.entries.push_back(Entry::Merged(stream));
@@ -137,7 +142,8 @@ impl Queue {
         });
         // A new connection without data has its own snapshot still to come, unless it is gone.
         let is_before_connection = connected.is_some() && !merged.has_data;
-        let is_wanted = !is_before_connection || disconnected.is_some();
+        let is_early = !merged.began_without_data && (connected.is_none() || disconnected.is_some());
+        let is_wanted = merged.has_data || is_early;
         let mut snapshot = account.to_message(stream).filter(|_| is_wanted).map(Item::Snapshot);
         // What could not be read still makes the state unsure, so it is delivered after the snapshot, again if need be.
         let unread = lane.unread.clone().filter(|_| merged.has_unread || snapshot.is_some());
@@ -147,8 +153,8 @@ impl Queue {
             early,
             connected.map(Item::Connected),
             snapshot,
-            disconnected.map(Item::Disconnected),
             merged.gap.map(Item::Gap),
+            disconnected.map(Item::Disconnected),
             unread.map(Item::Malformed),
         ];
         for item in items.into_iter().flatten().rev() {
@@ -165,13 +171,19 @@ impl Lane {
     fn note(&mut self, item: &Item<Message>) -> Option<Edge> {
         match item {
             Item::Snapshot(message) => {
-                self.unread = None;
+                (self.unread, self.awaits_data) = (None, false);
                 return std::mem::replace(&mut self.last_event, Edge::of(message));
             }
-            Item::Update(message) => return std::mem::replace(&mut self.last_event, Edge::of(message)),
+            Item::Update(message) => {
+                self.awaits_data = false;
+                return std::mem::replace(&mut self.last_event, Edge::of(message));
+            }
             Item::Malformed(malformed) => self.unread = Some(malformed.clone()),
             Item::Closed(closed) => self.closed = Some(closed.clone()),
-            Item::Connected(_) | Item::Gap(_) | Item::Unknown(_) | Item::Disconnected(_) => {}
+            // Until its snapshot the state is not sure in any case.
+            Item::Connected(_) => (self.unread, self.awaits_data) = (None, true),
+            Item::Disconnected(_) => self.awaits_data = false,
+            Item::Gap(_) | Item::Unknown(_) => {}
         }
         self.last_event.clone()
     }
@@ -183,6 +195,7 @@ impl Merged {
         match item {
             Item::Connected(connected) => {
                 (self.connected, self.disconnected, self.has_data) = (Some(connected), None, false);
+                self.has_unread = false;
             }
             Item::Disconnected(disconnected) => self.disconnected = Some(disconnected),
             Item::Snapshot(message) => {

@@ -271,3 +271,28 @@ fn a_connection_that_was_merged_with_its_end_is_delivered_with_it() {
     let rest = ["gap 1-1 (3)", "snapshot 1: A=1", "connected 2", "disconnected"];
     assert_eq!(drain(&mut mailbox)[2..], rest, "what is known is older than the connection");
 }
+
+#[test]
+fn a_connection_that_was_delivered_without_data_gets_no_snapshot_of_the_one_before() {
+    let malformed =
+        || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+    drain(&mut mailbox);
+    for item in [disconnected(), connected(2), malformed(), malformed()] {
+        mailbox.put(item);
+    }
+    assert_eq!(drain(&mut mailbox), ["disconnected", "connected 2", "gap 1-1 (2)", "malformed"]);
+    mailbox.put(Item::Snapshot(event(5, &[("A", 5)])));
+    assert_eq!(drain(&mut mailbox), ["snapshot 5: A=5"]);
+}
+
+#[test]
+fn a_message_that_could_not_be_read_does_not_come_again_after_a_new_connection() {
+    let malformed =
+        || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+    for item in [malformed(), disconnected(), connected(2)] {
+        mailbox.put(item);
+    }
+    assert_eq!(drain(&mut mailbox)[2..], ["gap 1-1 (3)", "connected 2"], "it would pass for the first data");
+}
