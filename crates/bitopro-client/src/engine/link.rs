@@ -348,11 +348,12 @@ impl Link {
         self.last_event = edge;
     }
 
-    /// Returns the time since the last event arrived, and whether the machine may have slept since it was last heard of.
+    /// Returns the time since the last event arrived, and whether it may be out of date although nothing was missed until
+    /// then: the machine may have slept since, or the connection is closing, so that frames are no longer read.
     pub(super) fn age(&self, now: Instant, wall: SystemTime) -> Option<(Duration, bool)> {
         let slept = self.suspend.since(now, wall);
         let age = now.saturating_duration_since(self.received?) + slept;
-        Some((age, self.suspend.is_too_long(slept)))
+        Some((age, self.suspend.is_too_long(slept) || matches!(self.phase, Phase::Closing { .. })))
     }
 
     /// Signs the request for a dial at this moment.

@@ -115,16 +115,16 @@ impl Subscriber {
         let age = |stream| link(stream)?.age(now, wall);
         let mut current = self.account.current(|stream| Some(age(stream)?.0));
         current.followed = self.links.len();
-        let has_slept = |stream| age(stream).is_some_and(|(_, has_slept)| has_slept);
+        let is_outdated = |stream| age(stream).is_some_and(|(_, is_outdated)| is_outdated);
         current.balances =
-            current.balances.map(|part| part.doubted_if(has_slept(PrivateStream::AccountBalance)));
+            current.balances.map(|part| part.doubted_if(is_outdated(PrivateStream::AccountBalance)));
         current.history =
-            current.history.map(|part| part.doubted_if(has_slept(PrivateStream::HistoryOrders)));
-        current.trades = current.trades.map(|part| part.doubted_if(has_slept(PrivateStream::UserTrades)));
+            current.history.map(|part| part.doubted_if(is_outdated(PrivateStream::HistoryOrders)));
+        current.trades = current.trades.map(|part| part.doubted_if(is_outdated(PrivateStream::UserTrades)));
         // Perhaps only the history reports that an order was closed.
         let follows_history = link(PrivateStream::HistoryOrders).is_some();
         let is_history_stale = current.history.as_ref().is_none_or(Current::is_stale);
-        let doubt = has_slept(PrivateStream::ActiveOrders) || follows_history && is_history_stale;
+        let doubt = is_outdated(PrivateStream::ActiveOrders) || follows_history && is_history_stale;
         current.open_orders = current.open_orders.map(|part| part.doubted_if(doubt));
         current
     }

@@ -194,6 +194,16 @@ fn a_contradiction_that_was_merged_leaves_the_changes_unsure() {
 }
 
 #[test]
+fn a_state_is_stale_while_its_connection_closes() {
+    let mut bench = AccountBench::settled(Settings::default());
+    bench.engine.handle_close(bench.now, bench.wall, bench.subscriber);
+    bench.text(PrivateStream::AccountBalance, &balance("2", 2));
+    let current = bench.current();
+    assert!(!current.is_fresh() && current.balances.unwrap().is_stale(), "frames are no longer read");
+    assert!(current.open_orders.unwrap().is_stale());
+}
+
+#[test]
 fn progress_that_the_history_takes_back_makes_what_follows_unsure() {
     let mut bench = AccountBench::settled(Settings::default());
     let (mut changes, mut open) = (bench.engine.changes(), BTreeSet::new());
