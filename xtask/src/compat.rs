@@ -75,7 +75,7 @@ pub(crate) fn check() -> anyhow::Result<Verdict> {
 }
 
 async fn compare(python: &Python, setting: &'static Setting) -> anyhow::Result<()> {
-    let credentials = SimCredentials::new(IDENTITY, "compat-key", "compat-secret");
+    let credentials = SimCredentials::new("compat-key", "compat-secret", IDENTITY);
     let simulator = setting.simulator().with_seed(7).with_credentials(credentials).start().await?;
     let mut followers = Vec::new();
     let outcome = match timeout(DEADLINE, follow(python, setting, &simulator, &mut followers)).await {

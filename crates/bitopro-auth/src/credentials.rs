@@ -10,55 +10,58 @@ use crate::payload::Payload;
 
 type HmacSha384 = Hmac<Sha384>;
 
-/// Who signs: the account's email, an API key and its secret.
+/// An API key, its secret and the account's email address.
 ///
-/// The secret is kept only as a prepared HMAC key, and all of it is wiped from memory when the last
-/// clone goes. `Debug` shows nothing, and there is neither `Display` nor `Serialize`.
+/// The secret is kept only as a prepared HMAC key, and everything is wiped from memory when the last clone is dropped.
+/// `Debug` shows nothing, and there is neither `Display` nor `Serialize`.
 #[derive(Clone)]
 pub struct Credentials(Arc<Inner>);
 
 struct Inner {
-    identity: Zeroizing<String>,
+    email: Zeroizing<String>,
     api_key: Zeroizing<String>,
     key: HmacSha384,
 }
 
-/// Why credentials cannot be used. Names the parts at fault, never their values.
+/// Why credentials cannot be used. Names the part at fault, never its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidCredentials {
-    /// The identity is empty.
-    #[error("the identity is empty: it is the email address of the BitoPro account")]
-    EmptyIdentity,
     /// The API key is empty.
-    #[error("the API key is empty: create one on BitoPro's API management page")]
+    #[error("the API key is empty; create one on BitoPro's API management page")]
     EmptyApiKey,
-    /// The API key has characters that cannot stand in an HTTP header.
-    #[error("the API key has spaces or other characters that an API key cannot have: was it copied whole?")]
+    /// The API key has characters that an HTTP header cannot carry.
+    #[error("the API key contains spaces or other characters that no API key has; check that it was copied whole")]
     MalformedApiKey,
     /// The API secret is empty.
-    #[error("the API secret is empty: it is shown once, when the API key is created")]
+    #[error("the API secret is empty; BitoPro shows it once, when the API key is created")]
     EmptyApiSecret,
+    /// The email is empty.
+    #[error("the email is empty; use the address of the BitoPro account")]
+    EmptyEmail,
+    /// The email is not an address, as where the arguments are in the wrong order.
+    #[error("the email has no `@`; use the address of the BitoPro account, after the API key and the secret")]
+    MalformedEmail,
 }
 
 impl Credentials {
-    /// Credentials of an account: its email address, an API key and that key's secret.
+    /// Creates the credentials of an account from an API key, its secret and the account's email address: the order of
+    /// `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`.
     ///
-    /// What is passed by value is wiped after use; a copy elsewhere is the caller's to wipe.
+    /// Texts that are passed by value are wiped after use; the caller wipes any other copy.
     ///
     /// # Errors
-    /// [`InvalidCredentials`] if a part is empty, or the API key cannot be an HTTP header's value.
+    ///
+    /// Returns [`InvalidCredentials`] if a part is empty, the API key cannot be the value of an HTTP header, or the
+    /// email has no `@`.
     pub fn new(
-        identity: impl Into<String>,
         api_key: impl Into<String>,
         api_secret: impl Into<String>,
+        email: impl Into<String>,
     ) -> Result<Self, InvalidCredentials> {
-        let identity = Zeroizing::new(identity.into());
         let api_key = Zeroizing::new(api_key.into());
         let api_secret = Zeroizing::new(api_secret.into());
-        if identity.is_empty() {
-            return Err(InvalidCredentials::EmptyIdentity);
-        }
+        let email = Zeroizing::new(email.into());
         if api_key.is_empty() {
             return Err(InvalidCredentials::EmptyApiKey);
         }
@@ -68,15 +71,21 @@ impl Credentials {
         if api_secret.is_empty() {
             return Err(InvalidCredentials::EmptyApiSecret);
         }
+        if email.is_empty() {
+            return Err(InvalidCredentials::EmptyEmail);
+        }
+        if !email.contains('@') {
+            return Err(InvalidCredentials::MalformedEmail);
+        }
         // HMAC takes keys of any length, so this error cannot occur; the message would fit if it did.
         let key = HmacSha384::new_from_slice(api_secret.as_bytes())
             .map_err(|_| InvalidCredentials::EmptyApiSecret)?;
-        Ok(Self(Arc::new(Inner { identity, api_key, key })))
+        Ok(Self(Arc::new(Inner { email, api_key, key })))
     }
 
-    /// The account's email address, which the payload of a GET carries.
-    pub fn identity(&self) -> &str {
-        &self.0.identity
+    /// Returns the account's email address, which the payload of a `GET` carries as `identity`.
+    pub fn email(&self) -> &str {
+        &self.0.email
     }
 
     /// The API key.
@@ -98,11 +107,11 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Credentials, InvalidCredentials};
 
     #[test]
     fn debug_shows_nothing() {
-        let credentials = Credentials::new("me@example.com", "the-key", "the-secret").unwrap();
+        let credentials = Credentials::new("the-key", "the-secret", "me@example.com").unwrap();
         assert_eq!(
             format!("{credentials:?} {credentials:#?}"),
             "Credentials(redacted) Credentials(redacted)"
@@ -110,13 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_part_is_named() {
-        let new = |identity: &str, key: &str, secret: &str| Credentials::new(identity, key, secret);
-        assert_eq!(new("", "k", "s").unwrap_err(), InvalidCredentials::EmptyIdentity);
-        assert_eq!(new("i", "", "s").unwrap_err(), InvalidCredentials::EmptyApiKey);
-        assert_eq!(new("i", "k", "").unwrap_err(), InvalidCredentials::EmptyApiSecret);
+    fn each_part_at_fault_is_named() {
+        let new = |key: &str, secret: &str, email: &str| Credentials::new(key, secret, email);
+        assert_eq!(new("", "s", "e@x").unwrap_err(), InvalidCredentials::EmptyApiKey);
+        assert_eq!(new("k", "", "e@x").unwrap_err(), InvalidCredentials::EmptyApiSecret);
+        assert_eq!(new("k", "s", "").unwrap_err(), InvalidCredentials::EmptyEmail);
+        // The order that the first versions had.
+        assert_eq!(new("e@x", "k", "s").unwrap_err(), InvalidCredentials::MalformedEmail);
         for key in ["k\n", "a b", "ключ"] {
-            assert_eq!(new("i", key, "s").unwrap_err(), InvalidCredentials::MalformedApiKey);
+            assert_eq!(new(key, "s", "e@x").unwrap_err(), InvalidCredentials::MalformedApiKey);
         }
     }
 }

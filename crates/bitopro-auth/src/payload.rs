@@ -17,7 +17,7 @@ pub struct Payload(Zeroizing<String>);
 impl Payload {
     /// The payload of a `GET` or `DELETE`, so of every WebSocket upgrade: identity and nonce.
     pub fn of_identity(credentials: &Credentials, nonce: Nonce) -> Self {
-        Self::of_body(&Body { identity: credentials.identity(), nonce: nonce.get() }.to_json())
+        Self::of_body(&Body { identity: credentials.email(), nonce: nonce.get() }.to_json())
     }
 
     /// The payload of a `POST` or `PUT`: the request's JSON body, byte for byte as it is sent.
@@ -126,7 +126,7 @@ mod tests {
     /// The vector of the exchange's documentation.
     #[test]
     fn documented_payload() {
-        let credentials = Credentials::new("support@bitoex.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "support@bitoex.com").unwrap();
         let payload = Payload::of_identity(&credentials, Nonce(1_554_380_909_131));
         assert_eq!(
             payload.as_str(),
@@ -138,7 +138,7 @@ mod tests {
     fn identities_are_escaped_as_json() {
         for identity in ["a\"b\\c@example.com", "名字@example.com", "tab\t@example.com", "~?>@example.com"]
         {
-            let credentials = Credentials::new(identity, "key", "secret").unwrap();
+            let credentials = Credentials::new("key", "secret", identity).unwrap();
             let claim = Payload::of_identity(&credentials, Nonce(7)).identity_claim().unwrap();
             assert_eq!((claim.identity.as_str(), claim.nonce), (identity, 7));
         }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_a_payload_is_its_nonce_at_most() {
-        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let payload = Payload::of_identity(&credentials, Nonce(7));
         assert_eq!(format!("{payload:?}"), "Payload(redacted)");
         assert_eq!(format!("{:?}", payload.identity_claim().unwrap()), "IdentityClaim { nonce: 7, .. }");
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_personal_is_wiped_on_drop() {
         fn wiped<T: ZeroizeOnDrop>(_: &T) {}
-        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let payload = Payload::of_identity(&credentials, Nonce(7));
         wiped(&payload.0);
         wiped(&payload.identity_claim().unwrap());

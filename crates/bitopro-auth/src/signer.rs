@@ -86,7 +86,7 @@ mod tests {
         "01a85a9083db47c20da7196380598f3feacd3c76a9077aaf7ffaf08ce0091abf65b61778792607b010921adfe1c2941a";
 
     fn documented() -> Credentials {
-        Credentials::new("hcmlinj@gmail.com", "key", "bitopro").unwrap()
+        Credentials::new("key", "bitopro", "hcmlinj@gmail.com").unwrap()
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
         let payload = Payload::received(PAYLOAD);
         assert_eq!(documented().verify(&payload, SIGNATURE), Ok(()));
         assert_eq!(documented().verify(&payload, &SIGNATURE.to_uppercase()), Ok(()));
-        let other = Credentials::new("hcmlinj@gmail.com", "key", "bitopro2").unwrap();
+        let other = Credentials::new("key", "bitopro2", "hcmlinj@gmail.com").unwrap();
         assert_eq!(other.verify(&payload, SIGNATURE), Err(InvalidSignature));
         assert_eq!(documented().verify(&Payload::received("e30="), SIGNATURE), Err(InvalidSignature));
         let flipped = SIGNATURE.replacen('0', "1", 1);

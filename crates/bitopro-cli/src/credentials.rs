@@ -63,7 +63,7 @@ fn parse(text: &str) -> Result<Credentials, String> {
     };
     let (email, key, secret) =
         (value_of(EMAIL_VARIABLE)?, value_of(API_KEY_VARIABLE)?, value_of(API_SECRET_VARIABLE)?);
-    Credentials::new(email, key, secret).map_err(|error| error.to_string())
+    Credentials::new(key, secret, email).map_err(|error| error.to_string())
 }
 
 fn unquote(value: &str) -> &str {
@@ -78,8 +78,8 @@ mod tests {
     fn a_file_may_be_a_shell_s_or_not() {
         let text = "# mine\nexport BITOPRO_API_KEY='k'\nBITOPRO_API_SECRET = \"s=1\"\r\n\nBITOPRO_EMAIL=me@example.com\nOTHER=1\n";
         let credentials = parse(text).unwrap();
-        assert_eq!((credentials.identity(), credentials.api_key()), ("me@example.com", "k"));
-        let same = Credentials::new("me@example.com", "k", "s=1").unwrap();
+        assert_eq!((credentials.email(), credentials.api_key()), ("me@example.com", "k"));
+        let same = Credentials::new("k", "s=1", "me@example.com").unwrap();
         let payload = bitopro_client::auth::Payload::of_body(b"{}");
         assert_eq!(credentials.sign(payload.clone()).signature(), same.sign(payload).signature());
     }

@@ -3,14 +3,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bitopro_client::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE};
+use bitopro_client::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, WS_URL_VARIABLE};
 use bitopro_sim::{Scenario, ScenarioError, Simulator};
 
 use crate::args::SimArgs;
 use crate::exit::{Failure, Status};
 use crate::output::{Output, Unprintable, settle};
 use crate::signals::Signals;
-use crate::watch::{CA_FILE_VARIABLE, URL_VARIABLE};
+use crate::watch::CA_FILE_VARIABLE;
 
 /// How often the market moves, unless told otherwise.
 const MARKET_INTERVAL_MS: u64 = 1000;
@@ -77,11 +77,12 @@ fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<(), Unpri
     let credentials = simulator.credentials();
     let mut output = Output::stdout();
     let authority = authority.map(|path| path.display().to_string());
+    let url = simulator.ws_url().to_string();
     let lines = [
-        (URL_VARIABLE, Some(simulator.ws_url().as_str())),
-        (API_KEY_VARIABLE, Some(&credentials.api_key)),
-        (API_SECRET_VARIABLE, Some(&credentials.api_secret)),
-        (EMAIL_VARIABLE, Some(&credentials.identity)),
+        (WS_URL_VARIABLE, Some(url.as_str())),
+        (API_KEY_VARIABLE, Some(credentials.api_key.as_str())),
+        (API_SECRET_VARIABLE, Some(credentials.api_secret.as_str())),
+        (EMAIL_VARIABLE, Some(credentials.email.as_str())),
         (CA_FILE_VARIABLE, authority.as_deref()),
     ];
     for (name, value) in lines {

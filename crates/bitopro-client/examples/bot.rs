@@ -38,7 +38,7 @@ async fn run(client: &Client, stop: impl Future<Output = ()>, mut report: impl F
 async fn the_bot_reports_a_balance_that_changes_and_stops() {
     use bitopro_client::{Credentials, transport::Frame, transport::memory};
     let (connector, mut server) = memory::network();
-    let credentials = Credentials::new("me@example.com", "key", "secret").expect("they are well formed");
+    let credentials = Credentials::new("key", "secret", "me@example.com").expect("they are well formed");
     let client = Client::builder(credentials).with_connector(connector).build().expect("it is complete");
     let stop = tokio::sync::Notify::new();
     drop(tokio::spawn(async move {

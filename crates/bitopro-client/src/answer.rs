@@ -1,8 +1,8 @@
 use bitopro_auth::{Credentials, SignedHeaders};
 use bitopro_transport::Refusal;
+use http::Uri;
 use http::header::{LOCATION, SERVER};
 use serde_json::Value;
-use url::Url;
 
 /// Longest quotation of a server, in characters.
 const LONGEST: usize = 200;
@@ -13,8 +13,8 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
     if refusal.status.is_redirection()
         && let Some(location) = refusal.headers.get(LOCATION).and_then(|location| location.to_str().ok())
     {
-        let target: Option<Url> = location.parse().ok();
-        let host = target.as_ref().and_then(Url::host_str).unwrap_or("another path of the same host");
+        let target: Option<Uri> = location.parse().ok();
+        let host = target.as_ref().and_then(Uri::host).unwrap_or("another path of the same host");
         return Some(format!("it points to {}", secrets.quote(host)));
     }
     let body = String::from_utf8_lossy(&refusal.body);
@@ -62,7 +62,7 @@ impl Secrets<'_> {
     /// Quotes a text of the server: at most 200 characters, printable, with every secret replaced.
     pub(crate) fn quote(&self, text: &str) -> String {
         let sent = self.sent.iter().flat_map(|sent| [sent.payload(), sent.signature()]);
-        let secrets = [self.credentials.api_key(), self.credentials.identity()].into_iter().chain(sent);
+        let secrets = [self.credentials.api_key(), self.credentials.email()].into_iter().chain(sent);
         let text = secrets.fold(text.to_owned(), |text, secret| redact(&text, secret));
         let quoted: String = text.chars().take(LONGEST).collect();
         let is_cut = quoted.len() < text.len();
@@ -109,7 +109,7 @@ mod tests {
     use http::{HeaderValue, StatusCode};
 
     fn described(server: Option<&'static str>, body: &str) -> Option<String> {
-        let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
+        let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());
         let sent = signer.sign_identity(1);
         let body = body.replace("PAYLOAD", sent.payload()).replace("SIGNATURE", sent.signature());
         let mut refusal = Refusal::new(StatusCode::UNAUTHORIZED);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn fault_41_a_redirect_names_the_host_of_its_target() {
-        let credentials = Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap();
+        let credentials = Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap();
         let secrets = Secrets { credentials: &credentials, sent: None };
         for (location, expected) in [
             ("https://login.example/ws?next=k3y", "it points to login.example"),
@@ -168,7 +168,7 @@ mod tests {
         }
         let cut = described(None, r#"{"error":"me\u0040exam"#).unwrap();
         assert_eq!(cut, "the server answered with JSON");
-        let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
+        let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());
         let sent = signer.sign_identity(1);
         let secrets = Secrets { credentials: signer.credentials(), sent: Some(&sent) };
         assert_eq!(secrets.quote(&sent.signature()[..40].to_uppercase()), "(redacted)");

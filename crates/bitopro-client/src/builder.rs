@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use bitopro_transport::Connector;
 use thiserror::Error;
 
 use crate::Client;
-use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, SEED_ENDPOINT, parse_base};
+use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
 use crate::engine::{DialLimiter, Engine};
 use crate::outside::{WallClock, random_seed};
 use crate::runtime::Runtime;
@@ -45,7 +45,7 @@ impl ClientBuilder {
     pub(crate) fn new(signer: Signer) -> Self {
         Self {
             signer,
-            endpoints: vec![DOCUMENTED_ENDPOINT.to_owned(), SEED_ENDPOINT.to_owned()],
+            endpoints: vec![DOCUMENTED_ENDPOINT.to_owned(), FALLBACK_ENDPOINT.to_owned()],
             connector: None,
             message_limit: None,
             settings: Settings::default(),
@@ -57,15 +57,15 @@ impl ClientBuilder {
 
     /// Uses only this base endpoint, such as `wss://host:port/ws`.
     ///
-    /// Defaults to [`DOCUMENTED_ENDPOINT`], then [`SEED_ENDPOINT`].
-    pub fn with_endpoint(self, base: impl Into<String>) -> Self {
+    /// Defaults to [`DOCUMENTED_ENDPOINT`], then [`FALLBACK_ENDPOINT`].
+    pub fn with_endpoint(self, base: impl Display) -> Self {
         self.with_endpoints([base])
     }
 
     /// Uses these base endpoints. A dial that fails on the network moves on to the next one; one that was refused does
     /// not.
-    pub fn with_endpoints(mut self, bases: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.endpoints = bases.into_iter().map(Into::into).collect();
+    pub fn with_endpoints(mut self, bases: impl IntoIterator<Item = impl Display>) -> Self {
+        self.endpoints = bases.into_iter().map(|base| base.to_string()).collect();
         self
     }
 
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_listed_at_once() {
-        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let error = Client::builder(credentials.clone())
             .with_endpoints(["http://a", "b"])
             .with_idle_limit(Duration::ZERO)
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn each_setter_sets_its_own_value() {
         let seconds = Duration::from_secs;
-        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let builder = Client::builder(credentials)
             .with_dial_deadline(seconds(1))
             .with_idle_limit(seconds(2))

@@ -5,6 +5,7 @@ use bitopro_model::{Active, Balances, History, Orders, PrivateStream, Trade};
 
 use crate::account::Changes;
 use crate::builder::ClientBuilder;
+use crate::environment::{EnvironmentError, credentials_from_env, endpoint_from_env};
 use crate::runtime::{Account, Runtime, Subscription};
 
 /// Follows the private streams of one account. Clones share everything.
@@ -26,7 +27,7 @@ use crate::runtime::{Account, Runtime, Subscription};
 /// #     peer.recv().await; // the close
 /// #     peer.close(1000, "").await.unwrap();
 /// # });
-/// let credentials = Credentials::new("me@example.com", "api-key", "api-secret")?;
+/// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
 /// let client = Client::builder(credentials)
 ///     .with_endpoint("wss://memory.test/ws")
 ///     .with_connector(connector) // in memory here; leave both out for the real exchange
@@ -56,6 +57,20 @@ pub struct Client {
 }
 
 impl Client {
+    /// Begins to build a client from the environment: the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and
+    /// `BITOPRO_EMAIL`, and the endpoint from `BITOPRO_WS_URL` if that is set.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`EnvironmentError`] that names every variable that is missing.
+    pub fn from_env() -> Result<ClientBuilder, EnvironmentError> {
+        let builder = Self::builder(credentials_from_env()?);
+        Ok(match endpoint_from_env() {
+            Some(endpoint) => builder.with_endpoint(endpoint),
+            None => builder,
+        })
+    }
+
     /// Begins to build a client that signs with these credentials. To share nonces with other code that
     /// uses the same API key, pass the [`Signer`] that it uses.
     pub fn builder(signer: impl Into<Signer>) -> ClientBuilder {

@@ -1,18 +1,18 @@
 use bitopro_model::PrivateStream;
-use url::Url;
+use http::Uri;
 
-/// The base endpoint of today's public documentation (v3.5.17), which the exchange's Python and C# SDKs
-/// use and which answered in September 2026.
+/// The base endpoint of the exchange's public documentation (v3.5.17), and of its Python and C# SDKs. It answered in
+/// September 2026.
 pub const DOCUMENTED_ENDPOINT: &str = "wss://stream.bitopro.com:443/ws";
 
-/// The base endpoint of the older documentation that this project was founded on, and of the exchange's Go SDK.
-pub const SEED_ENDPOINT: &str = "wss://stream.bitopro.com:9443/ws";
+/// The base endpoint to fall back to, at port 9443: that of older documentation, and of the exchange's Go SDK.
+pub const FALLBACK_ENDPOINT: &str = "wss://stream.bitopro.com:9443/ws";
 
 /// The base endpoints of a client, and the one that is in use: a dial that fails on the network moves on
 /// to the next, and the one that worked is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoints {
-    bases: Vec<Url>,
+    bases: Vec<Uri>,
     current: usize,
     /// How many in a row failed on the network since the last pause.
     failed: usize,
@@ -20,16 +20,17 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     /// `None` if there is no endpoint at all.
-    pub(crate) fn new(bases: Vec<Url>) -> Option<Self> {
+    pub(crate) fn new(bases: Vec<Uri>) -> Option<Self> {
         (!bases.is_empty()).then_some(Self { bases, current: 0, failed: 0 })
     }
 
     /// The URL of a stream at the endpoint in use.
-    pub(crate) fn url(&self, stream: PrivateStream) -> Option<Url> {
-        let mut url = self.bases.get(self.current)?.clone();
-        let path = format!("{}{}", url.path().trim_end_matches('/'), stream.path());
-        url.set_path(&path);
-        Some(url)
+    pub(crate) fn url(&self, stream: PrivateStream) -> Option<Uri> {
+        let base = self.bases.get(self.current)?;
+        let path = format!("{}{}", base.path().trim_end_matches('/'), stream.path());
+        let mut parts = base.clone().into_parts();
+        parts.path_and_query = Some(path.parse().ok()?);
+        Uri::from_parts(parts).ok()
     }
 
     /// Moves on after a failure of the network. False after a whole round: then it is time to pause.
@@ -50,19 +51,20 @@ impl Endpoints {
 }
 
 /// Reads a base endpoint such as `wss://host:port/ws`.
-pub(crate) fn parse_base(text: &str) -> Result<Url, String> {
+pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
     if text.contains('@') {
-        // Not shown: what stands before it may be a password.
-        return Err("an endpoint holds a user name or password, which are not sent: remove them".to_owned());
+        // Not shown: the text before the `@` may be a password.
+        return Err("an endpoint holds a user name or password, which are not sent; remove them".to_owned());
     }
     // What follows a `?` may be a token.
     let shown = text.split('?').next().unwrap_or_default();
-    let url: Url = text.parse().map_err(|error| format!("endpoint `{shown}` is not a URL: {error}"))?;
-    let fault = if !matches!(url.scheme(), "ws" | "wss") {
+    let url: Uri = text.parse().map_err(|error| format!("endpoint `{shown}` is not a URL: {error}"))?;
+    let scheme = url.scheme_str().unwrap_or_default().to_ascii_lowercase();
+    let fault = if !matches!(scheme.as_str(), "ws" | "wss") {
         "it must begin with `wss://`, or with `ws://` for this machine"
-    } else if url.host_str().is_none() {
+    } else if url.host().is_none_or(str::is_empty) {
         "it has no host"
-    } else if url.query().is_some() || url.fragment().is_some() {
+    } else if text.contains(['?', '#']) {
         "it is a base to which a stream's path is added, and cannot have `?` or `#`"
     } else {
         return Ok(url);
@@ -82,19 +84,19 @@ mod tests {
     fn the_stream_s_path_follows_the_base() {
         for base in ["ws://127.0.0.1:8765/ws", "ws://127.0.0.1:8765/ws/"] {
             let url = endpoints(&[base]).url(PrivateStream::AccountBalance).unwrap();
-            assert_eq!(url.as_str(), "ws://127.0.0.1:8765/ws/v1/pub/auth/account-balance");
+            assert_eq!(url, "ws://127.0.0.1:8765/ws/v1/pub/auth/account-balance");
         }
         let url = endpoints(&[DOCUMENTED_ENDPOINT]).url(PrivateStream::AccountBalance).unwrap();
-        assert_eq!(url.as_str(), "wss://stream.bitopro.com/ws/v1/pub/auth/account-balance");
-        let url = endpoints(&[SEED_ENDPOINT]).url(PrivateStream::AccountBalance).unwrap();
-        assert_eq!(url.as_str(), "wss://stream.bitopro.com:9443/ws/v1/pub/auth/account-balance");
+        assert_eq!(url, "wss://stream.bitopro.com:443/ws/v1/pub/auth/account-balance");
+        let url = endpoints(&[FALLBACK_ENDPOINT]).url(PrivateStream::AccountBalance).unwrap();
+        assert_eq!(url, "wss://stream.bitopro.com:9443/ws/v1/pub/auth/account-balance");
     }
 
     #[test]
     fn a_round_over_all_endpoints_ends_in_a_pause() {
         let mut endpoints = endpoints(&["wss://a/ws", "wss://b/ws"]);
         let host = |endpoints: &Endpoints| {
-            endpoints.url(PrivateStream::AccountBalance).unwrap().host_str().unwrap().to_owned()
+            endpoints.url(PrivateStream::AccountBalance).unwrap().host().unwrap().to_owned()
         };
         assert!(endpoints.move_on());
         assert_eq!(host(&endpoints), "b");
@@ -109,7 +111,10 @@ mod tests {
     #[test]
     fn what_cannot_be_a_base_says_why() {
         for (text, part) in [
-            ("stream.bitopro.com", "not a URL"),
+            ("stream.bitopro.com", "wss://"),
+            ("wss://", "not a URL"),
+            ("wss:///ws", "not a URL"),
+            ("wss://host/ws#part", "`#`"),
             ("https://stream.bitopro.com/ws", "wss://"),
             ("wss://me:hunter2@host/ws", "user name"),
             ("wss://me:hunter2@host:bad/ws", "user name"),

@@ -9,6 +9,8 @@ pub const API_KEY_VARIABLE: &str = "BITOPRO_API_KEY";
 pub const API_SECRET_VARIABLE: &str = "BITOPRO_API_SECRET";
 /// The environment variable that holds the account's email address.
 pub const EMAIL_VARIABLE: &str = "BITOPRO_EMAIL";
+/// The environment variable that holds the base endpoint, such as `wss://host:port/ws`, if it is not the exchange's.
+pub const WS_URL_VARIABLE: &str = "BITOPRO_WS_URL";
 
 /// Why the environment holds no credentials. Never shows a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -31,11 +33,16 @@ pub fn credentials_from_env() -> Result<Credentials, EnvironmentError> {
     read(|name| env::var(name).ok())
 }
 
+/// Reads the base endpoint from `BITOPRO_WS_URL`, if that is set and not empty.
+pub(crate) fn endpoint_from_env() -> Option<String> {
+    env::var(WS_URL_VARIABLE).ok().filter(|value| !value.is_empty())
+}
+
 fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, EnvironmentError> {
     let filled = |name| variable(name).filter(|value| !value.is_empty());
-    match (filled(EMAIL_VARIABLE), filled(API_KEY_VARIABLE), filled(API_SECRET_VARIABLE)) {
-        (Some(email), Some(key), Some(secret)) => Ok(Credentials::new(email, key, secret)?),
-        (email, key, secret) => {
+    match (filled(API_KEY_VARIABLE), filled(API_SECRET_VARIABLE), filled(EMAIL_VARIABLE)) {
+        (Some(key), Some(secret), Some(email)) => Ok(Credentials::new(key, secret, email)?),
+        (key, secret, email) => {
             let missing = [(API_KEY_VARIABLE, key), (API_SECRET_VARIABLE, secret), (EMAIL_VARIABLE, email)];
             Err(EnvironmentError::Missing(
                 missing.into_iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect(),
@@ -46,12 +53,12 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, Enviro
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, InvalidCredentials, read};
 
     #[test]
     fn every_missing_variable_is_named() {
-        let all = |name: &str| Some(format!("value-of-{name}"));
-        assert_eq!(read(all).unwrap().identity(), "value-of-BITOPRO_EMAIL");
+        let all = |name: &str| Some(format!("value@{name}"));
+        assert_eq!(read(all).unwrap().email(), "value@BITOPRO_EMAIL");
         let error = read(|name| all(name).filter(|_| name == API_KEY_VARIABLE)).unwrap_err();
         assert_eq!(error, EnvironmentError::Missing(vec![API_SECRET_VARIABLE, EMAIL_VARIABLE]));
         assert!(error.to_string().starts_with("BITOPRO_API_SECRET, BITOPRO_EMAIL not set: "), "{error}");

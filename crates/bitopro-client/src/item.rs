@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bitopro_model::{DecodeError, Message, OrderId, PrivateStream, Timestamp, UnknownMessage};
 use bytes::Bytes;
 use thiserror::Error as ThisError;
-use url::Url;
+use http::Uri;
 
 use crate::Error;
 
@@ -70,7 +70,7 @@ impl fmt::Display for AccountItem {
 #[non_exhaustive]
 pub struct Connected {
     /// The URL of the stream, which holds no secret.
-    pub url: Url,
+    pub url: Uri,
     /// Number of this connection within the subscription, from 1.
     pub number: u64,
     /// When its dial began. What its snapshot lists was true at some moment after that.
@@ -82,7 +82,7 @@ pub struct Connected {
 impl fmt::Debug for Connected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connected")
-            .field("url", &self.url.as_str())
+            .field("url", &self.url)
             .field("number", &self.number)
             .finish_non_exhaustive()
     }

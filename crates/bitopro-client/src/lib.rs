@@ -26,10 +26,10 @@ pub use account::{
 pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};
 pub use client::Client;
-pub use endpoints::{DOCUMENTED_ENDPOINT, SEED_ENDPOINT};
+pub use endpoints::{DOCUMENTED_ENDPOINT, FALLBACK_ENDPOINT};
 pub use engine::DialLimiter;
 pub use environment::{
-    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, credentials_from_env,
+    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, WS_URL_VARIABLE, credentials_from_env,
 };
 pub use error::{Error, ErrorKind};
 pub use item::{

@@ -49,7 +49,7 @@ impl Balance {
 pub struct Balances(Vec<Balance>);
 
 impl Balances {
-    /// The balance of a currency, by its exact code. Looks at one after the other.
+    /// Returns the balance of a currency, given its code in any case. Searches linearly.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
         self.0.iter().find(|balance| balance.currency == currency)
     }
@@ -90,6 +90,12 @@ impl Sealed for Balances {
 impl FromIterator<Balance> for Balances {
     fn from_iter<I: IntoIterator<Item = Balance>>(balances: I) -> Self {
         Self(balances.into_iter().collect())
+    }
+}
+
+impl Extend<Balance> for Balances {
+    fn extend<I: IntoIterator<Item = Balance>>(&mut self, balances: I) {
+        self.0.extend(balances);
     }
 }
 
@@ -135,14 +141,14 @@ impl<'de> Visitor<'de> for BalancesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {
         let mut balances: Vec<Balance> = Vec::new();
         while let Some((key, balance)) = map.next_entry::<Currency, Balance>()? {
-            if !balance.currency.is(key.as_str()) {
+            if balance.currency != key {
                 let found = &balance.currency;
-                return Err(A::Error::custom(format_args!("under `{key}` stands the balance of `{found}`")));
+                return Err(A::Error::custom(format_args!("key `{key}` holds the balance for `{found}`")));
             }
             balances.push(balance);
         }
         match repeated(&balances) {
-            Some(currency) => Err(A::Error::custom(format_args!("`{currency}` stands there twice"))),
+            Some(currency) => Err(A::Error::custom(format_args!("duplicate currency `{currency}`"))),
             None => Ok(Balances(balances)),
         }
     }

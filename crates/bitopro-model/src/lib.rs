@@ -24,6 +24,6 @@ pub use names::{Currency, MatchId, OrderId, OrderSeq, Pair};
 pub use orders::{Active, ActiveOrders, ClientId, History, HistoryOrders, Order, OrderStream, Orders};
 pub use rust_decimal::Decimal;
 pub use stream::{PrivateStream, UnknownStream};
-pub use timestamp::{Timestamp, UnixSeconds};
+pub use timestamp::{TimeOutOfRange, Timestamp, UnixSeconds};
 pub use user_trade::{Trade, UserTrade};
 pub use words::{Action, Condition, OrderStatus, OrderType, TimeInForce, TradeSide};

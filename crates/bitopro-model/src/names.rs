@@ -1,7 +1,11 @@
-//! The names of the wire: currencies, pairs, ids. Each is a type of its own, so that none stands for another.
+//! The names of the wire: currencies, pairs, ids. Each has its own type, so that none is taken for another.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::convert::Infallible;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -9,19 +13,20 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::wire::field_by_serde;
 
+/// Declares the names: how each is read from the wire, and the module whose functions compare it.
 macro_rules! names {
-    ($($(#[$meta:meta])* $name:ident by $wire:ident;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident by $wire:ident, compared in $comparison:ident;)*) => {$(
         $(#[$meta])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone)]
         pub struct $name(SmolStr);
 
         impl $name {
-            /// One of this text.
+            /// Creates one from its text.
             pub fn new(text: impl AsRef<str>) -> Self {
                 Self(SmolStr::new(text))
             }
 
-            /// The text, as it came.
+            /// Returns the text, in the spelling in which it was read.
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
             }
@@ -45,28 +50,61 @@ macro_rules! names {
             }
         }
 
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Infallible> {
+                Ok(Self::new(text))
+            }
+        }
+
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 self.as_str()
             }
         }
 
-        // `SmolStr` hashes and compares as `str` does, so a map can be asked with a `&str`.
-        impl Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                self.as_str()
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                $comparison::eq(self.as_str(), other.as_str())
             }
         }
 
+        impl Eq for $name {}
+
         impl PartialEq<str> for $name {
             fn eq(&self, other: &str) -> bool {
-                self.as_str() == other
+                $comparison::eq(self.as_str(), other)
             }
         }
 
         impl PartialEq<&str> for $name {
             fn eq(&self, other: &&str) -> bool {
-                self.as_str() == *other
+                *self == **other
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                $comparison::cmp(self.as_str(), other.as_str())
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                $comparison::hash(self.as_str(), state);
             }
         }
 
@@ -87,37 +125,76 @@ macro_rules! names {
 }
 
 names! {
-    /// A currency's code as the exchange spells it: uppercase in balances, lowercase in orders and trades.
-    /// Short codes live inline, so a clone never allocates.
-    Currency by SmolStr;
-    /// A trading pair as the exchange spells it: `btc_twd` in the messages about orders.
-    Pair by SmolStr;
+    /// The code of a currency, in the exchange's spelling: uppercase in balances, lowercase in orders and trades.
+    ///
+    /// Comparisons ignore the case: `BTC` and `btc` are the same currency. Short codes are stored inline, so a clone
+    /// does not allocate.
+    Currency by SmolStr, compared in any_case;
+    /// A trading pair, in the exchange's spelling: `btc_twd` in messages about orders. Comparisons ignore the case.
+    Pair by SmolStr, compared in any_case;
     /// An order's id: digits, for a stop order behind a prefix (`SL-1133804403`). Older messages have a
     /// JSON number there, which is read too; a text is written.
-    OrderId by TextOrNumber;
+    OrderId by TextOrNumber, compared in exact;
     /// The id of a match between two orders. The exchange may leave it empty.
-    MatchId by SmolStr;
+    MatchId by SmolStr, compared in exact;
     /// The exchange's sequence name of an order, such as `SOLUSDT3273528249`.
-    OrderSeq by SmolStr;
+    OrderSeq by SmolStr, compared in exact;
 }
 
-impl Currency {
-    /// Whether this is the same currency in another spelling: `BTC` and `btc`.
-    pub fn is(&self, other: &str) -> bool {
-        self.as_str().eq_ignore_ascii_case(other)
+// `exact` hashes and compares as `str` does, so a map whose keys are order ids can be asked with a `&str`.
+impl Borrow<str> for OrderId {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// Comparison byte by byte, as `str` compares.
+mod exact {
+    use std::cmp::Ordering;
+    use std::hash::{Hash, Hasher};
+
+    pub(super) fn eq(a: &str, b: &str) -> bool {
+        a == b
+    }
+
+    pub(super) fn cmp(a: &str, b: &str) -> Ordering {
+        a.cmp(b)
+    }
+
+    pub(super) fn hash(text: &str, state: &mut impl Hasher) {
+        text.hash(state);
+    }
+}
+
+/// Comparison that ignores the case of ASCII letters.
+mod any_case {
+    use std::cmp::Ordering;
+    use std::hash::Hasher;
+
+    pub(super) fn eq(a: &str, b: &str) -> bool {
+        a.eq_ignore_ascii_case(b)
+    }
+
+    pub(super) fn cmp(a: &str, b: &str) -> Ordering {
+        lowercase(a).cmp(lowercase(b))
+    }
+
+    pub(super) fn hash(text: &str, state: &mut impl Hasher) {
+        lowercase(text).for_each(|byte| state.write_u8(byte));
+        // No text contains this byte, so it marks the end.
+        state.write_u8(0xff);
+    }
+
+    fn lowercase(text: &str) -> impl Iterator<Item = u8> {
+        text.bytes().map(|byte| byte.to_ascii_lowercase())
     }
 }
 
 impl Pair {
-    /// The base and the quote currency, as they are spelled here, if there is an underscore between them.
+    /// Returns the base and the quote currency in the pair's spelling, or `None` without an underscore between them.
     pub fn split(&self) -> Option<(Currency, Currency)> {
         let (base, quote) = self.as_str().split_once('_')?;
         Some((base.into(), quote.into()))
-    }
-
-    /// Whether this is the same pair in another spelling: `BTC_TWD` and `btc_twd`.
-    pub fn is(&self, other: &str) -> bool {
-        self.as_str().eq_ignore_ascii_case(other)
     }
 }
 
@@ -160,7 +237,9 @@ impl Visitor<'_> for TextOrNumberVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::{BTreeSet, HashSet};
+
+    use super::{Currency, OrderId, Pair};
 
     #[test]
     fn fault_31_an_id_is_a_text_or_a_number_and_is_written_as_a_text() {
@@ -183,6 +262,17 @@ mod tests {
     fn a_pair_is_two_currencies() {
         assert_eq!(Pair::new("btc_twd").split(), Some(("btc".into(), "twd".into())));
         assert_eq!(Pair::new("btctwd").split(), None);
-        assert!(Pair::new("BTC_TWD").is("btc_twd") && !Pair::new("BTC_TWD").is("eth_twd"));
+    }
+
+    #[test]
+    fn currencies_and_pairs_compare_in_any_case_and_keep_their_spelling() {
+        assert!(Pair::new("BTC_TWD") == "btc_twd" && Pair::new("BTC_TWD") != "eth_twd");
+        let (upper, lower) = (Currency::new("BTC"), Currency::new("btc"));
+        assert_eq!(upper, lower);
+        assert_eq!((upper.as_str(), lower.as_str()), ("BTC", "btc"));
+        assert_eq!(HashSet::from([upper.clone(), lower.clone()]).len(), 1);
+        assert_eq!(BTreeSet::from([upper, lower]).len(), 1);
+        assert!(Currency::new("ada") < Currency::new("BTC") && Currency::new("bt") < Currency::new("BTC"));
+        assert_ne!(OrderId::new("SL-1"), OrderId::new("sl-1"));
     }
 }

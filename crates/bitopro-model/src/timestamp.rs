@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
 
 /// A moment by the exchange's clock: Unix milliseconds, UTC.
 ///
@@ -75,6 +76,25 @@ impl Timestamp {
         if self.0.unsigned_abs() < 100_000_000_000 { Self(self.0 * 1_000) } else { self }
     }
 }
+
+/// Truncates to milliseconds, towards the past.
+impl TryFrom<SystemTime> for Timestamp {
+    type Error = TimeOutOfRange;
+
+    fn try_from(time: SystemTime) -> Result<Self, TimeOutOfRange> {
+        let millis = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_millis()),
+            Err(before) => i64::try_from(before.duration().as_nanos().div_ceil(1_000_000)).map(|millis| -millis),
+        };
+        millis.map(Self).map_err(|_| TimeOutOfRange)
+    }
+}
+
+/// A time that milliseconds in 64 bits cannot represent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the time is more than 292 million years from 1970")]
+#[non_exhaustive]
+pub struct TimeOutOfRange;
 
 impl fmt::Display for Timestamp {
     /// Formats the moment as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`. Outside of the years 0000
@@ -154,7 +174,10 @@ fn utc(since_epoch: SignedDuration) -> Option<DateTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::cmp::Ordering;
+    use std::time::{Duration, SystemTime};
+
+    use super::{Timestamp, UnixSeconds};
 
     #[test]
     fn converts_to_system_time_on_both_sides_of_the_epoch() {
@@ -165,7 +188,10 @@ mod tests {
                 Err(before) => -i64::try_from(before.duration().as_millis()).unwrap(),
             };
             assert_eq!(back, millis);
+            assert_eq!(Timestamp::try_from(time), Ok(Timestamp::from_millis(millis)));
         }
+        let within_a_millisecond = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
+        assert_eq!(Timestamp::try_from(within_a_millisecond), Ok(Timestamp::from_millis(-1)));
     }
 
     #[test]

@@ -65,34 +65,65 @@ impl Sealed for Trade {
 }
 
 impl Trade {
-    /// A trade of this order at this moment: of a limit order that was in the book first, without a fee,
-    /// which would be in the currency that is received.
+    /// Creates a trade of a limit order that was in the order book first, without a fee, which would be in the currency
+    /// that is received. Price and volume are zero, and the time the Unix epoch, until they are set.
+    ///
+    /// ```
+    /// use bitopro_model::{Trade, TradeSide, UnixSeconds};
+    ///
+    /// let trade = Trade::new("8917255503", TradeSide::Bid, "btc", "twd")
+    ///     .with_price(2_600_000.into())
+    ///     .with_volume("0.01".parse()?)
+    ///     .with_matched(UnixSeconds::from_secs(1_639_386_803));
+    /// assert_eq!(trade.notional(), Some(26_000.into()));
+    /// # Ok::<(), rust_decimal::Error>(())
+    /// ```
     pub fn new(
-        order_id: OrderId,
-        base: Currency,
-        quote: Currency,
+        order_id: impl Into<OrderId>,
         side: TradeSide,
-        price: Decimal,
-        volume: Decimal,
-        matched: UnixSeconds,
+        base: impl Into<Currency>,
+        quote: impl Into<Currency>,
     ) -> Self {
+        let (base, quote) = (base.into(), quote.into());
         Self {
             fee_currency: if side == TradeSide::Bid { base.clone() } else { quote.clone() },
             base,
             quote,
             side,
-            price,
-            volume,
+            price: Decimal::ZERO,
+            volume: Decimal::ZERO,
             fee: Decimal::ZERO,
-            transaction_timestamp: matched,
-            event_timestamp: Some(matched),
-            order_id,
+            transaction_timestamp: UnixSeconds::from_secs(0),
+            event_timestamp: Some(UnixSeconds::from_secs(0)),
+            order_id: order_id.into(),
             order_type: Some(OrderType::Limit),
             match_id: Some(MatchId::new("")),
             is_market: Some(false),
             is_maker: Some(true),
             extra: Extra::default(),
         }
+    }
+
+    /// Sets the price of one unit of the base currency.
+    #[must_use]
+    pub fn with_price(mut self, price: Decimal) -> Self {
+        self.price = price;
+        self
+    }
+
+    /// Sets the amount of the base currency that was traded.
+    #[must_use]
+    pub fn with_volume(mut self, volume: Decimal) -> Self {
+        self.volume = volume;
+        self
+    }
+
+    /// Sets the time of the match, at which the event was also made.
+    #[must_use]
+    pub fn with_matched(mut self, matched: UnixSeconds) -> Self {
+        self.transaction_timestamp = matched;
+        self.event_timestamp = Some(matched);
+        self
     }
 
     /// Whether the account bought or sold, in the words of orders.
@@ -168,7 +199,7 @@ mod tests {
         let (usdt, twd, one) = (Currency::new("usdt"), Currency::new("twd"), Decimal::ONE);
         for (side, fee_currency) in [(TradeSide::Ask, &twd), (TradeSide::Bid, &usdt)] {
             let at = UnixSeconds::from_secs(7);
-            let trade = Trade::new(OrderId::new("1"), usdt.clone(), twd.clone(), side, one, one, at);
+            let trade = Trade::new("1", side, usdt.clone(), twd.clone()).with_price(one).with_volume(one).with_matched(at);
             assert_eq!((&trade.fee_currency, trade.fee), (fee_currency, Decimal::ZERO));
             let text = serde_json::to_string(&trade).unwrap();
             assert_eq!(serde_json::from_str::<Trade>(&text).unwrap(), trade);

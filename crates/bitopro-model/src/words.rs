@@ -1,7 +1,9 @@
 //! The words of the wire: fixed texts and numbers that stand for something, and those that the exchange adds
 //! without notice.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
@@ -19,8 +21,8 @@ macro_rules! words {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_meta])* $variant,)*
-            /// A text that this version does not know, written back as it came.
-            Unknown(SmolStr),
+            /// A text that this version does not know, written back verbatim.
+            Unknown(Box<str>),
         }
 
         impl $name {
@@ -39,6 +41,14 @@ macro_rules! words {
                     $($text $(| $alias)* => Self::$variant,)*
                     unknown => Self::Unknown(unknown.into()),
                 }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Infallible> {
+                Ok(text.into())
             }
         }
 
@@ -205,7 +215,7 @@ field_by_serde!(OrderStatus);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Action, OrderStatus, OrderType, TradeSide};
 
     #[test]
     fn fault_31_every_status_is_written_as_it_was_read_and_is_open_final_or_unknown() {

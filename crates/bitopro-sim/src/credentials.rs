@@ -8,27 +8,27 @@ use bitopro_auth::{Credentials, InvalidCredentials};
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SimCredentials {
-    /// The account's email address.
-    pub identity: String,
     /// The API key.
     pub api_key: String,
     /// The API key's secret.
     pub api_secret: String,
+    /// The account's email address.
+    pub email: String,
 }
 
 impl SimCredentials {
     /// An account of your own invention. Whether it can be used is checked when the simulator starts.
     pub fn new(
-        identity: impl Into<String>,
         api_key: impl Into<String>,
         api_secret: impl Into<String>,
+        email: impl Into<String>,
     ) -> Self {
-        Self { identity: identity.into(), api_key: api_key.into(), api_secret: api_secret.into() }
+        Self { api_key: api_key.into(), api_secret: api_secret.into(), email: email.into() }
     }
 
     /// The account that a simulator has unless told otherwise.
     pub fn demo() -> Self {
-        Self::new("demo@example.com", "demo-key-of-the-simulator", "demo-secret-of-the-simulator")
+        Self::new("demo-key-of-the-simulator", "demo-secret-of-the-simulator", "demo@example.com")
     }
 
     /// The same, in the form that a client signs with.
@@ -36,7 +36,7 @@ impl SimCredentials {
     /// # Errors
     /// [`InvalidCredentials`] if a part is empty or cannot be sent.
     pub fn to_credentials(&self) -> Result<Credentials, InvalidCredentials> {
-        Credentials::new(self.identity.as_str(), self.api_key.as_str(), self.api_secret.as_str())
+        Credentials::new(self.api_key.as_str(), self.api_secret.as_str(), self.email.as_str())
     }
 }
 

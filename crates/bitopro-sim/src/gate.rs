@@ -73,7 +73,7 @@ impl Gate {
         // Over the text as it was sent: clients differ in alphabet, order of keys and spaces.
         self.credentials.verify(&payload, signature).map_err(|_| refusal::unauthorized())?;
         let claim = payload.identity_claim().map_err(|_| refusal::bad_request())?;
-        if claim.identity != self.credentials.identity() {
+        if claim.identity != self.credentials.email() {
             return Err(refusal::unauthorized());
         }
         // The window comes before the order of nonces, so that a clock which went back is told so.

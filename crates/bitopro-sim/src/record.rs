@@ -1,7 +1,7 @@
 //! How orders and trades are written down.
 
 use bitopro_model::{
-    Action, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade, TradeSide,
+    Action, Currency, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade, TradeSide,
     UnixSeconds,
 };
 
@@ -81,10 +81,13 @@ pub(crate) fn touched(order: &mut Order, now: Timestamp) {
 /// The trade of an order.
 pub(crate) fn trade_of(order: &Order, deal: &Deal, id: MatchId, is_maker: bool, now: Timestamp) -> Trade {
     let side = if order.action == Action::Buy { TradeSide::Bid } else { TradeSide::Ask };
-    let lower = |text: &str| text.to_ascii_lowercase().as_str().into();
+    let lower = |text: &str| Currency::from(text.to_ascii_lowercase());
     let (base, quote) = (lower(deal.base.as_str()), lower(deal.quote.as_str()));
     let at = UnixSeconds::from_secs(now.as_millis().div_euclid(1000));
-    let mut trade = Trade::new(order.id.clone(), base, quote, side, deal.price, deal.volume, at);
+    let mut trade = Trade::new(order.id.clone(), side, base, quote)
+        .with_price(deal.price)
+        .with_volume(deal.volume)
+        .with_matched(at);
     trade.fee = deal.fee;
     trade.order_type = Some(order.order_type.clone());
     trade.match_id = Some(id);

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::{Frame, Refusal};
+use http::Uri;
+use http::uri::InvalidUri;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use url::Url;
 
 use crate::connector::{Guest, SimConnector};
 use crate::gate::BASE_PATH;
@@ -30,7 +31,7 @@ pub struct Simulator {
     hub: Arc<Hub>,
     guests: mpsc::UnboundedSender<Guest>,
     address: Option<SocketAddr>,
-    ws_url: Url,
+    ws_url: Uri,
     ca_pem: Option<String>,
     credentials: SimCredentials,
     stop: Option<oneshot::Sender<()>>,
@@ -84,7 +85,7 @@ impl Simulator {
     /// The base of every stream's URL, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
     ///
     /// Without sockets it is one that leads nowhere, for the [`connector`](Self::connector).
-    pub fn ws_url(&self) -> &Url {
+    pub fn ws_url(&self) -> &Uri {
         &self.ws_url
     }
 
@@ -203,7 +204,7 @@ pub(crate) struct Place {
     listener: Option<TcpListener>,
     address: Option<SocketAddr>,
     certificate: Option<Certificate>,
-    ws_url: Url,
+    ws_url: Uri,
 }
 
 impl Place {
@@ -233,8 +234,8 @@ impl Place {
     }
 }
 
-fn url(origin: &str) -> Result<Url, Error> {
-    format!("{origin}{BASE_PATH}").parse().map_err(|error: url::ParseError| {
+fn url(origin: &str) -> Result<Uri, Error> {
+    format!("{origin}{BASE_PATH}").parse().map_err(|error: InvalidUri| {
         Error::new(ErrorKind::Listen, format!("{origin} is no address for a URL")).with_source(error)
     })
 }

@@ -2,8 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use url::{Position, Url};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::{Error, ErrorKind};
 
@@ -13,7 +12,7 @@ use crate::{Error, ErrorKind};
 /// user, password and query.
 #[derive(Clone)]
 pub struct Request {
-    url: Url,
+    url: Uri,
     headers: HeaderMap,
     deadline: Duration,
 }
@@ -23,7 +22,7 @@ impl Request {
     pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 
     /// A request for this URL, without headers, with the default deadline of 10 s.
-    pub fn new(url: Url) -> Self {
+    pub fn new(url: Uri) -> Self {
         Self { url, headers: HeaderMap::new(), deadline: Self::DEFAULT_DEADLINE }
     }
 
@@ -55,8 +54,8 @@ impl Request {
         self
     }
 
-    /// Where to.
-    pub fn url(&self) -> &Url {
+    /// Returns the URL.
+    pub fn url(&self) -> &Uri {
         &self.url
     }
 
@@ -87,14 +86,16 @@ fn belongs_to_the_upgrade(name: &HeaderName) -> bool {
         || name.as_str().starts_with("sec-websocket-")
 }
 
-/// The URL as it may be shown: user, password and query may be secrets.
-pub(crate) fn shown(url: &Url) -> String {
-    format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterPath])
+/// Returns the URL as it may be shown: user, password and query may be secrets.
+pub(crate) fn shown(url: &Uri) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
+    format!("{scheme}://{host}{port}{}", url.path())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{ErrorKind, Request};
 
     fn request() -> Request {
         Request::new("wss://me:pass@example.test:9443/ws/path?token=s3cret#part".parse().unwrap())

@@ -34,7 +34,7 @@ pub fn check(data: &[u8]) {
 
 /// An engine, under one of several settings.
 fn engine(settings: u8) -> Engine {
-    let credentials = Credentials::new("me@example.com", "key", "secret").expect("they can be signed with");
+    let credentials = Credentials::new("key", "secret", "me@example.com").expect("they can be signed with");
     let mut builder = Client::builder(credentials)
         .with_endpoints(["wss://one.test/ws", "wss://two.test/ws"])
         .with_seed(settings.into());

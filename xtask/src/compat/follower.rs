@@ -43,7 +43,7 @@ impl Follower {
             .env("COMPAT_WS_URL", format!("{}/v1", simulator.ws_url()))
             .env("BITOPRO_API_KEY", &account.api_key)
             .env("BITOPRO_API_SECRET", &account.api_secret)
-            .env("BITOPRO_EMAIL", &account.identity)
+            .env("BITOPRO_EMAIL", &account.email)
             // Otherwise a proxy of this machine is asked for the simulator.
             .env("no_proxy", "127.0.0.1")
             // Never written to: the driver ends when this end of it is gone, however we ended.

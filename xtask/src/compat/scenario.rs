@@ -11,7 +11,7 @@ pub(super) const MOVES: [Move; 7] = [
         // Two amounts, so that each time is a change.
         let whole = Decimal::from_i128_with_scale(99_999_999_999_999_999_999, 8);
         let less = whole - Decimal::new(1, 8);
-        let now = simulator.balances().values().any(|held| held.currency.is("DOGE") && held.amount == whole);
+        let now = simulator.balances().values().any(|held| held.currency == "DOGE" && held.amount == whole);
         simulator.set_balance(Balance::new("DOGE", if now { less } else { whole }));
         Ok(())
     }),
@@ -61,8 +61,8 @@ pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
         simulator.cancel(&other.id)?;
     }
     simulator.update_balances(|books| {
-        books.retain(|currency, _| !currency.is("BCH"));
-        if let Some(held) = books.values_mut().find(|held| held.currency.is("BITO")) {
+        books.retain(|currency, _| *currency != "BCH");
+        if let Some(held) = books.values_mut().find(|held| held.currency == "BITO") {
             held.amount += Decimal::ONE;
             held.available += Decimal::ONE;
         }

@@ -68,7 +68,7 @@ impl Filter {
     /// A currency names every pair that it is part of.
     fn names_pair(&self, pair: &Pair) -> bool {
         let is_part = |code: &String| pair.as_str().split('_').any(|part| part.eq_ignore_ascii_case(code));
-        self.0.iter().any(|code| pair.is(code) || is_part(code))
+        self.0.iter().any(|code| *pair == **code || is_part(code))
     }
 }
 

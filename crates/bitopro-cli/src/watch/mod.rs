@@ -13,7 +13,7 @@ use std::fs;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use bitopro_client::Client;
+use bitopro_client::{Client, WS_URL_VARIABLE};
 use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::{Limits, TungsteniteConnector};
 use bitopro_sim::Simulator;
@@ -29,8 +29,6 @@ use follow::Follower;
 use printer::{Form, Printer};
 use table::Table;
 
-/// The base endpoint to use instead of the exchange's own.
-pub(crate) const URL_VARIABLE: &str = "BITOPRO_WS_URL";
 /// A PEM file with certificates to trust beside the platform's.
 pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
 
@@ -105,7 +103,7 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
                 credentials.map_err(|error| Failure::new(Status::Unexpected, error.to_string()))?;
             (credentials, Some(demo.ws_url().to_string()))
         }
-        None => (credentials::load(&args.credentials)?, setting(args.url.clone(), URL_VARIABLE)),
+        None => (credentials::load(&args.credentials)?, setting(args.url.clone(), WS_URL_VARIABLE)),
     };
     let mut builder = Client::builder(credentials);
     if let Some(url) = url {

@@ -48,7 +48,7 @@ enum Data<'a> {
     History(&'a Orders<History>),
     Trade(&'a Trade),
     Connected {
-        url: &'a str,
+        url: String,
         connection: u64,
     },
     Gap(GapData<'a>),
@@ -103,7 +103,7 @@ impl<'a> Line<'a> {
             Item::Snapshot(message) => ("snapshot", Data::of(message)),
             Item::Update(message) => ("update", Data::of(message)),
             Item::Connected(connected) => {
-                ("connected", Data::Connected { url: connected.url.as_str(), connection: connected.number })
+                ("connected", Data::Connected { url: connected.url.to_string(), connection: connected.number })
             }
             Item::Gap(gap) => ("gap", Data::gap(gap)),
             Item::Malformed(malformed) => ("malformed", Data::malformed(malformed)),

@@ -22,7 +22,7 @@ async fn fault_07_a_simulator_that_is_frozen_is_noticed_and_found_again_when_it_
     let values: Vec<String> = exports(&mut sim, 4).into_iter().map(|(_, value)| value).collect();
     let [url, key, secret, email] = &values[..] else { panic!("{values:?}") };
     let mut balances =
-        Client::builder(Credentials::new(email.as_str(), key.as_str(), secret.as_str()).unwrap())
+        Client::builder(Credentials::new(key.as_str(), secret.as_str(), email.as_str()).unwrap())
             .with_endpoint(url)
             .with_idle_limit(LIMIT)
             .with_dial_deadline(LIMIT)

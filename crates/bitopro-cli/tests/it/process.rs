@@ -10,8 +10,8 @@ use serde_json::Value;
 pub(crate) fn watch(simulator: &Simulator, stream: &str, args: &[&str]) -> Command {
     let credentials = simulator.credentials();
     let mut command = bitopro(&["watch", stream]);
-    command.args(args).env("BITOPRO_WS_URL", simulator.ws_url().as_str());
-    with_credentials(&mut command, &credentials.api_key, &credentials.api_secret, &credentials.identity);
+    command.args(args).env("BITOPRO_WS_URL", simulator.ws_url().to_string());
+    with_credentials(&mut command, &credentials.api_key, &credentials.api_secret, &credentials.email);
     command
 }
 

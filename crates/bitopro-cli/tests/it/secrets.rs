@@ -15,7 +15,7 @@ async fn no_log_shows_what_signs_a_request() {
             command.env("RUST_LOG", "trace,tungstenite=trace"),
             &credentials.api_key,
             secret,
-            &credentials.identity,
+            &credentials.email,
         );
         run(&mut command)
     };
@@ -28,7 +28,7 @@ async fn no_log_shows_what_signs_a_request() {
     assert_eq!(lost.code, Some(2));
     for done in [good, refused, lost] {
         let shown = done.stdout + &done.stderr;
-        let secrets = [&credentials.api_secret, &credentials.api_key, &credentials.identity];
+        let secrets = [&credentials.api_secret, &credentials.api_key, &credentials.email];
         for secret in secrets.map(String::as_str).into_iter().chain(["an-other-secret", "eyJ"]) {
             assert!(!shown.contains(secret), "{secret} is in {shown}");
         }

@@ -11,7 +11,7 @@ fn headers(done: &Done) -> Vec<(String, String)> {
 
 #[test]
 fn the_headers_verify_and_the_secret_is_not_among_them() {
-    let credentials = Credentials::new("me@example.com", "key", "hush-hush").unwrap();
+    let credentials = Credentials::new("key", "hush-hush", "me@example.com").unwrap();
     let mut command = bitopro(&["sign"]);
     with_credentials(&mut command, "key", "hush-hush", "me@example.com");
     let done = run(&mut command);

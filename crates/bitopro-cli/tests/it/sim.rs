@@ -116,7 +116,7 @@ impl Caller {
         let [url, key, secret, email] = [0, 1, 2, 3].map(|at| self.exports[at].1.clone());
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
         self.nonce = u64::try_from(now).unwrap().max(self.nonce + 1);
-        let signed = Signer::new(Credentials::new(email, key, secret).unwrap()).sign_identity(self.nonce);
+        let signed = Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(self.nonce);
         let mut request = Request::new(format!("{url}{}", stream.path()).parse().unwrap());
         for (name, value) in signed.iter() {
             request = request.with_header(name, value).unwrap();

@@ -206,7 +206,8 @@ fn what_a_user_gets_wrong_is_told_before_anything_is_dialled() {
 
     for (args, told) in [
         (&["--url", "http://127.0.0.1/ws"][..], "wss://"),
-        (&["--url", "nonsense"], "not a URL"),
+        (&["--url", "nonsense"], "wss://"),
+        (&["--url", "wss://"], "not a URL"),
         (&["--url", "ws://stream.bitopro.com/ws"], "clear text"),
         (&["--url", "ws://127.0.0.1:1/ws", "--ca-file", "/nowhere/ca.pem"], "/nowhere/ca.pem"),
     ] {
@@ -265,7 +266,7 @@ async fn credentials_may_come_from_a_file_that_is_the_user_s_alone() {
     let path = directory.path().join("bitopro.env");
     let text = format!(
         "export BITOPRO_API_KEY={}\nBITOPRO_API_SECRET='{}'\nBITOPRO_EMAIL={}\n",
-        credentials.api_key, credentials.api_secret, credentials.identity
+        credentials.api_key, credentials.api_secret, credentials.email
     );
     std::fs::write(&path, text).unwrap();
     for (mode, code) in [(0o600, 0), (0o400, 0), (0o640, 3), (0o604, 3), (0o666, 3)] {

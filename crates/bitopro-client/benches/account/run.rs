@@ -157,7 +157,7 @@ impl<'a> Run<'a> {
 
     fn open_client(&mut self) {
         let key = format!("key-{}", self.clients.len());
-        let credentials = Credentials::new("me@example.com", key, "secret").expect("credentials");
+        let credentials = Credentials::new(key, "secret", "me@example.com").expect("credentials");
         let scheme = if self.encrypted { "wss" } else { "ws" };
         let client = Client::builder(credentials)
             .with_endpoint(format!("{scheme}://127.0.0.1:{}/{}", self.port, self.load))

@@ -9,9 +9,9 @@ use super::change::{BalanceChange, Change, Sink};
 pub struct BalanceBook(BTreeMap<Currency, Balance>);
 
 impl BalanceBook {
-    /// Returns the balance of a currency, given its uppercase code.
+    /// Returns the balance of a currency, given its code in any case.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
-        self.0.get(currency)
+        self.0.get(&Currency::new(currency))
     }
 
     /// Returns all balances, by currency in alphabetical order.

@@ -35,7 +35,7 @@ impl OpenOrders {
 
     /// Returns the orders of a pair, in whichever case it is spelled, by id.
     pub fn of_pair<'a>(&'a self, pair: &'a str) -> impl Iterator<Item = &'a Order> {
-        self.iter().filter(move |order| order.pair.is(pair))
+        self.iter().filter(move |order| order.pair == *pair)
     }
 
     /// Returns the number of orders.
@@ -173,7 +173,7 @@ impl OrderRules {
         if self.updates == OrderUpdates::WholePair {
             for (pair, orders) in event.data.by_pair() {
                 let listed: BTreeSet<&OrderId> = orders.iter().map(|order| &order.id).collect();
-                let is_gone = |order: &Order| order.pair.is(pair.as_str()) && !listed.contains(&order.id);
+                let is_gone = |order: &Order| order.pair == *pair && !listed.contains(&order.id);
                 self.remove_unlisted(is_gone, across_gap, sink);
             }
         }

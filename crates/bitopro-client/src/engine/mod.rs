@@ -48,7 +48,7 @@ pub(crate) use received::Received;
 /// use bitopro_client::transport::Frame;
 /// use bitopro_client::{AccountItem, Client, Credentials, Item};
 ///
-/// let credentials = Credentials::new("me@example.com", "api-key", "api-secret")?;
+/// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
 /// let mut engine = Client::builder(credentials).with_endpoint("wss://exchange.test/ws").build_engine()?;
 /// let (mut now, mut wall) = (Instant::now(), SystemTime::now());
 /// let subscriber = engine.subscribe(now, wall, &[PrivateStream::AccountBalance]);

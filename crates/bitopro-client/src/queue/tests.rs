@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use bitopro_model::{
-    AccountBalance, Balance, Balances, Event, EventData, OrderId, Timestamp, Trade, TradeSide, UnixSeconds,
-    UserTrade,
+    AccountBalance, Balance, Balances, Event, EventData, Timestamp, Trade, TradeSide, UserTrade,
 };
 
 use super::*;
@@ -220,9 +219,7 @@ fn the_end_is_delivered_last_and_once_however_full_it_is() {
 #[test]
 fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_told() {
     let trade = |timestamp| {
-        let (base, quote) = ("btc".into(), "twd".into());
-        let (one, at) = (bitopro_model::Decimal::ONE, UnixSeconds::from_secs(1));
-        let data = Trade::new(OrderId::new("1"), base, quote, TradeSide::Bid, one, one, at);
+        let data = Trade::new("1", TradeSide::Bid, "btc", "twd");
         Item::Update(Event::new(Timestamp::from_millis(timestamp), data))
     };
     let lost = || Item::<UserTrade>::Disconnected(gone());

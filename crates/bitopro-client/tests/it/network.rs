@@ -10,7 +10,7 @@ use bitopro_client::{Client, ClientBuilder, Credentials};
 /// A client that is still to be built, and the server that it dials, in memory.
 pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
     let (connector, server) = memory::network();
-    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
     let builder = Client::builder(credentials)
         .with_endpoint("wss://memory.test/ws")
         .with_connector(connector)

@@ -68,7 +68,7 @@ impl Session {
         let replay = Replay::read(self.recording.as_bytes()).unwrap();
         let (base, streams) = self.dialled();
         let (tape, wall) = (Tape::default(), Clock::following_tokio(BEGAN));
-        let client = Client::builder(Credentials::new("me@example.com", "key", "secret").unwrap())
+        let client = Client::builder(Credentials::new("key", "secret", "me@example.com").unwrap())
             .with_endpoint(base)
             .with_connector(RecordingConnector::new(connector, Recorder::new(tape.clone())))
             .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))

@@ -10,7 +10,7 @@ pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, Cli
     let wall = clock.clone();
     let simulator = builder.with_seed(seed).with_clock(clock).start_in_memory().unwrap();
     let client = Client::builder(simulator.credentials().to_credentials().unwrap())
-        .with_endpoint(simulator.ws_url().as_str())
+        .with_endpoint(simulator.ws_url())
         .with_connector(simulator.connector())
         .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
         .with_seed(seed);

@@ -14,7 +14,7 @@ const START_MS: i64 = 1_767_225_600_000;
 
 fn client(simulator: &Simulator) -> ClientBuilder {
     let credentials = simulator.credentials().to_credentials().unwrap();
-    Client::builder(credentials).with_endpoint(simulator.ws_url().as_str())
+    Client::builder(credentials).with_endpoint(simulator.ws_url())
 }
 
 /// A client and a simulator in one process, in memory, on one paused clock.
@@ -89,9 +89,9 @@ async fn after_a_lost_connection_the_state_is_the_server_s_again() {
     simulator.refuse_next(2, Refusal::new(StatusCode::BAD_GATEWAY));
     simulator.disconnect_all();
     simulator.update_balances(|books| {
-        books.remove("ADA");
+        books.remove(&"ADA".into());
         books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
-        books.get_mut("BTC").unwrap().amount = Decimal::ZERO;
+        books.get_mut(&"BTC".into()).unwrap().amount = Decimal::ZERO;
     });
     next_snapshot(&mut balances).await;
     assert_agrees(&balances, &simulator);
@@ -149,7 +149,7 @@ fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
         4 => simulator.refuse_next(random.usize(1..3), Refusal::new(StatusCode::SERVICE_UNAVAILABLE)),
         5 => {
             simulator.update_balances(|books| {
-                books.remove("ADA");
+                books.remove(&"ADA".into());
             });
             simulator.disconnect_all();
         }

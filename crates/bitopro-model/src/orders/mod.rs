@@ -1,8 +1,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::marker::PhantomData;
+use std::{fmt, iter, slice, vec};
 
 use rust_decimal::Decimal;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -75,32 +75,41 @@ wire_struct! {
 }
 
 impl Order {
-    /// An order as it is right after it was placed: in progress, good till cancelled, nothing executed yet,
-    /// its fee in the currency that it receives.
+    /// Creates an order as it is right after it was placed: in progress, good till cancelled, nothing executed yet, its
+    /// fee in the currency that it receives. Price and amount are zero and the times absent until they are set.
+    ///
+    /// ```
+    /// use bitopro_model::{Action, Order, OrderType, Timestamp};
+    ///
+    /// let order = Order::new("8917255503", "btc_twd", Action::Buy, OrderType::Limit)
+    ///     .with_price(2_600_000.into())
+    ///     .with_amount("0.01".parse()?)
+    ///     .with_created(Timestamp::from_millis(1_639_386_803_663));
+    /// assert_eq!(order.remaining_amount, order.original_amount);
+    /// # Ok::<(), rust_decimal::Error>(())
+    /// ```
     pub fn new(
         id: impl Into<OrderId>,
-        pair: Pair,
+        pair: impl Into<Pair>,
         action: Action,
         order_type: OrderType,
-        price: Decimal,
-        amount: Decimal,
-        placed: Timestamp,
     ) -> Self {
+        let pair = pair.into();
         let (base, quote) = pair.split().unwrap_or_else(|| (pair.as_str().into(), pair.as_str().into()));
         Self {
             id: id.into(),
             pair,
-            price,
+            price: Decimal::ZERO,
             avg_execution_price: Some(Decimal::ZERO),
             fee_symbol: Some(if action == Action::Buy { base } else { quote }),
             action,
             order_type,
-            timestamp: Some(placed),
-            updated_timestamp: Some(placed),
-            created_timestamp: Some(placed),
+            timestamp: None,
+            updated_timestamp: None,
+            created_timestamp: None,
             status: OrderStatus::InProgress,
-            original_amount: amount,
-            remaining_amount: amount,
+            original_amount: Decimal::ZERO,
+            remaining_amount: Decimal::ZERO,
             executed_amount: Decimal::ZERO,
             fee: Some(Decimal::ZERO),
             bito_fee: Some(Decimal::ZERO),
@@ -112,6 +121,28 @@ impl Order {
             client_id: None,
             extra: Extra::default(),
         }
+    }
+
+    /// Sets the price.
+    #[must_use]
+    pub fn with_price(mut self, price: Decimal) -> Self {
+        self.price = price;
+        self
+    }
+
+    /// Sets the amount of the base currency that was ordered, all of which remains.
+    #[must_use]
+    pub fn with_amount(mut self, amount: Decimal) -> Self {
+        (self.original_amount, self.remaining_amount) = (amount, amount);
+        self
+    }
+
+    /// Sets the time at which the order was placed and last changed.
+    #[must_use]
+    pub fn with_created(mut self, created: Timestamp) -> Self {
+        self.created_timestamp = Some(created);
+        (self.timestamp, self.updated_timestamp) = (Some(created), Some(created));
+        self
     }
 
     /// Returns the time of the last change: `updatedTimestamp`, or else the deprecated `timestamp`.
@@ -181,7 +212,7 @@ impl Serialize for ClientId {
 impl<'de> Deserialize<'de> for ClientId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let id = OrderId::deserialize(deserializer)?;
-        id.as_str().parse().map(Self).map_err(|_| D::Error::custom("a client id that is no number"))
+        id.as_str().parse().map(Self).map_err(|_| D::Error::custom("client id is not a number"))
     }
 }
 
@@ -262,9 +293,9 @@ impl<K> Orders<K> {
         self.by_pair.iter().map(|(pair, orders)| (pair, orders.as_slice()))
     }
 
-    /// All orders.
-    pub fn iter(&self) -> impl Iterator<Item = &Order> {
-        self.by_pair.iter().flat_map(|(_, orders)| orders)
+    /// Iterates over all orders.
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
+        self.into_iter()
     }
 
     /// The order with this id. Looks at one after the other.
@@ -312,14 +343,43 @@ impl<K: OrderStream> Sealed for Orders<K> {
 impl<K> FromIterator<Order> for Orders<K> {
     /// Groups orders by their pair, the pairs in the order in which they first occur.
     fn from_iter<I: IntoIterator<Item = Order>>(orders: I) -> Self {
-        let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::new();
+        let mut grouped = Self::default();
+        grouped.extend(orders);
+        grouped
+    }
+}
+
+impl<K> Extend<Order> for Orders<K> {
+    fn extend<I: IntoIterator<Item = Order>>(&mut self, orders: I) {
         for order in orders {
-            match by_pair.iter_mut().find(|(pair, _)| *pair == order.pair) {
+            match self.by_pair.iter_mut().find(|(pair, _)| *pair == order.pair) {
                 Some((_, orders)) => orders.push(order),
-                None => by_pair.push((order.pair.clone(), vec![order])),
+                None => self.by_pair.push((order.pair.clone(), vec![order])),
             }
         }
-        Self { by_pair, stream: PhantomData }
+    }
+}
+
+impl<K> IntoIterator for Orders<K> {
+    type Item = Order;
+    type IntoIter =
+        iter::FlatMap<vec::IntoIter<(Pair, Vec<Order>)>, Vec<Order>, fn((Pair, Vec<Order>)) -> Vec<Order>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.by_pair.into_iter().flat_map(|(_, orders)| orders)
+    }
+}
+
+impl<'a, K> IntoIterator for &'a Orders<K> {
+    type Item = &'a Order;
+    type IntoIter = iter::FlatMap<
+        slice::Iter<'a, (Pair, Vec<Order>)>,
+        &'a Vec<Order>,
+        fn(&'a (Pair, Vec<Order>)) -> &'a Vec<Order>,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.by_pair.iter().flat_map(|(_, orders)| orders)
     }
 }
 
@@ -353,12 +413,12 @@ impl<'de, K> Visitor<'de> for OrdersVisitor<K> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Orders<K>, A::Error> {
         let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::new();
         while let Some((pair, orders)) = map.next_entry::<Pair, Vec<Order>>()? {
-            if let Some(other) = orders.iter().find(|order| !order.pair.is(pair.as_str())) {
+            if let Some(other) = orders.iter().find(|order| order.pair != pair) {
                 let (id, found) = (&other.id, &other.pair);
-                return Err(A::Error::custom(format_args!("under `{pair}` stands order {id} of `{found}`")));
+                return Err(A::Error::custom(format_args!("key `{pair}` holds order {id} of `{found}`")));
             }
             if by_pair.iter().any(|(known, _)| *known == pair) {
-                return Err(A::Error::custom(format_args!("`{pair}` stands there twice")));
+                return Err(A::Error::custom(format_args!("duplicate pair `{pair}`")));
             }
             by_pair.push((pair, orders));
         }

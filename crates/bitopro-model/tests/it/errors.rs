@@ -71,8 +71,8 @@ fn fault_44_in_a_balance_names_its_path() {
             with_ada(amount, r#""amount":"""#),
             "data.ADA.amount: ``: not a plain decimal number such as `12.50`",
         ),
-        (with_data(&format!(r#"{{"BTC":{{{ADA}}}}}"#)), "data: under `BTC` stands the balance of `ADA`"),
-        (twice, "data: `ADA` stands there twice"),
+        (with_data(&format!(r#"{{"BTC":{{{ADA}}}}}"#)), "data: key `BTC` holds the balance for `ADA`"),
+        (twice, "data: duplicate currency `ADA`"),
         (with_data(r#"{"ADA":null}"#), "data.ADA: invalid type: null, expected the balance of one currency"),
         (
             with_data(r#"{"ADA":[]}"#),

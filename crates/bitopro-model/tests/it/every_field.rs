@@ -224,7 +224,10 @@ fn fault(place: &Place, wrong: Wrong) -> String {
         key.as_deref().map(|key| if key == "clientId" { "clientID" } else { key }).unwrap_or_default();
     match wrong {
         Gone => format!("{within}missing field `{field}` ("),
-        Wrong::Twice if place.general == "data.*" => format!("{within}`{field}` stands there twice ("),
+        Wrong::Twice if place.general == "data.*" => {
+            let kind = if field.contains('_') { "pair" } else { "currency" };
+            format!("{within}duplicate {kind} `{field}` (")
+        }
         Wrong::Twice => format!("{within}duplicate field `{field}` ("),
         As(_) if path.is_empty() => "invalid type: ".to_owned(),
         As(_) => format!("{path}: invalid type: "),

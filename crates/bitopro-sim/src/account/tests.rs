@@ -30,7 +30,7 @@ fn stop(action: Action, amount: Decimal, price: Decimal) -> NewOrder {
 
 /// Amount and available.
 fn holds(account: &Account, currency: &str) -> (String, String) {
-    let balance = &account.books()[currency];
+    let balance = &account.books()[&currency.into()];
     (balance.amount.normalize().to_string(), balance.available.normalize().to_string())
 }
 
@@ -202,14 +202,14 @@ fn orders_for_which_a_new_balance_has_no_room_are_cancelled() {
     let mut account = demo_account();
     let mut books = account.books().clone();
     // As much as before, and as much of it locked: nothing has to end.
-    books.get_mut("BTC").unwrap().amount += Decimal::ONE;
+    books.get_mut(&"BTC".into()).unwrap().amount += Decimal::ONE;
     assert_eq!(account.set_books(NOW, books.clone()), []);
     books.insert("BTC".into(), Balance::new("BTC", Decimal::ONE));
     let cancelled = account.set_books(NOW, books.clone());
     assert_eq!(cancelled.len(), 2);
     assert!(cancelled.iter().all(|done| done.order.status == OrderStatus::Cancelled));
     assert_eq!(holds(&account, "BTC"), pair_of("1", "1"));
-    books.remove("TWD");
+    books.remove(&"TWD".into());
     assert_eq!(account.set_books(NOW, books).len(), 2);
     assert_eq!((account.open_orders().count(), account.history().count()), (0, 4));
 }
@@ -309,7 +309,7 @@ proptest! {
             for balance in account.books().values() {
                 prop_assert!(balance.available >= Decimal::ZERO && balance.available <= balance.amount, "{:?}", balance);
             }
-            let amount = |account: &Account, currency: &str| account.books()[currency].amount;
+            let amount = |account: &Account, currency: &str| account.books()[&currency.into()].amount;
             let moved = |currency: &str| amount(&account, currency) - amount(&before, currency);
             let expected = match &trade {
                 None => (Decimal::ZERO, Decimal::ZERO),
@@ -318,7 +318,7 @@ proptest! {
                     if trade.side == TradeSide::Bid { (trade.volume - trade.fee, -total) } else { (-trade.volume, total - trade.fee) }
                 }
             };
-            if order.pair.is("btc_twd") {
+            if order.pair == "btc_twd" {
                 prop_assert_eq!((moved("BTC"), moved("TWD")), expected);
             }
             prop_assert_eq!(order.executed_amount + order.remaining_amount, order.original_amount);

@@ -65,19 +65,19 @@ fn headers_are_checked_as_the_real_exchange_does() {
         headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         headers
     };
-    let by = |identity: &str, key: &str, secret: &str| {
-        map(&Signer::new(Credentials::new(identity, key, secret).unwrap()).sign_identity(NOW_MS))
+    let by = |email: &str, key: &str, secret: &str| {
+        map(&Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(NOW_MS))
     };
-    let SimCredentials { identity, api_key, api_secret } = SimCredentials::demo();
+    let SimCredentials { email, api_key, api_secret } = SimCredentials::demo();
     for (case, headers, expected) in [
         ("as it should be", signed_at(NOW_MS), 101),
         ("no headers", HeaderMap::new(), 401),
         ("no key", without(API_KEY_HEADER), 401),
         ("no payload", without(PAYLOAD_HEADER), 401),
         ("no signature", without(SIGNATURE_HEADER), 401),
-        ("another key", by(&identity, "other", &api_secret), 401),
-        ("another secret", by(&identity, &api_key, "other"), 401),
-        ("another identity", by("other@example.com", &api_key, &api_secret), 401),
+        ("another key", by(&email, "other", &api_secret), 401),
+        ("another secret", by(&email, &api_key, "other"), 401),
+        ("another email", by("other@example.com", &api_key, &api_secret), 401),
         ("the payload of another moment", with(PAYLOAD_HEADER, signed_payload(NOW_MS + 1).as_str()), 401),
         ("a signature that is not hex", with(SIGNATURE_HEADER, "zz"), 401),
         ("a body without a nonce", signed_body(r#"{"identity":"demo@example.com"}"#), 400),
@@ -98,8 +98,8 @@ fn payloads_as_other_clients_write_them_are_let_in() {
     use base64::engine::general_purpose::URL_SAFE;
     // Both alphabets differ in this one.
     let identity = "~~~???>>>@example.com";
-    let credentials = Credentials::new(identity, "key", "secret").unwrap();
-    let account = SimCredentials::new(identity, "key", "secret");
+    let credentials = Credentials::new("key", "secret", identity).unwrap();
+    let account = SimCredentials::new("key", "secret", identity);
     for (nonce, body) in [
         (NOW_MS, format!(r#"{{"identity": "{identity}", "nonce": {NOW_MS}}}"#)),
         (NOW_MS + 1, format!(r#"{{"nonce":{},"identity":"{identity}"}}"#, NOW_MS + 1)),
@@ -196,7 +196,7 @@ fn a_snapshot_has_everything_and_an_update_what_changed() {
     let update = updated(&mut exchange, |books| {
         books.insert("BTC".into(), Balance::new("BTC", Decimal::new(110, 2)));
         books.insert("NEW".into(), Balance::new("NEW", Decimal::ONE));
-        let same = books["ADA"].clone();
+        let same = books[&"ADA".into()].clone();
         books.insert("ADA".into(), same);
     });
     let update = update.unwrap();
@@ -211,7 +211,7 @@ fn nothing_changed_is_no_event() {
     let mut exchange = exchange();
     assert_eq!(updated(&mut exchange, |_| {}), None);
     // There is no balance to send for what is gone.
-    assert_eq!(updated(&mut exchange, |books| drop(books.remove("BTC"))), None);
+    assert_eq!(updated(&mut exchange, |books| drop(books.remove(&"BTC".into()))), None);
     assert_eq!(first(&mut exchange).data.get("BTC"), None);
 }
 
@@ -222,7 +222,7 @@ fn a_balance_counts_as_its_own_currency_whatever_its_key() {
         books.insert("BTC".into(), Balance::new("WBTC", Decimal::ONE));
     });
     assert_eq!(update.unwrap().data.get("WBTC").unwrap().amount, Decimal::ONE);
-    assert!(!exchange.balances().contains_key("BTC"));
+    assert!(!exchange.balances().contains_key(&"BTC".into()));
 }
 
 #[test]

@@ -54,8 +54,8 @@ impl Caller {
         self.signer.sign_identity(self.now_ms())
     }
 
-    pub(crate) fn sign_as(&self, identity: &str, key: &str, secret: &str) -> SignedHeaders {
-        Signer::new(Credentials::new(identity, key, secret).unwrap()).sign_identity(self.now_ms())
+    pub(crate) fn sign_as(&self, email: &str, key: &str, secret: &str) -> SignedHeaders {
+        Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(self.now_ms())
     }
 
     pub(crate) async fn ask<'n, 'v>(

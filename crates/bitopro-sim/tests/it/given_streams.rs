@@ -11,7 +11,7 @@ use crate::caller::{STREAM, in_memory};
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_given_is_served_like_one_that_was_accepted() {
     let caller = in_memory(Simulator::builder());
-    let url: url::Url = format!("ws://localhost/ws{STREAM}").parse().unwrap();
+    let url: http::Uri = format!("ws://localhost/ws{STREAM}").parse().unwrap();
     let mut signed = Request::new(url.clone());
     for (name, value) in caller.sign().iter() {
         signed = signed.with_header(name, value).unwrap();

@@ -110,7 +110,7 @@ async fn a_port_that_is_taken_is_said_to_be() {
 
     first.stop().await;
     let again = Simulator::builder().with_port(port).start().await.unwrap();
-    assert_eq!(again.ws_url().as_str(), format!("ws://127.0.0.1:{port}/ws"));
+    assert_eq!(again.ws_url().to_string(), format!("ws://127.0.0.1:{port}/ws"));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn every_fault_of_the_options_is_named_at_once() {
     let error = Simulator::builder()
         .with_ping_period(Duration::ZERO)
         .with_market_interval(Duration::ZERO)
-        .with_credentials(SimCredentials::new("me@example.com", "", "secret"))
+        .with_credentials(SimCredentials::new("", "secret", "me@example.com"))
         .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO)])
         .build_exchange()
         .map(|_| ())
@@ -133,7 +133,7 @@ fn every_fault_of_the_options_is_named_at_once() {
 
 #[tokio::test]
 async fn nothing_shows_the_account() {
-    let account = SimCredentials::new("me@example.com", "the-key", "the-secret");
+    let account = SimCredentials::new("the-key", "the-secret", "me@example.com");
     let builder = Simulator::builder().with_credentials(account.clone());
     let exchange = builder.clone().build_exchange().unwrap();
     let caller = in_memory(builder.clone());

@@ -29,14 +29,14 @@ fn without<'a>(signed: &'a SignedHeaders, name: &str) -> Vec<(&'a str, &'a str)>
 #[tokio::test]
 async fn who_is_not_the_account_is_refused_with_401() {
     for caller in every_way(Simulator::builder()).await {
-        let SimCredentials { identity, api_key, api_secret, .. } = SimCredentials::demo();
+        let SimCredentials { email, api_key, api_secret, .. } = SimCredentials::demo();
         let good = caller.sign();
         let flipped = good.signature().chars().rev().collect::<String>();
         let mut swapped = without(&good, SIGNATURE_HEADER);
         swapped.push((SIGNATURE_HEADER, &flipped));
-        let other_secret = caller.sign_as(&identity, &api_key, "other");
-        let other_key = caller.sign_as(&identity, "other", &api_secret);
-        let other_identity = caller.sign_as("other@example.com", &api_key, &api_secret);
+        let other_secret = caller.sign_as(&email, &api_key, "other");
+        let other_key = caller.sign_as(&email, "other", &api_secret);
+        let other_email = caller.sign_as("other@example.com", &api_key, &api_secret);
         let cases = [
             ("no headers", vec![]),
             ("no key", without(&good, API_KEY_HEADER)),
@@ -45,7 +45,7 @@ async fn who_is_not_the_account_is_refused_with_401() {
             ("a wrong signature", swapped),
             ("another secret", other_secret.iter().collect()),
             ("another key", other_key.iter().collect()),
-            ("another identity", other_identity.iter().collect()),
+            ("another email", other_email.iter().collect()),
         ];
         let count = cases.len();
         for (case, headers) in cases {

@@ -136,7 +136,7 @@ fn an_order_that_ends_is_shown_once_more_or_vanishes() {
     let now = Timestamp::from_millis(NOW);
     for switches in all_switches() {
         let mut exchange = switches.builder(1).build_exchange().unwrap();
-        let order = exchange.open_orders().find(|order| order.pair.is("eth_twd")).unwrap().id.clone();
+        let order = exchange.open_orders().find(|order| order.pair == "eth_twd").unwrap().id.clone();
         let pushes = exchange.cancel(now, &order).unwrap();
         let told: Vec<_> = pushes.iter().filter_map(Push::as_active_orders).collect();
         match (switches.ended, switches.active) {

@@ -28,7 +28,7 @@ async fn first_the_snapshot_then_what_changed() {
         assert_eq!(update.data.into_iter().collect::<Vec<_>>(), [Balance::new("BTC", Decimal::new(110, 2))]);
 
         let sent = caller.simulator.update_balances(|books| {
-            books.remove("BTC");
+            books.remove(&"BTC".into());
             books.insert("NEW".into(), Balance::new("NEW", Decimal::ONE));
             books.insert("TWD".into(), Balance::new("TWD", Decimal::ZERO));
         });

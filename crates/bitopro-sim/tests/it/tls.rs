@@ -7,7 +7,7 @@ use crate::caller::{STREAM, event, over_sockets};
 async fn who_trusts_the_authority_gets_through_by_any_name_of_this_machine() {
     let caller = over_sockets(Simulator::builder().with_tls(true)).await;
     let port = caller.simulator.addr().unwrap().port();
-    assert_eq!(caller.simulator.ws_url().as_str(), format!("wss://localhost:{port}/ws"));
+    assert_eq!(caller.simulator.ws_url().to_string(), format!("wss://localhost:{port}/ws"));
     for host in ["localhost", "127.0.0.1"] {
         let mut request = Request::new(format!("wss://{host}:{port}/ws{STREAM}").parse().unwrap());
         for (name, value) in caller.sign().iter() {
@@ -45,6 +45,6 @@ async fn another_address_is_in_the_certificate_and_in_the_url() {
     let address = "127.0.0.2:0".parse().unwrap();
     let caller = over_sockets(Simulator::builder().with_tls(true).with_address(address)).await;
     let port = caller.simulator.addr().unwrap().port();
-    assert_eq!(caller.simulator.ws_url().as_str(), format!("wss://127.0.0.2:{port}/ws"));
+    assert_eq!(caller.simulator.ws_url().to_string(), format!("wss://127.0.0.2:{port}/ws"));
     caller.connect().await;
 }

@@ -17,7 +17,8 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
 use http::header::{LOCATION, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, StatusCode, Uri};
 use tokio::time::Instant;
 
 use super::{Rig, RigDial, RigPeer};
@@ -26,9 +27,9 @@ use crate::{Connection, Error, ErrorKind, Frame, Refusal, Request};
 const PATH: &str = "/ws/v1/pub/auth/account-balance";
 
 fn request(rig: &dyn Rig) -> Request {
-    let mut url = rig.url();
-    url.set_path(PATH);
-    Request::new(url)
+    let mut parts = rig.url().into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_static(PATH));
+    Request::new(Uri::from_parts(parts).expect("a base URL with a path"))
 }
 
 /// Dials, and answers the dial, at the same time.

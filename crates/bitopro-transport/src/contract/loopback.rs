@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use url::Url;
+use http::Uri;
 
 use super::{RigDial, RigPeer};
 use crate::tungstenite::{Limits, TungsteniteConnection};
@@ -23,7 +23,7 @@ use crate::{Connection, Frame, Refusal};
 /// A WebSocket server on this machine that the contract drives, for connectors that dial real sockets.
 #[derive(Debug)]
 pub struct LoopbackServer {
-    url: Url,
+    url: Uri,
     dials: mpsc::UnboundedReceiver<LoopbackDial>,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -46,7 +46,7 @@ impl LoopbackServer {
     }
 
     /// The server's base URL.
-    pub fn url(&self) -> Url {
+    pub fn url(&self) -> Uri {
         self.url.clone()
     }
 

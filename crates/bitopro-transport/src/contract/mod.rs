@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use url::Url;
+use http::Uri;
 
 use crate::{Connector, Frame, Refusal};
 
@@ -34,7 +34,7 @@ pub trait Rig: Send {
     fn connector(&self) -> Arc<dyn Connector>;
 
     /// The server's base URL. The tests append paths.
-    fn url(&self) -> Url;
+    fn url(&self) -> Uri;
 
     /// The next dial that reaches the server.
     async fn next_dial(&mut self) -> Box<dyn RigDial>;

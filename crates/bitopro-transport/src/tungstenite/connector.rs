@@ -1,11 +1,11 @@
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use async_trait::async_trait;
 use http::uri::Authority;
 use hyper_util::client::legacy::connect::dns::GaiResolver;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use url::{Host, Url};
 
 use super::deadline::Deadline;
 use super::proxy::{Choice, Proxy};
@@ -165,23 +165,34 @@ impl Dial {
     fn new(request: &Request) -> Result<Self, Error> {
         let url = request.url();
         let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
-        let encrypted = match url.scheme() {
-            "wss" => true,
-            "ws" => false,
+        let scheme = url.scheme_str().unwrap_or_default().to_ascii_lowercase();
+        let (encrypted, default_port) = match scheme.as_str() {
+            "wss" => (true, 443),
+            "ws" => (false, 80),
             other => {
-                return Err(invalid(format!("`{other}://` is not the scheme of a WebSocket: use `wss://`")));
+                return Err(invalid(format!("`{other}://` is not the scheme of a WebSocket; use `wss://`")));
             }
         };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid("a user name or password in the URL is not sent: remove it".to_owned()));
+        let authority = url.authority().map(Authority::as_str).unwrap_or_default();
+        if authority.contains('@') {
+            return Err(invalid("a user name or password in the URL is not sent; remove it".to_owned()));
         }
-        let host = url.host_str().ok_or_else(|| invalid("the URL has no host".to_owned()))?.to_owned();
-        let is_loopback = is_loopback(url);
+        let host = url.host().unwrap_or_default().to_ascii_lowercase();
+        if host.is_empty() {
+            return Err(invalid("the URL has no host".to_owned()));
+        }
+        let is_loopback = is_loopback(&host);
         if !encrypted && !is_loopback {
             let message = format!("`ws://` to {host} would send the signature in clear text: use `wss://`");
             return Err(Error::new(ErrorKind::InsecureUrl, message));
         }
-        let port = url.port_or_known_default().ok_or_else(|| invalid("the URL has no port".to_owned()))?;
+        // `Uri::port` is `None` for a number that is too large, too.
+        let port = match authority.get(host.len()..).unwrap_or_default() {
+            "" | ":" => default_port,
+            port => port.trim_start_matches(':').parse().map_err(|_| {
+                invalid(format!("`{port}` is not a port; use a number of at most 65535"))
+            })?,
+        };
         let place = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
             invalid(format!("{host}:{port} is not an address")).with_source(error)
         })?;
@@ -195,13 +206,12 @@ impl Dial {
     }
 }
 
-/// Whether the URL stays on this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// Returns whether a lowercase host is this machine.
+fn is_loopback(host: &str) -> bool {
+    let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match ipv6 {
+        Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
+        None => host == "localhost" || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
     }
 }
 

@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY};
 use http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -35,11 +36,9 @@ fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Byte
     let invalid = |error: http::Error| {
         Error::new(ErrorKind::InvalidRequest, "the upgrade request cannot be written").with_source(error)
     };
-    let url = request.url();
-    let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let target = request.url().path_and_query().map_or("/", PathAndQuery::as_str);
     let mut asking = http::Request::get(target)
-        .header(HOST, host)
+        .header(HOST, host(request.url()))
         .header(CONNECTION, "Upgrade")
         .header(UPGRADE, "websocket")
         .header(SEC_WEBSOCKET_VERSION, "13")
@@ -50,6 +49,16 @@ fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Byte
         asking.headers_mut().append(name, value.clone());
     }
     Ok(asking)
+}
+
+/// Returns the value of `Host`: the port only where it is not the scheme's own.
+fn host(url: &Uri) -> String {
+    let host = url.host().unwrap_or_default();
+    let own = if url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss")) { 443 } else { 80 };
+    match url.port_u16().filter(|port| *port != own) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
 }
 
 /// Whether a 101 completes our handshake, as section 4.1 of the RFC demands of a client.

@@ -7,7 +7,7 @@ use bitopro_transport::{Connector, Error, ErrorKind, Frame, Refusal, Request};
 use futures_util::{FutureExt, StreamExt};
 use http::HeaderMap;
 use tokio::task::unconstrained;
-use url::Url;
+use http::Uri;
 
 struct MemoryRig {
     connector: MemoryConnector,
@@ -25,7 +25,7 @@ impl Rig for MemoryRig {
         Arc::new(self.connector.clone())
     }
 
-    fn url(&self) -> Url {
+    fn url(&self) -> Uri {
         "wss://memory.test/".parse().unwrap()
     }
 

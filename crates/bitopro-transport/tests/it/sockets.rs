@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bitopro_transport::contract::{LoopbackServer, Rig, RigDial};
 use bitopro_transport::{Connector, ErrorKind, Frame, Limits, Request, TungsteniteConnector};
 use futures_util::StreamExt;
-use url::Url;
+use http::Uri;
 
 struct SocketRig(LoopbackServer);
 
@@ -18,7 +18,7 @@ impl Rig for SocketRig {
         Arc::new(TungsteniteConnector::new())
     }
 
-    fn url(&self) -> Url {
+    fn url(&self) -> Uri {
         self.0.url()
     }
 

@@ -4,7 +4,7 @@ mod changes;
 
 use bitopro_model::{
     Action, Active, Balance, Balances, EventData, History, Order, OrderId, OrderStream, OrderType, Orders,
-    Trade, TradeSide, UnixSeconds,
+    Trade, TradeSide,
 };
 
 use super::closed::Reporter;
@@ -14,15 +14,10 @@ const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 fn order(id: usize, pair: &str, status: i64, updated_ms: i64) -> Order {
     let updated = Timestamp::from_millis(START.as_millis() + updated_ms);
-    let mut order = Order::new(
-        id.to_string().as_str(),
-        pair.into(),
-        Action::Buy,
-        OrderType::Limit,
-        107.into(),
-        1.into(),
-        updated,
-    );
+    let mut order = Order::new(id.to_string(), pair, Action::Buy, OrderType::Limit)
+        .with_price(107.into())
+        .with_amount(1.into())
+        .with_created(updated);
     order.status = status.into();
     order
 }
@@ -120,11 +115,7 @@ fn trades_are_kept_up_to_their_capacity() {
     let mut account = account();
     connect(&mut account, PrivateStream::UserTrades, 1, &[]);
     assert!(current(&account).trades.unwrap().is_empty());
-    let trade = |id: u32| {
-        let (matched, side) = (UnixSeconds::from_secs(1), TradeSide::Bid);
-        let id = OrderId::from(id.to_string().as_str());
-        Trade::new(id, "btc".into(), "twd".into(), side, 1.into(), 1.into(), matched)
-    };
+    let trade = |id: u32| Trade::new(id.to_string(), TradeSide::Bid, "btc", "twd");
     for (id, kept) in [(0, ["0"].as_slice()), (1, &["0", "1"]), (2, &["0", "1", "2"]), (3, &["1", "2", "3"])]
     {
         update(&mut account, trade(id));
@@ -233,9 +224,7 @@ fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
 #[test]
 fn fault_52_a_trade_is_a_repeat_only_if_its_content_is() {
     let trade = |order: &str, match_id: &str| {
-        let at = UnixSeconds::from_secs(1);
-        let (base, quote, one) = ("btc".into(), "twd".into(), 1.into());
-        let mut trade = Trade::new(OrderId::new(order), base, quote, TradeSide::Bid, one, one, at);
+        let mut trade = Trade::new(order, TradeSide::Bid, "btc", "twd");
         trade.match_id = Some(match_id.into());
         trade
     };

@@ -22,7 +22,7 @@ use super::queue::FairQueue;
 ///
 /// let limiter = DialLimiter::new(300, Duration::from_secs(60));
 /// for account in ["one", "two"] {
-///     let credentials = Credentials::new(format!("{account}@example.com"), account, "secret")?;
+///     let credentials = Credentials::new(account, "secret", format!("{account}@example.com"))?;
 ///     let client = Client::builder(credentials).with_dial_limiter(&limiter);
 /// #   let _ = client;
 /// }

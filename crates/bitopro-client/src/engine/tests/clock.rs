@@ -9,7 +9,7 @@ fn last_nonce_beyond(bench: &Bench, clock: SystemTime) -> i64 {
 fn a_dial_is_signed_when_it_is_made_and_not_before() {
     let mut bench = Bench::new();
     let (request, waited) = bench.wait_for_dial();
-    assert_eq!(request.url().as_str(), "wss://one/ws/v1/pub/auth/account-balance");
+    assert_eq!(*request.url(), "wss://one/ws/v1/pub/auth/account-balance");
     assert_eq!(request.deadline(), 10 * SECOND);
     assert_eq!((waited, bench.nonces[0]), (Duration::ZERO, WALL_MS));
     bench.fail_network();

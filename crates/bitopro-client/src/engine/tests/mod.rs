@@ -26,7 +26,7 @@ use crate::{ErrorKind, Settings};
 
 /// The engine of a key whose dials reach these endpoints.
 fn engine(settings: Settings, bases: &[&str]) -> Engine {
-    let signer = Signer::new(Credentials::new("me@example.com", "k3y", "s3cr3t").unwrap());
+    let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());
     let endpoints = Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap();
     Engine::new(settings, signer, endpoints, 7)
 }

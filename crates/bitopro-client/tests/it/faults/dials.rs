@@ -54,7 +54,7 @@ async fn crowd(
 ) -> (Vec<Box<dyn Send>>, Vec<Peer>) {
     let (mut clients, mut peers): (Vec<Box<dyn Send>>, _) = (Vec::new(), Vec::new());
     for seed in 0..200 {
-        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let client = Client::builder(credentials)
             .with_endpoint("wss://memory.test/ws")
             .with_connector(connector.clone())
@@ -118,7 +118,7 @@ async fn fault_48_clients_behind_one_address_share_a_limit_and_are_served_in_tur
     let limiter = DialLimiter::new(60, MINUTE);
     let _clients: Vec<_> = (0..100)
         .map(|seed| {
-            let credentials = Credentials::new("me@example.com", format!("key{seed}"), "secret").unwrap();
+            let credentials = Credentials::new(format!("key{seed}"), "secret", "me@example.com").unwrap();
             let client = Client::builder(credentials)
                 .with_endpoint("wss://memory.test/ws")
                 .with_connector(connector.clone())

@@ -35,7 +35,7 @@ impl Exchange {
     pub(super) fn client_over(&self, connector: impl Connector + 'static) -> ClientBuilder {
         let clock = self.clock.clone();
         Client::builder(self.simulator.credentials().to_credentials().unwrap())
-            .with_endpoint(self.simulator.ws_url().as_str())
+            .with_endpoint(self.simulator.ws_url())
             .with_connector(connector)
             .with_wall_clock(WallClock::new(move || clock.now().to_system_time().unwrap()))
             .with_seed(1)

@@ -46,7 +46,7 @@ async fn connected<D: EventData + Topic<Item = Item<Event<D>>>>(
     set: impl Fn(ClientBuilder) -> ClientBuilder,
 ) -> (Subscription<D>, Box<dyn RigPeer>) {
     let mut server = LoopbackServer::start().await.unwrap();
-    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
     let builder = Client::builder(credentials).with_endpoint(server.url());
     let mut subscription = follow(&set(builder).build().unwrap());
     let peer = server.next_dial().await.accept().await;

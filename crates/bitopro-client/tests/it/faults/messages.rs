@@ -126,7 +126,7 @@ impl Connection for TwiceConnection {
 
 /// All changes that these items tell, of each order and balance in order.
 fn changes(items: &[AccountItem]) -> Vec<Change> {
-    let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+    let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
     let mut changes = Client::builder(credentials).build().unwrap().changes();
     items.iter().flat_map(|item| changes.apply(item)).collect()
 }

@@ -92,9 +92,9 @@ async fn fault_26_balances_that_come_and_go_without_a_connection_are_the_server_
     read(&mut balances, Duration::from_secs(1)).await;
     exchange.simulator.disconnect_all();
     exchange.simulator.update_balances(|books| {
-        books.remove("ADA");
+        books.remove(&"ADA".into());
         books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
-        let xrp = books.get_mut("XRP").unwrap();
+        let xrp = books.get_mut(&"XRP".into()).unwrap();
         (xrp.amount, xrp.available) = (Decimal::ZERO, Decimal::ZERO);
     });
     read(&mut balances, MINUTE).await;

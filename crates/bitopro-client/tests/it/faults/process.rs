@@ -38,7 +38,7 @@ fn fault_40_a_runtime_that_shuts_down_during_a_dial_ends_the_stream() {
     let (mut balances, accepted) = runtime.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("ws://{}/ws", listener.local_addr().unwrap());
-        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let balances = Client::builder(credentials).with_endpoint(url).build().unwrap().balances();
         let (mut accepted, _) = listener.accept().await.unwrap();
         // The request is there, so the dial waits for its answer.

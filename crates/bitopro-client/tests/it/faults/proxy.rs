@@ -69,7 +69,7 @@ impl Proxy {
         let proxy = format!("http://me:secret@{}", self.address).parse().unwrap();
         let connector = TungsteniteConnector::new().with_extra_roots(simulator.ca_pem().unwrap()).unwrap();
         let client = Client::builder(simulator.credentials().to_credentials().unwrap())
-            .with_endpoint(simulator.ws_url().as_str())
+            .with_endpoint(simulator.ws_url())
             .with_connector(connector.with_proxy(proxy))
             .with_backoff(Duration::from_millis(1), Duration::from_millis(1))
             .with_dial_spacing(Duration::from_millis(1));

@@ -13,9 +13,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn with_a_wrong_secret(exchange: &Exchange) -> Client {
     let right = exchange.simulator.credentials();
-    let wrong = Credentials::new(right.identity.as_str(), right.api_key.as_str(), "wrong").unwrap();
+    let wrong = Credentials::new(right.api_key.as_str(), "wrong", right.email.as_str()).unwrap();
     let client = Client::builder(wrong)
-        .with_endpoint(exchange.simulator.ws_url().as_str())
+        .with_endpoint(exchange.simulator.ws_url())
         .with_connector(exchange.road.clone());
     client.build().unwrap()
 }

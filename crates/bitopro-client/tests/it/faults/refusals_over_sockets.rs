@@ -103,8 +103,8 @@ async fn fault_18_each_refusal_that_is_final_has_its_own_type() {
 #[tokio::test]
 async fn fault_19_an_empty_200_names_the_path_that_is_not_known() {
     let simulator = Simulator::builder().start().await.unwrap();
-    let elsewhere = simulator.ws_url().join("/elsewhere").unwrap();
-    let mut balances = client(&simulator, &elsewhere).build().unwrap().balances();
+    let elsewhere = format!("ws://{}/elsewhere", simulator.addr().unwrap());
+    let mut balances = client(&simulator, elsewhere).build().unwrap().balances();
     let error = end(&mut balances).await;
     assert_eq!(error.kind(), ErrorKind::WrongPath);
     assert!(error.to_string().contains("/elsewhere/v1/pub/auth/account-balance"), "{error}");

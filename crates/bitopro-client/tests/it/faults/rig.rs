@@ -1,5 +1,6 @@
 //! A simulator on a real port, a proxy that breaks connections to it, and a client that dials again at once.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use bitopro_client::model::{AccountBalance, Balance, Balances, Decimal};
@@ -7,7 +8,6 @@ use bitopro_client::transport::{self, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Closed, Error, ErrorKind, GapReason, Item, Subscription};
 use bitopro_sim::{FaultyProxy, Simulator, SimulatorBuilder};
 use tokio::time::timeout;
-use url::Url;
 
 pub(crate) struct Rig {
     pub(crate) simulator: Simulator,
@@ -23,9 +23,7 @@ impl Rig {
 
     /// A client that reaches the simulator through the proxy.
     pub(crate) fn client(&self) -> ClientBuilder {
-        let mut url = self.simulator.ws_url().clone();
-        url.set_port(Some(self.proxy.addr().port())).unwrap();
-        client(&self.simulator, &url)
+        client(&self.simulator, through(&self.simulator, &self.proxy))
     }
 
     pub(crate) fn set(&self, amount: i64) -> AccountBalance {
@@ -33,15 +31,21 @@ impl Rig {
     }
 }
 
+/// Returns the simulator's URL with the port of the proxy.
+pub(crate) fn through(simulator: &Simulator, proxy: &FaultyProxy) -> String {
+    let (own, proxied) = (simulator.addr().unwrap().port(), proxy.addr().port());
+    simulator.ws_url().to_string().replace(&format!(":{own}/"), &format!(":{proxied}/"))
+}
+
 /// A client of the simulator's account, which trusts its authority and never waits long before it dials again.
-pub(crate) fn client(simulator: &Simulator, url: &Url) -> ClientBuilder {
+pub(crate) fn client(simulator: &Simulator, url: impl Display) -> ClientBuilder {
     let mut connector = TungsteniteConnector::new();
     if let Some(pem) = simulator.ca_pem() {
         connector = connector.with_extra_roots(pem).unwrap();
     }
     let (soon, many) = (Duration::from_millis(1), 1_000_000);
     Client::builder(simulator.credentials().to_credentials().unwrap())
-        .with_endpoint(url.as_str())
+        .with_endpoint(url)
         .with_connector(connector)
         .with_backoff(soon, soon)
         .with_dial_spacing(Duration::ZERO)

@@ -52,7 +52,7 @@ async fn fault_38_an_authority_that_changes_to_another_trusted_one_recovers() {
 async fn fault_38_a_signature_is_not_sent_to_another_machine_in_clear_text() {
     // 192.0.2.1 is of documents only (RFC 5737): nobody is there.
     for url in ["ws://192.0.2.1/ws", "ws://stream.example/ws"] {
-        let credentials = Credentials::new("me@example.com", "key", "secret").unwrap();
+        let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let mut balances = Client::builder(credentials).with_endpoint(url).build().unwrap().balances();
         let item = balances.next().await;
         let Some(Item::Closed(Closed::Failed(error))) = item else { panic!("{item:?}") };

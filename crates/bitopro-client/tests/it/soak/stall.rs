@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bitopro_client::model::{
-    Action, Active, Decimal, Event, EventData, History, Message, Order, OrderId, OrderType, Orders, Pair,
+    Action, Active, Decimal, Event, EventData, History, Message, Order, OrderType, Orders,
     PrivateStream, Timestamp, Trade, TradeSide, UnixSeconds,
 };
 use bitopro_client::transport::Frame;
@@ -39,19 +39,17 @@ fn message<D: EventData>(number: u32, data: D) -> (PrivateStream, Frame) {
 
 /// What a busy account sends: mostly balances, some orders, trades.
 fn messages() -> Vec<(PrivateStream, Frame)> {
-    let pair = Pair::new("btc_twd");
     let (price, amount) = (Decimal::new(3_000_000, 0), Decimal::new(1, 2));
     let one = |number: u32| match number % 10 {
         0 => {
-            let id = OrderId::new((number % 50).to_string());
+            let trade = Trade::new((number % 50).to_string(), TradeSide::Ask, "btc", "twd");
             let at = UnixSeconds::from_secs(number.into());
-            let trade = Trade::new(id, "btc".into(), "twd".into(), TradeSide::Ask, price, amount, at);
-            message(number, trade)
+            message(number, trade.with_price(price).with_volume(amount).with_matched(at))
         }
         1 | 2 => {
+            let order = Order::new((number % 50).to_string(), "btc_twd", Action::Buy, OrderType::Limit);
             let at = Timestamp::from_millis(number.into());
-            let id = OrderId::new((number % 50).to_string());
-            let order = Order::new(id, pair.clone(), Action::Buy, OrderType::Limit, price, amount, at);
+            let order = order.with_price(price).with_amount(amount).with_created(at);
             message::<Orders<Active>>(number, [order].into_iter().collect())
         }
         _ => (PrivateStream::AccountBalance, balance(number.into())),

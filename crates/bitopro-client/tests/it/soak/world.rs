@@ -58,7 +58,7 @@ impl World {
         let skew = Arc::clone(&skew_seconds);
         let updates = schedule.exchange.order_updates();
         let client = Client::builder(simulator.credentials().to_credentials().unwrap())
-            .with_endpoint(simulator.ws_url().as_str())
+            .with_endpoint(simulator.ws_url())
             .with_connector(road.clone())
             .with_wall_clock(WallClock::new(move || skewed(&wall, skew.load(Ordering::Relaxed))))
             .with_order_updates(updates)

@@ -80,11 +80,11 @@ fn assert_faults_of_orders<K: OrderStream>() {
         (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}},{{}}]}}"#)), "data.sol_usdt[1]: missing field `id`"),
         (
             with(&format!(r#"{{"btc_twd":[{{{ORDER}}}]}}"#)),
-            "data: under `btc_twd` stands order 7 of `sol_usdt`",
+            "data: key `btc_twd` holds order 7 of `sol_usdt`",
         ),
         (
             with(&format!(r#"{{"sol_usdt":[{{{ORDER}}}],"sol_usdt":[]}}"#)),
-            "data: `sol_usdt` stands there twice",
+            "data: duplicate pair `sol_usdt`",
         ),
         (
             with(&format!(r#"{{"sol_usdt":{{{ORDER}}}}}"#)),

@@ -13,7 +13,6 @@ use http::uri::Authority;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use thiserror::Error as ThisError;
 use tokio::net::TcpStream;
-use url::Url;
 
 use super::deadline::Deadline;
 use super::tcp::Resolver;
@@ -76,33 +75,43 @@ impl FromStr for Proxy {
         let text = text.trim();
         let url = if text.contains("://") { text.parse() } else { format!("http://{text}").parse() };
         // The reason may show a part of what was given, which may be a part of a password.
-        let url: Url = url.map_err(|_| InvalidProxy::new(FORM))?;
-        let (scheme, port) = match url.scheme() {
+        let form = || InvalidProxy::new(FORM);
+        let url: Uri = url.map_err(|_| form())?;
+        let (scheme, port) = match url.scheme_str().unwrap_or_default().to_ascii_lowercase().as_str() {
             "http" => ("http", 80),
             "socks5" => ("socks5", 1080),
             "socks5h" => ("socks5h", 1080),
             "https" => {
                 return Err(InvalidProxy::new(
-                    "`https://` to the proxy itself is not supported: use its `http://` port, through which TLS \
-                     with the exchange goes end to end all the same",
+                    "`https://` to the proxy itself is not supported; use its `http://` port, through which TLS \
+                     with the exchange is end to end all the same",
                 ));
             }
-            // Without a scheme, what stands there may be a user's name.
+            // Without a scheme, the text before the colon may be a user's name.
             other if text.to_ascii_lowercase().starts_with(&format!("{other}://")) => {
-                return Err(InvalidProxy::new(format!("`{other}://` is not supported: {FORM}")));
+                return Err(InvalidProxy::new(format!("`{other}://` is not supported; {FORM}")));
             }
-            _ => return Err(InvalidProxy::new(FORM)),
+            _ => return Err(form()),
         };
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || text.contains('#') {
             return Err(InvalidProxy::new(
-                "there is more behind the port; in a user name or password write `/` as %2F, `?` as %3F and `#` as \
+                "there is more after the port; in a user name or password, write `/` as %2F, `?` as %3F and `#` as \
                  %23",
             ));
         }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| InvalidProxy::new(FORM))?;
-        let address = format!("{host}:{}", url.port().unwrap_or(port));
-        let address = address.parse().map_err(|_| InvalidProxy::new(FORM))?;
-        let intercept = intercept(&url).ok_or_else(|| InvalidProxy::new(FORM))?;
+        let (authority, host) = (url.authority().ok_or_else(form)?, url.host().unwrap_or_default());
+        let (login, place) = match authority.as_str().rsplit_once('@') {
+            // A password may contain an `@`, which hyper-util takes for the end of the login.
+            Some((login, place)) => (format!("{}@", login.replace('@', "%40")), place),
+            None => (String::new(), authority.as_str()),
+        };
+        let port = match place.strip_prefix(host).unwrap_or_default() {
+            "" | ":" => port,
+            port => port.trim_start_matches(':').parse().map_err(|_| form())?,
+        };
+        let address = format!("{}:{port}", host.to_ascii_lowercase());
+        let address: Authority = address.parse().ok().filter(|_| !host.is_empty()).ok_or_else(form)?;
+        let intercept = intercept(&format!("{scheme}://{login}{address}")).ok_or_else(form)?;
         let protocol = if scheme == "http" {
             Protocol::HttpConnect { authorization: intercept.basic_auth().cloned() }
         } else {
@@ -112,9 +121,9 @@ impl FromStr for Proxy {
     }
 }
 
-/// The URL as hyper-util reads it: percent escapes undone, a header with the login made of them.
-fn intercept(url: &Url) -> Option<Intercept> {
-    Matcher::builder().all(url.as_str()).build().intercept(&Uri::from_static("https://any.test"))
+/// Returns the URL as hyper-util reads it: with the percent escapes of the login decoded, and the header made of it.
+fn intercept(url: &str) -> Option<Intercept> {
+    Matcher::builder().all(url).build().intercept(&Uri::from_static("https://any.test"))
 }
 
 impl Login {
