@@ -18,14 +18,14 @@ pub(crate) fn load(args: &CredentialArgs) -> Result<Credentials, Failure> {
         Some(path) => from_file(path),
         None => credentials_from_env().map_err(|error| {
             let hint = "no credentials (to try it without any: bitopro watch balances --demo)";
-            Failure::new(Status::Auth, hint).because(error)
+            Failure::new(Status::Auth, hint).with_source(error)
         }),
     }
 }
 
 fn from_file(path: &Path) -> Result<Credentials, Failure> {
     let shown = path.display();
-    let unreadable = |error| Failure::new(Status::Auth, format!("{shown} cannot be read")).because(error);
+    let unreadable = |error| Failure::new(Status::Auth, format!("{shown} cannot be read")).with_source(error);
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if is_open_to_others(&metadata) {

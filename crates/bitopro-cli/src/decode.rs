@@ -16,7 +16,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
         None => decode(BufReader::new(io::stdin().lock())),
         Some(path) => {
             let file = File::open(path).map_err(|error| {
-                Failure::new(Status::Usage, format!("{} cannot be read", path.display())).because(error)
+                Failure::new(Status::Usage, format!("{} cannot be read", path.display())).with_source(error)
             })?;
             decode(BufReader::new(file))
         }
@@ -40,7 +40,7 @@ fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Unp
             output.flush()?;
         }
         let read = input.read_until(b'\n', &mut line).map_err(|error| {
-            Failure::new(Status::Usage, "the input cannot be read to its end").because(error)
+            Failure::new(Status::Usage, "the input cannot be read to its end").with_source(error)
         })?;
         if read == 0 {
             break;

@@ -47,33 +47,18 @@ impl Status {
     }
 }
 
-/// Why the command failed: a sentence for the person at the terminal, and what lay beneath.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    status: Status,
-    message: String,
-    cause: Option<Box<dyn Error>>,
-}
+/// Why the command failed, and its exit status as the kind.
+pub(crate) type Failure = transport::Error<Status>;
 
-impl Failure {
-    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), cause: None }
+/// Writes a failure and its cause to standard error.
+pub(crate) fn report(failure: &Failure) -> Status {
+    let mut stderr = std::io::stderr().lock();
+    // If standard error cannot be written either, the exit status remains.
+    let _ = writeln!(stderr, "bitopro: {}", printable(&failure.to_string()));
+    if let Some(cause) = failure.source() {
+        let _ = writeln!(stderr, "  because: {}", printable(&chain(cause)));
     }
-
-    pub(crate) fn because(mut self, cause: impl Into<Box<dyn Error>>) -> Self {
-        self.cause = Some(cause.into());
-        self
-    }
-
-    /// Writes it to standard error. That it cannot be written is nothing that could be told.
-    pub(crate) fn report(&self) -> Status {
-        let mut stderr = std::io::stderr().lock();
-        let _ = writeln!(stderr, "bitopro: {}", printable(&self.message));
-        if let Some(cause) = &self.cause {
-            let _ = writeln!(stderr, "  because: {}", printable(&chain(&**cause)));
-        }
-        self.status
-    }
+    failure.kind()
 }
 
 /// Returns an error's text followed by those of its sources, and names the option of a limit that was exceeded.
@@ -87,7 +72,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
             told.push_str(if told.is_empty() { "" } else { ": " });
             told.push_str(&text);
         }
-        let kind = error.downcast_ref().map(transport::Error::kind);
+        let kind = error.downcast_ref::<transport::Error>().map(transport::Error::kind);
         if kind == Some(transport::ErrorKind::TooLarge) {
             told.push_str(" (here `--message-limit`)");
         }

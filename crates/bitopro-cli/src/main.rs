@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(status) => status.into(),
-        Err(failure) => failure.report().into(),
+        Err(failure) => exit::report(&failure).into(),
     }
 }
 
@@ -64,7 +64,7 @@ fn init_log() {
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     has_room()
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build())
-        .map_err(|error| Failure::new(Status::Unexpected, "the runtime could not be started").because(error))
+        .map_err(|error| Failure::new(Status::Unexpected, "the runtime could not be started").with_source(error))
 }
 
 /// Fails where not even a runtime's own six files may be opened: tokio panics if those for signals are not to be had.

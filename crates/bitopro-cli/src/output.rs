@@ -21,7 +21,7 @@ impl From<io::Error> for Unprintable {
         if error.kind() == ErrorKind::BrokenPipe {
             Self::ClosedPipe
         } else {
-            Self::Failed(Failure::new(Status::Unexpected, "standard output cannot be written").because(error))
+            Self::Failed(Failure::new(Status::Unexpected, "standard output cannot be written").with_source(error))
         }
     }
 }
@@ -63,6 +63,6 @@ impl Output {
 /// A value as JSON on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map(compact).map_err(|error| {
-        Failure::new(Status::Unexpected, "a message cannot be written as JSON").because(error)
+        Failure::new(Status::Unexpected, "a message cannot be written as JSON").with_source(error)
     })
 }

@@ -23,7 +23,7 @@ pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
 
 async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Failure> {
     let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
+        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
     let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
     let builder = Simulator::builder().with_seed(args.seed).with_port(args.port).with_tls(args.tls.is_some());
     let mut builder = args.switches.apply(builder);
@@ -31,7 +31,7 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
         builder = builder.with_market_interval(Duration::from_millis(interval));
     }
     let simulator = builder.start().await.map_err(|error| {
-        Failure::new(Status::Usage, "the simulated exchange cannot be started").because(error)
+        Failure::new(Status::Usage, "the simulated exchange cannot be started").with_source(error)
     })?;
     let authority = match (&args.tls, simulator.ca_pem()) {
         (Some(directory), Some(pem)) => Some(write_authority(directory, pem)?),
@@ -44,7 +44,7 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
         () = signals.next() => Ok(Status::Ok),
         // After the last step the exchange goes on.
         Err(error) = simulator.run(&scenario) => {
-            Err(Failure::new(Status::Usage, "the scenario cannot be played to its end").because(error))
+            Err(Failure::new(Status::Usage, "the scenario cannot be played to its end").with_source(error))
         }
     };
     simulator.stop().await;
@@ -56,10 +56,10 @@ fn read_scenario(path: &Path) -> Result<Scenario, Failure> {
     let text =
         if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
     let text = text.map_err(|error| {
-        Failure::new(Status::Usage, format!("the scenario cannot be read from {shown}")).because(error)
+        Failure::new(Status::Usage, format!("the scenario cannot be read from {shown}")).with_source(error)
     })?;
     text.parse().map_err(|error: ScenarioError| {
-        Failure::new(Status::Usage, format!("{shown} is not a scenario")).because(error)
+        Failure::new(Status::Usage, format!("{shown} is not a scenario")).with_source(error)
     })
 }
 
@@ -69,7 +69,7 @@ fn write_authority(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
         .and_then(|()| fs::write(&path, pem))
         .and_then(|()| fs::canonicalize(&path))
         .map_err(|error| {
-            Failure::new(Status::Usage, format!("{} cannot be written", path.display())).because(error)
+            Failure::new(Status::Usage, format!("{} cannot be written", path.display())).with_source(error)
         })
 }
 

@@ -1,24 +1,13 @@
-use std::error::Error as StdError;
-use std::fmt;
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bitopro_transport as transport;
 
-use crate::refusal::Verdict;
-
 /// Why a connection ended or could not be made.
 ///
-/// `Display` says what happened and what to do about it; `source` says what lay beneath. Decide by
-/// [`kind`](Self::kind), never by the text.
-#[derive(Clone)]
-pub struct Error(Arc<Inner>);
-
-struct Inner {
-    kind: ErrorKind,
-    message: String,
-    source: Option<Box<dyn StdError + Send + Sync>>,
-}
+/// `Display` says what happened and what to do about it; `source` returns the cause. Decide by the kind, never by the
+/// text.
+pub type Error = transport::Error<ErrorKind>;
 
 /// The kinds of [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,7 +23,7 @@ pub enum ErrorKind {
     BadRequest,
     /// The machine's clock is too far from the exchange's (409).
     ClockSkew {
-        /// How far the exchange's clock is ahead of the machine's, in milliseconds, if it told.
+        /// How far the exchange's clock is ahead of the machine's, in milliseconds, if known.
         ahead_ms: Option<i64>,
     },
     /// The exchange was asked too often (429).
@@ -77,23 +66,10 @@ pub enum ErrorKind {
     Stopped,
 }
 
-impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: None }))
-    }
-
-    fn with_source(kind: ErrorKind, message: impl Into<String>, source: transport::Error) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: Some(Box::new(source)) }))
-    }
-
-    /// The kind.
-    pub fn kind(&self) -> ErrorKind {
-        self.0.kind
-    }
-
-    /// Whether the API key is at fault: not accepted, or without the permission.
-    pub fn is_auth(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden)
+impl ErrorKind {
+    /// Returns whether the API key is at fault: not accepted, or without the permission.
+    pub const fn is_auth(self) -> bool {
+        matches!(self, Self::Unauthorized | Self::Forbidden)
     }
 
     /// Returns whether trying again can help without a change to the program, the key or the endpoint.
@@ -101,111 +77,105 @@ impl Error {
     /// A stream ends on the first failure that is not retryable, unless its path had worked before: then a gateway may
     /// have a bad minute, and the stream keeps trying for the patience of the client. What is retryable can still end
     /// a stream after several in a row, as the [builder](crate::ClientBuilder) is set.
-    pub fn is_retryable(&self) -> bool {
+    pub const fn is_retryable(self) -> bool {
         !matches!(
-            self.kind(),
-            ErrorKind::WrongPath
-                | ErrorKind::BadRequest
-                | ErrorKind::Redirected
-                | ErrorKind::InvalidUrl
-                | ErrorKind::Setup
-                | ErrorKind::Stopped
+            self,
+            Self::WrongPath
+                | Self::BadRequest
+                | Self::Redirected
+                | Self::InvalidUrl
+                | Self::Setup
+                | Self::Stopped
         )
     }
 
-    /// Whether another endpoint may do better: nothing at this one decided about the request.
-    pub(crate) fn is_network(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Network | ErrorKind::Certificate)
-    }
-
-    /// How long the exchange asked to wait.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self.kind() {
-            ErrorKind::RateLimited { retry_after } | ErrorKind::Unavailable { retry_after } => retry_after,
+    /// Returns the pause that the exchange asked for, if any.
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => retry_after,
             _ => None,
         }
     }
 
-    /// Creates the error of an upgrade of `path` that the server refused with this answer.
-    pub(crate) fn refused(
-        verdict: Verdict,
-        path: &str,
-        has_worked: bool,
-        answer: Option<String>,
-        source: transport::Error,
-    ) -> Self {
-        let (kind, message) = match verdict {
-            Verdict::Unauthorized => (
-                ErrorKind::Unauthorized,
-                "the API key is not accepted; check key, secret and email, that the key was not deleted, and that no \
-                 other program uses it with a clock that is ahead"
-                    .to_owned(),
-            ),
-            Verdict::Forbidden => (
-                ErrorKind::Forbidden,
-                "this API key lacks the permission; check its permissions and its list of allowed addresses".to_owned(),
-            ),
-            Verdict::WrongPath if has_worked => (
-                ErrorKind::WrongPath,
-                format!("the endpoint does not serve {path} at the moment, although it has worked before; a gateway may be answering"),
-            ),
-            Verdict::WrongPath => (
-                ErrorKind::WrongPath,
-                format!("the endpoint has no stream at {path}; a base URL looks like wss://host:port/ws"),
-            ),
-            Verdict::BadRequest if has_worked => (
-                ErrorKind::BadRequest,
-                format!("the request for {path} is not understood at the moment, although {path} has worked before; a gateway may be answering"),
-            ),
-            Verdict::BadRequest => (
-                ErrorKind::BadRequest,
-                "the request is not understood; there may be a newer version of this library".to_owned(),
-            ),
-            Verdict::ClockSkew { .. } => return Self::clock(None, source),
-            Verdict::RateLimited { retry_after } => (
-                ErrorKind::RateLimited { retry_after },
-                "too many requests; something else may be using this key or address".to_owned(),
-            ),
-            Verdict::Unavailable { retry_after } => {
-                (ErrorKind::Unavailable { retry_after }, "the exchange cannot answer now".to_owned())
-            }
-            Verdict::Redirected => (
-                ErrorKind::Redirected,
-                "the endpoint redirects, which is not followed since the request is signed; use the final URL".to_owned(),
-            ),
-            Verdict::Unexpected => (ErrorKind::Refused, "the endpoint refused with an undocumented status".to_owned()),
-        };
-        let message = answer.map_or(message.clone(), |answer| format!("{message}; {answer}"));
-        Self::with_source(kind, message, source)
+    /// Returns whether another endpoint may do better: nothing at this one decided about the request.
+    pub(crate) const fn is_network(self) -> bool {
+        matches!(self, Self::Network | Self::Certificate)
     }
+}
 
-    /// Creates the error of a refusal because of the clock. `ahead_ms` is how far the server's is ahead, if known.
-    pub(crate) fn clock(ahead_ms: Option<i64>, source: transport::Error) -> Self {
-        Self::with_source(ErrorKind::ClockSkew { ahead_ms }, clock_message(ahead_ms), source)
-    }
+/// Creates the error of an upgrade of `path` that the server refused with this answer.
+pub(crate) fn refused(
+    kind: ErrorKind,
+    path: &str,
+    has_worked: bool,
+    answer: Option<&str>,
+    source: transport::Error,
+) -> Error {
+    let message: Cow<'static, str> = match kind {
+        ErrorKind::Unauthorized => "the API key is not accepted; check key, secret and email, that the key was not \
+             deleted, and that no other program uses it with a clock that is ahead"
+            .into(),
+        ErrorKind::Forbidden => "this API key lacks the permission; check its permissions and its list of allowed \
+             addresses"
+            .into(),
+        ErrorKind::WrongPath if has_worked => format!(
+            "the endpoint does not serve {path} at the moment, although it has worked before; a gateway may be \
+             answering"
+        )
+        .into(),
+        ErrorKind::WrongPath => {
+            format!("the endpoint has no stream at {path}; a base URL looks like wss://host:port/ws").into()
+        }
+        ErrorKind::BadRequest if has_worked => format!(
+            "the request for {path} is not understood at the moment, although {path} has worked before; a gateway may \
+             be answering"
+        )
+        .into(),
+        ErrorKind::BadRequest => {
+            "the request is not understood; there may be a newer version of this library".into()
+        }
+        ErrorKind::RateLimited { .. } => {
+            "too many requests; something else may be using this key or address".into()
+        }
+        ErrorKind::Unavailable { .. } => "the exchange cannot answer now".into(),
+        ErrorKind::Redirected => {
+            "the endpoint redirects, which is not followed since the request is signed; use the final URL".into()
+        }
+        _ => "the endpoint refused with an undocumented status".into(),
+    };
+    let message = match answer {
+        Some(answer) => format!("{message}; {answer}").into(),
+        None => message,
+    };
+    Error::new(kind, message).with_source(source)
+}
 
-    /// Creates the error of a nonce that is this far ahead of the exchange's clock.
-    pub(crate) fn nonce_ahead(
-        nonce: u64,
-        lead: Duration,
-        limit: Duration,
-        ahead_ms: Option<i64>,
-        source: transport::Error,
-    ) -> Self {
-        let (lead_s, limit_s) = (lead.as_secs(), limit.as_secs());
-        let message = if lead > limit {
-            format!(
-                "nonce {nonce} is {lead_s} s ahead of the exchange's clock, which is longer than the limit of \
-                 {limit_s} s to wait; set this machine's clock by NTP, and use another API key or wait"
-            )
-        } else {
-            format!(
-                "nonce {nonce} is {lead_s} s ahead of the exchange's clock, so this machine's clock was ahead; waiting \
-                 until the exchange has caught up"
-            )
-        };
-        Self::with_source(ErrorKind::ClockSkew { ahead_ms }, message, source)
-    }
+/// Creates the error of a refusal because of the clock. `ahead_ms` is how far the server's is ahead, if known.
+pub(crate) fn clock_refused(ahead_ms: Option<i64>, source: transport::Error) -> Error {
+    Error::new(ErrorKind::ClockSkew { ahead_ms }, clock_message(ahead_ms)).with_source(source)
+}
+
+/// Creates the error of a nonce that is this far ahead of the exchange's clock.
+pub(crate) fn nonce_ahead(
+    nonce: u64,
+    lead: Duration,
+    limit: Duration,
+    ahead_ms: Option<i64>,
+    source: transport::Error,
+) -> Error {
+    let (lead_s, limit_s) = (lead.as_secs(), limit.as_secs());
+    let message = if lead > limit {
+        format!(
+            "nonce {nonce} is {lead_s} s ahead of the exchange's clock, which is longer than the limit of \
+             {limit_s} s to wait; set this machine's clock by NTP, and use another API key or wait"
+        )
+    } else {
+        format!(
+            "nonce {nonce} is {lead_s} s ahead of the exchange's clock, so this machine's clock was ahead; waiting \
+             until the exchange has caught up"
+        )
+    };
+    Error::new(ErrorKind::ClockSkew { ahead_ms }, message).with_source(source)
 }
 
 fn clock_message(ahead_ms: Option<i64>) -> String {
@@ -222,41 +192,20 @@ fn clock_message(ahead_ms: Option<i64>) -> String {
     format!("this machine's clock is about {off_s} s {direction} the exchange's; set it by NTP")
 }
 
-/// What the transport says of a dial or a connection, except for refusals.
-impl From<transport::Error> for Error {
-    fn from(source: transport::Error) -> Self {
-        use transport::ErrorKind as Beneath;
-        let (kind, message) = match source.kind() {
-            Beneath::InvalidRequest | Beneath::InsecureUrl => {
-                (ErrorKind::InvalidUrl, "the endpoint cannot be dialled")
-            }
-            Beneath::Setup => (ErrorKind::Setup, "this machine is not set up to dial"),
-            Beneath::Certificate => (ErrorKind::Certificate, "the server's certificate is not acceptable"),
-            Beneath::Protocol => (ErrorKind::Protocol, "the server violated the WebSocket protocol"),
-            Beneath::TooLarge => (ErrorKind::Protocol, "a message is too large"),
-            Beneath::Proxy => (ErrorKind::Network, "the proxy does not connect to the exchange"),
-            Beneath::Refused => (ErrorKind::Refused, "the endpoint refused"),
-            _ => (ErrorKind::Network, "the network failed"),
-        };
-        Self::with_source(kind, message, source)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, source } = &*self.0;
-        f.debug_struct("Error").field("kind", kind).field("message", message).field("source", source).finish()
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
-    }
+/// Creates the error of a dial or a connection that failed in the transport, except for refusals.
+pub(crate) fn of_transport(source: transport::Error) -> Error {
+    use transport::ErrorKind as Cause;
+    let (kind, message) = match source.kind() {
+        Cause::InvalidRequest | Cause::InsecureUrl => {
+            (ErrorKind::InvalidUrl, "the endpoint cannot be dialled")
+        }
+        Cause::Setup => (ErrorKind::Setup, "this machine is not set up to dial"),
+        Cause::Certificate => (ErrorKind::Certificate, "the server's certificate is not acceptable"),
+        Cause::Protocol => (ErrorKind::Protocol, "the server violated the WebSocket protocol"),
+        Cause::TooLarge => (ErrorKind::Protocol, "a message is too large"),
+        Cause::Proxy => (ErrorKind::Network, "the proxy does not connect to the exchange"),
+        Cause::Refused => (ErrorKind::Refused, "the endpoint refused"),
+        _ => (ErrorKind::Network, "the network failed"),
+    };
+    Error::new(kind, message).with_source(source)
 }

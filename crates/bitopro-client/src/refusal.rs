@@ -1,4 +1,4 @@
-//! What a refused upgrade means: one pure function from what the server said.
+//! The meaning of a refused upgrade: one pure function from what the server said.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,54 +6,32 @@ use bitopro_transport::Refusal;
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName};
 
-/// What a refused upgrade means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// 401: the key was deleted, or the signature is wrong.
-    Unauthorized,
-    /// 403: the key lacks the permission.
-    Forbidden,
-    /// 404, or a 2xx instead of the upgrade: the exchange answers an unknown path with an empty 200, and a gateway or
-    /// a web server with a page.
-    WrongPath,
-    /// 400 or 422: the request is not what the exchange expects.
-    BadRequest,
-    /// 409: the nonce is too far from the server's clock, which `Date` tells.
-    ClockSkew {
-        /// The server's time, if it told.
-        server_time: Option<SystemTime>,
-    },
-    /// 429: too many requests.
-    RateLimited {
-        /// How long to wait, if the server told.
-        retry_after: Option<Duration>,
-    },
-    /// 408 or 5xx: the server cannot answer now.
-    Unavailable {
-        /// How long to wait, if the server told.
-        retry_after: Option<Duration>,
-    },
-    /// 3xx: the server points elsewhere. Never followed, since the request is signed.
-    Redirected,
-    /// Any other status.
-    Unexpected,
-}
+use crate::ErrorKind;
 
-/// Tells what a refused upgrade means. `now` is the machine's time, which a `Retry-After` that is a date is
-/// measured from where the server does not tell its own.
-pub(crate) fn classify(refusal: &Refusal, now: SystemTime) -> Verdict {
+/// Classifies a refused upgrade. `now` is the machine's time, from which a `Retry-After` that is a date is measured if
+/// the server does not report its own.
+pub(crate) fn classify(refusal: &Refusal, now: SystemTime) -> ErrorKind {
     let headers = &refusal.headers;
     match refusal.status.as_u16() {
-        401 => Verdict::Unauthorized,
-        403 => Verdict::Forbidden,
-        404 | 200..=299 => Verdict::WrongPath,
-        400 | 422 => Verdict::BadRequest,
-        409 => Verdict::ClockSkew { server_time: date(headers, DATE) },
-        429 => Verdict::RateLimited { retry_after: retry_after(headers, now) },
-        408 | 500..=599 => Verdict::Unavailable { retry_after: retry_after(headers, now) },
-        300..=399 => Verdict::Redirected,
-        _ => Verdict::Unexpected,
+        // The key was deleted, or the signature is wrong.
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::Forbidden,
+        // The exchange answers an unknown path with an empty 200, and a gateway or a web server with a page.
+        404 | 200..=299 => ErrorKind::WrongPath,
+        400 | 422 => ErrorKind::BadRequest,
+        // The nonce is too far from the server's clock, which `Date` reports.
+        409 => ErrorKind::ClockSkew { ahead_ms: None },
+        429 => ErrorKind::RateLimited { retry_after: retry_after(headers, now) },
+        408 | 500..=599 => ErrorKind::Unavailable { retry_after: retry_after(headers, now) },
+        // Never followed, since the request is signed.
+        300..=399 => ErrorKind::Redirected,
+        _ => ErrorKind::Refused,
     }
+}
+
+/// Returns the server's time, if it reports one.
+pub(crate) fn server_time(refusal: &Refusal) -> Option<SystemTime> {
+    date(&refusal.headers, DATE)
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
@@ -72,7 +50,14 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    use bitopro_transport::Refusal;
+    use http::HeaderName;
+    use http::header::{DATE, RETRY_AFTER};
+
+    use super::{classify, server_time};
+    use crate::ErrorKind;
     use bytes::Bytes;
     use http::{HeaderValue, StatusCode};
 
@@ -82,7 +67,7 @@ mod tests {
         httpdate::parse_http_date(NOW).unwrap()
     }
 
-    fn verdict(status: u16, headers: &[(HeaderName, &'static str)]) -> Verdict {
+    fn kind(status: u16, headers: &[(HeaderName, &'static str)]) -> ErrorKind {
         let mut refusal = Refusal::new(StatusCode::from_u16(status).unwrap());
         refusal.headers =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
@@ -93,7 +78,7 @@ mod tests {
     fn fault_19_a_page_under_200_is_no_better_than_an_empty_one() {
         let mut refusal = Refusal::new(StatusCode::OK);
         refusal.body = Bytes::from_static(b"<html>maintenance</html>");
-        assert_eq!(classify(&refusal, now()), Verdict::WrongPath);
+        assert_eq!(classify(&refusal, now()), ErrorKind::WrongPath);
     }
 
     #[test]
@@ -101,36 +86,36 @@ mod tests {
         let headers =
             [(RETRY_AFTER, "Sun, 06 Nov 1994 10:00:10 GMT"), (DATE, "Sun, 06 Nov 1994 10:00:00 GMT")];
         assert_eq!(
-            verdict(429, &headers),
-            Verdict::RateLimited { retry_after: Some(Duration::from_secs(10)) }
+            kind(429, &headers),
+            ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(10)) }
         );
     }
 
     #[test]
     fn every_status_has_its_meaning() {
         for (status, expected) in [
-            (200, Verdict::WrongPath),
-            (204, Verdict::WrongPath),
-            (301, Verdict::Redirected),
-            (302, Verdict::Redirected),
-            (307, Verdict::Redirected),
-            (400, Verdict::BadRequest),
-            (401, Verdict::Unauthorized),
-            (403, Verdict::Forbidden),
-            (404, Verdict::WrongPath),
-            (405, Verdict::Unexpected),
-            (408, Verdict::Unavailable { retry_after: None }),
-            (409, Verdict::ClockSkew { server_time: None }),
-            (418, Verdict::Unexpected),
-            (422, Verdict::BadRequest),
-            (429, Verdict::RateLimited { retry_after: None }),
-            (500, Verdict::Unavailable { retry_after: None }),
-            (502, Verdict::Unavailable { retry_after: None }),
-            (503, Verdict::Unavailable { retry_after: None }),
-            (599, Verdict::Unavailable { retry_after: None }),
-            (600, Verdict::Unexpected),
+            (200, ErrorKind::WrongPath),
+            (204, ErrorKind::WrongPath),
+            (301, ErrorKind::Redirected),
+            (302, ErrorKind::Redirected),
+            (307, ErrorKind::Redirected),
+            (400, ErrorKind::BadRequest),
+            (401, ErrorKind::Unauthorized),
+            (403, ErrorKind::Forbidden),
+            (404, ErrorKind::WrongPath),
+            (405, ErrorKind::Refused),
+            (408, ErrorKind::Unavailable { retry_after: None }),
+            (409, ErrorKind::ClockSkew { ahead_ms: None }),
+            (418, ErrorKind::Refused),
+            (422, ErrorKind::BadRequest),
+            (429, ErrorKind::RateLimited { retry_after: None }),
+            (500, ErrorKind::Unavailable { retry_after: None }),
+            (502, ErrorKind::Unavailable { retry_after: None }),
+            (503, ErrorKind::Unavailable { retry_after: None }),
+            (599, ErrorKind::Unavailable { retry_after: None }),
+            (600, ErrorKind::Refused),
         ] {
-            assert_eq!(verdict(status, &[]), expected, "{status}");
+            assert_eq!(kind(status, &[]), expected, "{status}");
         }
     }
 
@@ -148,15 +133,19 @@ mod tests {
             ("", None),
         ] {
             let headers = [(RETRY_AFTER, text)];
-            assert_eq!(verdict(429, &headers), Verdict::RateLimited { retry_after: expected }, "{text:?}");
-            assert_eq!(verdict(503, &headers), Verdict::Unavailable { retry_after: expected }, "{text:?}");
+            assert_eq!(kind(429, &headers), ErrorKind::RateLimited { retry_after: expected }, "{text:?}");
+            assert_eq!(kind(503, &headers), ErrorKind::Unavailable { retry_after: expected }, "{text:?}");
         }
     }
 
     #[test]
-    fn a_clock_that_is_off_comes_with_the_server_s_time() {
-        let with = |text| verdict(409, &[(DATE, text)]);
-        assert_eq!(with(NOW), Verdict::ClockSkew { server_time: Some(now()) });
-        assert_eq!(with("yesterday"), Verdict::ClockSkew { server_time: None });
+    fn the_server_s_time_is_that_of_its_date() {
+        let with = |text| {
+            let mut refusal = Refusal::new(StatusCode::CONFLICT);
+            refusal.headers.insert(DATE, HeaderValue::from_static(text));
+            server_time(&refusal)
+        };
+        assert_eq!(with(NOW), Some(now()));
+        assert_eq!(with("yesterday"), None);
     }
 }

@@ -1,22 +1,87 @@
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-/// What went wrong with a dial or a connection.
+/// An error of a certain kind. Decide by the [`kind`](Self::kind), never by the text.
 ///
-/// `Display` says what happened in one sentence; `source` says what lay beneath it.
-pub struct Error(Box<Inner>);
-
-struct Inner {
-    kind: ErrorKind,
-    message: String,
-    refusal: Option<Refusal>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+/// `Display` describes this level only, and says what to do if there is something to do; [`source`](StdError::source)
+/// returns the cause. The client and the simulator use this type with their own kinds.
+#[derive(Clone)]
+pub struct Error<K = ErrorKind> {
+    kind: K,
+    message: Cow<'static, str>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The kinds of [`Error`]. Decide by these, never by the text.
+impl<K> Error<K> {
+    /// Creates an error of this kind with a message for a person.
+    pub fn new(kind: K, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into().into());
+        self
+    }
+}
+
+impl<K: Copy> Error<K> {
+    /// Returns the kind.
+    pub fn kind(&self) -> K {
+        self.kind
+    }
+}
+
+impl Error {
+    /// Creates the error of an upgrade that the server refused.
+    pub fn refused(refusal: Refusal) -> Self {
+        Self::new(ErrorKind::Refused, "the server refused the upgrade").with_source(refusal)
+    }
+
+    /// Returns the server's answer, for [`ErrorKind::Refused`].
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.source()?.downcast_ref()
+    }
+}
+
+/// Compares kinds and messages, but not the causes.
+impl<K: PartialEq> PartialEq for Error<K> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.kind, &self.message) == (&other.kind, &other.message)
+    }
+}
+
+impl<K: Eq> Eq for Error<K> {}
+
+impl<K> fmt::Display for Error<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl<K: fmt::Debug> fmt::Debug for Error<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl<K: fmt::Debug> StdError for Error<K> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The kinds of errors of a dial or a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -25,7 +90,7 @@ pub enum ErrorKind {
     /// A `ws://` URL to another machine: signed headers are never sent in clear text.
     InsecureUrl,
     /// What a dial needs is missing on this machine, such as the platform's CA certificates, or its environment
-    /// names a proxy that cannot be used: nothing that a retry mends.
+    /// names a proxy that cannot be used. No retry fixes it.
     Setup,
     /// The name could not be resolved, or no address answered.
     Connect,
@@ -50,78 +115,25 @@ pub enum ErrorKind {
     TooLarge,
 }
 
-impl Error {
-    /// An error of this kind; the message is a sentence for a person.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), refusal: None, source: None }))
-    }
-
-    /// Adds what lay beneath it.
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
-        self
-    }
-
-    /// An upgrade that the server refused.
-    pub fn refused(refusal: Refusal) -> Self {
-        let mut error =
-            Self::new(ErrorKind::Refused, format!("the server refused the upgrade: HTTP {}", refusal.status));
-        error.0.refusal = Some(refusal);
-        error
-    }
-
-    /// The kind.
-    pub fn kind(&self) -> ErrorKind {
-        self.0.kind
-    }
-
-    /// The server's answer, for [`ErrorKind::Refused`].
-    pub fn refusal(&self) -> Option<&Refusal> {
-        self.0.refusal.as_ref()
-    }
-
-    /// Whether the network or the server failed before any decision about the request: another
-    /// address may do better, or the same one later.
-    pub fn is_network(&self) -> bool {
-        match self.kind() {
-            ErrorKind::Connect
-            | ErrorKind::Proxy
-            | ErrorKind::Tls
-            | ErrorKind::Certificate
-            | ErrorKind::Handshake
-            | ErrorKind::TimedOut
-            | ErrorKind::Disconnected => true,
-            ErrorKind::InvalidRequest
-            | ErrorKind::InsecureUrl
-            | ErrorKind::Setup
-            | ErrorKind::Refused
-            | ErrorKind::Protocol
-            | ErrorKind::TooLarge => false,
+impl ErrorKind {
+    /// Returns whether the network or the server failed before any decision about the request: another address may do
+    /// better, or the same one later.
+    pub const fn is_network(self) -> bool {
+        match self {
+            Self::Connect
+            | Self::Proxy
+            | Self::Tls
+            | Self::Certificate
+            | Self::Handshake
+            | Self::TimedOut
+            | Self::Disconnected => true,
+            Self::InvalidRequest
+            | Self::InsecureUrl
+            | Self::Setup
+            | Self::Refused
+            | Self::Protocol
+            | Self::TooLarge => false,
         }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("refusal", &self.0.refusal)
-            .field("source", &self.0.source)
-            .finish()
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -149,6 +161,14 @@ impl Refusal {
     }
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}", self.status)
+    }
+}
+
+impl StdError for Refusal {}
+
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refusal")
@@ -161,7 +181,10 @@ impl fmt::Debug for Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
+    use http::StatusCode;
+
+    use super::{Error, Refusal};
 
     #[test]
     fn debug_of_a_refusal_shows_nothing_that_the_server_may_have_echoed() {
@@ -170,8 +193,8 @@ mod tests {
         refusal.body = Bytes::from_static(b"s3cret");
         assert_eq!(
             format!("{:?}", Error::refused(refusal)),
-            "Error { kind: Refused, message: \"the server refused the upgrade: HTTP 401 Unauthorized\", refusal: \
-             Some(Refusal { status: 401, headers: [\"x-echo\"], body: 6 bytes }), source: None }"
+            "Error { kind: Refused, message: \"the server refused the upgrade\", source: Some(Refusal { status: 401, \
+             headers: [\"x-echo\"], body: 6 bytes }) }"
         );
     }
 }

@@ -185,7 +185,7 @@ impl Follower {
         let message = if self.streams.len() > 1 { format!("{stream}: {message}") } else { message };
         let failure = Failure::new(status, message);
         match std::error::Error::source(error) {
-            Some(beneath) => failure.because(chain(beneath)),
+            Some(beneath) => failure.with_source(chain(beneath)),
             None => failure,
         }
     }

@@ -43,7 +43,7 @@ pub(crate) fn run(args: WatchArgs) -> Result<Status, Failure> {
 
 async fn watch(args: WatchArgs) -> Result<Status, Failure> {
     let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
+        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
     let demo = if args.demo { Some(start_demo().await?) } else { None };
     let client = client(&args, demo.as_ref())?;
     let streams = streams(args.stream);
@@ -90,7 +90,7 @@ fn terminal_height() -> usize {
 
 async fn start_demo() -> Result<Simulator, Failure> {
     Simulator::builder().with_market_interval(DEMO_INTERVAL).start().await.map_err(|error| {
-        Failure::new(Status::Unexpected, "the demo's exchange cannot be started").because(error)
+        Failure::new(Status::Unexpected, "the demo's exchange cannot be started").with_source(error)
     })
 }
 
@@ -113,7 +113,7 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
     let mut connector = TungsteniteConnector::new().with_limits(limits);
     if let Some(path) = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none()) {
         let shown = path.display();
-        let pem = fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).because(error))?;
+        let pem = fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).with_source(error))?;
         connector = connector.with_extra_roots(pem).map_err(|error| usage(format!("{shown}: {error}")))?;
     }
     builder = builder.with_connector(connector);

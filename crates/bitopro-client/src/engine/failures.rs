@@ -1,6 +1,6 @@
 //! The consequences of a failed dial, and of a connection that the server closes.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bitopro_auth::Nonce;
 use bitopro_model::Timestamp;
@@ -12,8 +12,9 @@ use super::dialer::Streak;
 use super::link::{Context, Link};
 use super::patience::Cause;
 use crate::answer::{self, Secrets};
+use crate::error::{clock_refused, nonce_ahead, of_transport, refused};
 use crate::item::Closed;
-use crate::refusal::{Verdict, classify};
+use crate::refusal::{classify, server_time};
 use crate::{Error, ErrorKind};
 
 /// The close code with which a server refuses a connection that it has accepted: a policy violation.
@@ -29,33 +30,30 @@ impl Link {
             return;
         }
         let at = cx.clock().at(cx.now);
-        let Some(verdict) = error.refusal().map(|refusal| classify(refusal, cx.wall)) else {
-            return self.dial_failed(cx, at, error.into(), false);
+        let Some(refusal) = error.refusal() else {
+            return self.dial_failed(cx, at, of_transport(error), false);
         };
-        if let Verdict::ClockSkew { server_time } = verdict {
-            return self.clock_refused(cx, server_time, error);
+        let kind = classify(refusal, cx.wall);
+        if let ErrorKind::ClockSkew { .. } = kind {
+            return self.clock_refused(cx, error);
         }
         let path = self.endpoints.url(self.stream()).map(|url| url.path().to_owned()).unwrap_or_default();
-        let answer = error.refusal().and_then(|refusal| answer::describe(refusal, &self.secrets(cx)));
+        let answer = answer::describe(refusal, &self.secrets(cx));
         let has_worked = self.has_worked(cx, Cause::Path);
-        self.dial_failed(cx, at, Error::refused(verdict, &path, has_worked, answer, error), false);
+        self.dial_failed(cx, at, refused(kind, &path, has_worked, answer.as_deref(), error), false);
     }
 
     /// Handles a refusal because of the clock, whose time the server may have reported.
-    fn clock_refused(
-        &mut self,
-        cx: &mut Context<'_>,
-        server_time: Option<SystemTime>,
-        error: transport::Error,
-    ) {
+    fn clock_refused(&mut self, cx: &mut Context<'_>, error: transport::Error) {
+        let server_time = error.refusal().and_then(server_time);
         let at = cx.clock().at(cx.now);
         let nonce = cx.signer.last_nonce().map_or(0, Nonce::get);
         let advice = cx.dialer.refuse_clock(server_time, nonce, cx.now, cx.wall);
         let Some(lead) = advice.nonce_ahead else {
-            return self.dial_failed(cx, at, Error::clock(advice.ahead_ms, error), advice.is_news);
+            return self.dial_failed(cx, at, clock_refused(advice.ahead_ms, error), advice.is_news);
         };
         let limit = cx.settings.clock_wait;
-        let error = Error::nonce_ahead(nonce, lead, limit, advice.ahead_ms, error);
+        let error = nonce_ahead(nonce, lead, limit, advice.ahead_ms, error);
         let streak = self.count_refusal(cx, Cause::Clock, at);
         if lead <= limit {
             return self.retry(cx, error, lead, Some(streak));
@@ -74,7 +72,7 @@ impl Link {
     /// for, so that it is made in any case.
     fn dial_failed(&mut self, cx: &mut Context<'_>, at: Timestamp, error: Error, has_news: bool) {
         let Some(cause) = Cause::of(error.kind()) else {
-            if !error.is_retryable() {
+            if !error.kind().is_retryable() {
                 return self.end(cx, Closed::Failed(error));
             }
             return self.dial_again(cx, error, None);
@@ -137,12 +135,12 @@ impl Link {
 
     /// Dials again after a failure that says nothing about the request: at another endpoint, or after a pause.
     pub(super) fn dial_again(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<Streak>) {
-        if error.is_network() && self.endpoints.move_on() {
+        if error.kind().is_network() && self.endpoints.move_on() {
             return self.wait(cx, error, Duration::ZERO, streak);
         }
         // While no stream is connected, what is unreachable for one is unreachable for all of them. They share the
         // length of the outage, and the budget is not spent on each of them finding out.
-        let is_out = error.is_network() || matches!(error.kind(), ErrorKind::Unavailable { .. });
+        let is_out = error.kind().is_network() || matches!(error.kind(), ErrorKind::Unavailable { .. });
         let outage = if is_out { cx.dialer.count_outage() } else { None };
         if let Some(before) = outage {
             self.backoff.catch_up(before);

@@ -16,6 +16,7 @@ use super::suspend::SuspendWatch;
 use super::{Action, LinkId};
 use crate::account::has_snapshot;
 use crate::endpoints::Endpoints;
+use crate::error::of_transport;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Refusals};
 use crate::{Error, ErrorKind, Settings};
 
@@ -238,7 +239,7 @@ impl Link {
             Phase::Open(_) => {
                 self.refused_upgrades = None;
                 self.actions.push_back(Action::HangUp);
-                self.lose(cx, error.into(), None);
+                self.lose(cx, of_transport(error), None);
             }
             Phase::Closing { .. } => self.end(cx, Closed::Requested),
             _ => {}
@@ -269,7 +270,7 @@ impl Link {
             Phase::Dialing { until, .. } if *until <= cx.now => {
                 self.actions.push_back(Action::HangUp);
                 let message = "the connector did not keep the dial's deadline";
-                let error = transport::Error::new(transport::ErrorKind::TimedOut, message).into();
+                let error = of_transport(transport::Error::new(transport::ErrorKind::TimedOut, message));
                 self.dial_again(cx, error, None);
             }
             Phase::Closing { until } if *until <= cx.now => {
@@ -363,7 +364,8 @@ impl Link {
         let signed = cx.signer.sign_identity(u64::try_from(clock.shown_ms).unwrap_or(0));
         let signed = self.sent.insert(signed);
         let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);
-        Ok(signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value))?)
+        let signed = signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
+        signed.map_err(of_transport)
     }
 
     /// Handles an open connection that is gone.
@@ -437,7 +439,7 @@ impl Link {
         }
         let pause = match error.kind() {
             ErrorKind::RateLimited { retry_after: None } => cx.dialer.next_pause(),
-            _ => pause.max(error.retry_after().unwrap_or_default().min(cx.settings.retry_after_cap)),
+            _ => pause.max(error.kind().retry_after().unwrap_or_default().min(cx.settings.retry_after_cap)),
         };
         if !pause.is_zero() {
             cx.dialer.hold(cx.now + pause);

@@ -121,7 +121,7 @@ async fn nobody_there_is_a_connect_error() {
     drop(listener);
     let error = dial(&format!("ws://{address}/ws")).await;
     assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
-    assert!(error.is_network());
+    assert!(error.kind().is_network());
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn assert_network(balances: &mut Subscription<Balances>, case: &str) {
     match timeout(Duration::from_secs(60), balances.next()).await.expect(case) {
         Some(Item::Disconnected(lost)) => {
             assert_eq!(lost.error.kind(), ErrorKind::Network, "{case}: {lost:?}");
-            assert!(lost.error.is_retryable() && !lost.error.is_auth(), "{case}: {lost:?}");
+            assert!(lost.error.kind().is_retryable() && !lost.error.kind().is_auth(), "{case}: {lost:?}");
         }
         other => panic!("{case}: {other:?}"),
     }

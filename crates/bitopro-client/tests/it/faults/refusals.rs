@@ -26,7 +26,7 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
     let client = with_a_wrong_secret(&exchange);
     let mut balances = client.balances();
     let error = failure(&read(&mut balances, HOUR).await);
-    assert!(error.kind() == ErrorKind::Unauthorized && error.is_auth());
+    assert!(error.kind() == ErrorKind::Unauthorized && error.kind().is_auth());
     sleep(HOUR).await;
     assert_eq!(exchange.simulator.dials().len(), 2);
 }
@@ -45,7 +45,7 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_for_all_streams_together() {
         };
         let ends: Vec<_> = items.iter().filter_map(closed).collect();
         assert_eq!(ends.len(), 4);
-        let is_auth = |end: &Closed| matches!(end, Closed::Failed(error) if error.is_auth());
+        let is_auth = |end: &Closed| matches!(end, Closed::Failed(error) if error.kind().is_auth());
         assert!(ends.iter().all(is_auth), "{ends:?}");
         assert_eq!(exchange.simulator.dials().len(), dials);
     }

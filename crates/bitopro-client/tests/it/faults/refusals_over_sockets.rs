@@ -69,7 +69,7 @@ async fn fault_16_a_key_that_is_refused_twice_is_never_tried_again() {
     let (simulator, mut balances) = refusing(usize::MAX, refusal::unauthorized()).await;
     let error = end(&mut balances).await;
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
-    assert!(error.is_auth());
+    assert!(error.kind().is_auth());
     assert_eq!(simulator.dials().len(), 2);
     // Whatever might have dialled again is gone.
     let others = 1;

@@ -40,7 +40,7 @@ async fn failure(speaks: Speaks, scheme_and_login: &str, does: Does) -> Error {
 /// Trouble with the proxy is trouble of the network, and nothing that the exchange said.
 fn assert_proxy(error: &Error, part: &str) {
     assert_eq!(error.kind(), ErrorKind::Proxy, "{error:?}");
-    assert!(error.is_network() && error.refusal().is_none(), "{error:?}");
+    assert!(error.kind().is_network() && error.refusal().is_none(), "{error:?}");
     assert!(error.to_string().contains(part), "`{part}` is not in: {error}");
 }
 
@@ -247,7 +247,7 @@ async fn fault_39_a_proxy_that_dies_mid_stream_is_a_lost_connection() {
         proxy.die();
         let error = connection.next().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
-        assert!(error.is_network());
+        assert!(error.kind().is_network());
         assert!(connection.next().await.is_none());
     }
 }
