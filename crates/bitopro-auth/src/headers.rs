@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{array, fmt};
 
 use zeroize::Zeroizing;
 
@@ -17,14 +17,9 @@ pub struct SignedHeaders {
 }
 
 impl SignedHeaders {
-    /// Names and values, to be put into a request.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [
-            (API_KEY_HEADER, self.api_key.as_str()),
-            (PAYLOAD_HEADER, self.payload.as_str()),
-            (SIGNATURE_HEADER, self.signature.as_str()),
-        ]
-        .into_iter()
+    /// Iterates over names and values, to be added to a request.
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
+        self.into_iter()
     }
 
     /// The API key.
@@ -40,6 +35,20 @@ impl SignedHeaders {
     /// The signature: lowercase hex of the HMAC-SHA384 of the payload.
     pub fn signature(&self) -> &str {
         &self.signature
+    }
+}
+
+impl<'a> IntoIterator for &'a SignedHeaders {
+    type Item = (&'static str, &'a str);
+    type IntoIter = array::IntoIter<Self::Item, 3>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        [
+            (API_KEY_HEADER, self.api_key.as_str()),
+            (PAYLOAD_HEADER, self.payload.as_str()),
+            (SIGNATURE_HEADER, self.signature.as_str()),
+        ]
+        .into_iter()
     }
 }
 

@@ -3,9 +3,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use bitopro_client::model::{Event, EventData, Extra, Message, Timestamp, UnknownMessage};
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use crate::args::DecodeArgs;
 use crate::exit::{Failure, Status};
@@ -99,7 +97,7 @@ struct NormalisedEvent<'a, D> {
     data: &'a D,
     /// Fields of the envelope that this version does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
-    extra: Option<ExtraFields<'a>>,
+    extra: Option<&'a Extra>,
 }
 
 impl<'a, D: EventData> NormalisedEvent<'a, D> {
@@ -112,28 +110,8 @@ impl<'a, D: EventData> NormalisedEvent<'a, D> {
             time: timestamp.to_rfc3339(),
             datetime: datetime.as_deref(),
             data,
-            extra: ExtraFields::of(extra),
+            extra: Some(extra).filter(|extra| !extra.is_empty()),
         }
-    }
-}
-
-/// Unknown fields, as the JSON that they came as.
-pub(crate) struct ExtraFields<'a>(&'a Extra);
-
-impl<'a> ExtraFields<'a> {
-    pub(crate) fn of(extra: &'a Extra) -> Option<Self> {
-        (!extra.is_empty()).then_some(Self(extra))
-    }
-}
-
-impl Serialize for ExtraFields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, raw) in self.0.iter() {
-            let raw: &RawValue = serde_json::from_str(raw).map_err(serde::ser::Error::custom)?;
-            map.serialize_entry(name, raw)?;
-        }
-        map.end()
     }
 }
 

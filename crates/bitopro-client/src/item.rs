@@ -1,7 +1,8 @@
+use std::convert::Infallible;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use bitopro_model::{DecodeError, Message, OrderId, PrivateStream, Timestamp, UnknownMessage};
+use bitopro_model::{DecodeError, Event, EventData, Message, OrderId, PrivateStream, Timestamp, UnknownMessage};
 use bytes::Bytes;
 use thiserror::Error as ThisError;
 use http::Uri;
@@ -9,7 +10,7 @@ use http::Uri;
 use crate::Error;
 
 /// One item of a subscription: the data, and everything that happened to it, in one order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Item<E> {
     /// A connection is open. The next data is its snapshot.
@@ -44,7 +45,7 @@ pub enum Item<E> {
 /// }
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccountItem {
     /// The stream.
@@ -54,8 +55,15 @@ pub struct AccountItem {
 }
 
 impl AccountItem {
-    pub(crate) fn new(stream: PrivateStream, item: Item<Message>) -> Self {
+    /// Creates an item of a stream, whose data must be messages of that stream.
+    pub fn new(stream: PrivateStream, item: Item<Message>) -> Self {
         Self { stream, item }
+    }
+}
+
+impl<D: EventData> From<Item<Event<D>>> for AccountItem {
+    fn from(item: Item<Event<D>>) -> Self {
+        Self { stream: D::STREAM, item: item.map(Message::from) }
     }
 }
 
@@ -89,7 +97,7 @@ impl fmt::Debug for Connected {
 }
 
 /// A connection ended, or a dial failed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnected {
     /// Why.
@@ -127,12 +135,13 @@ pub struct Gap {
 
 /// One edge of a gap: the event that stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Edge {
-    /// The event's time, by the exchange's clock.
-    pub timestamp: Timestamp,
     /// The event's id, if it has one.
     pub event_id: Option<String>,
+    /// The event's time, by the exchange's clock.
+    pub timestamp: Timestamp,
 }
 
 impl Edge {
@@ -226,7 +235,7 @@ impl<E: fmt::Display> fmt::Display for Item<E> {
 }
 
 /// A message that could not be read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Malformed {
     /// What is wrong with it.
@@ -248,7 +257,7 @@ pub enum MalformedReason {
 }
 
 /// Why a subscription ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
     /// It was asked to.
@@ -267,12 +276,18 @@ impl fmt::Display for Closed {
 }
 
 impl<E> Item<E> {
-    /// Maps the data of a snapshot or an update, and leaves everything else as it is. Returns `None` if `with` does.
-    pub fn filter_map<T>(self, with: impl FnOnce(E) -> Option<T>) -> Option<Item<T>> {
-        Some(match self {
-            Self::Connected(connected) => Item::Connected(connected),
+    /// Maps the data of a snapshot or an update, and leaves everything else unchanged.
+    pub fn map<T>(self, with: impl FnOnce(E) -> T) -> Item<T> {
+        let Ok(item) = self.try_map::<T, Infallible>(|event| Ok(with(event)));
+        item
+    }
+
+    /// Maps the data of a snapshot or an update if that succeeds, and leaves everything else unchanged.
+    pub(crate) fn try_map<T, F>(self, with: impl FnOnce(E) -> Result<T, F>) -> Result<Item<T>, F> {
+        Ok(match self {
             Self::Snapshot(event) => Item::Snapshot(with(event)?),
             Self::Update(event) => Item::Update(with(event)?),
+            Self::Connected(connected) => Item::Connected(connected),
             Self::Gap(gap) => Item::Gap(gap),
             Self::Malformed(malformed) => Item::Malformed(malformed),
             Self::Unknown(unknown) => Item::Unknown(unknown),

@@ -9,6 +9,8 @@ pub mod engine;
 mod environment;
 mod error;
 mod item;
+#[cfg(feature = "serde")]
+mod ndjson;
 mod outside;
 mod queue;
 mod refusal;
@@ -21,7 +23,7 @@ pub use bitopro_transport as transport;
 
 pub use account::{
     BalanceBook, BalanceChange, Change, Changes, Current, CurrentAccount, OpenOrders, OrderChange,
-    OrderHistory, RecentTrades, Unaccounted,
+    OrderHistory, RecentTrades, StreamState, Unaccounted,
 };
 pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};

@@ -1,7 +1,7 @@
-use std::fmt;
+use std::{fmt, iter, slice};
 
 use serde::de::MapAccess;
-use serde::ser::SerializeMap;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 /// Raw JSON of the fields that this version does not know, and of optional ones whose value it could not read.
@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 /// The exchange adds and changes fields without notice. These are written back verbatim, after the others and in
 /// the order in which they were read. An empty `Extra` does not allocate.
 #[derive(Clone, Default)]
-pub struct Extra(Vec<(String, Box<RawValue>)>);
+pub struct Extra(Vec<Field>);
+
+type Field = (String, Box<RawValue>);
 
 impl Extra {
     /// Returns whether there is no such field.
@@ -28,8 +30,8 @@ impl Extra {
     }
 
     /// Iterates over names and raw JSON values, in the order in which they were read.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, raw)| (name.as_str(), raw.get()))
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
+        self.into_iter()
     }
 
     pub(crate) fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
@@ -43,6 +45,22 @@ impl Extra {
 
     pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         self.0.iter().try_for_each(|(name, raw)| map.serialize_entry(name, raw))
+    }
+}
+
+impl<'a> IntoIterator for &'a Extra {
+    type Item = (&'a str, &'a str);
+    type IntoIter = iter::Map<slice::Iter<'a, Field>, fn(&'a Field) -> Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter().map(|(name, raw)| (name.as_str(), raw.get()))
+    }
+}
+
+/// Serializes a map of the fields, verbatim.
+impl Serialize for Extra {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, raw)| (name, raw)))
     }
 }
 

@@ -16,8 +16,6 @@ pub mod replay;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 
-#[doc(no_inline)]
-pub use async_trait::async_trait;
 pub use connector::{Connection, Connector};
 pub use error::{Error, ErrorKind, Refusal};
 pub use frame::{CloseFrame, Frame, Text};

@@ -225,11 +225,11 @@ impl Bench {
     fn assert_known(&mut self) {
         let current = self.engine.current(self.now, self.wall, self.subscriber);
         if let (Some(state), Some(known)) = (current.balances, &self.known.balances) {
-            let state = state.iter().map(|balance| (balance.currency.clone(), balance.clone()));
+            let state = state.state().iter().map(|balance| (balance.currency.clone(), balance.clone()));
             assert_eq!(state.collect::<BTreeMap<_, _>>(), *known, "the balances by their changes");
         }
         if let Some(state) = current.open_orders {
-            let state: BTreeSet<OrderId> = state.iter().map(|order| order.id.clone()).collect();
+            let state: BTreeSet<OrderId> = state.state().iter().map(|order| order.id.clone()).collect();
             let known = self.known.open.get_or_insert_with(|| state.clone());
             assert_eq!(state, *known, "the open orders by their changes");
         }

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
-use bitopro_client::Item;
 use bitopro_client::model::{Message, PrivateStream};
+use bitopro_client::{Item, StreamState};
 
 use super::layout::Layout;
-use super::picture::Picture;
 use super::table::{self, BalanceChanges, Sheet, Style, Table, time_of_day};
 
 /// How many of the latest notes are kept below the tables.
@@ -40,7 +39,7 @@ impl Board {
         stream: PrivateStream,
         item: &Item<Message>,
         changes: BalanceChanges,
-        picture: impl FnOnce() -> Option<Picture>,
+        state: impl FnOnce() -> Option<StreamState>,
         lines: &mut String,
     ) {
         let is_data = matches!(item, Item::Snapshot(_) | Item::Update(_));
@@ -56,8 +55,8 @@ impl Board {
                 }
             }
             None if is_data => {
-                if let Some(picture) = picture() {
-                    section(&picture, &self.changes, None, &mut self.table.sheet(lines));
+                if let Some(state) = state() {
+                    section(&state, &self.changes, None, &mut self.table.sheet(lines));
                 }
             }
             None => lines.push_str(&self.table.note(stream, item)),
@@ -65,17 +64,17 @@ impl Board {
     }
 
     /// Draws the states over what was drawn before, if anything has happened since.
-    pub(super) fn draw(&mut self, pictures: impl Iterator<Item = Picture>, lines: &mut String) {
+    pub(super) fn draw(&mut self, states: impl Iterator<Item = StreamState>, lines: &mut String) {
         let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_outdated) else { return };
         terminal.is_outdated = false;
         // The cursor stands below the last line.
         let height = (terminal.height)().saturating_sub(1);
-        let pictures: Vec<Picture> = pictures.collect();
-        let wanted: Vec<usize> = pictures.iter().map(|picture| table::height(&picture.events)).collect();
+        let states: Vec<StreamState> = states.collect();
+        let wanted: Vec<usize> = states.iter().map(|state| table::height(&state.messages)).collect();
         let layout = Layout::new(height, &wanted, terminal.notes.len());
         let mut drawn = String::new();
-        for (picture, body) in pictures.iter().zip(&layout.bodies) {
-            section(picture, &self.changes, Some(*body), &mut self.table.sheet(&mut drawn));
+        for (state, body) in states.iter().zip(&layout.bodies) {
+            section(state, &self.changes, Some(*body), &mut self.table.sheet(&mut drawn));
             if layout.is_spaced {
                 drawn.push('\n');
             }
@@ -103,18 +102,16 @@ fn over(text: &str, height: usize, lines: &mut String) {
 }
 
 /// Prints a heading and the table of one stream, whose body has at most this many lines.
-fn section(picture: &Picture, changes: &BalanceChanges, body: Option<usize>, sheet: &mut Sheet<'_>) {
-    let as_of = picture.as_of.map(|time| format!("as of {} UTC", time_of_day(time)));
-    let stale = if picture.is_stale { "may be out of date" } else { "" };
-    let line = sheet.line().cell(Style::Cyan, picture.stream).cell(Style::Dim, as_of.unwrap_or_default());
+fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, sheet: &mut Sheet<'_>) {
+    let as_of = state.as_of.map(|time| format!("as of {} UTC", time_of_day(time)));
+    let stale = if state.is_stale { "may be out of date" } else { "" };
+    let line = sheet.line().cell(Style::Cyan, state.stream).cell(Style::Dim, as_of.unwrap_or_default());
     line.cell(Style::Yellow, stale).end();
-    table::state(&picture.events, changes, body, sheet);
+    table::state(&state.messages, changes, body, sheet);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::watch::samples;
 
@@ -138,8 +135,7 @@ mod tests {
     fn draw(board: &mut Board, stream: PrivateStream, json: &str) -> String {
         let events = vec![Message::from_json(json).unwrap()];
         let mut lines = String::new();
-        let picture = Picture { stream, as_of: None, age: Duration::ZERO, is_stale: true, events };
-        board.draw([picture].into_iter(), &mut lines);
+        board.draw([StreamState::new(stream, events)].into_iter(), &mut lines);
         lines
     }
 
@@ -156,7 +152,7 @@ mod tests {
         };
         assert_eq!(draw(0..0), "");
         let drawn = draw(0..6);
-        assert!(drawn.starts_with("\x1b[H\x1b[?7lactive-orders  may be out of date\x1b[K\n"), "{drawn}");
+        assert!(drawn.starts_with("\x1b[H\x1b[?7lactive-orders as of 07:28:23 UTC may be out of date\x1b[K\n"), "{drawn}");
         assert!(drawn.contains("8917255503"), "{drawn}");
         assert!(!drawn.contains("NEWS_1\x1b") && drawn.ends_with("NEWS_5\x1b[K\n\x1b[J\x1b[?7h"), "{drawn}");
         assert_eq!(drawn.matches("NEWS_").count(), NOTES);

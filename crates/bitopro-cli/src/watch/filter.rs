@@ -1,7 +1,5 @@
-use bitopro_client::Item;
 use bitopro_client::model::{Message, Orders, Pair};
-
-use super::picture::Picture;
+use bitopro_client::{Item, StreamState};
 
 /// The currencies and pairs that are printed: all of them, if none was named.
 #[derive(Debug, Default)]
@@ -50,9 +48,9 @@ impl Filter {
     }
 
     /// Returns what is left of a stream's state.
-    pub(super) fn picture(&self, picture: Picture) -> Picture {
-        let events = picture.events.into_iter().filter_map(|event| self.narrow(event)).collect();
-        Picture { events, ..picture }
+    pub(super) fn state(&self, mut state: StreamState) -> StreamState {
+        state.messages = state.messages.into_iter().filter_map(|event| self.narrow(event)).collect();
+        state
     }
 
     fn orders<K>(&self, orders: &Orders<K>) -> Orders<K> {

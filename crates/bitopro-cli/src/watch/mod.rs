@@ -2,8 +2,6 @@ mod board;
 mod filter;
 mod follow;
 mod layout;
-mod ndjson;
-mod picture;
 mod printer;
 #[cfg(test)]
 mod samples;

@@ -3,8 +3,6 @@ use bitopro_client::{Account, AccountItem, Changes, Item, Reader};
 
 use super::board::Board;
 use super::filter::Filter;
-use super::ndjson::{Line, StateLine};
-use super::picture::Picture;
 use super::table::{BalanceChanges, Table, balance_changes};
 use crate::exit::Failure;
 use crate::output::json;
@@ -46,23 +44,24 @@ impl Printer {
             Form::Ndjson { .. } => BalanceChanges::new(),
             Form::Table(_) | Form::Board(_) => balance_changes(changes.apply(&item)),
         };
-        let AccountItem { stream, item, .. } = item;
-        let Some(item) = filter.apply(item) else { return Ok(()) };
-        let picture = |stream| Some(filter.picture(Picture::new(&reader.current(), stream)?));
+        let stream = item.stream;
+        let Some(item) = filter.apply(item.item) else { return Ok(()) };
+        let state = |stream| Some(filter.state(reader.current().stream(stream)?));
         match form {
-            Form::Ndjson { state } => {
-                lines.extend([&json(&Line::new(stream, &item))?, "\n"]);
-                if *state && !matches!(item, Item::Connected(_) | Item::Unknown(_)) {
+            Form::Ndjson { state: with_state } => {
+                let line = AccountItem::new(stream, item);
+                lines.extend([&json(&line)?, "\n"]);
+                if *with_state && !matches!(line.item, Item::Connected(_) | Item::Unknown(_)) {
                     // The end of an order that history tells is one of the open orders too.
                     let also =
                         (stream == PrivateStream::HistoryOrders).then_some(PrivateStream::ActiveOrders);
-                    for picture in [stream].into_iter().chain(also).filter_map(picture) {
-                        lines.extend([&json(&StateLine::new(&picture))?, "\n"]);
+                    for state in [stream].into_iter().chain(also).filter_map(state) {
+                        lines.extend([&json(&state)?, "\n"]);
                     }
                 }
             }
             Form::Table(table) => table.print(stream, &item, &changes, lines),
-            Form::Board(board) => board.print(stream, &item, changes, || picture(stream), lines),
+            Form::Board(board) => board.print(stream, &item, changes, || state(stream), lines),
         }
         Ok(())
     }
@@ -71,8 +70,8 @@ impl Printer {
     pub(super) fn complete(&mut self, lines: &mut String) {
         if let Form::Board(board) = &mut self.form {
             let current = self.reader.current();
-            let pictures = self.streams.iter().filter_map(|stream| Picture::new(&current, *stream));
-            board.draw(pictures.map(|picture| self.filter.picture(picture)), lines);
+            let states = self.streams.iter().filter_map(|stream| current.stream(*stream));
+            board.draw(states.map(|state| self.filter.state(state)), lines);
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use bitopro_model::{AccountBalance, Balance, Currency};
 
@@ -15,7 +15,7 @@ impl BalanceBook {
     }
 
     /// Returns all balances, by currency in alphabetical order.
-    pub fn iter(&self) -> impl Iterator<Item = &Balance> {
+    pub fn iter(&self) -> btree_map::Values<'_, Currency, Balance> {
         self.0.values()
     }
 
@@ -60,6 +60,15 @@ impl BalanceBook {
                 }
             }
         }
+    }
+}
+
+impl<'a> IntoIterator for &'a BalanceBook {
+    type Item = &'a Balance;
+    type IntoIter = btree_map::Values<'a, Currency, Balance>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

@@ -9,7 +9,8 @@ use crate::Settings;
 use crate::item::AccountItem;
 
 /// Something that happened to an account.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "change", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Change {
     /// A balance is not what it was.
@@ -36,6 +37,7 @@ pub enum Change {
 
 /// The change of a balance.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BalanceChange {
     /// The currency.
@@ -60,7 +62,8 @@ impl BalanceChange {
 }
 
 /// The change of an order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct OrderChange {
     /// The order as it is known now; of one that is missing, as it was last known.

@@ -1,15 +1,12 @@
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_model::{Decimal, Order, Timestamp, exact_sub};
+use bitopro_model::{Decimal, Order, PrivateStream, Timestamp, exact_sub};
 
-use super::{BalanceBook, OpenOrders, OrderHistory, RecentTrades};
+use super::{BalanceBook, OpenOrders, OrderHistory, RecentTrades, StreamState};
 use crate::item::{Gap, GapReason};
 
-/// A state as it was last known: one consistent picture, which does not change while it is looked at.
-///
-/// It derefs to the state itself.
+/// A state as it was last known: one consistent view, which does not change while it is held.
 #[derive(Debug)]
 pub struct Current<S> {
     state: Arc<S>,
@@ -28,6 +25,11 @@ impl<S> Current<S> {
         connection: u64,
     ) -> Self {
         Self { state, as_of, age, is_stale, connection }
+    }
+
+    /// Returns the state itself.
+    pub fn state(&self) -> &S {
+        &self.state
     }
 
     /// Returns the time of the last event in it, by the exchange's clock. A stream without snapshots may have had none
@@ -65,14 +67,6 @@ impl<S> Clone for Current<S> {
     }
 }
 
-impl<S> Deref for Current<S> {
-    type Target = S;
-
-    fn deref(&self) -> &S {
-        &self.state
-    }
-}
-
 /// The state of an account, all parts of it read at the same moment. A part is `None` before its first snapshot, the
 /// trades before their first connection, and always if its stream is not followed.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +85,11 @@ pub struct CurrentAccount {
 }
 
 impl CurrentAccount {
+    /// Returns the state of one stream as messages, or `None` if it is not known yet.
+    pub fn stream(&self, stream: PrivateStream) -> Option<StreamState> {
+        StreamState::read(self, stream)
+    }
+
     /// Returns whether the part of every stream that is followed is known, and none may be out of date.
     pub fn is_fresh(&self) -> bool {
         fn fresh<S>(part: Option<&Current<S>>) -> usize {
@@ -109,8 +108,8 @@ impl CurrentAccount {
     /// of an order from before this client followed it, or beyond the trades that are kept, are not known either.
     pub fn unaccounted(&self, gap: &Gap) -> Vec<Unaccounted> {
         let began = began(gap);
-        let ended = self.history.iter().flat_map(|history| history.iter());
-        let open = self.open_orders.iter().flat_map(|orders| orders.iter());
+        let ended = self.history.iter().flat_map(|history| history.state().iter());
+        let open = self.open_orders.iter().flat_map(|orders| orders.state().iter());
         // Of an order without a time, nothing says that it did not change since.
         let is_before = |time: Option<Timestamp>| {
             time.zip(began).is_some_and(|(time, began)| time.compare_coarsely(began).is_lt())
@@ -121,7 +120,7 @@ impl CurrentAccount {
 
     /// What was executed of an order and is in no trade that is known.
     fn less_trades(&self, order: &Order) -> Option<Unaccounted> {
-        let trades = self.trades.iter().flat_map(|trades| trades.of_order(order.id.as_str()));
+        let trades = self.trades.iter().flat_map(|trades| trades.state().of_order(order.id.as_str()));
         let mut volumes = trades.map(|trade| trade.data.volume);
         let missing = volumes.try_fold(order.executed_amount, exact_sub);
         let is_accounted = missing.is_some_and(|missing| missing <= Decimal::ZERO);
@@ -145,7 +144,7 @@ fn began(gap: &Gap) -> Option<Timestamp> {
 const CLOCK_SLACK_MS: i64 = 60_000;
 
 /// An order of which more was executed than the trades that are known account for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unaccounted {
     /// The order.

@@ -7,6 +7,7 @@ mod current;
 mod orders;
 #[cfg(test)]
 mod tests;
+mod stream_state;
 mod trades;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use change::{BalanceChange, Change, Changes, OrderChange};
 pub(crate) use closed::ClosedOrders;
 pub use current::{Current, CurrentAccount, Unaccounted};
 pub use orders::{OpenOrders, OrderHistory};
+pub use stream_state::StreamState;
 pub use trades::RecentTrades;
 
 /// Folds the items of an account into its state. Reports what each of them changed, if that is wanted.

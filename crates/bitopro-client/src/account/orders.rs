@@ -1,4 +1,5 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map, vec_deque};
+use std::iter;
 use std::sync::Arc;
 
 use bitopro_model::{ActiveOrders, Decimal, HistoryOrders, Order, OrderId, OrderStatus};
@@ -19,7 +20,7 @@ use crate::settings::OrderUpdates;
 /// An update that takes back progress (the executed amount falls, or a closed order is open again) is not applied; the
 /// state is then stale until the fresh snapshot that the client requests. A snapshot overrides everything that was
 /// known before its connection was dialled.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OpenOrders(BTreeMap<OrderId, Order>);
 
 impl OpenOrders {
@@ -29,7 +30,7 @@ impl OpenOrders {
     }
 
     /// Returns all orders, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Order> {
+    pub fn iter(&self) -> btree_map::Values<'_, OrderId, Order> {
         self.0.values()
     }
 
@@ -49,6 +50,15 @@ impl OpenOrders {
     }
 }
 
+impl<'a> IntoIterator for &'a OpenOrders {
+    type Item = &'a Order;
+    type IntoIter = btree_map::Values<'a, OrderId, Order>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// The recently closed orders, the latest last, up to the number that the builder's `with_history_capacity` sets.
 ///
 /// A shorter list of a new connection removes nothing: what is closed remains closed. An update that takes back
@@ -60,6 +70,15 @@ pub struct OrderHistory {
     capacity: usize,
 }
 
+impl<'a> IntoIterator for &'a OrderHistory {
+    type Item = &'a Order;
+    type IntoIter = iter::Map<vec_deque::Iter<'a, (Order, u64)>, fn(&'a (Order, u64)) -> &'a Order>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.orders.iter().map(|(order, _)| order)
+    }
+}
+
 impl OrderHistory {
     /// Returns the order with this id. Searches linearly.
     pub fn get(&self, id: &str) -> Option<&Order> {
@@ -67,8 +86,8 @@ impl OrderHistory {
     }
 
     /// Returns the orders, the latest last.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Order> {
-        self.orders.iter().map(|(order, _)| order)
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
+        self.into_iter()
     }
 
     /// Returns the number of orders.

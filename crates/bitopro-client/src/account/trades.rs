@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
 use bitopro_model::UserTrade;
 
@@ -15,13 +15,22 @@ pub struct RecentTrades {
     capacity: usize,
 }
 
+impl<'a> IntoIterator for &'a RecentTrades {
+    type Item = &'a UserTrade;
+    type IntoIter = vec_deque::Iter<'a, UserTrade>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl RecentTrades {
     pub(super) fn new(capacity: usize) -> Self {
         Self { trades: VecDeque::new(), capacity }
     }
 
     /// Returns the trades with their envelopes, the latest last.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &UserTrade> {
+    pub fn iter(&self) -> vec_deque::Iter<'_, UserTrade> {
         self.trades.iter()
     }
 

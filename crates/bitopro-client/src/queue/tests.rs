@@ -47,7 +47,7 @@ fn mailbox(capacity: usize, items: Vec<BalanceItem>) -> Bench {
 impl Bench {
     /// Adds an item with the size of what it keeps of its message.
     fn put<D: EventData>(&mut self, item: Item<Event<D>>) {
-        let item = item.filter_map(|event| Some(event.into())).unwrap();
+        let item = item.map(Message::from);
         let bytes = match &item {
             Item::Malformed(malformed) => malformed.raw.len(),
             Item::Unknown(unknown) => unknown.raw().len(),
@@ -62,7 +62,7 @@ impl Bench {
     }
 
     fn pop<D: EventData>(&mut self) -> Option<Item<Event<D>>> {
-        self.queue.pop(&self.account)?.item.filter_map(|message| D::from_message(message).ok())
+        self.queue.pop(&self.account)?.item.try_map(D::from_message).ok()
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) mod sealed {
 
 /// Returns the item of a single stream.
 fn event<D: EventData>(item: AccountItem) -> Option<Item<Event<D>>> {
-    item.item.filter_map(|message| D::from_message(message).ok())
+    item.item.try_map(D::from_message).ok()
 }
 
 impl Topic for Account {

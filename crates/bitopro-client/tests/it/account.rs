@@ -79,7 +79,7 @@ async fn settled(
 }
 
 fn open_ids(account: &Subscription<Account>) -> Vec<String> {
-    account.current().open_orders.unwrap().iter().map(|order| order.id.to_string()).collect()
+    account.current().open_orders.unwrap().state().iter().map(|order| order.id.to_string()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,13 +140,13 @@ async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
     peers.get_mut(HISTORY).unwrap().send(history(&[("sol_usdt", &[ended])])).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
-    assert_eq!(account.current().history.unwrap().get("2").unwrap().status.code(), 4);
+    assert_eq!(account.current().history.unwrap().state().get("2").unwrap().status.code(), 4);
     // The history has overtaken one of these, and the time of the other is older than its arrival.
     orders_peer.send(active(&[("sol_usdt", &[open("2"), order("sol_usdt", "3", 1, 9)])])).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     let orders = account.current().open_orders.unwrap();
-    assert!(orders.get("3").unwrap().status.code() == 1 && !orders.is_stale());
+    assert!(orders.state().get("3").unwrap().status.code() == 1 && !orders.is_stale());
     // What the connection itself reported as closed cannot be open again.
     orders_peer.send(active(&[("sol_usdt", &[open("1")])])).await.unwrap();
     account.next().await.unwrap();
@@ -231,7 +231,7 @@ async fn trades_lost_without_a_connection_are_a_gap_at_once() {
             Some(AccountItem { item: Item::Update(Message::UserTrade(_)), .. })
         ));
     }
-    assert_eq!(account.current().trades.unwrap().len(), 2, "a trade that arrives twice is one trade");
+    assert_eq!(account.current().trades.unwrap().state().len(), 2, "a trade that arrives twice is one trade");
     let lost = wall();
     tokio::time::sleep(Duration::from_secs(2)).await;
     drop(trades_peer);
@@ -305,7 +305,7 @@ async fn after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
         peer.send(frame.clone()).await.unwrap();
         orders.next().await.unwrap();
     }
-    orders.current().unwrap().iter().map(|order| order.id.to_string()).collect()
+    orders.current().unwrap().state().iter().map(|order| order.id.to_string()).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,7 +37,7 @@ fn amount(event: &AccountBalance) -> String {
 
 fn current(balances: &Balance) -> (String, bool) {
     let view = balances.current().unwrap();
-    (view.get("TWD").unwrap().amount.to_string(), view.is_stale())
+    (view.state().get("TWD").unwrap().amount.to_string(), view.is_stale())
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +74,7 @@ async fn a_view_does_not_change_while_it_is_looked_at() {
     let before = balances.current().unwrap();
     peer.send(balance(2)).await.unwrap();
     balances.next().await.unwrap();
-    assert_eq!(before.get("TWD").unwrap().amount.to_string(), "1");
+    assert_eq!(before.state().get("TWD").unwrap().amount.to_string(), "1");
     assert_eq!(current(&balances).0, "2");
 }
 

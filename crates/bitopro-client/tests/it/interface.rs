@@ -22,7 +22,7 @@ async fn an_account_is_ready_when_the_state_of_each_stream_is_fresh() {
     let start = tokio::time::Instant::now();
     account.ready().await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
-    assert_eq!(account.current().balances.unwrap().len(), 1);
+    assert_eq!(account.current().balances.unwrap().state().len(), 1);
     drop(exchange.await.unwrap());
 }
 
@@ -48,7 +48,7 @@ async fn a_reader_waits_for_each_change_until_the_end() {
         while reader.changed().await {
             let current = reader.current();
             let is_fresh = current.as_ref().is_some_and(|current| !current.is_stale());
-            seen.push((current.map(|current| current.get("TWD").unwrap().amount.to_string()), is_fresh));
+            seen.push((current.map(|current| current.state().get("TWD").unwrap().amount.to_string()), is_fresh));
         }
         seen
     });

@@ -47,7 +47,7 @@ fn assert_agrees(balances: &Subscription<Balances>, simulator: &Simulator) {
     let view = balances.current().unwrap();
     assert!(!view.is_stale());
     let known: BTreeMap<_, _> =
-        view.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
+        view.state().iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
     assert_eq!(known, simulator.balances());
 }
 

@@ -18,7 +18,7 @@ async fn next(trades: &mut Subscription<Trade>) -> UserTrade {
 }
 
 fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
-    trades.current().unwrap().iter().cloned().collect()
+    trades.current().unwrap().state().iter().cloned().collect()
 }
 
 #[tokio::test(start_paused = true)]

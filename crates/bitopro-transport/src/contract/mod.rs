@@ -8,8 +8,8 @@
 //! bitopro_transport::contract_tests!(rig);
 //! ```
 //!
-//! The promises themselves are the functions of [`cases`]. To implement the traits, here and in the crate, use
-//! [`async_trait`](crate::async_trait), which the crate re-exports.
+//! The promises themselves are the functions of [`cases`]. To implement the traits, here and in the crate, use the crate
+//! [async-trait](async_trait).
 //!
 //! For a connector that dials real sockets, [`LoopbackServer`] is the other half of the rig, ready made.
 //! The macro needs tokio with its `macros`, `rt` and `test-util` features.

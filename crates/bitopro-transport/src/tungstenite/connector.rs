@@ -77,7 +77,8 @@ impl TungsteniteConnector {
     /// is still what the certificate is verified against, and `ws://` is still for this machine only.
     ///
     /// ```
-    /// use bitopro_transport::{Connection, Error, Request, TungsteniteConnector, async_trait};
+    /// use async_trait::async_trait;
+    /// use bitopro_transport::{Connection, Error, Request, TungsteniteConnector};
     /// # use bitopro_transport::{Connector, ErrorKind};
     /// use tokio::net::TcpStream;
     ///

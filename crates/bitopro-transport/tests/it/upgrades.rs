@@ -40,7 +40,7 @@ async fn every_status_is_a_refusal_with_what_the_server_said() {
         assert_eq!(refusal.headers["retry-after"], "3");
         assert_eq!(refusal.headers["date"], "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(refusal.body.is_empty(), status == 204);
-        assert!(error.to_string().contains(&status.to_string()), "{error}");
+        assert!(refusal.to_string().contains(&status.to_string()), "{refusal}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::watch::samples;
 fn printed(table: &mut Table, entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
     let mut lines = String::new();
     for (stream, item) in entries {
-        let item = item.clone().filter_map(|json| Message::from_json(json).ok()).unwrap();
+        let item = item.clone().map(|json| Message::from_json(json).unwrap());
         table.print(*stream, &item, &BalanceChanges::new(), &mut lines);
     }
     lines.lines().map(str::to_owned).collect()

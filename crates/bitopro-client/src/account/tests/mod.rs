@@ -66,13 +66,13 @@ fn balances_are_counted() {
     let mut account = account();
     replace(&mut account, Balances::default());
     let none = current(&account).balances.unwrap();
-    assert!((none.len(), none.is_empty()) == (0, true));
+    assert!((none.state().len(), none.state().is_empty()) == (0, true));
     update(
         &mut account,
         ["BTC", "TWD"].map(|currency| Balance::new(currency, 1.into())).into_iter().collect::<Balances>(),
     );
     let two = current(&account).balances.unwrap();
-    assert!((two.len(), two.is_empty()) == (2, false));
+    assert!((two.state().len(), two.state().is_empty()) == (2, false));
 }
 
 #[test]
@@ -80,11 +80,11 @@ fn open_orders_are_counted_and_found_by_pair() {
     let mut account = account();
     replace(&mut account, list::<Active>([]));
     let none = current(&account).open_orders.unwrap();
-    assert!((none.len(), none.is_empty()) == (0, true));
+    assert!((none.state().len(), none.state().is_empty()) == (0, true));
     update(&mut account, list::<Active>([order(1, "btc_twd", 0, 0), order(2, "eth_twd", 0, 0)]));
     let two = current(&account).open_orders.unwrap();
-    assert!((two.len(), two.is_empty()) == (2, false));
-    assert_eq!(ids(two.of_pair("ETH_TWD")), ["2"]);
+    assert!((two.state().len(), two.state().is_empty()) == (2, false));
+    assert_eq!(ids(two.state().of_pair("ETH_TWD")), ["2"]);
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn history_keeps_the_latest_up_to_its_capacity() {
         let orders = (0..count).map(|id| order(id, "btc_twd", 2, i64::try_from(id).unwrap()));
         replace(&mut account, list::<History>(orders));
         let history = current(&account).history.unwrap();
-        assert_eq!(ids(history.iter()), kept);
-        assert!((history.len(), history.is_empty()) == (kept.len(), kept.is_empty()));
+        assert_eq!(ids(history.state().iter()), kept);
+        assert!((history.state().len(), history.state().is_empty()) == (kept.len(), kept.is_empty()));
     }
 }
 
@@ -107,21 +107,21 @@ fn of_two_reports_of_one_time_the_later_one_counts() {
     let mut again = order(1, "btc_twd", 2, 0);
     again.fee = Some(7.into());
     update(&mut account, list::<History>([again]));
-    assert_eq!(current(&account).history.unwrap().get("1").unwrap().fee, Some(7.into()));
+    assert_eq!(current(&account).history.unwrap().state().get("1").unwrap().fee, Some(7.into()));
 }
 
 #[test]
 fn trades_are_kept_up_to_their_capacity() {
     let mut account = account();
     connect(&mut account, PrivateStream::UserTrades, 1, &[]);
-    assert!(current(&account).trades.unwrap().is_empty());
+    assert!(current(&account).trades.unwrap().state().is_empty());
     let trade = |id: u32| Trade::new(id.to_string(), TradeSide::Bid, "btc", "twd");
     for (id, kept) in [(0, ["0"].as_slice()), (1, &["0", "1"]), (2, &["0", "1", "2"]), (3, &["1", "2", "3"])]
     {
         update(&mut account, trade(id));
         let trades = current(&account).trades.unwrap();
-        assert_eq!(trades.iter().map(|trade| trade.data.order_id.as_str()).collect::<Vec<_>>(), kept);
-        assert!((trades.len(), trades.is_empty()) == (kept.len(), false));
+        assert_eq!(trades.state().iter().map(|trade| trade.data.order_id.as_str()).collect::<Vec<_>>(), kept);
+        assert!((trades.state().len(), trades.state().is_empty()) == (kept.len(), false));
     }
 }
 
@@ -155,8 +155,8 @@ fn fault_50_the_later_message_wins_whatever_its_times_say() {
         let later = executed(40, 1, updated);
         assert!(update(&mut open, list::<Active>([later.clone()])), "{updated}");
         assert!(update(&mut history, list::<History>([later.clone()])), "{updated}");
-        assert_eq!(current(&open).open_orders.unwrap().get("1"), Some(&later), "{updated}");
-        assert_eq!(current(&history).history.unwrap().get("1"), Some(&later), "{updated}");
+        assert_eq!(current(&open).open_orders.unwrap().state().get("1"), Some(&later), "{updated}");
+        assert_eq!(current(&history).history.unwrap().state().get("1"), Some(&later), "{updated}");
     }
 }
 
@@ -164,7 +164,7 @@ fn fault_50_the_later_message_wins_whatever_its_times_say() {
 fn fault_30_progress_that_is_taken_back_is_not_applied() {
     let (known, falls) = (executed(40, 1, 0), executed(39, 1, 1));
     let mut account = account();
-    let open = |account: &Account| current(account).open_orders.unwrap().get("1").cloned();
+    let open = |account: &Account| current(account).open_orders.unwrap().state().get("1").cloned();
     replace(&mut account, list::<Active>([known.clone()]));
     assert!(!update(&mut account, list::<Active>([falls.clone()])));
     assert_eq!(open(&account), Some(known.clone()));
@@ -181,7 +181,7 @@ fn fault_30_progress_that_is_taken_back_is_not_applied() {
     assert_eq!(open(&account), Some(falls.clone()), "a snapshot overrides what was known before its dial");
 
     let mut account = self::account();
-    let history = |account: &Account| current(account).history.unwrap().get("1").cloned();
+    let history = |account: &Account| current(account).history.unwrap().state().get("1").cloned();
     let completed = executed(100, 2, 0);
     replace(&mut account, list::<History>([]));
     update(&mut account, list::<History>([completed.clone()]));
@@ -200,7 +200,7 @@ fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
     let (active, listed) = (PrivateStream::ActiveOrders, executed(0, 0, 0));
     let closed = executed(0, 4, 0);
     let is_open =
-        |account: &Account| current(account).open_orders.unwrap().get("1") == Some(&executed(0, 0, 0));
+        |account: &Account| current(account).open_orders.unwrap().state().get("1") == Some(&executed(0, 0, 0));
     replace(&mut account, list::<History>([closed.clone()]));
     connect(&mut account, active, 1, std::slice::from_ref(&listed.id));
     replace(&mut account, list::<Active>([listed.clone()]));
@@ -261,7 +261,7 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
         update(&mut account, balances(3));
         assert!(!is_sure(&account));
     }
-    assert_eq!(current(&account).balances.unwrap().get("A").unwrap().amount.to_string(), "3");
+    assert_eq!(current(&account).balances.unwrap().state().get("A").unwrap().amount.to_string(), "3");
 }
 
 #[test]
@@ -271,5 +271,5 @@ fn a_snapshot_forgets_what_it_does_not_name() {
     replace(&mut account, Balances::from_iter([one("A"), one("B")]));
     replace(&mut account, Balances::from_iter([one("A")]));
     let balances = current(&account).balances.unwrap();
-    assert_eq!((balances.len(), balances.get("B")), (1, None));
+    assert_eq!((balances.state().len(), balances.state().get("B")), (1, None));
 }

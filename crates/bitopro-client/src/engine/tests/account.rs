@@ -89,7 +89,7 @@ impl AccountBench {
 
     fn open(&self) -> (Vec<String>, bool) {
         let open = self.current().open_orders.unwrap();
-        (open.iter().map(|order| order.id.to_string()).collect(), !open.is_stale())
+        (open.state().iter().map(|order| order.id.to_string()).collect(), !open.is_stale())
     }
 
     /// Reads everything, and returns the orders that are open by the changes, and whether the last change was sure.

@@ -27,7 +27,7 @@ async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap()
     assert_eq!(gap.after, None, "which trade comes next is not known yet");
     let [.., Item::Gap(_), Item::Snapshot(event)] = &balances[..] else { panic!("{balances:?}") };
     assert_eq!(event.timestamp().unwrap().as_millis(), 149);
-    assert_eq!(account.current().trades.unwrap().len(), 50, "the state has them all");
+    assert_eq!(account.current().trades.unwrap().state().len(), 50, "the state has them all");
 }
 
 #[tokio::test(start_paused = true)]

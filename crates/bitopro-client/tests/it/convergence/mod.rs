@@ -79,13 +79,13 @@ impl Pair {
         let what = &self.what;
         let current = self.account.current();
         if let Some(balances) = current.balances.filter(|balances| !balances.is_stale()) {
-            let known: Vec<_> = balances.iter().cloned().collect();
+            let known: Vec<_> = balances.state().iter().cloned().collect();
             let truth: Vec<_> = self.simulator.balances().into_values().collect();
             assert_eq!(known, truth, "{what}: balances that are not stale");
         }
         if let Some(orders) = current.open_orders.filter(|orders| !orders.is_stale()) {
             let known: BTreeMap<_, _> =
-                orders.iter().map(|order| (order.id.clone(), order.clone())).collect();
+                orders.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
             let truth =
                 self.simulator.open_orders().into_iter().map(|order| (order.id.clone(), order)).collect();
             assert_eq!(known, truth, "{what}: open orders that are not stale");
@@ -117,12 +117,12 @@ impl Pair {
         let balances: BTreeMap<_, _> = current
             .balances
             .unwrap()
-            .iter()
+            .state().iter()
             .map(|balance| (balance.currency.clone(), balance.clone()))
             .collect();
         assert_eq!(balances, self.simulator.balances(), "{what}");
         let known: BTreeMap<_, _> =
-            current.open_orders.unwrap().iter().map(|order| (order.id.clone(), order.clone())).collect();
+            current.open_orders.unwrap().state().iter().map(|order| (order.id.clone(), order.clone())).collect();
         let open: BTreeMap<_, _> =
             self.simulator.open_orders().into_iter().map(|order| (order.id.clone(), order)).collect();
         assert_eq!(known, open, "{what}");
@@ -193,7 +193,7 @@ async fn differs(setting: &Setting) -> bool {
     let mut has_differed = false;
     for _ in 0..60 {
         while timeout(Duration::from_millis(500), account.next()).await.is_ok() {}
-        let known: Vec<_> = account.current().open_orders.unwrap().iter().cloned().collect();
+        let known: Vec<_> = account.current().open_orders.unwrap().state().iter().cloned().collect();
         has_differed |= known != simulator.open_orders();
         simulator.tick();
     }

@@ -2,8 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bitopro_client::transport::memory::{self, MemoryConnector, Peer};
-use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as Beneath, Request, async_trait};
+use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as Beneath, Request};
 use bitopro_client::{Client, Credentials, DialLimiter, ErrorKind, Item};
 use bitopro_sim::{SimConnector, Simulator};
 use http::StatusCode;

@@ -54,16 +54,16 @@ impl Exchange {
         let current = balances.current().unwrap();
         assert!(!current.is_stale());
         let known: BTreeMap<_, _> =
-            current.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
+            current.state().iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
         assert_eq!(known, self.simulator.balances());
     }
 
     pub(super) fn assert_knows_account(&self, account: &Subscription<Account>) {
         let current = account.current();
         assert!(current.is_fresh(), "{current:?}");
-        let balances: Vec<_> = current.balances.unwrap().iter().cloned().collect();
+        let balances: Vec<_> = current.balances.unwrap().state().iter().cloned().collect();
         assert_eq!(balances, self.simulator.balances().into_values().collect::<Vec<_>>());
-        let open: Vec<_> = current.open_orders.unwrap().iter().cloned().collect();
+        let open: Vec<_> = current.open_orders.unwrap().state().iter().cloned().collect();
         assert_eq!(open, self.simulator.open_orders());
     }
 }

@@ -187,7 +187,7 @@ async fn fault_32_what_is_no_message_is_an_item_and_the_connection_lives() {
         assert_eq!(hostile.next_update().await.data.get("BTC").unwrap().amount, next.into());
         let current = hostile.balances.current().unwrap();
         assert!(current.is_stale(), "what {sent:?} was to say is not known");
-        assert_eq!(current.get("BTC").unwrap().amount, next.into());
+        assert_eq!(current.state().get("BTC").unwrap().amount, next.into());
     }
     assert_eq!(hostile.simulator.dials().len(), 1, "it is still the same connection");
     hostile.balances.resync();

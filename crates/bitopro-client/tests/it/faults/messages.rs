@@ -3,9 +3,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bitopro_client::model::{AccountBalance, Balances};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
-use bitopro_client::transport::{self, Connection, Connector, Frame, Request, async_trait};
+use bitopro_client::transport::{self, Connection, Connector, Frame, Request};
 use bitopro_client::{AccountItem, Change, Client, Credentials, ErrorKind, Item, Subscription};
 use bitopro_sim::Simulator;
 use futures_util::Stream;
@@ -39,7 +40,7 @@ async fn connected() -> (Subscription<Balances>, MemoryServer, Peer) {
 fn known(stream: &Subscription<Balances>) -> Vec<String> {
     let current = stream.current().unwrap();
     assert!(!current.is_stale());
-    current.iter().map(|balance| format!("{}={}", balance.currency, balance.amount)).collect()
+    current.state().iter().map(|balance| format!("{}={}", balance.currency, balance.amount)).collect()
 }
 
 /// Nothing in a message says which it is, so its place does: the first is the snapshot, the rest are updates.
@@ -146,7 +147,7 @@ async fn fault_29_what_is_delivered_twice_counts_once() {
     items.extend(read(&mut twice, MINUTE).await);
     exchange.assert_knows_account(&twice);
     let trades = twice.current().trades.unwrap();
-    let mut ids: Vec<_> = trades.iter().map(|trade| trade.data.match_id.clone()).collect();
+    let mut ids: Vec<_> = trades.state().iter().map(|trade| trade.data.match_id.clone()).collect();
     let count = ids.len();
     ids.sort();
     ids.dedup();

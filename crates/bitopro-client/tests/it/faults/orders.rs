@@ -100,8 +100,8 @@ async fn fault_26_balances_that_come_and_go_without_a_connection_are_the_server_
     read(&mut balances, MINUTE).await;
     exchange.assert_knows_balances(&balances);
     let current = balances.current().unwrap();
-    assert_eq!(current.get("XRP").unwrap().amount, Decimal::ZERO);
-    assert!(current.get("NEW").is_some() && current.get("ADA").is_none());
+    assert_eq!(current.state().get("XRP").unwrap().amount, Decimal::ZERO);
+    assert!(current.state().get("NEW").is_some() && current.state().get("ADA").is_none());
 }
 
 fn text_of(pushes: &[Push], stream: PrivateStream) -> String {
@@ -127,7 +127,7 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
         simulator.send_text_to(PrivateStream::ActiveOrders, text.as_str());
     }
     read(&mut account, MINUTE).await;
-    let known = account.current().open_orders.unwrap().get(id.as_str()).unwrap().clone();
+    let known = account.current().open_orders.unwrap().state().get(id.as_str()).unwrap().clone();
     assert_eq!(known.executed_amount, Decimal::new(3, 3));
     exchange.assert_knows_account(&account);
 
@@ -158,5 +158,5 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
     read(&mut account, MINUTE).await;
     exchange.assert_knows_account(&account);
     let history = account.current().history.unwrap();
-    assert_eq!(history.get(id.as_str()).unwrap().status, OrderStatus::Completed);
+    assert_eq!(history.state().get(id.as_str()).unwrap().status, OrderStatus::Completed);
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal, Timestamp};
 use bitopro_client::transport::{
-    Connection, Connector, Error, ErrorKind as Beneath, Request, TungsteniteConnector, async_trait,
+    Connection, Connector, Error, ErrorKind as Beneath, Request, TungsteniteConnector,
 };
 use bitopro_client::{Client, ClientBuilder, ErrorKind, Item, Reader, WallClock};
 use bitopro_sim::{Clock, SimCredentials, Simulator, SimulatorBuilder};
@@ -181,7 +182,7 @@ impl World {
         let view = self.reader.borrow().as_ref().and_then(Reader::current);
         let (Some(view), Some(simulator)) = (view, self.exchange.borrow().clone()) else { return false };
         let known: BTreeMap<Currency, Balance> =
-            view.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
+            view.state().iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
         !view.is_stale() && known == simulator.balances()
     }
 

@@ -166,7 +166,7 @@ async fn fault_39_after_a_proxy_that_died_mid_stream_the_state_is_the_exchange_s
     }
     assert!(matches!(gaps.as_slice(), [GapReason::Reconnected { .. }]), "{gaps:?}");
     let view = balances.current().unwrap();
-    assert_eq!(view.get("BTC").unwrap().amount, Decimal::new(7, 8));
+    assert_eq!(view.state().get("BTC").unwrap().amount, Decimal::new(7, 8));
     assert!(!view.is_stale());
 }
 

@@ -85,8 +85,8 @@ async fn fault_31_open_orders_carry_what_is_new() {
     line.event(&format!(r#"{{"sol_usdt":[{of_status_7},{in_new_words}],"new_pair":[]}}"#), &[]).await;
     let current = line.stream.current().unwrap();
     assert!(!current.is_stale());
-    assert_eq!((current.len(), current.get("7").unwrap().status), (2, OrderStatus::Unknown(7)));
-    let iceberg = current.get("8").unwrap();
+    assert_eq!((current.state().len(), current.state().get("7").unwrap().status), (2, OrderStatus::Unknown(7)));
+    let iceberg = current.state().get("8").unwrap();
     assert_eq!(iceberg.order_type, OrderType::Unknown("ICEBERG".into()));
     assert_eq!(iceberg.extra.get("parts"), Some("[1.10,null]"));
     line.assert_carries_unknown_events().await;
@@ -101,12 +101,12 @@ async fn fault_31_open_orders_carry_what_is_new() {
     let by_number = [(r#""id":7"#, r#""id":"7""#)];
     line.event(&format!(r#"{{"sol_usdt":[{filled_in_part}]}}"#), &by_number).await;
     let current = line.stream.current().unwrap();
-    assert_eq!((current.len(), current.get("7").unwrap().executed_amount.to_string().as_str()), (2, "0.01"));
+    assert_eq!((current.state().len(), current.state().get("7").unwrap().executed_amount.to_string().as_str()), (2, "0.01"));
 
     let completed = changed(&filled_in_part, r#""status":1"#, r#""status":2"#);
     line.event(&format!(r#"{{"sol_usdt":[{completed}]}}"#), &by_number).await;
     let current = line.stream.current().unwrap();
-    assert!(current.get("7").is_none() && current.len() == 1 && !current.is_stale());
+    assert!(current.state().get("7").is_none() && current.state().len() == 1 && !current.is_stale());
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +122,7 @@ async fn fault_31_history_carries_what_is_new() {
     let by_number = order(&[(r#""id":"7""#, r#""id":7"#), (r#""status":0"#, r#""status":4"#)]);
     line.event(&format!(r#"{{"sol_usdt":[{by_number}]}}"#), &[(r#""id":7"#, r#""id":"7""#)]).await;
     let current = line.stream.current().unwrap();
-    assert_eq!((current.len(), current.get("7").unwrap().status), (1, OrderStatus::Cancelled));
+    assert_eq!((current.state().len(), current.state().get("7").unwrap().status), (1, OrderStatus::Cancelled));
     assert!(!current.is_stale());
 }
 
@@ -135,9 +135,9 @@ async fn fault_31_balances_carry_what_is_new() {
     let eth = r#"{"ETH":{"currency":"ETH","amount":"2","available":"0","stake":"0","tradable":"false","locked":null}}"#;
     line.event(eth, &[(r#""false""#, "false")]).await;
     let current = line.stream.current().unwrap();
-    assert_eq!((current.len(), current.is_stale()), (2, false));
-    assert_eq!(current.get("BTC").unwrap().extra.get("locked"), Some("0.10"));
-    let eth = current.get("ETH").unwrap();
+    assert_eq!((current.state().len(), current.is_stale()), (2, false));
+    assert_eq!(current.state().get("BTC").unwrap().extra.get("locked"), Some("0.10"));
+    let eth = current.state().get("ETH").unwrap();
     assert_eq!((eth.tradable, eth.extra.get("locked")), (Some(false), Some("null")));
 }
 
@@ -151,8 +151,8 @@ async fn fault_31_trades_carry_what_is_new() {
     let another = changed(&by_number, r#""matchID":"m""#, r#""matchID":"n""#);
     line.event(&another, &[(r#""orderID":7"#, r#""orderID":"7""#)]).await;
     let current = line.stream.current().unwrap();
-    assert_eq!((current.of_order("7").count(), current.len(), current.is_stale()), (2, 2, false));
+    assert_eq!((current.state().of_order("7").count(), current.state().len(), current.is_stale()), (2, 2, false));
     // What is sent again counts once, in whichever way its id is written.
     line.event(&by_number, &[(r#""orderID":7"#, r#""orderID":"7""#)]).await;
-    assert_eq!(line.stream.current().unwrap().len(), 2);
+    assert_eq!(line.stream.current().unwrap().state().len(), 2);
 }

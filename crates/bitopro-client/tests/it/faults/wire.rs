@@ -2,9 +2,10 @@
 
 use std::sync::Mutex;
 
+use async_trait::async_trait;
 use bitopro_client::model::Balances;
 use bitopro_client::transport::{
-    Connection, Connector, Error, ErrorKind, Limits, Request, TungsteniteConnection, async_trait,
+    Connection, Connector, Error, ErrorKind, Limits, Request, TungsteniteConnection,
 };
 use bitopro_client::{Item, Subscription};
 use bytes::Bytes;

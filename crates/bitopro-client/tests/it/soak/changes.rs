@@ -61,10 +61,10 @@ impl ByChanges {
     /// The changes add up to the state. Everything that was delivered must have been read.
     pub(super) fn assert_agrees(&mut self, current: &CurrentAccount) {
         if let (Some(known), Some(state)) = (&self.balances, &current.balances) {
-            assert!(known.values().eq(state.iter()), "balances, by their changes: {known:?}");
+            assert!(known.values().eq(state.state().iter()), "balances, by their changes: {known:?}");
         }
         if let Some(state) = &current.open_orders {
-            let state: BTreeSet<OrderId> = state.iter().map(|order| order.id.clone()).collect();
+            let state: BTreeSet<OrderId> = state.state().iter().map(|order| order.id.clone()).collect();
             let known = self.open.get_or_insert_with(|| state.clone());
             assert_eq!(*known, state, "open orders, by their changes");
         }

@@ -58,12 +58,12 @@ impl World {
         }
         let current = self.account.current();
         if let Some(balances) = current.balances.filter(|balances| !balances.is_stale()) {
-            let known: Vec<&Balance> = balances.iter().collect();
+            let known: Vec<&Balance> = balances.state().iter().collect();
             let truth = self.simulator.balances();
             assert_eq!(known, truth.values().collect::<Vec<_>>(), "balances that are said to be true");
         }
         if let Some(orders) = current.open_orders.filter(|orders| !orders.is_stale()) {
-            let known: Vec<Order> = orders.iter().cloned().collect();
+            let known: Vec<Order> = orders.state().iter().cloned().collect();
             assert_eq!(known, self.open_orders(), "open orders that are said to be true");
         }
     }
@@ -128,11 +128,11 @@ impl World {
     }
 
     fn assert_history(&self, schedule: &Schedule, history: &Current<OrderHistory>) {
-        let known: BTreeMap<_, _> = history.iter().map(|order| (order.id.clone(), order.clone())).collect();
+        let known: BTreeMap<_, _> = history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
         assert_eq!(known, self.replay.history, "history, replayed");
         let lists_what_was_missed = schedule.exchange.history == HistoryOnConnect::Recent;
         for order in self.simulator.history() {
-            match history.get(order.id.as_str()) {
+            match history.state().get(order.id.as_str()) {
                 Some(known) => assert_eq!(*known, self.as_sent(order), "an order of history"),
                 None => assert!(!lists_what_was_missed, "{order:?} is missing from history"),
             }
@@ -146,7 +146,7 @@ impl World {
             .into_iter()
             .map(|trade| (trade.match_id.clone().unwrap(), trade))
             .collect();
-        for trade in trades.iter().map(|event| &event.data).chain(self.replay.trades.values()) {
+        for trade in trades.state().iter().map(|event| &event.data).chain(self.replay.trades.values()) {
             assert_eq!(truth.get(trade.match_id.as_ref().unwrap()), Some(trade), "a trade");
         }
         // From the first that was told on, a trade that was not told is announced.

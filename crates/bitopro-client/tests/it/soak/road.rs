@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use async_trait::async_trait;
 use bitopro_client::auth::Payload;
 use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::{
-    Connection, Connector, Error, ErrorKind, Frame, Refusal, Request, async_trait,
+    Connection, Connector, Error, ErrorKind, Frame, Refusal, Request,
 };
 use bitopro_sim::SimConnector;
 use futures_util::Stream;

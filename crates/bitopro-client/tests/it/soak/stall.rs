@@ -106,7 +106,7 @@ impl Stalled {
         else {
             panic!("the balances end in a snapshot")
         };
-        let known = self.account.current().balances.unwrap().get("TWD").unwrap().clone();
+        let known = self.account.current().balances.unwrap().state().get("TWD").unwrap().clone();
         assert_eq!(event.data.get("TWD"), Some(&known));
         assert_eq!(known.amount, Decimal::from(A_SECOND - 1));
         let Some(AccountItem { stream: PrivateStream::UserTrades, item: Item::Gap(gap), .. }) =

@@ -1,0 +1,309 @@
+//! The JSON of items and states: one object, which is one line of the NDJSON that `bitopro watch` prints.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bitopro_model::{
+    Active, Balances, Event, Extra, History, Message, Orders, PrivateStream, Timestamp, Trade, UnknownMessage,
+};
+use serde::{Serialize, Serializer};
+
+use crate::account::StreamState;
+use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item, Malformed};
+
+/// Version of the format. A new field does not change it, a changed or removed one does.
+const VERSION: u32 = 1;
+
+/// Serializes a line of NDJSON. Its format is described in the README of bitopro-cli.
+impl Serialize for AccountItem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Line::new(self.stream, &self.item).serialize(serializer)
+    }
+}
+
+/// Serializes a line of NDJSON of type `state`.
+impl Serialize for StreamState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let data = match self.messages.as_slice() {
+            [whole] if !matches!(whole, Message::UserTrade(_)) => StateData::Whole(Data::of(whole)),
+            each => StateData::Each(each.iter().map(Data::of).collect()),
+        };
+        StateLine {
+            v: VERSION,
+            r#type: "state",
+            stream: self.stream.name(),
+            as_of: self.as_of,
+            age_ms: millis(self.age),
+            stale: self.is_stale,
+            data,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Serializes the `data` of a line of type `gap`.
+impl Serialize for Gap {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let edges = GapData { before: self.before.as_ref(), after: self.after.as_ref(), ..GapData::default() };
+        match &self.reason {
+            GapReason::Reconnected { since, until } => {
+                GapData { reason: "reconnected", since: Some(*since), until: Some(*until), ..edges }
+            }
+            GapReason::Overrun { missed, unknown, last } => GapData {
+                reason: "overrun",
+                missed: Some(*missed),
+                unknown: Some(*unknown),
+                last: last.as_ref(),
+                ..edges
+            },
+        }
+        .serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    v: u32,
+    r#type: &'static str,
+    stream: &'static str,
+    event_id: Option<&'a str>,
+    timestamp: Option<Timestamp>,
+    data: Data<'a>,
+    /// Fields of the envelope that this version does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<&'a Extra>,
+}
+
+#[derive(Serialize)]
+struct StateLine<'a> {
+    v: u32,
+    r#type: &'static str,
+    stream: &'static str,
+    as_of: Option<Timestamp>,
+    age_ms: u64,
+    stale: bool,
+    data: StateData<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum StateData<'a> {
+    Whole(Data<'a>),
+    Each(Vec<Data<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    Balances(&'a Balances),
+    Active(&'a Orders<Active>),
+    History(&'a Orders<History>),
+    Trade(&'a Trade),
+    Connected {
+        url: String,
+        connection: u64,
+    },
+    Gap(&'a Gap),
+    Malformed {
+        error: String,
+        raw: Cow<'a, str>,
+    },
+    Unknown {
+        event: &'a str,
+        raw: &'a UnknownMessage,
+    },
+    Disconnected {
+        error: String,
+        retry_in_ms: u64,
+        /// Consecutive refusals for this cause, and when the first one arrived.
+        refusals: Option<u32>,
+        refused_since: Option<Timestamp>,
+    },
+    Closed {
+        error: Option<String>,
+    },
+    /// A message of a later version of the models.
+    Other(&'a Message),
+}
+
+#[derive(Default, Serialize)]
+struct GapData<'a> {
+    reason: &'static str,
+    /// From when to when there was no connection.
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    missed: Option<u64>,
+    /// Number of those that were of an unknown kind, which no snapshot contains.
+    unknown: Option<u64>,
+    before: Option<&'a Edge>,
+    /// The last event that was missed.
+    last: Option<&'a Edge>,
+    after: Option<&'a Edge>,
+}
+
+impl<'a> Line<'a> {
+    fn new(stream: PrivateStream, item: &'a Item<Message>) -> Self {
+        let (r#type, data) = match item {
+            Item::Snapshot(message) => ("snapshot", Data::of(message)),
+            Item::Update(message) => ("update", Data::of(message)),
+            Item::Connected(connected) => (
+                "connected",
+                Data::Connected { url: connected.url.to_string(), connection: connected.number },
+            ),
+            Item::Gap(gap) => ("gap", Data::Gap(gap)),
+            Item::Malformed(Malformed { reason, raw }) => (
+                "malformed",
+                Data::Malformed { error: reason.to_string(), raw: String::from_utf8_lossy(raw) },
+            ),
+            Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
+            Item::Disconnected(disconnected) => {
+                let data = Data::Disconnected {
+                    error: chain(&disconnected.error),
+                    retry_in_ms: millis(disconnected.retry_in),
+                    refusals: disconnected.refusals.map(|refusals| refusals.count),
+                    refused_since: disconnected.refusals.map(|refusals| refusals.first),
+                };
+                ("disconnected", data)
+            }
+            Item::Closed(Closed::Requested) => ("closed", Data::Closed { error: None }),
+            Item::Closed(Closed::Failed(error)) => ("closed", Data::Closed { error: Some(chain(error)) }),
+        };
+        let line = Self {
+            v: VERSION,
+            r#type,
+            stream: stream.name(),
+            event_id: None,
+            timestamp: None,
+            data,
+            extra: None,
+        };
+        match item {
+            Item::Snapshot(message) | Item::Update(message) => match message {
+                Message::AccountBalance(event) => line.with_envelope(event),
+                Message::ActiveOrders(event) => line.with_envelope(event),
+                Message::HistoryOrders(event) => line.with_envelope(event),
+                Message::UserTrade(event) => line.with_envelope(event),
+                _ => line,
+            },
+            _ => line,
+        }
+    }
+
+    fn with_envelope<D>(self, event: &'a Event<D>) -> Self {
+        Self {
+            event_id: event.event_id.as_deref(),
+            timestamp: Some(event.timestamp),
+            extra: Some(&event.extra).filter(|extra| !extra.is_empty()),
+            ..self
+        }
+    }
+}
+
+impl<'a> Data<'a> {
+    fn of(message: &'a Message) -> Self {
+        match message {
+            Message::AccountBalance(event) => Self::Balances(&event.data),
+            Message::ActiveOrders(event) => Self::Active(&event.data),
+            Message::HistoryOrders(event) => Self::History(&event.data),
+            Message::UserTrade(event) => Self::Trade(&event.data),
+            other => Self::Other(other),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns an error's text, followed by those of its causes.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use bitopro_model::{Balance, Balances, Decimal, Event, Message, PrivateStream, Timestamp};
+
+    use crate::account::StreamState;
+    use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item};
+    use crate::{Change, Error, ErrorKind};
+
+    fn event(amount: i64) -> Event<Balances> {
+        let balance = Balance::new("BTC", Decimal::new(amount, 2));
+        let mut event = Event::new(Timestamp::from_millis(amount), Balances::from_iter([balance]));
+        event.event_id = Some(format!("event-{amount}"));
+        event
+    }
+
+    fn json(value: &impl serde::Serialize) -> String {
+        serde_json::to_string(value).unwrap()
+    }
+
+    const DATA: &str = r#"{"BTC":{"currency":"BTC","amount":"1.10","available":"1.10","stake":"0","tradable":true}}"#;
+
+    #[test]
+    fn an_item_is_one_line_with_its_stream_and_envelope() {
+        let line = json(&AccountItem::from(Item::Update(event(110))));
+        let expected = r#"{"v":1,"type":"update","stream":"account-balance","event_id":"event-110","timestamp":110,"data":"#;
+        assert_eq!(line, format!("{expected}{DATA}}}"));
+        let failed = Error::new(ErrorKind::Network, "the network failed")
+            .with_source(Error::new(ErrorKind::Idle, "no frame arrived"));
+        let closed = Item::<Event<Balances>>::Closed(Closed::Failed(failed));
+        let expected = r#"{"v":1,"type":"closed","stream":"account-balance","event_id":null,"timestamp":null,"data":{"error":"the network failed: no frame arrived"}}"#;
+        assert_eq!(json(&AccountItem::from(closed)), expected);
+    }
+
+    #[test]
+    fn a_gap_has_both_edges_and_a_key_for_everything_that_is_not_known() {
+        let at = |ms| Timestamp::from_millis(ms);
+        let before = Some(Edge { event_id: None, timestamp: at(1) });
+        let reason = GapReason::Reconnected { since: at(2), until: at(3) };
+        let gap = Gap { before, after: None, reason, is_doubtful: false };
+        let expected = r#"{"reason":"reconnected","since":2,"until":3,"missed":null,"unknown":null,"before":{"event_id":null,"timestamp":1},"last":null,"after":null}"#;
+        assert_eq!(json(&gap), expected);
+    }
+
+    #[test]
+    fn a_state_is_one_line_with_the_data_of_its_messages() {
+        let mut state = StreamState::new(PrivateStream::AccountBalance, vec![event(110).into()]);
+        (state.age, state.is_stale) = (std::time::Duration::from_millis(7), false);
+        let expected = r#"{"v":1,"type":"state","stream":"account-balance","as_of":110,"age_ms":7,"stale":false,"data":"#;
+        assert_eq!(json(&state), format!("{expected}{DATA}}}"));
+        state.messages = Vec::<Message>::new();
+        assert!(json(&state).ends_with(r#""data":[]}"#));
+    }
+
+    #[test]
+    fn a_change_says_what_it_is() {
+        let mut changes = crate::Changes::new(&crate::Settings::default());
+        let connected = Item::Connected(crate::item::Connected {
+            url: "wss://memory.test/ws".parse().unwrap(),
+            number: 1,
+            dialed: crate::outside::test_start(),
+            ended_since_dial: Vec::new(),
+        });
+        let mut seen = Vec::new();
+        for item in [connected, Item::Snapshot(event(100)), Item::Update(event(110))] {
+            seen.extend(changes.apply(&item.into()));
+        }
+        let [change @ Change::Balance(_)] = &seen[..] else { panic!("{seen:?}") };
+        let before = DATA.replace("1.10", "1.00").replace(r#"{"BTC":"#, "").replace("}}", "}");
+        let after = DATA.replace(r#"{"BTC":"#, "").replace("}}", "}");
+        let expected = format!(
+            r#"{{"change":"balance","currency":"BTC","before":{before},"after":{after},"across_gap":false}}"#
+        );
+        assert_eq!(json(change), expected);
+    }
+}
