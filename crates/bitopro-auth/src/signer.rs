@@ -130,4 +130,15 @@ mod tests {
         let nonce = |h: &SignedHeaders| Payload::received(h.payload()).identity_claim().unwrap().nonce;
         assert_eq!((nonce(&first), nonce(&second)), (9, 10));
     }
+
+    #[test]
+    fn public_types_can_be_shared_between_threads() {
+        fn check<T: Send + Sync>() {}
+        check::<Credentials>();
+        check::<Signer>();
+        check::<NonceSource>();
+        check::<Payload>();
+        check::<SignedHeaders>();
+        check::<InvalidSignature>();
+    }
 }

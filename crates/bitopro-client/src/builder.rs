@@ -19,8 +19,6 @@ pub struct ClientBuilder {
     signer: Signer,
     endpoints: Vec<String>,
     connector: Option<Arc<dyn Connector>>,
-    /// Of the default connector.
-    message_limit: Option<usize>,
     settings: Settings,
     clock: WallClock,
     seed: Option<u64>,
@@ -47,7 +45,6 @@ impl ClientBuilder {
             signer,
             endpoints: vec![DOCUMENTED_ENDPOINT.to_owned(), FALLBACK_ENDPOINT.to_owned()],
             connector: None,
-            message_limit: None,
             settings: Settings::default(),
             clock: WallClock::default(),
             seed: None,
@@ -75,15 +72,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the size of the largest message, in bytes; a larger one ends its connection. Defaults to 16 MiB.
-    ///
-    /// This is a limit of the default connector. A connector given with [`with_connector`](Self::with_connector) has its
-    /// own limits.
-    pub fn with_message_limit(mut self, bytes: usize) -> Self {
-        self.message_limit = Some(bytes);
-        self
-    }
-
     /// Sets the deadline of a dial, which covers name resolution, TCP, TLS and the upgrade. Defaults to 10 s.
     pub fn with_dial_deadline(mut self, deadline: Duration) -> Self {
         self.settings.dial_deadline = deadline;
@@ -97,23 +85,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time that the first data message may take after the upgrade. Defaults to 10 s.
-    pub fn with_snapshot_deadline(mut self, deadline: Duration) -> Self {
-        self.settings.snapshot_deadline = deadline;
-        self
-    }
-
     /// Sets the bounds of the delay before a redial, which is drawn evenly below one that doubles. Defaults to 1 s and 30 s.
     pub fn with_backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff_first = first;
         self.settings.backoff_longest = longest;
-        self
-    }
-
-    /// Sets how long a connection must have been up, after its first snapshot, for the next delays to start small again.
-    /// Defaults to 30 s.
-    pub fn with_proven_after(mut self, after: Duration) -> Self {
-        self.settings.proven_after = after;
         self
     }
 
@@ -132,35 +107,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest `Retry-After` that is believed. Defaults to 1 hour.
-    pub fn with_retry_after_cap(mut self, cap: Duration) -> Self {
-        self.settings.retry_after_cap = cap;
-        self
-    }
-
-    /// Sets the number of consecutive refusals because of the key (401, 403) that are final before the key, or for 403 the
-    /// stream's path, has worked. Defaults to 2, since a key may just have been rotated.
-    ///
-    /// Refusals of a key that is not accepted (401) are counted over all streams of the client, and end all that are not
-    /// connected.
-    pub fn with_auth_attempts(mut self, attempts: u32) -> Self {
-        self.settings.auth_attempts = attempts;
-        self
-    }
-
-    /// Sets the number of consecutive refusals because of the clock (409) that are final before the key has worked, unless
-    /// the last one led to a correction of the clock. Defaults to 3.
-    pub fn with_clock_attempts(mut self, attempts: u32) -> Self {
-        self.settings.clock_attempts = attempts;
-        self
-    }
-
-    /// Sets the number of consecutive certificate errors that are final before the key has worked. Defaults to 2.
-    pub fn with_certificate_attempts(mut self, attempts: u32) -> Self {
-        self.settings.certificate_attempts = attempts;
-        self
-    }
-
     /// Sets how long a stream that has worked keeps trying while its path (400, 404, 422, redirects, a page instead of
     /// the upgrade), the clock (409) or the server's certificate is refused. Defaults to 15 minutes from the first such
     /// refusal.
@@ -176,13 +122,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long to wait at most until the exchange's clock has caught up with nonces that were made while this
-    /// machine's clock was ahead. Defaults to 10 minutes.
-    pub fn with_clock_wait(mut self, limit: Duration) -> Self {
-        self.settings.clock_wait = limit;
-        self
-    }
-
     /// Gives up after this many consecutive failures without a snapshot; a round over all endpoints that fails on the
     /// network counts as one. Defaults to no limit.
     pub fn with_retry_limit(mut self, failures: u32) -> Self {
@@ -194,12 +133,6 @@ impl ClientBuilder {
     /// Defaults to 1,024. Whatever their number, their messages may have 32 MiB of text in total.
     pub fn with_queue_capacity(mut self, items: usize) -> Self {
         self.settings.queue_capacity = items;
-        self
-    }
-
-    /// Sets the time that a close may take. Defaults to 2 s.
-    pub fn with_close_deadline(mut self, deadline: Duration) -> Self {
-        self.settings.close_deadline = deadline;
         self
     }
 
@@ -245,7 +178,7 @@ impl ClientBuilder {
     /// # Errors
     /// [`BuildError`], which lists every fault.
     pub fn build(mut self) -> Result<Client, BuildError> {
-        let connector = self.connector.take().or_else(|| default_connector(self.message_limit));
+        let connector = self.connector.take().or_else(|| default_connector());
         let (clock, limiter) = (self.clock.clone(), self.limiter.take());
         let engine = self.build_engine();
         let Some(connector) = connector else {
@@ -275,9 +208,6 @@ impl ClientBuilder {
         if self.endpoints.is_empty() {
             faults.push("there is no endpoint to dial".to_owned());
         }
-        if self.message_limit == Some(0) {
-            faults.push("the message limit is zero".to_owned());
-        }
         match Endpoints::new(bases) {
             Some(endpoints) if faults.is_empty() => {
                 Ok(Engine::new(self.settings, self.signer, endpoints, self.seed.unwrap_or_else(random_seed)))
@@ -298,14 +228,12 @@ impl fmt::Debug for ClientBuilder {
 
 #[cfg(feature = "tungstenite")]
 #[allow(clippy::unnecessary_wraps, reason = "without the feature there is none")]
-fn default_connector(message_limit: Option<usize>) -> Option<Arc<dyn Connector>> {
-    let limits = bitopro_transport::Limits::default();
-    let limits = limits.with_message_bytes(message_limit.unwrap_or(limits.message_bytes));
-    Some(Arc::new(bitopro_transport::TungsteniteConnector::new().with_limits(limits)))
+fn default_connector() -> Option<Arc<dyn Connector>> {
+    Some(Arc::new(bitopro_transport::TungsteniteConnector::new()))
 }
 
 #[cfg(not(feature = "tungstenite"))]
-fn default_connector(_: Option<usize>) -> Option<Arc<dyn Connector>> {
+fn default_connector() -> Option<Arc<dyn Connector>> {
     None
 }
 
@@ -320,13 +248,11 @@ mod tests {
         let error = Client::builder(credentials.clone())
             .with_endpoints(["http://a", "b"])
             .with_idle_limit(Duration::ZERO)
-            .with_close_deadline(Duration::MAX)
             .with_queue_capacity(0)
-            .with_message_limit(0)
             .with_backoff(Duration::from_secs(2), Duration::from_secs(1))
             .build()
             .unwrap_err();
-        assert_eq!(error.faults().len(), 7, "{error}");
+        assert_eq!(error.faults().len(), 6, "{error}");
         let error = Client::builder(credentials).with_endpoints([""; 0]).build().unwrap_err();
         assert_eq!(error.faults(), ["there is no endpoint to dial"]);
     }
@@ -338,52 +264,36 @@ mod tests {
         let builder = Client::builder(credentials)
             .with_dial_deadline(seconds(1))
             .with_idle_limit(seconds(2))
-            .with_snapshot_deadline(seconds(3))
             .with_backoff(seconds(4), seconds(5))
-            .with_proven_after(seconds(6))
             .with_dial_budget(7, seconds(8))
-            .with_retry_after_cap(seconds(9))
-            .with_auth_attempts(10)
-            .with_clock_attempts(11)
-            .with_certificate_attempts(12)
             .with_patience(seconds(13))
             .with_key_patience(seconds(140))
-            .with_clock_wait(seconds(15))
             .with_retry_limit(16)
             .with_queue_capacity(17)
-            .with_close_deadline(seconds(18))
             .with_dial_spacing(seconds(19))
             .with_order_updates(OrderUpdates::WholePair)
             .with_history_capacity(20)
             .with_trade_capacity(21)
-            .with_message_limit(22)
             .with_endpoint("wss://one/ws")
             .with_seed(23);
-        assert_eq!((builder.message_limit, builder.seed), (Some(22), Some(23)));
+        assert_eq!(builder.seed, Some(23));
         assert_eq!(builder.endpoints, ["wss://one/ws"]);
         let expected = Settings {
             dial_deadline: seconds(1),
             idle_limit: seconds(2),
-            snapshot_deadline: seconds(3),
             backoff_first: seconds(4),
             backoff_longest: seconds(5),
-            proven_after: seconds(6),
             dial_budget: 7,
             dial_budget_span: seconds(8),
-            retry_after_cap: seconds(9),
-            auth_attempts: 10,
-            clock_attempts: 11,
-            certificate_attempts: 12,
             patience: seconds(13),
             key_patience: seconds(140),
-            clock_wait: seconds(15),
             retry_limit: Some(16),
             queue_capacity: 17,
-            close_deadline: seconds(18),
             dial_spacing: seconds(19),
             order_updates: OrderUpdates::WholePair,
             history_capacity: 20,
             trade_capacity: 21,
+            ..Settings::default()
         };
         assert_eq!(builder.settings, expected);
         assert_eq!(builder.build_engine().unwrap().settings(), &expected);

@@ -8,27 +8,36 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// A key that worked is not given up any sooner: a gateway may refuse it for a minute.
 const LEAST_KEY_PATIENCE: Duration = Duration::from_secs(120);
 
-/// The configuration of an engine. Each value is documented at its setter on the
+/// The configuration of an engine. The values that can be set are documented at their setters on the
 /// [builder](crate::ClientBuilder).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) dial_deadline: Duration,
     pub(crate) idle_limit: Duration,
+    /// Longest time from the upgrade to the first data message.
     pub(crate) snapshot_deadline: Duration,
     pub(crate) backoff_first: Duration,
     pub(crate) backoff_longest: Duration,
+    /// Time that a connection must have been up, after its first snapshot, for the next delays to start small again.
     pub(crate) proven_after: Duration,
     pub(crate) dial_budget: u32,
     pub(crate) dial_budget_span: Duration,
+    /// Longest `Retry-After` that is believed.
     pub(crate) retry_after_cap: Duration,
+    /// Number of consecutive refusals because of the key (401, 403) that are final before the key, or for 403 the stream's
+    /// path, has worked: more than one, since a key may just have been rotated.
     pub(crate) auth_attempts: u32,
+    /// Number of consecutive refusals because of the clock (409) that are final before any connection.
     pub(crate) clock_attempts: u32,
+    /// Number of consecutive certificates that are not acceptable which are final before any connection.
     pub(crate) certificate_attempts: u32,
     pub(crate) patience: Duration,
     pub(crate) key_patience: Duration,
+    /// Longest wait for the exchange's clock to catch up with a nonce that is ahead of it.
     pub(crate) clock_wait: Duration,
     pub(crate) retry_limit: Option<u32>,
     pub(crate) queue_capacity: usize,
+    /// Longest time that the server may take to answer a close.
     pub(crate) close_deadline: Duration,
     pub(crate) dial_spacing: Duration,
     pub(crate) order_updates: OrderUpdates,
@@ -83,26 +92,18 @@ impl Settings {
         let spans = [
             ("dial deadline", self.dial_deadline),
             ("idle limit", self.idle_limit),
-            ("snapshot deadline", self.snapshot_deadline),
             ("first backoff", self.backoff_first),
             ("longest backoff", self.backoff_longest),
             ("dial budget's span", self.dial_budget_span),
-            ("close deadline", self.close_deadline),
         ];
         let may_be_zero = [
-            ("time to be proven", self.proven_after),
-            ("cap of `Retry-After`", self.retry_after_cap),
             ("spacing of dials", self.dial_spacing),
             ("patience", self.patience),
             ("key patience", self.key_patience),
-            ("clock wait", self.clock_wait),
         ];
         let counts = [
             ("dial budget", self.dial_budget == 0),
             ("queue capacity", self.queue_capacity == 0),
-            ("number of auth attempts", self.auth_attempts == 0),
-            ("number of clock attempts", self.clock_attempts == 0),
-            ("number of certificate attempts", self.certificate_attempts == 0),
             ("retry limit", self.retry_limit == Some(0)),
         ];
         let zeroes = spans.iter().map(|(name, span)| (*name, span.is_zero())).chain(counts);

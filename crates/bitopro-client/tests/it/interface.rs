@@ -1,11 +1,37 @@
 //! The interface of subscriptions and readers besides the items.
 
-use bitopro_client::model::PrivateStream;
-use bitopro_client::{AccountItem, Closed, ErrorKind, Item};
+use bitopro_client::engine::{Action, Engine};
+use bitopro_client::model::{Balances, PrivateStream};
+use bitopro_client::{
+    Account, AccountItem, BuildError, Change, Changes, Client, ClientBuilder, Closed, CurrentAccount, DialLimiter,
+    EnvironmentError, Error, ErrorKind, Item, Reader, StreamState, Subscription, WallClock,
+};
 use http::StatusCode;
 use tokio::time::{Duration, sleep};
 
 use crate::network::{balance, network};
+
+#[test]
+fn public_types_can_be_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Client>();
+    check::<ClientBuilder>();
+    check::<Subscription<Account>>();
+    check::<Subscription<Balances>>();
+    check::<Reader<Account>>();
+    check::<AccountItem>();
+    check::<CurrentAccount>();
+    check::<StreamState>();
+    check::<Change>();
+    check::<Changes>();
+    check::<Engine>();
+    check::<Action>();
+    check::<DialLimiter>();
+    check::<WallClock>();
+    check::<Error>();
+    check::<BuildError>();
+    check::<EnvironmentError>();
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_account_is_ready_when_the_state_of_each_stream_is_fresh() {

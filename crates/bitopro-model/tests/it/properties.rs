@@ -145,3 +145,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn public_types_can_be_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Message>();
+    check::<bitopro_model::AccountBalance>();
+    check::<bitopro_model::ActiveOrders>();
+    check::<bitopro_model::HistoryOrders>();
+    check::<bitopro_model::UserTrade>();
+    check::<bitopro_model::DecodeError>();
+    check::<bitopro_model::DecimalError>();
+}

@@ -130,3 +130,16 @@ async fn a_side_that_does_not_read_holds_up_the_other() {
     drop(connection);
     assert!(peer.send(Frame::text("hello")).await.is_err());
 }
+
+#[test]
+fn public_types_can_be_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<bitopro_transport::Error>();
+    check::<bitopro_transport::Frame>();
+    check::<bitopro_transport::Refusal>();
+    check::<bitopro_transport::Request>();
+    check::<bitopro_transport::TungsteniteConnector>();
+    check::<bitopro_transport::Proxy>();
+    check::<bitopro_transport::memory::MemoryConnector>();
+    check::<bitopro_transport::recording::Recorder>();
+}

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bitopro_client::model::{Event, EventData};
 use bitopro_client::transport::contract::{LoopbackServer, RigPeer};
-use bitopro_client::transport::{ErrorKind as Beneath, Frame};
+use bitopro_client::transport::{ErrorKind as Beneath, Frame, Limits, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Item, Subscription, Topic};
 
 use super::rig::{beneath, lost};
@@ -87,7 +87,10 @@ async fn refused(bytes: usize, set: impl Fn(ClientBuilder) -> ClientBuilder) -> 
 async fn fault_55_beyond_the_limit_a_typed_error_names_the_limit_and_its_option() {
     for (bytes, limit) in [(17 * MIB, None), (101, Some(100))] {
         let set = |builder: ClientBuilder| match limit {
-            Some(limit) => builder.with_message_limit(limit),
+            Some(limit) => {
+                let limits = Limits::default().with_message_bytes(limit);
+                builder.with_connector(TungsteniteConnector::new().with_limits(limits))
+            }
             None => builder,
         };
         let error = refused(bytes, set).await;
