@@ -31,7 +31,9 @@ pub enum InvalidCredentials {
     #[error("the API key is empty; create one on BitoPro's API management page")]
     EmptyApiKey,
     /// The API key has characters that an HTTP header cannot carry.
-    #[error("the API key contains spaces or other characters that no API key has; check that it was copied whole")]
+    #[error(
+        "the API key contains spaces or other characters that no API key has; check that it was copied whole"
+    )]
     MalformedApiKey,
     /// The API secret is empty.
     #[error("the API secret is empty; BitoPro shows it once, when the API key is created")]

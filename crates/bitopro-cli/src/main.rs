@@ -64,7 +64,9 @@ fn init_log() {
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     has_room()
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build())
-        .map_err(|error| Failure::new(Status::Unexpected, "the runtime could not be started").with_source(error))
+        .map_err(|error| {
+            Failure::new(Status::Unexpected, "the runtime could not be started").with_source(error)
+        })
 }
 
 /// Fails where not even a runtime's own six files may be opened: tokio panics if those for signals are not to be had.

@@ -21,7 +21,9 @@ impl From<io::Error> for Unprintable {
         if error.kind() == ErrorKind::BrokenPipe {
             Self::ClosedPipe
         } else {
-            Self::Failed(Failure::new(Status::Unexpected, "standard output cannot be written").with_source(error))
+            Self::Failed(
+                Failure::new(Status::Unexpected, "standard output cannot be written").with_source(error),
+            )
         }
     }
 }

@@ -35,7 +35,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         fs::read(path)
     };
     read.map_err(|error| {
-        Failure::new(Status::Usage, format!("the body cannot be read from {}", path.display())).with_source(error)
+        Failure::new(Status::Usage, format!("the body cannot be read from {}", path.display()))
+            .with_source(error)
     })
 }
 

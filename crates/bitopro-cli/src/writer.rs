@@ -32,7 +32,8 @@ impl Writer {
             let _ = end.send(write_all(waiting, io::stdout().lock()));
         };
         thread::Builder::new().name("stdout".to_owned()).spawn(work).map_err(|error| {
-            Failure::new(Status::Unexpected, "no thread could be started to write the output").with_source(error)
+            Failure::new(Status::Unexpected, "no thread could be started to write the output")
+                .with_source(error)
         })?;
         Ok(Self { chunks: Some(chunks), ended, reader: Reader::of_stdout() })
     }

@@ -53,7 +53,9 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, Enviro
 
 #[cfg(test)]
 mod tests {
-    use super::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, InvalidCredentials, read};
+    use super::{
+        API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, InvalidCredentials, read,
+    };
 
     #[test]
     fn every_missing_variable_is_named() {

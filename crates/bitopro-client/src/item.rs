@@ -2,10 +2,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use bitopro_model::{DecodeError, Event, EventData, Message, OrderId, PrivateStream, Timestamp, UnknownMessage};
+use bitopro_model::{
+    DecodeError, Event, EventData, Message, OrderId, PrivateStream, Timestamp, UnknownMessage,
+};
 use bytes::Bytes;
-use thiserror::Error as ThisError;
 use http::Uri;
+use thiserror::Error as ThisError;
 
 use crate::Error;
 

@@ -31,7 +31,8 @@ pub use client::Client;
 pub use endpoints::{DOCUMENTED_ENDPOINT, FALLBACK_ENDPOINT};
 pub use engine::DialLimiter;
 pub use environment::{
-    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, WS_URL_VARIABLE, credentials_from_env,
+    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, WS_URL_VARIABLE,
+    credentials_from_env,
 };
 pub use error::{Error, ErrorKind};
 pub use item::{

@@ -45,7 +45,8 @@ impl Serialize for StreamState {
 /// Serializes the `data` of a line of type `gap`.
 impl Serialize for Gap {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let edges = GapData { before: self.before.as_ref(), after: self.after.as_ref(), ..GapData::default() };
+        let edges =
+            GapData { before: self.before.as_ref(), after: self.after.as_ref(), ..GapData::default() };
         match &self.reason {
             GapReason::Reconnected { since, until } => {
                 GapData { reason: "reconnected", since: Some(*since), until: Some(*until), ..edges }
@@ -251,7 +252,8 @@ mod tests {
         serde_json::to_string(value).unwrap()
     }
 
-    const DATA: &str = r#"{"BTC":{"currency":"BTC","amount":"1.10","available":"1.10","stake":"0","tradable":true}}"#;
+    const DATA: &str =
+        r#"{"BTC":{"currency":"BTC","amount":"1.10","available":"1.10","stake":"0","tradable":true}}"#;
 
     #[test]
     fn an_item_is_one_line_with_its_stream_and_envelope() {

@@ -84,7 +84,9 @@ impl TryFrom<SystemTime> for Timestamp {
     fn try_from(time: SystemTime) -> Result<Self, TimeOutOfRange> {
         let millis = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_millis()),
-            Err(before) => i64::try_from(before.duration().as_nanos().div_ceil(1_000_000)).map(|millis| -millis),
+            Err(before) => {
+                i64::try_from(before.duration().as_nanos().div_ceil(1_000_000)).map(|millis| -millis)
+            }
         };
         millis.map(Self).map_err(|_| TimeOutOfRange)
     }

@@ -199,7 +199,10 @@ mod tests {
         let (usdt, twd, one) = (Currency::new("usdt"), Currency::new("twd"), Decimal::ONE);
         for (side, fee_currency) in [(TradeSide::Ask, &twd), (TradeSide::Bid, &usdt)] {
             let at = UnixSeconds::from_secs(7);
-            let trade = Trade::new("1", side, usdt.clone(), twd.clone()).with_price(one).with_volume(one).with_matched(at);
+            let trade = Trade::new("1", side, usdt.clone(), twd.clone())
+                .with_price(one)
+                .with_volume(one)
+                .with_matched(at);
             assert_eq!((&trade.fee_currency, trade.fee), (fee_currency, Decimal::ZERO));
             let text = serde_json::to_string(&trade).unwrap();
             assert_eq!(serde_json::from_str::<Trade>(&text).unwrap(), trade);

@@ -225,8 +225,7 @@ impl Account {
         };
         let (id, seq) = self.numbers.next_order(&new.pair, matches!(new.kind, Kind::StopLimit { .. }));
         let pair = Pair::new(new.pair.as_str().to_ascii_lowercase());
-        let mut order =
-            Order::new(id, pair, new.action.clone(), new.order_type())
+        let mut order = Order::new(id, pair, new.action.clone(), new.order_type())
             .with_price(new.price)
             .with_amount(new.amount)
             .with_created(now);

@@ -18,11 +18,7 @@ pub struct SimCredentials {
 
 impl SimCredentials {
     /// An account of your own invention. Whether it can be used is checked when the simulator starts.
-    pub fn new(
-        api_key: impl Into<String>,
-        api_secret: impl Into<String>,
-        email: impl Into<String>,
-    ) -> Self {
+    pub fn new(api_key: impl Into<String>, api_secret: impl Into<String>, email: impl Into<String>) -> Self {
         Self { api_key: api_key.into(), api_secret: api_secret.into(), email: email.into() }
     }
 

@@ -25,8 +25,7 @@ use carry::carry;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let simulator = Simulator::builder().start().await?;
 /// let proxy = FaultyProxy::start(simulator.addr().ok_or("no sockets")?).await?;
-/// let mut url = simulator.ws_url().clone();
-/// url.set_port(Some(proxy.addr().port())).map_err(|()| "no port")?;
+/// let url = format!("ws://{}/ws", proxy.addr());
 /// // A client that dials `url` hears nothing more from here on, while its connection stays open …
 /// proxy.inflict(Direction::ToClient, Fault::Pause);
 /// // … and then all that was held back.

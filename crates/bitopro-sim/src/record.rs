@@ -1,8 +1,8 @@
 //! How orders and trades are written down.
 
 use bitopro_model::{
-    Action, Currency, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade, TradeSide,
-    UnixSeconds,
+    Action, Currency, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade,
+    TradeSide, UnixSeconds,
 };
 
 use crate::OrderError;

@@ -152,7 +152,10 @@ mod tests {
         };
         assert_eq!(draw(0..0), "");
         let drawn = draw(0..6);
-        assert!(drawn.starts_with("\x1b[H\x1b[?7lactive-orders as of 07:28:23 UTC may be out of date\x1b[K\n"), "{drawn}");
+        assert!(
+            drawn.starts_with("\x1b[H\x1b[?7lactive-orders as of 07:28:23 UTC may be out of date\x1b[K\n"),
+            "{drawn}"
+        );
         assert!(drawn.contains("8917255503"), "{drawn}");
         assert!(!drawn.contains("NEWS_1\x1b") && drawn.ends_with("NEWS_5\x1b[K\n\x1b[J\x1b[?7h"), "{drawn}");
         assert_eq!(drawn.matches("NEWS_").count(), NOTES);

@@ -11,9 +11,9 @@ use std::fs;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use bitopro_client::{Client, WS_URL_VARIABLE};
 use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::{Limits, TungsteniteConnector};
+use bitopro_client::{Client, WS_URL_VARIABLE};
 use bitopro_sim::Simulator;
 
 use crate::args::{Format, WatchArgs, WatchStream};
@@ -111,7 +111,8 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
     let mut connector = TungsteniteConnector::new().with_limits(limits);
     if let Some(path) = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none()) {
         let shown = path.display();
-        let pem = fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).with_source(error))?;
+        let pem =
+            fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).with_source(error))?;
         connector = connector.with_extra_roots(pem).map_err(|error| usage(format!("{shown}: {error}")))?;
     }
     builder = builder.with_connector(connector);

@@ -118,7 +118,7 @@ impl Caller {
         self.nonce = u64::try_from(now).unwrap().max(self.nonce + 1);
         let signed = Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(self.nonce);
         let mut request = Request::new(format!("{url}{}", stream.path()).parse().unwrap());
-        for (name, value) in signed.iter() {
+        for (name, value) in &signed {
             request = request.with_header(name, value).unwrap();
         }
         TungsteniteConnector::new().connect(request).await.unwrap()

@@ -5,9 +5,9 @@ mod change;
 mod closed;
 mod current;
 mod orders;
+mod stream_state;
 #[cfg(test)]
 mod tests;
-mod stream_state;
 mod trades;
 
 use std::collections::BTreeMap;

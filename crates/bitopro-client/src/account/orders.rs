@@ -177,7 +177,7 @@ impl OrderRules {
     pub(super) fn list(&mut self, event: &ActiveOrders, sink: &mut Sink<'_>) {
         let listed: BTreeSet<&OrderId> = event.data.iter().map(|order| &order.id).collect();
         self.remove_unlisted(|order| !listed.contains(&order.id), true, sink);
-        for order in event.data.iter() {
+        for order in &event.data {
             if order.is_final() {
                 self.close(order, Reporter::ActiveOrders, true, sink);
             } else if self.closed.reopen(&order.id) {
@@ -197,7 +197,7 @@ impl OrderRules {
             }
         }
         let mut is_possible = true;
-        for order in event.data.iter() {
+        for order in &event.data {
             is_possible &= self.update_order(order, across_gap, sink);
         }
         is_possible
@@ -252,7 +252,7 @@ impl OrderRules {
         sink: &mut Sink<'_>,
     ) -> bool {
         let mut is_possible = true;
-        for order in event.data.iter() {
+        for order in &event.data {
             if self.history.allows(order, connection) {
                 Arc::make_mut(&mut self.history).put(order, connection);
                 self.close_by_history(order, across_gap, sink);

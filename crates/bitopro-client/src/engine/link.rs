@@ -364,7 +364,8 @@ impl Link {
         let signed = cx.signer.sign_identity(u64::try_from(clock.shown_ms).unwrap_or(0));
         let signed = self.sent.insert(signed);
         let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);
-        let signed = signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
+        let signed =
+            signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
         signed.map_err(of_transport)
     }
 

@@ -3,8 +3,8 @@
 use bitopro_client::engine::{Action, Engine};
 use bitopro_client::model::{Balances, PrivateStream};
 use bitopro_client::{
-    Account, AccountItem, BuildError, Change, Changes, Client, ClientBuilder, Closed, CurrentAccount, DialLimiter,
-    EnvironmentError, Error, ErrorKind, Item, Reader, StreamState, Subscription, WallClock,
+    Account, AccountItem, BuildError, Change, Changes, Client, ClientBuilder, Closed, CurrentAccount,
+    DialLimiter, EnvironmentError, Error, ErrorKind, Item, Reader, StreamState, Subscription, WallClock,
 };
 use http::StatusCode;
 use tokio::time::{Duration, sleep};
@@ -74,7 +74,10 @@ async fn a_reader_waits_for_each_change_until_the_end() {
         while reader.changed().await {
             let current = reader.current();
             let is_fresh = current.as_ref().is_some_and(|current| !current.is_stale());
-            seen.push((current.map(|current| current.state().get("TWD").unwrap().amount.to_string()), is_fresh));
+            seen.push((
+                current.map(|current| current.state().get("TWD").unwrap().amount.to_string()),
+                is_fresh,
+            ));
         }
         seen
     });

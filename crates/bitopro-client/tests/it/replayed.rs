@@ -58,7 +58,7 @@ impl Replay {
                 event.data.iter().for_each(|order| self.order(order));
             }
             Message::HistoryOrders(event) => {
-                for order in event.data.iter() {
+                for order in &event.data {
                     self.order(order);
                     self.history.insert(order.id.clone(), order.clone());
                 }

@@ -88,12 +88,7 @@ impl Order {
     /// assert_eq!(order.remaining_amount, order.original_amount);
     /// # Ok::<(), rust_decimal::Error>(())
     /// ```
-    pub fn new(
-        id: impl Into<OrderId>,
-        pair: impl Into<Pair>,
-        action: Action,
-        order_type: OrderType,
-    ) -> Self {
+    pub fn new(id: impl Into<OrderId>, pair: impl Into<Pair>, action: Action, order_type: OrderType) -> Self {
         let pair = pair.into();
         let (base, quote) = pair.split().unwrap_or_else(|| (pair.as_str().into(), pair.as_str().into()));
         Self {

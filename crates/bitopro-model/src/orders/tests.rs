@@ -106,7 +106,10 @@ fn questions_about_an_order_have_answers() {
 fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
     let (one, placed) = (Decimal::ONE, Timestamp::from_millis(1_639_386_803_662));
     for (action, fee_symbol) in [(Action::Buy, "btc"), (Action::Sell, "twd")] {
-        let order = Order::new("1", "btc_twd", action, OrderType::Limit).with_price(one).with_amount(one).with_created(placed);
+        let order = Order::new("1", "btc_twd", action, OrderType::Limit)
+            .with_price(one)
+            .with_amount(one)
+            .with_created(placed);
         assert_eq!((order.fee_symbol.clone(), order.updated()), (Some(fee_symbol.into()), Some(placed)));
         assert!(order.is_open() && !order.is_filled_in_part());
         let text = serde_json::to_string(&order).unwrap();
@@ -121,9 +124,7 @@ fn an_order_in_the_wrong_place_is_an_error() {
     assert!(error.starts_with("data: key `eth_usdt` holds order 8917255503 of `sol_usdt`"), "{error}");
     assert!(ActiveOrders::from_json(&message(&[(r#""sol_usdt":["#, r#""SOL_USDT":["#)])).is_ok());
     let twice = message(&[(r#""btc_twd":[]"#, r#""sol_usdt":[]"#)]);
-    assert!(
-        ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate pair `sol_usdt`")
-    );
+    assert!(ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate pair `sol_usdt`"));
     let path = ActiveOrders::from_json(&message(&[(r#""price":"107""#, r#""price":107"#)])).unwrap_err();
     assert_eq!(path.path(), "data.sol_usdt[0].price");
 }

@@ -150,7 +150,7 @@ proptest! {
 fn public_types_can_be_shared_between_threads() {
     fn check<T: Send + Sync>() {}
     check::<Message>();
-    check::<bitopro_model::AccountBalance>();
+    check::<AccountBalance>();
     check::<bitopro_model::ActiveOrders>();
     check::<bitopro_model::HistoryOrders>();
     check::<bitopro_model::UserTrade>();

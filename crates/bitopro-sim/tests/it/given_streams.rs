@@ -13,7 +13,7 @@ async fn a_stream_that_is_given_is_served_like_one_that_was_accepted() {
     let caller = in_memory(Simulator::builder());
     let url: http::Uri = format!("ws://localhost/ws{STREAM}").parse().unwrap();
     let mut signed = Request::new(url.clone());
-    for (name, value) in caller.sign().iter() {
+    for (name, value) in &caller.sign() {
         signed = signed.with_header(name, value).unwrap();
     }
     for (request, let_in) in [(Request::new(url), false), (signed, true)] {

@@ -35,7 +35,7 @@ async fn stopping_says_goodbye_and_leaves_no_task() {
         assert_eq!(tasks(), before - 1);
 
         let mut request = bitopro_transport::Request::new(url);
-        for (name, value) in signer.sign_identity(1).iter() {
+        for (name, value) in &signer.sign_identity(1) {
             request = request.with_header(name, value).unwrap();
         }
         let error = connector.connect(request).await.map(|_| ()).unwrap_err();

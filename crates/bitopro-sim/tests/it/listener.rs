@@ -40,7 +40,7 @@ impl Listener {
                     let (pair, _) = event.data.by_pair().next().unwrap();
                     self.open.retain(|_, order| order.pair != *pair);
                 }
-                for order in event.data.iter() {
+                for order in &event.data {
                     self.open.insert(order.id.clone(), order.clone());
                     if order.is_final() {
                         self.open.remove(&order.id);
@@ -48,7 +48,7 @@ impl Listener {
                 }
             }
             Message::HistoryOrders(event) => {
-                for order in event.data.iter() {
+                for order in &event.data {
                     self.open.remove(&order.id);
                     self.history.push(order.clone());
                 }

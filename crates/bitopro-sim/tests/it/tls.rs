@@ -10,7 +10,7 @@ async fn who_trusts_the_authority_gets_through_by_any_name_of_this_machine() {
     assert_eq!(caller.simulator.ws_url().to_string(), format!("wss://localhost:{port}/ws"));
     for host in ["localhost", "127.0.0.1"] {
         let mut request = Request::new(format!("wss://{host}:{port}/ws{STREAM}").parse().unwrap());
-        for (name, value) in caller.sign().iter() {
+        for (name, value) in &caller.sign() {
             request = request.with_header(name, value).unwrap();
         }
         let mut connection = caller.connector.connect(request).await.unwrap();

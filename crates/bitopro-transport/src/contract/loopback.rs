@@ -3,6 +3,7 @@ use std::io;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use http::Uri;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
@@ -14,7 +15,6 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use http::Uri;
 
 use super::{RigDial, RigPeer};
 use crate::tungstenite::{Limits, TungsteniteConnection};

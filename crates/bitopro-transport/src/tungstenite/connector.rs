@@ -190,9 +190,10 @@ impl Dial {
         // `Uri::port` is `None` for a number that is too large, too.
         let port = match authority.get(host.len()..).unwrap_or_default() {
             "" | ":" => default_port,
-            port => port.trim_start_matches(':').parse().map_err(|_| {
-                invalid(format!("`{port}` is not a port; use a number of at most 65535"))
-            })?,
+            port => port
+                .trim_start_matches(':')
+                .parse()
+                .map_err(|_| invalid(format!("`{port}` is not a port; use a number of at most 65535")))?,
         };
         let place = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
             invalid(format!("{host}:{port} is not an address")).with_source(error)

@@ -54,7 +54,8 @@ fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Byte
 /// Returns the value of `Host`: the port only where it is not the scheme's own.
 fn host(url: &Uri) -> String {
     let host = url.host().unwrap_or_default();
-    let own = if url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss")) { 443 } else { 80 };
+    let own =
+        if url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss")) { 443 } else { 80 };
     match url.port_u16().filter(|port| *port != own) {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),

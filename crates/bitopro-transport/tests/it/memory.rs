@@ -6,8 +6,8 @@ use bitopro_transport::memory::{self, Dial, MemoryConnector, MemoryServer, Peer}
 use bitopro_transport::{Connector, Error, ErrorKind, Frame, Refusal, Request};
 use futures_util::{FutureExt, StreamExt};
 use http::HeaderMap;
-use tokio::task::unconstrained;
 use http::Uri;
+use tokio::task::unconstrained;
 
 struct MemoryRig {
     connector: MemoryConnector,
@@ -134,12 +134,12 @@ async fn a_side_that_does_not_read_holds_up_the_other() {
 #[test]
 fn public_types_can_be_shared_between_threads() {
     fn check<T: Send + Sync>() {}
-    check::<bitopro_transport::Error>();
-    check::<bitopro_transport::Frame>();
-    check::<bitopro_transport::Refusal>();
-    check::<bitopro_transport::Request>();
+    check::<Error>();
+    check::<Frame>();
+    check::<Refusal>();
+    check::<Request>();
     check::<bitopro_transport::TungsteniteConnector>();
     check::<bitopro_transport::Proxy>();
-    check::<bitopro_transport::memory::MemoryConnector>();
+    check::<MemoryConnector>();
     check::<bitopro_transport::recording::Recorder>();
 }

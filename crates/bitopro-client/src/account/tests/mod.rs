@@ -199,8 +199,9 @@ fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
     let mut account = account();
     let (active, listed) = (PrivateStream::ActiveOrders, executed(0, 0, 0));
     let closed = executed(0, 4, 0);
-    let is_open =
-        |account: &Account| current(account).open_orders.unwrap().state().get("1") == Some(&executed(0, 0, 0));
+    let is_open = |account: &Account| {
+        current(account).open_orders.unwrap().state().get("1") == Some(&executed(0, 0, 0))
+    };
     replace(&mut account, list::<History>([closed.clone()]));
     connect(&mut account, active, 1, std::slice::from_ref(&listed.id));
     replace(&mut account, list::<Active>([listed.clone()]));

@@ -117,12 +117,18 @@ impl Pair {
         let balances: BTreeMap<_, _> = current
             .balances
             .unwrap()
-            .state().iter()
+            .state()
+            .iter()
             .map(|balance| (balance.currency.clone(), balance.clone()))
             .collect();
         assert_eq!(balances, self.simulator.balances(), "{what}");
-        let known: BTreeMap<_, _> =
-            current.open_orders.unwrap().state().iter().map(|order| (order.id.clone(), order.clone())).collect();
+        let known: BTreeMap<_, _> = current
+            .open_orders
+            .unwrap()
+            .state()
+            .iter()
+            .map(|order| (order.id.clone(), order.clone()))
+            .collect();
         let open: BTreeMap<_, _> =
             self.simulator.open_orders().into_iter().map(|order| (order.id.clone(), order)).collect();
         assert_eq!(known, open, "{what}");

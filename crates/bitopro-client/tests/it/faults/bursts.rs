@@ -23,6 +23,9 @@ async fn fault_42_a_burst_in_one_write_is_delivered_whole_and_in_order() {
             let (Item::Snapshot(event) | Item::Update(event)) = item else { panic!("{number}: {item:?}") };
             assert_eq!(event.timestamp.as_millis(), i64::try_from(number).unwrap());
         }
-        assert_eq!(balances.current().unwrap().state().get("TWD").unwrap().amount.to_string(), count.to_string());
+        assert_eq!(
+            balances.current().unwrap().state().get("TWD").unwrap().amount.to_string(),
+            count.to_string()
+        );
     }
 }

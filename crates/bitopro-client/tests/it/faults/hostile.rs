@@ -47,7 +47,8 @@ impl Hostile {
         let simulator = Simulator::builder().start().await.unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let proxy = FaultyProxy::start(listener.local_addr().unwrap()).await.unwrap();
-        let mut balances = rig::client(&simulator, rig::through(&simulator, &proxy)).build().unwrap().balances();
+        let mut balances =
+            rig::client(&simulator, rig::through(&simulator, &proxy)).build().unwrap().balances();
         let (mut socket, _) = listener.accept().await.unwrap();
         proxy.lead_to(simulator.addr().unwrap());
         let mut exchange = TcpStream::connect(simulator.addr().unwrap()).await.unwrap();

@@ -85,7 +85,10 @@ async fn fault_31_open_orders_carry_what_is_new() {
     line.event(&format!(r#"{{"sol_usdt":[{of_status_7},{in_new_words}],"new_pair":[]}}"#), &[]).await;
     let current = line.stream.current().unwrap();
     assert!(!current.is_stale());
-    assert_eq!((current.state().len(), current.state().get("7").unwrap().status), (2, OrderStatus::Unknown(7)));
+    assert_eq!(
+        (current.state().len(), current.state().get("7").unwrap().status),
+        (2, OrderStatus::Unknown(7))
+    );
     let iceberg = current.state().get("8").unwrap();
     assert_eq!(iceberg.order_type, OrderType::Unknown("ICEBERG".into()));
     assert_eq!(iceberg.extra.get("parts"), Some("[1.10,null]"));
@@ -101,7 +104,10 @@ async fn fault_31_open_orders_carry_what_is_new() {
     let by_number = [(r#""id":7"#, r#""id":"7""#)];
     line.event(&format!(r#"{{"sol_usdt":[{filled_in_part}]}}"#), &by_number).await;
     let current = line.stream.current().unwrap();
-    assert_eq!((current.state().len(), current.state().get("7").unwrap().executed_amount.to_string().as_str()), (2, "0.01"));
+    assert_eq!(
+        (current.state().len(), current.state().get("7").unwrap().executed_amount.to_string().as_str()),
+        (2, "0.01")
+    );
 
     let completed = changed(&filled_in_part, r#""status":1"#, r#""status":2"#);
     line.event(&format!(r#"{{"sol_usdt":[{completed}]}}"#), &by_number).await;
@@ -122,7 +128,10 @@ async fn fault_31_history_carries_what_is_new() {
     let by_number = order(&[(r#""id":"7""#, r#""id":7"#), (r#""status":0"#, r#""status":4"#)]);
     line.event(&format!(r#"{{"sol_usdt":[{by_number}]}}"#), &[(r#""id":7"#, r#""id":"7""#)]).await;
     let current = line.stream.current().unwrap();
-    assert_eq!((current.state().len(), current.state().get("7").unwrap().status), (1, OrderStatus::Cancelled));
+    assert_eq!(
+        (current.state().len(), current.state().get("7").unwrap().status),
+        (1, OrderStatus::Cancelled)
+    );
     assert!(!current.is_stale());
 }
 
@@ -151,7 +160,10 @@ async fn fault_31_trades_carry_what_is_new() {
     let another = changed(&by_number, r#""matchID":"m""#, r#""matchID":"n""#);
     line.event(&another, &[(r#""orderID":7"#, r#""orderID":"7""#)]).await;
     let current = line.stream.current().unwrap();
-    assert_eq!((current.state().of_order("7").count(), current.state().len(), current.is_stale()), (2, 2, false));
+    assert_eq!(
+        (current.state().of_order("7").count(), current.state().len(), current.is_stale()),
+        (2, 2, false)
+    );
     // What is sent again counts once, in whichever way its id is written.
     line.event(&by_number, &[(r#""orderID":7"#, r#""orderID":"7""#)]).await;
     assert_eq!(line.stream.current().unwrap().state().len(), 2);

@@ -128,7 +128,8 @@ impl World {
     }
 
     fn assert_history(&self, schedule: &Schedule, history: &Current<OrderHistory>) {
-        let known: BTreeMap<_, _> = history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
+        let known: BTreeMap<_, _> =
+            history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
         assert_eq!(known, self.replay.history, "history, replayed");
         let lists_what_was_missed = schedule.exchange.history == HistoryOnConnect::Recent;
         for order in self.simulator.history() {

@@ -7,9 +7,7 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use bitopro_client::auth::Payload;
 use bitopro_client::model::PrivateStream;
-use bitopro_client::transport::{
-    Connection, Connector, Error, ErrorKind, Frame, Refusal, Request,
-};
+use bitopro_client::transport::{Connection, Connector, Error, ErrorKind, Frame, Refusal, Request};
 use bitopro_sim::SimConnector;
 use futures_util::Stream;
 use tokio::time::{Instant, sleep};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bitopro_client::model::{
-    Action, Active, Decimal, Event, EventData, History, Message, Order, OrderType, Orders,
-    PrivateStream, Timestamp, Trade, TradeSide, UnixSeconds,
+    Action, Active, Decimal, Event, EventData, History, Message, Order, OrderType, Orders, PrivateStream,
+    Timestamp, Trade, TradeSide, UnixSeconds,
 };
 use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{MemoryServer, Peer};

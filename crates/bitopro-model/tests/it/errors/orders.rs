@@ -78,14 +78,8 @@ fn assert_faults_of_orders<K: OrderStream>() {
             "data.sol_usdt[0]: duplicate field `timeInForce`",
         ),
         (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}},{{}}]}}"#)), "data.sol_usdt[1]: missing field `id`"),
-        (
-            with(&format!(r#"{{"btc_twd":[{{{ORDER}}}]}}"#)),
-            "data: key `btc_twd` holds order 7 of `sol_usdt`",
-        ),
-        (
-            with(&format!(r#"{{"sol_usdt":[{{{ORDER}}}],"sol_usdt":[]}}"#)),
-            "data: duplicate pair `sol_usdt`",
-        ),
+        (with(&format!(r#"{{"btc_twd":[{{{ORDER}}}]}}"#)), "data: key `btc_twd` holds order 7 of `sol_usdt`"),
+        (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}}],"sol_usdt":[]}}"#)), "data: duplicate pair `sol_usdt`"),
         (
             with(&format!(r#"{{"sol_usdt":{{{ORDER}}}}}"#)),
             "data.sol_usdt: invalid type: map, expected a sequence",
