@@ -5,7 +5,7 @@ use futures_core::Stream;
 
 use crate::{Error, Frame, Request};
 
-/// Opens WebSocket connections. Implement it, with the crate [async-trait](async_trait), to bring a transport
+/// Opens WebSocket connections. Implement it, with the crate [async-trait](mod@async_trait), to bring a transport
 /// of your own; the tests of the module `contract` (feature `contract`) say what is expected, and run on yours.
 #[async_trait]
 pub trait Connector: Send + Sync {

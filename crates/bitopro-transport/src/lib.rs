@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(any(not(doctest), feature = "memory"), doc = include_str!("../README.md"))]
 
 mod connector;

@@ -101,7 +101,8 @@ impl Fixture {
 
 /// The fixtures of all streams, each one message. Sessions are replayed in bitopro-client.
 pub(crate) fn all() -> Vec<Fixture> {
-    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures"));
+    // A link to the workspace's folder, which is a copy in the published package.
+    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"));
     let manifest = fs::read_to_string(dir.join("manifest.json")).unwrap();
     let entries: Vec<Value> = serde_json::from_str(&manifest).unwrap();
     entries

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The promises themselves are the functions of [`cases`]. To implement the traits, here and in the crate, use the crate
-//! [async-trait](async_trait).
+//! [async-trait](mod@async_trait).
 //!
 //! For a connector that dials real sockets, [`LoopbackServer`] is the other half of the rig, ready made.
 //! The macro needs tokio with its `macros`, `rt` and `test-util` features.
