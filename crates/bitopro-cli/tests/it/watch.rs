@@ -57,7 +57,7 @@ async fn no_name_from_the_network_acts_on_the_terminal() {
     let mut running = Running::start(&mut watch(&simulator, "balances", &["--format", "table"]));
     assert!(running.line().starts_with("· connected to ws://127.0.0.1:"));
     assert!(running.line().starts_with("TIME UTC"));
-    assert!(running.line().contains(r"\u{1b}[2J\u{d}BTC\u{202e}"));
+    assert!(running.line().contains(r"\u{1b}[2J\rBTC\u{202e}"));
     simulator.set_balance(Balance::new("\x1b[31mETH", 0.into()));
     assert!(running.line().contains(r"\u{1b}[31mETH"));
     simulator.send_text("{\"event\":\"\\u001b]0;title\\u0007\"}");
