@@ -9,6 +9,7 @@ mod fixtures;
 mod fuzz;
 mod layering;
 mod msrv;
+mod named_test;
 mod readme;
 mod soak;
 mod workspace;

@@ -8,6 +8,7 @@ use std::thread;
 use anyhow::{Context, bail, ensure};
 use cargo_metadata::Message;
 
+use crate::named_test::names;
 use crate::workspace::{cargo, command};
 
 /// A test whose function begins with `fault_NN_`.
@@ -91,7 +92,7 @@ fn listed(binary: &str, which: &[&str]) -> anyhow::Result<Vec<String>> {
         bail!("{binary} does not list its tests: {}", output.status);
     }
     let text = String::from_utf8(output.stdout).with_context(|| format!("cannot understand {binary}"))?;
-    Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+    Ok(names(&text).map(str::to_owned).collect())
 }
 
 /// Runs each test in a process of its own, as many at a time as there are processors.
