@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
-use crate::compat::{self, Verdict};
 use crate::workspace::{self, cargo, command};
-use crate::{faults, features, fixtures, layering, msrv, readme};
+use crate::{compat, faults, features, fixtures, layering, msrv, readme};
 
 pub(crate) fn run() -> ExitCode {
     let mut tally = Tally::default();
@@ -99,8 +98,8 @@ fn steps() -> anyhow::Result<Vec<Step>> {
 /// Needs Python and a package index.
 fn sdk() -> Outcome {
     match compat::check() {
-        Ok(Verdict::Agrees) => Outcome::Passed,
-        Ok(Verdict::NotRun(why)) => Outcome::Skipped(why),
+        Ok(Ok(())) => Outcome::Passed,
+        Ok(Err(why)) => Outcome::Skipped(why),
         Err(error) => Err(error).into(),
     }
 }

@@ -2,34 +2,24 @@
 
 mod python;
 
-use anyhow::bail;
+use anyhow::anyhow;
 
 use crate::named_test::NamedTest;
 
-/// The outcome of a comparison that found no difference.
-#[derive(Debug)]
-pub(crate) enum Verdict {
-    Agrees,
-    /// This machine cannot run it, for this reason.
-    NotRun(String),
-}
-
 pub(crate) fn run() -> anyhow::Result<()> {
-    match check()? {
-        Verdict::Agrees => Ok(()),
-        Verdict::NotRun(why) => bail!("{why}"),
-    }
+    check()?.map_err(|why| anyhow!(why))
 }
 
-pub(crate) fn check() -> anyhow::Result<Verdict> {
+/// Runs the comparison. The inner error is the reason why this machine cannot run it.
+pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
     let python = match python::prepare()? {
         Ok(python) => python,
-        Err(why) => return Ok(Verdict::NotRun(why)),
+        Err(why) => return Ok(Err(why)),
     };
     let test = NamedTest {
         binary: &["--package", "bitopro-sim", "--test", "compat"],
         name: "the_exchange_s_sdk_sees_what_the_simulator_sends",
     };
     test.run(&[("BITOPRO_COMPAT_PYTHON", python.to_string_lossy().into_owned())])?;
-    Ok(Verdict::Agrees)
+    Ok(Ok(()))
 }

@@ -27,12 +27,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    if args.check {
-        check()
-    } else if args.write {
-        write()
-    } else {
-        run_and_show()
+    match (args.check, args.write) {
+        (true, _) => check(),
+        (_, true) => write(),
+        _ => run_and_show(),
     }
 }
 
@@ -46,12 +44,10 @@ pub(crate) fn check() -> anyhow::Result<()> {
 }
 
 fn write() -> anyhow::Result<()> {
-    let (text, tests) = (read()?, harness::list()?);
     let file = workspace::root().join(CHAPTER);
-    fs::write(&file, chapter::filled(&text, &tests)?)
+    fs::write(&file, chapter::filled(&read()?, &harness::list()?)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
-    println!("{} in {} tests", covered(&chapter::rows(&text)?, &tests), tests.len());
-    Ok(())
+    check()
 }
 
 fn run_and_show() -> anyhow::Result<()> {

@@ -37,7 +37,7 @@ fn function(name: &str) -> &str {
 /// Lists all tests that are named after a fault, except for those that are ignored by default.
 pub(super) fn list() -> anyhow::Result<Vec<Test>> {
     let list = |options: &[&str]| {
-        let output = cargo_test(options)?;
+        let output = cargo_test(&["--quiet"], options)?;
         ensure!(output.status.success(), "cannot list the tests: {}", output.status);
         Ok(String::from_utf8(output.stdout)?)
     };
@@ -46,12 +46,13 @@ pub(super) fn list() -> anyhow::Result<Vec<Test>> {
     let ignored: Vec<&str> = names(&ignored).collect();
     tests.retain(|test| !ignored.contains(&test.name.as_str()));
     tests.sort();
+    tests.dedup();
     Ok(tests)
 }
 
 /// Runs the tests. Returns whether each one passed, and the output.
 pub(super) fn run() -> anyhow::Result<(BTreeMap<Test, bool>, String)> {
-    let text = String::from_utf8(cargo_test(&[])?.stdout)?;
+    let text = String::from_utf8(cargo_test(&[], &[])?.stdout)?;
     Ok((results(&text), text))
 }
 
@@ -70,10 +71,10 @@ pub(super) fn results(text: &str) -> BTreeMap<Test, bool> {
     results
 }
 
-fn cargo_test(options: &[&str]) -> anyhow::Result<Output> {
+fn cargo_test(of_cargo: &[&str], of_tests: &[&str]) -> anyhow::Result<Output> {
     // The same selection as the README's command, so that CI builds nothing twice.
     let mut cargo =
         cargo(&["test", "--locked", "--workspace", "--all-features", "--tests", "--no-fail-fast"]);
-    cargo.args(["--", "fault_"]).args(options).stderr(Stdio::inherit());
+    cargo.args(of_cargo).args(["--", "fault_"]).args(of_tests).stderr(Stdio::inherit());
     cargo.output().context("cannot start cargo")
 }
