@@ -132,7 +132,7 @@ fn succeed(mut command: Command) -> anyhow::Result<()> {
 struct Tally {
     passed: usize,
     failed: usize,
-    others: String,
+    others: Vec<String>,
 }
 
 impl Tally {
@@ -141,15 +141,15 @@ impl Tally {
             Outcome::Passed => self.passed += 1,
             Outcome::Failed(_) => {
                 self.failed += 1;
-                self.others += &format!("failed: {step}\n");
+                self.others.push(format!("failed: {step}\n"));
             }
-            Outcome::Skipped(_) => self.others += &format!("skipped: {step}\n"),
+            Outcome::Skipped(_) => self.others.push(format!("skipped: {step}\n")),
         }
     }
 
     /// Returns the steps that did not pass, and a last line of counts in a format that machines rely on.
     fn summary(&self) -> String {
-        format!("{}{} passed, {} failed", self.others, self.passed, self.failed)
+        format!("{}{} passed, {} failed", self.others.concat(), self.passed, self.failed)
     }
 }
 

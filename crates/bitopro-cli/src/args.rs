@@ -64,8 +64,8 @@ pub(crate) enum Command {
     /// and which amount is larger or equal remain, and sums do not; in fields that this version does not know,
     /// so do the digits of numbers and the letters and digits of texts.
     ///
-    /// What remains: currencies and which of them are zero, the number of digits of an amount, the times of
-    /// messages, the names of unknown fields. Messages that are not balances are left out. Nothing is written
+    /// Unchanged are the currencies and which of them are zero, the number of digits of an amount, the times of
+    /// messages and the names of unknown fields. Messages that are not balances are left out. Nothing is written
     /// if the email address, the key, the secret, the signature, the payload or an event id would be in the file,
     /// verbatim, in hex or in base64.
     Record(RecordArgs),

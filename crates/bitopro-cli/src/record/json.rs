@@ -1,6 +1,6 @@
 //! The tokens of JSON, unchanged: no number is read, no string is escaped again.
 
-/// Returns the strings of valid JSON, keys among them, unescaped.
+/// Returns the strings and keys of valid JSON, unescaped.
 pub(super) fn strings(text: &str) -> Vec<String> {
     Tokens(text)
         .filter(|token| token.starts_with('"'))

@@ -22,7 +22,7 @@ pub(super) struct Wanted {
 pub(super) struct Taken {
     snapshot: String,
     updates: Vec<String>,
-    /// Number of messages that are not balances, for which there are no rules of scrubbing.
+    /// Number of messages that are not balances, which the scrubber cannot handle.
     left_out: usize,
     headers: Vec<String>,
     ended: Ended,
@@ -86,14 +86,11 @@ fn nothing(ended: Ended, wanted: Wanted, trouble: Option<Error>) -> Failure {
         Ended::Closed(Closed::Failed(error)) => Some(error),
         _ => trouble,
     };
-    match cause {
-        Some(error) => Failure::new(Status::of(&error), "nothing was recorded").because(chain(&error)),
-        None => {
-            let seconds = wanted.within.as_secs();
-            let message = format!("nothing was recorded: no snapshot arrived within {seconds} s");
-            Failure::new(Status::Network, message)
-        }
+    if let Some(error) = cause {
+        return Failure::new(Status::of(&error), "nothing was recorded").because(chain(&error));
     }
+    let seconds = wanted.within.as_secs();
+    Failure::new(Status::Network, format!("nothing was recorded: no snapshot arrived within {seconds} s"))
 }
 
 #[derive(Debug, Default)]

@@ -67,7 +67,7 @@ impl<C: Connector> Connector for Tap<C> {
 struct TapConnection {
     inner: Box<dyn Connection>,
     tapped: Tapped,
-    /// Whether no balances have arrived yet.
+    /// True until balances arrive.
     begins: bool,
 }
 
