@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 use crate::workspace::{self, cargo, command};
-use crate::{compat, faults, features, fixtures, layering, msrv, readme};
+use crate::{compat, faults, features, fixtures, layering, msrv, readme, soak};
 
 pub(crate) fn run() -> ExitCode {
     let mut tally = Tally::default();
@@ -79,6 +79,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     steps.extend([
         // The tests of the faults ran among all others.
         Step::new("faults", faults::check),
+        Step::new("soak's tests exist", soak::check),
         Step::new("the exchange's own SDK", sdk),
         Step::command("formatting", cargo(&["fmt", "--all", "--check"])),
         Step::command("clippy", clippy(&["--workspace", "--all-targets", "--all-features"])),

@@ -20,13 +20,18 @@ impl NamedTest {
     /// # Errors
     /// The binary has no such test, or the test failed.
     pub(crate) fn run(&self, variables: &[(&str, String)]) -> anyhow::Result<()> {
-        let list = self.cargo("--list").stderr(Stdio::inherit()).output()?;
-        ensure!(list.status.success(), "cannot list the tests of `cargo test {}`", self.binary.join(" "));
-        self.find_in(&String::from_utf8_lossy(&list.stdout))?;
+        self.find()?;
         let mut test = self.cargo("--nocapture");
         test.envs(variables.iter().map(|(name, value)| (name, value)));
         ensure!(test.status()?.success(), "the test `{}` failed; see its output", self.name);
         Ok(())
+    }
+
+    /// Fails if the test does not exist.
+    pub(crate) fn find(&self) -> anyhow::Result<()> {
+        let list = self.cargo("--list").stderr(Stdio::inherit()).output()?;
+        ensure!(list.status.success(), "cannot list the tests of `cargo test {}`", self.binary.join(" "));
+        self.find_in(&String::from_utf8_lossy(&list.stdout))
     }
 
     fn find_in(&self, list: &str) -> anyhow::Result<()> {

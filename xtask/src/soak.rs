@@ -32,6 +32,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     NamedTest { binary: BINARY, name }.run(&variables)
 }
 
+/// Checks that the tests exist, in the build of the other tests.
+pub(crate) fn check() -> anyhow::Result<()> {
+    let binary = &["--quiet", "--workspace", "--test", "it"];
+    [CONVERGENCE, STALL, DAYS].into_iter().try_for_each(|name| NamedTest { binary, name }.find())
+}
+
 impl Args {
     /// Returns the test's name and the numbers in its environment.
     fn test(&self) -> (&'static str, Vec<(&'static str, u64)>) {

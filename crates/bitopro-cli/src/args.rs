@@ -207,6 +207,7 @@ pub(crate) struct SignArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct RecordArgs {
     /// The file to write, which must not exist yet
     pub(crate) file: PathBuf,

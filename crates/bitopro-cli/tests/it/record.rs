@@ -38,11 +38,13 @@ fn btc(amount: &str) -> Balance {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_recording_has_the_messages_without_anything_personal() {
-    let simulator = Simulator::builder().with_seed(3).start().await.unwrap();
+    let simulator = Simulator::builder().with_seed(3).with_tls(true).start().await.unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("balances.jsonl");
+    let [file, ca_file] = ["balances.jsonl", "ca.pem"].map(|name| dir.path().join(name));
+    fs::write(&ca_file, simulator.ca_pem().unwrap()).unwrap();
     let before = simulator.balances();
-    let done = run_and_then(&mut record(&simulator, &file, &["--updates", "2"]), || {
+    let mut command = record(&simulator, &file, &["--updates", "2"]);
+    let done = run_and_then(command.env("BITOPRO_CA_FILE", ca_file), || {
         simulator.set_balance(btc("1234.5678"));
         simulator.set_balance(btc("1"));
     });
