@@ -1,5 +1,5 @@
-//! The faults that a stream survives. `docs/failures.md` lists them and tests are named after them; neither may be
-//! without the other.
+//! The faults that a stream survives. `docs/failures.md` lists them, and tests are named after them; every fault has a
+//! test, and every such test has a fault.
 
 mod chapter;
 mod harness;
@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::workspace;
 use chapter::Row;
-use harness::{Ran, Test};
+use harness::Test;
 
 const CHAPTER: &str = "docs/failures.md";
 
@@ -27,51 +27,53 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    if args.check {
-        check()
-    } else if args.write {
-        write()
-    } else {
-        run_and_show()
+    match (args.check, args.write) {
+        (true, _) => check(),
+        (_, true) => write(),
+        _ => run_and_show(),
     }
 }
 
-/// Whether every fault has a test, and the chapter names exactly the tests there are. Runs none of them.
+/// Checks that every fault has a test and that the chapter names exactly the existing tests. Runs none of them.
 pub(crate) fn check() -> anyhow::Result<()> {
     let (text, tests) = (read()?, harness::list()?);
     let rows = chapter::rows(&text)?;
-    let problems = problems(&text, &rows, &tests);
-    if !problems.is_empty() {
-        bail!("{}", problems.join("\n"));
-    }
-    println!("{} in {}", covered(&rows, &tests), count(tests.len()));
+    report(&problems(&text, &rows, &tests))?;
+    println!("{} in {} tests", covered(&rows, &tests), tests.len());
     Ok(())
 }
 
 fn write() -> anyhow::Result<()> {
-    let (text, tests) = (read()?, harness::list()?);
     let file = workspace::root().join(CHAPTER);
-    fs::write(&file, chapter::filled(&text, &tests)?)
+    fs::write(&file, chapter::filled(&read()?, &harness::list()?)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
-    println!("{} in {}", covered(&chapter::rows(&text)?, &tests), count(tests.len()));
-    Ok(())
+    check()
 }
 
 fn run_and_show() -> anyhow::Result<()> {
     let (text, tests) = (read()?, harness::list()?);
     let rows = chapter::rows(&text)?;
     let mut problems = problems(&text, &rows, &tests);
-    let ran = harness::run(&tests)?;
-    let failed = ran.iter().filter(|ran| !ran.passed).count();
+    let (results, output) = harness::run()?;
     for (number, row) in &rows {
-        print!("{}", shown(*number, row, &ran));
+        print!("{}", shown(*number, row, &results));
     }
-    for ran in ran.iter().filter(|ran| !ran.passed) {
-        println!("\n== {}\n{}", ran.test.name, ran.output.trim_end());
-        problems.push(format!("failed: {} of {}", ran.test.name, ran.test.package));
+    for test in &tests {
+        match results.get(test) {
+            Some(true) => {}
+            Some(false) => problems.push(format!("failed: {}", test.name)),
+            None => problems.push(format!("no result: {}", test.name)),
+        }
     }
-    let failures = if failed == 0 { String::new() } else { format!(", {failed} failed") };
-    println!("\n{}, {} passed{failures}", covered(&rows, &tests), count(ran.len() - failed));
+    if !problems.is_empty() {
+        println!("\n{output}");
+    }
+    let passed = results.values().filter(|passed| **passed).count();
+    println!("\n{}, {passed} of {} tests passed", covered(&rows, &tests), tests.len());
+    report(&problems)
+}
+
+fn report(problems: &[String]) -> anyhow::Result<()> {
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));
     }
@@ -82,49 +84,41 @@ fn read() -> anyhow::Result<String> {
     fs::read_to_string(workspace::root().join(CHAPTER)).with_context(|| format!("cannot read {CHAPTER}"))
 }
 
-fn count(tests: usize) -> String {
-    format!("{tests} {}", if tests == 1 { "test" } else { "tests" })
-}
-
-fn of(number: u8, tests: &[Test]) -> impl Iterator<Item = &Test> {
-    tests.iter().filter(move |test| test.fault == number)
+fn is_tested(number: u8, tests: &[Test]) -> bool {
+    tests.iter().any(|test| test.fault == number)
 }
 
 fn covered(rows: &BTreeMap<u8, Row<'_>>, tests: &[Test]) -> String {
-    let covered = rows.keys().filter(|number| of(**number, tests).next().is_some()).count();
+    let covered = rows.keys().filter(|number| is_tested(**number, tests)).count();
     format!("{covered} of {} faults have tests", rows.len())
 }
 
-/// What is wrong before any test has run.
+/// Lists everything that is wrong before any test has run.
 fn problems(text: &str, rows: &BTreeMap<u8, Row<'_>>, tests: &[Test]) -> Vec<String> {
-    let untested = rows.iter().filter(|(number, _)| of(**number, tests).next().is_none());
+    let untested = rows.iter().filter(|(number, _)| !is_tested(**number, tests));
     let mut problems: Vec<String> = untested
         .map(|(number, row)| format!("fault {number} has no test `fault_{number:02}_…`: {}", row.fault))
         .collect();
-    let strangers = tests.iter().filter(|test| !rows.contains_key(&test.fault));
-    problems.extend(strangers.map(|test| {
-        format!("{} of {} is named after a fault that {CHAPTER} does not list", test.name, test.package)
-    }));
+    let unlisted = tests.iter().filter(|test| !rows.contains_key(&test.fault));
+    problems
+        .extend(unlisted.map(|test| format!("{CHAPTER} does not list the fault of the test {}", test.name)));
     if chapter::filled(text, tests).is_ok_and(|filled| filled != text) {
-        problems
-            .push(format!("{CHAPTER} does not name the tests as they are: run `cargo xtask faults --write`"));
+        problems.push(format!("the tests in {CHAPTER} are not current: run `cargo xtask faults --write`"));
     }
     problems
 }
 
-/// A fault, and under it its tests with what came of them.
-fn shown(number: u8, row: &Row<'_>, ran: &[Ran<'_>]) -> String {
-    let of_it = ran.iter().filter(|ran| ran.test.fault == number);
-    let mut results: Vec<String> = of_it
-        .map(|ran| {
-            let result = if ran.passed { "passed" } else { "FAILED" };
-            format!("    {result}  {}: {}\n", ran.test.package, ran.test.function())
-        })
+/// Returns a fault, and under it its tests with their results.
+fn shown(number: u8, row: &Row<'_>, results: &BTreeMap<Test, bool>) -> String {
+    let mut shown = format!("{number:>2}  {}\n", row.fault);
+    let own = results.iter().filter(|(test, _)| test.fault == number);
+    let lines: Vec<String> = own
+        .map(|(test, passed)| format!("    {}  {}\n", if *passed { "passed" } else { "FAILED" }, test.name))
         .collect();
-    if results.is_empty() {
-        results.push("    NO TEST\n".to_owned());
+    if lines.is_empty() {
+        shown.push_str("    NO TEST\n");
     }
-    format!("{number:>2}  {}\n{}", row.fault, results.concat())
+    shown + &lines.concat()
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::Metadata;
 
-/// The arguments that choose one crate and one combination of its features.
+/// Returns the arguments that select each crate with each combination of its features.
 pub(crate) fn combinations(metadata: &Metadata) -> Vec<Vec<String>> {
-    metadata
-        .workspace_packages()
-        .into_iter()
-        .filter(|package| package.publish.is_none())
+    let packages = metadata.workspace_packages();
+    let published = packages.into_iter().filter(|package| package.publish.is_none());
+    published
         .flat_map(|package| of_crate(&package.name, package.features.keys().map(String::as_str)))
         .collect()
 }
@@ -23,44 +22,28 @@ fn of_crate<'a>(name: &str, features: impl IntoIterator<Item = &'a str>) -> Vec<
     if !features.is_empty() {
         choices.push(vec!["--all-features"]);
     }
-    choices
-        .into_iter()
-        .map(|choice| ["--package", name].into_iter().chain(choice).map(str::to_owned).collect())
-        .collect()
+    let with_package = |choice: Vec<&str>| {
+        ["--package", name].into_iter().chain(choice).map(str::to_owned).collect::<Vec<_>>()
+    };
+    choices.into_iter().map(with_package).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn lines(name: &str, features: &[&str]) -> Vec<String> {
-        of_crate(name, features.iter().copied()).into_iter().map(|line| line.join(" ")).collect()
-    }
+    use super::of_crate;
 
     #[test]
-    fn a_crate_without_features_has_one_combination() {
-        assert_eq!(lines("a", &[]), ["--package a --no-default-features"]);
-        assert_eq!(lines("a", &["default"]), ["--package a --no-default-features"]);
-    }
-
-    #[test]
-    fn one_feature_is_off_or_on() {
-        assert_eq!(
-            lines("a", &["default", "x"]),
-            ["--package a --no-default-features", "--package a --all-features"]
-        );
-    }
-
-    #[test]
-    fn several_features_are_none_each_and_all() {
-        assert_eq!(
-            lines("a", &["y", "default", "x"]),
-            [
-                "--package a --no-default-features",
-                "--package a --no-default-features --features x",
-                "--package a --no-default-features --features y",
-                "--package a --all-features",
-            ]
-        );
+    fn features_are_combined_as_none_each_and_all() {
+        let none = "--package a --no-default-features";
+        let all = "--package a --all-features";
+        let each = ["x", "y"].map(|feature| format!("{none} --features {feature}"));
+        for (features, expected) in [
+            (&["default"][..], vec![none]),
+            (&["default", "x"], vec![none, all]),
+            (&["y", "default", "x"], vec![none, &each[0], &each[1], all]),
+        ] {
+            let choices = of_crate("a", features.iter().copied());
+            assert_eq!(choices.iter().map(|choice| choice.join(" ")).collect::<Vec<_>>(), expected);
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! The project's own checks and generators. Every step of CI is one of these commands.
-#![allow(clippy::print_stdout, reason = "these commands talk to the person who ran them")]
+#![allow(clippy::print_stdout, reason = "the output of these commands")]
 
 mod ci;
 mod compat;
@@ -9,6 +9,7 @@ mod fixtures;
 mod fuzz;
 mod layering;
 mod msrv;
+mod named_test;
 mod readme;
 mod soak;
 mod workspace;
@@ -26,23 +27,23 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every step of CI, and count what passed.
+    /// Run every step of CI and count the results.
     Ci,
-    /// Run the exchange's own Python SDK on the simulator, and compare what it sees with the books.
+    /// Run the exchange's own Python SDK against the simulator and compare what it sees with the account.
     Compat,
-    /// Run the tests of the faults that docs/failures.md lists, and show that none is without.
+    /// Run the tests of the faults that docs/failures.md lists, and fail if one has none.
     Faults(faults::Args),
-    /// Write the fixtures from their sources, or record some.
+    /// Write the fixtures from their sources.
     Fixtures(fixtures::Args),
-    /// Run the fuzz targets for a while; needs cargo-fuzz and a nightly toolchain.
+    /// Run the fuzz targets for some time; needs cargo-fuzz and a nightly toolchain.
     Fuzz(fuzz::Args),
-    /// Check which crate depends on which.
+    /// Check that our crates depend on each other only as intended.
     Layering,
-    /// Check that no dependency asks for a newer Rust than we promise.
+    /// Check that no dependency requires a newer Rust than we promise.
     Msrv,
     /// Check that the commands in the README exist.
     Readme,
-    /// Play random faults, a stalled consumer or days of trading, for as long as one likes.
+    /// Run long tests: random faults, a stalled consumer, or days of trading.
     Soak(soak::Args),
 }
 

@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 use cargo_metadata::{Metadata, MetadataCommand};
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().unwrap_or(xtask).to_path_buf()
 }
 
-/// What cargo knows of the workspace and of everything below it, by the lock file as it stands.
+/// Returns cargo's metadata of the workspace and its dependencies, by the current lock file.
 pub(crate) fn metadata() -> anyhow::Result<Metadata> {
     MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
@@ -20,15 +20,15 @@ pub(crate) fn metadata() -> anyhow::Result<Metadata> {
         .context("cannot read the workspace with `cargo metadata --locked`")
 }
 
-/// A call of cargo, as by [`command`].
+/// Returns a call of cargo, as [`command`] does.
 pub(crate) fn cargo<A: AsRef<str>>(args: &[A]) -> Command {
     let mut cargo = command("cargo");
     cargo.args(args.iter().map(AsRef::as_ref));
     cargo
 }
 
-/// A command at the root, without standard input, that sees the environment of a caller of `cargo` rather than
-/// that of a program started by it: some build scripts run again when such a variable changes.
+/// Returns a command at the root, without standard input, in the environment of a caller of `cargo` rather than of a
+/// program that cargo started: some build scripts run again when such a variable changes.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).stdin(Stdio::null()).env("CI", "true");

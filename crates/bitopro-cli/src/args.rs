@@ -53,6 +53,22 @@ pub(crate) enum Command {
     /// Prints `Name: value` lines for use with other tools, curl's `-H @-` say. They are good for one request,
     /// now.
     Sign(SignArgs),
+    /// Record balances of your account, with everything personal replaced
+    ///
+    /// Writes the snapshot and the updates that follow to FILE, one message a line. Credentials come from
+    /// BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL; BITOPRO_WS_URL and BITOPRO_CA_FILE mean what they mean
+    /// to watch.
+    ///
+    /// Before anything is written, in memory: event ids become counted ones; in amounts, each digit from the
+    /// first to the last that is not zero becomes another, while zeros at both ends, sign, decimal places
+    /// and which amount is larger or equal remain, and sums do not; in fields that this version does not know,
+    /// so do the digits of numbers and the letters and digits of texts.
+    ///
+    /// Unchanged are the currencies and which of them are zero, the number of digits of an amount, the times of
+    /// messages and the names of unknown fields. Messages that are not balances are left out. Nothing is written
+    /// if the email address, the key, the secret, the signature, the payload or an event id would be in the file,
+    /// verbatim, in hex or in base64.
+    Record(RecordArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -188,6 +204,21 @@ pub(crate) struct SignArgs {
 
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct RecordArgs {
+    /// The file to write, which must not exist yet
+    pub(crate) file: PathBuf,
+
+    /// End after this many updates
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) updates: usize,
+
+    /// End after this many seconds, with fewer updates if need be
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub(crate) seconds: u64,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod exit;
 mod output;
 mod printable;
 mod reader;
+mod record;
 mod sign;
 mod signals;
 mod sim;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(args),
         Command::Decode(args) => decode::run(&args),
         Command::Sign(args) => sign::run(&args),
+        Command::Record(args) => record::run(&args),
     };
     match done {
         Ok(status) => status.into(),

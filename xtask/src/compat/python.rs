@@ -1,4 +1,4 @@
-//! The SDK, installed into a virtual environment under cargo's target directory.
+//! The SDK in a virtual environment under cargo's target directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,30 +9,13 @@ use anyhow::{Context, bail};
 use crate::workspace;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
-const DRIVER: &str = include_str!("driver.py");
 
-/// The interpreter that has the SDK.
-#[derive(Debug)]
-pub(super) struct Python {
-    interpreter: PathBuf,
-}
-
-impl Python {
-    /// Our driver with one of the SDK's classes.
-    pub(super) fn driver(&self, class: &str) -> Command {
-        let mut command = workspace::command(&self.interpreter.to_string_lossy());
-        // Isolated: neither the user's own packages nor what lies in the directory are seen.
-        command.args(["-I", "-c", DRIVER, class]);
-        command
-    }
-}
-
-/// The environment, made unless it is there already; or why this machine cannot have it.
-pub(super) fn prepare() -> anyhow::Result<Result<Python, String>> {
+/// Returns the interpreter that has the SDK, installed if needed, or the reason why this machine cannot have it.
+pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
     let dir = workspace::metadata()?.target_directory.as_std_path().join("compat");
-    let python = Python { interpreter: dir.join("bin").join("python") };
+    let python = dir.join("bin").join("python");
     let installed = dir.join("requirements.txt");
-    // Written last, so that what was interrupted is made anew.
+    // Written last, so that an interrupted installation is repeated.
     if fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) && imports(&python) {
         return Ok(Ok(python));
     }
@@ -43,38 +26,37 @@ pub(super) fn prepare() -> anyhow::Result<Result<Python, String>> {
     }
     let wanted = dir.join("wanted.txt");
     fs::write(&wanted, REQUIREMENTS).with_context(|| format!("cannot write {}", wanted.display()))?;
-    if let Some(why) = problem(install(&python, &wanted)) {
-        // An index that gives other files than the ones we looked at is no reason to skip.
+    let install = interpreter(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
+        // A machine without a network should fail soon.
+        .args(["--retries", "1", "--timeout", "15", "--requirement"])
+        .arg(&wanted)
+        .output();
+    if let Some(why) = problem(install) {
+        // An index with other files than the pinned ones is not a reason to skip.
         if why.contains("HASHES") {
-            bail!("the SDK's packages are not the ones that are pinned: {why}");
+            bail!("the SDK's packages are not the pinned ones: {why}");
         }
         return Ok(Err(format!("the SDK cannot be installed here: {why}")));
     }
     if !imports(&python) {
-        bail!("the SDK is installed and cannot be imported: see `python -c` with {}", dir.display());
+        bail!("the SDK is installed but cannot be imported by {}", python.display());
     }
     fs::rename(&wanted, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
     Ok(Ok(python))
 }
 
-fn install(python: &Python, wanted: &Path) -> std::io::Result<Output> {
-    workspace::command(&python.interpreter.to_string_lossy())
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
-        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
-        // A machine without a network should know soon.
-        .args(["--retries", "1", "--timeout", "15", "--requirement"])
-        .arg(wanted)
-        .output()
+fn interpreter(python: &Path) -> Command {
+    workspace::command(&python.to_string_lossy())
 }
 
-fn imports(python: &Python) -> bool {
+fn imports(python: &Path) -> bool {
     let import = "from bitoproClient import bitopro_websocket_client";
-    let output =
-        workspace::command(&python.interpreter.to_string_lossy()).args(["-I", "-c", import]).output();
-    problem(output).is_none()
+    problem(interpreter(python).args(["-I", "-c", import]).output()).is_none()
 }
 
-/// What went wrong, in the program's own last words.
+/// Returns what the program printed if it failed.
 fn problem(output: std::io::Result<Output>) -> Option<String> {
     let output = match output {
         Ok(output) if output.status.success() => return None,
@@ -92,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_there_or_fails_says_why() {
+    fn a_missing_or_failing_program_reports_why() {
         assert!(problem(workspace::command("true").output()).is_none());
         assert!(problem(workspace::command("false").output()).unwrap().contains("exit status: 1"));
         let failing = workspace::command("sh").args(["-c", "echo no; echo index >&2; exit 3"]).output();

@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::harness::Test;
 
-/// How many faults the chapter lists at least: it may grow, and none may be dropped.
+/// The minimum number of faults: the chapter may grow, but never drops one.
 const FAULTS: u8 = 55;
 
 /// A row of the table.
@@ -17,7 +17,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The number and the row that a line of the chapter holds, if it is one of the table.
+    /// Returns the number and the row in a line of the chapter, if it is a row of the table.
     fn parse(line: &'a str) -> anyhow::Result<Option<(u8, Self)>> {
         let Some(cells) = line.strip_prefix("| ").and_then(|line| line.strip_suffix('|')) else {
             return Ok(None);
@@ -34,7 +34,7 @@ impl<'a> Row<'a> {
         Ok(Some((number, Self { fault, promise })))
     }
 
-    /// The row as a line, with the names of these tests.
+    /// Returns the row as a line, with the names of these tests.
     fn written(&self, number: u8, tests: &[Test]) -> String {
         let names: BTreeSet<&str> =
             tests.iter().filter(|test| test.fault == number).map(Test::function).collect();
@@ -44,12 +44,12 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The faults of the chapter, which are numbered from 1 without a gap.
+/// Returns the faults of the chapter, which are numbered from 1 without a gap.
 pub(super) fn rows(text: &str) -> anyhow::Result<BTreeMap<u8, Row<'_>>> {
     let mut rows = BTreeMap::new();
     for line in text.lines() {
         if let Some((number, row)) = Row::parse(line)? {
-            ensure!(rows.insert(number, row).is_none(), "fault {number} stands twice in the failure model");
+            ensure!(rows.insert(number, row).is_none(), "duplicate fault {number} in the failure model");
         }
     }
     let last = rows.keys().last().map_or(FAULTS, |last| FAULTS.max(*last));
@@ -59,7 +59,7 @@ pub(super) fn rows(text: &str) -> anyhow::Result<BTreeMap<u8, Row<'_>>> {
     Ok(rows)
 }
 
-/// The chapter, with the last column of its table filled in.
+/// Returns the chapter with the last column of its table filled in.
 pub(super) fn filled(text: &str, tests: &[Test]) -> anyhow::Result<String> {
     let mut filled = String::with_capacity(text.len());
     for line in text.lines() {

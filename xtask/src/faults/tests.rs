@@ -1,8 +1,9 @@
 use std::fmt::Write;
 
-use super::*;
+use super::harness::results;
+use super::{Test, chapter, covered, problems, read, shown};
 
-/// A chapter with all faults, each with the tests that its column names.
+/// A chapter with all faults, each with the tests in its last column.
 fn chapter(column: impl Fn(u8) -> &'static str) -> String {
     let mut text = "Words\n\n| no. | fault | promise | tests |\n| --- | --- | --- | --- |\n".to_owned();
     for number in 1..=55 {
@@ -11,15 +12,12 @@ fn chapter(column: impl Fn(u8) -> &'static str) -> String {
     text + "\nMore words | and a bar.\n"
 }
 
-fn tests_of_all(but: u8) -> Vec<Test> {
-    (1..=55)
-        .filter(|number| *number != but)
-        .map(|number| test(number, &format!("fault_{number:02}_a")))
-        .collect()
+fn test(name: &str) -> Test {
+    Test::parse(&format!("module::{name}")).unwrap()
 }
 
-fn test(fault: u8, name: &str) -> Test {
-    Test::new(fault, "a-crate", &format!("module::{name}"))
+fn tests_of_all_except(number: u8) -> Vec<Test> {
+    (1..=55).filter(|fault| *fault != number).map(|fault| test(&format!("fault_{fault:02}_a"))).collect()
 }
 
 fn found(text: &str, tests: &[Test]) -> Vec<String> {
@@ -27,8 +25,8 @@ fn found(text: &str, tests: &[Test]) -> Vec<String> {
 }
 
 #[test]
-fn a_chapter_that_was_filled_in_is_as_it_should_be() {
-    let tests = [tests_of_all(0), vec![test(7, "fault_07_b")]].concat();
+fn a_filled_chapter_has_no_problems() {
+    let tests = [tests_of_all_except(0), vec![test("fault_07_b")]].concat();
     let text = chapter::filled(&chapter(|_| ""), &tests).unwrap();
     assert!(text.contains("\n| 7 | fault 7 | promise 7 | `fault_07_a`<br>`fault_07_b` |\n"), "{text}");
     assert!(text.ends_with("| `fault_55_a` |\n\nMore words | and a bar.\n"), "{text}");
@@ -38,8 +36,8 @@ fn a_chapter_that_was_filled_in_is_as_it_should_be() {
 }
 
 #[test]
-fn a_fault_without_a_test_is_named() {
-    let tests = tests_of_all(7);
+fn a_fault_without_a_test_is_reported() {
+    let tests = tests_of_all_except(7);
     let text = chapter::filled(&chapter(|_| ""), &tests).unwrap();
     assert!(text.contains("| promise 7 | none yet |"), "{text}");
     assert_eq!(found(&text, &tests), ["fault 7 has no test `fault_07_…`: fault 7"]);
@@ -47,23 +45,23 @@ fn a_fault_without_a_test_is_named() {
 }
 
 #[test]
-fn a_column_that_is_not_what_there_is_and_a_test_of_no_fault_are_problems() {
-    let mut tests = tests_of_all(0);
+fn a_stale_column_and_a_test_without_a_fault_are_reported() {
+    let mut tests = tests_of_all_except(0);
     let stale = chapter(|_| "`fault_01_that_was`");
-    let differs = "docs/failures.md does not name the tests as they are: run `cargo xtask faults --write`";
+    let differs = "the tests in docs/failures.md are not current: run `cargo xtask faults --write`";
     assert_eq!(found(&stale, &tests), [differs]);
     let text = chapter::filled(&stale, &tests).unwrap();
-    tests.push(test(56, "fault_56_x"));
-    let stranger = "module::fault_56_x of a-crate is named after a fault that docs/failures.md does not list";
-    assert_eq!(found(&text, &tests), [stranger]);
+    tests.push(test("fault_56_x"));
+    let unlisted = "docs/failures.md does not list the fault of the test module::fault_56_x";
+    assert_eq!(found(&text, &tests), [unlisted]);
 }
 
 #[test]
-fn a_chapter_must_list_every_fault_once_in_whole_rows() {
+fn a_chapter_lists_every_fault_once_in_whole_rows() {
     let text = chapter(|_| "");
     for (row, instead, part) in [
         ("| 7 | fault 7 | promise 7 |  |\n", "", "does not list fault 7"),
-        ("| 7 |", "| 8 |", "fault 8 stands twice"),
+        ("| 7 |", "| 8 |", "duplicate fault 8"),
         ("| 55 |", "| 56 |", "does not list fault 55"),
         ("| promise 7 |  |", "| promise 7 |", "row 7 of the failure model does not have four cells"),
         ("| promise 7 |", "|  |", "row 7 of the failure model has an empty cell"),
@@ -72,23 +70,38 @@ fn a_chapter_must_list_every_fault_once_in_whole_rows() {
         let error = chapter::rows(&text.replacen(row, instead, 1)).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
     }
+    chapter::rows(&read().unwrap()).unwrap();
 }
 
 #[test]
-fn results_stand_under_their_fault() {
+fn results_are_shown_under_their_fault() {
     let text = chapter(|_| "");
     let rows = chapter::rows(&text).unwrap();
-    let tests = [test(7, "fault_07_a"), test(7, "fault_07_b"), test(8, "fault_08_a")];
-    let ran = |test, passed| Ran { test, passed, output: String::new() };
-    let ran = [ran(&tests[0], true), ran(&tests[1], false), ran(&tests[2], true)];
-    assert_eq!(
-        shown(7, &rows[&7], &ran),
-        " 7  fault 7\n    passed  a-crate: fault_07_a\n    FAILED  a-crate: fault_07_b\n"
+    let results = results(
+        "running 4 tests\ntest a::fault_07_a ... ok\ntest b::fault_07_b ... FAILED\ntest fault_08_a ... ok\n\
+         test fault_09_a ... ignored, takes long\n\ntest b::fault_07_b ... ok\n",
     );
-    assert_eq!(shown(9, &rows[&9], &ran), " 9  fault 9\n    NO TEST\n");
+    assert_eq!(results.len(), 3);
+    assert_eq!(
+        shown(7, &rows[&7], &results),
+        " 7  fault 7\n    passed  a::fault_07_a\n    FAILED  b::fault_07_b\n"
+    );
+    assert_eq!(shown(9, &rows[&9], &results), " 9  fault 9\n    NO TEST\n");
 }
 
 #[test]
-fn the_book_lists_every_fault() {
-    chapter::rows(&read().unwrap()).unwrap();
+fn only_two_digits_in_their_place_name_a_fault() {
+    for (name, expected) in [
+        ("fault_07_frozen", Some(7)),
+        ("faults::frozen::fault_44_x", Some(44)),
+        ("fault_7_frozen", None),
+        ("fault_107_frozen", None),
+        ("fault_+7_frozen", None),
+        ("fault_07", None),
+        ("fault_é", None),
+        ("a_fault_07_in_the_middle", None),
+        ("fault_07_module::other", None),
+    ] {
+        assert_eq!(Test::parse(name).map(|test| test.fault), expected, "{name}");
+    }
 }

@@ -1,10 +1,10 @@
-//! What fuzzing starts from: inputs that lead into the code that matters, made from the fixtures. How they are laid out
-//! is told where they are read, below `xtask/fuzz/src`.
+//! The seeds of fuzzing: inputs that reach the code that matters, made from the fixtures. The targets below
+//! `xtask/fuzz/src` document their layout.
 
 use super::Target;
 use crate::fixtures;
 
-/// The first inputs of a target.
+/// Returns the seeds of a target.
 pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
     let texts = fixtures::texts()?;
     let texts = texts.iter().map(String::as_str);
@@ -14,7 +14,7 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
         Target::Upgrade => {
             let upgraded = texts.map(|text| [HANDSHAKE.as_bytes(), &frame(text)].concat());
             let refused = REFUSALS.into_iter().map(|refusal| refusal.as_bytes().to_vec());
-            // Sent whole, and then the server hangs up.
+            // The server sends all of it, and then closes the connection.
             upgraded.chain(refused).map(|answer| [vec![1], answer].concat()).collect()
         }
     })
@@ -23,10 +23,10 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
 const DECIMALS: [&str; 6] =
     ["0", "-0.00", "1.10", "999999999999.99999999", "79228162514264337593543950335", "1e5"];
 
-/// The links that an input's operations are for, in the order in which they dial: history, open orders, balances, trades.
+/// The links of an input's operations, in the order in which they dial: history, open orders, balances, trades.
 const LINKS: [u8; 4] = [0x80, 0x40, 0, 0xc0];
 
-/// All links connect, and this one receives the text, loses its connection, and does so again.
+/// Returns operations that connect all links; this one receives the text, loses its connection and repeats that.
 fn life(link: u8, text: &str) -> Vec<u8> {
     const SETTINGS: u8 = 0;
     const NEXT: [u8; 2] = [3, 0];
@@ -61,7 +61,7 @@ const REFUSALS: [&str; 7] = [
     "SSH-2.0-OpenSSH_9.6\r\n",
 ];
 
-/// A text as a server's one frame.
+/// Returns a text as a single frame of a server.
 fn frame(text: &str) -> Vec<u8> {
     let length = text.len();
     let head = match (u8::try_from(length), u16::try_from(length)) {

@@ -9,6 +9,7 @@ mod table;
 
 use std::fs;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bitopro_client::model::PrivateStream;
@@ -93,7 +94,6 @@ async fn start_demo() -> Result<Simulator, Failure> {
 }
 
 fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure> {
-    let usage = |message: String| Failure::new(Status::Usage, message);
     let (credentials, url) = match demo {
         Some(demo) => {
             let credentials = demo.credentials().to_credentials();
@@ -108,21 +108,25 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
         builder = builder.with_endpoint(url);
     }
     let limits = Limits::default().with_message_bytes(args.message_limit);
-    let mut connector = TungsteniteConnector::new().with_limits(limits);
-    if let Some(path) = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none()) {
-        let shown = path.display();
-        let pem =
-            fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).with_source(error))?;
-        connector = connector.with_extra_roots(pem).map_err(|error| usage(format!("{shown}: {error}")))?;
-    }
-    builder = builder.with_connector(connector);
+    let ca_file = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none());
+    builder = builder.with_connector(connector(ca_file, limits)?);
     if args.once {
         builder = builder.with_retry_limit(ATTEMPTS_OF_ONCE);
     }
-    builder.build().map_err(|error| usage(error.to_string()))
+    builder.build().map_err(|error| Failure::new(Status::Usage, error.to_string()))
 }
 
-/// What a flag says, or else the environment.
-fn setting<T: From<String>>(flag: Option<T>, variable: &str) -> Option<T> {
+/// Returns a connector that also trusts the certificates in `ca_file`.
+pub(crate) fn connector(ca_file: Option<PathBuf>, limits: Limits) -> Result<TungsteniteConnector, Failure> {
+    let connector = TungsteniteConnector::new().with_limits(limits);
+    let Some(path) = ca_file else { return Ok(connector) };
+    let usage = |message: String| Failure::new(Status::Usage, message);
+    let shown = path.display();
+    let pem = fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).with_source(error))?;
+    connector.with_extra_roots(pem).map_err(|error| usage(format!("{shown}: {error}")))
+}
+
+/// Returns the value of a flag, or else of the environment.
+pub(crate) fn setting<T: From<String>>(flag: Option<T>, variable: &str) -> Option<T> {
     flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()).map(T::from))
 }

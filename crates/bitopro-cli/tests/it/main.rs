@@ -8,6 +8,7 @@ mod faults;
 mod pipes;
 mod process;
 mod proxies;
+mod record;
 mod secrets;
 mod sign;
 mod sim;

@@ -60,6 +60,7 @@ fn no_flag_takes_a_secret() {
         &["sim", "--help"],
         &["decode", "--help"],
         &["sign", "--help"],
+        &["record", "--help"],
     ] {
         let done = run(&mut bitopro(command));
         assert_eq!(done.code, Some(0));

@@ -1,12 +1,12 @@
-//! The simulator's books in the words of the exchange's documentation, written by hand. Every field must be there
-//! and no other, and numbers are compared as the texts that they are.
+//! The simulator's account in the format of the exchange's documentation, written by hand. Every field must be there
+//! and no other, and numbers are compared as texts.
 
 use anyhow::ensure;
 use bitopro_model::{
     Balance, ClientId, Condition, Currency, Decimal, MatchId, Order, OrderId, OrderSeq, OrderType,
     PrivateStream, TimeInForce, Timestamp, Trade, UnixSeconds,
 };
-use bitopro_sim::{HistoryOnConnect, OrderIds, Simulator, TradesOnConnect};
+use bitopro_sim::Simulator;
 use serde_json::{Value, json};
 
 use super::book::Entries;
@@ -22,73 +22,71 @@ pub(super) fn open_orders(simulator: &Simulator, setting: &Setting) -> anyhow::R
     Ok(by_id(&simulator.open_orders(), setting))
 }
 
-/// What ended lately; where history begins empty, what ended while somebody listened.
+/// Recently closed orders; where history begins empty, those that closed while a client was connected.
 pub(super) fn history(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
     let ended = simulator.history();
-    let ended = match setting.history_on_connect {
-        HistoryOnConnect::Empty => heard(ended, PrivateStream::HistoryOrders, First::Nothing, simulator)?,
-        _ => ended,
+    let ended = if setting.has("history-on-connect=empty") {
+        received(ended, PrivateStream::HistoryOrders, First::Nothing, simulator)?
+    } else {
+        ended
     };
     Ok(by_id(&ended, setting))
 }
 
-/// The trades that were sent to somebody. What was traded while nobody listened is sent only where the last trade
-/// comes again on connect, and it was the last.
+/// The trades that reached a client. A trade without a connected client is sent only where the last trade is repeated
+/// on connect, and if it was the last.
 pub(super) fn trades(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
-    let first = match setting.trades_on_connect {
-        TradesOnConnect::Last => First::TheLast,
-        _ => First::Missing,
-    };
-    let heard = heard(simulator.trades(), PrivateStream::UserTrades, first, simulator)?;
+    let first = if setting.has("trades-on-connect=last") { First::TheLast } else { First::Missing };
+    let received = received(simulator.trades(), PrivateStream::UserTrades, first, simulator)?;
     let id = |done: &Trade| done.match_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    Ok(heard.iter().map(|done| (id(done), trade(done, setting))).collect())
+    Ok(received.iter().map(|done| (id(done), trade(done, setting))).collect())
 }
 
-/// What the first event of a connection holds.
+/// Content of the first event of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum First {
     /// There is no such event.
     Missing,
     /// Nothing.
     Nothing,
-    /// The last thing that was done before, if anything was.
+    /// The last change before it, if any.
     TheLast,
 }
 
-/// What was told to somebody, of things that were done one after the other and each told in an event. Something is
-/// done whenever nobody listens, so the first event that somebody hears after that begins a connection.
-fn heard<T: Clone>(
+/// The changes that reached a client, of changes that were each sent in one event. The scenario makes a change during
+/// every disconnect, so the first event that a client receives after it begins a connection.
+fn received<T: Clone>(
     all: Vec<T>,
     stream: PrivateStream,
     first: First,
     simulator: &Simulator,
 ) -> anyhow::Result<Vec<T>> {
     let mut done = all.into_iter();
-    let (mut heard, mut last) = (Vec::new(), None);
+    let (mut received, mut last) = (Vec::new(), None);
     let mut begins = first == First::Nothing;
     for sent in simulator.sent().into_iter().filter(|sent| sent.stream == stream) {
-        let is_heard = sent.sockets > 0;
-        if is_heard && std::mem::take(&mut begins) {
-            heard.extend(last.clone().filter(|_| first == First::TheLast));
+        let is_received = sent.sockets > 0;
+        if is_received && std::mem::take(&mut begins) {
+            received.extend(last.clone().filter(|_| first == First::TheLast));
             continue;
         }
         last = done.next();
-        ensure!(last.is_some(), "more events of {stream} than there is to tell");
-        heard.extend(last.clone().filter(|_| is_heard));
-        begins = !is_heard && first != First::Missing;
+        ensure!(last.is_some(), "more events of {stream} than changes");
+        received.extend(last.clone().filter(|_| is_received));
+        begins = !is_received && first != First::Missing;
     }
-    ensure!(done.next().is_none(), "more was done than the events of {stream} tell");
-    Ok(heard)
+    ensure!(done.next().is_none(), "more changes than events of {stream}");
+    Ok(received)
 }
 
 fn by_id(orders: &[Order], setting: &Setting) -> Entries {
     orders.iter().map(|placed| (placed.id.to_string(), order(placed, setting))).collect()
 }
 
-/// As a text, or as a number if it is one.
+/// As a text, or under that setting as a number if it is one.
 fn id(id: &OrderId, setting: &Setting) -> Value {
     match id.as_str().parse::<u64>() {
-        Ok(number) if setting.order_ids == OrderIds::Numbers => json!(number),
+        Ok(number) if setting.has("order-ids=numbers") => json!(number),
         _ => json!(id.as_str()),
     }
 }

@@ -1,4 +1,4 @@
-//! What one stream's events come to.
+//! The events of one stream, merged into entries.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use serde_json::Value;
 use super::setting::Setting;
 use super::streams::Stream;
 
-/// Balances, orders or trades, each as the JSON object of the wire, by what tells them apart.
+/// Balances, orders or trades as the JSON objects of the wire, by their currency or id.
 pub(super) type Entries = BTreeMap<String, Value>;
 
-/// The events of one stream as the SDK handed them out, and what they come to.
+/// The events of one stream as the SDK delivered them, and the resulting entries.
 #[derive(Debug)]
 pub(super) struct Book {
     stream: &'static Stream,
     setting: &'static Setting,
     entries: Entries,
-    /// Of each event, if they have any.
+    /// Of each event, if any.
     event_ids: Vec<Option<String>>,
     connections: usize,
     is_first: bool,
@@ -37,7 +37,7 @@ impl Book {
         self.stream
     }
 
-    /// How many events were taken.
+    /// Number of events read.
     pub(super) fn taken(&self) -> usize {
         self.event_ids.len()
     }
@@ -47,7 +47,7 @@ impl Book {
         self.connections += 1;
     }
 
-    /// Takes a line of the driver.
+    /// Reads a line of the driver.
     pub(super) fn take(&mut self, line: &str) -> anyhow::Result<()> {
         let line: Value = serde_json::from_str(line).context("the driver's line is not JSON")?;
         let event = line.get("event").with_context(|| format!("Python cannot read a message: {line}"))?;
@@ -58,10 +58,10 @@ impl Book {
         {
             ensure!(event.get(field).is_some_and(is_right), "the event has no proper `{field}`: {event}");
         }
-        let ahead = hours_ahead(event).context("the event's `datetime` is none")?;
+        let ahead = hours_ahead(event).context("the event's `datetime` is malformed")?;
         ensure!(ahead == self.setting.hours_ahead(), "`datetime` is {ahead} hours ahead");
         let id = event.get("eventID").and_then(Value::as_str);
-        ensure!(id.is_some() == self.setting.event_ids, "the event's `eventID` is {id:?}");
+        ensure!(id.is_some() != self.setting.has("event-ids=absent"), "the event's `eventID` is {id:?}");
         let data = event.get("data").and_then(Value::as_object).context("the event's `data` is no object")?;
         if std::mem::take(&mut self.is_first) && (self.stream.begins_with_all)(self.setting) {
             self.entries.clear();
@@ -71,7 +71,7 @@ impl Book {
         Ok(())
     }
 
-    /// Compares with the ids of the events that were sent, and with what they should come to.
+    /// Compares with the ids of the events that were sent, and with the entries that they should result in.
     pub(super) fn agree(&self, sent: &[Option<String>], truth: &Entries) -> anyhow::Result<()> {
         let (came, count) = (&self.event_ids, sent.len());
         if came != sent {
@@ -87,7 +87,11 @@ impl Book {
             let (had, expected) = (self.entries.get(key), truth.get(key));
             if had != expected {
                 let show = |entry: Option<&Value>| entry.map_or("nothing".to_owned(), Value::to_string);
-                bail!("{key} is\n    {}\nfor the SDK, and in the books\n    {}", show(had), show(expected));
+                bail!(
+                    "{key} is\n    {}\nfor the SDK, and for the simulator\n    {}",
+                    show(had),
+                    show(expected)
+                );
             }
         }
         Ok(())
@@ -103,7 +107,7 @@ impl Book {
     }
 }
 
-/// By how many hours an event's `datetime` is ahead of its `timestamp`.
+/// Number of hours by which an event's `datetime` is ahead of its `timestamp`.
 fn hours_ahead(event: &Value) -> Option<i64> {
     let hour: i64 = event.get("datetime")?.as_str()?.get(11..13)?.parse().ok()?;
     let timestamp = event.get("timestamp")?.as_i64()?;

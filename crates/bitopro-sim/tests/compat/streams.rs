@@ -1,9 +1,9 @@
-//! The four streams, as the exchange's documentation and its SDK have them. What is needed of the wire is written out
-//! here and in `truth`, and not taken from our model: that would agree with itself.
+//! The four streams of the exchange's documentation and its SDK. The wire format is written out here and in `truth`
+//! rather than taken from our model, which would agree with itself.
 
 use anyhow::{Context, ensure};
 use bitopro_model::PrivateStream;
-use bitopro_sim::{ActiveUpdates, HistoryOnConnect, Simulator, TradesOnConnect};
+use bitopro_sim::Simulator;
 use serde_json::{Map, Value};
 
 use super::book::Entries;
@@ -17,11 +17,11 @@ pub(super) struct Stream {
     pub(super) event: &'static str,
     /// The SDK's class for it.
     pub(super) class: &'static str,
-    /// Whether the first event of a connection holds everything.
+    /// Returns whether the first event of a connection is a snapshot.
     pub(super) begins_with_all: fn(&Setting) -> bool,
-    /// Lays an event's `data` over what is known.
+    /// Merges an event's `data` into the entries.
     pub(super) apply: fn(&mut Entries, &Map<String, Value>, &Setting) -> anyhow::Result<()>,
-    /// What the simulator's books say that it must have come to.
+    /// Returns the entries that the simulator's account calls for.
     pub(super) truth: fn(&Simulator, &Setting) -> anyhow::Result<Entries>,
 }
 
@@ -46,7 +46,7 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::HistoryOrders,
         event: "RECENT_HISTORY_ORDERS",
         class: "BitoproHistoryOrders",
-        begins_with_all: |setting| setting.history_on_connect == HistoryOnConnect::Recent,
+        begins_with_all: |setting| !setting.has("history-on-connect=empty"),
         apply: ended_orders,
         truth: truth::history,
     },
@@ -64,7 +64,7 @@ pub(super) const STREAMS: [Stream; 4] = [
 const FINAL: [i64; 4] = [2, 3, 4, 6];
 
 impl Stream {
-    /// The ids of the events that were sent to somebody, in order, if they have any.
+    /// The ids, if any, of the events that reached a client, in order.
     pub(super) fn sent(&self, simulator: &Simulator) -> anyhow::Result<Vec<Option<String>>> {
         let sent = simulator.sent().into_iter().filter(|sent| sent.stream == self.kind && sent.sockets > 0);
         sent.map(|sent| {
@@ -82,7 +82,7 @@ fn balances(entries: &mut Entries, data: &Map<String, Value>, _: &Setting) -> an
 }
 
 fn open_orders(entries: &mut Entries, data: &Map<String, Value>, setting: &Setting) -> anyhow::Result<()> {
-    if setting.active_updates == ActiveUpdates::WholePair {
+    if setting.has("active-updates=whole-pair") {
         entries.retain(|_, order| {
             order.get("pair").and_then(Value::as_str).is_none_or(|pair| !data.contains_key(pair))
         });
@@ -106,18 +106,18 @@ fn ended_orders(entries: &mut Entries, data: &Map<String, Value>, _: &Setting) -
     Ok(())
 }
 
-/// No trade comes twice, over all connections, or where one does it is the same.
+/// Over all connections, no trade arrives twice, or where it may, it is the same one.
 fn trade(entries: &mut Entries, data: &Map<String, Value>, setting: &Setting) -> anyhow::Result<()> {
     let trade = Value::Object(data.clone());
     let id = text(&trade, "matchID")?.to_owned();
     let before = entries.insert(id.clone(), trade);
-    let may_repeat = setting.trades_on_connect == TradesOnConnect::Last;
+    let may_repeat = setting.has("trades-on-connect=last");
     let is_fine = before.is_none() || may_repeat && before.as_ref() == entries.get(&id);
-    ensure!(is_fine, "the trade {id} came twice");
+    ensure!(is_fine, "trade `{id}` arrived twice");
     Ok(())
 }
 
-/// The orders of all pairs, each under its own.
+/// The orders of all pairs, each under its own pair.
 fn orders(data: &Map<String, Value>) -> anyhow::Result<Vec<&Value>> {
     let mut all = Vec::new();
     for (pair, orders) in data {

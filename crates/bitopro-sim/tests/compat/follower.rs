@@ -1,7 +1,7 @@
-//! One process of the SDK, and what comes out of it.
+//! One process of the SDK, and its output.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::book::Book;
-use super::python::Python;
 use super::setting::Setting;
 use super::streams::Stream;
 
-/// How long an event that was sent may take, which is less than a millisecond of work.
+const DRIVER: &str = include_str!("driver.py");
+/// Deadline for an event to arrive, which is less than a millisecond of work.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How much of the SDK's log is shown when something fails.
+/// Lines of the SDK's log in the report of a failure.
 const LOG_SHOWN: usize = 12;
 
 #[derive(Debug)]
@@ -31,22 +31,23 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn start(
-        python: &Python,
+        python: &str,
         simulator: &Simulator,
         stream: &'static Stream,
         setting: &'static Setting,
     ) -> anyhow::Result<Self> {
         let account = simulator.credentials();
-        let mut child = python
-            .driver(stream.class)
+        let mut child = Command::new(python)
+            // Isolated: neither the user's packages nor the files of the current directory are visible.
+            .args(["-I", "-c", DRIVER, stream.class])
             // The SDK's constant ends in the version.
             .env("COMPAT_WS_URL", format!("{}/v1", simulator.ws_url()))
             .env("BITOPRO_API_KEY", &account.api_key)
             .env("BITOPRO_API_SECRET", &account.api_secret)
             .env("BITOPRO_EMAIL", &account.email)
-            // Otherwise a proxy of this machine is asked for the simulator.
+            // Keeps a proxy of this machine out of it.
             .env("no_proxy", "127.0.0.1")
-            // Never written to: the driver ends when this end of it is gone, however we ended.
+            // Never written to: the driver ends when this end is closed, however the test ended.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -56,7 +57,7 @@ impl Follower {
         let stderr = child.stderr.take().context("the SDK has no log")?;
         let (sender, lines) = mpsc::unbounded_channel();
         each_line(stdout, move |line| {
-            // Nobody listens any more once the comparison is over.
+            // The receiver is gone once the comparison is over.
             let _ = sender.send(line);
         });
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -69,17 +70,17 @@ impl Follower {
         self.book.stream()
     }
 
-    /// Whether the process has ended by itself.
+    /// Returns whether the process has ended by itself.
     pub(super) fn has_ended(&self) -> bool {
         self.lines.is_closed()
     }
 
-    /// Notes that the connection is gone: the next event is the first of another one.
+    /// Notes that the connection is gone: the next event begins another one.
     pub(super) fn cut_off(&mut self) {
         self.book.cut_off();
     }
 
-    /// Reads as many events as were sent, and compares them and what they come to.
+    /// Reads as many events as were sent, and compares them and the resulting entries.
     pub(super) async fn agree(&mut self, simulator: &Simulator) -> anyhow::Result<()> {
         let sent = self.stream().sent(simulator)?;
         while self.book.taken() < sent.len() {
@@ -91,7 +92,7 @@ impl Follower {
         self.book.agree(&sent, &(self.stream().truth)(simulator, self.book.setting())?)
     }
 
-    /// Ends the process, and gives the lines that nobody waited for.
+    /// Ends the process and returns the lines that no comparison has read.
     pub(super) async fn stop(&mut self) -> anyhow::Result<Vec<String>> {
         // It may have ended by itself.
         let _ = self.child.kill();
@@ -107,7 +108,7 @@ impl Follower {
         self.book.summary()
     }
 
-    /// What was seen, for somebody who has to find out what went wrong.
+    /// Describes what was received, to find the cause of a failure.
     pub(super) fn report(&self) -> String {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let last: Vec<&str> = log.iter().rev().take(LOG_SHOWN).rev().map(String::as_str).collect();
@@ -122,7 +123,7 @@ impl Drop for Follower {
     }
 }
 
-/// The thread ends with the process that writes.
+/// Handles each line on its own thread, which ends with the writing process.
 fn each_line(from: impl Read + Send + 'static, mut handle: impl FnMut(String) + Send + 'static) {
     thread::spawn(move || {
         BufReader::new(from).lines().map_while(Result::ok).for_each(&mut handle);

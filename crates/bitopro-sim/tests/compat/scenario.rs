@@ -1,14 +1,14 @@
-//! What happens to the account, and to the connections.
+//! The changes to the account and the ends of connections.
 
 use bitopro_model::{Action, Balance, Condition, Decimal};
 use bitopro_sim::{NewOrder, Simulator};
 
 type Move = (&'static str, fn(&Simulator) -> anyhow::Result<()>);
 
-/// Done one after the other while connected, again and again.
+/// Played in order while connected, and again after each reconnect.
 pub(super) const MOVES: [Move; 7] = [
     ("twenty digits of a balance", |simulator| {
-        // Two amounts, so that each time is a change.
+        // Alternates between two amounts, so that each call is a change.
         let whole = Decimal::from_i128_with_scale(99_999_999_999_999_999_999, 8);
         let less = whole - Decimal::new(1, 8);
         let now = simulator.balances().values().any(|held| held.currency == "DOGE" && held.amount == whole);
@@ -52,8 +52,8 @@ pub(super) const MOVES: [Move; 7] = [
     }),
 ];
 
-/// Done while nobody is connected: an order comes and is filled in part, another one goes, a currency goes, a balance
-/// changes.
+/// Changes the account while no client is connected: an order is placed and filled in part, another one cancelled, a
+/// currency removed and a balance changed.
 pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
     let id = simulator.place(&buy(1, 2_300_000))?;
     simulator.fill(&id, Decimal::new(4, 3))?;
@@ -72,7 +72,7 @@ pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
 
 type End = (&'static str, fn(&Simulator));
 
-/// How connections end.
+/// The ways in which connections end.
 pub(super) const ENDS: [End; 2] = [
     ("without a close frame", Simulator::disconnect_all),
     ("with a close frame", |simulator| simulator.close_all(1001, "compat")),

@@ -1,0 +1,102 @@
+//! Keeps the texts that arrive over a connector's connections, and the headers of its requests, in memory.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use bitopro_client::model::AccountBalance;
+use bitopro_client::transport::{Connection, Connector, Error, Frame, Request};
+use futures_util::Stream;
+
+/// Everything that was kept. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Tapped(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    headers: Vec<String>,
+    snapshot: Option<String>,
+    updates: Vec<String>,
+    left_out: usize,
+}
+
+impl Tapped {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn headers(&self) -> Vec<String> {
+        self.kept().headers.clone()
+    }
+
+    /// The first message of the first connection that had one.
+    pub(super) fn snapshot(&self) -> Option<String> {
+        self.kept().snapshot.clone()
+    }
+
+    pub(super) fn updates(&self) -> Vec<String> {
+        self.kept().updates.clone()
+    }
+
+    pub(super) fn left_out(&self) -> usize {
+        self.kept().left_out
+    }
+}
+
+pub(super) struct Tap<C> {
+    inner: C,
+    tapped: Tapped,
+}
+
+impl<C: Connector> Tap<C> {
+    pub(super) fn new(inner: C, tapped: Tapped) -> Self {
+        Self { inner, tapped }
+    }
+}
+
+#[async_trait]
+impl<C: Connector> Connector for Tap<C> {
+    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+        let values = request.headers().values().filter_map(|value| value.to_str().ok()).map(str::to_owned);
+        self.tapped.kept().headers.extend(values);
+        let inner = self.inner.connect(request).await?;
+        Ok(Box::new(TapConnection { inner, tapped: self.tapped.clone(), begins: true }))
+    }
+}
+
+struct TapConnection {
+    inner: Box<dyn Connection>,
+    tapped: Tapped,
+    /// True until balances arrive.
+    begins: bool,
+}
+
+impl Stream for TapConnection {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(Pin::new(&mut self.inner).poll_next(context));
+        if let Some(Ok(Frame::Text(text))) = &item {
+            let is_first = self.begins;
+            let mut kept = self.tapped.kept();
+            if AccountBalance::from_json(text).is_err() {
+                kept.left_out += 1;
+            } else if is_first {
+                kept.snapshot.get_or_insert_with(|| text.to_string());
+                drop(kept);
+                self.begins = false;
+            } else {
+                kept.updates.push(text.to_string());
+            }
+        }
+        Poll::Ready(item)
+    }
+}
+
+#[async_trait]
+impl Connection for TapConnection {
+    async fn send(&mut self, frame: Frame) -> Result<(), Error> {
+        self.inner.send(frame).await
+    }
+}

@@ -1,0 +1,67 @@
+//! Runs one test by its name. Cargo alone reports success for a name that matches no test.
+
+use std::process::{Command, Stdio};
+
+use anyhow::ensure;
+
+use crate::workspace::cargo;
+
+#[derive(Debug)]
+pub(crate) struct NamedTest {
+    /// The arguments of `cargo test` that select the test binary.
+    pub(crate) binary: &'static [&'static str],
+    /// The full name, modules included.
+    pub(crate) name: &'static str,
+}
+
+impl NamedTest {
+    /// Runs the test, ignored or not, with these variables in its environment.
+    ///
+    /// # Errors
+    /// The binary has no such test, or the test failed.
+    pub(crate) fn run(&self, variables: &[(&str, String)]) -> anyhow::Result<()> {
+        self.find()?;
+        let mut test = self.cargo("--nocapture");
+        test.envs(variables.iter().map(|(name, value)| (name, value)));
+        ensure!(test.status()?.success(), "the test `{}` failed; see its output", self.name);
+        Ok(())
+    }
+
+    /// Fails if the test does not exist.
+    pub(crate) fn find(&self) -> anyhow::Result<()> {
+        let list = self.cargo("--list").stderr(Stdio::inherit()).output()?;
+        ensure!(list.status.success(), "cannot list the tests of `cargo test {}`", self.binary.join(" "));
+        self.find_in(&String::from_utf8_lossy(&list.stdout))
+    }
+
+    fn find_in(&self, list: &str) -> anyhow::Result<()> {
+        let name = self.name;
+        ensure!(names(list).any(|listed| listed == name), "no test is called `{name}`; was it renamed?");
+        Ok(())
+    }
+
+    fn cargo(&self, option: &str) -> Command {
+        let mut cargo = cargo(&["test", "--locked", "--all-features"]);
+        cargo.args(self.binary).args(["--", "--exact", self.name, "--include-ignored", option]);
+        cargo
+    }
+}
+
+/// Returns the names in the output of a test binary's `--list`.
+pub(crate) fn names(list: &str) -> impl Iterator<Item = &str> {
+    list.lines().filter_map(|line| line.strip_suffix(": test"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NamedTest;
+
+    #[test]
+    fn a_test_that_is_not_listed_is_an_error() {
+        let test = NamedTest { binary: &[], name: "a::b" };
+        test.find_in("a::b: test\n\n1 test, 0 benchmarks\n").unwrap();
+        for list in ["", "0 tests, 0 benchmarks\n", "a::bc: test\n", "a::b: benchmark\n"] {
+            assert!(test.find_in(list).is_err(), "{list}");
+        }
+    }
+}
