@@ -6,9 +6,9 @@ use std::time::Duration;
 use bitopro_model::{Action, Balance, Condition, Decimal, parse_decimal};
 use http::StatusCode;
 
-use super::Step;
-use crate::NewOrder;
-use crate::exact::difference;
+use super::steps::Step;
+use crate::exchange::exact::difference;
+use crate::exchange::order::NewOrder;
 
 type Fault = String;
 

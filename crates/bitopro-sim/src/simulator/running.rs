@@ -5,7 +5,9 @@ use bitopro_model::OrderId;
 use tokio::time::sleep;
 
 use super::Simulator;
-use crate::{OrderError, Scenario, ScenarioError, Step, refusal};
+use crate::exchange::order::OrderError;
+use crate::gateway::refusal;
+use crate::scenario::steps::{Scenario, ScenarioError, Step};
 
 /// How often a scenario that waits for sockets looks for them.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);

@@ -3,41 +3,44 @@ use std::convert::Infallible;
 use bitopro_model::{AccountBalance, Balance, Decimal, Order, OrderId, Pair, Trade};
 
 use super::Simulator;
-use crate::books::Books;
-use crate::{Exchange, NewOrder, OrderError, Push, Sent};
+use crate::exchange::core::Exchange;
+use crate::exchange::event::Push;
+use crate::exchange::holdings::Holdings;
+use crate::exchange::order::{NewOrder, OrderError};
+use crate::gateway::sent::Sent;
 
 /// The account by hand, and the truth about it.
 impl Simulator {
     /// What the account holds: the truth that every client should agree with.
-    pub fn balances(&self) -> Books {
-        self.hub.look(|exchange| exchange.balances().clone())
+    pub fn balances(&self) -> Holdings {
+        self.dispatcher.look(|exchange| exchange.balances().clone())
     }
 
     /// The account's open orders, by id: the truth that every client should agree with.
     pub fn open_orders(&self) -> Vec<Order> {
-        self.hub.look(|exchange| exchange.open_orders().cloned().collect())
+        self.dispatcher.look(|exchange| exchange.open_orders().cloned().collect())
     }
 
     /// The orders that ended lately, the oldest first; at most 100.
     pub fn history(&self) -> Vec<Order> {
-        self.hub.look(|exchange| exchange.history().cloned().collect())
+        self.dispatcher.look(|exchange| exchange.history().cloned().collect())
     }
 
     /// What was traded, the oldest first; the last 10,000.
     pub fn trades(&self) -> Vec<Trade> {
-        self.hub.look(|exchange| exchange.trades().cloned().collect())
+        self.dispatcher.look(|exchange| exchange.trades().cloned().collect())
     }
 
     /// The market's price of a pair, for those that have one.
     pub fn market_price(&self, pair: impl Into<Pair>) -> Option<Decimal> {
         let pair = pair.into();
-        self.hub.look(|exchange| exchange.market_price(&pair))
+        self.dispatcher.look(|exchange| exchange.market_price(&pair))
     }
 
     /// The events of the exchange, snapshots too, with the number of sockets that each was sent to; the last
     /// 10,000 of them.
     pub fn sent(&self) -> Vec<Sent> {
-        self.hub.sent()
+        self.dispatcher.sent()
     }
 
     /// Sets the balance of one currency, and sends an update. Gives the event that was sent, or `None` if
@@ -46,8 +49,8 @@ impl Simulator {
     /// Orders for which the new balance leaves no room are cancelled: between what is available or staked
     /// and the whole amount, there must be as much as the orders lock.
     pub fn set_balance(&self, balance: Balance) -> Option<AccountBalance> {
-        self.update_balances(|books| {
-            books.insert(balance.currency.clone(), balance);
+        self.update_balances(|holdings| {
+            holdings.insert(balance.currency.clone(), balance);
         })
     }
 
@@ -56,7 +59,7 @@ impl Simulator {
     ///
     /// A currency that is taken away is in no update; it is missing from the next snapshot. Orders are
     /// cancelled as by [`set_balance`](Self::set_balance).
-    pub fn update_balances(&self, change: impl FnOnce(&mut Books)) -> Option<AccountBalance> {
+    pub fn update_balances(&self, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
         let pushes = self.always(|exchange, now| exchange.update_balances(now, change));
         pushes.iter().find_map(Push::as_balances).cloned()
     }
@@ -74,7 +77,7 @@ impl Simulator {
     /// An [`OrderError`] that says why the exchange does not take it.
     pub fn place(&self, order: &NewOrder) -> Result<OrderId, OrderError> {
         let mut placed = None;
-        self.hub.change(|exchange, now| {
+        self.dispatcher.change(|exchange, now| {
             let (id, pushes) = exchange.place(now, order)?;
             placed = Some(id);
             Ok(pushes)
@@ -87,7 +90,7 @@ impl Simulator {
     /// # Errors
     /// An [`OrderError`] that says why not.
     pub fn fill(&self, id: &OrderId, volume: Decimal) -> Result<Vec<Push>, OrderError> {
-        self.hub.change(|exchange, now| exchange.fill(now, id, Some(volume)))
+        self.dispatcher.change(|exchange, now| exchange.fill(now, id, Some(volume)))
     }
 
     /// Fills all that remains of an open order at its own price, and gives the events that were sent.
@@ -95,7 +98,7 @@ impl Simulator {
     /// # Errors
     /// An [`OrderError`] that says why not.
     pub fn fill_rest(&self, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        self.hub.change(|exchange, now| exchange.fill(now, id, None))
+        self.dispatcher.change(|exchange, now| exchange.fill(now, id, None))
     }
 
     /// Cancels an open order, and gives the events that were sent.
@@ -103,7 +106,7 @@ impl Simulator {
     /// # Errors
     /// An [`OrderError`] that says why not.
     pub fn cancel(&self, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        self.hub.change(|exchange, now| exchange.cancel(now, id))
+        self.dispatcher.change(|exchange, now| exchange.cancel(now, id))
     }
 
     /// Triggers a stop order, and gives the events that were sent.
@@ -111,11 +114,11 @@ impl Simulator {
     /// # Errors
     /// An [`OrderError`] that says why not.
     pub fn trigger(&self, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        self.hub.change(|exchange, now| exchange.trigger(now, id))
+        self.dispatcher.change(|exchange, now| exchange.trigger(now, id))
     }
 
     fn always(&self, change: impl FnOnce(&mut Exchange, bitopro_model::Timestamp) -> Vec<Push>) -> Vec<Push> {
-        let Ok(pushes) = self.hub.change::<Infallible>(|exchange, now| Ok(change(exchange, now)));
+        let Ok(pushes) = self.dispatcher.change::<Infallible>(|exchange, now| Ok(change(exchange, now)));
         pushes
     }
 }

@@ -1,0 +1,296 @@
+//! The account that trades. Every operation is done whole or not at all, in exact decimals.
+//!
+//! What an order locks is taken from `available` and stays in `amount`, so that for every currency
+//! `amount == available + stake + locked` remains true if it was true at the start.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bitopro_model::{
+    Action, Currency, Decimal, Order, OrderId, OrderStatus, Pair, TimeInForce, Timestamp, Trade,
+};
+
+use crate::exchange::exact::{difference, product_cut_off, sum};
+use crate::exchange::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
+use crate::exchange::fill::{Fill, moved, tradable};
+use crate::exchange::holdings::Holdings;
+use crate::exchange::order::{Kind, NewOrder, OrderError};
+
+/// How many ended orders count as recent. An assumption.
+pub(crate) const HISTORY_KEPT: usize = 100;
+/// How many trades are remembered: a simulator may run for weeks.
+const TRADES_KEPT: usize = 10_000;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    holdings: Holdings,
+    open: BTreeMap<OrderId, OpenOrder>,
+    history: VecDeque<Order>,
+    trades: VecDeque<Trade>,
+    ids: IdSequence,
+}
+
+/// An open order, and what it locks of which currency.
+#[derive(Debug, Clone)]
+struct OpenOrder {
+    order: Order,
+    currency: Currency,
+    locked: Decimal,
+}
+
+/// What an operation did: the order as it is now, and the trade if there was one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderChange {
+    pub(crate) order: Order,
+    pub(crate) trade: Option<Trade>,
+}
+
+impl Account {
+    /// An account of these holdings, which count what these orders lock as not available. An order for
+    /// which they have no room is left out.
+    pub(crate) fn new(holdings: Holdings, orders: &[NewOrder], placed: Timestamp) -> Self {
+        let (open, history, trades) = (BTreeMap::new(), VecDeque::new(), VecDeque::new());
+        let mut account = Self { holdings, open, history, trades, ids: IdSequence::default() };
+        for order in orders {
+            if let Ok(open_order) = account.open_order(placed, order) {
+                let id = open_order.order.id.clone();
+                account.open.insert(id.clone(), open_order);
+                if account.without_room().contains(&id) {
+                    account.open.remove(&id);
+                }
+            }
+        }
+        account
+    }
+
+    pub(crate) fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// By id.
+    pub(crate) fn open_orders(&self) -> impl Iterator<Item = &Order> {
+        self.open.values().map(|open_order| &open_order.order)
+    }
+
+    /// The oldest first.
+    pub(crate) fn history(&self) -> impl Iterator<Item = &Order> {
+        self.history.iter()
+    }
+
+    /// The oldest first.
+    pub(crate) fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> {
+        self.trades.iter()
+    }
+
+    /// Sets the holdings by hand. Orders for which they leave no room are cancelled.
+    pub(crate) fn set_holdings(&mut self, now: Timestamp, holdings: Holdings) -> Vec<OrderChange> {
+        self.holdings = holdings;
+        let cancelled = self.without_room();
+        let gone: Vec<OpenOrder> = cancelled.iter().filter_map(|id| self.open.remove(id)).collect();
+        gone.into_iter().map(|gone| self.cancelled(now, gone)).collect()
+    }
+
+    /// Places an order on a market with this price, if it has one.
+    pub(crate) fn place(
+        &mut self,
+        now: Timestamp,
+        new: &NewOrder,
+        market: Option<Decimal>,
+    ) -> Result<OrderChange, OrderError> {
+        let at_once = market.filter(|market| match new.action {
+            Action::Buy => new.price >= *market,
+            _ => new.price <= *market,
+        });
+        match (&new.kind, at_once) {
+            (Kind::Market, _) => {
+                let market = market.ok_or_else(|| OrderError::NoMarket(new.pair.clone()))?;
+                self.take(now, new, market)
+            }
+            (Kind::Limit, Some(market)) => self.take(now, new, market),
+            (Kind::PostOnly, Some(_)) => {
+                let mut order = self.open_order(now, new)?.order;
+                order.status = OrderStatus::PostOnlyCancelled;
+                self.remember(&order);
+                Ok(OrderChange { order, trade: None })
+            }
+            (Kind::Limit | Kind::PostOnly | Kind::StopLimit { .. }, _) => self.stand(now, new),
+        }
+    }
+
+    /// Fills an order at its own price: this much of it, or what remains.
+    pub(crate) fn fill(
+        &mut self,
+        now: Timestamp,
+        id: &OrderId,
+        volume: Option<Decimal>,
+    ) -> Result<OrderChange, OrderError> {
+        let OpenOrder { order, locked, .. } =
+            self.open.get(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+        let remaining = order.remaining_amount;
+        let volume = volume.unwrap_or(remaining);
+        if order.status == OrderStatus::NotTriggered {
+            return Err(OrderError::NotTriggered(id.clone()));
+        }
+        if volume <= Decimal::ZERO {
+            return Err(OrderError::NotPositive);
+        }
+        if volume > remaining {
+            return Err(OrderError::MoreThanRemains(remaining));
+        }
+        let (base, quote) = currencies(&order.pair)?;
+        let fill = Fill::new(base, quote, order.action.clone(), order.price, volume)?;
+        let order = order_after(order, &fill, now)?;
+        let trade = trade_of(&order, &fill, self.ids.next_match(), true, now);
+        // Parts cut off add up to no more than the whole cut off, so the lock lasts to the end, when what
+        // is left of it is released.
+        let released = if order.is_final() { *locked } else { fill.paid().1 };
+        let locked = difference(*locked, released).ok_or(OrderError::Inexact)?;
+        fill.settle(&mut self.holdings, released)?;
+        if order.is_final() {
+            self.open.remove(id);
+            self.remember(&order);
+        } else if let Some(open_order) = self.open.get_mut(id) {
+            open_order.order = order.clone();
+            open_order.locked = locked;
+        }
+        self.traded(&trade);
+        Ok(OrderChange { order, trade: Some(trade) })
+    }
+
+    pub(crate) fn cancel(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, OrderError> {
+        let open_order = self.open.get(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+        let balance = self.holdings.get(&open_order.currency);
+        let balance = balance.ok_or_else(|| OrderError::NotTradable(open_order.currency.clone()))?;
+        let released = moved(balance, Decimal::ZERO, open_order.locked)?;
+        let gone = self.open.remove(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+        self.holdings.insert(released.currency.clone(), released);
+        Ok(self.cancelled(now, gone))
+    }
+
+    /// Makes a stop order that waits a limit order. It keeps its id, which is an assumption.
+    pub(crate) fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, OrderError> {
+        let OpenOrder { order, .. } = self.open.get_mut(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+        if order.status != OrderStatus::NotTriggered {
+            return Err(OrderError::NothingToTrigger(id.clone()));
+        }
+        order.status = OrderStatus::InProgress;
+        touched(order, now);
+        Ok(OrderChange { order: order.clone(), trade: None })
+    }
+
+    /// Puts an order into the book, and locks what it may have to pay.
+    fn stand(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, OrderError> {
+        let open_order = self.open_order(now, new)?;
+        let locked =
+            moved(tradable(&self.holdings, &open_order.currency)?, Decimal::ZERO, -open_order.locked)?;
+        self.holdings.insert(locked.currency.clone(), locked);
+        let order = open_order.order.clone();
+        self.open.insert(order.id.clone(), open_order);
+        Ok(OrderChange { order, trade: None })
+    }
+
+    /// Executes an order against the market at once.
+    fn take(&mut self, now: Timestamp, new: &NewOrder, price: Decimal) -> Result<OrderChange, OrderError> {
+        let (base, quote) = currencies(&new.pair)?;
+        let order = self.open_order(now, &NewOrder { price, ..new.clone() })?.order;
+        let fill = Fill::new(base, quote, new.action.clone(), price, new.amount)?;
+        let mut order = order_after(&order, &fill, now)?;
+        order.price = new.price;
+        let trade = trade_of(&order, &fill, self.ids.next_match(), false, now);
+        fill.settle(&mut self.holdings, Decimal::ZERO)?;
+        self.remember(&order);
+        self.traded(&trade);
+        Ok(OrderChange { order, trade: Some(trade) })
+    }
+
+    /// The order as it would stand. Nothing is locked yet.
+    fn open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OpenOrder, OrderError> {
+        let (base, quote) = currencies(&new.pair)?;
+        let stop_price = match &new.kind {
+            Kind::StopLimit { stop_price, .. } => *stop_price,
+            _ => Decimal::ONE,
+        };
+        if [new.amount, new.price, stop_price].iter().any(|number| *number <= Decimal::ZERO) {
+            return Err(OrderError::NotPositive);
+        }
+        tradable(&self.holdings, &base)?;
+        tradable(&self.holdings, &quote)?;
+        let worth = product_cut_off(new.amount, new.price).ok_or(OrderError::Inexact)?;
+        if worth.is_zero() {
+            return Err(OrderError::TooSmall);
+        }
+        let (currency, locked) = match &new.action {
+            Action::Buy => (quote, worth),
+            Action::Sell => (base, new.amount),
+            unknown => return Err(OrderError::NotAnAction(unknown.clone())),
+        };
+        let (id, seq) = self.ids.next_order(&new.pair, matches!(new.kind, Kind::StopLimit { .. }));
+        let pair = Pair::new(new.pair.as_str().to_ascii_lowercase());
+        let mut order =
+            Order::new(id, pair, new.action.clone(), new.order_type(), new.price, new.amount, now);
+        order.seq = Some(seq);
+        order.client_id = new.client_id.map(Into::into);
+        match &new.kind {
+            Kind::PostOnly => order.time_in_force = Some(TimeInForce::PostOnly),
+            Kind::StopLimit { stop_price, condition } => {
+                order.status = OrderStatus::NotTriggered;
+                order.stop_price = Some(*stop_price);
+                order.condition = Some(condition.clone());
+            }
+            Kind::Limit | Kind::Market => {}
+        }
+        Ok(OpenOrder { order, currency, locked })
+    }
+
+    fn cancelled(&mut self, now: Timestamp, gone: OpenOrder) -> OrderChange {
+        let mut order = gone.order;
+        order.status = status_of_cancelled(&order);
+        touched(&mut order, now);
+        self.remember(&order);
+        OrderChange { order, trade: None }
+    }
+
+    /// The orders that lock more of their currency than is in the holdings and neither available nor staked.
+    fn without_room(&self) -> Vec<OrderId> {
+        let mut locked: BTreeMap<&Currency, Option<Decimal>> = BTreeMap::new();
+        for open_order in self.open.values() {
+            let total = locked.entry(&open_order.currency).or_insert(Some(Decimal::ZERO));
+            *total = total.and_then(|total| sum(total, open_order.locked));
+        }
+        locked.retain(|currency, locked| {
+            let fits = self.holdings.get(*currency).zip(*locked).is_some_and(|(balance, locked)| {
+                let used = sum(balance.available, balance.stake.unwrap_or_default())
+                    .and_then(|used| sum(used, locked));
+                used.is_some_and(|used| used <= balance.amount)
+            });
+            !fits
+        });
+        let tight = self.open.values().filter(|open_order| locked.contains_key(&open_order.currency));
+        tight.map(|open_order| open_order.order.id.clone()).collect()
+    }
+
+    fn remember(&mut self, order: &Order) {
+        if self.history.len() == HISTORY_KEPT {
+            self.history.pop_front();
+        }
+        self.history.push_back(order.clone());
+    }
+
+    fn traded(&mut self, trade: &Trade) {
+        if self.trades.len() == TRADES_KEPT {
+            self.trades.pop_front();
+        }
+        self.trades.push_back(trade.clone());
+    }
+}
+
+/// Base and quote in the spelling of the holdings.
+pub(crate) fn currencies(pair: &Pair) -> Result<(Currency, Currency), OrderError> {
+    let upper = |part: &Currency| Currency::new(part.as_str().to_ascii_uppercase());
+    pair.split()
+        .map(|(base, quote)| (upper(&base), upper(&quote)))
+        .filter(|(base, quote)| base != quote && !base.as_str().is_empty() && !quote.as_str().is_empty())
+        .ok_or_else(|| OrderError::NotAPair(pair.clone()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+use bitopro_model::{AccountBalance, Balance, Decimal, Message, PrivateStream, Timestamp};
+
+use super::Exchange;
+use crate::exchange::holdings::Holdings;
+use crate::{BalanceUpdates, Datetimes, Push, Simulator, SimulatorBuilder};
+
+const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
+
+fn exchange() -> Exchange {
+    built(Simulator::builder())
+}
+
+fn built(builder: SimulatorBuilder) -> Exchange {
+    builder.build_exchange().unwrap()
+}
+
+/// The event that a connection to the balances begins with.
+fn first(exchange: &mut Exchange) -> AccountBalance {
+    exchange.snapshot(PrivateStream::AccountBalance, NOW).unwrap().as_balances().unwrap().clone()
+}
+
+fn updated(exchange: &mut Exchange, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
+    exchange.update_balances(NOW, change).iter().find_map(Push::as_balances).cloned()
+}
+
+#[test]
+fn a_snapshot_has_everything_and_an_update_what_changed() {
+    let mut exchange = exchange();
+    let snapshot = first(&mut exchange);
+    assert_eq!(snapshot.data.len(), 12);
+    assert!(snapshot.data.iter().is_sorted_by_key(|balance| balance.currency.as_str()));
+    assert_eq!(snapshot.data.get("ADA").unwrap().amount.to_string(), "999999999999.99999999");
+
+    let update = updated(&mut exchange, |holdings| {
+        holdings.insert("BTC".into(), Balance::new("BTC", Decimal::new(110, 2)));
+        holdings.insert("NEW".into(), Balance::new("NEW", Decimal::ONE));
+        let same = holdings["ADA"].clone();
+        holdings.insert("ADA".into(), same);
+    });
+    let update = update.unwrap();
+    let told: Vec<_> = update.data.iter().map(|b| (b.currency.as_str(), b.amount.to_string())).collect();
+    assert_eq!(told, [("BTC", "1.10".to_owned()), ("NEW", "1".to_owned())]);
+    assert_ne!(update.event_id, snapshot.event_id);
+    assert_eq!(first(&mut exchange).data.len(), 13);
+}
+
+#[test]
+fn nothing_changed_is_no_event() {
+    let mut exchange = exchange();
+    assert_eq!(updated(&mut exchange, |_| {}), None);
+    // There is no balance to send for what is gone.
+    assert_eq!(updated(&mut exchange, |holdings| drop(holdings.remove("BTC"))), None);
+    assert_eq!(first(&mut exchange).data.get("BTC"), None);
+}
+
+#[test]
+fn a_balance_counts_as_its_own_currency_whatever_its_key() {
+    let mut exchange = exchange();
+    let update = updated(&mut exchange, |holdings| {
+        holdings.insert("BTC".into(), Balance::new("WBTC", Decimal::ONE));
+    });
+    assert_eq!(update.unwrap().data.get("WBTC").unwrap().amount, Decimal::ONE);
+    assert!(!exchange.balances().contains_key("BTC"));
+}
+
+#[test]
+fn each_switch_changes_what_it_says_and_nothing_else() {
+    let update = |builder: SimulatorBuilder| {
+        let pushes = built(builder.with_seed(3)).tick(NOW);
+        pushes.iter().find_map(Push::as_balances).unwrap().clone()
+    };
+    let plain = update(Simulator::builder());
+    assert_eq!(plain.data.len(), 2);
+    assert_eq!(plain.datetime.as_deref(), Some("2021-12-15T07:28:23.365Z"));
+    assert!(plain.event_id.is_some());
+
+    let mut all = update(Simulator::builder().with_balance_updates(BalanceUpdates::All));
+    assert_eq!(all.data.len(), 12);
+    all.data = all.data.into_iter().filter(|b| plain.data.get(b.currency.as_str()).is_some()).collect();
+    assert_eq!(all, plain);
+
+    let mut ahead = update(Simulator::builder().with_datetimes(Datetimes::TaiwanMarkedUtc));
+    assert_eq!(ahead.datetime.as_deref(), Some("2021-12-15T15:28:23.365Z"));
+    ahead.datetime.clone_from(&plain.datetime);
+    assert_eq!(ahead, plain);
+
+    let mut nameless = update(Simulator::builder().with_event_ids(false));
+    assert_eq!(nameless.event_id, None);
+    nameless.event_id.clone_from(&plain.event_id);
+    assert_eq!(nameless, plain);
+}
+
+#[test]
+fn event_ids_are_random_uuids() {
+    let mut exchange = exchange();
+    let ids: std::collections::BTreeSet<String> =
+        (0..100).map(|_| first(&mut exchange).event_id.unwrap()).collect();
+    assert_eq!(ids.len(), 100);
+    // Each stream has ids of its own.
+    let others = [PrivateStream::ActiveOrders, PrivateStream::HistoryOrders];
+    let others: Vec<Push> = others.iter().filter_map(|stream| exchange.snapshot(*stream, NOW)).collect();
+    assert_ne!(others[0].event_id(), others[1].event_id());
+    assert!(others.iter().all(|push| !ids.contains(push.event_id().unwrap())));
+    for id in ids {
+        let parts: Vec<&str> = id.split('-').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
+        assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{id}");
+        assert!(id.chars().all(|c| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c)), "{id}");
+    }
+}
+
+/// A day of 200 s: the texts of all streams.
+fn day(seed: u64) -> Vec<String> {
+    let mut exchange = built(Simulator::builder().with_seed(seed));
+    let first = PrivateStream::ALL.iter().filter_map(|stream| exchange.snapshot(*stream, NOW));
+    let mut pushes: Vec<Push> = first.collect();
+    for second in 1..200 {
+        pushes.extend(exchange.tick(Timestamp::from_millis(NOW.as_millis() + second * 1000)));
+    }
+    pushes.into_iter().map(|push| push.text).collect()
+}
+
+#[test]
+fn the_same_seed_and_times_give_the_same_bytes() {
+    assert_eq!(day(7), day(7));
+    assert_ne!(day(7)[3..], day(8)[3..]);
+}
+
+#[test]
+fn who_connects_does_not_change_the_day() {
+    let balances = |connect: bool| {
+        let mut exchange = built(Simulator::builder().with_seed(7));
+        for _ in 0..50 {
+            if connect {
+                first(&mut exchange);
+            }
+            exchange.tick(NOW);
+        }
+        (exchange.balances().clone(), exchange.open_orders().cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(balances(true), balances(false));
+}
+
+#[test]
+fn every_frame_is_read_back_as_it_was() {
+    for frame in day(7) {
+        let message = Message::from_json(&frame).unwrap();
+        assert!(!matches!(message, Message::Unknown(_)), "{frame}");
+        assert_eq!(serde_json::to_string(&message).unwrap(), frame);
+    }
+}

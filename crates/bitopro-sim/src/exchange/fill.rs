@@ -1,0 +1,91 @@
+//! The money side of a match: what is paid, what is received, and the fee.
+
+use bitopro_model::{Action, Balance, Currency, Decimal};
+
+use crate::exchange::exact::{difference, product_cut_off, sum};
+use crate::exchange::holdings::Holdings;
+use crate::exchange::order::OrderError;
+
+/// The fee of a trade, taken from what is received: 0.1 %.
+pub(crate) const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+
+/// A match of one of the account's orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fill {
+    /// In the spelling of the holdings, as `quote` is.
+    pub(crate) base: Currency,
+    pub(crate) quote: Currency,
+    pub(crate) action: Action,
+    pub(crate) price: Decimal,
+    /// How much of the base changed hands.
+    pub(crate) volume: Decimal,
+    /// How much of the quote changed hands.
+    pub(crate) total: Decimal,
+    /// In the currency that the account receives.
+    pub(crate) fee: Decimal,
+}
+
+impl Fill {
+    pub(crate) fn new(
+        base: Currency,
+        quote: Currency,
+        action: Action,
+        price: Decimal,
+        volume: Decimal,
+    ) -> Result<Self, OrderError> {
+        let total = product_cut_off(volume, price).ok_or(OrderError::Inexact)?;
+        let received = match action {
+            Action::Buy => volume,
+            Action::Sell => total,
+            unknown => return Err(OrderError::NotAnAction(unknown)),
+        };
+        let fee = product_cut_off(received, FEE).ok_or(OrderError::Inexact)?;
+        Ok(Self { base, quote, action, price, volume, total, fee })
+    }
+
+    fn buys(&self) -> bool {
+        self.action == Action::Buy
+    }
+
+    /// The currency that is paid, and how much of it.
+    pub(crate) fn paid(&self) -> (&Currency, Decimal) {
+        if self.buys() { (&self.quote, self.total) } else { (&self.base, self.volume) }
+    }
+
+    /// The currency that is received, and how much of it before the fee.
+    fn received(&self) -> (&Currency, Decimal) {
+        if self.buys() { (&self.base, self.volume) } else { (&self.quote, self.total) }
+    }
+
+    /// Moves both balances, of which `released` was locked for what is paid; or neither, if they cannot.
+    pub(crate) fn settle(&self, holdings: &mut Holdings, released: Decimal) -> Result<(), OrderError> {
+        let (currency, paid) = self.paid();
+        let payer = tradable(holdings, currency)?;
+        let freed = difference(released, paid).ok_or(OrderError::Inexact)?;
+        let payer = moved(payer, -paid, freed)?;
+        let (currency, gained) = self.received();
+        let gained = difference(gained, self.fee).ok_or(OrderError::Inexact)?;
+        let gainer = moved(tradable(holdings, currency)?, gained, gained)?;
+        for balance in [payer, gainer] {
+            holdings.insert(balance.currency.clone(), balance);
+        }
+        Ok(())
+    }
+}
+
+/// The balance of a currency, if it can be traded.
+pub(crate) fn tradable<'a>(holdings: &'a Holdings, currency: &Currency) -> Result<&'a Balance, OrderError> {
+    let balance = holdings.get(currency).filter(|balance| balance.tradable != Some(false));
+    balance.ok_or_else(|| OrderError::NotTradable(currency.clone()))
+}
+
+/// The balance after so much has come or, if negative, gone, of the whole and of what is available.
+pub(crate) fn moved(balance: &Balance, amount: Decimal, available: Decimal) -> Result<Balance, OrderError> {
+    let mut moved = balance.clone();
+    moved.amount = sum(balance.amount, amount).ok_or(OrderError::Inexact)?;
+    moved.available = sum(balance.available, available).ok_or(OrderError::Inexact)?;
+    if moved.available < Decimal::ZERO || moved.available > moved.amount {
+        return Err(OrderError::Insufficient(balance.currency.clone()));
+    }
+    Ok(moved)
+}

@@ -1,0 +1,22 @@
+//! The exchange as a plain value, without sockets, tasks or a clock.
+
+pub(crate) mod account;
+pub(crate) mod core;
+pub(crate) mod datetime;
+pub(crate) mod demo;
+pub(crate) mod doubts;
+pub(crate) mod event;
+pub(crate) mod exact;
+pub(crate) mod execution;
+pub(crate) mod fill;
+pub(crate) mod holdings;
+pub(crate) mod market;
+pub(crate) mod order;
+pub(crate) mod trader;
+
+pub use self::core::Exchange;
+pub use datetime::Datetimes;
+pub use doubts::{ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, OrderIds, TradesOnConnect};
+pub use event::Push;
+pub use holdings::Holdings;
+pub use order::{NewOrder, OrderError};

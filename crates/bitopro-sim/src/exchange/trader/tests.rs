@@ -1,0 +1,90 @@
+use std::collections::BTreeSet;
+
+use bitopro_model::Timestamp;
+
+use super::*;
+use crate::exchange::{demo, holdings};
+
+const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
+
+/// Carries out a day's intents, and gives the statuses that orders had in it, and what was intended.
+fn days(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
+    let mut account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
+    let mut day = Trader::new(Rng::with_seed(1));
+    let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
+    for step in 0..steps {
+        let intents = day.step(&account);
+        assert!(!intents.is_empty(), "nothing happens in step {step}");
+        for intent in intents {
+            let (kind, done) = match intent {
+                Intent::Place(order) => {
+                    let (base, quote) = currencies(&order.pair).unwrap();
+                    let market = day.market().price(&base, &quote);
+                    (0, account.place(NOW, &order, market))
+                }
+                Intent::Fill(id, volume) => (1, account.fill(NOW, &id, volume)),
+                Intent::Cancel(id) => (2, account.cancel(NOW, &id)),
+                Intent::Trigger(id) => (3, account.trigger(NOW, &id)),
+            };
+            if let Ok(done) = done {
+                statuses.insert(done.order.status.code());
+                counts[kind] += 1;
+            }
+        }
+        assert!(account.open_orders().count() <= MOST_OPEN);
+    }
+    (statuses, counts)
+}
+
+#[test]
+fn a_day_has_everything_in_it() {
+    let (statuses, [placed, filled, cancelled, triggered]) = days(3_000);
+    assert_eq!(statuses, [-1, 0, 1, 2, 3, 4, 6].into());
+    assert!(
+        placed > 1_000 && filled > 300 && cancelled > 100 && triggered > 10,
+        "{placed} {filled} {cancelled} {triggered}"
+    );
+}
+
+#[test]
+fn a_day_begins_with_a_trade() {
+    let account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
+    for seed in 0..50 {
+        let intents = Trader::new(Rng::with_seed(seed)).step(&account);
+        let [Intent::Place(order)] = intents.as_slice() else { panic!("{intents:?}") };
+        assert_eq!(order.order_type(), bitopro_model::OrderType::Market);
+    }
+}
+
+#[test]
+fn orders_are_reached_at_their_price_and_no_sooner() {
+    let day = Trader::new(Rng::with_seed(1));
+    let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
+    let market = day.market().price(&base, &quote).unwrap();
+    let (below, above) = (market - Decimal::ONE, market + Decimal::ONE);
+    let account = || Account::new(holdings::of(demo::balances(demo::COUNT)), &[], NOW);
+    let limit = |action, price| NewOrder::limit("btc_twd", action, Decimal::new(1, 2), price);
+    let stop = |condition, price| {
+        NewOrder::stop_limit("btc_twd", Action::Sell, Decimal::new(1, 2), price, condition, price)
+    };
+    for (order, is_reached) in [
+        (limit(Action::Buy, below), false),
+        (limit(Action::Buy, market), true),
+        (limit(Action::Sell, above), false),
+        (limit(Action::Sell, market), true),
+        (stop(Condition::AtOrAbove, above), false),
+        (stop(Condition::AtOrAbove, market), true),
+        (stop(Condition::AtOrAbove, below), true),
+        (stop(Condition::AtOrBelow, below), false),
+        (stop(Condition::AtOrBelow, market), true),
+        (stop(Condition::AtOrBelow, above), true),
+    ] {
+        // As if the price had come to it only later.
+        let placed = account().place(NOW, &order, None).unwrap().order;
+        let expected = is_reached.then(|| match placed.status {
+            OrderStatus::NotTriggered => Intent::Trigger(placed.id.clone()),
+            _ => Intent::Fill(placed.id.clone(), None),
+        });
+        assert_eq!(day.reached(&placed), expected, "{order:?}");
+    }
+}

@@ -1,0 +1,164 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bitopro_model::{Balance, Decimal};
+use http::StatusCode;
+
+use super::line;
+use crate::exchange::order::NewOrder;
+
+/// What happens to a simulated exchange, one step after the other: for [`Simulator::run`](crate::Simulator::run).
+///
+/// It is made step by step, or read from a text. Each line has the milliseconds to wait after the step
+/// before it, and what to do then; empty lines and lines that begin with `#` are left out.
+///
+/// ```
+/// use bitopro_sim::Scenario;
+///
+/// let scenario: Scenario = r#"
+/// ## Wait until this many sockets are there.
+/// 0     wait 4
+/// ## An order gets a name. Amounts are of the base currency.
+/// 500   place a buy btc_twd 0.01 at 2600000
+/// 0     place b sell eth_twd 0.5 at 200000 post-only client 7
+/// 0     place c sell btc_twd 0.1 at 2390000 when <= 2400000
+/// 0     place d buy usdt_twd 100 at market
+/// ## By its name, or by its id. A fill without an amount fills what remains.
+/// 500   fill a 0.004
+/// 500   fill a
+/// 0     cancel b
+/// 0     trigger c
+/// ## All of it available but what is staked, unless told otherwise.
+/// 500   balance ADA 12.50 available 2 stake 10
+/// ## Steps of the market: one unless told otherwise.
+/// 500   tick 3
+/// ## Trouble. A refusal has a count and a status, a close a code and perhaps a reason.
+/// 500   text {"event":"NEWS","data":{}}
+/// 0     pause-pings
+/// 0     resume-pings
+/// 0     clock-offset -3600000
+/// 0     refuse 2 502
+/// 0     close 1001 maintenance
+/// 0     disconnect
+/// "#.parse()?;
+/// assert_eq!(scenario.len(), 18);
+/// # Ok::<(), bitopro_sim::ScenarioError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scenario {
+    steps: Vec<Timed>,
+}
+
+/// A step, the time to wait before it, and the line that it stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Timed {
+    pub(crate) after: Duration,
+    pub(crate) line: usize,
+    pub(crate) step: Step,
+}
+
+/// Something that happens in a [`Scenario`]. Orders are called by the name that they were placed under, or
+/// by their id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Places an order, and calls it by this name from now on.
+    Place(String, NewOrder),
+    /// Fills this much of an order, or what remains of it.
+    Fill(String, Option<Decimal>),
+    /// Cancels an order.
+    Cancel(String),
+    /// Triggers a stop order.
+    Trigger(String),
+    /// Sets the balance of a currency.
+    SetBalance(Balance),
+    /// So many steps of the market.
+    Tick(u32),
+    /// Waits until so many sockets are there.
+    AwaitConnections(usize),
+    /// Sends a text to every socket, as it is.
+    SendText(String),
+    /// Refuses so many dials with the documented answer of this status.
+    Refuse(usize, StatusCode),
+    /// Closes every socket with a code and a reason.
+    Close(u16, String),
+    /// Ends every socket without a close frame.
+    Disconnect,
+    /// Sends no pings until they are resumed.
+    PausePings,
+    /// Sends pings again.
+    ResumePings,
+    /// Puts the exchange's clock so many milliseconds ahead of where it began.
+    SetClockOffsetMs(i64),
+}
+
+impl Scenario {
+    /// One without steps.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a step, to be done so long after the one before it.
+    #[must_use]
+    pub fn then(mut self, after: Duration, step: Step) -> Self {
+        self.steps.push(Timed { after, line: self.steps.len() + 1, step });
+        self
+    }
+
+    /// How many steps it has.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether it has no steps.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    pub(crate) fn steps(&self) -> &[Timed] {
+        &self.steps
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = ScenarioError;
+
+    fn from_str(text: &str) -> Result<Self, ScenarioError> {
+        let (mut steps, mut faults) = (Vec::new(), Vec::new());
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match line::read(line) {
+                Ok((after, step)) => steps.push(Timed { after, line: number, step }),
+                Err(fault) => faults.push(format!("line {number}: {fault}")),
+            }
+        }
+        if faults.is_empty() { Ok(Self { steps }) } else { Err(ScenarioError(faults)) }
+    }
+}
+
+/// A scenario that cannot be read, or a step of it that could not be done. `Display` names the lines; for a
+/// scenario that was not read from a text, these are the numbers of the steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioError(Vec<String>);
+
+impl ScenarioError {
+    pub(crate) fn of_step(line: usize, fault: &dyn fmt::Display) -> Self {
+        Self(vec![format!("line {line}: {fault}")])
+    }
+}
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl StdError for ScenarioError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_transport::{Frame, Refusal};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use url::Url;
+
+use super::endpoint::Endpoint;
+use crate::gateway::connector::{Incoming, SimConnector};
+use crate::gateway::credentials::SimCredentials;
+use crate::gateway::dial::Dial;
+use crate::gateway::dispatcher::Dispatcher;
+use crate::gateway::supervisor::Supervisor;
+use crate::gateway::tls::Certificate;
+
+/// A simulated exchange that runs until it is stopped or dropped.
+///
+/// Every method that changes something has done so when it returns; what it sends is then on its way, in
+/// the same order to every socket. Sockets take part from the moment of their snapshot on.
+#[derive(Debug)]
+pub struct Simulator {
+    pub(super) dispatcher: Arc<Dispatcher>,
+    incoming: mpsc::UnboundedSender<Incoming>,
+    address: Option<SocketAddr>,
+    ws_url: Url,
+    ca_pem: Option<String>,
+    credentials: SimCredentials,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Simulator {
+    pub(super) fn launch(
+        dispatcher: Dispatcher,
+        endpoint: Endpoint,
+        credentials: SimCredentials,
+        market_interval: Option<Duration>,
+    ) -> Self {
+        let dispatcher = Arc::new(dispatcher);
+        let (incoming_sender, incoming) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
+        let (ca_pem, tls) = match endpoint.certificate {
+            Some(Certificate { ca_pem, acceptor }) => (Some(ca_pem), Some(acceptor)),
+            None => (None, None),
+        };
+        let supervisor = Supervisor {
+            dispatcher: Arc::clone(&dispatcher),
+            listener: endpoint.listener,
+            tls,
+            incoming: incoming,
+            market_interval,
+            stop: stopped,
+        };
+        Self {
+            dispatcher,
+            incoming: incoming_sender,
+            address: endpoint.address,
+            ws_url: endpoint.ws_url,
+            ca_pem,
+            credentials,
+            stop: Some(stop),
+            task: Some(tokio::spawn(supervisor.run())),
+        }
+    }
+
+    /// The address that is listened on, or `None` without sockets.
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// The base of every stream's URL, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
+    ///
+    /// Without sockets it is one that leads nowhere, for the [`connector`](Self::connector).
+    pub fn ws_url(&self) -> &Url {
+        &self.ws_url
+    }
+
+    /// The account that is let in.
+    pub fn credentials(&self) -> &SimCredentials {
+        &self.credentials
+    }
+
+    /// The certificate of the authority to trust, in PEM, or `None` without TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// A way to dial this simulator in memory, without sockets.
+    pub fn connector(&self) -> SimConnector {
+        SimConnector::new(Arc::clone(&self.dispatcher), self.incoming.clone())
+    }
+
+    /// Serves a byte stream of your own as if it had been accepted: a pipe that you break in a test, or a
+    /// simulated network. No TLS is spoken on it, whatever the simulator does on its port.
+    pub fn serve_connection<S>(&self, io: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // A simulator that has stopped drops it, which ends it.
+        let _ = self.incoming.send(Incoming::ByteStream(Box::new(io)));
+    }
+
+    /// The exchange's time.
+    pub fn now(&self) -> Timestamp {
+        self.dispatcher.now()
+    }
+
+    /// Puts the exchange's clock this many milliseconds ahead of the one it was started with.
+    pub fn set_clock_offset_ms(&self, offset: i64) {
+        self.dispatcher.set_clock_offset_ms(offset);
+    }
+
+    /// Sends a text to every socket as it is, whether or not it makes sense.
+    pub fn send_text(&self, text: impl Into<String>) {
+        self.dispatcher.send(None, &Frame::text(text.into()));
+    }
+
+    /// Sends a text to every socket of one stream as it is: an event once more, or one from before.
+    pub fn send_text_to(&self, stream: PrivateStream, text: impl Into<String>) {
+        self.dispatcher.send(Some(stream), &Frame::text(text.into()));
+    }
+
+    /// How many sockets have been given their snapshot and are still there.
+    pub fn connections(&self) -> usize {
+        self.dispatcher.connections()
+    }
+
+    /// The dials that reached the simulator, in order; the last 10,000 of them.
+    pub fn dials(&self) -> Vec<Dial> {
+        self.dispatcher.dials()
+    }
+
+    /// Refuses the next `count` dials with this, whatever they ask for. Orders are carried out one after
+    /// the other.
+    pub fn refuse_next(&self, count: usize, refusal: Refusal) {
+        self.dispatcher.refuse_next(count, refusal);
+    }
+
+    /// Sends a close frame to every socket, after what is on its way.
+    pub fn close_all(&self, code: u16, reason: &str) {
+        self.dispatcher.send(None, &Frame::close(code, reason));
+    }
+
+    /// Sends a close frame to every socket of one stream, after what is on its way.
+    pub fn close(&self, stream: PrivateStream, code: u16, reason: &str) {
+        self.dispatcher.send(Some(stream), &Frame::close(code, reason));
+    }
+
+    /// Ends every socket at once, without a close frame. What is on its way may be lost.
+    pub fn disconnect_all(&self) {
+        self.dispatcher.disconnect(None);
+    }
+
+    /// Ends every socket of one stream at once, without a close frame. What is on its way may be lost.
+    pub fn disconnect(&self, stream: PrivateStream) {
+        self.dispatcher.disconnect(Some(stream));
+    }
+
+    /// Sends no pings until they are resumed.
+    pub fn pause_pings(&self) {
+        self.dispatcher.pings_paused.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends pings again, each at its next regular time.
+    pub fn resume_pings(&self) {
+        self.dispatcher.pings_paused.store(false, Ordering::Relaxed);
+    }
+
+    /// Closes every socket with 1001, waits up to 2 s for their answers, and ends every task.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(task) = self.task.as_mut() {
+            // It is aborted by nobody else, and a panic in it has been reported where it happened.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
