@@ -25,8 +25,11 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").because(error))?;
     let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
-    let builder = Simulator::builder().with_seed(args.seed).with_port(args.port).with_tls(args.tls.is_some());
+    let builder = Simulator::builder().with_seed(args.seed).with_port(args.port);
     let mut builder = args.switches.apply(builder);
+    if args.tls.is_some() {
+        builder = builder.with_tls();
+    }
     if interval > 0 {
         builder = builder.with_market_interval(Duration::from_millis(interval));
     }

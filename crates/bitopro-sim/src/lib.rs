@@ -12,8 +12,9 @@ mod simulator;
 
 pub use error::{Error, ErrorKind};
 pub use exchange::{
-    ActiveUpdates, BalanceUpdates, Datetimes, Exchange, FinalOrders, HistoryOnConnect, Holdings, NewOrder,
-    OrderError, OrderIds, Push, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, Datetimes, Doubt, DoubtType, DoubtValue, Doubts, EventIds, Exchange,
+    FinalOrders, HistoryOnConnect, Holdings, NewOrder, OrderError, OrderIds, Push, TradesOnConnect,
+    UnknownDoubt,
 };
 pub use gateway::{
     BASE_PATH, Clock, Dial, Direction, Fault, FaultyProxy, NONCE_WINDOW, Sent, SimConnector, SimCredentials,

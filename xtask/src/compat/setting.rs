@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bitopro_sim::{
-    ActiveUpdates, BalanceUpdates, Datetimes, FinalOrders, HistoryOnConnect, OrderIds, Simulator,
-    SimulatorBuilder, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, Datetimes, Doubts, EventIds, FinalOrders, HistoryOnConnect, OrderIds,
+    Simulator, SimulatorBuilder, TradesOnConnect,
 };
 
 /// How the simulator behaves, and so what its events come to.
@@ -64,15 +64,17 @@ pub(super) const SETTINGS: [Setting; 3] = [
 
 impl Setting {
     pub(super) fn simulator(&self) -> SimulatorBuilder {
+        let doubts = Doubts::default()
+            .with(self.balance_updates)
+            .with(self.active_updates)
+            .with(self.final_orders)
+            .with(self.history_on_connect)
+            .with(self.trades_on_connect)
+            .with(self.order_ids)
+            .with(self.datetimes)
+            .with(if self.event_ids { EventIds::Present } else { EventIds::Absent });
         Simulator::builder()
-            .with_balance_updates(self.balance_updates)
-            .with_active_updates(self.active_updates)
-            .with_final_orders(self.final_orders)
-            .with_history_on_connect(self.history_on_connect)
-            .with_trades_on_connect(self.trades_on_connect)
-            .with_order_ids(self.order_ids)
-            .with_datetimes(self.datetimes)
-            .with_event_ids(self.event_ids)
+            .with_doubts(doubts)
             .with_ping_period(self.ping_period)
             .with_pong_deadline(self.pong_deadline)
     }

@@ -70,7 +70,7 @@ async fn balances_arrive_over_a_signed_socket() {
 
 #[tokio::test]
 async fn balances_arrive_over_tls_from_an_authority_that_was_added() {
-    let simulator = Simulator::builder().with_tls(true).start().await.unwrap();
+    let simulator = Simulator::builder().with_tls().start().await.unwrap();
     let trusting = TungsteniteConnector::new().with_extra_roots(simulator.ca_pem().unwrap()).unwrap();
     let mut balances = client(&simulator).with_connector(trusting).build().unwrap().balances();
     next_snapshot(&mut balances).await;

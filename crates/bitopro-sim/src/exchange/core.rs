@@ -4,7 +4,6 @@ use bitopro_model::{
 use fastrand::Rng;
 
 use crate::exchange::account::{Account, OrderChange, currencies};
-use crate::exchange::datetime::Datetimes;
 use crate::exchange::doubts::{
     ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, TradesOnConnect,
 };
@@ -27,22 +26,12 @@ pub struct Exchange {
     doubts: Doubts,
 }
 
-/// What an exchange is made of.
-pub(crate) struct ExchangeOptions {
-    pub(crate) seed: u64,
-    pub(crate) account: Account,
-    pub(crate) doubts: Doubts,
-    pub(crate) datetimes: Datetimes,
-    pub(crate) event_ids: bool,
-}
-
 impl Exchange {
-    pub(crate) fn new(options: ExchangeOptions) -> Self {
-        let ExchangeOptions { seed, account, doubts, datetimes, event_ids } = options;
+    pub(crate) fn new(seed: u64, account: Account, doubts: Doubts) -> Self {
         let mut rng = Rng::with_seed(seed);
         // A generator of its own, so that who connects, and when, does not change the day.
         let trader = Trader::new(rng.fork());
-        let envelopes = Envelopes::new(event_ids.then_some(rng), datetimes, doubts.order_ids);
+        let envelopes = Envelopes::new(rng, doubts);
         Self { account, trader, envelopes, doubts }
     }
 

@@ -1,18 +1,9 @@
 use bitopro_model::Timestamp;
 
+use super::doubts::Datetimes;
+
 /// Taiwan's offset from UTC, all year round.
 const TAIWAN_OFFSET_MS: i64 = 8 * 60 * 60 * 1_000;
-
-/// How `datetime` is written. Both end in a `Z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Datetimes {
-    /// In UTC, as in the samples of the exchange's documentation.
-    #[default]
-    Utc,
-    /// In Taiwan's time, eight hours ahead of what its `Z` says, as measured on the live public sockets.
-    TaiwanMarkedUtc,
-}
 
 impl Datetimes {
     /// The text for a moment, or `None` for one outside of the years 0 to 9999.
@@ -27,7 +18,9 @@ impl Datetimes {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bitopro_model::Timestamp;
+
+    use super::Datetimes;
 
     /// Moment and text of the founding document's sample.
     const SAMPLE: Timestamp = Timestamp::from_millis(1_639_553_303_365);

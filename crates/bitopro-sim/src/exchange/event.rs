@@ -5,8 +5,7 @@ use bitopro_model::{
 };
 use fastrand::Rng;
 
-use crate::exchange::datetime::Datetimes;
-use crate::exchange::doubts::OrderIds;
+use super::doubts::{Datetimes, Doubts, EventIds, OrderIds};
 
 /// An event that the exchange sends to everybody who listens to a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +68,11 @@ pub(crate) struct Envelopes {
 }
 
 impl Envelopes {
-    pub(crate) fn new(ids: Option<Rng>, datetimes: Datetimes, order_ids: OrderIds) -> Self {
-        let ids = ids.map(|balances| {
-            let mut others = balances.clone();
-            let [active, history, trades] = [others.fork(), others.fork(), others.fork()];
-            [balances, active, history, trades]
-        });
-        Self { ids, datetimes, order_ids }
+    pub(crate) fn new(ids: Rng, doubts: Doubts) -> Self {
+        let mut others = ids.clone();
+        let [active, history, trades] = [others.fork(), others.fork(), others.fork()];
+        let ids = (doubts.event_ids == EventIds::Present).then_some([ids, active, history, trades]);
+        Self { ids, datetimes: doubts.datetimes, order_ids: doubts.order_ids }
     }
 
     pub(crate) fn push<D: EventData>(&mut self, now: Timestamp, data: D) -> Push {

@@ -15,8 +15,10 @@ pub(crate) mod order;
 pub(crate) mod trader;
 
 pub use self::core::Exchange;
-pub use datetime::Datetimes;
-pub use doubts::{ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, OrderIds, TradesOnConnect};
+pub use doubts::{
+    ActiveUpdates, BalanceUpdates, Datetimes, Doubt, DoubtType, DoubtValue, Doubts, EventIds, FinalOrders,
+    HistoryOnConnect, OrderIds, TradesOnConnect, UnknownDoubt,
+};
 pub use event::Push;
 pub use holdings::Holdings;
 pub use order::{NewOrder, OrderError};

@@ -8,11 +8,8 @@ use tokio::net::TcpListener;
 
 use super::endpoint::Endpoint;
 use crate::exchange::account::Account;
-use crate::exchange::core::{Exchange, ExchangeOptions};
-use crate::exchange::datetime::Datetimes;
-use crate::exchange::doubts::{
-    ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, OrderIds, TradesOnConnect,
-};
+use crate::exchange::core::Exchange;
+use crate::exchange::doubts::Doubts;
 use crate::exchange::order::NewOrder;
 use crate::exchange::{demo, holdings};
 use crate::gateway::authentication::Authentication;
@@ -34,8 +31,6 @@ pub struct SimulatorBuilder {
     /// The orders of the demo account, whose balances count them in.
     orders: Vec<NewOrder>,
     doubts: Doubts,
-    datetimes: Datetimes,
-    event_ids: bool,
     address: SocketAddr,
     tls: bool,
     keepalive: Keepalive,
@@ -60,8 +55,6 @@ impl SimulatorBuilder {
             balances: demo::balances(demo::COUNT),
             orders: demo::orders(),
             doubts: Doubts::default(),
-            datetimes: Datetimes::default(),
-            event_ids: true,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tls: false,
             keepalive: Keepalive {
@@ -102,51 +95,9 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Which balances an update holds: [`BalanceUpdates::Changed`] unless set.
-    pub fn with_balance_updates(mut self, updates: BalanceUpdates) -> Self {
-        self.doubts.balance_updates = updates;
-        self
-    }
-
-    /// Which orders an update of the active orders holds: [`ActiveUpdates::Changed`] unless set.
-    pub fn with_active_updates(mut self, updates: ActiveUpdates) -> Self {
-        self.doubts.active_updates = updates;
-        self
-    }
-
-    /// How the active orders tell that an order has ended: [`FinalOrders::Shown`] unless set.
-    pub fn with_final_orders(mut self, orders: FinalOrders) -> Self {
-        self.doubts.final_orders = orders;
-        self
-    }
-
-    /// What the stream of history begins with: [`HistoryOnConnect::Recent`] unless set.
-    pub fn with_history_on_connect(mut self, history: HistoryOnConnect) -> Self {
-        self.doubts.history_on_connect = history;
-        self
-    }
-
-    /// What the stream of trades begins with: [`TradesOnConnect::Nothing`] unless set.
-    pub fn with_trades_on_connect(mut self, trades: TradesOnConnect) -> Self {
-        self.doubts.trades_on_connect = trades;
-        self
-    }
-
-    /// How the ids of orders are written: [`OrderIds::Texts`] unless set.
-    pub fn with_order_ids(mut self, ids: OrderIds) -> Self {
-        self.doubts.order_ids = ids;
-        self
-    }
-
-    /// How `datetime` is written: [`Datetimes::Utc`] unless set.
-    pub fn with_datetimes(mut self, datetimes: Datetimes) -> Self {
-        self.datetimes = datetimes;
-        self
-    }
-
-    /// Whether events have an `eventID`, as they do since November 2024: they do unless set.
-    pub fn with_event_ids(mut self, event_ids: bool) -> Self {
-        self.event_ids = event_ids;
+    /// Decides what the exchange's documentation leaves open. Defaults to [`Doubts::default`].
+    pub fn with_doubts(mut self, doubts: Doubts) -> Self {
+        self.doubts = doubts;
         self
     }
 
@@ -162,9 +113,9 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Whether to speak TLS, with a certificate for this machine that is made at the start: not unless set.
-    pub fn with_tls(mut self, tls: bool) -> Self {
-        self.tls = tls;
+    /// Serves TLS, with a certificate for this machine that is made at the start. Defaults to plain text.
+    pub fn with_tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 
@@ -250,13 +201,8 @@ impl SimulatorBuilder {
     }
 
     fn exchange(&self) -> Exchange {
-        Exchange::new(ExchangeOptions {
-            seed: self.seed,
-            account: Account::new(holdings::of(self.balances.clone()), &self.orders, demo::PLACED),
-            doubts: self.doubts,
-            datetimes: self.datetimes,
-            event_ids: self.event_ids,
-        })
+        let account = Account::new(holdings::of(self.balances.clone()), &self.orders, demo::PLACED);
+        Exchange::new(self.seed, account, self.doubts)
     }
 
     fn check(&self) -> Result<bitopro_auth::Credentials, Error> {

@@ -69,8 +69,8 @@ async fn stopping_does_not_wait_for_those_who_were_only_just_let_in() {
 
 #[tokio::test]
 async fn stopping_does_not_wait_for_those_who_have_not_asked_yet() {
-    for tls in [false, true] {
-        let caller = over_sockets(Simulator::builder().with_tls(tls)).await;
+    for builder in [Simulator::builder(), Simulator::builder().with_tls()] {
+        let caller = over_sockets(builder).await;
         let _undecided = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
         let _connection = caller.connect().await;
         caller.simulator.disconnect_all();

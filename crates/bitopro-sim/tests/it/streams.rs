@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bitopro_model::{Balance, Decimal, Timestamp};
-use bitopro_sim::{BalanceUpdates, Clock, Push, Simulator};
+use bitopro_sim::{BalanceUpdates, Clock, Doubts, Push, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 
@@ -67,9 +67,10 @@ async fn many_updates_arrive_each_of_them_in_order() {
 
 #[tokio::test]
 async fn with_all_balances_each_update_is_the_whole_account() {
-    let caller =
-        over_sockets(Simulator::builder().with_currencies(150).with_balance_updates(BalanceUpdates::All))
-            .await;
+    let caller = over_sockets(
+        Simulator::builder().with_currencies(150).with_doubts(Doubts::default().with(BalanceUpdates::All)),
+    )
+    .await;
     let mut connection = caller.connect().await;
     caller.set("BTC", 7);
     let update = event(&mut connection).await;

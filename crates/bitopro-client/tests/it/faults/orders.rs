@@ -4,7 +4,7 @@ use bitopro_client::model::{
     Action, Balance, Currency, Decimal, OrderId, OrderStatus, PrivateStream, Timestamp,
 };
 use bitopro_client::{AccountItem, Change, Changes};
-use bitopro_sim::{FinalOrders, HistoryOnConnect, NewOrder, Push, Simulator};
+use bitopro_sim::{Doubts, FinalOrders, HistoryOnConnect, NewOrder, Push, Simulator};
 use tokio::time::sleep;
 
 use super::exchange::{Exchange, read};
@@ -48,7 +48,7 @@ async fn fault_25_orders_that_end_without_a_connection_are_told_as_closed_after_
         (FinalOrders::Shown, HistoryOnConnect::Empty),
         (FinalOrders::Vanish, HistoryOnConnect::Empty),
     ] {
-        let builder = Simulator::builder().with_final_orders(ends).with_history_on_connect(history);
+        let builder = Simulator::builder().with_doubts(Doubts::default().with(ends).with(history));
         let exchange = Exchange::start(builder);
         let simulator = &exchange.simulator;
         let [filled, cancelled, partly, untouched] =

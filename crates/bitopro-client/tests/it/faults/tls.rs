@@ -13,7 +13,7 @@ fn trusting(simulators: &[&Simulator]) -> TungsteniteConnector {
 }
 
 async fn tls() -> Rig {
-    Rig::start(Simulator::builder().with_tls(true)).await
+    Rig::start(Simulator::builder().with_tls()).await
 }
 
 #[tokio::test]

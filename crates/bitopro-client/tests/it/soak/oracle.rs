@@ -130,7 +130,7 @@ impl World {
     fn assert_history(&self, schedule: &Schedule, history: &Current<OrderHistory>) {
         let known: BTreeMap<_, _> = history.iter().map(|order| (order.id.clone(), order.clone())).collect();
         assert_eq!(known, self.replay.history, "history, replayed");
-        let lists_what_was_missed = schedule.exchange.history == HistoryOnConnect::Recent;
+        let lists_what_was_missed = schedule.exchange.doubts.history_on_connect == HistoryOnConnect::Recent;
         for order in self.simulator.history() {
             match history.get(order.id.as_str()) {
                 Some(known) => assert_eq!(*known, self.as_sent(order), "an order of history"),
