@@ -117,7 +117,7 @@ async fn follow(
     }
     moved(simulator, followers, "at first").await?;
     for (how, end) in scenario::ENDS {
-        end(simulator);
+        simulator.execute(&end())?;
         connected(simulator, followers, 0).await?;
         followers.iter_mut().for_each(Follower::cut_off);
         scenario::while_away(simulator)?;

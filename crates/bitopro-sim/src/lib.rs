@@ -12,13 +12,13 @@ mod simulator;
 
 pub use error::{Error, ErrorKind};
 pub use exchange::{
-    ActiveUpdates, BalanceUpdates, Datetimes, Doubt, DoubtType, DoubtValue, Doubts, EventIds, Exchange,
-    FinalOrders, HistoryOnConnect, Holdings, NewOrder, OrderError, OrderIds, Push, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, CommandError, Datetimes, Doubt, DoubtType, DoubtValue, Doubts, EventIds,
+    Exchange, FinalOrders, HistoryOnConnect, Holdings, NewOrder, OrderIds, Push, TradesOnConnect,
     UnknownDoubt,
 };
 pub use gateway::{
     BASE_PATH, Clock, Dial, Direction, Fault, FaultyProxy, NONCE_WINDOW, Sent, SimConnector, SimCredentials,
     UpgradeRequest, refusal,
 };
-pub use scenario::{Scenario, ScenarioError, Step};
+pub use scenario::{Command, ParseCommandError, Scenario, ScenarioError};
 pub use simulator::{Simulator, SimulatorBuilder};

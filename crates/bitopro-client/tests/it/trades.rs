@@ -3,7 +3,7 @@
 use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::transport::Frame;
 use bitopro_client::{Item, Subscription};
-use bitopro_sim::{Doubts, Simulator, TradesOnConnect};
+use bitopro_sim::{Command, Doubts, Simulator, TradesOnConnect};
 
 use crate::network::network;
 use crate::simulated::simulated;
@@ -31,13 +31,13 @@ async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
         |simulator: &Simulator| while !simulator.tick().iter().any(|push| push.as_trade().is_some()) {};
     traded(&simulator);
     let first = next(&mut trades).await;
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     let again = next(&mut trades).await;
     assert_eq!(again.data, first.data);
     assert_ne!(again.event_id, first.event_id);
     assert_eq!(known(&trades), std::slice::from_ref(&first));
     // And one that was missed is not lost on it.
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     traded(&simulator);
     let missed = next(&mut trades).await;
     assert_ne!(missed.data, first.data);

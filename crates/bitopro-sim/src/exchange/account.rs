@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bitopro_model::{
-    Action, Currency, Decimal, Order, OrderId, OrderStatus, Pair, TimeInForce, Timestamp, Trade,
+    Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Pair, TimeInForce, Timestamp, Trade,
 };
 
+use crate::exchange::command_error::CommandError;
 use crate::exchange::exact::{difference, product_cut_off, sum};
 use crate::exchange::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
 use crate::exchange::fill::{Fill, moved, tradable};
 use crate::exchange::holdings::Holdings;
-use crate::exchange::order::{Kind, NewOrder, OrderError};
+use crate::exchange::order::{Kind, NewOrder, currencies};
 
 /// How many ended orders count as recent. An assumption.
 pub(crate) const HISTORY_KEPT: usize = 100;
@@ -89,20 +90,28 @@ impl Account {
         gone.into_iter().map(|gone| self.cancelled(now, gone)).collect()
     }
 
+    /// Adds to the amount of a currency and to what is available of it, or withdraws where negative.
+    pub(crate) fn deposit(&mut self, currency: &Currency, amount: Decimal) -> Result<(), CommandError> {
+        let balance = self.holdings.get(currency).cloned();
+        let balance = balance.unwrap_or_else(|| Balance::new(currency.clone(), Decimal::ZERO));
+        self.holdings.insert(currency.clone(), moved(&balance, amount, amount)?);
+        Ok(())
+    }
+
     /// Places an order on a market with this price, if it has one.
     pub(crate) fn place(
         &mut self,
         now: Timestamp,
         new: &NewOrder,
         market: Option<Decimal>,
-    ) -> Result<OrderChange, OrderError> {
+    ) -> Result<OrderChange, CommandError> {
         let at_once = market.filter(|market| match new.action {
             Action::Buy => new.price >= *market,
             _ => new.price <= *market,
         });
         match (&new.kind, at_once) {
             (Kind::Market, _) => {
-                let market = market.ok_or_else(|| OrderError::NoMarket(new.pair.clone()))?;
+                let market = market.ok_or_else(|| CommandError::NoMarket(new.pair.clone()))?;
                 self.take(now, new, market)
             }
             (Kind::Limit, Some(market)) => self.take(now, new, market),
@@ -122,19 +131,19 @@ impl Account {
         now: Timestamp,
         id: &OrderId,
         volume: Option<Decimal>,
-    ) -> Result<OrderChange, OrderError> {
+    ) -> Result<OrderChange, CommandError> {
         let OpenOrder { order, locked, .. } =
-            self.open.get(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+            self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         let remaining = order.remaining_amount;
         let volume = volume.unwrap_or(remaining);
         if order.status == OrderStatus::NotTriggered {
-            return Err(OrderError::NotTriggered(id.clone()));
+            return Err(CommandError::NotTriggered(id.clone()));
         }
         if volume <= Decimal::ZERO {
-            return Err(OrderError::NotPositive);
+            return Err(CommandError::NotPositive);
         }
         if volume > remaining {
-            return Err(OrderError::MoreThanRemains(remaining));
+            return Err(CommandError::MoreThanRemains(remaining));
         }
         let (base, quote) = currencies(&order.pair)?;
         let fill = Fill::new(base, quote, order.action.clone(), order.price, volume)?;
@@ -143,7 +152,7 @@ impl Account {
         // Parts cut off add up to no more than the whole cut off, so the lock lasts to the end, when what
         // is left of it is released.
         let released = if order.is_final() { *locked } else { fill.paid().1 };
-        let locked = difference(*locked, released).ok_or(OrderError::Inexact)?;
+        let locked = difference(*locked, released).ok_or(CommandError::Inexact)?;
         fill.settle(&mut self.holdings, released)?;
         if order.is_final() {
             self.open.remove(id);
@@ -156,21 +165,22 @@ impl Account {
         Ok(OrderChange { order, trade: Some(trade) })
     }
 
-    pub(crate) fn cancel(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, OrderError> {
-        let open_order = self.open.get(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+    pub(crate) fn cancel(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
+        let open_order = self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         let balance = self.holdings.get(&open_order.currency);
-        let balance = balance.ok_or_else(|| OrderError::NotTradable(open_order.currency.clone()))?;
+        let balance = balance.ok_or_else(|| CommandError::NotTradable(open_order.currency.clone()))?;
         let released = moved(balance, Decimal::ZERO, open_order.locked)?;
-        let gone = self.open.remove(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+        let gone = self.open.remove(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         self.holdings.insert(released.currency.clone(), released);
         Ok(self.cancelled(now, gone))
     }
 
     /// Makes a stop order that waits a limit order. It keeps its id, which is an assumption.
-    pub(crate) fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, OrderError> {
-        let OpenOrder { order, .. } = self.open.get_mut(id).ok_or_else(|| OrderError::NotOpen(id.clone()))?;
+    pub(crate) fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
+        let OpenOrder { order, .. } =
+            self.open.get_mut(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         if order.status != OrderStatus::NotTriggered {
-            return Err(OrderError::NothingToTrigger(id.clone()));
+            return Err(CommandError::NothingToTrigger(id.clone()));
         }
         order.status = OrderStatus::InProgress;
         touched(order, now);
@@ -178,7 +188,7 @@ impl Account {
     }
 
     /// Puts an order into the book, and locks what it may have to pay.
-    fn stand(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, OrderError> {
+    fn stand(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, CommandError> {
         let open_order = self.open_order(now, new)?;
         let locked =
             moved(tradable(&self.holdings, &open_order.currency)?, Decimal::ZERO, -open_order.locked)?;
@@ -189,7 +199,7 @@ impl Account {
     }
 
     /// Executes an order against the market at once.
-    fn take(&mut self, now: Timestamp, new: &NewOrder, price: Decimal) -> Result<OrderChange, OrderError> {
+    fn take(&mut self, now: Timestamp, new: &NewOrder, price: Decimal) -> Result<OrderChange, CommandError> {
         let (base, quote) = currencies(&new.pair)?;
         let order = self.open_order(now, &NewOrder { price, ..new.clone() })?.order;
         let fill = Fill::new(base, quote, new.action.clone(), price, new.amount)?;
@@ -203,25 +213,25 @@ impl Account {
     }
 
     /// The order as it would stand. Nothing is locked yet.
-    fn open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OpenOrder, OrderError> {
+    fn open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OpenOrder, CommandError> {
         let (base, quote) = currencies(&new.pair)?;
         let stop_price = match &new.kind {
             Kind::StopLimit { stop_price, .. } => *stop_price,
             _ => Decimal::ONE,
         };
         if [new.amount, new.price, stop_price].iter().any(|number| *number <= Decimal::ZERO) {
-            return Err(OrderError::NotPositive);
+            return Err(CommandError::NotPositive);
         }
         tradable(&self.holdings, &base)?;
         tradable(&self.holdings, &quote)?;
-        let worth = product_cut_off(new.amount, new.price).ok_or(OrderError::Inexact)?;
+        let worth = product_cut_off(new.amount, new.price).ok_or(CommandError::Inexact)?;
         if worth.is_zero() {
-            return Err(OrderError::TooSmall);
+            return Err(CommandError::TooSmall);
         }
         let (currency, locked) = match &new.action {
             Action::Buy => (quote, worth),
             Action::Sell => (base, new.amount),
-            unknown => return Err(OrderError::NotAnAction(unknown.clone())),
+            unknown => return Err(CommandError::NotAnAction(unknown.clone())),
         };
         let (id, seq) = self.ids.next_order(&new.pair, matches!(new.kind, Kind::StopLimit { .. }));
         let pair = Pair::new(new.pair.as_str().to_ascii_lowercase());
@@ -281,15 +291,6 @@ impl Account {
         }
         self.trades.push_back(trade.clone());
     }
-}
-
-/// Base and quote in the spelling of the holdings.
-pub(crate) fn currencies(pair: &Pair) -> Result<(Currency, Currency), OrderError> {
-    let upper = |part: &Currency| Currency::new(part.as_str().to_ascii_uppercase());
-    pair.split()
-        .map(|(base, quote)| (upper(&base), upper(&quote)))
-        .filter(|(base, quote)| base != quote && !base.as_str().is_empty() && !quote.as_str().is_empty())
-        .ok_or_else(|| OrderError::NotAPair(pair.clone()))
 }
 
 #[cfg(test)]

@@ -1,41 +1,42 @@
-use bitopro_model::{
-    Active, Decimal, History, Order, OrderId, Orders, Pair, PrivateStream, Timestamp, Trade,
-};
+use std::collections::BTreeMap;
+use std::slice;
+
+use bitopro_model::{Decimal, Order, OrderId, Pair, PrivateStream, Timestamp, Trade};
 use fastrand::Rng;
 
-use crate::exchange::account::{Account, OrderChange, currencies};
-use crate::exchange::doubts::{
-    ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, TradesOnConnect,
-};
-use crate::exchange::event::{Envelopes, Push};
-use crate::exchange::holdings;
-use crate::exchange::holdings::Holdings;
-use crate::exchange::order::{NewOrder, OrderError};
-use crate::exchange::trader::{Intent, Trader};
+use super::account::Account;
+use super::command_error::CommandError;
+use super::doubts::Doubts;
+use super::holdings::{self, Holdings};
+use super::order::{NewOrder, currencies};
+use super::publisher::Publisher;
+use super::push::Push;
+use super::trader::Trader;
+use crate::scenario::command::Command;
 
 /// The exchange itself, without sockets, tasks or a clock: the time is an argument, and the same seed and
 /// times give the same events, byte for byte.
 ///
-/// Every method that changes something gives the events to be sent, in order. Made by
+/// Every method that changes something returns the events to send, in order. Made by
 /// [`SimulatorBuilder::build_exchange`](crate::SimulatorBuilder::build_exchange).
 #[derive(Debug)]
 pub struct Exchange {
     account: Account,
+    /// The orders that were placed under a name.
+    names: BTreeMap<String, OrderId>,
     trader: Trader,
-    envelopes: Envelopes,
-    doubts: Doubts,
+    publisher: Publisher,
 }
 
 impl Exchange {
     pub(crate) fn new(seed: u64, account: Account, doubts: Doubts) -> Self {
         let mut rng = Rng::with_seed(seed);
-        // A generator of its own, so that who connects, and when, does not change the day.
+        // The trader has its own generator, so that connections do not change what it does.
         let trader = Trader::new(rng.fork());
-        let envelopes = Envelopes::new(rng, doubts);
-        Self { account, trader, envelopes, doubts }
+        Self { account, names: BTreeMap::new(), trader, publisher: Publisher::new(rng, doubts) }
     }
 
-    /// What the account holds.
+    /// The balances of the account.
     pub fn balances(&self) -> &Holdings {
         self.account.holdings()
     }
@@ -45,12 +46,12 @@ impl Exchange {
         self.account.open_orders()
     }
 
-    /// The orders that ended lately, the oldest first; at most 100.
+    /// The recently closed orders, the oldest first; at most 100.
     pub fn history(&self) -> impl Iterator<Item = &Order> {
         self.account.history()
     }
 
-    /// What was traded, the oldest first; the last 10,000.
+    /// The trades, the oldest first; the last 10,000.
     pub fn trades(&self) -> impl Iterator<Item = &Trade> {
         self.account.trades()
     }
@@ -61,36 +62,60 @@ impl Exchange {
         self.trader.market().price(&base, &quote)
     }
 
-    /// The event that a connection to a stream begins with. That of trades begins with none unless
-    /// [`TradesOnConnect`] says otherwise.
+    /// Returns the event that a connection to a stream begins with. That of trades begins with none
+    /// unless [`TradesOnConnect`](crate::TradesOnConnect) says otherwise.
     pub fn snapshot(&mut self, stream: PrivateStream, now: Timestamp) -> Option<Push> {
-        let Self { account, envelopes, doubts, .. } = self;
-        match stream {
-            PrivateStream::AccountBalance => Some(envelopes.push(now, holdings::all(account.holdings()))),
-            PrivateStream::ActiveOrders => {
-                let open: Orders<Active> = account.open_orders().cloned().collect();
-                Some(envelopes.push(now, open))
-            }
-            PrivateStream::HistoryOrders => {
-                let recent: Orders<History> = match doubts.history_on_connect {
-                    HistoryOnConnect::Recent => account.history().cloned().collect(),
-                    HistoryOnConnect::Empty => Orders::default(),
-                };
-                Some(envelopes.push(now, recent))
-            }
-            PrivateStream::UserTrades => match doubts.trades_on_connect {
-                TradesOnConnect::Nothing => None,
-                TradesOnConnect::Last => {
-                    account.trades().next_back().map(|trade| envelopes.push(now, trade.clone()))
-                }
-            },
-            _ => None,
-        }
+        self.publisher.snapshot(&self.account, stream, now)
     }
 
-    /// Changes the balances by hand. Gives no event if nothing changed.
+    /// Carries out a command about the account.
     ///
-    /// A currency that is taken away is in no update; it is missing from the next snapshot. Orders that
+    /// # Errors
+    /// A [`CommandError`] that says why not; [`CommandError::NeedsSimulator`] for a command about
+    /// connections.
+    pub fn execute(&mut self, now: Timestamp, command: &Command) -> Result<Vec<Push>, CommandError> {
+        let before = self.account.holdings().clone();
+        let changes = match command {
+            Command::Place { name, order } => {
+                let (id, pushes) = self.place(now, order)?;
+                self.names.extend(name.clone().map(|name| (name, id)));
+                return Ok(pushes);
+            }
+            Command::Tick(count) => return Ok((0..*count).flat_map(|_| self.tick(now)).collect()),
+            Command::SetBalance(balance) => {
+                return Ok(self.update_balances(now, |holdings| {
+                    holdings.insert(balance.currency.clone(), balance.clone());
+                }));
+            }
+            Command::Deposit { currency, amount } => {
+                self.account.deposit(currency, *amount)?;
+                None
+            }
+            Command::Fill { order, amount } => {
+                Some(self.account.fill(now, &self.order_id(order), *amount)?)
+            }
+            Command::Cancel(order) => Some(self.account.cancel(now, &self.order_id(order))?),
+            Command::Trigger(order) => Some(self.account.trigger(now, &self.order_id(order))?),
+            other => return Err(CommandError::NeedsSimulator(other.word())),
+        };
+        Ok(self.publisher.updates(&self.account, now, &before, changes.as_slice()))
+    }
+
+    /// Places an order, matches it if the market does so immediately, and returns its id too.
+    ///
+    /// # Errors
+    /// A [`CommandError`] that says why the exchange does not accept it.
+    pub fn place(&mut self, now: Timestamp, order: &NewOrder) -> Result<(OrderId, Vec<Push>), CommandError> {
+        let before = self.account.holdings().clone();
+        let market = self.market_price(&order.pair);
+        let change = self.account.place(now, order, market)?;
+        let pushes = self.publisher.updates(&self.account, now, &before, slice::from_ref(&change));
+        Ok((change.order.id, pushes))
+    }
+
+    /// Changes any number of balances. Returns no event if nothing changed.
+    ///
+    /// A currency that is removed is in no update; it is missing from the next snapshot. Orders that
     /// lock more than the new balance leaves room for, between what is available and the whole amount,
     /// are cancelled.
     pub fn update_balances(&mut self, now: Timestamp, change: impl FnOnce(&mut Holdings)) -> Vec<Push> {
@@ -99,117 +124,19 @@ impl Exchange {
         change(&mut holdings);
         // A balance may have been put under a key other than its own currency.
         let cancelled = self.account.set_holdings(now, holdings::of(holdings.into_values()));
-        let mut pushes: Vec<Push> = cancelled.iter().flat_map(|done| self.order_events(now, done)).collect();
-        pushes.extend(self.balance_event(now, &before));
-        pushes
+        self.publisher.updates(&self.account, now, &before, &cancelled)
     }
 
-    /// Places an order, and matches it if the market does so at once.
-    ///
-    /// # Errors
-    /// An [`OrderError`] that says why the exchange does not take it.
-    pub fn place(&mut self, now: Timestamp, order: &NewOrder) -> Result<(OrderId, Vec<Push>), OrderError> {
-        let market = self.market_price(&order.pair);
-        let (done, pushes) = self.act(now, |account| account.place(now, order, market))?;
-        Ok((done.order.id, pushes))
-    }
-
-    /// Fills an open order at its own price: this much of it, or all that remains.
-    ///
-    /// # Errors
-    /// An [`OrderError`] that says why not.
-    pub fn fill(
-        &mut self,
-        now: Timestamp,
-        id: &OrderId,
-        volume: Option<Decimal>,
-    ) -> Result<Vec<Push>, OrderError> {
-        Ok(self.act(now, |account| account.fill(now, id, volume))?.1)
-    }
-
-    /// Cancels an open order, and releases what it locks.
-    ///
-    /// # Errors
-    /// An [`OrderError`] that says why not.
-    pub fn cancel(&mut self, now: Timestamp, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        Ok(self.act(now, |account| account.cancel(now, id))?.1)
-    }
-
-    /// Triggers a stop order: it becomes a limit order under the same id.
-    ///
-    /// # Errors
-    /// An [`OrderError`] that says why not.
-    pub fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        Ok(self.act(now, |account| account.trigger(now, id))?.1)
-    }
-
-    /// One step of the market: a price moves, and the account's orders with it, or it places, loses or
-    /// cancels one. Gives no event if the account holds too little to trade.
+    /// Makes one step of the market: a price moves, and the account's orders with it, or the account
+    /// places, fills or cancels one. Returns no event if the account holds too little to trade.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
-        let intents = self.trader.step(&self.account);
-        let mut pushes = Vec::new();
-        for intent in intents {
-            let told = match intent {
-                Intent::Place(order) => self.place(now, &order).map(|(_, pushes)| pushes),
-                Intent::Fill(id, volume) => self.fill(now, &id, volume),
-                Intent::Cancel(id) => self.cancel(now, &id),
-                Intent::Trigger(id) => self.trigger(now, &id),
-            };
-            pushes.extend(told.into_iter().flatten());
-        }
-        pushes
+        let commands = self.trader.step(&self.account);
+        commands.iter().flat_map(|command| self.execute(now, command).unwrap_or_default()).collect()
     }
 
-    fn act(
-        &mut self,
-        now: Timestamp,
-        act: impl FnOnce(&mut Account) -> Result<OrderChange, OrderError>,
-    ) -> Result<(OrderChange, Vec<Push>), OrderError> {
-        let before = self.account.holdings().clone();
-        let done = act(&mut self.account)?;
-        let mut pushes = self.order_events(now, &done);
-        pushes.extend(self.balance_event(now, &before));
-        Ok((done, pushes))
-    }
-
-    /// What is told of an order and its trade. That trades come before orders is an assumption.
-    fn order_events(&mut self, now: Timestamp, done: &OrderChange) -> Vec<Push> {
-        let Self { account, envelopes, doubts, .. } = self;
-        let mut pushes = Vec::new();
-        if let Some(trade) = &done.trade {
-            pushes.push(envelopes.push(now, trade.clone()));
-        }
-        let order = &done.order;
-        let shown = !order.is_final() || doubts.final_orders == FinalOrders::Shown;
-        let orders: Option<Vec<Order>> = match doubts.active_updates {
-            ActiveUpdates::Changed => shown.then(|| vec![order.clone()]),
-            ActiveUpdates::WholePair => {
-                let open = account.open_orders().filter(|open| open.pair == order.pair);
-                let ended = Some(order).filter(|order| order.is_final() && shown);
-                Some(open.chain(ended).cloned().collect())
-            }
-        };
-        if let Some(orders) = orders {
-            let active: Orders<Active> = [(order.pair.clone(), orders)].into_iter().collect();
-            pushes.push(envelopes.push(now, active));
-        }
-        if order.is_final() {
-            let ended: Orders<History> = [order.clone()].into_iter().collect();
-            pushes.push(envelopes.push(now, ended));
-        }
-        pushes
-    }
-
-    fn balance_event(&mut self, now: Timestamp, before: &Holdings) -> Option<Push> {
-        let changed = holdings::changed(before, self.account.holdings());
-        if changed.is_empty() {
-            return None;
-        }
-        let told = match self.doubts.balance_updates {
-            BalanceUpdates::Changed => changed,
-            BalanceUpdates::All => holdings::all(self.account.holdings()),
-        };
-        Some(self.envelopes.push(now, told))
+    /// The id of an order by the name that it was placed under, or else the text as an id.
+    fn order_id(&self, name: &str) -> OrderId {
+        self.names.get(name).cloned().unwrap_or_else(|| OrderId::new(name))
     }
 }
 

@@ -5,9 +5,9 @@ use bitopro_model::{
     UnixSeconds,
 };
 
+use crate::exchange::command_error::CommandError;
 use crate::exchange::exact::{AMOUNT_SCALE, difference, sum};
 use crate::exchange::fill::Fill;
-use crate::exchange::order::OrderError;
 
 /// Ids in the exchange's own manner, counted from its documentation's samples.
 #[derive(Debug, Clone, Default)]
@@ -42,11 +42,11 @@ impl IdSequence {
 }
 
 /// The order after a match.
-pub(crate) fn order_after(order: &Order, fill: &Fill, now: Timestamp) -> Result<Order, OrderError> {
+pub(crate) fn order_after(order: &Order, fill: &Fill, now: Timestamp) -> Result<Order, CommandError> {
     let mut after = order.clone();
-    let add = |a, b| sum(a, b).ok_or(OrderError::Inexact);
+    let add = |a, b| sum(a, b).ok_or(CommandError::Inexact);
     after.executed_amount = add(order.executed_amount, fill.volume)?;
-    after.remaining_amount = difference(order.remaining_amount, fill.volume).ok_or(OrderError::Inexact)?;
+    after.remaining_amount = difference(order.remaining_amount, fill.volume).ok_or(CommandError::Inexact)?;
     let total = add(order.total.unwrap_or_default(), fill.total)?;
     after.total = Some(total);
     after.fee = Some(add(order.fee.unwrap_or_default(), fill.fee)?);
@@ -55,7 +55,7 @@ pub(crate) fn order_after(order: &Order, fill: &Fill, now: Timestamp) -> Result<
     after.avg_execution_price = Some(if is_one_price {
         fill.price
     } else {
-        let average = total.checked_div(after.executed_amount).ok_or(OrderError::Inexact)?;
+        let average = total.checked_div(after.executed_amount).ok_or(CommandError::Inexact)?;
         average.trunc_with_scale(AMOUNT_SCALE).normalize()
     });
     after.status = if after.remaining_amount.is_zero() {

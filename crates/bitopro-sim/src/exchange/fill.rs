@@ -2,9 +2,9 @@
 
 use bitopro_model::{Action, Balance, Currency, Decimal};
 
+use crate::exchange::command_error::CommandError;
 use crate::exchange::exact::{difference, product_cut_off, sum};
 use crate::exchange::holdings::Holdings;
-use crate::exchange::order::OrderError;
 
 /// The fee of a trade, taken from what is received: 0.1 %.
 pub(crate) const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
@@ -32,14 +32,14 @@ impl Fill {
         action: Action,
         price: Decimal,
         volume: Decimal,
-    ) -> Result<Self, OrderError> {
-        let total = product_cut_off(volume, price).ok_or(OrderError::Inexact)?;
+    ) -> Result<Self, CommandError> {
+        let total = product_cut_off(volume, price).ok_or(CommandError::Inexact)?;
         let received = match action {
             Action::Buy => volume,
             Action::Sell => total,
-            unknown => return Err(OrderError::NotAnAction(unknown)),
+            unknown => return Err(CommandError::NotAnAction(unknown)),
         };
-        let fee = product_cut_off(received, FEE).ok_or(OrderError::Inexact)?;
+        let fee = product_cut_off(received, FEE).ok_or(CommandError::Inexact)?;
         Ok(Self { base, quote, action, price, volume, total, fee })
     }
 
@@ -58,13 +58,13 @@ impl Fill {
     }
 
     /// Moves both balances, of which `released` was locked for what is paid; or neither, if they cannot.
-    pub(crate) fn settle(&self, holdings: &mut Holdings, released: Decimal) -> Result<(), OrderError> {
+    pub(crate) fn settle(&self, holdings: &mut Holdings, released: Decimal) -> Result<(), CommandError> {
         let (currency, paid) = self.paid();
         let payer = tradable(holdings, currency)?;
-        let freed = difference(released, paid).ok_or(OrderError::Inexact)?;
+        let freed = difference(released, paid).ok_or(CommandError::Inexact)?;
         let payer = moved(payer, -paid, freed)?;
         let (currency, gained) = self.received();
-        let gained = difference(gained, self.fee).ok_or(OrderError::Inexact)?;
+        let gained = difference(gained, self.fee).ok_or(CommandError::Inexact)?;
         let gainer = moved(tradable(holdings, currency)?, gained, gained)?;
         for balance in [payer, gainer] {
             holdings.insert(balance.currency.clone(), balance);
@@ -74,18 +74,18 @@ impl Fill {
 }
 
 /// The balance of a currency, if it can be traded.
-pub(crate) fn tradable<'a>(holdings: &'a Holdings, currency: &Currency) -> Result<&'a Balance, OrderError> {
+pub(crate) fn tradable<'a>(holdings: &'a Holdings, currency: &Currency) -> Result<&'a Balance, CommandError> {
     let balance = holdings.get(currency).filter(|balance| balance.tradable != Some(false));
-    balance.ok_or_else(|| OrderError::NotTradable(currency.clone()))
+    balance.ok_or_else(|| CommandError::NotTradable(currency.clone()))
 }
 
 /// The balance after so much has come or, if negative, gone, of the whole and of what is available.
-pub(crate) fn moved(balance: &Balance, amount: Decimal, available: Decimal) -> Result<Balance, OrderError> {
+pub(crate) fn moved(balance: &Balance, amount: Decimal, available: Decimal) -> Result<Balance, CommandError> {
     let mut moved = balance.clone();
-    moved.amount = sum(balance.amount, amount).ok_or(OrderError::Inexact)?;
-    moved.available = sum(balance.available, available).ok_or(OrderError::Inexact)?;
+    moved.amount = sum(balance.amount, amount).ok_or(CommandError::Inexact)?;
+    moved.available = sum(balance.available, available).ok_or(CommandError::Inexact)?;
     if moved.available < Decimal::ZERO || moved.available > moved.amount {
-        return Err(OrderError::Insufficient(balance.currency.clone()));
+        return Err(CommandError::Insufficient(balance.currency.clone()));
     }
     Ok(moved)
 }

@@ -1,27 +1,19 @@
 //! What the account does in the course of a day, and what the market does to its orders.
 
-use bitopro_model::{Action, Condition, Decimal, Order, OrderId, OrderStatus, Pair};
+use bitopro_model::{Action, Condition, Decimal, Order, OrderStatus, Pair};
 use fastrand::Rng;
 
-use crate::exchange::account::{Account, currencies};
+use crate::exchange::account::Account;
 use crate::exchange::exact::product_cut_off;
 use crate::exchange::fill::Fill;
 use crate::exchange::market::Market;
-use crate::exchange::order::NewOrder;
+use crate::exchange::order::{NewOrder, currencies};
+use crate::scenario::command::Command;
 
 /// With this many open orders the account places no more.
 const MOST_OPEN: usize = 12;
 /// How far from the market somebody still takes an order of the account, in thousandths.
 const NEAR: i64 = 10;
-
-/// Something to be done with the account. It may turn out to be impossible, and is then left undone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Intent {
-    Place(NewOrder),
-    Fill(OrderId, Option<Decimal>),
-    Cancel(OrderId),
-    Trigger(OrderId),
-}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Trader {
@@ -43,13 +35,13 @@ impl Trader {
 
     /// A price moves; then orders that this reaches are triggered and filled, or else the account does
     /// something. Its day begins with a trade.
-    pub(crate) fn step(&mut self, account: &Account) -> Vec<Intent> {
+    pub(crate) fn step(&mut self, account: &Account) -> Vec<Command> {
         let fill = self.market.step(account.holdings());
-        let market_order = fill.as_ref().map(|fill| Intent::Place(at_market(fill)));
+        let market_order = fill.as_ref().map(|fill| place(at_market(fill)));
         if !std::mem::replace(&mut self.begun, true) {
             return market_order.into_iter().collect();
         }
-        let reached: Vec<Intent> = account.open_orders().filter_map(|order| self.reached(order)).collect();
+        let reached: Vec<Command> = account.open_orders().filter_map(|order| self.reached(order)).collect();
         if !reached.is_empty() {
             return reached;
         }
@@ -62,7 +54,7 @@ impl Trader {
     }
 
     /// What the market does to an order, if its price has come to it.
-    fn reached(&self, order: &Order) -> Option<Intent> {
+    fn reached(&self, order: &Order) -> Option<Command> {
         let market = self.price(order)?;
         if order.status == OrderStatus::NotTriggered {
             let stop_price = order.stop_price?;
@@ -71,26 +63,26 @@ impl Trader {
                 Condition::AtOrBelow => market <= stop_price,
                 _ => false,
             };
-            return is_met.then(|| Intent::Trigger(order.id.clone()));
+            return is_met.then(|| Command::Trigger(order.id.to_string()));
         }
         let crosses = if order.action == Action::Buy { order.price >= market } else { order.price <= market };
-        crosses.then(|| Intent::Fill(order.id.clone(), None))
+        crosses.then(|| fill_order(order, None))
     }
 
-    fn random_command(&mut self, account: &Account, fill: Option<&Fill>) -> Option<Intent> {
+    fn random_command(&mut self, account: &Account, fill: Option<&Fill>) -> Option<Command> {
         let open: Vec<&Order> = account.open_orders().collect();
         let room = open.len() < MOST_OPEN;
         match self.choices.u8(..100) {
             0..35 => None,
-            35..60 if room => fill.map(|fill| Intent::Place(self.resting(fill))),
-            60..66 if room => fill.map(|fill| Intent::Place(self.stop(fill))),
-            66..70 => fill.map(|fill| Intent::Place(self.crossing_post_only(fill))),
+            35..60 if room => fill.map(|fill| place(self.resting(fill))),
+            60..66 if room => fill.map(|fill| place(self.stop(fill))),
+            66..70 => fill.map(|fill| place(self.crossing_post_only(fill))),
             70..90 => {
                 let near: Vec<&Order> = open.into_iter().filter(|order| self.is_near(order)).collect();
                 let order = self.choices.choice(near)?;
-                Some(Intent::Fill(order.id.clone(), self.part(order)))
+                Some(fill_order(order, self.part(order)))
             }
-            _ => self.choices.choice(open).map(|order| Intent::Cancel(order.id.clone())),
+            _ => self.choices.choice(open).map(|order| Command::Cancel(order.id.to_string())),
         }
     }
 
@@ -142,6 +134,14 @@ impl Trader {
         let price = Self::price_beside(fill, -self.choices.i64(1..=3));
         NewOrder::post_only(pair(fill), fill.action.clone(), fill.volume, price)
     }
+}
+
+fn place(order: NewOrder) -> Command {
+    Command::Place { name: None, order }
+}
+
+fn fill_order(order: &Order, amount: Option<Decimal>) -> Command {
+    Command::Fill { order: order.id.to_string(), amount }
 }
 
 fn at_market(fill: &Fill) -> NewOrder {

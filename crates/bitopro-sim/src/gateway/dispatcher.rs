@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio::sync::{oneshot, watch};
 
 use crate::exchange::core::Exchange;
-use crate::exchange::event::Push;
+use crate::exchange::push::Push;
 use crate::gateway::authentication::{Authentication, UpgradeRequest};
 use crate::gateway::clock::Clock;
 use crate::gateway::dial::Dial;
@@ -30,7 +30,7 @@ pub(crate) struct Dispatcher {
     clock: Clock,
     clock_offset_ms: AtomicI64,
     pub(crate) keepalive: Keepalive,
-    pub(crate) pings_paused: AtomicBool,
+    pings_paused: AtomicBool,
     queue_bytes: usize,
     closing: watch::Sender<bool>,
     state: Mutex<State>,
@@ -141,19 +141,33 @@ impl Dispatcher {
         })
     }
 
-    /// Changes the exchange, and tells those who listen.
-    pub(crate) fn change<E>(
+    /// Changes the exchange, and sends the events that come of it.
+    pub(crate) fn change<T, E>(
         &self,
-        change: impl FnOnce(&mut Exchange, Timestamp) -> Result<Vec<Push>, E>,
-    ) -> Result<Vec<Push>, E> {
+        change: impl FnOnce(&mut Exchange, Timestamp) -> Result<(T, Vec<Push>), E>,
+    ) -> Result<(T, Vec<Push>), E> {
         self.locked(|state| {
-            let pushes = change(&mut state.exchange, self.now())?;
+            let (output, pushes) = change(&mut state.exchange, self.now())?;
             for push in &pushes {
                 let sockets = state.send(Some(push.stream), &Frame::text(push.text.as_str()));
                 state.note(Sent::new(push, sockets));
             }
-            Ok(pushes)
+            Ok((output, pushes))
         })
+    }
+
+    /// As [`change`](Self::change), for what cannot fail.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Exchange, Timestamp) -> Vec<Push>) -> Vec<Push> {
+        let Ok(((), pushes)) = self.change::<_, Infallible>(|exchange, now| Ok(((), change(exchange, now))));
+        pushes
+    }
+
+    pub(crate) fn pause_pings(&self, paused: bool) {
+        self.pings_paused.store(paused, Ordering::Relaxed);
+    }
+
+    pub(crate) fn are_pings_paused(&self) -> bool {
+        self.pings_paused.load(Ordering::Relaxed)
     }
 
     /// Sends a frame to every socket of a stream, or of all, whatever it is.

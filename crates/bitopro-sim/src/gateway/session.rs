@@ -1,7 +1,6 @@
 //! One open connection, seen from the exchange.
 
 use std::future::pending;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bitopro_transport::{Connection, Frame};
@@ -37,7 +36,7 @@ async fn converse(connection: &mut impl Connection, inbox: &mut Inbox, dispatche
             // What has arrived is looked at before the pong's deadline is.
             biased;
             _ = pings.tick() => {
-                if dispatcher.pings_paused.load(Ordering::Relaxed) {
+                if dispatcher.are_pings_paused() {
                     continue;
                 }
                 pong_due.get_or_insert(Instant::now() + pong_deadline);

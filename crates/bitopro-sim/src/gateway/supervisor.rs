@@ -1,6 +1,5 @@
 //! The one task that all others belong to.
 
-use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::exchange::core::Exchange;
 use crate::gateway::connector::Incoming;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server;
@@ -55,7 +55,7 @@ impl Supervisor {
                 }
                 Some(_) = tasks.join_next() => {}
                 () = next(market.as_mut()) => {
-                    let Ok(_) = dispatcher.change::<Infallible>(|exchange, now| Ok(exchange.tick(now)));
+                    dispatcher.update(Exchange::tick);
                 }
             }
         }

@@ -1,6 +1,10 @@
-//! Scenarios: what happens to a simulated exchange, and when.
+//! The vocabulary of commands, and scenarios: commands with the times between them.
 
-pub(crate) mod line;
+pub(crate) mod command;
+mod format;
+mod parse;
 pub(crate) mod steps;
 
-pub use steps::{Scenario, ScenarioError, Step};
+pub use command::Command;
+pub use parse::ParseCommandError;
+pub use steps::{Scenario, ScenarioError};

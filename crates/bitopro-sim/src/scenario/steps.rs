@@ -3,11 +3,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bitopro_model::{Balance, Decimal};
-use http::StatusCode;
-
-use super::line;
-use crate::exchange::order::NewOrder;
+use super::command::Command;
+use super::parse::ParseCommandError;
 
 /// What happens to a simulated exchange, one step after the other: for [`Simulator::run`](crate::Simulator::run).
 ///
@@ -48,50 +45,15 @@ use crate::exchange::order::NewOrder;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scenario {
-    steps: Vec<Timed>,
+    steps: Vec<Step>,
 }
 
-/// A step, the time to wait before it, and the line that it stands in.
+/// A command, the time to wait before it, and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Timed {
+pub(crate) struct Step {
     pub(crate) after: Duration,
     pub(crate) line: usize,
-    pub(crate) step: Step,
-}
-
-/// Something that happens in a [`Scenario`]. Orders are called by the name that they were placed under, or
-/// by their id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// Places an order, and calls it by this name from now on.
-    Place(String, NewOrder),
-    /// Fills this much of an order, or what remains of it.
-    Fill(String, Option<Decimal>),
-    /// Cancels an order.
-    Cancel(String),
-    /// Triggers a stop order.
-    Trigger(String),
-    /// Sets the balance of a currency.
-    SetBalance(Balance),
-    /// So many steps of the market.
-    Tick(u32),
-    /// Waits until so many sockets are there.
-    AwaitConnections(usize),
-    /// Sends a text to every socket, as it is.
-    SendText(String),
-    /// Refuses so many dials with the documented answer of this status.
-    Refuse(usize, StatusCode),
-    /// Closes every socket with a code and a reason.
-    Close(u16, String),
-    /// Ends every socket without a close frame.
-    Disconnect,
-    /// Sends no pings until they are resumed.
-    PausePings,
-    /// Sends pings again.
-    ResumePings,
-    /// Puts the exchange's clock so many milliseconds ahead of where it began.
-    SetClockOffsetMs(i64),
+    pub(crate) command: Command,
 }
 
 impl Scenario {
@@ -100,10 +62,10 @@ impl Scenario {
         Self::default()
     }
 
-    /// Adds a step, to be done so long after the one before it.
+    /// Adds a command, to be carried out this long after the one before it.
     #[must_use]
-    pub fn then(mut self, after: Duration, step: Step) -> Self {
-        self.steps.push(Timed { after, line: self.steps.len() + 1, step });
+    pub fn then(mut self, after: Duration, command: Command) -> Self {
+        self.steps.push(Step { after, line: self.steps.len() + 1, command });
         self
     }
 
@@ -117,7 +79,7 @@ impl Scenario {
         self.steps.is_empty()
     }
 
-    pub(crate) fn steps(&self) -> &[Timed] {
+    pub(crate) fn steps(&self) -> &[Step] {
         &self.steps
     }
 }
@@ -132,13 +94,23 @@ impl FromStr for Scenario {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            match line::read(line) {
-                Ok((after, step)) => steps.push(Timed { after, line: number, step }),
+            match step(line) {
+                Ok((after, command)) => steps.push(Step { after, line: number, command }),
                 Err(fault) => faults.push(format!("line {number}: {fault}")),
             }
         }
         if faults.is_empty() { Ok(Self { steps }) } else { Err(ScenarioError(faults)) }
     }
+}
+
+/// Splits a line into the time to wait and the command.
+fn step(line: &str) -> Result<(Duration, Command), String> {
+    let (after, command) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let after: u64 = after
+        .parse()
+        .map_err(|_| format!("found `{after}`, expected the milliseconds after the step before"))?;
+    let command = command.parse().map_err(|error: ParseCommandError| error.to_string())?;
+    Ok((Duration::from_millis(after), command))
 }
 
 /// A scenario that cannot be read, or a step of it that could not be done. `Display` names the lines; for a

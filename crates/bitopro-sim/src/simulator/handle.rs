@@ -1,10 +1,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bitopro_model::{PrivateStream, Timestamp};
-use bitopro_transport::{Frame, Refusal};
+use bitopro_model::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -110,21 +108,6 @@ impl Simulator {
         self.dispatcher.now()
     }
 
-    /// Puts the exchange's clock this many milliseconds ahead of the one it was started with.
-    pub fn set_clock_offset_ms(&self, offset: i64) {
-        self.dispatcher.set_clock_offset_ms(offset);
-    }
-
-    /// Sends a text to every socket as it is, whether or not it makes sense.
-    pub fn send_text(&self, text: impl Into<String>) {
-        self.dispatcher.send(None, &Frame::text(text.into()));
-    }
-
-    /// Sends a text to every socket of one stream as it is: an event once more, or one from before.
-    pub fn send_text_to(&self, stream: PrivateStream, text: impl Into<String>) {
-        self.dispatcher.send(Some(stream), &Frame::text(text.into()));
-    }
-
     /// How many sockets have been given their snapshot and are still there.
     pub fn connections(&self) -> usize {
         self.dispatcher.connections()
@@ -133,42 +116,6 @@ impl Simulator {
     /// The dials that reached the simulator, in order; the last 10,000 of them.
     pub fn dials(&self) -> Vec<Dial> {
         self.dispatcher.dials()
-    }
-
-    /// Refuses the next `count` dials with this, whatever they ask for. Orders are carried out one after
-    /// the other.
-    pub fn refuse_next(&self, count: usize, refusal: Refusal) {
-        self.dispatcher.refuse_next(count, refusal);
-    }
-
-    /// Sends a close frame to every socket, after what is on its way.
-    pub fn close_all(&self, code: u16, reason: &str) {
-        self.dispatcher.send(None, &Frame::close(code, reason));
-    }
-
-    /// Sends a close frame to every socket of one stream, after what is on its way.
-    pub fn close(&self, stream: PrivateStream, code: u16, reason: &str) {
-        self.dispatcher.send(Some(stream), &Frame::close(code, reason));
-    }
-
-    /// Ends every socket at once, without a close frame. What is on its way may be lost.
-    pub fn disconnect_all(&self) {
-        self.dispatcher.disconnect(None);
-    }
-
-    /// Ends every socket of one stream at once, without a close frame. What is on its way may be lost.
-    pub fn disconnect(&self, stream: PrivateStream) {
-        self.dispatcher.disconnect(Some(stream));
-    }
-
-    /// Sends no pings until they are resumed.
-    pub fn pause_pings(&self) {
-        self.dispatcher.pings_paused.store(true, Ordering::Relaxed);
-    }
-
-    /// Sends pings again, each at its next regular time.
-    pub fn resume_pings(&self) {
-        self.dispatcher.pings_paused.store(false, Ordering::Relaxed);
     }
 
     /// Closes every socket with 1001, waits up to 2 s for their answers, and ends every task.

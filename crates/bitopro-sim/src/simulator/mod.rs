@@ -1,10 +1,10 @@
 //! The running simulator: its builder and its handle.
 
+mod account;
 mod builder;
+mod commands;
 mod endpoint;
 mod handle;
-mod running;
-mod trading;
 
 pub use builder::SimulatorBuilder;
 pub use handle::Simulator;

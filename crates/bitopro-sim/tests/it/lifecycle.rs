@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bitopro_model::{Balance, Decimal};
-use bitopro_sim::{ErrorKind, SimCredentials, Simulator};
+use bitopro_sim::{Command, ErrorKind, SimCredentials, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 use tokio::net::TcpStream;
@@ -47,7 +47,7 @@ async fn stopping_says_goodbye_and_leaves_no_task() {
 async fn stopping_does_not_wait_for_those_who_do_not_answer() {
     let caller = in_memory(Simulator::builder());
     let _silent = caller.connect().await;
-    caller.simulator.send_text("x".repeat(1_000_000));
+    caller.simulator.execute(&Command::text(None, "x".repeat(1_000_000))).unwrap();
     let start = tokio::time::Instant::now();
     caller.simulator.stop().await;
     assert_eq!(tasks(), 0);
@@ -73,7 +73,7 @@ async fn stopping_does_not_wait_for_those_who_have_not_asked_yet() {
         let caller = over_sockets(builder).await;
         let _undecided = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
         let _connection = caller.connect().await;
-        caller.simulator.disconnect_all();
+        caller.simulator.execute(&Command::Disconnect(None)).unwrap();
         let start = tokio::time::Instant::now();
         caller.simulator.stop().await;
         assert_eq!(tasks(), 0);

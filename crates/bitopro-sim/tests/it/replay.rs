@@ -1,9 +1,9 @@
 //! The frames alone rebuild the truth, under every combination of doubts.
 
-use bitopro_model::{Action, Balance, Decimal, Order, OrderId, PrivateStream, Timestamp};
+use bitopro_model::{Action, Balance, Decimal, Order, PrivateStream, Timestamp};
 use bitopro_sim::{
-    ActiveUpdates, DoubtValue, Doubts, Exchange, FinalOrders, HistoryOnConnect, NewOrder, OrderIds, Push,
-    Simulator, TradesOnConnect,
+    ActiveUpdates, Command, DoubtValue, Doubts, Exchange, FinalOrders, HistoryOnConnect, NewOrder, OrderIds,
+    Push, Simulator, TradesOnConnect,
 };
 use fastrand::Rng;
 
@@ -33,17 +33,18 @@ fn built(doubts: Doubts, seed: u64) -> Exchange {
 
 /// Something by hand, or a step of the market. What is refused is as good as anything.
 fn disturb(exchange: &mut Exchange, now: Timestamp, random: &mut Rng) -> Vec<Push> {
-    let open: Vec<OrderId> = exchange.open_orders().map(|order| order.id.clone()).collect();
-    let id = random.choice(open).unwrap_or_else(|| OrderId::new("none"));
+    let open: Vec<String> = exchange.open_orders().map(|order| order.id.to_string()).collect();
+    let id = random.choice(open).unwrap_or_else(|| "none".to_owned());
     let amount = Decimal::new(random.i64(1..1_000), 4);
     let done = match random.u8(0..12) {
-        0 => exchange.fill(now, &id, Some(amount)),
-        1 => exchange.fill(now, &id, None),
-        2 => exchange.cancel(now, &id),
-        3 => exchange.trigger(now, &id),
-        4 => Ok(exchange.update_balances(now, |books| {
-            books.insert("USDT".into(), Balance::new("USDT", Decimal::new(random.i64(0..100_000_000), 4)));
-        })),
+        0 => exchange.execute(now, &Command::Fill { order: id, amount: Some(amount) }),
+        1 => exchange.execute(now, &Command::Fill { order: id, amount: None }),
+        2 => exchange.execute(now, &Command::Cancel(id)),
+        3 => exchange.execute(now, &Command::Trigger(id)),
+        4 => {
+            let balance = Balance::new("USDT", Decimal::new(random.i64(0..100_000_000), 4));
+            exchange.execute(now, &Command::SetBalance(balance))
+        }
         5..8 => {
             let action = if random.bool() { Action::Buy } else { Action::Sell };
             let price = Decimal::new(random.i64(50_000..200_000), 0);
@@ -123,8 +124,8 @@ fn an_order_that_ends_is_shown_once_more_or_vanishes() {
     let now = Timestamp::from_millis(NOW);
     for doubts in every_doubt() {
         let mut exchange = built(doubts, 1);
-        let order = exchange.open_orders().find(|order| order.pair.is("eth_twd")).unwrap().id.clone();
-        let pushes = exchange.cancel(now, &order).unwrap();
+        let order = exchange.open_orders().find(|order| order.pair.is("eth_twd")).unwrap().id.to_string();
+        let pushes = exchange.execute(now, &Command::Cancel(order.clone())).unwrap();
         let told: Vec<_> = pushes.iter().filter_map(Push::as_active_orders).collect();
         match (doubts.final_orders, doubts.active_updates) {
             (FinalOrders::Shown, _) => assert!(told[0].data.get(order.as_str()).unwrap().is_final()),

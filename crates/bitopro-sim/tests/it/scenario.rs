@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bitopro_model::PrivateStream;
-use bitopro_sim::{Scenario, Simulator, Step};
+use bitopro_sim::{Command, Scenario, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 use tokio::time::Instant;
@@ -64,7 +64,7 @@ async fn trouble_comes_in_its_order() {
     assert_eq!(caller.statuses(), [101, 101, 429]);
 
     let mut connection = caller.connect().await;
-    let drop_it = Scenario::new().then(Duration::from_secs(1), Step::Disconnect);
+    let drop_it = Scenario::new().then(Duration::from_secs(1), Command::Disconnect(None));
     caller.simulator.run(&drop_it).await.unwrap();
     assert_eq!(until_disconnected(&mut connection).await, []);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bitopro_model::{Balance, Decimal, Timestamp};
-use bitopro_sim::{BalanceUpdates, Clock, Doubts, Push, Simulator};
+use bitopro_sim::{BalanceUpdates, Clock, Command, Doubts, Push, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 
@@ -48,7 +48,7 @@ async fn fault_55_a_message_as_large_as_a_client_takes_is_sent_in_one_frame() {
     const BYTES: usize = 16 << 20;
     for caller in every_way(Simulator::builder()).await {
         let mut connection = caller.connect().await;
-        caller.simulator.send_text(" ".repeat(BYTES));
+        caller.simulator.execute(&Command::text(None, " ".repeat(BYTES))).unwrap();
         assert_eq!(text(&mut connection).await.len(), BYTES);
     }
 }

@@ -80,7 +80,10 @@ fn an_order_locks_fills_and_releases() {
     assert_eq!((trade.fee, trade.fee_currency.as_str()), (decimal(1, 3), "btc"));
     assert_eq!(trade.transaction_timestamp, UnixSeconds::from_secs(1_639_553_303));
 
-    assert_eq!(account.fill(NOW, &id, Some(decimal(3, 0))), Err(OrderError::MoreThanRemains(decimal(2, 0))));
+    assert_eq!(
+        account.fill(NOW, &id, Some(decimal(3, 0))),
+        Err(CommandError::MoreThanRemains(decimal(2, 0)))
+    );
     let cancelled = account.cancel(NOW, &id).unwrap().order;
     assert_eq!(cancelled.status, OrderStatus::CompletedPartialDeal);
     assert_eq!(holds(&account, "TWD"), pair_of("900", "900"));
@@ -88,7 +91,7 @@ fn an_order_locks_fills_and_releases() {
     assert_eq!((cancelled.remaining_amount, cancelled.executed_amount), (decimal(2, 0), Decimal::ONE));
     assert_eq!(account.open_orders().count(), 0);
     assert_eq!(account.history().collect::<Vec<_>>(), [&cancelled]);
-    assert_eq!(account.cancel(NOW, &id), Err(OrderError::NotOpen(id)));
+    assert_eq!(account.cancel(NOW, &id), Err(CommandError::NotOpen(id)));
 }
 
 #[test]
@@ -157,12 +160,12 @@ fn a_stop_order_waits_until_it_is_triggered() {
     assert!(order.id.as_str().starts_with("SL-"), "{}", order.id);
     assert_eq!((order.stop_price, order.condition), (Some(decimal(90, 0)), Some(Condition::AtOrBelow)));
     assert_eq!(holds(&account, "BTC"), pair_of("1", "0"));
-    assert_eq!(account.fill(NOW, &order.id, None), Err(OrderError::NotTriggered(order.id.clone())));
+    assert_eq!(account.fill(NOW, &order.id, None), Err(CommandError::NotTriggered(order.id.clone())));
     let later = Timestamp::from_millis(NOW.as_millis() + 5);
     let triggered = account.trigger(later, &order.id).unwrap().order;
     assert_eq!((triggered.status, triggered.updated()), (OrderStatus::InProgress, Some(later)));
     assert_eq!(triggered.created_timestamp, Some(NOW));
-    assert_eq!(account.trigger(NOW, &order.id), Err(OrderError::NothingToTrigger(order.id.clone())));
+    assert_eq!(account.trigger(NOW, &order.id), Err(CommandError::NothingToTrigger(order.id.clone())));
     // The clock was put back; the order was not.
     let filled = account.fill(NOW, &order.id, None).unwrap().order;
     assert_eq!((filled.updated(), filled.timestamp), (Some(later), Some(later)));
@@ -173,18 +176,18 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
     let (one, hundred) = (Decimal::ONE, decimal(100, 0));
     let buy = |pair: &str, amount, price| NewOrder::limit(pair, Action::Buy, amount, price);
     for (order, expected) in [
-        (buy("btctwd", one, one), OrderError::NotAPair("btctwd".into())),
-        (buy("btc_btc", one, one), OrderError::NotAPair("btc_btc".into())),
-        (buy("eth_twd", one, one), OrderError::NotTradable("ETH".into())),
-        (buy("btc_twd", Decimal::ZERO, one), OrderError::NotPositive),
-        (buy("btc_twd", one, -one), OrderError::NotPositive),
-        (stop(Action::Sell, one, Decimal::ZERO), OrderError::NotPositive),
-        (buy("btc_twd", decimal(1, 8), decimal(1, 8)), OrderError::TooSmall),
-        (buy("btc_twd", Decimal::MAX, hundred), OrderError::Inexact),
-        (buy("btc_twd", decimal(11, 0), hundred), OrderError::Insufficient("TWD".into())),
-        (limit(Action::Sell, decimal(11, 1), hundred), OrderError::Insufficient("BTC".into())),
-        (limit("HOLD".into(), one, hundred), OrderError::NotAnAction("HOLD".into())),
-        (NewOrder::market("btc_twd", Action::Buy, one), OrderError::NoMarket("btc_twd".into())),
+        (buy("btctwd", one, one), CommandError::NotAPair("btctwd".into())),
+        (buy("btc_btc", one, one), CommandError::NotAPair("btc_btc".into())),
+        (buy("eth_twd", one, one), CommandError::NotTradable("ETH".into())),
+        (buy("btc_twd", Decimal::ZERO, one), CommandError::NotPositive),
+        (buy("btc_twd", one, -one), CommandError::NotPositive),
+        (stop(Action::Sell, one, Decimal::ZERO), CommandError::NotPositive),
+        (buy("btc_twd", decimal(1, 8), decimal(1, 8)), CommandError::TooSmall),
+        (buy("btc_twd", Decimal::MAX, hundred), CommandError::Inexact),
+        (buy("btc_twd", decimal(11, 0), hundred), CommandError::Insufficient("TWD".into())),
+        (limit(Action::Sell, decimal(11, 1), hundred), CommandError::Insufficient("BTC".into())),
+        (limit("HOLD".into(), one, hundred), CommandError::NotAnAction("HOLD".into())),
+        (NewOrder::market("btc_twd", Action::Buy, one), CommandError::NoMarket("btc_twd".into())),
     ] {
         let mut account = account();
         assert_eq!(account.place(NOW, &order, None), Err(expected.clone()), "{order:?}");
@@ -258,7 +261,7 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
     prop::collection::vec(one, 1..60)
 }
 
-fn attempt(account: &mut Account, now: Timestamp, what: &Try) -> Result<OrderChange, OrderError> {
+fn attempt(account: &mut Account, now: Timestamp, what: &Try) -> Result<OrderChange, CommandError> {
     let chosen = |index: &prop::sample::Index, account: &Account| {
         let ids: Vec<OrderId> = account.open_orders().map(|order| order.id.clone()).collect();
         if ids.is_empty() { OrderId::new("none") } else { index.get(&ids).clone() }
@@ -277,7 +280,7 @@ fn attempt(account: &mut Account, now: Timestamp, what: &Try) -> Result<OrderCha
         Try::Fill { order, volume } => account.fill(now, &chosen(order, account), *volume),
         Try::Cancel(order) => account.cancel(now, &chosen(order, account)),
         Try::Trigger(order) => account.trigger(now, &chosen(order, account)),
-        Try::Set { .. } => Err(OrderError::NotPositive),
+        Try::Set { .. } => Err(CommandError::NotPositive),
     }
 }
 

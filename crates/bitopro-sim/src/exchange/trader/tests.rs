@@ -1,30 +1,31 @@
 use std::collections::BTreeSet;
 
-use bitopro_model::Timestamp;
+use bitopro_model::{OrderId, Timestamp};
 
 use super::*;
 use crate::exchange::{demo, holdings};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
-/// Carries out a day's intents, and gives the statuses that orders had in it, and what was intended.
+/// Carries out the commands of the trader, and returns the statuses of orders, and the number of each command.
 fn days(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
     let mut account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
-    let mut day = Trader::new(Rng::with_seed(1));
+    let mut trader = Trader::new(Rng::with_seed(1));
     let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
     for step in 0..steps {
-        let intents = day.step(&account);
-        assert!(!intents.is_empty(), "nothing happens in step {step}");
-        for intent in intents {
-            let (kind, done) = match intent {
-                Intent::Place(order) => {
+        let commands = trader.step(&account);
+        assert!(!commands.is_empty(), "nothing happens in step {step}");
+        for command in commands {
+            let (kind, done) = match command {
+                Command::Place { order, .. } => {
                     let (base, quote) = currencies(&order.pair).unwrap();
-                    let market = day.market().price(&base, &quote);
+                    let market = trader.market().price(&base, &quote);
                     (0, account.place(NOW, &order, market))
                 }
-                Intent::Fill(id, volume) => (1, account.fill(NOW, &id, volume)),
-                Intent::Cancel(id) => (2, account.cancel(NOW, &id)),
-                Intent::Trigger(id) => (3, account.trigger(NOW, &id)),
+                Command::Fill { order, amount } => (1, account.fill(NOW, &OrderId::new(order), amount)),
+                Command::Cancel(order) => (2, account.cancel(NOW, &OrderId::new(order))),
+                Command::Trigger(order) => (3, account.trigger(NOW, &OrderId::new(order))),
+                other => panic!("{other}"),
             };
             if let Ok(done) = done {
                 statuses.insert(done.order.status.code());
@@ -50,17 +51,17 @@ fn a_day_has_everything_in_it() {
 fn a_day_begins_with_a_trade() {
     let account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
     for seed in 0..50 {
-        let intents = Trader::new(Rng::with_seed(seed)).step(&account);
-        let [Intent::Place(order)] = intents.as_slice() else { panic!("{intents:?}") };
+        let commands = Trader::new(Rng::with_seed(seed)).step(&account);
+        let [Command::Place { order, .. }] = commands.as_slice() else { panic!("{commands:?}") };
         assert_eq!(order.order_type(), bitopro_model::OrderType::Market);
     }
 }
 
 #[test]
 fn orders_are_reached_at_their_price_and_no_sooner() {
-    let day = Trader::new(Rng::with_seed(1));
+    let trader = Trader::new(Rng::with_seed(1));
     let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
-    let market = day.market().price(&base, &quote).unwrap();
+    let market = trader.market().price(&base, &quote).unwrap();
     let (below, above) = (market - Decimal::ONE, market + Decimal::ONE);
     let account = || Account::new(holdings::of(demo::balances(demo::COUNT)), &[], NOW);
     let limit = |action, price| NewOrder::limit("btc_twd", action, Decimal::new(1, 2), price);
@@ -82,9 +83,9 @@ fn orders_are_reached_at_their_price_and_no_sooner() {
         // As if the price had come to it only later.
         let placed = account().place(NOW, &order, None).unwrap().order;
         let expected = is_reached.then(|| match placed.status {
-            OrderStatus::NotTriggered => Intent::Trigger(placed.id.clone()),
-            _ => Intent::Fill(placed.id.clone(), None),
+            OrderStatus::NotTriggered => Command::Trigger(placed.id.to_string()),
+            _ => Command::Fill { order: placed.id.to_string(), amount: None },
         });
-        assert_eq!(day.reached(&placed), expected, "{order:?}");
+        assert_eq!(trader.reached(&placed), expected, "{order:?}");
     }
 }

@@ -1,13 +1,13 @@
-use std::convert::Infallible;
-
 use bitopro_model::{AccountBalance, Balance, Decimal, Order, OrderId, Pair, Trade};
 
-use super::Simulator;
+use super::handle::Simulator;
+use crate::exchange::command_error::CommandError;
 use crate::exchange::core::Exchange;
-use crate::exchange::event::Push;
 use crate::exchange::holdings::Holdings;
-use crate::exchange::order::{NewOrder, OrderError};
+use crate::exchange::order::NewOrder;
+use crate::exchange::push::Push;
 use crate::gateway::sent::Sent;
+use crate::scenario::command::Command;
 
 /// The account by hand, and the truth about it.
 impl Simulator {
@@ -60,65 +60,54 @@ impl Simulator {
     /// A currency that is taken away is in no update; it is missing from the next snapshot. Orders are
     /// cancelled as by [`set_balance`](Self::set_balance).
     pub fn update_balances(&self, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
-        let pushes = self.always(|exchange, now| exchange.update_balances(now, change));
+        let pushes = self.dispatcher.update(|exchange, now| exchange.update_balances(now, change));
         pushes.iter().find_map(Push::as_balances).cloned()
     }
 
     /// One step of the market, now. Gives the events that were sent: none if the account holds too little
     /// to trade.
     pub fn tick(&self) -> Vec<Push> {
-        self.always(Exchange::tick)
+        self.dispatcher.update(Exchange::tick)
     }
 
-    /// Places an order, and sends what comes of it. An order that the market matches at once has ended
-    /// when this returns.
+    /// Places an order, sends what comes of it, and returns its id. An order that the market matches
+    /// immediately is closed when this returns.
     ///
     /// # Errors
-    /// An [`OrderError`] that says why the exchange does not take it.
-    pub fn place(&self, order: &NewOrder) -> Result<OrderId, OrderError> {
-        let mut placed = None;
-        self.dispatcher.change(|exchange, now| {
-            let (id, pushes) = exchange.place(now, order)?;
-            placed = Some(id);
-            Ok(pushes)
-        })?;
-        placed.ok_or_else(|| OrderError::NotAPair(order.pair.clone()))
+    /// A [`CommandError`] that says why the exchange does not accept it.
+    pub fn place(&self, order: &NewOrder) -> Result<OrderId, CommandError> {
+        Ok(self.dispatcher.change(|exchange, now| exchange.place(now, order))?.0)
     }
 
-    /// Fills this much of an open order at its own price, and gives the events that were sent.
+    /// Fills this much of an open order at its own price, and returns the events that were sent.
     ///
     /// # Errors
-    /// An [`OrderError`] that says why not.
-    pub fn fill(&self, id: &OrderId, volume: Decimal) -> Result<Vec<Push>, OrderError> {
-        self.dispatcher.change(|exchange, now| exchange.fill(now, id, Some(volume)))
+    /// A [`CommandError`] that says why not.
+    pub fn fill(&self, id: &OrderId, amount: Decimal) -> Result<Vec<Push>, CommandError> {
+        self.execute(&Command::Fill { order: id.to_string(), amount: Some(amount) })
     }
 
-    /// Fills all that remains of an open order at its own price, and gives the events that were sent.
+    /// Fills all that remains of an open order at its own price, and returns the events that were sent.
     ///
     /// # Errors
-    /// An [`OrderError`] that says why not.
-    pub fn fill_rest(&self, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        self.dispatcher.change(|exchange, now| exchange.fill(now, id, None))
+    /// A [`CommandError`] that says why not.
+    pub fn fill_rest(&self, id: &OrderId) -> Result<Vec<Push>, CommandError> {
+        self.execute(&Command::Fill { order: id.to_string(), amount: None })
     }
 
-    /// Cancels an open order, and gives the events that were sent.
+    /// Cancels an open order, and returns the events that were sent.
     ///
     /// # Errors
-    /// An [`OrderError`] that says why not.
-    pub fn cancel(&self, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        self.dispatcher.change(|exchange, now| exchange.cancel(now, id))
+    /// A [`CommandError`] that says why not.
+    pub fn cancel(&self, id: &OrderId) -> Result<Vec<Push>, CommandError> {
+        self.execute(&Command::Cancel(id.to_string()))
     }
 
-    /// Triggers a stop order, and gives the events that were sent.
+    /// Triggers a stop order, and returns the events that were sent.
     ///
     /// # Errors
-    /// An [`OrderError`] that says why not.
-    pub fn trigger(&self, id: &OrderId) -> Result<Vec<Push>, OrderError> {
-        self.dispatcher.change(|exchange, now| exchange.trigger(now, id))
-    }
-
-    fn always(&self, change: impl FnOnce(&mut Exchange, bitopro_model::Timestamp) -> Vec<Push>) -> Vec<Push> {
-        let Ok(pushes) = self.dispatcher.change::<Infallible>(|exchange, now| Ok(change(exchange, now)));
-        pushes
+    /// A [`CommandError`] that says why not.
+    pub fn trigger(&self, id: &OrderId) -> Result<Vec<Push>, CommandError> {
+        self.execute(&Command::Trigger(id.to_string()))
     }
 }
