@@ -1,44 +1,36 @@
-//! The account that trades. Every operation is done whole or not at all, in exact decimals.
+//! The account that trades. Every operation is carried out completely or not at all, in exact decimals.
 //!
 //! What an order locks is taken from `available` and stays in `amount`, so that for every currency
 //! `amount == available + stake + locked` remains true if it was true at the start.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use bitopro_model::{
-    Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Pair, TimeInForce, Timestamp, Trade,
-};
+use bitopro_model::{Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Timestamp, Trade};
 
 use crate::exchange::command_error::CommandError;
-use crate::exchange::exact::{difference, product_cut_off, sum};
+use crate::exchange::exact::{difference, sum};
 use crate::exchange::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
 use crate::exchange::fill::{Fill, moved, tradable};
 use crate::exchange::holdings::Holdings;
+use crate::exchange::open_order::OpenOrder;
 use crate::exchange::order::{Kind, NewOrder, currencies};
+use crate::exchange::recent::Recent;
 
-/// How many ended orders count as recent. An assumption.
+/// The number of closed orders that count as recent. An assumption.
 pub(crate) const HISTORY_KEPT: usize = 100;
-/// How many trades are remembered: a simulator may run for weeks.
+/// The number of trades that are remembered.
 const TRADES_KEPT: usize = 10_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     holdings: Holdings,
     open: BTreeMap<OrderId, OpenOrder>,
-    history: VecDeque<Order>,
-    trades: VecDeque<Trade>,
+    history: Recent<Order>,
+    trades: Recent<Trade>,
     ids: IdSequence,
 }
 
-/// An open order, and what it locks of which currency.
-#[derive(Debug, Clone)]
-struct OpenOrder {
-    order: Order,
-    currency: Currency,
-    locked: Decimal,
-}
-
-/// What an operation did: the order as it is now, and the trade if there was one.
+/// A change of an order: the order as it is now, and the trade if there was one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderChange {
     pub(crate) order: Order,
@@ -46,16 +38,17 @@ pub(crate) struct OrderChange {
 }
 
 impl Account {
-    /// An account of these holdings, which count what these orders lock as not available. An order for
-    /// which they have no room is left out.
+    /// Creates an account from balances that count what these orders lock as not available. An order that
+    /// they do not cover is left out.
     pub(crate) fn new(holdings: Holdings, orders: &[NewOrder], placed: Timestamp) -> Self {
-        let (open, history, trades) = (BTreeMap::new(), VecDeque::new(), VecDeque::new());
-        let mut account = Self { holdings, open, history, trades, ids: IdSequence::default() };
+        let (history, trades) = (Recent::new(HISTORY_KEPT), Recent::new(TRADES_KEPT));
+        let mut account =
+            Self { holdings, open: BTreeMap::new(), history, trades, ids: IdSequence::default() };
         for order in orders {
-            if let Ok(open_order) = account.open_order(placed, order) {
+            if let Ok(open_order) = account.prepare(placed, order) {
                 let id = open_order.order.id.clone();
                 account.open.insert(id.clone(), open_order);
-                if account.without_room().contains(&id) {
+                if account.uncovered_orders().contains(&id) {
                     account.open.remove(&id);
                 }
             }
@@ -82,10 +75,10 @@ impl Account {
         self.trades.iter()
     }
 
-    /// Sets the holdings by hand. Orders for which they leave no room are cancelled.
+    /// Replaces the balances. Orders that they do not cover are cancelled.
     pub(crate) fn set_holdings(&mut self, now: Timestamp, holdings: Holdings) -> Vec<OrderChange> {
         self.holdings = holdings;
-        let cancelled = self.without_room();
+        let cancelled = self.uncovered_orders();
         let gone: Vec<OpenOrder> = cancelled.iter().filter_map(|id| self.open.remove(id)).collect();
         gone.into_iter().map(|gone| self.cancelled(now, gone)).collect()
     }
@@ -105,23 +98,23 @@ impl Account {
         new: &NewOrder,
         market: Option<Decimal>,
     ) -> Result<OrderChange, CommandError> {
-        let at_once = market.filter(|market| match new.action {
+        let immediate = market.filter(|market| match new.action {
             Action::Buy => new.price >= *market,
             _ => new.price <= *market,
         });
-        match (&new.kind, at_once) {
+        match (&new.kind, immediate) {
             (Kind::Market, _) => {
                 let market = market.ok_or_else(|| CommandError::NoMarket(new.pair.clone()))?;
-                self.take(now, new, market)
+                self.match_now(now, new, market)
             }
-            (Kind::Limit, Some(market)) => self.take(now, new, market),
+            (Kind::Limit, Some(market)) => self.match_now(now, new, market),
             (Kind::PostOnly, Some(_)) => {
-                let mut order = self.open_order(now, new)?.order;
+                let mut order = self.prepare(now, new)?.order;
                 order.status = OrderStatus::PostOnlyCancelled;
-                self.remember(&order);
+                self.history.push(order.clone());
                 Ok(OrderChange { order, trade: None })
             }
-            (Kind::Limit | Kind::PostOnly | Kind::StopLimit { .. }, _) => self.stand(now, new),
+            (Kind::Limit | Kind::PostOnly | Kind::StopLimit { .. }, _) => self.add_open_order(now, new),
         }
     }
 
@@ -156,12 +149,12 @@ impl Account {
         fill.settle(&mut self.holdings, released)?;
         if order.is_final() {
             self.open.remove(id);
-            self.remember(&order);
+            self.history.push(order.clone());
         } else if let Some(open_order) = self.open.get_mut(id) {
             open_order.order = order.clone();
             open_order.locked = locked;
         }
-        self.traded(&trade);
+        self.trades.push(trade.clone());
         Ok(OrderChange { order, trade: Some(trade) })
     }
 
@@ -187,9 +180,9 @@ impl Account {
         Ok(OrderChange { order: order.clone(), trade: None })
     }
 
-    /// Puts an order into the book, and locks what it may have to pay.
-    fn stand(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, CommandError> {
-        let open_order = self.open_order(now, new)?;
+    /// Opens an order, and locks what it may have to pay.
+    fn add_open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, CommandError> {
+        let open_order = self.prepare(now, new)?;
         let locked =
             moved(tradable(&self.holdings, &open_order.currency)?, Decimal::ZERO, -open_order.locked)?;
         self.holdings.insert(locked.currency.clone(), locked);
@@ -198,69 +191,40 @@ impl Account {
         Ok(OrderChange { order, trade: None })
     }
 
-    /// Executes an order against the market at once.
-    fn take(&mut self, now: Timestamp, new: &NewOrder, price: Decimal) -> Result<OrderChange, CommandError> {
+    /// Executes an order against the market immediately.
+    fn match_now(
+        &mut self,
+        now: Timestamp,
+        new: &NewOrder,
+        price: Decimal,
+    ) -> Result<OrderChange, CommandError> {
         let (base, quote) = currencies(&new.pair)?;
-        let order = self.open_order(now, &NewOrder { price, ..new.clone() })?.order;
+        let order = self.prepare(now, &NewOrder { price, ..new.clone() })?.order;
         let fill = Fill::new(base, quote, new.action.clone(), price, new.amount)?;
         let mut order = order_after(&order, &fill, now)?;
         order.price = new.price;
         let trade = trade_of(&order, &fill, self.ids.next_match(), false, now);
         fill.settle(&mut self.holdings, Decimal::ZERO)?;
-        self.remember(&order);
-        self.traded(&trade);
+        self.history.push(order.clone());
+        self.trades.push(trade.clone());
         Ok(OrderChange { order, trade: Some(trade) })
     }
 
-    /// The order as it would stand. Nothing is locked yet.
-    fn open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OpenOrder, CommandError> {
-        let (base, quote) = currencies(&new.pair)?;
-        let stop_price = match &new.kind {
-            Kind::StopLimit { stop_price, .. } => *stop_price,
-            _ => Decimal::ONE,
-        };
-        if [new.amount, new.price, stop_price].iter().any(|number| *number <= Decimal::ZERO) {
-            return Err(CommandError::NotPositive);
-        }
-        tradable(&self.holdings, &base)?;
-        tradable(&self.holdings, &quote)?;
-        let worth = product_cut_off(new.amount, new.price).ok_or(CommandError::Inexact)?;
-        if worth.is_zero() {
-            return Err(CommandError::TooSmall);
-        }
-        let (currency, locked) = match &new.action {
-            Action::Buy => (quote, worth),
-            Action::Sell => (base, new.amount),
-            unknown => return Err(CommandError::NotAnAction(unknown.clone())),
-        };
-        let (id, seq) = self.ids.next_order(&new.pair, matches!(new.kind, Kind::StopLimit { .. }));
-        let pair = Pair::new(new.pair.as_str().to_ascii_lowercase());
-        let mut order =
-            Order::new(id, pair, new.action.clone(), new.order_type(), new.price, new.amount, now);
-        order.seq = Some(seq);
-        order.client_id = new.client_id.map(Into::into);
-        match &new.kind {
-            Kind::PostOnly => order.time_in_force = Some(TimeInForce::PostOnly),
-            Kind::StopLimit { stop_price, condition } => {
-                order.status = OrderStatus::NotTriggered;
-                order.stop_price = Some(*stop_price);
-                order.condition = Some(condition.clone());
-            }
-            Kind::Limit | Kind::Market => {}
-        }
-        Ok(OpenOrder { order, currency, locked })
+    fn prepare(&mut self, now: Timestamp, new: &NewOrder) -> Result<OpenOrder, CommandError> {
+        OpenOrder::prepare(new, now, &self.holdings, &mut self.ids)
     }
 
     fn cancelled(&mut self, now: Timestamp, gone: OpenOrder) -> OrderChange {
         let mut order = gone.order;
         order.status = status_of_cancelled(&order);
         touched(&mut order, now);
-        self.remember(&order);
+        self.history.push(order.clone());
         OrderChange { order, trade: None }
     }
 
-    /// The orders that lock more of their currency than is in the holdings and neither available nor staked.
-    fn without_room(&self) -> Vec<OrderId> {
+    /// Returns the orders that lock more of their currency than the balance leaves beside what is available
+    /// or staked.
+    fn uncovered_orders(&self) -> Vec<OrderId> {
         let mut locked: BTreeMap<&Currency, Option<Decimal>> = BTreeMap::new();
         for open_order in self.open.values() {
             let total = locked.entry(&open_order.currency).or_insert(Some(Decimal::ZERO));
@@ -274,22 +238,8 @@ impl Account {
             });
             !fits
         });
-        let tight = self.open.values().filter(|open_order| locked.contains_key(&open_order.currency));
-        tight.map(|open_order| open_order.order.id.clone()).collect()
-    }
-
-    fn remember(&mut self, order: &Order) {
-        if self.history.len() == HISTORY_KEPT {
-            self.history.pop_front();
-        }
-        self.history.push_back(order.clone());
-    }
-
-    fn traded(&mut self, trade: &Trade) {
-        if self.trades.len() == TRADES_KEPT {
-            self.trades.pop_front();
-        }
-        self.trades.push_back(trade.clone());
+        let uncovered = self.open.values().filter(|open_order| locked.contains_key(&open_order.currency));
+        uncovered.map(|open_order| open_order.order.id.clone()).collect()
     }
 }
 

@@ -26,9 +26,10 @@ pub(crate) fn product_cut_off(a: Decimal, b: Decimal) -> Option<Decimal> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use bitopro_model::parse_decimal;
-    use proptest::prelude::*;
+    use bitopro_model::{Decimal, parse_decimal};
+    use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
+
+    use super::{difference, product_cut_off, sum};
 
     fn decimal(text: &str) -> Decimal {
         parse_decimal(text).unwrap()

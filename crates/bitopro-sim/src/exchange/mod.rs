@@ -13,9 +13,11 @@ pub(crate) mod fill;
 pub(crate) mod holdings;
 pub(crate) mod market;
 pub(crate) mod numeric_ids;
+pub(crate) mod open_order;
 pub(crate) mod order;
 pub(crate) mod publisher;
 pub(crate) mod push;
+pub(crate) mod recent;
 pub(crate) mod trader;
 
 pub use self::core::Exchange;

@@ -1,6 +1,6 @@
-//! The exchange and everybody who listens to it, behind one lock.
+//! The exchange and its sockets behind one lock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,86 +8,76 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::{Frame, Refusal};
 use http::StatusCode;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::exchange::core::Exchange;
 use crate::exchange::push::Push;
+use crate::exchange::recent::Recent;
 use crate::gateway::authentication::{Authentication, UpgradeRequest};
 use crate::gateway::clock::Clock;
 use crate::gateway::dial::Dial;
 use crate::gateway::keepalive::Keepalive;
-use crate::gateway::outbox::{Inbox, Outbox, outbox};
 use crate::gateway::sent::Sent;
+use crate::gateway::sockets::{SocketEnd, Sockets};
 
-/// How many dials are remembered: a simulator may run for weeks.
+/// The number of dials that are remembered.
 const DIALS_KEPT: usize = 10_000;
-/// How many events are remembered.
-const SENT_KEPT: usize = 10_000;
 
-/// Shared by the simulator's handle, its connectors and its sockets.
+/// Shared by the simulator's handle, its connectors and its sessions.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     clock: Clock,
     clock_offset_ms: AtomicI64,
     pub(crate) keepalive: Keepalive,
     pings_paused: AtomicBool,
-    queue_bytes: usize,
     closing: watch::Sender<bool>,
     state: Mutex<State>,
+}
+
+/// The settings of a [`Dispatcher`].
+#[derive(Debug)]
+pub(crate) struct DispatcherOptions {
+    pub(crate) clock: Clock,
+    pub(crate) clock_offset_ms: i64,
+    pub(crate) keepalive: Keepalive,
+    pub(crate) queue_bytes: usize,
 }
 
 #[derive(Debug)]
 struct State {
     exchange: Exchange,
     authentication: Authentication,
-    sockets: BTreeMap<u64, Socket>,
-    next_id: u64,
-    dials: VecDeque<Dial>,
-    sent: VecDeque<Sent>,
+    sockets: Sockets,
+    dials: Recent<Dial>,
+    /// Refusals that were asked for, each with the number of dials that are left.
     refusals: VecDeque<(usize, Refusal)>,
 }
 
-/// A socket that listens. Taking it out of the dispatcher ends it at once, without a close frame.
-#[derive(Debug)]
-struct Socket {
-    stream: PrivateStream,
-    outbox: Outbox,
-    _alive: oneshot::Sender<Infallible>,
-}
-
-/// A socket's place in the dispatcher, which it leaves when this is dropped.
+/// A connection's subscription to a stream, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) dispatcher: Arc<Dispatcher>,
-    id: u64,
-    pub(crate) inbox: Inbox,
-    /// Resolves when the dispatcher has no place for the socket any more.
-    pub(crate) disconnected: oneshot::Receiver<Infallible>,
+    pub(crate) socket: SocketEnd,
 }
 
 impl Dispatcher {
     pub(crate) fn new(
         exchange: Exchange,
         authentication: Authentication,
-        clock: Clock,
-        clock_offset_ms: i64,
-        keepalive: Keepalive,
-        queue_bytes: usize,
+        options: DispatcherOptions,
     ) -> Self {
+        let DispatcherOptions { clock, clock_offset_ms, keepalive, queue_bytes } = options;
         Self {
             clock,
             clock_offset_ms: AtomicI64::new(clock_offset_ms),
             keepalive,
             pings_paused: AtomicBool::new(false),
-            queue_bytes,
             closing: watch::Sender::new(false),
             state: Mutex::new(State {
                 exchange,
                 authentication,
-                sockets: BTreeMap::new(),
-                next_id: 0,
-                dials: VecDeque::new(),
-                sent: VecDeque::new(),
+                sockets: Sockets::new(queue_bytes),
+                dials: Recent::new(DIALS_KEPT),
                 refusals: VecDeque::new(),
             }),
         }
@@ -103,10 +93,10 @@ impl Dispatcher {
         Timestamp::from_millis(self.clock.now().as_millis().saturating_add(offset))
     }
 
-    /// Decides about a dial, and notes it.
+    /// Decides about a dial, and remembers it.
     pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<PrivateStream, Refusal> {
         self.locked(|state| {
-            let decision = match state.ordered_refusal() {
+            let decision = match state.next_refusal() {
                 Some(refusal) => Err(refusal),
                 None => state.authentication.authorize(request, self.now()),
             };
@@ -114,30 +104,20 @@ impl Dispatcher {
                 Ok(_) => StatusCode::SWITCHING_PROTOCOLS,
                 Err(refusal) => refusal.status,
             };
-            if state.dials.len() == DIALS_KEPT {
-                state.dials.pop_front();
-            }
-            state.dials.push_back(Dial::new(request, status));
+            state.dials.push(Dial::new(request, status));
             decision
         })
     }
 
-    /// Gives a socket its snapshot and, from that moment on, every update. `None` while closing.
+    /// Sends a connection its snapshot and, from that moment on, every update. `None` while closing.
     pub(crate) fn subscribe(self: &Arc<Self>, stream: PrivateStream) -> Option<Subscription> {
         self.locked(|state| {
             if self.is_closing() {
                 return None;
             }
-            let (outbox, inbox) = outbox(self.queue_bytes);
-            if let Some(snapshot) = state.exchange.snapshot(stream, self.now()) {
-                outbox.put(Frame::text(snapshot.text.as_str())).ok()?;
-                state.note(Sent::new(&snapshot, 1));
-            }
-            let id = state.next_id;
-            state.next_id += 1;
-            let (alive, disconnected) = oneshot::channel();
-            state.sockets.insert(id, Socket { stream, outbox, _alive: alive });
-            Some(Subscription { dispatcher: Arc::clone(self), id, inbox, disconnected })
+            let snapshot = state.exchange.snapshot(stream, self.now());
+            let socket = state.sockets.add(stream, snapshot.as_ref())?;
+            Some(Subscription { dispatcher: Arc::clone(self), socket })
         })
     }
 
@@ -149,8 +129,7 @@ impl Dispatcher {
         self.locked(|state| {
             let (output, pushes) = change(&mut state.exchange, self.now())?;
             for push in &pushes {
-                let sockets = state.send(Some(push.stream), &Frame::text(push.text.as_str()));
-                state.note(Sent::new(push, sockets));
+                state.sockets.publish(push);
             }
             Ok((output, pushes))
         })
@@ -170,27 +149,25 @@ impl Dispatcher {
         self.pings_paused.load(Ordering::Relaxed)
     }
 
-    /// Sends a frame to every socket of a stream, or of all, whatever it is.
+    /// Sends a frame to every socket of a stream, or to all.
     pub(crate) fn send(&self, stream: Option<PrivateStream>, frame: &Frame) {
         self.locked(|state| {
-            state.send(stream, frame);
+            state.sockets.send(stream, frame);
         });
     }
 
-    /// Ends every socket of a stream, or of all, at once and without a close frame.
+    /// Ends every socket of a stream, or all, immediately and without a close frame.
     pub(crate) fn disconnect(&self, stream: Option<PrivateStream>) {
-        self.locked(|state| {
-            state.sockets.retain(|_, socket| stream.is_some_and(|stream| stream != socket.stream));
-        });
+        self.locked(|state| state.sockets.disconnect(stream));
     }
 
     pub(crate) fn refuse_next(&self, count: usize, refusal: Refusal) {
         self.locked(|state| state.refusals.push_back((count, refusal)));
     }
 
-    /// Looks at the exchange. Nothing is sent meanwhile.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&Exchange) -> T) -> T {
-        self.locked(|state| look(&state.exchange))
+    /// Reads the exchange. Nothing is sent meanwhile.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Exchange) -> T) -> T {
+        self.locked(|state| read(&state.exchange))
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -202,14 +179,14 @@ impl Dispatcher {
     }
 
     pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.locked(|state| state.sent.iter().cloned().collect())
+        self.locked(|state| state.sockets.sent())
     }
 
-    /// Lets nobody in any more, and sends a close frame to those who are.
+    /// Accepts no more subscriptions, and sends a close frame to every socket.
     pub(crate) fn close(&self, frame: &Frame) {
         self.locked(|state| {
             self.closing.send_replace(true);
-            state.send(None, frame);
+            state.sockets.send(None, frame);
         });
     }
 
@@ -217,7 +194,7 @@ impl Dispatcher {
         *self.closing.borrow()
     }
 
-    /// Resolves when nobody is let in any more.
+    /// Resolves when no more subscriptions are accepted.
     pub(crate) async fn closing(&self) {
         // The sender lives as long as `self`.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
@@ -230,26 +207,7 @@ impl Dispatcher {
 }
 
 impl State {
-    /// Sends to the sockets of a stream, or to all, and counts them. One that does not keep up is ended.
-    fn send(&mut self, stream: Option<PrivateStream>, frame: &Frame) -> usize {
-        let mut taken = 0;
-        self.sockets.retain(|_, socket| {
-            let meant = stream.is_none_or(|stream| stream == socket.stream);
-            let took = meant && socket.outbox.put(frame.clone()).is_ok();
-            taken += usize::from(took);
-            !meant || took
-        });
-        taken
-    }
-
-    fn note(&mut self, sent: Sent) {
-        if self.sent.len() == SENT_KEPT {
-            self.sent.pop_front();
-        }
-        self.sent.push_back(sent);
-    }
-
-    fn ordered_refusal(&mut self) -> Option<Refusal> {
+    fn next_refusal(&mut self) -> Option<Refusal> {
         while let Some((left, refusal)) = self.refusals.front_mut() {
             if let Some(rest) = left.checked_sub(1) {
                 *left = rest;
@@ -263,6 +221,6 @@ impl State {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.dispatcher.locked(|state| state.sockets.remove(&self.id));
+        self.dispatcher.locked(|state| state.sockets.remove(self.socket.id));
     }
 }

@@ -13,6 +13,7 @@ pub mod refusal;
 pub(crate) mod sent;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod sockets;
 pub(crate) mod supervisor;
 pub(crate) mod tls;
 

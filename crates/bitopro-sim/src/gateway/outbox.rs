@@ -68,7 +68,9 @@ fn cost(frame: &Frame) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bitopro_transport::Frame;
+
+    use super::{FRAME_OVERHEAD_BYTES, NotTaken, outbox};
 
     #[tokio::test]
     async fn what_is_taken_makes_room() {

@@ -18,11 +18,11 @@ pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// Serves a connection until it ends, and drops it. What the client sends is read and ignored; pings and
 /// closes are answered by the connection itself.
 pub(crate) async fn serve(mut connection: impl Connection, mut subscription: Subscription) {
-    let Subscription { dispatcher, inbox, disconnected, .. } = &mut subscription;
+    let Subscription { dispatcher, socket } = &mut subscription;
     tokio::select! {
         biased;
-        _ = disconnected => {}
-        () = converse(&mut connection, inbox, dispatcher) => {}
+        _ = &mut socket.disconnected => {}
+        () = converse(&mut connection, &mut socket.inbox, dispatcher) => {}
     }
 }
 

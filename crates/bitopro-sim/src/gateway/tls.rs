@@ -19,15 +19,15 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// For `localhost`, the loopback addresses, and the address that is listened on.
-    pub(crate) fn generate(listening_on: IpAddr) -> Result<Self, Error> {
+    /// For `localhost`, the loopback addresses, and the address that clients dial.
+    pub(crate) fn generate(address: IpAddr) -> Result<Self, Error> {
         let failed =
             |error| Error::new(ErrorKind::Certificate, "no certificate could be made").with_source(error);
         let authority = authority().map_err(failed)?;
         let key = KeyPair::generate().map_err(failed)?;
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        if !is_localhost(listening_on) && !listening_on.is_unspecified() {
-            names.push(listening_on.to_string());
+        if !is_localhost(address) {
+            names.push(address.to_string());
         }
         let mut params = CertificateParams::new(names).map_err(failed)?;
         params.distinguished_name.push(DnType::CommonName, "Simulated exchange");

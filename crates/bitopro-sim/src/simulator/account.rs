@@ -13,28 +13,28 @@ use crate::scenario::command::Command;
 impl Simulator {
     /// What the account holds: the truth that every client should agree with.
     pub fn balances(&self) -> Holdings {
-        self.dispatcher.look(|exchange| exchange.balances().clone())
+        self.dispatcher.read(|exchange| exchange.balances().clone())
     }
 
     /// The account's open orders, by id: the truth that every client should agree with.
     pub fn open_orders(&self) -> Vec<Order> {
-        self.dispatcher.look(|exchange| exchange.open_orders().cloned().collect())
+        self.dispatcher.read(|exchange| exchange.open_orders().cloned().collect())
     }
 
     /// The orders that ended lately, the oldest first; at most 100.
     pub fn history(&self) -> Vec<Order> {
-        self.dispatcher.look(|exchange| exchange.history().cloned().collect())
+        self.dispatcher.read(|exchange| exchange.history().cloned().collect())
     }
 
     /// What was traded, the oldest first; the last 10,000.
     pub fn trades(&self) -> Vec<Trade> {
-        self.dispatcher.look(|exchange| exchange.trades().cloned().collect())
+        self.dispatcher.read(|exchange| exchange.trades().cloned().collect())
     }
 
     /// The market's price of a pair, for those that have one.
     pub fn market_price(&self, pair: impl Into<Pair>) -> Option<Decimal> {
         let pair = pair.into();
-        self.dispatcher.look(|exchange| exchange.market_price(&pair))
+        self.dispatcher.read(|exchange| exchange.market_price(&pair))
     }
 
     /// The events of the exchange, snapshots too, with the number of sockets that each was sent to; the last

@@ -1,10 +1,8 @@
 use std::collections::BTreeSet;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bitopro_model::{Balance, Currency};
-use tokio::net::TcpListener;
 
 use super::endpoint::Endpoint;
 use crate::exchange::account::Account;
@@ -15,9 +13,8 @@ use crate::exchange::{demo, holdings};
 use crate::gateway::authentication::Authentication;
 use crate::gateway::clock::Clock;
 use crate::gateway::credentials::SimCredentials;
-use crate::gateway::dispatcher::Dispatcher;
+use crate::gateway::dispatcher::{Dispatcher, DispatcherOptions};
 use crate::gateway::keepalive::Keepalive;
-use crate::gateway::tls::Certificate;
 use crate::simulator::handle::Simulator;
 use crate::{Error, ErrorKind};
 
@@ -181,23 +178,23 @@ impl SimulatorBuilder {
     /// An [`Error`] whose kind says what failed; [`ErrorKind::AddressInUse`] is the common one.
     pub async fn start(self) -> Result<Simulator, Error> {
         let dispatcher = self.dispatcher()?;
-        let listener = TcpListener::bind(self.address).await.map_err(|error| self.not_listening(error))?;
-        let address = listener.local_addr().map_err(|error| self.not_listening(error))?;
-        let certificate = if self.tls { Some(Certificate::generate(address.ip())?) } else { None };
-        let endpoint = Endpoint::sockets(listener, address, certificate)?;
+        let endpoint = if self.tls {
+            Endpoint::listen_with_tls(self.address).await?
+        } else {
+            Endpoint::listen(self.address).await?
+        };
         Ok(Simulator::launch(dispatcher, endpoint, self.credentials, self.market_interval))
     }
 
     fn dispatcher(&self) -> Result<Dispatcher, Error> {
         let credentials = self.check()?;
-        Ok(Dispatcher::new(
-            self.exchange(),
-            Authentication::new(credentials),
-            self.clock.clone(),
-            self.clock_offset_ms,
-            self.keepalive,
-            self.queue_bytes,
-        ))
+        let options = DispatcherOptions {
+            clock: self.clock.clone(),
+            clock_offset_ms: self.clock_offset_ms,
+            keepalive: self.keepalive,
+            queue_bytes: self.queue_bytes,
+        };
+        Ok(Dispatcher::new(self.exchange(), Authentication::new(credentials), options))
     }
 
     fn exchange(&self) -> Exchange {
@@ -233,27 +230,5 @@ impl SimulatorBuilder {
                 format!("the simulator cannot start: {}", faults.join("; ")),
             )),
         }
-    }
-
-    fn not_listening(&self, error: io::Error) -> Error {
-        let (ip, port): (IpAddr, u16) = (self.address.ip(), self.address.port());
-        let error_kind = error.kind();
-        let (kind, message) = match error_kind {
-            io::ErrorKind::AddrInUse => (
-                ErrorKind::AddressInUse,
-                format!(
-                    "port {port} of {ip} is taken: stop what listens there, or choose another (0 takes any)"
-                ),
-            ),
-            io::ErrorKind::PermissionDenied => (
-                ErrorKind::Listen,
-                format!("port {port} of {ip} may not be used: choose one above 1023 (0 takes any)"),
-            ),
-            io::ErrorKind::AddrNotAvailable => {
-                (ErrorKind::Listen, format!("{ip} is not an address of this machine: listen on 127.0.0.1"))
-            }
-            _ => (ErrorKind::Listen, format!("cannot listen on port {port} of {ip}")),
-        };
-        Error::new(kind, message).with_source(error)
     }
 }

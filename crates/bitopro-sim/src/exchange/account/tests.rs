@@ -1,7 +1,13 @@
-use bitopro_model::{Balance, ClientId, Condition, OrderType, TradeSide, UnixSeconds};
-use proptest::prelude::*;
+use bitopro_model::{
+    Action, Balance, ClientId, Condition, Currency, Decimal, OrderId, OrderStatus, OrderType, Pair,
+    Timestamp, TradeSide, UnixSeconds,
+};
+use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use super::*;
+use super::{Account, HISTORY_KEPT, OrderChange};
+use crate::exchange::command_error::CommandError;
+use crate::exchange::exact::product_cut_off;
+use crate::exchange::order::NewOrder;
 use crate::exchange::{demo, holdings};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
@@ -228,6 +234,26 @@ fn only_the_last_orders_that_ended_are_recent() {
     assert_eq!(account.history().next().unwrap().id, "8917255508");
 }
 
+#[test]
+fn a_deposit_adds_to_the_whole_and_to_what_is_available() {
+    let mut account = account();
+    account.place(NOW, &limit(Action::Buy, Decimal::ONE, decimal(400, 0)), None).unwrap();
+    account.deposit(&"TWD".into(), decimal(50, 0)).unwrap();
+    assert_eq!(holds(&account, "TWD"), pair_of("1050", "650"));
+    // What an order locks cannot be withdrawn.
+    let withdrawn = account.deposit(&"TWD".into(), decimal(-6501, 1));
+    assert_eq!(withdrawn, Err(CommandError::Insufficient("TWD".into())));
+    assert_eq!(holds(&account, "TWD"), pair_of("1050", "650"));
+    account.deposit(&"TWD".into(), decimal(-650, 0)).unwrap();
+    assert_eq!(holds(&account, "TWD"), pair_of("400", "0"));
+    account.deposit(&"ETH".into(), decimal(2, 0)).unwrap();
+    assert_eq!(holds(&account, "ETH"), pair_of("2", "2"));
+    assert_eq!(account.deposit(&"SOL".into(), -Decimal::ONE), Err(CommandError::Insufficient("SOL".into())));
+    assert!(!account.holdings().contains_key("SOL"));
+    assert_eq!(account.deposit(&"BTC".into(), Decimal::MAX), Err(CommandError::Inexact));
+    assert_eq!(account.open_orders().count(), 1);
+}
+
 /// Something that is tried with an account; numbers choose among what there is.
 #[derive(Debug, Clone)]
 enum Try {
@@ -236,6 +262,7 @@ enum Try {
     Cancel(prop::sample::Index),
     Trigger(prop::sample::Index),
     Set { currency: &'static str, amount: Decimal, available: Decimal },
+    Deposit { currency: &'static str, amount: Decimal },
 }
 
 /// Few enough digits that the sums of the test itself are exact.
@@ -257,6 +284,8 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
         2 => any::<prop::sample::Index>().prop_map(Try::Trigger),
         1 => (prop::sample::select(vec!["BTC", "TWD"]), number(), number())
             .prop_map(|(currency, a, b)| Try::Set { currency, amount: a.max(b).abs(), available: a.min(b).abs() }),
+        1 => (prop::sample::select(vec!["BTC", "TWD"]), number())
+            .prop_map(|(currency, amount)| Try::Deposit { currency, amount }),
     ];
     prop::collection::vec(one, 1..60)
 }
@@ -280,7 +309,7 @@ fn attempt(account: &mut Account, now: Timestamp, what: &Try) -> Result<OrderCha
         Try::Fill { order, volume } => account.fill(now, &chosen(order, account), *volume),
         Try::Cancel(order) => account.cancel(now, &chosen(order, account)),
         Try::Trigger(order) => account.trigger(now, &chosen(order, account)),
-        Try::Set { .. } => Err(CommandError::NotPositive),
+        Try::Set { .. } | Try::Deposit { .. } => Err(CommandError::NotPositive),
     }
 }
 
@@ -302,10 +331,25 @@ proptest! {
                 prop_assert!(unaccounted(&account).iter().all(|(_, rest)| *rest >= Decimal::ZERO));
                 continue;
             }
+            if let Try::Deposit { currency, amount } = *what {
+                let held = |account: &Account| (account.holdings()[currency].amount, account.holdings()[currency].available);
+                let expected = match account.deposit(&currency.into(), amount) {
+                    Ok(()) => (held(&before).0 + amount, held(&before).1 + amount),
+                    Err(error) => {
+                        prop_assert_eq!(error, CommandError::Insufficient(currency.into()));
+                        prop_assert!(held(&before).1 + amount < Decimal::ZERO);
+                        held(&before)
+                    }
+                };
+                prop_assert_eq!(held(&account), expected);
+                prop_assert_eq!(unaccounted(&account), unaccounted(&before));
+                prop_assert!(account.open_orders().eq(before.open_orders()));
+                continue;
+            }
             let Ok(OrderChange { order, trade }) = attempt(&mut account, now, what) else {
                 prop_assert_eq!(account.holdings(), before.holdings());
                 prop_assert!(account.open_orders().eq(before.open_orders()));
-                prop_assert_eq!((account.history.len(), account.trades.len()), (before.history.len(), before.trades.len()));
+                prop_assert!(account.history().eq(before.history()) && account.trades().eq(before.trades()));
                 continue;
             };
             prop_assert_eq!(unaccounted(&account), unaccounted(&before), "{:?}", what);

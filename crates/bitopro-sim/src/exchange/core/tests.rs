@@ -2,7 +2,9 @@ use bitopro_model::{AccountBalance, Balance, Decimal, Message, PrivateStream, Ti
 
 use super::Exchange;
 use crate::exchange::holdings::Holdings;
-use crate::{BalanceUpdates, Datetimes, DoubtType, Doubts, EventIds, Push, Simulator, SimulatorBuilder};
+use crate::{
+    BalanceUpdates, CommandError, Datetimes, DoubtType, Doubts, EventIds, Push, Simulator, SimulatorBuilder,
+};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
@@ -151,5 +153,57 @@ fn every_frame_is_read_back_as_it_was() {
         let message = Message::from_json(&frame).unwrap();
         assert!(!matches!(message, Message::Unknown(_)), "{frame}");
         assert_eq!(serde_json::to_string(&message).unwrap(), frame);
+    }
+}
+
+#[test]
+fn commands_name_orders_and_send_what_comes_of_them() {
+    let mut exchange = exchange();
+    let mut run = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
+    let placed = run("place a buy btc_twd 0.01 at 2000000").unwrap();
+    let id = placed[0].as_active_orders().unwrap().data.iter().next().unwrap().id.to_string();
+    assert_eq!(run("fill a 0.004").unwrap()[0].as_trade().unwrap().order_id.as_str(), id);
+    assert_eq!(run("fill a 0.1"), Err(CommandError::MoreThanRemains(Decimal::new(6, 3))));
+    // The id is as good as the name, which another order can take.
+    run("place a buy btc_twd 0.01 at 1000000").unwrap();
+    assert_eq!(run(&format!("fill {id}")).unwrap()[0].as_trade().unwrap().price, Decimal::from(2_000_000));
+    assert_eq!(run("fill a").unwrap()[0].as_trade().unwrap().price, Decimal::from(1_000_000));
+    assert_eq!(run("cancel b"), Err(CommandError::NotOpen("b".into())));
+    assert_eq!(run("place - buy btc_twd 0.01 at 1000000").unwrap().len(), 2);
+    assert_eq!(run("cancel -"), Err(CommandError::NotOpen("-".into())));
+    // Seed 0: as many steps, one event of balances in each that trades.
+    assert!(run("tick 20").unwrap().iter().filter(|push| push.as_trade().is_some()).count() > 1);
+}
+
+#[test]
+fn a_deposit_is_an_update_of_its_currency() {
+    let mut exchange = exchange();
+    let mut run = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
+    let pushes = run("deposit BCH 1.50").unwrap();
+    let update = pushes[0].as_balances().unwrap();
+    let balance = update.data.get("BCH").unwrap();
+    assert_eq!((pushes.len(), update.data.len()), (1, 1));
+    assert_eq!((balance.amount, balance.available), (Decimal::new(15, 1), Decimal::new(15, 1)));
+    assert_eq!(run("deposit BCH -2"), Err(CommandError::Insufficient("BCH".into())));
+    assert_eq!(run("deposit BCH 0"), Ok(vec![]));
+}
+
+#[test]
+fn commands_about_connections_need_a_simulator() {
+    for text in [
+        "wait 0",
+        "text hello",
+        "text-to user-trades hello",
+        "refuse 1 502",
+        "close 1000",
+        "disconnect",
+        "pause-pings",
+        "resume-pings",
+        "clock-offset 1",
+    ] {
+        let command = text.parse().unwrap();
+        let error = exchange().execute(NOW, &command).unwrap_err();
+        let word = text.split(' ').next().unwrap();
+        assert_eq!(error.to_string(), format!("`{word}` concerns connections; it needs a running simulator"));
     }
 }

@@ -1,10 +1,12 @@
+use bitopro_model::{Action, Balance, Decimal};
 use fastrand::Rng;
-use proptest::prelude::*;
+use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 
-use super::*;
-use crate::exchange::fill::FEE;
-use crate::exchange::{demo, holdings};
-use bitopro_model::Balance;
+use super::{Market, PAIRS};
+use crate::exchange::demo;
+use crate::exchange::exact::AMOUNT_SCALE;
+use crate::exchange::fill::{FEE, Fill};
+use crate::exchange::holdings::{self, Holdings};
 
 fn market(seed: u64) -> Market {
     Market::new(Rng::with_seed(seed))

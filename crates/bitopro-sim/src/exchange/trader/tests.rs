@@ -1,9 +1,13 @@
 use std::collections::BTreeSet;
 
-use bitopro_model::{OrderId, Timestamp};
+use bitopro_model::{Action, Condition, Decimal, OrderId, OrderStatus, OrderType, Pair, Timestamp};
+use fastrand::Rng;
 
-use super::*;
+use super::{MOST_OPEN, Trader};
+use crate::exchange::account::Account;
+use crate::exchange::order::{NewOrder, currencies};
 use crate::exchange::{demo, holdings};
+use crate::scenario::command::Command;
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
@@ -53,7 +57,7 @@ fn a_day_begins_with_a_trade() {
     for seed in 0..50 {
         let commands = Trader::new(Rng::with_seed(seed)).step(&account);
         let [Command::Place { order, .. }] = commands.as_slice() else { panic!("{commands:?}") };
-        assert_eq!(order.order_type(), bitopro_model::OrderType::Market);
+        assert_eq!(order.order_type(), OrderType::Market);
     }
 }
 
