@@ -141,19 +141,18 @@ impl Replay {
 
 /// What may happen to an account and its connection, drawn from a seed.
 fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
+    let execute = |command: &Command| drop(simulator.execute(command).unwrap());
     match random.u8(0..20) {
-        0 => drop(simulator.execute(&Command::Disconnect(None)).unwrap()),
-        1 => drop(simulator.execute(&Command::close(None, 1001, "restart")).unwrap()),
-        2 => {
-            drop(simulator.execute(&Command::text(None, "{\"event\":\"ACCOUNT_BALANCE\",\"data\":")).unwrap())
-        }
-        3 => drop(simulator.execute(&Command::text(None, "{\"event\":\"NEWS\",\"data\":{}}")).unwrap()),
+        0 => execute(&Command::Disconnect(None)),
+        1 => execute(&Command::close(None, 1001, "restart")),
+        2 => execute(&Command::text(None, "{\"event\":\"ACCOUNT_BALANCE\",\"data\":")),
+        3 => execute(&Command::text(None, "{\"event\":\"NEWS\",\"data\":{}}")),
         4 => simulator.refuse_next(random.usize(1..3), Refusal::new(StatusCode::SERVICE_UNAVAILABLE)),
         5 => {
             simulator.update_balances(|books| {
                 books.remove("ADA");
             });
-            simulator.execute(&Command::Disconnect(None)).unwrap();
+            execute(&Command::Disconnect(None));
         }
         6 => {
             simulator.set_balance(Balance::new(

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bitopro_model::{Balance, Currency};
+use bitopro_model::{Balance, Currency, Decimal};
 
 use super::endpoint::Endpoint;
 use crate::exchange::account::Account;
@@ -18,7 +18,7 @@ use crate::gateway::keepalive::Keepalive;
 use crate::simulator::handle::Simulator;
 use crate::{Error, ErrorKind};
 
-/// Makes a [`Simulator`], or an [`Exchange`] alone. Every option has a default.
+/// Options of a [`Simulator`], or of an [`Exchange`] alone. Every option has a default.
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens until the simulator is started"]
 pub struct SimulatorBuilder {
@@ -38,7 +38,7 @@ pub struct SimulatorBuilder {
 }
 
 impl Simulator {
-    /// The options of a simulator.
+    /// Returns the default options of a simulator.
     pub fn builder() -> SimulatorBuilder {
         SimulatorBuilder::new()
     }
@@ -65,27 +65,28 @@ impl SimulatorBuilder {
         }
     }
 
-    /// The seed of the market and of event ids: 0 unless set.
+    /// Sets the seed of the market and of event ids. Defaults to 0.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The one account that is let in: [`SimCredentials::demo`] unless set.
+    /// Sets the credentials of the one account. Defaults to [`SimCredentials::demo`].
     pub fn with_credentials(mut self, credentials: SimCredentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// What the account holds at the start: twelve currencies of its own, with four open orders, unless
-    /// set; no open orders if set.
+    /// Sets the balances at the start, without open orders. Defaults to a demo account of twelve
+    /// currencies and four open orders.
     pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
         self.balances = balances.into_iter().collect();
         self.orders.clear();
         self
     }
 
-    /// The demo account with this many currencies instead of twelve. A real account has about 150.
+    /// Starts with the demo account, but with this many currencies. Defaults to 12; a real account has
+    /// about 150.
     pub fn with_currencies(mut self, count: usize) -> Self {
         self.balances = demo::balances(count);
         self.orders = demo::orders();
@@ -98,13 +99,13 @@ impl SimulatorBuilder {
         self
     }
 
-    /// The address to listen on: 127.0.0.1 and any free port unless set.
+    /// Sets the address to listen on. Defaults to 127.0.0.1 and any free port.
     pub fn with_address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// The port to listen on: 0, which is any free one, unless set.
+    /// Sets the port to listen on, and keeps the rest of the address. Defaults to 0, which is any free one.
     pub fn with_port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
@@ -116,47 +117,49 @@ impl SimulatorBuilder {
         self
     }
 
-    /// How often pings are sent: every 20 s, as documented, unless set. Measured was every second.
+    /// Sets the time between two pings. Defaults to 20 s, as documented; 1 s was measured.
     pub fn with_ping_period(mut self, period: Duration) -> Self {
         self.keepalive.ping_period = period;
         self
     }
 
-    /// How long a pong may take before the connection is dropped, without a close frame: 5 s, as
-    /// documented, unless set. Measured was a minute.
+    /// Sets the time that a pong may take before the connection is dropped without a close frame. Defaults
+    /// to 5 s, as documented; 60 s was measured.
     pub fn with_pong_deadline(mut self, deadline: Duration) -> Self {
         self.keepalive.pong_deadline = deadline;
         self
     }
 
-    /// How often the market makes a step: never unless set, so that balances move only by hand.
+    /// Sets the time between two steps of the market. Defaults to no steps: balances change only by command.
     pub fn with_market_interval(mut self, interval: Duration) -> Self {
         self.market_interval = Some(interval);
         self
     }
 
-    /// How much may wait to be sent to one socket, in bytes, before it is dropped: 8 MiB unless set.
+    /// Sets the number of bytes that may wait to be sent to one socket before it is dropped. Defaults to
+    /// 8 MiB.
     pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
     }
 
-    /// The exchange's wall clock: [`Clock::system`] unless set.
+    /// Sets the exchange's wall clock. Defaults to [`Clock::system`].
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many milliseconds the exchange's clock is ahead of [`with_clock`](Self::with_clock): 0 unless set.
+    /// Puts the exchange's clock this many milliseconds ahead of [`with_clock`](Self::with_clock). Defaults
+    /// to 0.
     pub fn with_clock_offset_ms(mut self, offset: i64) -> Self {
         self.clock_offset_ms = offset;
         self
     }
 
-    /// Makes the exchange alone. What concerns sockets and time is not used.
+    /// Creates the exchange alone. The options about sockets and time are checked, but not used.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`], naming every fault at once.
+    /// [`ErrorKind::Options`], with every fault of the options.
     pub fn build_exchange(self) -> Result<Exchange, Error> {
         self.check()?;
         Ok(self.exchange())
@@ -166,7 +169,7 @@ impl SimulatorBuilder {
     /// called within a tokio runtime, whose clock may be paused.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`], naming every fault at once.
+    /// [`ErrorKind::Options`], with every fault of the options.
     pub fn start_in_memory(self) -> Result<Simulator, Error> {
         let dispatcher = self.dispatcher()?;
         Ok(Simulator::launch(dispatcher, Endpoint::memory()?, self.credentials, self.market_interval))
@@ -210,13 +213,18 @@ impl SimulatorBuilder {
             ("market_interval", self.market_interval),
         ] {
             if duration.is_some_and(|duration| duration.is_zero()) {
-                faults.push(format!("`{name}` is zero: give at least a millisecond"));
+                faults.push(format!("`{name}` is zero: give at least 1 ms"));
             }
         }
         let mut seen: BTreeSet<&Currency> = BTreeSet::new();
-        for Balance { currency, .. } in &self.balances {
+        for Balance { currency, amount, available, .. } in &self.balances {
             if !seen.insert(currency) {
                 faults.push(format!("`balances` has {currency} twice: give each currency once"));
+            }
+            if !(Decimal::ZERO..=*amount).contains(available) {
+                faults.push(format!(
+                    "`balances` has {available} of {amount} {currency} available: give between zero and all"
+                ));
             }
         }
         let credentials = self.credentials.to_credentials();

@@ -40,7 +40,7 @@ impl Simulator {
         market_interval: Option<Duration>,
     ) -> Self {
         let dispatcher = Arc::new(dispatcher);
-        let (incoming_sender, incoming) = mpsc::unbounded_channel();
+        let (sender, incoming) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let (ca_pem, tls) = match endpoint.certificate {
             Some(Certificate { ca_pem, acceptor }) => (Some(ca_pem), Some(acceptor)),
@@ -50,13 +50,13 @@ impl Simulator {
             dispatcher: Arc::clone(&dispatcher),
             listener: endpoint.listener,
             tls,
-            incoming: incoming,
+            incoming,
             market_interval,
             stop: stopped,
         };
         Self {
             dispatcher,
-            incoming: incoming_sender,
+            incoming: sender,
             address: endpoint.address,
             ws_url: endpoint.ws_url,
             ca_pem,

@@ -115,17 +115,21 @@ async fn a_port_that_is_taken_is_said_to_be() {
 
 #[test]
 fn every_fault_of_the_options_is_named_at_once() {
+    let mut overdrawn = Balance::new("ETH", Decimal::ONE);
+    overdrawn.available = Decimal::TWO;
     let error = Simulator::builder()
         .with_ping_period(Duration::ZERO)
         .with_market_interval(Duration::ZERO)
         .with_credentials(SimCredentials::new("me@example.com", "", "secret"))
-        .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO)])
+        .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO), overdrawn])
         .build_exchange()
         .map(|_| ())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Options);
     let message = error.to_string();
-    for fault in ["`ping_period`", "`market_interval`", "BTC twice", "API key is empty"] {
+    for fault in
+        ["`ping_period`", "`market_interval`", "BTC twice", "2 of 1 ETH available", "API key is empty"]
+    {
         assert!(message.contains(fault), "{message}");
     }
     assert!(!message.contains("pong_deadline"), "{message}");

@@ -57,15 +57,16 @@ impl Pair {
     }
 
     fn disturb(&self, random: &mut fastrand::Rng) {
+        let execute = |command: &Command| drop(self.simulator.execute(command).unwrap());
         match random.u8(0..24) {
-            0 => drop(self.simulator.execute(&Command::Disconnect(None)).unwrap()),
-            1 => drop(self.simulator.execute(&Command::close(None, 1001, "restart")).unwrap()),
+            0 => execute(&Command::Disconnect(None)),
+            1 => execute(&Command::close(None, 1001, "restart")),
             2 => {
                 self.simulator.refuse_next(random.usize(1..4), Refusal::new(StatusCode::SERVICE_UNAVAILABLE));
             }
             number @ 3..=6 => {
                 if let Some(stream) = PrivateStream::ALL.get(usize::from(number) - 3) {
-                    self.simulator.execute(&Command::Disconnect(Some(*stream))).unwrap();
+                    execute(&Command::Disconnect(Some(*stream)));
                 }
             }
             _ => {

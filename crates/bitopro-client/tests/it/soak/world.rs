@@ -187,18 +187,10 @@ impl World {
                     let taken = books.keys().nth(usize::from(number) % books.len().max(1)).cloned();
                     taken.map(|currency| books.remove(&currency));
                 });
-                simulator.execute(&Command::Disconnect(Some(PrivateStream::AccountBalance))).unwrap();
+                self.execute(&Command::Disconnect(Some(PrivateStream::AccountBalance)));
             }
-            Fault::Close(Some(stream), code) => {
-                drop(simulator.execute(&Command::close(stream, code, "restart")).unwrap())
-            }
-            Fault::Close(None, code) => {
-                drop(simulator.execute(&Command::close(None, code, "restart")).unwrap())
-            }
-            Fault::Disconnect(Some(stream)) => {
-                drop(simulator.execute(&Command::Disconnect(Some(stream))).unwrap())
-            }
-            Fault::Disconnect(None) => drop(simulator.execute(&Command::Disconnect(None)).unwrap()),
+            Fault::Close(which, code) => self.execute(&Command::close(which, code, "restart")),
+            Fault::Disconnect(which) => self.execute(&Command::Disconnect(which)),
             Fault::HalfOpen(which) => self.road.cut(which),
             Fault::DialsHang => self.road.set(Passage::Hangs),
             Fault::DialsFail => self.road.set(Passage::Fails),
@@ -217,14 +209,13 @@ impl World {
             Fault::WrongPath => self.road.refuse(refusal::unknown_path),
             Fault::Malformed(which, number) => self.send(which, &malformed(which, number)),
             Fault::Unknown(which) => self.send(which, r#"{"event":"NEWS","data":[{"null":null}]}"#),
-            Fault::PingsPause => drop(simulator.execute(&Command::PausePings).unwrap()),
-            Fault::PingsResume => drop(simulator.execute(&Command::ResumePings).unwrap()),
+            Fault::PingsPause => self.execute(&Command::PausePings),
+            Fault::PingsResume => self.execute(&Command::ResumePings),
             Fault::ServerClock(ahead) if self.is_calm() => {
                 self.is_clock_moved = true;
                 self.server_offset += ahead;
-                simulator
-                    .execute(&Command::SetClockOffsetMs(self.server_offset.as_millis().try_into().unwrap()))
-                    .unwrap();
+                let offset_ms = self.server_offset.as_millis().try_into().unwrap();
+                self.execute(&Command::SetClockOffsetMs(offset_ms));
             }
             // At any other time it could be one refusal too many, which is final.
             Fault::RefuseOnce(_) | Fault::ServerClock(_) => {}
@@ -277,15 +268,16 @@ impl World {
     }
 
     fn send(&self, which: Option<PrivateStream>, text: &str) {
-        match which {
-            Some(stream) => drop(self.simulator.execute(&Command::text(stream, text)).unwrap()),
-            None => drop(self.simulator.execute(&Command::text(None, text)).unwrap()),
-        }
+        self.execute(&Command::text(which, text));
+    }
+
+    fn execute(&self, command: &Command) {
+        self.simulator.execute(command).unwrap();
     }
 
     fn send_again(&self, pushes: &[Push]) {
         for push in pushes {
-            self.simulator.execute(&Command::text(push.stream, push.text.as_str())).unwrap();
+            self.execute(&Command::text(push.stream, push.text.as_str()));
         }
     }
 
