@@ -12,11 +12,11 @@ use crate::output::{Output, Unprintable, settle};
 use crate::signals::Signals;
 use crate::watch::{CA_FILE_VARIABLE, URL_VARIABLE};
 
-/// How often the market moves, unless told otherwise.
+/// The default time between two moves of the market.
 const MARKET_INTERVAL_MS: u64 = 1000;
 
 pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
-    // Before signals are listened for: reading from a terminal may take as long as somebody likes.
+    // Before signals are handled: reading from a terminal may take any time.
     let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
     crate::runtime()?.block_on(serve(args, scenario))
 }
@@ -40,12 +40,12 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
         (Some(directory), Some(pem)) => Some(write_authority(directory, pem)?),
         _ => None,
     };
-    // Whoever reads these lines may close the pipe at any time after them; the exchange goes on.
+    // A reader of these lines may close the pipe at any time after them; the exchange keeps running.
     settle(announce(&simulator, authority.as_deref()), Status::Ok)?;
     let scenario = scenario.unwrap_or_default();
     let ended = tokio::select! {
         () = signals.next() => Ok(Status::Ok),
-        // After the last step the exchange goes on.
+        // After the last step the exchange keeps running.
         Err(error) = simulator.run(&scenario) => {
             Err(Failure::new(Status::Usage, "the scenario cannot be played to its end").because(error))
         }

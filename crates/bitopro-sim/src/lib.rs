@@ -18,7 +18,7 @@ pub use exchange::{
 };
 pub use gateway::{
     BASE_PATH, Clock, Dial, Direction, Fault, FaultyProxy, NONCE_WINDOW, Sent, SimConnector, SimCredentials,
-    UpgradeRequest, refusal,
+    refusal,
 };
 pub use scenario::{Command, ParseCommandError, Scenario, ScenarioError};
 pub use simulator::{Simulator, SimulatorBuilder};

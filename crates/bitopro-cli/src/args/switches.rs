@@ -1,4 +1,4 @@
-//! What the exchange's documentation leaves open, as flags of the simulated exchange.
+//! Flags of the simulated exchange for the points that the exchange's documentation leaves open.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 
-/// What the documentation of the exchange leaves open, or what changed over the years.
+/// The simulator's doubts and its keepalive.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What the exchange's documentation leaves open, or has changed")]
 pub(crate) struct SwitchArgs {

@@ -1,6 +1,6 @@
 //! The account that trades. Every operation is carried out completely or not at all, in exact decimals.
 //!
-//! What an order locks is taken from `available` and stays in `amount`, so that for every currency
+//! The amount that an order locks leaves `available` and stays in `amount`, so that for every currency
 //! `amount == available + stake + locked` remains true if it was true at the start.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub(crate) struct Account {
     ids: IdSequence,
 }
 
-/// A change of an order: the order as it is now, and the trade if there was one.
+/// A change of an order: the order as it is now, and its trade, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderChange {
     pub(crate) order: Order,
@@ -118,7 +118,7 @@ impl Account {
         }
     }
 
-    /// Fills an order at its own price: this much of it, or what remains.
+    /// Fills a volume of an order at its own price, or all that remains.
     pub(crate) fn fill(
         &mut self,
         now: Timestamp,

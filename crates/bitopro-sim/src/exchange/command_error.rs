@@ -15,9 +15,9 @@ pub enum CommandError {
     NotTradable(Currency),
     /// A price, a stop price or an amount is not above zero.
     NotPositive,
-    /// What is ordered is worth less than one unit of the last decimal.
+    /// The order is worth less than one unit of the last decimal.
     TooSmall,
-    /// The account does not have this much of the currency available.
+    /// The account has too little of the currency available.
     Insufficient(Currency),
     /// A number cannot be held exactly.
     Inexact,

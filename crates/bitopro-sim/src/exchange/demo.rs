@@ -1,4 +1,4 @@
-//! What the account holds unless told otherwise.
+//! The demo account, which a simulator has by default.
 
 use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
 
@@ -43,7 +43,7 @@ pub(crate) fn balances(count: usize) -> Vec<Balance> {
     named.chain(filler).take(count).collect()
 }
 
-/// How many balances the demo account has unless told otherwise.
+/// The number of balances that the demo account has by default.
 pub(crate) const COUNT: usize = DEMO.len();
 
 /// When the demo account's orders were placed: before the times of the founding document's samples.

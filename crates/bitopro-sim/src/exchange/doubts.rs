@@ -1,4 +1,4 @@
-//! What the exchange's documentation leaves open, or what changed over the years.
+//! The points that the exchange's documentation leaves open, or that changed over the years.
 //!
 //! The table at the end of this file is the only list: the types, their names and their help come from it.
 
@@ -141,7 +141,7 @@ macro_rules! doubts {
         $default:ident $default_name:literal: $default_help:literal,
         $($value:ident $value_name:literal: $value_help:literal,)+
     })+) => {
-        /// What the exchange's documentation leaves open, or what changed over the years.
+        /// The points that the exchange's documentation leaves open, or that changed over the years.
         ///
         /// The default is as documented, or an assumption where nothing is.
         ///

@@ -1,4 +1,4 @@
-//! How orders and trades are written down.
+//! The order and the trade that an execution leaves behind.
 
 use bitopro_model::{
     Action, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade, TradeSide,
@@ -9,7 +9,7 @@ use crate::exchange::command_error::CommandError;
 use crate::exchange::exact::{AMOUNT_SCALE, difference, sum};
 use crate::exchange::fill::Fill;
 
-/// Ids in the exchange's own manner, counted from its documentation's samples.
+/// Ids as the exchange writes them, counted from its documentation's samples.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IdSequence {
     orders: u64,
@@ -72,7 +72,7 @@ pub(crate) fn status_of_cancelled(order: &Order) -> OrderStatus {
     if order.executed_amount.is_zero() { OrderStatus::Cancelled } else { OrderStatus::CompletedPartialDeal }
 }
 
-/// Notes when an order changed. That never goes back, even where the exchange's clock is put back.
+/// Sets the time of an order's change. It never goes back, even if the exchange's clock does.
 pub(crate) fn touched(order: &mut Order, now: Timestamp) {
     let now = order.updated_timestamp.max(Some(now));
     (order.timestamp, order.updated_timestamp) = (now, now);

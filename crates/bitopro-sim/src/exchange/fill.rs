@@ -1,4 +1,4 @@
-//! The money side of a match: what is paid, what is received, and the fee.
+//! The settlement of a match: what is paid, what is received, and the fee.
 
 use bitopro_model::{Action, Balance, Currency, Decimal};
 
@@ -12,14 +12,14 @@ pub(crate) const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
 /// A match of one of the account's orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fill {
-    /// In the spelling of the holdings, as `quote` is.
+    /// In upper case, as `quote` is.
     pub(crate) base: Currency,
     pub(crate) quote: Currency,
     pub(crate) action: Action,
     pub(crate) price: Decimal,
-    /// How much of the base changed hands.
+    /// The amount of the base currency.
     pub(crate) volume: Decimal,
-    /// How much of the quote changed hands.
+    /// The amount of the quote currency.
     pub(crate) total: Decimal,
     /// In the currency that the account receives.
     pub(crate) fee: Decimal,
@@ -79,7 +79,7 @@ pub(crate) fn tradable<'a>(holdings: &'a Holdings, currency: &Currency) -> Resul
     balance.ok_or_else(|| CommandError::NotTradable(currency.clone()))
 }
 
-/// The balance after so much has come or, if negative, gone, of the whole and of what is available.
+/// Returns the balance after these changes of the whole and of what is available.
 pub(crate) fn moved(balance: &Balance, amount: Decimal, available: Decimal) -> Result<Balance, CommandError> {
     let mut moved = balance.clone();
     moved.amount = sum(balance.amount, amount).ok_or(CommandError::Inexact)?;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bitopro_model::{Balance, Balances, Currency};
 
-/// What an account holds, by currency: the truth that the frames of the stream are made from.
+/// The balances of an account, by currency.
 pub type Holdings = BTreeMap<Currency, Balance>;
 
 /// The balances of `after` that are new or not as they were in `before`.
@@ -16,7 +16,7 @@ pub(crate) fn all(holdings: &Holdings) -> Balances {
     holdings.iter().map(owned).collect()
 }
 
-/// Holdings from balances in any order; of two of one currency, the later counts.
+/// Collects balances under their own currencies; of two of one currency, the later counts.
 pub(crate) fn of(balances: impl IntoIterator<Item = Balance>) -> Holdings {
     balances.into_iter().map(|balance| (balance.currency.clone(), balance)).collect()
 }

@@ -1,6 +1,6 @@
-//! The market: prices that wander, and what an account could trade at them.
+//! The market: a random walk of prices, and what an account could trade at them.
 //!
-//! Everything is an assumption but the fee's existence: this is scenery, made to be plausible and exact.
+//! Everything but the fee's existence is an assumption, made to be plausible and exact.
 
 use bitopro_model::{Action, Currency, Decimal};
 use fastrand::Rng;
@@ -9,7 +9,7 @@ use crate::exchange::exact::AMOUNT_SCALE;
 use crate::exchange::fill::Fill;
 use crate::exchange::holdings::Holdings;
 
-/// How far a price moves at most in one step: a thousandth.
+/// The largest move of a price in one step: one part in a thousand.
 const STEP: i64 = 1000;
 
 /// Base, quote, the price at the start in its smallest unit, and the decimals of that unit.
@@ -23,7 +23,7 @@ const PAIRS: [(&str, &str, i64, u32); 7] = [
     ("ETH", "USDT", 326_240, 2),
 ];
 
-/// The prices and what comes next. It moves on with every step, whether or not a trade came of it.
+/// The prices and their generator, which advances with every step, whether or not it leads to a trade.
 #[derive(Debug, Clone)]
 pub(crate) struct Market {
     rng: Rng,
@@ -57,8 +57,7 @@ impl Market {
         Some(Decimal::new(pair.units, pair.scale))
     }
 
-    /// Moves a price, and gives a fill at it that these holdings can pay for, if they hold enough of anything
-    /// that is traded here.
+    /// Moves a price, and returns a fill at it that these balances can pay for, if any.
     pub(crate) fn step(&mut self, holdings: &Holdings) -> Option<Fill> {
         let Self { rng, pairs } = self;
         let first = rng.usize(..pairs.len());

@@ -27,17 +27,17 @@ impl NewOrder {
         Self::of(Kind::Limit, pair, action, amount, price)
     }
 
-    /// A limit order that is cancelled where the market would match it at once.
+    /// A limit order that is cancelled if the market would match it immediately.
     pub fn post_only(pair: impl Into<Pair>, action: Action, amount: Decimal, price: Decimal) -> Self {
         Self::of(Kind::PostOnly, pair, action, amount, price)
     }
 
-    /// Executes at once and whole, at the market's price.
+    /// Executes immediately and completely, at the market's price.
     pub fn market(pair: impl Into<Pair>, action: Action, amount: Decimal) -> Self {
         Self::of(Kind::Market, pair, action, amount, Decimal::ZERO)
     }
 
-    /// Becomes a limit order at `price` when the market stands to `stop_price` as the condition says.
+    /// Becomes a limit order at `price` when the market's price meets the condition at `stop_price`.
     pub fn stop_limit(
         pair: impl Into<Pair>,
         action: Action,
@@ -69,7 +69,7 @@ impl NewOrder {
     }
 }
 
-/// Base and quote in the spelling of the holdings.
+/// Returns base and quote in upper case, as balances have them.
 pub(crate) fn currencies(pair: &Pair) -> Result<(Currency, Currency), CommandError> {
     let upper = |part: &Currency| Currency::new(part.as_str().to_ascii_uppercase());
     pair.split()

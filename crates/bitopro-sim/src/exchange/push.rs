@@ -1,6 +1,6 @@
 use bitopro_model::{AccountBalance, ActiveOrders, HistoryOrders, Message, PrivateStream, Trade};
 
-/// An event that the exchange sends to everybody who listens to a stream.
+/// An event that the exchange sends to every connection of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Push {
@@ -13,7 +13,7 @@ pub struct Push {
 }
 
 impl Push {
-    /// The event, if it is one of balances.
+    /// The event, if it is of balances.
     pub fn as_balances(&self) -> Option<&AccountBalance> {
         match &self.message {
             Message::AccountBalance(event) => Some(event),
@@ -37,7 +37,7 @@ impl Push {
         }
     }
 
-    /// The trade, if the event tells of one.
+    /// The trade, if the event is one.
     pub fn as_trade(&self) -> Option<&Trade> {
         match &self.message {
             Message::UserTrade(event) => Some(&event.data),

@@ -1,4 +1,4 @@
-//! What the account does in the course of a day, and what the market does to its orders.
+//! Random trading of the account, and what the market does to its orders.
 
 use bitopro_model::{Action, Condition, Decimal, Order, OrderStatus, Pair};
 use fastrand::Rng;
@@ -10,9 +10,9 @@ use crate::exchange::market::Market;
 use crate::exchange::order::{NewOrder, currencies};
 use crate::scenario::command::Command;
 
-/// With this many open orders the account places no more.
+/// The number of open orders at which the account places no more.
 const MOST_OPEN: usize = 12;
-/// How far from the market somebody still takes an order of the account, in thousandths.
+/// The distance from the market, in thousandths, at which an order of the account is still filled.
 const NEAR: i64 = 10;
 
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(crate) struct Trader {
 
 impl Trader {
     pub(crate) fn new(rng: Rng) -> Self {
-        // A generator of its own, so that what is done with a price does not change the prices.
+        // A separate generator, so that what is done with a price does not change the prices.
         let choices = rng.clone().fork();
         Self { market: Market::new(rng), choices, begun: false }
     }
@@ -34,7 +34,7 @@ impl Trader {
     }
 
     /// A price moves; then orders that this reaches are triggered and filled, or else the account does
-    /// something. Its day begins with a trade.
+    /// something. The first step is a trade.
     pub(crate) fn step(&mut self, account: &Account) -> Vec<Command> {
         let fill = self.market.step(account.holdings());
         let market_order = fill.as_ref().map(|fill| place(at_market(fill)));
@@ -53,7 +53,7 @@ impl Trader {
         self.market.price(&base, &quote)
     }
 
-    /// What the market does to an order, if its price has come to it.
+    /// Returns what the market does to an order, if its price has reached it.
     fn reached(&self, order: &Order) -> Option<Command> {
         let market = self.price(order)?;
         if order.status == OrderStatus::NotTriggered {
@@ -95,7 +95,7 @@ impl Trader {
         within.is_some_and(|(low, high)| (low..=high).contains(&order.price))
     }
 
-    /// A part of what remains of an order; nothing said means all of it.
+    /// A part of what remains of an order, or `None` for all of it.
     fn part(&mut self, order: &Order) -> Option<Decimal> {
         let tenths = self.choices.i64(2..=12);
         if tenths >= 10 {

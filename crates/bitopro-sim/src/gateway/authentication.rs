@@ -9,20 +9,20 @@ use crate::gateway::refusal;
 /// The path that all streams share, the base of every URL.
 pub const BASE_PATH: &str = "/ws";
 
-/// How far a nonce may be from the server's clock, in either direction.
+/// The distance that a nonce may have from the server's clock, in either direction.
 ///
-/// An assumption: documented is only that a clock which is off is answered with 409, not how far is off.
+/// An assumption: documented is only that a wrong clock is answered with 409, not how wrong it has to be.
 pub const NONCE_WINDOW: Duration = Duration::from_secs(60);
 
 /// A request for a stream, as the exchange sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct UpgradeRequest<'a> {
+pub(crate) struct UpgradeRequest<'a> {
     /// The path, [`BASE_PATH`] included.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// The headers.
-    pub headers: &'a HeaderMap,
-    /// Whether it is a `GET` that asks for a WebSocket.
-    pub is_upgrade: bool,
+    pub(crate) headers: &'a HeaderMap,
+    /// True for a `GET` that asks for a WebSocket.
+    pub(crate) is_upgrade: bool,
 }
 
 impl UpgradeRequest<'_> {
@@ -84,7 +84,7 @@ impl Authentication {
         if claim.identity != self.credentials.identity() {
             return Err(refusal::unauthorized());
         }
-        // The window comes before the order of nonces, so that a clock which went back is told so.
+        // The window comes before the order of nonces, so that a clock which went back gets a 409.
         let distance = i128::from(claim.nonce) - i128::from(now.as_millis());
         if distance.unsigned_abs() > NONCE_WINDOW.as_millis() {
             return Err(refusal::clock_conflict(now));

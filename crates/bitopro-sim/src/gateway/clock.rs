@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bitopro_model::Timestamp;
 use tokio::time::Instant;
 
-/// The wall clock of a simulated exchange: what stands in `timestamp`, and what nonces are held against.
+/// The wall clock of a simulated exchange, for `timestamp` and for the check of nonces.
 ///
 /// Pings and deadlines do not use it; they follow tokio's clock, which a test can pause.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ impl Clock {
         Self::new(system_time)
     }
 
-    /// A clock that stands still.
+    /// Creates a clock that always shows the same time.
     pub fn fixed(now: Timestamp) -> Self {
         Self::new(move || now)
     }

@@ -15,7 +15,7 @@ use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server::limits;
 use crate::gateway::{server, session};
 
-/// How much a connection in memory holds in each direction, as the buffers of a socket would.
+/// The bytes that a connection in memory holds in each direction, as the buffers of a socket would.
 const PIPE_BYTES: usize = 64 << 10;
 
 /// Dials a simulator in memory, whatever the host of the URL: no socket, no real time. The frames are
@@ -26,15 +26,15 @@ pub struct SimConnector {
     incoming: mpsc::UnboundedSender<Incoming>,
 }
 
-/// Somebody who did not come through the listener.
+/// A connection that did not come through the listener.
 pub(crate) enum Incoming {
-    /// A connection in memory that was let in.
+    /// A connection in memory whose dial was accepted.
     Authorized { stream: PrivateStream, pipe: DuplexStream },
-    /// A byte stream of the user's own, over which nothing was said yet.
+    /// A caller's byte stream, before its upgrade.
     ByteStream(Box<dyn Io>),
 }
 
-/// What HTTP and frames can be spoken over.
+/// A byte stream for HTTP and frames.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}

@@ -4,7 +4,7 @@ use bitopro_auth::{Credentials, InvalidCredentials};
 
 /// The one account of a simulated exchange, with its secret in plain text: it guards nothing.
 ///
-/// `Debug` shows none of it all the same, in case somebody simulates with a real key.
+/// `Debug` shows none of it, in case a real key is used.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SimCredentials {
@@ -17,7 +17,7 @@ pub struct SimCredentials {
 }
 
 impl SimCredentials {
-    /// An account of your own invention. Whether it can be used is checked when the simulator starts.
+    /// Creates the credentials of any account. The simulator checks them when it starts.
     pub fn new(
         identity: impl Into<String>,
         api_key: impl Into<String>,
@@ -26,12 +26,12 @@ impl SimCredentials {
         Self { identity: identity.into(), api_key: api_key.into(), api_secret: api_secret.into() }
     }
 
-    /// The account that a simulator has unless told otherwise.
+    /// Returns the credentials that a simulator has by default.
     pub fn demo() -> Self {
         Self::new("demo@example.com", "demo-key-of-the-simulator", "demo-secret-of-the-simulator")
     }
 
-    /// The same, in the form that a client signs with.
+    /// Returns the same credentials in the form that a client signs with.
     ///
     /// # Errors
     /// [`InvalidCredentials`] if a part is empty or cannot be sent.

@@ -8,9 +8,9 @@ use crate::gateway::authentication::UpgradeRequest;
 pub struct Dial {
     /// The path that was asked for.
     pub path: String,
-    /// The status of the answer; 101 if the dial was let in.
+    /// The status of the answer; 101 if the dial was accepted.
     pub status: StatusCode,
-    /// The nonce in the payload, where there was one that could be read.
+    /// The nonce in the payload, if it can be read.
     pub nonce: Option<u64>,
 }
 
@@ -19,7 +19,7 @@ impl Dial {
         Self { path: request.path.to_owned(), status, nonce: request.claimed_nonce() }
     }
 
-    /// Whether the dial was let in.
+    /// Returns whether the dial was accepted.
     pub fn is_accepted(&self) -> bool {
         self.status == StatusCode::SWITCHING_PROTOCOLS
     }

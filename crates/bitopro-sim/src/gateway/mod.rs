@@ -17,7 +17,7 @@ pub(crate) mod sockets;
 pub(crate) mod supervisor;
 pub(crate) mod tls;
 
-pub use authentication::{BASE_PATH, NONCE_WINDOW, UpgradeRequest};
+pub use authentication::{BASE_PATH, NONCE_WINDOW};
 pub use clock::Clock;
 pub use connector::SimConnector;
 pub use credentials::SimCredentials;

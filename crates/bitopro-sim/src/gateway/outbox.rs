@@ -1,4 +1,4 @@
-//! What waits to be sent to one socket. Its size is bounded: who does not read is not waited for.
+//! The queue of frames for one socket. Its size is bounded: a client that does not read delays no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bitopro_transport::Frame;
 use tokio::sync::mpsc;
 
-/// What a frame costs beside its text, so that many empty frames are bounded too.
+/// The cost of a frame beside its text, so that many empty frames are bounded too.
 const FRAME_OVERHEAD_BYTES: usize = 64;
 
-/// The end of the exchange, which never waits.
+/// The exchange's end of the queue, which never waits.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     frames: mpsc::UnboundedSender<Frame>,
@@ -17,14 +17,14 @@ pub(crate) struct Outbox {
     limit: usize,
 }
 
-/// The end of the socket.
+/// The socket's end of the queue.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     frames: mpsc::UnboundedReceiver<Frame>,
     waiting: Arc<AtomicUsize>,
 }
 
-/// More waits than may, or the socket is gone.
+/// The queue is full, or the socket is gone.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotTaken;
 
@@ -35,9 +35,9 @@ pub(crate) fn outbox(limit: usize) -> (Outbox, Inbox) {
 }
 
 impl Outbox {
-    /// Puts a frame behind those that wait. One that is larger than the limit is taken while none waits.
+    /// Adds a frame to the queue. One that is larger than the limit is accepted while the queue is empty.
     ///
-    /// Called under the lock of the dispatcher only, so that nothing is added between the look and the addition.
+    /// Only called under the dispatcher's lock, so that nothing is added between the check and the addition.
     pub(crate) fn put(&self, frame: Frame) -> Result<(), NotTaken> {
         let waiting = self.waiting.load(Ordering::Acquire);
         if waiting > 0 && waiting.saturating_add(cost(&frame)) > self.limit {

@@ -2,7 +2,7 @@
 //! [`Simulator::refuse_next`](crate::Simulator::refuse_next), or make your own.
 //!
 //! The statuses are the documented ones, and an unknown path is answered as measured. The bodies are an
-//! assumption: nobody has written down what the exchange says beside the status.
+//! assumption: what the exchange says beside the status is not documented.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ pub(crate) fn of(status: StatusCode, server_time: Timestamp) -> Refusal {
     dated(refusal, server_time)
 }
 
-/// Adds the `Date` header, which tells the server's time to the second.
+/// Adds the `Date` header, which has the server's time to the second.
 #[must_use]
 pub fn dated(mut refusal: Refusal, server_time: Timestamp) -> Refusal {
     if let Some((name, value)) = date(server_time) {

@@ -10,7 +10,7 @@ pub struct Sent {
     pub stream: PrivateStream,
     /// The event's `eventID`, where events have one.
     pub event_id: Option<String>,
-    /// How many sockets it was sent to.
+    /// The number of sockets that it was sent to.
     pub sockets: usize,
 }
 

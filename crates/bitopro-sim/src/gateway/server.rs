@@ -25,10 +25,10 @@ use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::{refusal, session};
 
-/// How long a socket may take to be upgraded, TLS included. An assumption.
+/// The time that an upgrade may take, TLS included. An assumption.
 const UPGRADE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What the server's end of a connection may hold. What is sent is bounded before it gets there.
+/// The limits of the server's end of a connection. The outbox bounds what is sent.
 pub(crate) fn limits() -> Limits {
     Limits::default().with_message_bytes(64 << 10).with_write_buffer_bytes(usize::MAX)
 }
@@ -54,7 +54,7 @@ where
     converse(upgraded(stream, &dispatcher), &dispatcher).await;
 }
 
-/// Waits for the upgrade, but not for long, and then serves what came of it.
+/// Waits for the upgrade until its deadline, and then serves the connection.
 async fn converse(
     upgrade: impl Future<Output = Option<(PrivateStream, Upgraded)>>,
     dispatcher: &Arc<Dispatcher>,
@@ -72,7 +72,7 @@ async fn converse(
 
 type Upgraded = TokioIo<hyper::upgrade::Upgraded>;
 
-/// Answers requests until one is let in, or the client goes away.
+/// Answers requests until one is upgraded, or the client goes away.
 async fn upgraded<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(PrivateStream, Upgraded)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

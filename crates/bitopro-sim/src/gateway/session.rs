@@ -12,7 +12,7 @@ use super::keepalive::Keepalive;
 use crate::gateway::dispatcher::{Dispatcher, Subscription};
 use crate::gateway::outbox::Inbox;
 
-/// How long a client may take to answer a close. An assumption.
+/// The time that a client may take to answer a close. An assumption.
 pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Serves a connection until it ends, and drops it. What the client sends is read and ignored; pings and
@@ -58,7 +58,7 @@ async fn converse(connection: &mut impl Connection, inbox: &mut Inbox, dispatche
             },
         };
         let closing = matches!(frame, Frame::Close(_));
-        // Who takes nothing for so long does not answer pings either.
+        // A client that takes nothing for that long does not answer pings either.
         let Ok(Ok(())) = timeout(pong_deadline, connection.send(frame)).await else { return };
         if closing {
             let _ =

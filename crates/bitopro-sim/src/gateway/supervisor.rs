@@ -18,7 +18,7 @@ use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server;
 use crate::gateway::session::CLOSE_DEADLINE;
 
-/// How long nothing is accepted after accepting failed, most likely for want of file descriptors.
+/// The pause after accepting failed, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections and moves the market. Every other task lives in a set that it owns: when it is

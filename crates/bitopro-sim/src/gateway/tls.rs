@@ -31,7 +31,7 @@ impl Certificate {
         }
         let mut params = CertificateParams::new(names).map_err(failed)?;
         params.distinguished_name.push(DnType::CommonName, "Simulated exchange");
-        // What strict verifiers ask for, Python's among them.
+        // Strict verifiers, such as Python's, ask for these.
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -52,7 +52,7 @@ impl Certificate {
     }
 }
 
-/// Whether an address is one that `localhost` stands for; 127.0.0.2 is not.
+/// Returns whether `localhost` resolves to an address; to 127.0.0.2 it does not.
 pub(crate) fn is_localhost(ip: IpAddr) -> bool {
     ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST
 }

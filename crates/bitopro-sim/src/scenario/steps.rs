@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::command::Command;
 use super::parse::ParseCommandError;
 
-/// What happens to a simulated exchange, one step after the other: for [`Simulator::run`](crate::Simulator::run).
+/// A sequence of commands for [`Simulator::run`](crate::Simulator::run), with the times between them.
 ///
 /// It is made step by step, or read from a text. Each line has the milliseconds to wait after the step
-/// before it, and what to do then; empty lines and lines that begin with `#` are left out.
+/// before it, and a [`Command`]; empty lines and lines that begin with `#` are left out.
 ///
 /// ```
 /// use bitopro_sim::Scenario;
 ///
 /// let scenario: Scenario = r#"
-/// ## Wait until this many sockets are there.
+/// ## Wait until there are this many connections.
 /// 0     wait 4
 /// ## An order gets a name. Amounts are of the base currency.
 /// 500   place a buy btc_twd 0.01 at 2600000
@@ -27,20 +27,22 @@ use super::parse::ParseCommandError;
 /// 500   fill a
 /// 0     cancel b
 /// 0     trigger c
-/// ## All of it available but what is staked, unless told otherwise.
+/// ## All but the stake is available by default.
 /// 500   balance ADA 12.50 available 2 stake 10
-/// ## Steps of the market: one unless told otherwise.
+/// 0     deposit ADA -1.50
+/// ## Steps of the market: one by default.
 /// 500   tick 3
-/// ## Trouble. A refusal has a count and a status, a close a code and perhaps a reason.
+/// ## A refusal has a count and a status, a close a code and perhaps a reason.
 /// 500   text {"event":"NEWS","data":{}}
 /// 0     pause-pings
 /// 0     resume-pings
 /// 0     clock-offset -3600000
 /// 0     refuse 2 502
 /// 0     close 1001 maintenance
+/// 0     disconnect user-trades
 /// 0     disconnect
 /// "#.parse()?;
-/// assert_eq!(scenario.len(), 18);
+/// assert_eq!(scenario.len(), 20);
 /// # Ok::<(), bitopro_sim::ScenarioError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,7 +59,7 @@ pub(crate) struct Step {
 }
 
 impl Scenario {
-    /// One without steps.
+    /// Creates a scenario without steps.
     pub fn new() -> Self {
         Self::default()
     }
@@ -69,12 +71,12 @@ impl Scenario {
         self
     }
 
-    /// How many steps it has.
+    /// Returns the number of steps.
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// Whether it has no steps.
+    /// Returns whether it has no steps.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }

@@ -9,24 +9,24 @@ use crate::exchange::push::Push;
 use crate::gateway::sent::Sent;
 use crate::scenario::command::Command;
 
-/// The account by hand, and the truth about it.
+/// The account: commands with a result, and what it holds.
 impl Simulator {
-    /// What the account holds: the truth that every client should agree with.
+    /// The balances of the account, which every client should agree with.
     pub fn balances(&self) -> Holdings {
         self.dispatcher.read(|exchange| exchange.balances().clone())
     }
 
-    /// The account's open orders, by id: the truth that every client should agree with.
+    /// The account's open orders, by id, which every client should agree with.
     pub fn open_orders(&self) -> Vec<Order> {
         self.dispatcher.read(|exchange| exchange.open_orders().cloned().collect())
     }
 
-    /// The orders that ended lately, the oldest first; at most 100.
+    /// The recently closed orders, the oldest first; at most 100.
     pub fn history(&self) -> Vec<Order> {
         self.dispatcher.read(|exchange| exchange.history().cloned().collect())
     }
 
-    /// What was traded, the oldest first; the last 10,000.
+    /// The trades, the oldest first; the last 10,000.
     pub fn trades(&self) -> Vec<Trade> {
         self.dispatcher.read(|exchange| exchange.trades().cloned().collect())
     }
@@ -43,8 +43,8 @@ impl Simulator {
         self.dispatcher.sent()
     }
 
-    /// Sets the balance of one currency, and sends an update. Gives the event that was sent, or `None` if
-    /// the balance was so already.
+    /// Sets the balance of one currency, and sends an update. Returns the event that was sent, or `None` if
+    /// nothing changed.
     ///
     /// Orders for which the new balance leaves no room are cancelled: between what is available or staked
     /// and the whole amount, there must be as much as the orders lock.
@@ -54,18 +54,18 @@ impl Simulator {
         })
     }
 
-    /// Changes any number of balances at once, and sends one update. Gives the event that was sent, or
-    /// `None` if nothing changed. The function must not use the simulator, which waits for it.
+    /// Changes any number of balances, and sends one update. Returns the event that was sent, or `None` if
+    /// nothing changed. The function must not use the simulator, which waits for it.
     ///
-    /// A currency that is taken away is in no update; it is missing from the next snapshot. Orders are
+    /// A currency that is removed is in no update; it is missing from the next snapshot. Orders are
     /// cancelled as by [`set_balance`](Self::set_balance).
     pub fn update_balances(&self, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
         let pushes = self.dispatcher.update(|exchange, now| exchange.update_balances(now, change));
         pushes.iter().find_map(Push::as_balances).cloned()
     }
 
-    /// One step of the market, now. Gives the events that were sent: none if the account holds too little
-    /// to trade.
+    /// Makes one step of the market, and returns the events that were sent: none if the account holds too
+    /// little to trade.
     pub fn tick(&self) -> Vec<Push> {
         self.dispatcher.update(Exchange::tick)
     }
@@ -79,7 +79,7 @@ impl Simulator {
         Ok(self.dispatcher.change(|exchange, now| exchange.place(now, order))?.0)
     }
 
-    /// Fills this much of an open order at its own price, and returns the events that were sent.
+    /// Fills an amount of an open order at its own price, and returns the events that were sent.
     ///
     /// # Errors
     /// A [`CommandError`] that says why not.

@@ -10,13 +10,13 @@ use crate::gateway::refusal;
 use crate::scenario::command::Command;
 use crate::scenario::steps::{Scenario, ScenarioError};
 
-/// How often a scenario that waits for connections counts them.
+/// The interval at which a scenario that waits for connections counts them.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Commands and scenarios.
 impl Simulator {
-    /// Carries out a command, and returns the events that were sent. Commands about connections send none,
-    /// and only [`Command::AwaitConnections`] among them can fail.
+    /// Carries out a command, and returns the events that were sent. Of the commands about connections,
+    /// which send none, only [`Command::AwaitConnections`] can fail.
     ///
     /// # Errors
     /// A [`CommandError`] that says why not. Nothing has changed then.
@@ -46,8 +46,8 @@ impl Simulator {
         Ok(Vec::new())
     }
 
-    /// Refuses the next `count` dials with this, whatever they ask for. As [`Command::Refuse`], for a
-    /// refusal of your own.
+    /// Refuses the next `count` dials with any refusal, whatever they ask for. [`Command::Refuse`] does so with
+    /// the documented ones.
     pub fn refuse_next(&self, count: usize, refusal: Refusal) {
         self.dispatcher.refuse_next(count, refusal);
     }

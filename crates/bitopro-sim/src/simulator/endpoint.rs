@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::gateway::authentication::BASE_PATH;
 use crate::gateway::tls::{Certificate, is_localhost};
 
-/// Where a simulator is reached.
+/// The place where a simulator is reached.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) listener: Option<TcpListener>,

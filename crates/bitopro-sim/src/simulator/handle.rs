@@ -19,7 +19,7 @@ use crate::gateway::tls::Certificate;
 /// A simulated exchange that runs until it is stopped or dropped.
 ///
 /// Every method that changes something has done so when it returns; what it sends is then on its way, in
-/// the same order to every socket. Sockets take part from the moment of their snapshot on.
+/// the same order to every connection. A connection receives events from its snapshot on.
 #[derive(Debug)]
 pub struct Simulator {
     pub(super) dispatcher: Arc<Dispatcher>,
@@ -73,12 +73,12 @@ impl Simulator {
 
     /// The base of every stream's URL, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
     ///
-    /// Without sockets it is one that leads nowhere, for the [`connector`](Self::connector).
+    /// Without sockets it is one that only the [`connector`](Self::connector) reaches.
     pub fn ws_url(&self) -> &Url {
         &self.ws_url
     }
 
-    /// The account that is let in.
+    /// The credentials of the account.
     pub fn credentials(&self) -> &SimCredentials {
         &self.credentials
     }
@@ -88,13 +88,13 @@ impl Simulator {
         self.ca_pem.as_deref()
     }
 
-    /// A way to dial this simulator in memory, without sockets.
+    /// Returns a connector that dials this simulator in memory, without sockets.
     pub fn connector(&self) -> SimConnector {
         SimConnector::new(Arc::clone(&self.dispatcher), self.incoming.clone())
     }
 
-    /// Serves a byte stream of your own as if it had been accepted: a pipe that you break in a test, or a
-    /// simulated network. No TLS is spoken on it, whatever the simulator does on its port.
+    /// Serves a caller's byte stream as if it had been accepted: a pipe that a test breaks, or a simulated
+    /// network. No TLS is spoken on it, whatever the simulator does on its port.
     pub fn serve_connection<S>(&self, io: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -108,7 +108,7 @@ impl Simulator {
         self.dispatcher.now()
     }
 
-    /// How many sockets have been given their snapshot and are still there.
+    /// The number of open connections that have their snapshot.
     pub fn connections(&self) -> usize {
         self.dispatcher.connections()
     }
@@ -122,7 +122,7 @@ impl Simulator {
     pub async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(task) = self.task.as_mut() {
-            // It is aborted by nobody else, and a panic in it has been reported where it happened.
+            // Nothing else aborts it, and a panic in it has been reported where it happened.
             let _ = task.await;
         }
     }

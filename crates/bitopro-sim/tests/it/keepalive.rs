@@ -45,7 +45,7 @@ async fn who_reads_is_pinged_every_20_seconds_and_kept() {
 async fn who_does_not_answer_is_dropped_5_seconds_later_without_a_close() {
     let caller = in_memory(Simulator::builder());
     let mut connection = caller.connect().await;
-    // Nobody polls the connection, so nothing answers the ping.
+    // Nothing polls the connection, so nothing answers the ping.
     sleep(Duration::from_millis(24_900)).await;
     assert_eq!(caller.simulator.connections(), 1);
     sleep(Duration::from_millis(200)).await;

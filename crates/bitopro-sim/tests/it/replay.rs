@@ -80,7 +80,7 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_doubt() {
             println!("{doubts}, seed {seed}");
             let mut random = Rng::with_seed(seed);
             let mut exchange = built(doubts, seed);
-            // Somebody who was there before, and from some moment on somebody else.
+            // A connection that was there before, and from some moment on another one.
             let mut listener = Listener::default();
             let joins = random.usize(0..40);
             let mut traded_before = 0;
@@ -96,7 +96,7 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_doubt() {
                     assert!(last.into_iter().eq(&listener.trades));
                     listener.trades.clear();
                     let recent = doubts.history_on_connect == HistoryOnConnect::Recent;
-                    // On the wire they stand by pair.
+                    // On the wire they are grouped by pair.
                     let expected = if recent { ended(&exchange) } else { vec![] };
                     assert_eq!(by_id(listener.history.clone()), by_id(expected));
                     listener.history = ended(&exchange);

@@ -1,4 +1,4 @@
-//! What arrives, and in which order.
+//! The frames that arrive, and their order.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -24,7 +24,7 @@ async fn connect(caller: &Caller, listener: &mut Listener) -> Vec<Box<dyn Connec
         }
         connections.push(connection);
     }
-    // Nothing arrives that would tell when the trades begin.
+    // Nothing arrives when the trades begin.
     while caller.simulator.connections() < connections.len() {
         yield_now().await;
     }
@@ -106,7 +106,7 @@ async fn trades_are_not_replayed_and_the_rest_begins_with_the_truth() {
     assert_eq!(listener.open(), caller.simulator.open_orders());
     let mut history = caller.simulator.history();
     assert_eq!(history.len(), 100);
-    // On the wire they stand by pair.
+    // On the wire they are grouped by pair.
     history.sort_by(|a, b| a.id.cmp(&b.id));
     listener.history.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(listener.history, history);

@@ -44,7 +44,7 @@ fn pair_of(amount: &str, available: &str) -> (String, String) {
     (amount.to_owned(), available.to_owned())
 }
 
-/// What the holdings hold beyond what is available, staked or locked by open orders: by currency.
+/// The part of each balance that is neither available, staked nor locked by open orders.
 fn unaccounted(account: &Account) -> Vec<(Currency, Decimal)> {
     let locked = |currency: &Currency| {
         account.open.values().filter(|o| o.currency == *currency).map(|o| o.locked).sum::<Decimal>()
@@ -317,7 +317,7 @@ proptest! {
     /// Whatever is tried: what is done keeps every currency's sum, what is refused changes nothing, and
     /// what is paid and received is in the trade.
     #[test]
-    fn the_books_add_up(tries in tries()) {
+    fn the_balances_add_up(tries in tries()) {
         let mut account = demo_account();
         for (step, what) in tries.iter().enumerate() {
             let now = Timestamp::from_millis(NOW.as_millis() + i64::try_from(step).unwrap());

@@ -40,8 +40,8 @@ fn a_snapshot_has_everything_and_an_update_what_changed() {
         holdings.insert("ADA".into(), same);
     });
     let update = update.unwrap();
-    let told: Vec<_> = update.data.iter().map(|b| (b.currency.as_str(), b.amount.to_string())).collect();
-    assert_eq!(told, [("BTC", "1.10".to_owned()), ("NEW", "1".to_owned())]);
+    let changed: Vec<_> = update.data.iter().map(|b| (b.currency.as_str(), b.amount.to_string())).collect();
+    assert_eq!(changed, [("BTC", "1.10".to_owned()), ("NEW", "1".to_owned())]);
     assert_ne!(update.event_id, snapshot.event_id);
     assert_eq!(first(&mut exchange).data.len(), 13);
 }
@@ -50,7 +50,7 @@ fn a_snapshot_has_everything_and_an_update_what_changed() {
 fn nothing_changed_is_no_event() {
     let mut exchange = exchange();
     assert_eq!(updated(&mut exchange, |_| {}), None);
-    // There is no balance to send for what is gone.
+    // A currency that is gone has no balance to send.
     assert_eq!(updated(&mut exchange, |holdings| drop(holdings.remove("BTC"))), None);
     assert_eq!(first(&mut exchange).data.get("BTC"), None);
 }
@@ -102,7 +102,7 @@ fn event_ids_are_random_uuids() {
     let ids: std::collections::BTreeSet<String> =
         (0..100).map(|_| first(&mut exchange).event_id.unwrap()).collect();
     assert_eq!(ids.len(), 100);
-    // Each stream has ids of its own.
+    // Each stream has its own ids.
     let others = [PrivateStream::ActiveOrders, PrivateStream::HistoryOrders];
     let others: Vec<Push> = others.iter().filter_map(|stream| exchange.snapshot(*stream, NOW)).collect();
     assert_ne!(others[0].event_id(), others[1].event_id());
@@ -115,8 +115,8 @@ fn event_ids_are_random_uuids() {
     }
 }
 
-/// A day of 200 s: the texts of all streams.
-fn day(seed: u64) -> Vec<String> {
+/// The texts of all streams in 200 steps.
+fn texts(seed: u64) -> Vec<String> {
     let mut exchange = built(Simulator::builder().with_seed(seed));
     let first = PrivateStream::ALL.iter().filter_map(|stream| exchange.snapshot(*stream, NOW));
     let mut pushes: Vec<Push> = first.collect();
@@ -128,12 +128,12 @@ fn day(seed: u64) -> Vec<String> {
 
 #[test]
 fn the_same_seed_and_times_give_the_same_bytes() {
-    assert_eq!(day(7), day(7));
-    assert_ne!(day(7)[3..], day(8)[3..]);
+    assert_eq!(texts(7), texts(7));
+    assert_ne!(texts(7)[3..], texts(8)[3..]);
 }
 
 #[test]
-fn who_connects_does_not_change_the_day() {
+fn connections_do_not_change_what_happens() {
     let balances = |connect: bool| {
         let mut exchange = built(Simulator::builder().with_seed(7));
         for _ in 0..50 {
@@ -149,7 +149,7 @@ fn who_connects_does_not_change_the_day() {
 
 #[test]
 fn every_frame_is_read_back_as_it_was() {
-    for frame in day(7) {
+    for frame in texts(7) {
         let message = Message::from_json(&frame).unwrap();
         assert!(!matches!(message, Message::Unknown(_)), "{frame}");
         assert_eq!(serde_json::to_string(&message).unwrap(), frame);

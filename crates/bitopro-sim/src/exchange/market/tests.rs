@@ -33,7 +33,7 @@ fn traded(market: &mut Market, holdings: &mut Holdings) -> Option<Fill> {
 }
 
 #[test]
-fn the_demo_account_never_runs_dry_in_a_long_day() {
+fn the_demo_account_always_has_enough_to_trade() {
     let (mut market, mut holdings) = (market(1), demo_holdings());
     for step in 0..20_000 {
         assert!(traded(&mut market, &mut holdings).is_some(), "no trade in step {step}");
@@ -72,7 +72,7 @@ fn an_account_that_cannot_trade_is_left_alone() {
     }
 }
 
-/// More available than there is: nothing that a market makes, but somebody may set it by hand.
+/// More available than there is: no market makes that, but it can be set by hand.
 fn overdrawn(currency: &str) -> Balance {
     let mut balance = Balance::new(currency, Decimal::ONE);
     balance.available = Decimal::ONE_THOUSAND * Decimal::ONE_THOUSAND;
@@ -100,7 +100,7 @@ fn any_holdings() -> impl Strategy<Value = Holdings> {
 
 proptest! {
     #[test]
-    fn the_books_add_up(seed in any::<u64>(), mut holdings in any_holdings()) {
+    fn the_balances_add_up(seed in any::<u64>(), mut holdings in any_holdings()) {
         let mut market = market(seed);
         for _ in 0..50 {
             let before = holdings.clone();
@@ -134,12 +134,12 @@ proptest! {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_day(seed in any::<u64>()) {
-        let day = || {
+    fn the_same_seed_gives_the_same_fills(seed in any::<u64>()) {
+        let fills = || {
             let (mut market, mut holdings) = (market(seed), demo_holdings());
             (0..20).map(|_| traded(&mut market, &mut holdings)).collect::<Vec<_>>()
         };
-        prop_assert_eq!(day(), day());
+        prop_assert_eq!(fills(), fills());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::scenario::command::Command;
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 /// Carries out the commands of the trader, and returns the statuses of orders, and the number of each command.
-fn days(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
+fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
     let mut account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
     let mut trader = Trader::new(Rng::with_seed(1));
     let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
@@ -42,8 +42,8 @@ fn days(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
 }
 
 #[test]
-fn a_day_has_everything_in_it() {
-    let (statuses, [placed, filled, cancelled, triggered]) = days(3_000);
+fn every_command_and_status_occurs() {
+    let (statuses, [placed, filled, cancelled, triggered]) = trade(3_000);
     assert_eq!(statuses, [-1, 0, 1, 2, 3, 4, 6].into());
     assert!(
         placed > 1_000 && filled > 300 && cancelled > 100 && triggered > 10,
@@ -52,7 +52,7 @@ fn a_day_has_everything_in_it() {
 }
 
 #[test]
-fn a_day_begins_with_a_trade() {
+fn the_first_step_is_a_trade() {
     let account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
     for seed in 0..50 {
         let commands = Trader::new(Rng::with_seed(seed)).step(&account);

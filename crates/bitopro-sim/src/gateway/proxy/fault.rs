@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Direction {
@@ -12,7 +12,7 @@ pub enum Direction {
     Both,
 }
 
-/// What happens to the bytes of one direction. Counts begin when the fault is inflicted.
+/// A fault in one direction. Counts begin when the fault is inflicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -30,25 +30,25 @@ pub enum Fault {
         /// The pause.
         every: Duration,
     },
-    /// Bytes are held back until there are at least this many, and then written at once; also where the other
+    /// Bytes are held back until there are at least this many, and then written together; also where the other
     /// side ends before.
     Coalesce {
-        /// How many.
+        /// The number of bytes.
         bytes: usize,
     },
     /// The byte after this many arrives with all its bits flipped.
     Corrupt {
-        /// How many pass unharmed.
+        /// The number of bytes that pass unharmed.
         after: usize,
     },
-    /// After so many bytes the direction ends (FIN), while the other one goes on.
+    /// After this many bytes the direction ends (FIN), while the other one continues.
     Finish {
-        /// How many pass.
+        /// The number of bytes that pass.
         after: usize,
     },
-    /// After so many bytes both sides are reset (RST).
+    /// After this many bytes both sides are reset (RST).
     Reset {
-        /// How many pass.
+        /// The number of bytes that pass.
         after: usize,
     },
 }

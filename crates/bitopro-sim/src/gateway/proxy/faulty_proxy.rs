@@ -11,9 +11,9 @@ use crate::{Error, ErrorKind};
 
 /// A TCP proxy that treats connections as bad networks do: they stall, break off, arrive in pieces or altered.
 ///
-/// It stands between a client under test and a [`Simulator`](crate::Simulator), or any other server, and carries
-/// bytes without looking at them. A fault is of one [`Direction`], and either of the connections that are open now
-/// or of those that will come: what is frozen can stay so while the client dials anew.
+/// It connects a client under test to a [`Simulator`](crate::Simulator), or to any other server, and relays
+/// bytes without reading them. A fault is of one [`Direction`], and either of the connections that are open now
+/// or of those that will come: what is frozen can stay so while the client dials again.
 ///
 /// ```
 /// use bitopro_sim::{Direction, Fault, FaultyProxy, Simulator};
@@ -88,12 +88,13 @@ impl FaultyProxy {
         self.address
     }
 
-    /// How many connections there were so far.
+    /// The number of connections so far.
     pub fn accepted(&self) -> usize {
         self.locked(|shared| shared.accepted)
     }
 
-    /// Leads every connection that is accepted from now on to another server: the same one after a restart, say.
+    /// Connects every connection that is accepted from now on to another server, such as the same one after a
+    /// restart.
     pub fn lead_to(&self, server: SocketAddr) {
         self.locked(|shared| shared.server = server);
     }

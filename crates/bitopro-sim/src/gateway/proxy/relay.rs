@@ -11,10 +11,10 @@ use tokio::time::sleep;
 
 use super::fault::Fault;
 
-/// How much is read at once.
+/// The largest number of bytes in one read.
 const READ_BYTES: usize = 8 << 10;
 
-/// What a direction suffers, which may change at any time.
+/// The fault of a direction, which may change at any time.
 type FaultReceiver = watch::Receiver<Option<Fault>>;
 
 /// Relays bytes both ways until both have ended, or until one breaks: then both sides are reset.
@@ -42,7 +42,7 @@ pub(super) async fn relay(
 struct OneWay<'a> {
     from: ReadHalf<'a>,
     to: WriteHalf<'a>,
-    /// What was read and has not passed yet.
+    /// The bytes that were read and have not passed yet.
     held: BytesMut,
     /// Nothing more will be read.
     ended: bool,
@@ -75,7 +75,7 @@ impl<'a> OneWay<'a> {
             Some(Fault::Split { bytes }) => {
                 while self.fill(1).await? {
                     self.write(bytes.max(1)).await?;
-                    // Whoever reads in this process gets to see the piece before the next one.
+                    // Readers in this process then see the piece before the next one.
                     yield_now().await;
                 }
             }
@@ -111,7 +111,7 @@ impl<'a> OneWay<'a> {
         self.to.shutdown().await
     }
 
-    /// Passes so many bytes, or fewer if the direction ends before: false then.
+    /// Passes this many bytes, or returns false if the direction ends before.
     async fn pass(&mut self, count: usize) -> io::Result<bool> {
         let mut left = count;
         while left > 0 {
@@ -123,7 +123,7 @@ impl<'a> OneWay<'a> {
         Ok(true)
     }
 
-    /// Reads until so many bytes are held, or the direction ends. Whether any are held.
+    /// Reads until this many bytes are held, or the direction ends. Returns whether any are held.
     async fn fill(&mut self, count: usize) -> io::Result<bool> {
         while self.held.len() < count && !self.ended {
             self.held.reserve(READ_BYTES);
@@ -132,7 +132,7 @@ impl<'a> OneWay<'a> {
         Ok(!self.held.is_empty())
     }
 
-    /// Writes held bytes, at most so many, and tells how many it were.
+    /// Writes held bytes, at most this many, and returns their number.
     async fn write(&mut self, most: usize) -> io::Result<usize> {
         self.to.write_buf(&mut (&mut self.held).take(most)).await
     }
