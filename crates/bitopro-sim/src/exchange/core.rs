@@ -4,7 +4,7 @@ use std::slice;
 use bitopro_model::{Decimal, Order, OrderId, Pair, PrivateStream, Timestamp, Trade};
 use fastrand::Rng;
 
-use super::account::Account;
+use super::account::{Account, OrderChange};
 use super::command_error::CommandError;
 use super::doubts::Doubts;
 use super::holdings::{self, Holdings};
@@ -74,31 +74,33 @@ impl Exchange {
     /// A [`CommandError`] that says why not; [`CommandError::NeedsSimulator`] for a command about
     /// connections.
     pub fn execute(&mut self, now: Timestamp, command: &Command) -> Result<Vec<Push>, CommandError> {
-        let before = self.account.holdings().clone();
-        let changes = match command {
+        match command {
             Command::Place { name, order } => {
                 let (id, pushes) = self.place(now, order)?;
                 self.names.extend(name.clone().map(|name| (name, id)));
-                return Ok(pushes);
-            }
-            Command::Tick(count) => return Ok((0..*count).flat_map(|_| self.tick(now)).collect()),
-            Command::SetBalance(balance) => {
-                return Ok(self.update_balances(now, |holdings| {
-                    holdings.insert(balance.currency.clone(), balance.clone());
-                }));
-            }
-            Command::Deposit { currency, amount } => {
-                self.account.deposit(currency, *amount)?;
-                None
+                Ok(pushes)
             }
             Command::Fill { order, amount } => {
-                Some(self.account.fill(now, &self.order_id(order), *amount)?)
+                let id = self.order_id(order);
+                self.change(now, |account| account.fill(now, &id, *amount).map(Some))
             }
-            Command::Cancel(order) => Some(self.account.cancel(now, &self.order_id(order))?),
-            Command::Trigger(order) => Some(self.account.trigger(now, &self.order_id(order))?),
-            other => return Err(CommandError::NeedsSimulator(other.word())),
-        };
-        Ok(self.publisher.updates(&self.account, now, &before, changes.as_slice()))
+            Command::Cancel(order) => {
+                let id = self.order_id(order);
+                self.change(now, |account| account.cancel(now, &id).map(Some))
+            }
+            Command::Trigger(order) => {
+                let id = self.order_id(order);
+                self.change(now, |account| account.trigger(now, &id).map(Some))
+            }
+            Command::Deposit { currency, amount } => {
+                self.change(now, |account| account.deposit(currency, *amount).map(|()| None))
+            }
+            Command::SetBalance(balance) => Ok(self.update_balances(now, |holdings| {
+                holdings.insert(balance.currency.clone(), balance.clone());
+            })),
+            Command::Tick(count) => Ok((0..*count).flat_map(|_| self.tick(now)).collect()),
+            other => Err(CommandError::NeedsSimulator(other.word())),
+        }
     }
 
     /// Places an order, matches it if the market does so immediately, and returns its id too.
@@ -132,6 +134,16 @@ impl Exchange {
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
         let commands = self.trader.step(&self.account);
         commands.iter().flat_map(|command| self.execute(now, command).unwrap_or_default()).collect()
+    }
+
+    fn change(
+        &mut self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Account) -> Result<Option<OrderChange>, CommandError>,
+    ) -> Result<Vec<Push>, CommandError> {
+        let before = self.account.holdings().clone();
+        let change = change(&mut self.account)?;
+        Ok(self.publisher.updates(&self.account, now, &before, change.as_slice()))
     }
 
     /// The id of an order by the name that it was placed under, or else the text as an id.

@@ -18,6 +18,9 @@ use crate::gateway::keepalive::Keepalive;
 use crate::simulator::handle::Simulator;
 use crate::{Error, ErrorKind};
 
+/// The longest duration of any option.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// Options of a [`Simulator`], or of an [`Exchange`] alone. Every option has a default.
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens until the simulator is started"]
@@ -214,6 +217,10 @@ impl SimulatorBuilder {
         ] {
             if duration.is_some_and(|duration| duration.is_zero()) {
                 faults.push(format!("`{name}` is zero: give at least 1 ms"));
+            }
+            // A point in time that far away cannot be computed on every platform.
+            if duration.is_some_and(|duration| duration > LONGEST) {
+                faults.push(format!("`{name}` is too long: give at most 10 years"));
             }
         }
         let mut seen: BTreeSet<&Currency> = BTreeSet::new();

@@ -119,6 +119,7 @@ fn every_fault_of_the_options_is_named_at_once() {
     overdrawn.available = Decimal::TWO;
     let error = Simulator::builder()
         .with_ping_period(Duration::ZERO)
+        .with_pong_deadline(Duration::MAX)
         .with_market_interval(Duration::ZERO)
         .with_credentials(SimCredentials::new("me@example.com", "", "secret"))
         .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO), overdrawn])
@@ -127,12 +128,17 @@ fn every_fault_of_the_options_is_named_at_once() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Options);
     let message = error.to_string();
-    for fault in
-        ["`ping_period`", "`market_interval`", "BTC twice", "2 of 1 ETH available", "API key is empty"]
-    {
+    for fault in [
+        "`ping_period` is zero",
+        "`pong_deadline` is too long",
+        "`market_interval`",
+        "BTC twice",
+        "2 of 1 ETH available",
+        "API key is empty",
+    ] {
         assert!(message.contains(fault), "{message}");
     }
-    assert!(!message.contains("pong_deadline"), "{message}");
+    assert!(!message.contains("pong_deadline` is zero") && !message.contains("ping_period` is too long"));
 }
 
 #[tokio::test]
