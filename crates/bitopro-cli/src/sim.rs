@@ -12,11 +12,11 @@ use crate::output::{Output, Unprintable, settle};
 use crate::signals::Signals;
 use crate::watch::CA_FILE_VARIABLE;
 
-/// How often the market moves, unless told otherwise.
+/// The default time between two moves of the market.
 const MARKET_INTERVAL_MS: u64 = 1000;
 
 pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
-    // Before signals are listened for: reading from a terminal may take as long as somebody likes.
+    // Before signals are handled: reading from a terminal may take any time.
     let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
     crate::runtime()?.block_on(serve(args, scenario))
 }
@@ -25,8 +25,11 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
     let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
-    let builder = Simulator::builder().with_seed(args.seed).with_port(args.port).with_tls(args.tls.is_some());
+    let builder = Simulator::builder().with_seed(args.seed).with_port(args.port);
     let mut builder = args.switches.apply(builder);
+    if args.tls.is_some() {
+        builder = builder.with_tls();
+    }
     if interval > 0 {
         builder = builder.with_market_interval(Duration::from_millis(interval));
     }
@@ -37,12 +40,12 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
         (Some(directory), Some(pem)) => Some(write_authority(directory, pem)?),
         _ => None,
     };
-    // Whoever reads these lines may close the pipe at any time after them; the exchange goes on.
+    // A reader of these lines may close the pipe at any time after them; the exchange keeps running.
     settle(announce(&simulator, authority.as_deref()), Status::Ok)?;
     let scenario = scenario.unwrap_or_default();
     let ended = tokio::select! {
         () = signals.next() => Ok(Status::Ok),
-        // After the last step the exchange goes on.
+        // After the last step the exchange keeps running.
         Err(error) = simulator.run(&scenario) => {
             Err(Failure::new(Status::Usage, "the scenario cannot be played to its end").with_source(error))
         }

@@ -1,9 +1,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why a simulator could not start.
+/// Error of a simulator that cannot start.
 ///
-/// `Display` says what happened and what to do; `source` says what lay beneath it.
+/// `Display` says what happened and what to do; `source` has the cause.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

@@ -1,46 +1,18 @@
-//! The switches of the simulated exchange as flags.
-#![allow(clippy::doc_markdown, reason = "these comments are the help text, where backticks would show")]
+//! Flags of the simulated exchange for the points that the exchange's documentation leaves open.
 
 use std::time::Duration;
 
-use bitopro_sim::SimulatorBuilder;
-use clap::{Args, ValueEnum, value_parser};
+use bitopro_sim::{Doubt, Doubts, SimulatorBuilder};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 
-/// What the documentation of the exchange leaves open, or what changed over the years.
+/// The simulator's doubts and its keepalive.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What the exchange's documentation leaves open, or has changed")]
 pub(crate) struct SwitchArgs {
-    /// Which balances an update holds
-    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
-    balance_updates: BalanceUpdates,
-
-    /// Which orders an update of the open orders holds
-    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
-    active_updates: ActiveUpdates,
-
-    /// How the open orders tell that an order has ended
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    final_orders: FinalOrders,
-
-    /// What the stream of history begins with
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    history_on_connect: HistoryOnConnect,
-
-    /// What the stream of trades begins with
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    trades_on_connect: TradesOnConnect,
-
-    /// How the ids of orders are written
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    order_ids: OrderIds,
-
-    /// How datetime is written
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    datetimes: Datetimes,
-
-    /// Whether events have an eventID
-    #[arg(long, value_name = "WHETHER", value_enum, default_value_t)]
-    event_ids: EventIds,
+    #[command(flatten)]
+    doubts: DoubtArgs,
 
     /// Milliseconds between two pings: 20000 as documented; 1000 was measured
     #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..), default_value_t = 20_000)]
@@ -54,120 +26,69 @@ pub(crate) struct SwitchArgs {
 impl SwitchArgs {
     pub(crate) fn apply(&self, builder: SimulatorBuilder) -> SimulatorBuilder {
         builder
-            .with_balance_updates(self.balance_updates.into())
-            .with_active_updates(self.active_updates.into())
-            .with_final_orders(self.final_orders.into())
-            .with_history_on_connect(self.history_on_connect.into())
-            .with_trades_on_connect(self.trades_on_connect.into())
-            .with_order_ids(self.order_ids.into())
-            .with_datetimes(self.datetimes.into())
-            .with_event_ids(self.event_ids == EventIds::Present)
+            .with_doubts(self.doubts.0)
             .with_ping_period(Duration::from_millis(self.ping_period))
             .with_pong_deadline(Duration::from_millis(self.pong_deadline))
     }
 }
 
-/// A switch of bitopro-sim as the values of a flag, of which the first is the default.
-macro_rules! switch {
-    ($name:ident { $(#[doc = $default_help:literal])+ $default:ident, $($(#[doc = $help:literal])+ $value:ident,)+ }) => {
-        #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-        enum $name {
-            #[default]
-            $(#[doc = $default_help])+
-            $default,
-            $($(#[doc = $help])+ $value,)+
-        }
+/// One flag for each of [`Doubts::ALL`], which has their names, values and help texts.
+#[derive(Debug)]
+struct DoubtArgs(Doubts);
 
-        impl From<$name> for bitopro_sim::$name {
-            fn from(value: $name) -> Self {
-                match value {
-                    $name::$default => Self::$default,
-                    $($name::$value => Self::$value,)+
-                }
+impl Args for DoubtArgs {
+    fn augment_args(command: Command) -> Command {
+        command.args(Doubts::ALL.iter().map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for DoubtArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut args = Self(Doubts::default());
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        for doubt in Doubts::ALL {
+            if let Some(value) = matches.get_one::<String>(doubt.name()) {
+                let set = self.0.set(doubt.name(), value);
+                set.map_err(|error| Error::raw(ErrorKind::InvalidValue, error))?;
             }
         }
-    };
-}
-
-switch! {
-    BalanceUpdates {
-        /// The currencies that changed, as documented
-        Changed,
-        /// All of them, as an older FAQ has it
-        All,
+        Ok(())
     }
 }
 
-switch! {
-    ActiveUpdates {
-        /// The order that changed, as documented since January 2024
-        Changed,
-        /// All open orders of its pair, as documented before
-        WholePair,
-    }
+fn flag(doubt: &Doubt) -> Arg {
+    let values =
+        doubt.values().iter().map(|value| PossibleValue::new(value.name()).help(plain(value.help())));
+    Arg::new(doubt.name())
+        .long(doubt.name())
+        .value_name("VALUE")
+        .value_parser(PossibleValuesParser::new(values))
+        .default_value(doubt.value(&Doubts::default()).name())
+        .help(plain(doubt.help()))
 }
 
-switch! {
-    FinalOrders {
-        /// It is sent once more, with its final status
-        Shown,
-        /// It is sent no more: only the history tells
-        Vanish,
-    }
-}
-
-switch! {
-    HistoryOnConnect {
-        /// The orders that ended lately, as documented
-        Recent,
-        /// No orders, whatever ended before
-        Empty,
-    }
-}
-
-switch! {
-    TradesOnConnect {
-        /// Nothing, as documented
-        Nothing,
-        /// The last trade once more, in a new event
-        Last,
-    }
-}
-
-switch! {
-    OrderIds {
-        /// As texts, as documented
-        Texts,
-        /// As numbers where they are digits only, as in older documentation
-        Numbers,
-    }
-}
-
-switch! {
-    Datetimes {
-        /// In UTC, as documented
-        Utc,
-        /// In Taiwan's time under the same Z, eight hours ahead, as was measured
-        TaiwanMarkedUtc,
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum EventIds {
-    /// A random UUID, as since November 2024
-    #[default]
-    Present,
-    /// None, as before
-    Absent,
+/// A help text without its backticks, which a terminal would show.
+fn plain(help: &str) -> String {
+    help.replace('`', "")
 }
 
 #[cfg(test)]
 mod tests {
-    use bitopro_client::model::Timestamp;
-    use bitopro_sim as sim;
-    use clap::Parser;
+    use std::time::Duration;
 
-    use super::*;
+    use bitopro_client::model::Timestamp;
+    use bitopro_sim::{Clock, Datetimes, Doubts, Simulator, SimulatorBuilder};
+    use clap::{CommandFactory, Parser};
+
+    use super::SwitchArgs;
 
     #[derive(Debug, Parser)]
     struct Alone {
@@ -176,7 +97,7 @@ mod tests {
     }
 
     fn defaults() -> SimulatorBuilder {
-        sim::Simulator::builder().with_clock(sim::Clock::fixed(Timestamp::from_millis(0)))
+        Simulator::builder().with_clock(Clock::fixed(Timestamp::from_millis(0)))
     }
 
     /// The options of a simulator with these flags.
@@ -186,48 +107,44 @@ mod tests {
     }
 
     #[test]
-    fn each_flag_sets_its_switch_and_no_other() {
+    fn each_flag_sets_its_doubt_and_no_other() {
         assert_eq!(with(&[]), format!("{:?}", defaults()));
+        for doubt in Doubts::ALL {
+            for value in doubt.values() {
+                let flag = format!("--{}", doubt.name());
+                let mut expected = Doubts::default();
+                expected.set(doubt.name(), value.name()).unwrap();
+                let expected = format!("{:?}", defaults().with_doubts(expected));
+                assert_eq!(with(&[&flag, value.name()]), expected, "{flag} {}", value.name());
+            }
+        }
+        let ahead = defaults().with_doubts(Doubts::default().with(Datetimes::TaiwanMarkedUtc));
+        assert_eq!(with(&["--datetimes", "taiwan-marked-utc"]), format!("{ahead:?}"));
+        let error = Alone::try_parse_from(["sim", "--order-ids", "roman"]).unwrap_err().to_string();
+        assert!(error.contains("[possible values: texts, numbers]"), "{error}");
+    }
+
+    #[test]
+    fn the_keepalive_is_set_in_milliseconds() {
         for (flag, unset, set, expected) in [
-            (
-                "--balance-updates",
-                "changed",
-                "all",
-                defaults().with_balance_updates(sim::BalanceUpdates::All),
-            ),
-            (
-                "--active-updates",
-                "changed",
-                "whole-pair",
-                defaults().with_active_updates(sim::ActiveUpdates::WholePair),
-            ),
-            ("--final-orders", "shown", "vanish", defaults().with_final_orders(sim::FinalOrders::Vanish)),
-            (
-                "--history-on-connect",
-                "recent",
-                "empty",
-                defaults().with_history_on_connect(sim::HistoryOnConnect::Empty),
-            ),
-            (
-                "--trades-on-connect",
-                "nothing",
-                "last",
-                defaults().with_trades_on_connect(sim::TradesOnConnect::Last),
-            ),
-            ("--order-ids", "texts", "numbers", defaults().with_order_ids(sim::OrderIds::Numbers)),
-            (
-                "--datetimes",
-                "utc",
-                "taiwan-marked-utc",
-                defaults().with_datetimes(sim::Datetimes::TaiwanMarkedUtc),
-            ),
-            ("--event-ids", "present", "absent", defaults().with_event_ids(false)),
             ("--ping-period", "20000", "1", defaults().with_ping_period(Duration::from_millis(1))),
             ("--pong-deadline", "5000", "60000", defaults().with_pong_deadline(Duration::from_secs(60))),
         ] {
             assert_eq!(with(&[flag, unset]), with(&[]), "{flag}");
             assert_eq!(with(&[flag, set]), format!("{expected:?}"), "{flag}");
             assert_ne!(with(&[flag, set]), with(&[]), "{flag}");
+        }
+    }
+
+    #[test]
+    fn all_flags_have_one_heading_and_show_their_default() {
+        let command = Alone::command();
+        for doubt in Doubts::ALL {
+            let flag = command.get_arguments().find(|flag| flag.get_id() == doubt.name()).unwrap();
+            assert_eq!(flag.get_help_heading(), command.get_arguments().last().unwrap().get_help_heading());
+            assert!(flag.get_help_heading().is_some_and(|heading| heading.contains("documentation")));
+            assert_eq!(flag.get_default_values(), [doubt.values()[0].name()]);
+            assert!(!flag.get_help().unwrap().to_string().contains('`'));
         }
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bitopro_client::model::{AccountBalance, Balance};
 use bitopro_client::{Client, ClientBuilder, Item};
-use bitopro_sim::Simulator;
+use bitopro_sim::{Command, Simulator};
 
 use super::take::{Wanted, take};
 
@@ -20,8 +20,10 @@ async fn a_deadline_ends_a_recording_with_fewer_updates() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let observe = |item: &Item<AccountBalance>| {
         if let Item::Snapshot(_) = item {
-            simulator.send_text(r#"{"event":"MARGIN_BALANCE_INFO","data":{"owner":"Jane"}}"#);
-            simulator.send_text("{");
+            simulator
+                .execute(&Command::text(None, r#"{"event":"MARGIN_BALANCE_INFO","data":{"owner":"Jane"}}"#))
+                .unwrap();
+            simulator.execute(&Command::text(None, "{")).unwrap();
             simulator.set_balance(Balance::new("BTC", 7.into()));
         }
     };
@@ -41,7 +43,7 @@ async fn a_recording_continues_after_a_lost_connection() {
         if let Item::Snapshot(_) = item {
             snapshots += 1;
             match snapshots {
-                1 => simulator.disconnect_all(),
+                1 => drop(simulator.execute(&Command::Disconnect(None)).unwrap()),
                 _ => drop(simulator.set_balance(Balance::new("BTC", 7.into()))),
             }
         }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bitopro_client::model::{AccountBalance, Balance, PrivateStream, parse_decimal};
-use bitopro_sim::{SimCredentials, Simulator};
+use bitopro_sim::{self as sim, SimCredentials, Simulator};
 
 use crate::process::{Done, bitopro, run, with_credentials};
 
@@ -38,7 +38,7 @@ fn btc(amount: &str) -> Balance {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_recording_has_the_messages_without_anything_personal() {
-    let simulator = Simulator::builder().with_seed(3).with_tls(true).start().await.unwrap();
+    let simulator = Simulator::builder().with_seed(3).with_tls().start().await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let [file, ca_file] = ["balances.jsonl", "ca.pem"].map(|name| dir.path().join(name));
     fs::write(&ca_file, simulator.ca_pem().unwrap()).unwrap();
@@ -107,7 +107,9 @@ async fn nothing_is_written_where_a_secret_would_be() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("balances.jsonl");
         let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{}},"{name}":1}}"#);
-        let done = run_and_then(&mut record(&simulator, &file, &[]), || simulator.send_text(text));
+        let done = run_and_then(&mut record(&simulator, &file, &[]), || {
+            simulator.execute(&sim::Command::text(None, text)).unwrap();
+        });
         assert_eq!(done.code, Some(1), "{}", done.stdout);
         assert!(
             done.stderr.contains(&format!("nothing was written: message 2 would hold {expected}")),

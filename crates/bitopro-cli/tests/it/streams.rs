@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bitopro_client::model::{Action, Balance, Decimal, OrderId};
-use bitopro_sim::{NewOrder, Simulator};
+use bitopro_sim::{Command, NewOrder, Simulator};
 use bitopro_transport::Refusal;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ async fn history_and_trades_tell_what_became_of_an_order() {
     let seen = ["base", "quote", "side", "price", "orderID"].map(|key| &trade["data"][key]);
     assert_eq!(seen, [&json!("btc"), &json!("twd"), &json!("bid"), &json!("1000000"), &json!(id)]);
 
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     let after: Vec<Value> = (0..3).map(|_| trades.json()).collect();
     let types: Vec<&Value> = after.iter().map(|line| &line["type"]).collect();
     assert_eq!(types, ["disconnected", "connected", "gap"]);

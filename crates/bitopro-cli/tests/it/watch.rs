@@ -1,5 +1,5 @@
 use bitopro_client::model::Balance;
-use bitopro_sim::Simulator;
+use bitopro_sim::{Command, Simulator};
 use bitopro_transport::Refusal;
 use http::{HeaderValue, StatusCode};
 
@@ -60,9 +60,9 @@ async fn no_name_from_the_network_acts_on_the_terminal() {
     assert!(running.line().contains(r"\u{1b}[2J\rBTC\u{202e}"));
     simulator.set_balance(Balance::new("\x1b[31mETH", 0.into()));
     assert!(running.line().contains(r"\u{1b}[31mETH"));
-    simulator.send_text("{\"event\":\"\\u001b]0;title\\u0007\"}");
+    simulator.execute(&Command::text(None, "{\"event\":\"\\u001b]0;title\\u0007\"}")).unwrap();
     assert!(running.line().contains(r"unknown event \u{1b}]0;title\u{7}"));
-    simulator.close_all(1001, "\x1b[2Jbye");
+    simulator.execute(&Command::close(None, 1001, "\x1b[2Jbye")).unwrap();
     let closed = running.line();
     assert!(closed.starts_with("· disconnected: ") && !closed.contains('\x1b'), "{closed}");
     assert!(running.line().starts_with("· connected to "));
@@ -100,7 +100,7 @@ async fn a_balance_has_the_same_change_in_both_views() {
         }
         assert_eq!(line_of("TWD"), "1001 1001 +1");
         // A snapshot after a gap reports the changes that the gap hid.
-        simulator.disconnect_all();
+        simulator.execute(&Command::Disconnect(None)).unwrap();
         set("TWD", "999.5");
         let unchanged = if args.contains(&"--state") { "10 10 +0.25" } else { "10 10" };
         assert_eq!(line_of("BTC"), unchanged);
@@ -115,17 +115,17 @@ async fn what_happens_to_a_stream_is_in_its_lines() {
     let mut read = || running.json();
     assert_eq!(read()["data"]["connection"], 1);
     let snapshot = read();
-    simulator.send_text("{\"event\":\n\"MARGIN_BALANCE_INFO\", \"data\": 1.10}");
+    simulator.execute(&Command::text(None, "{\"event\":\n\"MARGIN_BALANCE_INFO\", \"data\": 1.10}")).unwrap();
     let unknown = read();
     assert_eq!(
         (&unknown["type"], &unknown["data"]["event"]),
         (&"unknown".into(), &"MARGIN_BALANCE_INFO".into())
     );
-    simulator.send_text("{\"event\":\"ACCOUNT_BALANCE\"}");
+    simulator.execute(&Command::text(None, "{\"event\":\"ACCOUNT_BALANCE\"}")).unwrap();
     let malformed = read();
     assert_eq!(malformed["type"], "malformed");
     assert_eq!(malformed["data"]["raw"], "{\"event\":\"ACCOUNT_BALANCE\"}");
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     assert_eq!(read()["type"], "disconnected");
     assert_eq!(read()["data"]["connection"], 2);
     let gap = read();

@@ -9,7 +9,7 @@ use bitopro_client::transport::recording::{Recorder, RecordingConnector};
 use bitopro_client::transport::replay::Replay;
 use bitopro_client::transport::{Connector, memory};
 use bitopro_client::{Account, AccountItem, Client, Credentials, Item, Subscription, WallClock};
-use bitopro_sim::{Clock, Simulator};
+use bitopro_sim::{Clock, Command, Simulator};
 use tokio::time::timeout;
 
 use crate::network::Tape;
@@ -66,7 +66,7 @@ async fn a_recorded_day_plays_back_to_the_byte() {
         }
         simulator.tick();
         if step % 50 == 49 {
-            simulator.disconnect_all();
+            simulator.execute(&Command::Disconnect(None)).unwrap();
         }
     }
     while let Ok(Some(item)) = timeout(Duration::from_secs(60), recorded.next()).await {

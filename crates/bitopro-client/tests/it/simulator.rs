@@ -6,7 +6,7 @@ use std::time::Duration;
 use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal, PrivateStream};
 use bitopro_client::transport::{Refusal, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Closed, ErrorKind, Item, Subscription, WallClock};
-use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
+use bitopro_sim::{Clock, Command, Simulator, SimulatorBuilder};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
@@ -70,7 +70,7 @@ async fn balances_arrive_over_a_signed_socket() {
 
 #[tokio::test]
 async fn balances_arrive_over_tls_from_an_authority_that_was_added() {
-    let simulator = Simulator::builder().with_tls(true).start().await.unwrap();
+    let simulator = Simulator::builder().with_tls().start().await.unwrap();
     let trusting = TungsteniteConnector::new().with_extra_roots(simulator.ca_pem().unwrap()).unwrap();
     let mut balances = client(&simulator).with_connector(trusting).build().unwrap().balances();
     next_snapshot(&mut balances).await;
@@ -87,7 +87,7 @@ async fn after_a_lost_connection_the_state_is_the_server_s_again() {
         .balances();
     next_snapshot(&mut balances).await;
     simulator.refuse_next(2, Refusal::new(StatusCode::BAD_GATEWAY));
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     simulator.update_balances(|books| {
         books.remove(&"ADA".into());
         books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
@@ -113,13 +113,13 @@ async fn a_clock_that_is_behind_is_mended() {
 async fn fault_07_a_server_that_falls_silent_is_noticed_within_the_idle_limit() {
     let (simulator, mut balances) = in_memory(Simulator::builder(), 1);
     next_snapshot(&mut balances).await;
-    simulator.pause_pings();
+    simulator.execute(&Command::PausePings).unwrap();
     let silent = tokio::time::Instant::now();
     let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("it is noticed");
     let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     assert_eq!(silent.elapsed(), Duration::from_secs(30));
-    simulator.resume_pings();
+    simulator.execute(&Command::ResumePings).unwrap();
     next_snapshot(&mut balances).await;
     assert_agrees(&balances, &simulator);
 }
@@ -141,17 +141,18 @@ impl Replay {
 
 /// What may happen to an account and its connection, drawn from a seed.
 fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
+    let execute = |command: &Command| drop(simulator.execute(command).unwrap());
     match random.u8(0..20) {
-        0 => simulator.disconnect_all(),
-        1 => simulator.close_all(1001, "restart"),
-        2 => simulator.send_text("{\"event\":\"ACCOUNT_BALANCE\",\"data\":"),
-        3 => simulator.send_text("{\"event\":\"NEWS\",\"data\":{}}"),
+        0 => execute(&Command::Disconnect(None)),
+        1 => execute(&Command::close(None, 1001, "restart")),
+        2 => execute(&Command::text(None, "{\"event\":\"ACCOUNT_BALANCE\",\"data\":")),
+        3 => execute(&Command::text(None, "{\"event\":\"NEWS\",\"data\":{}}")),
         4 => simulator.refuse_next(random.usize(1..3), Refusal::new(StatusCode::SERVICE_UNAVAILABLE)),
         5 => {
             simulator.update_balances(|books| {
                 books.remove(&"ADA".into());
             });
-            simulator.disconnect_all();
+            execute(&Command::Disconnect(None));
         }
         6 => {
             simulator.set_balance(Balance::new(

@@ -3,7 +3,7 @@
 use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::transport::Frame;
 use bitopro_client::{Item, Subscription};
-use bitopro_sim::{Simulator, TradesOnConnect};
+use bitopro_sim::{Command, Doubts, Simulator, TradesOnConnect};
 
 use crate::network::network;
 use crate::simulated::simulated;
@@ -23,7 +23,7 @@ fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
 
 #[tokio::test(start_paused = true)]
 async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
-    let builder = Simulator::builder().with_trades_on_connect(TradesOnConnect::Last);
+    let builder = Simulator::builder().with_doubts(Doubts::default().with(TradesOnConnect::Last));
     let (simulator, client) = simulated(builder, 7);
     let mut trades = client.build().unwrap().user_trades();
     assert!(matches!(trades.next().await, Some(Item::Connected(_))));
@@ -31,13 +31,13 @@ async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
         |simulator: &Simulator| while !simulator.tick().iter().any(|push| push.as_trade().is_some()) {};
     traded(&simulator);
     let first = next(&mut trades).await;
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     let again = next(&mut trades).await;
     assert_eq!(again.data, first.data);
     assert_ne!(again.event_id, first.event_id);
     assert_eq!(known(&trades), std::slice::from_ref(&first));
     // And one that was missed is not lost on it.
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     traded(&simulator);
     let missed = next(&mut trades).await;
     assert_ne!(missed.data, first.data);

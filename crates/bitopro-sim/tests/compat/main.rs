@@ -107,7 +107,7 @@ async fn follow(
     }
     play_moves(simulator, followers, "before the first disconnect").await?;
     for (how, end) in scenario::ENDS {
-        end(simulator);
+        simulator.execute(&end())?;
         connected(simulator, followers, 0).await?;
         followers.iter_mut().for_each(Follower::cut_off);
         scenario::while_away(simulator)?;

@@ -1,7 +1,7 @@
 //! The changes to the account and the ends of connections.
 
 use bitopro_model::{Action, Balance, Condition, Decimal};
-use bitopro_sim::{NewOrder, Simulator};
+use bitopro_sim::{Command, NewOrder, Simulator};
 
 type Move = (&'static str, fn(&Simulator) -> anyhow::Result<()>);
 
@@ -70,12 +70,12 @@ pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
     Ok(())
 }
 
-type End = (&'static str, fn(&Simulator));
+type End = (&'static str, fn() -> Command);
 
 /// The ways in which connections end.
 pub(super) const ENDS: [End; 2] = [
-    ("without a close frame", Simulator::disconnect_all),
-    ("with a close frame", |simulator| simulator.close_all(1001, "compat")),
+    ("without a close frame", || Command::Disconnect(None)),
+    ("with a close frame", || Command::close(None, 1001, "compat")),
 ];
 
 /// Hundredths of a bitcoin, far from the market's price.

@@ -31,13 +31,9 @@ pub(crate) fn in_memory(builder: SimulatorBuilder) -> Caller {
     Caller::new(simulator, connector)
 }
 
-/// Every way to reach a simulator, each with one of its own.
+/// One simulator for every way to reach one.
 pub(crate) async fn every_way(builder: SimulatorBuilder) -> [Caller; 3] {
-    [
-        in_memory(builder.clone()),
-        over_sockets(builder.clone()).await,
-        over_sockets(builder.with_tls(true)).await,
-    ]
+    [in_memory(builder.clone()), over_sockets(builder.clone()).await, over_sockets(builder.with_tls()).await]
 }
 
 impl Caller {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bitopro_sim::Simulator;
+use bitopro_sim::{Command, Simulator};
 use bitopro_transport::{Connection, Frame};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
@@ -45,7 +45,7 @@ async fn who_reads_is_pinged_every_20_seconds_and_kept() {
 async fn who_does_not_answer_is_dropped_5_seconds_later_without_a_close() {
     let caller = in_memory(Simulator::builder());
     let mut connection = caller.connect().await;
-    // Nobody polls the connection, so nothing answers the ping.
+    // Nothing polls the connection, so nothing answers the ping.
     sleep(Duration::from_millis(24_900)).await;
     assert_eq!(caller.simulator.connections(), 1);
     sleep(Duration::from_millis(200)).await;
@@ -95,12 +95,12 @@ async fn the_measured_figures_can_be_had() {
 async fn paused_pings_leave_silence_on_a_live_connection() {
     let caller = in_memory(Simulator::builder());
     let mut connection = caller.connect().await;
-    caller.simulator.pause_pings();
+    caller.simulator.execute(&Command::PausePings).unwrap();
     assert!(timeout(Duration::from_secs(3_610), connection.next()).await.is_err());
     caller.set("BTC", 7);
     assert_eq!(amount(&mut connection, "BTC").await, "7");
     let start = Instant::now();
-    caller.simulator.resume_pings();
+    caller.simulator.execute(&Command::ResumePings).unwrap();
     assert_eq!(pings_until(&mut connection, start, start + Duration::from_secs(20)).await, [10]);
 }
 
@@ -125,7 +125,7 @@ async fn who_takes_nothing_is_dropped_even_where_little_waits() {
     let caller = in_memory(Simulator::builder());
     let mut slow = caller.connect().await;
     // More than the pipe holds, so that writing stalls.
-    caller.simulator.send_text("x".repeat(1_000_000));
+    caller.simulator.execute(&Command::text(None, "x".repeat(1_000_000))).unwrap();
     sleep(Duration::from_millis(4_900)).await;
     assert_eq!(caller.simulator.connections(), 1);
     sleep(Duration::from_millis(200)).await;
@@ -147,7 +147,7 @@ async fn a_socket_that_is_dropped_leaves_its_place() {
 async fn who_does_not_answer_a_close_is_dropped_2_seconds_later() {
     let caller = in_memory(Simulator::builder());
     let _silent = caller.connect().await;
-    caller.simulator.close_all(1000, "");
+    caller.simulator.execute(&Command::close(None, 1000, "")).unwrap();
     sleep(Duration::from_millis(1_900)).await;
     assert_eq!(caller.simulator.connections(), 1);
     sleep(Duration::from_millis(200)).await;
@@ -158,11 +158,11 @@ async fn who_does_not_answer_a_close_is_dropped_2_seconds_later() {
 async fn a_disconnect_does_not_wait_for_what_is_being_sent() {
     let caller = in_memory(Simulator::builder());
     let mut slow = caller.connect().await;
-    caller.simulator.send_text("x".repeat(1_000_000));
+    caller.simulator.execute(&Command::text(None, "x".repeat(1_000_000))).unwrap();
     sleep(Duration::from_millis(1)).await;
     let tasks = || Handle::current().metrics().num_alive_tasks();
     assert_eq!(tasks(), 2);
-    caller.simulator.disconnect_all();
+    caller.simulator.execute(&Command::Disconnect(None)).unwrap();
     sleep(Duration::from_millis(1)).await;
     assert_eq!(tasks(), 1);
     assert_eq!(until_disconnected(&mut slow).await, []);

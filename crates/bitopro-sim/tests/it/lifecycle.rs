@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bitopro_model::{Balance, Decimal};
-use bitopro_sim::{ErrorKind, SimCredentials, Simulator};
+use bitopro_sim::{Command, ErrorKind, SimCredentials, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 use tokio::net::TcpStream;
@@ -47,7 +47,7 @@ async fn stopping_says_goodbye_and_leaves_no_task() {
 async fn stopping_does_not_wait_for_those_who_do_not_answer() {
     let caller = in_memory(Simulator::builder());
     let _silent = caller.connect().await;
-    caller.simulator.send_text("x".repeat(1_000_000));
+    caller.simulator.execute(&Command::text(None, "x".repeat(1_000_000))).unwrap();
     let start = tokio::time::Instant::now();
     caller.simulator.stop().await;
     assert_eq!(tasks(), 0);
@@ -69,11 +69,11 @@ async fn stopping_does_not_wait_for_those_who_were_only_just_let_in() {
 
 #[tokio::test]
 async fn stopping_does_not_wait_for_those_who_have_not_asked_yet() {
-    for tls in [false, true] {
-        let caller = over_sockets(Simulator::builder().with_tls(tls)).await;
+    for builder in [Simulator::builder(), Simulator::builder().with_tls()] {
+        let caller = over_sockets(builder).await;
         let _undecided = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
         let _connection = caller.connect().await;
-        caller.simulator.disconnect_all();
+        caller.simulator.execute(&Command::Disconnect(None)).unwrap();
         let start = tokio::time::Instant::now();
         caller.simulator.stop().await;
         assert_eq!(tasks(), 0);
@@ -115,20 +115,30 @@ async fn a_port_that_is_taken_is_said_to_be() {
 
 #[test]
 fn every_fault_of_the_options_is_named_at_once() {
+    let mut overdrawn = Balance::new("ETH", Decimal::ONE);
+    overdrawn.available = Decimal::TWO;
     let error = Simulator::builder()
         .with_ping_period(Duration::ZERO)
+        .with_pong_deadline(Duration::MAX)
         .with_market_interval(Duration::ZERO)
         .with_credentials(SimCredentials::new("", "secret", "me@example.com"))
-        .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO)])
+        .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO), overdrawn])
         .build_exchange()
         .map(|_| ())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Options);
     let message = error.to_string();
-    for fault in ["`ping_period`", "`market_interval`", "BTC twice", "API key is empty"] {
+    for fault in [
+        "`ping_period` is zero",
+        "`pong_deadline` is too long",
+        "`market_interval`",
+        "BTC twice",
+        "2 of 1 ETH available",
+        "API key is empty",
+    ] {
         assert!(message.contains(fault), "{message}");
     }
-    assert!(!message.contains("pong_deadline"), "{message}");
+    assert!(!message.contains("pong_deadline` is zero") && !message.contains("ping_period` is too long"));
 }
 
 #[tokio::test]

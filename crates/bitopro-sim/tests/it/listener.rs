@@ -1,4 +1,4 @@
-//! Somebody who listens to all four streams and writes down what they say, under rules that are told.
+//! A listener to all four streams that records what they send, by the rules of a given setting.
 
 use std::collections::BTreeMap;
 

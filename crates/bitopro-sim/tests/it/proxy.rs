@@ -1,4 +1,4 @@
-//! What the proxy does to a connection, seen from both of its ends.
+//! The effects of the proxy on a connection, seen from both of its ends.
 
 use std::io;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bitopro_auth::{API_KEY_HEADER, PAYLOAD_HEADER, SIGNATURE_HEADER, SignedHeaders};
 use bitopro_model::Timestamp;
-use bitopro_sim::{Clock, SimCredentials, Simulator, refusal};
+use bitopro_sim::{Clock, Command, SimCredentials, Simulator, refusal};
 use bitopro_transport::{Connection, Error, ErrorKind, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -101,13 +101,13 @@ async fn a_clock_that_is_off_is_told_the_time() {
             (-3_600_000, "Wed, 15 Dec 2021 06:28:23 GMT"),
             (60_100, "Wed, 15 Dec 2021 07:29:23 GMT"),
         ] {
-            caller.simulator.set_clock_offset_ms(offset);
+            caller.simulator.execute(&Command::SetClockOffsetMs(offset)).unwrap();
             let signed = caller.signer.sign_identity(u64::try_from(NOW.as_millis()).unwrap());
             let refusal = refused(caller.ask(STREAM, signed.iter()).await);
             assert_eq!(refusal.status.as_u16(), 409);
             assert_eq!(refusal.headers["date"], date);
         }
-        caller.simulator.set_clock_offset_ms(0);
+        caller.simulator.execute(&Command::SetClockOffsetMs(0)).unwrap();
         assert!(caller.dial().await.is_ok());
         assert_eq!(caller.statuses(), [409, 409, 409, 101]);
     }

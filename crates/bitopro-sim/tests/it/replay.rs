@@ -1,9 +1,9 @@
-//! The frames alone rebuild the truth, under every combination of switches.
+//! The frames alone rebuild the truth, under every combination of doubts.
 
-use bitopro_model::{Action, Balance, Decimal, Order, OrderId, PrivateStream, Timestamp};
+use bitopro_model::{Action, Balance, Decimal, Order, PrivateStream, Timestamp};
 use bitopro_sim::{
-    ActiveUpdates, BalanceUpdates, Exchange, FinalOrders, HistoryOnConnect, NewOrder, OrderIds, Push,
-    Simulator, SimulatorBuilder, TradesOnConnect,
+    ActiveUpdates, Command, DoubtValue, Doubts, Exchange, FinalOrders, HistoryOnConnect, NewOrder, OrderIds,
+    Push, Simulator, TradesOnConnect,
 };
 use fastrand::Rng;
 
@@ -11,55 +11,40 @@ use crate::listener::Listener;
 
 const NOW: i64 = 1_639_553_303_365;
 
-struct Switches {
-    balances: BalanceUpdates,
-    active: ActiveUpdates,
-    ended: FinalOrders,
-    history: HistoryOnConnect,
-    trades: TradesOnConnect,
-    ids: OrderIds,
-}
-
-fn all_switches() -> impl Iterator<Item = Switches> {
-    (0..64_u8).map(|bits| {
-        let is_set = |bit: u8| bits & (1 << bit) != 0;
-        Switches {
-            balances: if is_set(0) { BalanceUpdates::All } else { BalanceUpdates::Changed },
-            active: if is_set(1) { ActiveUpdates::WholePair } else { ActiveUpdates::Changed },
-            ended: if is_set(2) { FinalOrders::Vanish } else { FinalOrders::Shown },
-            history: if is_set(3) { HistoryOnConnect::Empty } else { HistoryOnConnect::Recent },
-            trades: if is_set(5) { TradesOnConnect::Last } else { TradesOnConnect::Nothing },
-            ids: if is_set(4) { OrderIds::Numbers } else { OrderIds::Texts },
-        }
-    })
-}
-
-impl Switches {
-    fn builder(&self, seed: u64) -> SimulatorBuilder {
-        Simulator::builder()
-            .with_seed(seed)
-            .with_balance_updates(self.balances)
-            .with_active_updates(self.active)
-            .with_final_orders(self.ended)
-            .with_history_on_connect(self.history)
-            .with_trades_on_connect(self.trades)
-            .with_order_ids(self.ids)
+/// Every combination of what changes how things are sent.
+fn every_doubt() -> Vec<Doubts> {
+    let mut combinations = vec![Doubts::default()];
+    for doubt in Doubts::ALL.iter().filter(|doubt| !["datetimes", "event-ids"].contains(&doubt.name())) {
+        let set = |mut doubts: Doubts, value: &DoubtValue| {
+            doubts.set(doubt.name(), value.name()).unwrap();
+            doubts
+        };
+        let sets =
+            |doubts: &Doubts| doubt.values().iter().map(|value| set(*doubts, value)).collect::<Vec<_>>();
+        combinations = combinations.iter().flat_map(sets).collect();
     }
+    assert_eq!(combinations.len(), 64);
+    combinations
+}
+
+fn built(doubts: Doubts, seed: u64) -> Exchange {
+    Simulator::builder().with_seed(seed).with_doubts(doubts).build_exchange().unwrap()
 }
 
 /// Something by hand, or a step of the market. What is refused is as good as anything.
 fn disturb(exchange: &mut Exchange, now: Timestamp, random: &mut Rng) -> Vec<Push> {
-    let open: Vec<OrderId> = exchange.open_orders().map(|order| order.id.clone()).collect();
-    let id = random.choice(open).unwrap_or_else(|| OrderId::new("none"));
+    let open: Vec<String> = exchange.open_orders().map(|order| order.id.to_string()).collect();
+    let id = random.choice(open).unwrap_or_else(|| "none".to_owned());
     let amount = Decimal::new(random.i64(1..1_000), 4);
     let done = match random.u8(0..12) {
-        0 => exchange.fill(now, &id, Some(amount)),
-        1 => exchange.fill(now, &id, None),
-        2 => exchange.cancel(now, &id),
-        3 => exchange.trigger(now, &id),
-        4 => Ok(exchange.update_balances(now, |books| {
-            books.insert("USDT".into(), Balance::new("USDT", Decimal::new(random.i64(0..100_000_000), 4)));
-        })),
+        0 => exchange.execute(now, &Command::Fill { order: id, amount: Some(amount) }),
+        1 => exchange.execute(now, &Command::Fill { order: id, amount: None }),
+        2 => exchange.execute(now, &Command::Cancel(id)),
+        3 => exchange.execute(now, &Command::Trigger(id)),
+        4 => {
+            let balance = Balance::new("USDT", Decimal::new(random.i64(0..100_000_000), 4));
+            exchange.execute(now, &Command::SetBalance(balance))
+        }
         5..8 => {
             let action = if random.bool() { Action::Buy } else { Action::Sell };
             let price = Decimal::new(random.i64(50_000..200_000), 0);
@@ -89,13 +74,13 @@ fn ended(exchange: &Exchange) -> Vec<Order> {
 }
 
 #[test]
-fn snapshot_and_updates_rebuild_the_truth_under_every_switch() {
-    for (number, switches) in all_switches().enumerate() {
+fn snapshot_and_updates_rebuild_the_truth_under_every_doubt() {
+    for doubts in every_doubt() {
         for seed in 0..2 {
-            println!("switches {number}, seed {seed}");
+            println!("{doubts}, seed {seed}");
             let mut random = Rng::with_seed(seed);
-            let mut exchange = switches.builder(seed).build_exchange().unwrap();
-            // Somebody who was there before, and from some moment on somebody else.
+            let mut exchange = built(doubts, seed);
+            // A connection that was there before, and from some moment on another one.
             let mut listener = Listener::default();
             let joins = random.usize(0..40);
             let mut traded_before = 0;
@@ -104,18 +89,21 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_switch() {
                 if step == joins {
                     begin(&mut exchange, &mut listener, now);
                     traded_before = exchange.trades().count();
-                    let last = exchange.trades().last().filter(|_| switches.trades == TradesOnConnect::Last);
+                    let last = exchange
+                        .trades()
+                        .last()
+                        .filter(|_| doubts.trades_on_connect == TradesOnConnect::Last);
                     assert!(last.into_iter().eq(&listener.trades));
                     listener.trades.clear();
-                    let recent = switches.history == HistoryOnConnect::Recent;
-                    // On the wire they stand by pair.
+                    let recent = doubts.history_on_connect == HistoryOnConnect::Recent;
+                    // On the wire they are grouped by pair.
                     let expected = if recent { ended(&exchange) } else { vec![] };
                     assert_eq!(by_id(listener.history.clone()), by_id(expected));
                     listener.history = ended(&exchange);
                 }
                 for push in disturb(&mut exchange, now, &mut random) {
                     if step >= joins {
-                        listener.hear(&push.text, switches.active);
+                        listener.hear(&push.text, doubts.active_updates);
                     }
                 }
                 if step >= joins {
@@ -134,18 +122,18 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_switch() {
 #[test]
 fn an_order_that_ends_is_shown_once_more_or_vanishes() {
     let now = Timestamp::from_millis(NOW);
-    for switches in all_switches() {
-        let mut exchange = switches.builder(1).build_exchange().unwrap();
-        let order = exchange.open_orders().find(|order| order.pair == "eth_twd").unwrap().id.clone();
-        let pushes = exchange.cancel(now, &order).unwrap();
+    for doubts in every_doubt() {
+        let mut exchange = built(doubts, 1);
+        let order = exchange.open_orders().find(|order| order.pair == "eth_twd").unwrap().id.to_string();
+        let pushes = exchange.execute(now, &Command::Cancel(order.clone())).unwrap();
         let told: Vec<_> = pushes.iter().filter_map(Push::as_active_orders).collect();
-        match (switches.ended, switches.active) {
+        match (doubts.final_orders, doubts.active_updates) {
             (FinalOrders::Shown, _) => assert!(told[0].data.get(order.as_str()).unwrap().is_final()),
             (FinalOrders::Vanish, ActiveUpdates::WholePair) => {
                 assert_eq!(told[0].data.by_pair().map(|(_, orders)| orders.len()).collect::<Vec<_>>(), [0]);
             }
             (FinalOrders::Vanish, _) => assert!(told.is_empty()),
-            _ => unreachable!("a switch that this test does not know"),
+            _ => unreachable!("a value that this test does not know"),
         }
         assert_eq!(pushes.iter().filter_map(Push::as_history_orders).count(), 1);
     }
@@ -153,7 +141,7 @@ fn an_order_that_ends_is_shown_once_more_or_vanishes() {
 
 #[test]
 fn ids_are_numbers_where_they_can_be() {
-    let exchange = |ids| Simulator::builder().with_order_ids(ids).build_exchange().unwrap();
+    let exchange = |ids: OrderIds| built(Doubts::default().with(ids), 0);
     let first = |mut exchange: Exchange| {
         exchange.snapshot(PrivateStream::ActiveOrders, Timestamp::from_millis(NOW)).unwrap()
     };
@@ -167,7 +155,7 @@ fn ids_are_numbers_where_they_can_be() {
 
 #[test]
 fn the_last_trade_comes_once_more_as_an_event_of_its_own() {
-    let build = |trades| Simulator::builder().with_trades_on_connect(trades).build_exchange().unwrap();
+    let build = |trades: TradesOnConnect| built(Doubts::default().with(trades), 0);
     let (traded, connected) = (Timestamp::from_millis(NOW), Timestamp::from_millis(NOW + 5_000));
     let first = |exchange: &mut Exchange| exchange.snapshot(PrivateStream::UserTrades, connected);
     let mut exchange = build(TradesOnConnect::Last);

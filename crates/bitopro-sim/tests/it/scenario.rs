@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bitopro_model::PrivateStream;
-use bitopro_sim::{Scenario, Simulator, Step};
+use bitopro_sim::{Command, CommandError, Scenario, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 use tokio::time::Instant;
@@ -64,9 +64,18 @@ async fn trouble_comes_in_its_order() {
     assert_eq!(caller.statuses(), [101, 101, 429]);
 
     let mut connection = caller.connect().await;
-    let drop_it = Scenario::new().then(Duration::from_secs(1), Step::Disconnect);
+    let drop_it = Scenario::new().then(Duration::from_secs(1), Command::Disconnect(None));
     caller.simulator.run(&drop_it).await.unwrap();
     assert_eq!(until_disconnected(&mut connection).await, []);
+}
+
+#[tokio::test]
+async fn only_a_scenario_waits_for_connections() {
+    let caller = in_memory(Simulator::builder());
+    let execute = |text: &str| caller.simulator.execute(&text.parse().unwrap());
+    assert_eq!(execute("wait 1"), Err(CommandError::TooFewConnections(1)));
+    let _connection = caller.connect().await;
+    assert_eq!(execute("wait 1"), Ok(vec![]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,6 +85,7 @@ async fn a_step_that_cannot_be_done_is_named_and_ends_it() {
     for (text, expected) in [
         ("# unknown\n0 cancel a\n0 balance BTC 1", "line 2: no open order has the id a"),
         ("0 place a buy mith_twd 1 at 1", "line 1: the account has no balance of MITH that can be traded"),
+        ("0 deposit BTC -100", "line 1: the account has too little BTC available"),
         ("0 place a sell btc_twd 1000 at 9999999", "line 1: the account has too little BTC available"),
     ] {
         assert_eq!(simulator.run(&scenario(text)).await.unwrap_err().to_string(), expected);

@@ -1,11 +1,11 @@
-//! What arrives, and in which order.
+//! The frames that arrive, and their order.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bitopro_model::{Balance, Decimal, Timestamp};
-use bitopro_sim::{BalanceUpdates, Clock, Push, Simulator};
+use bitopro_sim::{BalanceUpdates, Clock, Command, Doubts, Push, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 
@@ -48,7 +48,7 @@ async fn fault_55_a_message_as_large_as_a_client_takes_is_sent_in_one_frame() {
     const BYTES: usize = 16 << 20;
     for caller in every_way(Simulator::builder()).await {
         let mut connection = caller.connect().await;
-        caller.simulator.send_text(" ".repeat(BYTES));
+        caller.simulator.execute(&Command::text(None, " ".repeat(BYTES))).unwrap();
         assert_eq!(text(&mut connection).await.len(), BYTES);
     }
 }
@@ -67,9 +67,10 @@ async fn many_updates_arrive_each_of_them_in_order() {
 
 #[tokio::test]
 async fn with_all_balances_each_update_is_the_whole_account() {
-    let caller =
-        over_sockets(Simulator::builder().with_currencies(150).with_balance_updates(BalanceUpdates::All))
-            .await;
+    let caller = over_sockets(
+        Simulator::builder().with_currencies(150).with_doubts(Doubts::default().with(BalanceUpdates::All)),
+    )
+    .await;
     let mut connection = caller.connect().await;
     caller.set("BTC", 7);
     let update = event(&mut connection).await;

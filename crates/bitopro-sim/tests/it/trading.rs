@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bitopro_model::{Action, Decimal, PrivateStream, Timestamp};
-use bitopro_sim::{ActiveUpdates, Clock, NewOrder, OrderError, Push, Simulator};
+use bitopro_sim::{ActiveUpdates, Clock, Command, CommandError, NewOrder, Push, Simulator};
 use bitopro_transport::{Connection, Frame};
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::yield_now;
@@ -24,7 +24,7 @@ async fn connect(caller: &Caller, listener: &mut Listener) -> Vec<Box<dyn Connec
         }
         connections.push(connection);
     }
-    // Nothing arrives that would tell when the trades begin.
+    // Nothing arrives when the trades begin.
     while caller.simulator.connections() < connections.len() {
         yield_now().await;
     }
@@ -78,12 +78,12 @@ async fn what_is_refused_is_not_heard_of() {
     let simulator = &caller.simulator;
     let mut connections = connect(&caller, &mut Listener::default()).await;
     let id = simulator.place(&resting()).unwrap();
-    assert!(matches!(simulator.fill(&id, Decimal::ONE), Err(OrderError::MoreThanRemains(_))));
-    assert!(matches!(simulator.trigger(&id), Err(OrderError::NothingToTrigger(_))));
+    assert!(matches!(simulator.fill(&id, Decimal::ONE), Err(CommandError::MoreThanRemains(_))));
+    assert!(matches!(simulator.trigger(&id), Err(CommandError::NothingToTrigger(_))));
     simulator.cancel(&id).unwrap();
-    assert_eq!(simulator.cancel(&id), Err(OrderError::NotOpen(id)));
+    assert_eq!(simulator.cancel(&id), Err(CommandError::NotOpen(id)));
     let nothing = NewOrder::limit("btc_twd", Action::Buy, Decimal::ZERO, Decimal::ONE);
-    assert_eq!(simulator.place(&nothing), Err(OrderError::NotPositive));
+    assert_eq!(simulator.place(&nothing), Err(CommandError::NotPositive));
     // Placed and cancelled; nothing after that, and no trade.
     for (stream, frames) in [(0, 2), (1, 2), (2, 1), (3, 0)] {
         for _ in 0..frames {
@@ -106,7 +106,7 @@ async fn trades_are_not_replayed_and_the_rest_begins_with_the_truth() {
     assert_eq!(listener.open(), caller.simulator.open_orders());
     let mut history = caller.simulator.history();
     assert_eq!(history.len(), 100);
-    // On the wire they stand by pair.
+    // On the wire they are grouped by pair.
     history.sort_by(|a, b| a.id.cmp(&b.id));
     listener.history.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(listener.history, history);
@@ -127,11 +127,11 @@ async fn trouble_can_be_ordered_for_one_stream() {
     let caller = in_memory(Simulator::builder());
     let simulator = &caller.simulator;
     let mut connections = connect(&caller, &mut Listener::default()).await;
-    simulator.send_text_to(PrivateStream::UserTrades, "again");
+    simulator.execute(&Command::text(PrivateStream::UserTrades, "again")).unwrap();
     assert_eq!(text(&mut connections[3]).await, "again");
-    simulator.close(PrivateStream::UserTrades, 1001, "maintenance");
+    simulator.execute(&Command::close(PrivateStream::UserTrades, 1001, "maintenance")).unwrap();
     assert_eq!(connections[3].next().await.unwrap().unwrap(), Frame::close(1001, "maintenance"));
-    simulator.disconnect(PrivateStream::ActiveOrders);
+    simulator.execute(&Command::Disconnect(Some(PrivateStream::ActiveOrders))).unwrap();
     assert_eq!(until_disconnected(&mut connections[1]).await, []);
     // The other two are as they were, and have heard of none of it.
     let order = simulator.open_orders()[0].id.clone();
@@ -174,7 +174,7 @@ async fn a_day_is_heard_as_it_is() {
         assert_eq!(listener.open(), caller.simulator.open_orders());
         assert_eq!(listener.trades, caller.simulator.trades()[traded_before..]);
         assert!(listener.trades.len() > 20);
-        caller.simulator.disconnect_all();
+        caller.simulator.execute(&Command::Disconnect(None)).unwrap();
         sleep(Duration::from_secs(10)).await;
     }
 }

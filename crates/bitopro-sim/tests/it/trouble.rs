@@ -1,6 +1,6 @@
 //! Trouble that was ordered.
 
-use bitopro_sim::Simulator;
+use bitopro_sim::{Command, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 
@@ -10,7 +10,7 @@ use crate::caller::{amount, every_way, text, until_disconnected};
 async fn a_disconnect_is_abrupt_and_one_can_come_back() {
     for caller in every_way(Simulator::builder()).await {
         let mut connections = [caller.connect().await, caller.connect().await];
-        caller.simulator.disconnect_all();
+        caller.simulator.execute(&Command::Disconnect(None)).unwrap();
         assert_eq!(caller.simulator.connections(), 0);
         for connection in &mut connections {
             assert_eq!(until_disconnected(connection).await, []);
@@ -26,7 +26,7 @@ async fn a_close_comes_after_what_was_sent_with_code_and_reason() {
     for caller in every_way(Simulator::builder()).await {
         let mut connection = caller.connect().await;
         caller.set("BTC", 7);
-        caller.simulator.close_all(4_001, "maintenance");
+        caller.simulator.execute(&Command::close(None, 4_001, "maintenance")).unwrap();
         caller.set("BTC", 8);
         assert_eq!(amount(&mut connection, "BTC").await, "7");
         assert_eq!(connection.next().await.unwrap().unwrap(), Frame::close(4_001, "maintenance"));
@@ -49,10 +49,10 @@ async fn a_close_by_the_client_is_answered() {
 async fn a_text_is_sent_as_it_is_however_large() {
     for caller in every_way(Simulator::builder().with_queue_bytes(1_000)).await {
         let mut connection = caller.connect().await;
-        caller.simulator.send_text("{\"event\":");
+        caller.simulator.execute(&Command::text(None, "{\"event\":")).unwrap();
         assert_eq!(text(&mut connection).await, "{\"event\":");
         let large = "x".repeat(1_000_000);
-        caller.simulator.send_text(large.clone());
+        caller.simulator.execute(&Command::text(None, large.clone())).unwrap();
         assert_eq!(text(&mut connection).await, large);
     }
 }

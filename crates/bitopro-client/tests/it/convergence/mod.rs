@@ -11,7 +11,7 @@ use std::time::Duration;
 use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::Refusal;
 use bitopro_client::{Account, OrderUpdates, Subscription};
-use bitopro_sim::Simulator;
+use bitopro_sim::{Command, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
@@ -57,15 +57,16 @@ impl Pair {
     }
 
     fn disturb(&self, random: &mut fastrand::Rng) {
+        let execute = |command: &Command| drop(self.simulator.execute(command).unwrap());
         match random.u8(0..24) {
-            0 => self.simulator.disconnect_all(),
-            1 => self.simulator.close_all(1001, "restart"),
+            0 => execute(&Command::Disconnect(None)),
+            1 => execute(&Command::close(None, 1001, "restart")),
             2 => {
                 self.simulator.refuse_next(random.usize(1..4), Refusal::new(StatusCode::SERVICE_UNAVAILABLE));
             }
             number @ 3..=6 => {
                 if let Some(stream) = PrivateStream::ALL.get(usize::from(number) - 3) {
-                    self.simulator.disconnect(*stream);
+                    execute(&Command::Disconnect(Some(*stream)));
                 }
             }
             _ => {

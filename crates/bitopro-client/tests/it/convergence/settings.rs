@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bitopro_client::OrderUpdates;
 use bitopro_sim::{
-    ActiveUpdates, BalanceUpdates, Datetimes, FinalOrders, HistoryOnConnect, OrderIds, Simulator,
+    ActiveUpdates, BalanceUpdates, Datetimes, Doubts, FinalOrders, HistoryOnConnect, OrderIds, Simulator,
     SimulatorBuilder, TradesOnConnect,
 };
 
@@ -10,6 +10,7 @@ use bitopro_sim::{
 #[derive(Clone)]
 pub(super) struct Setting {
     pub(super) simulator: SimulatorBuilder,
+    pub(super) doubts: Doubts,
     pub(super) updates: OrderUpdates,
     pub(super) queue_capacity: usize,
     /// Whether it can be known how every order ended, even one that did without a connection.
@@ -21,7 +22,7 @@ impl Setting {
     /// The same, with what changes how things are sent drawn at random.
     pub(super) fn with_chances(mut self, random: &mut fastrand::Rng) -> Self {
         if random.bool() {
-            self.simulator = self.simulator.with_datetimes(Datetimes::TaiwanMarkedUtc);
+            self.doubts.datetimes = Datetimes::TaiwanMarkedUtc;
         }
         if random.bool() {
             // As measured, instead of as documented.
@@ -29,8 +30,9 @@ impl Setting {
             self.simulator = self.simulator.with_ping_period(period).with_pong_deadline(deadline);
         }
         if random.bool() {
-            self.simulator = self.simulator.with_trades_on_connect(TradesOnConnect::Last);
+            self.doubts.trades_on_connect = TradesOnConnect::Last;
         }
+        self.simulator = self.simulator.with_doubts(self.doubts);
         // Little enough for what is not read to be merged.
         self.queue_capacity = if random.bool() { 8 } else { 1024 };
         self.name = format!("{}, a queue of {}", self.name, self.queue_capacity);
@@ -49,13 +51,11 @@ pub(super) fn settings() -> Vec<Setting> {
             for ends in [FinalOrders::Shown, FinalOrders::Vanish] {
                 for history in [HistoryOnConnect::Recent, HistoryOnConnect::Empty] {
                     for ids in [OrderIds::Texts, OrderIds::Numbers] {
+                        let doubts = Doubts::default().with(balances).with(active).with(ends);
+                        let doubts = doubts.with(history).with(ids);
                         settings.push(Setting {
-                            simulator: Simulator::builder()
-                                .with_balance_updates(balances)
-                                .with_active_updates(active)
-                                .with_final_orders(ends)
-                                .with_history_on_connect(history)
-                                .with_order_ids(ids),
+                            simulator: Simulator::builder().with_doubts(doubts),
+                            doubts,
                             updates,
                             queue_capacity: 1024,
                             knows_all_ends: history == HistoryOnConnect::Recent,

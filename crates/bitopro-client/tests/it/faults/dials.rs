@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bitopro_client::transport::memory::{self, MemoryConnector, Peer};
 use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as Beneath, Request};
 use bitopro_client::{Client, Credentials, DialLimiter, ErrorKind, Item};
-use bitopro_sim::{SimConnector, Simulator};
+use bitopro_sim::{Command, SimConnector, Simulator};
 use http::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -19,7 +19,7 @@ async fn fault_01_a_close_by_the_server_is_a_reconnect_with_a_new_nonce_a_gap_an
         let exchange = Exchange::start(Simulator::builder());
         let mut balances = exchange.balances();
         read(&mut balances, Duration::from_secs(1)).await;
-        exchange.simulator.close_all(code, "restart");
+        exchange.simulator.execute(&Command::close(None, code, "restart")).unwrap();
         let items = read(&mut balances, Duration::from_secs(5)).await;
         assert_eq!(
             items.iter().map(name).collect::<Vec<_>>(),
@@ -166,7 +166,7 @@ async fn fault_24_a_replayed_nonce_is_rejected_and_none_is_ever_replayed() {
     let mut account = exchange.client_over(captor.clone()).build().unwrap().account();
     for _ in 0..20 {
         read(&mut account, Duration::from_secs(60)).await;
-        exchange.simulator.disconnect_all();
+        exchange.simulator.execute(&Command::Disconnect(None)).unwrap();
     }
     read(&mut account, Duration::from_secs(120)).await;
     let nonces = exchange.nonces();

@@ -8,7 +8,7 @@ use bitopro_client::model::{AccountBalance, Balances};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{self, Connection, Connector, Frame, Request};
 use bitopro_client::{AccountItem, Change, Client, Credentials, ErrorKind, Item, Subscription};
-use bitopro_sim::Simulator;
+use bitopro_sim::{Command, Simulator};
 use futures_util::Stream;
 use tokio::time::sleep;
 
@@ -141,7 +141,7 @@ async fn fault_29_what_is_delivered_twice_counts_once() {
         items.extend(read(&mut twice, Duration::from_secs(2)).await);
         exchange.simulator.tick();
         if round % 20 == 19 {
-            exchange.simulator.disconnect_all();
+            exchange.simulator.execute(&Command::Disconnect(None)).unwrap();
         }
     }
     items.extend(read(&mut twice, MINUTE).await);

@@ -4,7 +4,7 @@ use bitopro_client::model::{
     Action, Balance, Currency, Decimal, OrderId, OrderStatus, PrivateStream, Timestamp,
 };
 use bitopro_client::{AccountItem, Change, Changes};
-use bitopro_sim::{FinalOrders, HistoryOnConnect, NewOrder, Push, Simulator};
+use bitopro_sim::{Command, Doubts, FinalOrders, HistoryOnConnect, NewOrder, Push, Simulator};
 use tokio::time::sleep;
 
 use super::exchange::{Exchange, read};
@@ -48,7 +48,7 @@ async fn fault_25_orders_that_end_without_a_connection_are_told_as_closed_after_
         (FinalOrders::Shown, HistoryOnConnect::Empty),
         (FinalOrders::Vanish, HistoryOnConnect::Empty),
     ] {
-        let builder = Simulator::builder().with_final_orders(ends).with_history_on_connect(history);
+        let builder = Simulator::builder().with_doubts(Doubts::default().with(ends).with(history));
         let exchange = Exchange::start(builder);
         let simulator = &exchange.simulator;
         let [filled, cancelled, partly, untouched] =
@@ -57,7 +57,7 @@ async fn fault_25_orders_that_end_without_a_connection_are_told_as_closed_after_
         let (mut account, mut changes) = (client.account(), client.changes());
         observe(&mut changes, &read(&mut account, MINUTE).await);
 
-        simulator.disconnect_all();
+        simulator.execute(&Command::Disconnect(None)).unwrap();
         simulator.fill_rest(&filled).unwrap();
         simulator.cancel(&cancelled).unwrap();
         simulator.fill(&partly, Decimal::new(1, 3)).unwrap();
@@ -90,7 +90,7 @@ async fn fault_26_balances_that_come_and_go_without_a_connection_are_the_server_
     let exchange = Exchange::start(Simulator::builder());
     let mut balances = exchange.balances();
     read(&mut balances, Duration::from_secs(1)).await;
-    exchange.simulator.disconnect_all();
+    exchange.simulator.execute(&Command::Disconnect(None)).unwrap();
     exchange.simulator.update_balances(|books| {
         books.remove(&"ADA".into());
         books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
@@ -124,7 +124,7 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
     }
     overtaken.pop();
     for text in &overtaken {
-        simulator.send_text_to(PrivateStream::ActiveOrders, text.as_str());
+        simulator.execute(&Command::text(PrivateStream::ActiveOrders, text.as_str())).unwrap();
     }
     read(&mut account, MINUTE).await;
     let known = account.current().open_orders.unwrap().state().get(id.as_str()).unwrap().clone();
@@ -136,7 +136,7 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
     // History has told so too: it says nothing more that would mend the list of open orders.
     read(&mut account, MINUTE).await;
     for text in &overtaken {
-        simulator.send_text_to(PrivateStream::ActiveOrders, text.as_str());
+        simulator.execute(&Command::text(PrivateStream::ActiveOrders, text.as_str())).unwrap();
     }
     read(&mut account, MINUTE).await;
     exchange.assert_knows_account(&account);
@@ -154,7 +154,7 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
         })
         .collect();
     let text = serde_json::to_string(&older).unwrap();
-    simulator.send_text_to(PrivateStream::HistoryOrders, text);
+    simulator.execute(&Command::text(PrivateStream::HistoryOrders, text)).unwrap();
     read(&mut account, MINUTE).await;
     exchange.assert_knows_account(&account);
     let history = account.current().history.unwrap();

@@ -121,7 +121,7 @@ async fn fault_39_whatever_a_proxy_answers_is_retried_as_network() {
         "no HTTP\r\n",
         "",
     ];
-    let simulator = Simulator::builder().with_tls(true).start().await.unwrap();
+    let simulator = Simulator::builder().with_tls().start().await.unwrap();
     let proxy = Proxy::start(answers.map(Does::Answer)).await;
     let mut balances = proxy.balances(&simulator);
     for answer in answers {
@@ -134,7 +134,7 @@ async fn fault_39_whatever_a_proxy_answers_is_retried_as_network() {
 
 #[tokio::test]
 async fn fault_39_a_proxy_that_hangs_is_given_up_at_the_deadline_and_dialled_again() {
-    let simulator = Simulator::builder().with_tls(true).start().await.unwrap();
+    let simulator = Simulator::builder().with_tls().start().await.unwrap();
     let proxy = Proxy::start([Does::Hang, Does::Hang]).await;
     let mut balances = proxy.balances(&simulator);
     for case in ["the first", "the second"] {
@@ -146,7 +146,7 @@ async fn fault_39_a_proxy_that_hangs_is_given_up_at_the_deadline_and_dialled_aga
 
 #[tokio::test]
 async fn fault_39_after_a_proxy_that_died_mid_stream_the_state_is_the_exchange_s_again() {
-    let simulator = Simulator::builder().with_tls(true).start().await.unwrap();
+    let simulator = Simulator::builder().with_tls().start().await.unwrap();
     let proxy = Proxy::start([]).await;
     let mut balances = proxy.balances(&simulator);
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));

@@ -1,7 +1,7 @@
 //! What happens to the bytes of a real connection.
 
 use bitopro_client::{ErrorKind, Item};
-use bitopro_sim::{Direction, Fault, Simulator};
+use bitopro_sim::{Command, Direction, Fault, Simulator};
 
 use super::rig::{Rig, assert_truth, lost, recovers, settled};
 
@@ -10,7 +10,7 @@ async fn fault_01_a_close_by_the_server_reconnects_with_a_gap_and_a_snapshot() {
     for code in [1000, 1001] {
         let rig = Rig::start(Simulator::builder()).await;
         let mut balances = settled(rig.client()).await;
-        rig.simulator.close_all(code, "maintenance");
+        rig.simulator.execute(&Command::close(None, code, "maintenance")).unwrap();
         rig.set(7);
         let closed = ErrorKind::ClosedByServer { code: Some(code) };
         assert_eq!(lost(&mut balances).await.kind(), closed);
@@ -76,7 +76,7 @@ async fn fault_42_a_burst_in_one_write_is_delivered_whole_and_in_order() {
         let bytes = texts.iter().map(|text| HEAD_BYTES + text.len()).sum();
         rig.proxy.inflict(Direction::ToClient, Fault::Coalesce { bytes });
         for text in texts {
-            rig.simulator.send_text(text);
+            rig.simulator.execute(&Command::text(None, text)).unwrap();
         }
         for number in 0..count {
             let Some(Item::Update(event)) = balances.next().await else { panic!("no update {number}") };

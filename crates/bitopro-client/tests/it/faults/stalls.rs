@@ -98,7 +98,7 @@ async fn fault_08_an_upgrade_that_is_never_answered_is_tried_again() {
 
 #[tokio::test]
 async fn fault_09_a_tls_handshake_that_stalls_is_tried_again() {
-    unanswered(Simulator::builder().with_tls(true), Fault::Pause).await;
+    unanswered(Simulator::builder().with_tls(), Fault::Pause).await;
 }
 
 #[tokio::test]

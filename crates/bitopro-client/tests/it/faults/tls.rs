@@ -2,7 +2,7 @@
 
 use bitopro_client::transport::{self, TungsteniteConnector};
 use bitopro_client::{Client, Closed, Credentials, ErrorKind, Item};
-use bitopro_sim::Simulator;
+use bitopro_sim::{Command, Simulator};
 
 use super::rig::{Rig, beneath, end, lost, recovers, settled};
 
@@ -13,7 +13,7 @@ fn trusting(simulators: &[&Simulator]) -> TungsteniteConnector {
 }
 
 async fn tls() -> Rig {
-    Rig::start(Simulator::builder().with_tls(true)).await
+    Rig::start(Simulator::builder().with_tls()).await
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn fault_38_an_authority_that_changes_at_a_reconnect_is_not_trusted() {
     let (rig, impostor) = (tls().await, tls().await);
     let mut balances = settled(rig.client()).await;
     rig.proxy.lead_to(impostor.simulator.addr().unwrap());
-    rig.simulator.disconnect_all();
+    rig.simulator.execute(&Command::Disconnect(None)).unwrap();
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Network);
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Certificate);
     assert_eq!((rig.proxy.accepted(), impostor.simulator.dials()), (2, Vec::new()));
@@ -43,7 +43,7 @@ async fn fault_38_an_authority_that_changes_to_another_trusted_one_recovers() {
     let both = trusting(&[&rig.simulator, &renewed.simulator]);
     let mut balances = settled(rig.client().with_connector(both)).await;
     rig.proxy.lead_to(renewed.simulator.addr().unwrap());
-    rig.simulator.disconnect_all();
+    rig.simulator.execute(&Command::Disconnect(None)).unwrap();
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Network);
     recovers(&mut balances, &renewed.simulator).await;
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bitopro_client::model::{Action, Decimal, OrderId, PrivateStream};
 use bitopro_client::{Account, AccountItem, GapReason, Item, Subscription};
-use bitopro_sim::{NewOrder, Simulator};
+use bitopro_sim::{Command, NewOrder, Simulator};
 use tokio::time::{sleep, timeout};
 
 use crate::simulated::simulated;
@@ -32,7 +32,7 @@ async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointe
     read(&mut account).await;
     let lost = simulator.now();
     // The others stay: what they tell during the gap is what can be known of it.
-    simulator.disconnect(PrivateStream::UserTrades);
+    simulator.execute(&Command::Disconnect(Some(PrivateStream::UserTrades))).unwrap();
     simulator.fill_rest(&both).unwrap();
     simulator.fill_rest(&missed).unwrap();
     simulator.fill(&open, Decimal::new(1, 2)).unwrap();
@@ -77,7 +77,7 @@ async fn fault_27_a_gap_before_the_first_trade_points_at_what_was_traded_in_it()
     sleep(Duration::from_secs(600)).await;
     let mut account = client.build().unwrap().account();
     read(&mut account).await;
-    simulator.disconnect_all();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
     let missed = buy(&simulator, 2);
     simulator.fill_rest(&missed).unwrap();
     sleep(Duration::from_secs(60)).await;

@@ -131,7 +131,7 @@ impl World {
         let known: BTreeMap<_, _> =
             history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
         assert_eq!(known, self.replay.history, "history, replayed");
-        let lists_what_was_missed = schedule.exchange.history == HistoryOnConnect::Recent;
+        let lists_what_was_missed = schedule.exchange.doubts.history_on_connect == HistoryOnConnect::Recent;
         for order in self.simulator.history() {
             match history.state().get(order.id.as_str()) {
                 Some(known) => assert_eq!(*known, self.as_sent(order), "an order of history"),

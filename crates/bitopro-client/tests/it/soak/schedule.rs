@@ -4,8 +4,8 @@ use std::time::Duration;
 use bitopro_client::OrderUpdates;
 use bitopro_client::model::PrivateStream;
 use bitopro_sim::{
-    ActiveUpdates, BalanceUpdates, Datetimes, FinalOrders, HistoryOnConnect, OrderIds, Simulator,
-    SimulatorBuilder,
+    ActiveUpdates, BalanceUpdates, Datetimes, Doubts, EventIds, FinalOrders, HistoryOnConnect, OrderIds,
+    Simulator, SimulatorBuilder,
 };
 use fastrand::Rng;
 
@@ -21,13 +21,7 @@ pub(super) struct Schedule {
 /// Every switch of the simulator that changes what is sent.
 #[derive(Debug)]
 pub(super) struct Switches {
-    balances: BalanceUpdates,
-    pub(super) active: ActiveUpdates,
-    ends: FinalOrders,
-    pub(super) history: HistoryOnConnect,
-    ids: OrderIds,
-    datetimes: Datetimes,
-    pub(super) event_ids: bool,
+    pub(super) doubts: Doubts,
     ping_seconds: u64,
 }
 
@@ -107,16 +101,7 @@ impl Schedule {
 impl Schedule {
     /// An exchange as it is documented, and nothing goes wrong by itself.
     pub(super) fn ordinary() -> Self {
-        let exchange = Switches {
-            balances: BalanceUpdates::Changed,
-            active: ActiveUpdates::Changed,
-            ends: FinalOrders::Shown,
-            history: HistoryOnConnect::Recent,
-            ids: OrderIds::Texts,
-            datetimes: Datetimes::Utc,
-            event_ids: true,
-            ping_seconds: 20,
-        };
+        let exchange = Switches { doubts: Doubts::default(), ping_seconds: 20 };
         Self { seed: 0, exchange, queue_capacity: 1024, steps: Vec::new() }
     }
 }
@@ -124,33 +109,24 @@ impl Schedule {
 impl Switches {
     fn draw(random: &mut Rng) -> Self {
         let mut either = || random.bool();
-        Self {
-            balances: if either() { BalanceUpdates::Changed } else { BalanceUpdates::All },
-            active: if either() { ActiveUpdates::Changed } else { ActiveUpdates::WholePair },
-            ends: if either() { FinalOrders::Shown } else { FinalOrders::Vanish },
-            history: if either() { HistoryOnConnect::Recent } else { HistoryOnConnect::Empty },
-            ids: if either() { OrderIds::Texts } else { OrderIds::Numbers },
-            datetimes: if either() { Datetimes::Utc } else { Datetimes::TaiwanMarkedUtc },
-            event_ids: either(),
-            ping_seconds: if either() { 20 } else { 1 },
-        }
+        let doubts = Doubts::default()
+            .with(if either() { BalanceUpdates::Changed } else { BalanceUpdates::All })
+            .with(if either() { ActiveUpdates::Changed } else { ActiveUpdates::WholePair })
+            .with(if either() { FinalOrders::Shown } else { FinalOrders::Vanish })
+            .with(if either() { HistoryOnConnect::Recent } else { HistoryOnConnect::Empty })
+            .with(if either() { OrderIds::Texts } else { OrderIds::Numbers })
+            .with(if either() { Datetimes::Utc } else { Datetimes::TaiwanMarkedUtc })
+            .with(if either() { EventIds::Present } else { EventIds::Absent });
+        Self { doubts, ping_seconds: if either() { 20 } else { 1 } }
     }
 
     pub(super) fn builder(&self) -> SimulatorBuilder {
-        Simulator::builder()
-            .with_balance_updates(self.balances)
-            .with_active_updates(self.active)
-            .with_final_orders(self.ends)
-            .with_history_on_connect(self.history)
-            .with_order_ids(self.ids)
-            .with_datetimes(self.datetimes)
-            .with_event_ids(self.event_ids)
-            .with_ping_period(Duration::from_secs(self.ping_seconds))
+        Simulator::builder().with_doubts(self.doubts).with_ping_period(Duration::from_secs(self.ping_seconds))
     }
 
     /// The client's policy that belongs to it.
     pub(super) fn order_updates(&self) -> OrderUpdates {
-        match self.active {
+        match self.doubts.active_updates {
             ActiveUpdates::WholePair => OrderUpdates::WholePair,
             _ => OrderUpdates::Changed,
         }

@@ -7,7 +7,7 @@ use bitopro_client::model::{
 };
 use bitopro_client::transport::Refusal;
 use bitopro_client::{Account, Client, OrderUpdates, Subscription, WallClock};
-use bitopro_sim::{Clock, NewOrder, Push, Simulator, refusal};
+use bitopro_sim::{Clock, Command, NewOrder, Push, Simulator, refusal};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use tokio::time::{Instant, sleep, timeout};
@@ -134,7 +134,7 @@ impl World {
     /// Ends what is wrong with the world. What it led to is the client's to mend.
     fn heal(&mut self) {
         self.road.heal();
-        self.simulator.resume_pings();
+        self.simulator.execute(&Command::ResumePings).unwrap();
         self.is_reading = true;
     }
 
@@ -187,12 +187,10 @@ impl World {
                     let taken = books.keys().nth(usize::from(number) % books.len().max(1)).cloned();
                     taken.map(|currency| books.remove(&currency));
                 });
-                simulator.disconnect(PrivateStream::AccountBalance);
+                self.execute(&Command::Disconnect(Some(PrivateStream::AccountBalance)));
             }
-            Fault::Close(Some(stream), code) => simulator.close(stream, code, "restart"),
-            Fault::Close(None, code) => simulator.close_all(code, "restart"),
-            Fault::Disconnect(Some(stream)) => simulator.disconnect(stream),
-            Fault::Disconnect(None) => simulator.disconnect_all(),
+            Fault::Close(which, code) => self.execute(&Command::close(which, code, "restart")),
+            Fault::Disconnect(which) => self.execute(&Command::Disconnect(which)),
             Fault::HalfOpen(which) => self.road.cut(which),
             Fault::DialsHang => self.road.set(Passage::Hangs),
             Fault::DialsFail => self.road.set(Passage::Fails),
@@ -211,12 +209,13 @@ impl World {
             Fault::WrongPath => self.road.refuse(refusal::unknown_path),
             Fault::Malformed(which, number) => self.send(which, &malformed(which, number)),
             Fault::Unknown(which) => self.send(which, r#"{"event":"NEWS","data":[{"null":null}]}"#),
-            Fault::PingsPause => simulator.pause_pings(),
-            Fault::PingsResume => simulator.resume_pings(),
+            Fault::PingsPause => self.execute(&Command::PausePings),
+            Fault::PingsResume => self.execute(&Command::ResumePings),
             Fault::ServerClock(ahead) if self.is_calm() => {
                 self.is_clock_moved = true;
                 self.server_offset += ahead;
-                simulator.set_clock_offset_ms(self.server_offset.as_millis().try_into().unwrap());
+                let offset_ms = self.server_offset.as_millis().try_into().unwrap();
+                self.execute(&Command::SetClockOffsetMs(offset_ms));
             }
             // At any other time it could be one refusal too many, which is final.
             Fault::RefuseOnce(_) | Fault::ServerClock(_) => {}
@@ -269,15 +268,16 @@ impl World {
     }
 
     fn send(&self, which: Option<PrivateStream>, text: &str) {
-        match which {
-            Some(stream) => self.simulator.send_text_to(stream, text),
-            None => self.simulator.send_text(text),
-        }
+        self.execute(&Command::text(which, text));
+    }
+
+    fn execute(&self, command: &Command) {
+        self.simulator.execute(command).unwrap();
     }
 
     fn send_again(&self, pushes: &[Push]) {
         for push in pushes {
-            self.simulator.send_text_to(push.stream, push.text.as_str());
+            self.execute(&Command::text(push.stream, push.text.as_str()));
         }
     }
 

@@ -1,0 +1,247 @@
+//! The account that trades. Every operation is carried out completely or not at all, in exact decimals.
+//!
+//! The amount that an order locks leaves `available` and stays in `amount`, so that for every currency
+//! `amount == available + stake + locked` remains true if it was true at the start.
+
+use std::collections::BTreeMap;
+
+use bitopro_model::{Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Timestamp, Trade};
+
+use crate::exchange::command_error::CommandError;
+use crate::exchange::exact::{difference, sum};
+use crate::exchange::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
+use crate::exchange::fill::{Fill, moved, tradable};
+use crate::exchange::holdings::Holdings;
+use crate::exchange::open_order::OpenOrder;
+use crate::exchange::order::{Kind, NewOrder, currencies};
+use crate::exchange::recent::Recent;
+
+/// The number of closed orders that count as recent. An assumption.
+pub(crate) const HISTORY_KEPT: usize = 100;
+/// The number of trades that are remembered.
+const TRADES_KEPT: usize = 10_000;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    holdings: Holdings,
+    open: BTreeMap<OrderId, OpenOrder>,
+    history: Recent<Order>,
+    trades: Recent<Trade>,
+    ids: IdSequence,
+}
+
+/// A change of an order: the order as it is now, and its trade, if any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderChange {
+    pub(crate) order: Order,
+    pub(crate) trade: Option<Trade>,
+}
+
+impl Account {
+    /// Creates an account from balances that count what these orders lock as not available. An order that
+    /// they do not cover is left out.
+    pub(crate) fn new(holdings: Holdings, orders: &[NewOrder], placed: Timestamp) -> Self {
+        let (history, trades) = (Recent::new(HISTORY_KEPT), Recent::new(TRADES_KEPT));
+        let mut account =
+            Self { holdings, open: BTreeMap::new(), history, trades, ids: IdSequence::default() };
+        for order in orders {
+            if let Ok(open_order) = account.prepare(placed, order) {
+                let id = open_order.order.id.clone();
+                account.open.insert(id.clone(), open_order);
+                if account.uncovered_orders().contains(&id) {
+                    account.open.remove(&id);
+                }
+            }
+        }
+        account
+    }
+
+    pub(crate) fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// By id.
+    pub(crate) fn open_orders(&self) -> impl Iterator<Item = &Order> {
+        self.open.values().map(|open_order| &open_order.order)
+    }
+
+    /// The oldest first.
+    pub(crate) fn history(&self) -> impl Iterator<Item = &Order> {
+        self.history.iter()
+    }
+
+    /// The oldest first.
+    pub(crate) fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> {
+        self.trades.iter()
+    }
+
+    /// Replaces the balances. Orders that they do not cover are cancelled.
+    pub(crate) fn set_holdings(&mut self, now: Timestamp, holdings: Holdings) -> Vec<OrderChange> {
+        self.holdings = holdings;
+        let cancelled = self.uncovered_orders();
+        let gone: Vec<OpenOrder> = cancelled.iter().filter_map(|id| self.open.remove(id)).collect();
+        gone.into_iter().map(|gone| self.cancelled(now, gone)).collect()
+    }
+
+    /// Adds to the amount of a currency and to what is available of it, or withdraws where negative.
+    pub(crate) fn deposit(&mut self, currency: &Currency, amount: Decimal) -> Result<(), CommandError> {
+        let balance = self.holdings.get(currency).cloned();
+        let balance = balance.unwrap_or_else(|| Balance::new(currency.clone(), Decimal::ZERO));
+        self.holdings.insert(currency.clone(), moved(&balance, amount, amount)?);
+        Ok(())
+    }
+
+    /// Places an order on a market with this price, if it has one.
+    pub(crate) fn place(
+        &mut self,
+        now: Timestamp,
+        new: &NewOrder,
+        market: Option<Decimal>,
+    ) -> Result<OrderChange, CommandError> {
+        let immediate = market.filter(|market| match new.action {
+            Action::Buy => new.price >= *market,
+            _ => new.price <= *market,
+        });
+        match (&new.kind, immediate) {
+            (Kind::Market, _) => {
+                let market = market.ok_or_else(|| CommandError::NoMarket(new.pair.clone()))?;
+                self.match_now(now, new, market)
+            }
+            (Kind::Limit, Some(market)) => self.match_now(now, new, market),
+            (Kind::PostOnly, Some(_)) => {
+                let mut order = self.prepare(now, new)?.order;
+                order.status = OrderStatus::PostOnlyCancelled;
+                self.history.push(order.clone());
+                Ok(OrderChange { order, trade: None })
+            }
+            (Kind::Limit | Kind::PostOnly | Kind::StopLimit { .. }, _) => self.add_open_order(now, new),
+        }
+    }
+
+    /// Fills a volume of an order at its own price, or all that remains.
+    pub(crate) fn fill(
+        &mut self,
+        now: Timestamp,
+        id: &OrderId,
+        volume: Option<Decimal>,
+    ) -> Result<OrderChange, CommandError> {
+        let OpenOrder { order, locked, .. } =
+            self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
+        let remaining = order.remaining_amount;
+        let volume = volume.unwrap_or(remaining);
+        if order.status == OrderStatus::NotTriggered {
+            return Err(CommandError::NotTriggered(id.clone()));
+        }
+        if volume <= Decimal::ZERO {
+            return Err(CommandError::NotPositive);
+        }
+        if volume > remaining {
+            return Err(CommandError::MoreThanRemains(remaining));
+        }
+        let (base, quote) = currencies(&order.pair)?;
+        let fill = Fill::new(base, quote, order.action.clone(), order.price, volume)?;
+        let order = order_after(order, &fill, now)?;
+        let trade = trade_of(&order, &fill, self.ids.next_match(), true, now);
+        // Parts cut off add up to no more than the whole cut off, so the lock lasts to the end, when what
+        // is left of it is released.
+        let released = if order.is_final() { *locked } else { fill.paid().1 };
+        let locked = difference(*locked, released).ok_or(CommandError::Inexact)?;
+        fill.settle(&mut self.holdings, released)?;
+        if order.is_final() {
+            self.open.remove(id);
+            self.history.push(order.clone());
+        } else if let Some(open_order) = self.open.get_mut(id) {
+            open_order.order = order.clone();
+            open_order.locked = locked;
+        }
+        self.trades.push(trade.clone());
+        Ok(OrderChange { order, trade: Some(trade) })
+    }
+
+    pub(crate) fn cancel(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
+        let open_order = self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
+        let balance = self.holdings.get(&open_order.currency);
+        let balance = balance.ok_or_else(|| CommandError::NotTradable(open_order.currency.clone()))?;
+        let released = moved(balance, Decimal::ZERO, open_order.locked)?;
+        let gone = self.open.remove(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
+        self.holdings.insert(released.currency.clone(), released);
+        Ok(self.cancelled(now, gone))
+    }
+
+    /// Makes a stop order that waits a limit order. It keeps its id, which is an assumption.
+    pub(crate) fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
+        let OpenOrder { order, .. } =
+            self.open.get_mut(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
+        if order.status != OrderStatus::NotTriggered {
+            return Err(CommandError::NothingToTrigger(id.clone()));
+        }
+        order.status = OrderStatus::InProgress;
+        touched(order, now);
+        Ok(OrderChange { order: order.clone(), trade: None })
+    }
+
+    /// Opens an order, and locks what it may have to pay.
+    fn add_open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, CommandError> {
+        let open_order = self.prepare(now, new)?;
+        let locked =
+            moved(tradable(&self.holdings, &open_order.currency)?, Decimal::ZERO, -open_order.locked)?;
+        self.holdings.insert(locked.currency.clone(), locked);
+        let order = open_order.order.clone();
+        self.open.insert(order.id.clone(), open_order);
+        Ok(OrderChange { order, trade: None })
+    }
+
+    /// Executes an order against the market immediately.
+    fn match_now(
+        &mut self,
+        now: Timestamp,
+        new: &NewOrder,
+        price: Decimal,
+    ) -> Result<OrderChange, CommandError> {
+        let (base, quote) = currencies(&new.pair)?;
+        let order = self.prepare(now, &NewOrder { price, ..new.clone() })?.order;
+        let fill = Fill::new(base, quote, new.action.clone(), price, new.amount)?;
+        let mut order = order_after(&order, &fill, now)?;
+        order.price = new.price;
+        let trade = trade_of(&order, &fill, self.ids.next_match(), false, now);
+        fill.settle(&mut self.holdings, Decimal::ZERO)?;
+        self.history.push(order.clone());
+        self.trades.push(trade.clone());
+        Ok(OrderChange { order, trade: Some(trade) })
+    }
+
+    fn prepare(&mut self, now: Timestamp, new: &NewOrder) -> Result<OpenOrder, CommandError> {
+        OpenOrder::prepare(new, now, &self.holdings, &mut self.ids)
+    }
+
+    fn cancelled(&mut self, now: Timestamp, gone: OpenOrder) -> OrderChange {
+        let mut order = gone.order;
+        order.status = status_of_cancelled(&order);
+        touched(&mut order, now);
+        self.history.push(order.clone());
+        OrderChange { order, trade: None }
+    }
+
+    /// Returns the orders that lock more of their currency than the balance leaves beside what is available
+    /// or staked.
+    fn uncovered_orders(&self) -> Vec<OrderId> {
+        let mut locked: BTreeMap<&Currency, Option<Decimal>> = BTreeMap::new();
+        for open_order in self.open.values() {
+            let total = locked.entry(&open_order.currency).or_insert(Some(Decimal::ZERO));
+            *total = total.and_then(|total| sum(total, open_order.locked));
+        }
+        locked.retain(|currency, locked| {
+            let fits = self.holdings.get(*currency).zip(*locked).is_some_and(|(balance, locked)| {
+                let used = sum(balance.available, balance.stake.unwrap_or_default())
+                    .and_then(|used| sum(used, locked));
+                used.is_some_and(|used| used <= balance.amount)
+            });
+            !fits
+        });
+        let uncovered = self.open.values().filter(|open_order| locked.contains_key(&open_order.currency));
+        uncovered.map(|open_order| open_order.order.id.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+use bitopro_model::{AccountBalance, Balance, Decimal, Message, PrivateStream, Timestamp};
+
+use super::Exchange;
+use crate::exchange::holdings::Holdings;
+use crate::{
+    BalanceUpdates, CommandError, Datetimes, DoubtType, Doubts, EventIds, Push, Simulator, SimulatorBuilder,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
+
+fn exchange() -> Exchange {
+    built(Simulator::builder())
+}
+
+fn built(builder: SimulatorBuilder) -> Exchange {
+    builder.build_exchange().unwrap()
+}
+
+/// The event that a connection to the balances begins with.
+fn first(exchange: &mut Exchange) -> AccountBalance {
+    exchange.snapshot(PrivateStream::AccountBalance, NOW).unwrap().as_balances().unwrap().clone()
+}
+
+fn updated(exchange: &mut Exchange, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
+    exchange.update_balances(NOW, change).iter().find_map(Push::as_balances).cloned()
+}
+
+#[test]
+fn a_snapshot_has_everything_and_an_update_what_changed() {
+    let mut exchange = exchange();
+    let snapshot = first(&mut exchange);
+    assert_eq!(snapshot.data.len(), 12);
+    assert!(snapshot.data.iter().is_sorted_by_key(|balance| balance.currency.as_str()));
+    assert_eq!(snapshot.data.get("ADA").unwrap().amount.to_string(), "999999999999.99999999");
+
+    let update = updated(&mut exchange, |holdings| {
+        holdings.insert("BTC".into(), Balance::new("BTC", Decimal::new(110, 2)));
+        holdings.insert("NEW".into(), Balance::new("NEW", Decimal::ONE));
+        let same = holdings[&"ADA".into()].clone();
+        holdings.insert("ADA".into(), same);
+    });
+    let update = update.unwrap();
+    let changed: Vec<_> = update.data.iter().map(|b| (b.currency.as_str(), b.amount.to_string())).collect();
+    assert_eq!(changed, [("BTC", "1.10".to_owned()), ("NEW", "1".to_owned())]);
+    assert_ne!(update.event_id, snapshot.event_id);
+    assert_eq!(first(&mut exchange).data.len(), 13);
+}
+
+#[test]
+fn nothing_changed_is_no_event() {
+    let mut exchange = exchange();
+    assert_eq!(updated(&mut exchange, |_| {}), None);
+    // A currency that is gone has no balance to send.
+    assert_eq!(updated(&mut exchange, |holdings| drop(holdings.remove(&"BTC".into()))), None);
+    assert_eq!(first(&mut exchange).data.get("BTC"), None);
+}
+
+#[test]
+fn a_balance_counts_as_its_own_currency_whatever_its_key() {
+    let mut exchange = exchange();
+    let update = updated(&mut exchange, |holdings| {
+        holdings.insert("BTC".into(), Balance::new("WBTC", Decimal::ONE));
+    });
+    assert_eq!(update.unwrap().data.get("WBTC").unwrap().amount, Decimal::ONE);
+    assert!(!exchange.balances().contains_key(&"BTC".into()));
+}
+
+fn doubting(value: impl DoubtType) -> SimulatorBuilder {
+    Simulator::builder().with_doubts(Doubts::default().with(value))
+}
+
+#[test]
+fn each_doubt_changes_what_it_says_and_nothing_else() {
+    let update = |builder: SimulatorBuilder| {
+        let pushes = built(builder.with_seed(3)).tick(NOW);
+        pushes.iter().find_map(Push::as_balances).unwrap().clone()
+    };
+    let plain = update(Simulator::builder());
+    assert_eq!(plain.data.len(), 2);
+    assert_eq!(plain.datetime.as_deref(), Some("2021-12-15T07:28:23.365Z"));
+    assert!(plain.event_id.is_some());
+
+    let mut all = update(doubting(BalanceUpdates::All));
+    assert_eq!(all.data.len(), 12);
+    all.data = all.data.into_iter().filter(|b| plain.data.get(b.currency.as_str()).is_some()).collect();
+    assert_eq!(all, plain);
+
+    let mut ahead = update(doubting(Datetimes::TaiwanMarkedUtc));
+    assert_eq!(ahead.datetime.as_deref(), Some("2021-12-15T15:28:23.365Z"));
+    ahead.datetime.clone_from(&plain.datetime);
+    assert_eq!(ahead, plain);
+
+    let mut nameless = update(doubting(EventIds::Absent));
+    assert_eq!(nameless.event_id, None);
+    nameless.event_id.clone_from(&plain.event_id);
+    assert_eq!(nameless, plain);
+}
+
+#[test]
+fn event_ids_are_random_uuids() {
+    let mut exchange = exchange();
+    let ids: std::collections::BTreeSet<String> =
+        (0..100).map(|_| first(&mut exchange).event_id.unwrap()).collect();
+    assert_eq!(ids.len(), 100);
+    // Each stream has its own ids.
+    let others = [PrivateStream::ActiveOrders, PrivateStream::HistoryOrders];
+    let others: Vec<Push> = others.iter().filter_map(|stream| exchange.snapshot(*stream, NOW)).collect();
+    assert_ne!(others[0].event_id(), others[1].event_id());
+    assert!(others.iter().all(|push| !ids.contains(push.event_id().unwrap())));
+    for id in ids {
+        let parts: Vec<&str> = id.split('-').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
+        assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{id}");
+        assert!(id.chars().all(|c| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c)), "{id}");
+    }
+}
+
+/// The texts of all streams in 200 steps.
+fn texts(seed: u64) -> Vec<String> {
+    let mut exchange = built(Simulator::builder().with_seed(seed));
+    let first = PrivateStream::ALL.iter().filter_map(|stream| exchange.snapshot(*stream, NOW));
+    let mut pushes: Vec<Push> = first.collect();
+    for second in 1..200 {
+        pushes.extend(exchange.tick(Timestamp::from_millis(NOW.as_millis() + second * 1000)));
+    }
+    pushes.into_iter().map(|push| push.text).collect()
+}
+
+#[test]
+fn the_same_seed_and_times_give_the_same_bytes() {
+    assert_eq!(texts(7), texts(7));
+    assert_ne!(texts(7)[3..], texts(8)[3..]);
+}
+
+#[test]
+fn connections_do_not_change_what_happens() {
+    let balances = |connect: bool| {
+        let mut exchange = built(Simulator::builder().with_seed(7));
+        for _ in 0..50 {
+            if connect {
+                first(&mut exchange);
+            }
+            exchange.tick(NOW);
+        }
+        (exchange.balances().clone(), exchange.open_orders().cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(balances(true), balances(false));
+}
+
+#[test]
+fn every_frame_is_read_back_as_it_was() {
+    for frame in texts(7) {
+        let message = Message::from_json(&frame).unwrap();
+        assert!(!matches!(message, Message::Unknown(_)), "{frame}");
+        assert_eq!(serde_json::to_string(&message).unwrap(), frame);
+    }
+}
+
+#[test]
+fn commands_name_orders_and_send_what_comes_of_them() {
+    let mut exchange = exchange();
+    let mut run = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
+    let placed = run("place a buy btc_twd 0.01 at 2000000").unwrap();
+    let id = placed[0].as_active_orders().unwrap().data.iter().next().unwrap().id.to_string();
+    assert_eq!(run("fill a 0.004").unwrap()[0].as_trade().unwrap().order_id.as_str(), id);
+    assert_eq!(run("fill a 0.1"), Err(CommandError::MoreThanRemains(Decimal::new(6, 3))));
+    // The id is as good as the name, which another order can take.
+    run("place a buy btc_twd 0.01 at 1000000").unwrap();
+    assert_eq!(run(&format!("fill {id}")).unwrap()[0].as_trade().unwrap().price, Decimal::from(2_000_000));
+    assert_eq!(run("fill a").unwrap()[0].as_trade().unwrap().price, Decimal::from(1_000_000));
+    assert_eq!(run("cancel b"), Err(CommandError::NotOpen("b".into())));
+    assert_eq!(run("place - buy btc_twd 0.01 at 1000000").unwrap().len(), 2);
+    assert_eq!(run("cancel -"), Err(CommandError::NotOpen("-".into())));
+    // Seed 0: as many steps, one event of balances in each that trades.
+    assert!(run("tick 20").unwrap().iter().filter(|push| push.as_trade().is_some()).count() > 1);
+}
+
+#[test]
+fn a_deposit_is_an_update_of_its_currency() {
+    let mut exchange = exchange();
+    let mut run = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
+    let pushes = run("deposit BCH 1.50").unwrap();
+    let update = pushes[0].as_balances().unwrap();
+    let balance = update.data.get("BCH").unwrap();
+    assert_eq!((pushes.len(), update.data.len()), (1, 1));
+    assert_eq!((balance.amount, balance.available), (Decimal::new(15, 1), Decimal::new(15, 1)));
+    assert_eq!(run("deposit BCH -2"), Err(CommandError::Insufficient("BCH".into())));
+    assert_eq!(run("deposit BCH 0"), Ok(vec![]));
+}
+
+#[test]
+fn commands_about_connections_need_a_simulator() {
+    for text in [
+        "wait 0",
+        "text hello",
+        "text-to user-trades hello",
+        "refuse 1 502",
+        "close 1000",
+        "disconnect",
+        "pause-pings",
+        "resume-pings",
+        "clock-offset 1",
+    ] {
+        let command = text.parse().unwrap();
+        let error = exchange().execute(NOW, &command).unwrap_err();
+        let word = text.split(' ').next().unwrap();
+        assert_eq!(error.to_string(), format!("`{word}` concerns connections; it needs a running simulator"));
+    }
+}

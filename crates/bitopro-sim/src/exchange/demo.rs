@@ -1,0 +1,73 @@
+//! The demo account, which a simulator has by default.
+
+use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
+
+use crate::exchange::order::NewOrder;
+
+/// Currency, amount and available, in units of 10^-8. Those at the top are as in the founding document.
+const DEMO: [(&str, i128, i128); 12] = [
+    ("ADA", 99_999_999_999_999_999_999, 99_999_999_999_999_999_999),
+    ("BCH", 0, 0),
+    ("BITO", 999_979_900_000_000, 999_979_900_000_000),
+    ("BNB", 850_000_000_000, 850_000_000_000),
+    ("DOGE", 99_999_999_999_999_999_999, 99_999_999_999_999_999_999),
+    ("MITH", 0, 0),
+    ("BTC", 250_000_000, 225_000_000),
+    ("ETH", 4_200_000_000, 1_000_000_000),
+    ("SOL", 31_500_000_000, 31_500_000_000),
+    ("TWD", 500_000_000_000_000, 480_000_000_000_000),
+    ("USDT", 12_000_000_000_000, 12_000_000_000_000),
+    ("XRP", 1_850_000_012_500, 1_850_000_012_500),
+];
+
+/// As in the founding document: a currency that is listed and no longer traded.
+const NOT_TRADABLE: &str = "MITH";
+const STAKED: (&str, i128) = ("ETH", 3_200_000_000);
+
+/// The first `count` balances: the demo account's own twelve, then currencies of no name, all zero but
+/// every tenth.
+pub(crate) fn balances(count: usize) -> Vec<Balance> {
+    let named = DEMO.into_iter().map(|(currency, amount, available)| {
+        let mut balance = Balance::new(currency, units(amount));
+        balance.available = units(available);
+        balance.tradable = Some(currency != NOT_TRADABLE);
+        if currency == STAKED.0 {
+            balance.stake = Some(units(STAKED.1));
+        }
+        balance
+    });
+    let filler = (1_u32..).map(|number| {
+        let held = if number % 10 == 0 { i128::from(number) * 12_345_678 } else { 0 };
+        Balance::new(format!("SIM{number:03}").as_str(), units(held))
+    });
+    named.chain(filler).take(count).collect()
+}
+
+/// The number of balances that the demo account has by default.
+pub(crate) const COUNT: usize = DEMO.len();
+
+/// When the demo account's orders were placed: before the times of the founding document's samples.
+pub(crate) const PLACED: Timestamp = Timestamp::from_millis(1_639_386_803_662);
+
+/// The orders that the demo account has open at the start. They lock what its balances of BTC and TWD do
+/// not have available.
+pub(crate) fn orders() -> Vec<NewOrder> {
+    let decimal = Decimal::new;
+    vec![
+        NewOrder::limit("btc_twd", Action::Sell, decimal(15, 2), decimal(3_300_000, 0)),
+        NewOrder::limit("btc_twd", Action::Buy, decimal(5, 2), decimal(2_600_000, 0)),
+        NewOrder::post_only("eth_twd", Action::Buy, decimal(7, 1), decimal(100_000, 0)),
+        NewOrder::stop_limit(
+            "btc_twd",
+            Action::Sell,
+            decimal(1, 1),
+            decimal(2_390_000, 0),
+            Condition::AtOrBelow,
+            decimal(2_400_000, 0),
+        ),
+    ]
+}
+
+fn units(units: i128) -> Decimal {
+    Decimal::from_i128_with_scale(units, 8).normalize()
+}

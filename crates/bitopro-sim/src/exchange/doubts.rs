@@ -1,0 +1,289 @@
+//! The points that the exchange's documentation leaves open, or that changed over the years.
+//!
+//! The table at the end of this file is the only list: the types, their names and their help come from it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
+
+/// One of the [`Doubts`]: its name, its help text and its values.
+#[derive(Debug, Clone, Copy)]
+pub struct Doubt {
+    name: &'static str,
+    help: &'static str,
+    values: &'static [DoubtValue],
+    get: fn(&Doubts) -> &'static DoubtValue,
+    set: fn(&mut Doubts, &str) -> bool,
+}
+
+/// One value of a [`Doubt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoubtValue {
+    name: &'static str,
+    help: &'static str,
+}
+
+impl Doubt {
+    /// The name, such as `order-ids`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A sentence about it, without a full stop.
+    pub fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Its values, the default first.
+    pub fn values(&self) -> &'static [DoubtValue] {
+        self.values
+    }
+
+    /// The value that it has here.
+    pub fn value(&self, doubts: &Doubts) -> &'static DoubtValue {
+        (self.get)(doubts)
+    }
+}
+
+impl DoubtValue {
+    /// The name, such as `numbers`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A sentence about it, without a full stop.
+    pub fn help(&self) -> &'static str {
+        self.help
+    }
+}
+
+/// An enum that is one of the [`Doubts`], such as [`OrderIds`].
+pub trait DoubtType: Copy + sealed::Sealed {
+    #[doc(hidden)]
+    fn set_in(self, doubts: &mut Doubts);
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl Doubts {
+    /// Sets one of them.
+    #[must_use]
+    pub fn with(mut self, value: impl DoubtType) -> Self {
+        value.set_in(&mut self);
+        self
+    }
+
+    /// Sets one of them by its name and the name of its value.
+    ///
+    /// # Errors
+    /// [`UnknownDoubt`] if there is no such name or value.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), UnknownDoubt> {
+        let Some(doubt) = Self::ALL.iter().find(|doubt| doubt.name == name) else {
+            let known = listed(Self::ALL.iter().map(Doubt::name));
+            return Err(UnknownDoubt(format!("unknown doubt `{name}`; expected {known}")));
+        };
+        if (doubt.set)(self, value) {
+            return Ok(());
+        }
+        let known = listed(doubt.values.iter().map(DoubtValue::name));
+        Err(UnknownDoubt(format!("unknown value `{value}` of `{name}`; expected {known}")))
+    }
+}
+
+fn listed(names: impl Iterator<Item = &'static str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+}
+
+/// Writes every doubt, as in `balance-updates=changed order-ids=numbers`.
+impl fmt::Display for Doubts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, doubt) in Self::ALL.iter().enumerate() {
+            let space = if position == 0 { "" } else { " " };
+            write!(f, "{space}{}={}", doubt.name, doubt.value(self).name)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads what `Display` writes. Doubts that are not named have their default.
+impl FromStr for Doubts {
+    type Err = UnknownDoubt;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDoubt> {
+        let (mut doubts, mut faults) = (Self::default(), Vec::new());
+        for word in text.split_whitespace() {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            if let Err(UnknownDoubt(fault)) = doubts.set(name, value) {
+                faults.push(fault);
+            }
+        }
+        if faults.is_empty() { Ok(doubts) } else { Err(UnknownDoubt(faults.join("; "))) }
+    }
+}
+
+/// A doubt, or a value of one, that does not exist. `Display` names those that do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownDoubt(String);
+
+impl fmt::Display for UnknownDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for UnknownDoubt {}
+
+/// Makes an enum of each doubt, whose first value is the default, and [`Doubts`] of all of them.
+macro_rules! doubts {
+    ($($field:ident $name:literal $doubt:ident: $help:literal {
+        $default:ident $default_name:literal: $default_help:literal,
+        $($value:ident $value_name:literal: $value_help:literal,)+
+    })+) => {
+        /// The points that the exchange's documentation leaves open, or that changed over the years.
+        ///
+        /// The default is as documented, or an assumption where nothing is.
+        ///
+        /// ```
+        /// use bitopro_sim::{Doubts, OrderIds};
+        ///
+        /// let doubts = Doubts::default().with(OrderIds::Numbers);
+        /// assert_eq!("order-ids=numbers".parse(), Ok(doubts));
+        /// # let restored: Doubts = doubts.to_string().parse()?;
+        /// # assert_eq!(restored, doubts);
+        /// # Ok::<(), bitopro_sim::UnknownDoubt>(())
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[non_exhaustive]
+        pub struct Doubts {
+            $(#[doc = concat!($help, ".")] pub $field: $doubt,)+
+        }
+
+        impl Doubts {
+            /// Every doubt, with its name, its help text and its values.
+            pub const ALL: &[Doubt] = &[$(Doubt {
+                name: $name,
+                help: $help,
+                values: $doubt::VALUES,
+                get: |doubts| doubts.$field.value(),
+                set: |doubts, value| $doubt::named(value).map(|value| doubts.$field = value).is_some(),
+            },)+];
+        }
+
+        $(
+            #[doc = concat!($help, ".")]
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+            #[non_exhaustive]
+            pub enum $doubt {
+                #[default]
+                #[doc = concat!($default_help, ".")]
+                $default,
+                $(#[doc = concat!($value_help, ".")] $value,)+
+            }
+
+            impl $doubt {
+                const VALUES: &[DoubtValue] = &[
+                    DoubtValue { name: $default_name, help: $default_help },
+                    $(DoubtValue { name: $value_name, help: $value_help },)+
+                ];
+
+                fn value(self) -> &'static DoubtValue {
+                    match self {
+                        Self::$default => &DoubtValue { name: $default_name, help: $default_help },
+                        $(Self::$value => &DoubtValue { name: $value_name, help: $value_help },)+
+                    }
+                }
+
+                fn named(name: &str) -> Option<Self> {
+                    [Self::$default, $(Self::$value),+].into_iter().find(|value| value.value().name == name)
+                }
+            }
+
+            impl sealed::Sealed for $doubt {}
+
+            impl DoubtType for $doubt {
+                fn set_in(self, doubts: &mut Doubts) {
+                    doubts.$field = self;
+                }
+            }
+        )+
+    };
+}
+
+doubts! {
+    balance_updates "balance-updates" BalanceUpdates: "Balances that an update holds" {
+        Changed "changed": "The currencies that changed, as documented",
+        All "all": "Every currency, as in an older FAQ of the exchange",
+    }
+    active_updates "active-updates" ActiveUpdates: "Orders that an update of the open orders holds" {
+        Changed "changed": "The order that changed, as documented since v3.5.13 (January 2024)",
+        WholePair "whole-pair": "All open orders of its pair, as documented before",
+    }
+    final_orders "final-orders" FinalOrders: "The last update of the open orders about an order that closes" {
+        Shown "shown": "The order with its final status; not documented",
+        Vanish "vanish": "The order is not sent again, and its pair's list no longer has it; not documented",
+    }
+    history_on_connect "history-on-connect" HistoryOnConnect: "The first event of the order history" {
+        Recent "recent": "The recently closed orders, as documented",
+        Empty "empty": "No orders, even if some have closed before",
+    }
+    trades_on_connect "trades-on-connect" TradesOnConnect: "The first event of the trades" {
+        Nothing "nothing": "None, as documented: what is traded without a connection is never sent",
+        Last "last": "The last trade again, if any, with a new event id and timestamp",
+    }
+    order_ids "order-ids" OrderIds: "The form of order ids" {
+        Texts "texts": "Texts, as documented",
+        Numbers "numbers": "Numbers if they are digits only, as in older documentation and in samples of trades",
+    }
+    datetimes "datetimes" Datetimes: "The time zone of `datetime`, which always ends in a `Z`" {
+        Utc "utc": "UTC, as documented",
+        TaiwanMarkedUtc "taiwan-marked-utc": "Taiwan's, eight hours ahead of what the `Z` says, as measured",
+    }
+    event_ids "event-ids" EventIds: "The presence of `eventID` in events" {
+        Present "present": "A random UUID, as since November 2024",
+        Absent "absent": "None, as before",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BalanceUpdates, Datetimes, Doubts, OrderIds};
+
+    #[test]
+    fn every_value_is_set_by_its_name_and_nothing_else_changes() {
+        for doubt in Doubts::ALL {
+            let default = &doubt.values()[0];
+            assert_eq!(doubt.value(&Doubts::default()), default, "{}", doubt.name());
+            for value in doubt.values() {
+                let mut doubts = Doubts::default();
+                doubts.set(doubt.name(), value.name()).unwrap();
+                assert_eq!(doubt.value(&doubts), value);
+                let others = Doubts::ALL.iter().filter(|other| other.name() != doubt.name());
+                assert!(others.clone().all(|other| other.value(&doubts) == other.value(&Doubts::default())));
+                assert_eq!(
+                    (doubts == Doubts::default(), doubts.to_string().parse()),
+                    (value == default, Ok(doubts))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_names_every_doubt() {
+        let doubts = Doubts::default().with(BalanceUpdates::All).with(Datetimes::TaiwanMarkedUtc);
+        let text = "balance-updates=all active-updates=changed final-orders=shown history-on-connect=recent \
+            trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present";
+        assert_eq!(doubts.to_string(), text);
+        assert_eq!(" order-ids=numbers\n".parse(), Ok(Doubts::default().with(OrderIds::Numbers)));
+    }
+
+    #[test]
+    fn unknown_names_and_values_are_all_reported() {
+        let error = "order-ids=roman datetimes weather=fine".parse::<Doubts>().unwrap_err().to_string();
+        let expected = "unknown value `roman` of `order-ids`; expected `texts` or `numbers`; \
+            unknown value `` of `datetimes`; expected `utc` or `taiwan-marked-utc`; \
+            unknown doubt `weather`; expected `balance-updates` or ";
+        assert!(error.starts_with(expected), "{error}");
+    }
+}

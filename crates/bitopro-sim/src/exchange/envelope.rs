@@ -1,0 +1,60 @@
+use bitopro_model::{Event, EventData, PrivateStream, Timestamp};
+use fastrand::Rng;
+
+use super::doubts::{Datetimes, Doubts, EventIds, OrderIds};
+use super::numeric_ids;
+use super::push::Push;
+
+/// Wraps data into events: ids, times, and the text that is sent.
+#[derive(Debug)]
+pub(crate) struct Envelopes {
+    /// One generator for each stream, so that connections to one do not change the ids of another.
+    ids: Option<[Rng; 4]>,
+    datetimes: Datetimes,
+    order_ids: OrderIds,
+}
+
+impl Envelopes {
+    pub(crate) fn new(ids: Rng, doubts: Doubts) -> Self {
+        let mut others = ids.clone();
+        let [active, history, trades] = [others.fork(), others.fork(), others.fork()];
+        let ids = (doubts.event_ids == EventIds::Present).then_some([ids, active, history, trades]);
+        Self { ids, datetimes: doubts.datetimes, order_ids: doubts.order_ids }
+    }
+
+    pub(crate) fn push<D: EventData>(&mut self, now: Timestamp, data: D) -> Push {
+        let event = self.event(now, data);
+        // Texts, numbers and maps with text keys: nothing in an event has a way to fail.
+        let text = match self.order_ids {
+            OrderIds::Texts => serde_json::to_string(&event),
+            OrderIds::Numbers => numeric_ids::to_string(&event),
+        }
+        .unwrap_or_default();
+        Push { stream: D::STREAM, message: event.into(), text }
+    }
+
+    fn event<D: EventData>(&mut self, now: Timestamp, data: D) -> Event<D> {
+        let mut event = Event::new(now, data);
+        let position = PrivateStream::ALL.iter().position(|stream| *stream == D::STREAM);
+        let rng = self.ids.as_mut().zip(position).and_then(|(ids, position)| ids.get_mut(position));
+        event.event_id = rng.map(random_uuid);
+        event.datetime = self.datetimes.format(now);
+        event
+    }
+}
+
+/// A random UUID: RFC 9562, version 4.
+fn random_uuid(rng: &mut Rng) -> String {
+    let random = rng.u128(..);
+    let versioned = random & !(0xF << 76) | 0x4 << 76;
+    let uuid = versioned & !(0b11 << 62) | 0b10 << 62;
+    let hex = format!("{uuid:032x}");
+    let mut text = String::with_capacity(36);
+    for (position, digit) in hex.chars().enumerate() {
+        if matches!(position, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,64 @@
+use bitopro_model::{Action, Currency, Decimal, Order, OrderStatus, Pair, TimeInForce, Timestamp};
+
+use super::command_error::CommandError;
+use super::exact::product_cut_off;
+use super::execution::IdSequence;
+use super::fill::tradable;
+use super::holdings::Holdings;
+use super::order::{Kind, NewOrder, currencies};
+
+/// An open order, and what it locks of which currency.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenOrder {
+    pub(crate) order: Order,
+    pub(crate) currency: Currency,
+    pub(crate) locked: Decimal,
+}
+
+impl OpenOrder {
+    /// Checks a new order, and creates it with its ids. Nothing is locked yet.
+    pub(crate) fn prepare(
+        new: &NewOrder,
+        now: Timestamp,
+        holdings: &Holdings,
+        ids: &mut IdSequence,
+    ) -> Result<Self, CommandError> {
+        let (base, quote) = currencies(&new.pair)?;
+        let stop_price = match &new.kind {
+            Kind::StopLimit { stop_price, .. } => *stop_price,
+            _ => Decimal::ONE,
+        };
+        if [new.amount, new.price, stop_price].iter().any(|number| *number <= Decimal::ZERO) {
+            return Err(CommandError::NotPositive);
+        }
+        tradable(holdings, &base)?;
+        tradable(holdings, &quote)?;
+        let worth = product_cut_off(new.amount, new.price).ok_or(CommandError::Inexact)?;
+        if worth.is_zero() {
+            return Err(CommandError::TooSmall);
+        }
+        let (currency, locked) = match &new.action {
+            Action::Buy => (quote, worth),
+            Action::Sell => (base, new.amount),
+            unknown => return Err(CommandError::NotAnAction(unknown.clone())),
+        };
+        let (id, seq) = ids.next_order(&new.pair, matches!(new.kind, Kind::StopLimit { .. }));
+        let pair = Pair::new(new.pair.as_str().to_ascii_lowercase());
+        let mut order = Order::new(id, pair, new.action.clone(), new.order_type())
+            .with_price(new.price)
+            .with_amount(new.amount)
+            .with_created(now);
+        order.seq = Some(seq);
+        order.client_id = new.client_id.map(Into::into);
+        match &new.kind {
+            Kind::PostOnly => order.time_in_force = Some(TimeInForce::PostOnly),
+            Kind::StopLimit { stop_price, condition } => {
+                order.status = OrderStatus::NotTriggered;
+                order.stop_price = Some(*stop_price);
+                order.condition = Some(condition.clone());
+            }
+            Kind::Limit | Kind::Market => {}
+        }
+        Ok(Self { order, currency, locked })
+    }
+}

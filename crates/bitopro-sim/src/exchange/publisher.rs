@@ -1,0 +1,111 @@
+//! The events of each stream: what the exchange sends after a change, and when a connection begins.
+
+use bitopro_model::{Active, History, Order, Orders, PrivateStream, Timestamp};
+use fastrand::Rng;
+
+use super::account::{Account, OrderChange};
+use super::doubts::{ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, TradesOnConnect};
+use super::envelope::Envelopes;
+use super::holdings::{self, Holdings};
+use super::push::Push;
+
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    envelopes: Envelopes,
+    doubts: Doubts,
+}
+
+impl Publisher {
+    pub(crate) fn new(ids: Rng, doubts: Doubts) -> Self {
+        Self { envelopes: Envelopes::new(ids, doubts), doubts }
+    }
+
+    /// Returns the event that a connection to a stream begins with, if any.
+    pub(crate) fn snapshot(
+        &mut self,
+        account: &Account,
+        stream: PrivateStream,
+        now: Timestamp,
+    ) -> Option<Push> {
+        let Self { envelopes, doubts } = self;
+        match stream {
+            PrivateStream::AccountBalance => Some(envelopes.push(now, holdings::all(account.holdings()))),
+            PrivateStream::ActiveOrders => {
+                let open: Orders<Active> = account.open_orders().cloned().collect();
+                Some(envelopes.push(now, open))
+            }
+            PrivateStream::HistoryOrders => {
+                let recent: Orders<History> = match doubts.history_on_connect {
+                    HistoryOnConnect::Recent => account.history().cloned().collect(),
+                    HistoryOnConnect::Empty => Orders::default(),
+                };
+                Some(envelopes.push(now, recent))
+            }
+            PrivateStream::UserTrades => match doubts.trades_on_connect {
+                TradesOnConnect::Nothing => None,
+                TradesOnConnect::Last => {
+                    account.trades().next_back().map(|trade| envelopes.push(now, trade.clone()))
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns the events about an account that has changed since it held `before`, in order.
+    pub(crate) fn updates(
+        &mut self,
+        account: &Account,
+        now: Timestamp,
+        before: &Holdings,
+        changes: &[OrderChange],
+    ) -> Vec<Push> {
+        let mut pushes = Vec::new();
+        for change in changes {
+            self.order_updates(account, now, change, &mut pushes);
+        }
+        pushes.extend(self.balance_update(account, now, before));
+        pushes
+    }
+
+    /// Adds the events about an order and its trade. That trades come before orders is an assumption.
+    fn order_updates(
+        &mut self,
+        account: &Account,
+        now: Timestamp,
+        change: &OrderChange,
+        pushes: &mut Vec<Push>,
+    ) {
+        let Self { envelopes, doubts } = self;
+        let OrderChange { order, trade } = change;
+        pushes.extend(trade.as_ref().map(|trade| envelopes.push(now, trade.clone())));
+        let shown = !order.is_final() || doubts.final_orders == FinalOrders::Shown;
+        let orders: Option<Vec<Order>> = match doubts.active_updates {
+            ActiveUpdates::Changed => shown.then(|| vec![order.clone()]),
+            ActiveUpdates::WholePair => {
+                let open = account.open_orders().filter(|open| open.pair == order.pair);
+                let closed = Some(order).filter(|order| order.is_final() && shown);
+                Some(open.chain(closed).cloned().collect())
+            }
+        };
+        if let Some(orders) = orders {
+            let active: Orders<Active> = [(order.pair.clone(), orders)].into_iter().collect();
+            pushes.push(envelopes.push(now, active));
+        }
+        if order.is_final() {
+            let closed: Orders<History> = [order.clone()].into_iter().collect();
+            pushes.push(envelopes.push(now, closed));
+        }
+    }
+
+    fn balance_update(&mut self, account: &Account, now: Timestamp, before: &Holdings) -> Option<Push> {
+        let changed = holdings::changed(before, account.holdings());
+        if changed.is_empty() {
+            return None;
+        }
+        let balances = match self.doubts.balance_updates {
+            BalanceUpdates::Changed => changed,
+            BalanceUpdates::All => holdings::all(account.holdings()),
+        };
+        Some(self.envelopes.push(now, balances))
+    }
+}

@@ -1,0 +1,40 @@
+use std::collections::VecDeque;
+use std::collections::vec_deque::Iter;
+
+/// The most recent items, the oldest first. Older ones are dropped: a simulator may run for weeks.
+#[derive(Debug, Clone)]
+pub(crate) struct Recent<T> {
+    items: VecDeque<T>,
+    limit: usize,
+}
+
+impl<T> Recent<T> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { items: VecDeque::new(), limit }
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        if self.items.len() >= self.limit {
+            self.items.pop_front();
+        }
+        self.items.push_back(item);
+    }
+
+    pub(crate) fn iter(&self) -> Iter<'_, T> {
+        self.items.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Recent;
+
+    #[test]
+    fn only_the_last_items_are_kept() {
+        let mut recent = Recent::new(2);
+        for (item, expected) in [(1, vec![1]), (2, vec![1, 2]), (3, vec![2, 3])] {
+            recent.push(item);
+            assert!(recent.iter().eq(&expected), "{recent:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+use std::collections::BTreeSet;
+
+use bitopro_model::{Action, Condition, Decimal, OrderId, OrderStatus, OrderType, Pair, Timestamp};
+use fastrand::Rng;
+
+use super::{MOST_OPEN, Trader};
+use crate::exchange::account::Account;
+use crate::exchange::order::{NewOrder, currencies};
+use crate::exchange::{demo, holdings};
+use crate::scenario::command::Command;
+
+const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
+
+/// Carries out the commands of the trader, and returns the statuses of orders, and the number of each command.
+fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
+    let mut account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
+    let mut trader = Trader::new(Rng::with_seed(1));
+    let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
+    for step in 0..steps {
+        let commands = trader.step(&account);
+        assert!(!commands.is_empty(), "nothing happens in step {step}");
+        for command in commands {
+            let (kind, done) = match command {
+                Command::Place { order, .. } => {
+                    let (base, quote) = currencies(&order.pair).unwrap();
+                    let market = trader.market().price(&base, &quote);
+                    (0, account.place(NOW, &order, market))
+                }
+                Command::Fill { order, amount } => (1, account.fill(NOW, &OrderId::new(order), amount)),
+                Command::Cancel(order) => (2, account.cancel(NOW, &OrderId::new(order))),
+                Command::Trigger(order) => (3, account.trigger(NOW, &OrderId::new(order))),
+                other => panic!("{other}"),
+            };
+            if let Ok(done) = done {
+                statuses.insert(done.order.status.code());
+                counts[kind] += 1;
+            }
+        }
+        assert!(account.open_orders().count() <= MOST_OPEN);
+    }
+    (statuses, counts)
+}
+
+#[test]
+fn every_command_and_status_occurs() {
+    let (statuses, [placed, filled, cancelled, triggered]) = trade(3_000);
+    assert_eq!(statuses, [-1, 0, 1, 2, 3, 4, 6].into());
+    assert!(
+        placed > 1_000 && filled > 300 && cancelled > 100 && triggered > 10,
+        "{placed} {filled} {cancelled} {triggered}"
+    );
+}
+
+#[test]
+fn the_first_step_is_a_trade() {
+    let account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
+    for seed in 0..50 {
+        let commands = Trader::new(Rng::with_seed(seed)).step(&account);
+        let [Command::Place { order, .. }] = commands.as_slice() else { panic!("{commands:?}") };
+        assert_eq!(order.order_type(), OrderType::Market);
+    }
+}
+
+#[test]
+fn orders_are_reached_at_their_price_and_no_sooner() {
+    let trader = Trader::new(Rng::with_seed(1));
+    let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
+    let market = trader.market().price(&base, &quote).unwrap();
+    let (below, above) = (market - Decimal::ONE, market + Decimal::ONE);
+    let account = || Account::new(holdings::of(demo::balances(demo::COUNT)), &[], NOW);
+    let limit = |action, price| NewOrder::limit("btc_twd", action, Decimal::new(1, 2), price);
+    let stop = |condition, price| {
+        NewOrder::stop_limit("btc_twd", Action::Sell, Decimal::new(1, 2), price, condition, price)
+    };
+    for (order, is_reached) in [
+        (limit(Action::Buy, below), false),
+        (limit(Action::Buy, market), true),
+        (limit(Action::Sell, above), false),
+        (limit(Action::Sell, market), true),
+        (stop(Condition::AtOrAbove, above), false),
+        (stop(Condition::AtOrAbove, market), true),
+        (stop(Condition::AtOrAbove, below), true),
+        (stop(Condition::AtOrBelow, below), false),
+        (stop(Condition::AtOrBelow, market), true),
+        (stop(Condition::AtOrBelow, above), true),
+    ] {
+        // As if the price had come to it only later.
+        let placed = account().place(NOW, &order, None).unwrap().order;
+        let expected = is_reached.then(|| match placed.status {
+            OrderStatus::NotTriggered => Command::Trigger(placed.id.to_string()),
+            _ => Command::Fill { order: placed.id.to_string(), amount: None },
+        });
+        assert_eq!(trader.reached(&placed), expected, "{order:?}");
+    }
+}

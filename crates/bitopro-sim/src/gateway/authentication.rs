@@ -1,0 +1,106 @@
+use bitopro_auth::{API_KEY_HEADER, Credentials, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER};
+use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_transport::Refusal;
+use http::HeaderMap;
+use std::time::Duration;
+
+use crate::gateway::refusal;
+
+/// The path that all streams share, the base of every URL.
+pub const BASE_PATH: &str = "/ws";
+
+/// The distance that a nonce may have from the server's clock, in either direction.
+///
+/// An assumption: documented is only that a wrong clock is answered with 409, not how wrong it has to be.
+pub const NONCE_WINDOW: Duration = Duration::from_secs(60);
+
+/// A request for a stream, as the exchange sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UpgradeRequest<'a> {
+    /// The path, [`BASE_PATH`] included.
+    pub(crate) path: &'a str,
+    /// The headers.
+    pub(crate) headers: &'a HeaderMap,
+    /// True for a `GET` that asks for a WebSocket.
+    pub(crate) is_upgrade: bool,
+}
+
+impl UpgradeRequest<'_> {
+    /// The nonce that the payload claims, if it can be read. Nothing is verified here.
+    pub(crate) fn claimed_nonce(&self) -> Option<u64> {
+        let payload = Payload::received(self.headers.get(PAYLOAD_HEADER)?.to_str().ok()?);
+        payload.identity_claim().ok().map(|claim| claim.nonce)
+    }
+}
+
+/// Authenticates requests of the one account, and refuses all others.
+#[derive(Debug)]
+pub(crate) struct Authentication {
+    credentials: Credentials,
+    last_nonce: Option<u64>,
+}
+
+impl Authentication {
+    pub(crate) fn new(credentials: Credentials) -> Self {
+        Self { credentials, last_nonce: None }
+    }
+
+    /// Returns the stream that a request may open, as the real exchange would decide it at this time. A
+    /// nonce that was accepted once is never accepted again.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to answer with, whose `Date` is the exchange's time.
+    pub(crate) fn authorize(
+        &mut self,
+        request: &UpgradeRequest<'_>,
+        now: Timestamp,
+    ) -> Result<PrivateStream, Refusal> {
+        self.check(request, now).map_err(|refusal| refusal::dated(refusal, now))
+    }
+
+    /// Checks the path first, then that it is an upgrade, then the account: the order is an assumption.
+    fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<PrivateStream, Refusal> {
+        let stream = stream_at(request.path).ok_or_else(refusal::unknown_path)?;
+        if !request.is_upgrade {
+            return Err(refusal::bad_request());
+        }
+        self.authenticate(request.headers, now)?;
+        Ok(stream)
+    }
+
+    fn authenticate(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<(), Refusal> {
+        let header = |name: &str| {
+            headers.get(name).and_then(|value| value.to_str().ok()).ok_or_else(refusal::unauthorized)
+        };
+        let api_key = header(API_KEY_HEADER)?;
+        let payload = Payload::received(header(PAYLOAD_HEADER)?);
+        let signature = header(SIGNATURE_HEADER)?;
+        if api_key != self.credentials.api_key() {
+            return Err(refusal::unauthorized());
+        }
+        // Over the text as it was sent: clients differ in alphabet, order of keys and spaces.
+        self.credentials.verify(&payload, signature).map_err(|_| refusal::unauthorized())?;
+        let claim = payload.identity_claim().map_err(|_| refusal::bad_request())?;
+        if claim.identity != self.credentials.email() {
+            return Err(refusal::unauthorized());
+        }
+        // The window comes before the order of nonces, so that a clock which went back gets a 409.
+        let distance = i128::from(claim.nonce) - i128::from(now.as_millis());
+        if distance.unsigned_abs() > NONCE_WINDOW.as_millis() {
+            return Err(refusal::clock_conflict(now));
+        }
+        if self.last_nonce.is_some_and(|last| claim.nonce <= last) {
+            return Err(refusal::unauthorized());
+        }
+        self.last_nonce = Some(claim.nonce);
+        Ok(())
+    }
+}
+
+fn stream_at(path: &str) -> Option<PrivateStream> {
+    let path = path.strip_prefix(BASE_PATH)?;
+    PrivateStream::ALL.iter().copied().find(|stream| stream.path() == path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+use bitopro_auth::{
+    API_KEY_HEADER, Credentials, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER, SignedHeaders, Signer,
+};
+use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_transport::Refusal;
+use http::{HeaderMap, HeaderName, StatusCode};
+
+use super::{Authentication, NONCE_WINDOW, UpgradeRequest};
+use crate::gateway::credentials::SimCredentials;
+
+const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
+const NOW_MS: u64 = 1_639_553_303_365;
+const PATH: &str = "/ws/v1/pub/auth/account-balance";
+
+fn account() -> Authentication {
+    Authentication::new(credentials())
+}
+
+fn credentials() -> Credentials {
+    SimCredentials::demo().to_credentials().unwrap()
+}
+
+fn map(signed: &SignedHeaders) -> HeaderMap {
+    let header = |(name, value): (&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    signed.iter().map(header).collect()
+}
+
+fn signed_body(body: &str) -> HeaderMap {
+    map(&credentials().sign(Payload::of_body(body.as_bytes())))
+}
+
+fn signed_at(nonce: u64) -> HeaderMap {
+    map(&Signer::new(credentials()).sign_identity(nonce))
+}
+
+fn ask(account: &mut Authentication, headers: &HeaderMap) -> Result<PrivateStream, Refusal> {
+    account.authorize(&UpgradeRequest { path: PATH, headers, is_upgrade: true }, NOW)
+}
+
+fn status(answer: &Result<PrivateStream, Refusal>) -> u16 {
+    answer.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::SWITCHING_PROTOCOLS).as_u16()
+}
+
+#[test]
+fn headers_are_checked_as_the_real_exchange_does() {
+    let without = |name: &str| {
+        let mut headers = signed_at(NOW_MS);
+        headers.remove(name).unwrap();
+        headers
+    };
+    let with = |name: &'static str, value: &str| {
+        let mut headers = signed_at(NOW_MS);
+        headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        headers
+    };
+    let by = |email: &str, key: &str, secret: &str| {
+        map(&Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(NOW_MS))
+    };
+    let SimCredentials { email, api_key, api_secret } = SimCredentials::demo();
+    for (case, headers, expected) in [
+        ("as it should be", signed_at(NOW_MS), 101),
+        ("no headers", HeaderMap::new(), 401),
+        ("no key", without(API_KEY_HEADER), 401),
+        ("no payload", without(PAYLOAD_HEADER), 401),
+        ("no signature", without(SIGNATURE_HEADER), 401),
+        ("another key", by(&email, "other", &api_secret), 401),
+        ("another secret", by(&email, &api_key, "other"), 401),
+        ("another email", by("other@example.com", &api_key, &api_secret), 401),
+        ("the payload of another moment", with(PAYLOAD_HEADER, signed_payload(NOW_MS + 1).as_str()), 401),
+        ("a signature that is not hex", with(SIGNATURE_HEADER, "zz"), 401),
+        ("a body without a nonce", signed_body(r#"{"identity":"demo@example.com"}"#), 400),
+        ("a body that is not JSON", signed_body("hello"), 400),
+    ] {
+        let answer = ask(&mut account(), &headers);
+        assert_eq!(status(&answer), expected, "{case}");
+    }
+}
+
+fn signed_payload(nonce: u64) -> String {
+    Signer::new(credentials()).sign_identity(nonce).payload().to_owned()
+}
+
+#[test]
+fn payloads_as_other_clients_write_them_are_let_in() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE;
+    // Both alphabets differ in this one.
+    let identity = "~~~???>>>@example.com";
+    let credentials = Credentials::new("key", "secret", identity).unwrap();
+    for (nonce, body) in [
+        (NOW_MS, format!(r#"{{"identity": "{identity}", "nonce": {NOW_MS}}}"#)),
+        (NOW_MS + 1, format!(r#"{{"nonce":{},"identity":"{identity}"}}"#, NOW_MS + 1)),
+    ] {
+        let payload = URL_SAFE.encode(body);
+        assert!(payload.contains(['-', '_']), "{payload}");
+        let headers = map(&credentials.sign(Payload::received(payload)));
+        let mut account = Authentication::new(credentials.clone());
+        assert_eq!(status(&ask(&mut account, &headers)), 101, "{nonce}");
+    }
+}
+
+#[test]
+fn the_path_is_looked_at_before_anything_else_and_the_kind_of_request_before_who_asks() {
+    for (path, is_upgrade, headers, expected) in [
+        ("/ws/v1/pub/auth/nothing", false, HeaderMap::new(), 200),
+        ("/ws/v1/pub/auth/nothing", true, signed_at(NOW_MS), 200),
+        ("/v1/pub/auth/account-balance", true, signed_at(NOW_MS), 200),
+        ("/ws/v1/pub/auth/account-balance/", true, signed_at(NOW_MS), 200),
+        ("/", true, signed_at(NOW_MS), 200),
+        (PATH, false, HeaderMap::new(), 400),
+        (PATH, false, signed_at(NOW_MS), 400),
+        (PATH, true, HeaderMap::new(), 401),
+        (PATH, true, signed_at(NOW_MS), 101),
+    ] {
+        let request = UpgradeRequest { path, headers: &headers, is_upgrade };
+        let answer = account().authorize(&request, NOW);
+        assert_eq!(status(&answer), expected, "{path} {is_upgrade}");
+        if let Err(refusal) = answer {
+            assert_eq!(refusal.body.is_empty(), expected == 200, "{refusal:?}");
+            assert_eq!(refusal.headers["date"], "Wed, 15 Dec 2021 07:28:23 GMT");
+        }
+    }
+}
+
+#[test]
+fn a_nonce_must_be_above_the_last_that_was_let_in() {
+    let mut account = account();
+    for (nonce, expected) in [
+        (NOW_MS, 101),
+        (NOW_MS, 401),
+        (NOW_MS - 1, 401),
+        (NOW_MS + 2, 101),
+        (NOW_MS + 1, 401),
+        (NOW_MS + 3, 101),
+    ] {
+        assert_eq!(status(&ask(&mut account, &signed_at(nonce))), expected, "{nonce}");
+    }
+}
+
+#[test]
+fn a_nonce_that_was_refused_is_not_used_up() {
+    let mut account = account();
+    let mut forged = signed_at(NOW_MS + 10);
+    forged.insert(SIGNATURE_HEADER.parse::<HeaderName>().unwrap(), "00".parse().unwrap());
+    assert_eq!(status(&ask(&mut account, &forged)), 401);
+    let far = signed_at(NOW_MS + 3_600_000);
+    assert_eq!(status(&ask(&mut account, &far)), 409);
+    assert_eq!(status(&ask(&mut account, &signed_at(NOW_MS))), 101);
+}
+
+#[test]
+fn a_nonce_far_from_the_clock_is_a_conflict_that_tells_the_time() {
+    let window = u64::try_from(NONCE_WINDOW.as_millis()).unwrap();
+    for (nonce, expected) in [
+        (NOW_MS - window, 101),
+        (NOW_MS + window, 101),
+        (NOW_MS - window - 1, 409),
+        (NOW_MS + window + 1, 409),
+        (0, 409),
+        (1, 409),
+        (253_402_300_799_999, 409),
+    ] {
+        let answer = ask(&mut account(), &signed_at(nonce));
+        assert_eq!(status(&answer), expected, "{nonce}");
+        if let Err(refusal) = answer {
+            assert_eq!(refusal.headers["date"], "Wed, 15 Dec 2021 07:28:23 GMT");
+        }
+    }
+    // Even where an older nonce would be refused for being old.
+    let mut account = account();
+    assert_eq!(status(&ask(&mut account, &signed_at(NOW_MS))), 101);
+    assert_eq!(status(&ask(&mut account, &signed_at(NOW_MS - window - 1))), 409);
+}

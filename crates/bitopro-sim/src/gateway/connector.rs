@@ -1,0 +1,85 @@
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bitopro_model::PrivateStream;
+use bitopro_transport::{
+    Connection, Connector, Error, ErrorKind, Limits, Refusal, Request, TungsteniteConnection,
+};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::sync::mpsc;
+
+use crate::gateway::authentication::UpgradeRequest;
+use crate::gateway::dispatcher::Dispatcher;
+use crate::gateway::server::limits;
+use crate::gateway::{server, session};
+
+/// The bytes that a connection in memory holds in each direction, as the buffers of a socket would.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// Dials a simulator in memory, whatever the host of the URL: no socket, no real time. The frames are
+/// WebSocket's own, over a pipe. Clones dial the same simulator.
+#[derive(Clone)]
+pub struct SimConnector {
+    dispatcher: Arc<Dispatcher>,
+    incoming: mpsc::UnboundedSender<Incoming>,
+}
+
+/// A connection that did not come through the listener.
+pub(crate) enum Incoming {
+    /// A connection in memory whose dial was accepted.
+    Authorized { stream: PrivateStream, pipe: DuplexStream },
+    /// A caller's byte stream, before its upgrade.
+    ByteStream(Box<dyn Io>),
+}
+
+/// A byte stream for HTTP and frames.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
+
+impl Incoming {
+    pub(crate) async fn serve(self, dispatcher: Arc<Dispatcher>) {
+        match self {
+            Self::Authorized { stream, pipe } => {
+                let connection = TungsteniteConnection::server(pipe, Bytes::new(), limits()).await;
+                if let Some(subscription) = dispatcher.subscribe(stream) {
+                    session::serve(connection, subscription).await;
+                }
+            }
+            Self::ByteStream(io) => server::serve_stream(io, dispatcher).await,
+        }
+    }
+}
+
+impl SimConnector {
+    pub(crate) fn new(dispatcher: Arc<Dispatcher>, incoming: mpsc::UnboundedSender<Incoming>) -> Self {
+        Self { dispatcher, incoming }
+    }
+}
+
+#[async_trait]
+impl Connector for SimConnector {
+    async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+        let stopped = || Error::new(ErrorKind::Connect, "the simulator has stopped");
+        if self.dispatcher.is_closing() || self.incoming.is_closed() {
+            return Err(stopped());
+        }
+        let asking =
+            UpgradeRequest { path: request.url().path(), headers: request.headers(), is_upgrade: true };
+        let stream = self.dispatcher.authorize(&asking).map_err(|mut refusal| {
+            refusal.body.truncate(Refusal::BODY_LIMIT);
+            Error::refused(refusal)
+        })?;
+        let (pipe, server_end) = duplex(PIPE_BYTES);
+        self.incoming.send(Incoming::Authorized { stream, pipe: server_end }).map_err(|_| stopped())?;
+        Ok(Box::new(TungsteniteConnection::client(pipe, Bytes::new(), Limits::default()).await))
+    }
+}
+
+impl fmt::Debug for SimConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimConnector").finish_non_exhaustive()
+    }
+}

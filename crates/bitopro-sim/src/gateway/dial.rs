@@ -1,0 +1,26 @@
+use http::StatusCode;
+
+use crate::gateway::authentication::UpgradeRequest;
+
+/// A dial that reached the simulator, and how it was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dial {
+    /// The path that was asked for.
+    pub path: String,
+    /// The status of the answer; 101 if the dial was accepted.
+    pub status: StatusCode,
+    /// The nonce in the payload, if it can be read.
+    pub nonce: Option<u64>,
+}
+
+impl Dial {
+    pub(crate) fn new(request: &UpgradeRequest<'_>, status: StatusCode) -> Self {
+        Self { path: request.path.to_owned(), status, nonce: request.claimed_nonce() }
+    }
+
+    /// Returns whether the dial was accepted.
+    pub fn is_accepted(&self) -> bool {
+        self.status == StatusCode::SWITCHING_PROTOCOLS
+    }
+}

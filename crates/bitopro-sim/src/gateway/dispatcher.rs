@@ -1,0 +1,226 @@
+//! The exchange and its sockets behind one lock.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_transport::{Frame, Refusal};
+use http::StatusCode;
+use tokio::sync::watch;
+
+use crate::exchange::core::Exchange;
+use crate::exchange::push::Push;
+use crate::exchange::recent::Recent;
+use crate::gateway::authentication::{Authentication, UpgradeRequest};
+use crate::gateway::clock::Clock;
+use crate::gateway::dial::Dial;
+use crate::gateway::keepalive::Keepalive;
+use crate::gateway::sent::Sent;
+use crate::gateway::sockets::{SocketEnd, Sockets};
+
+/// The number of dials that are remembered.
+const DIALS_KEPT: usize = 10_000;
+
+/// Shared by the simulator's handle, its connectors and its sessions.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    clock: Clock,
+    clock_offset_ms: AtomicI64,
+    pub(crate) keepalive: Keepalive,
+    pings_paused: AtomicBool,
+    closing: watch::Sender<bool>,
+    state: Mutex<State>,
+}
+
+/// The settings of a [`Dispatcher`].
+#[derive(Debug)]
+pub(crate) struct DispatcherOptions {
+    pub(crate) clock: Clock,
+    pub(crate) clock_offset_ms: i64,
+    pub(crate) keepalive: Keepalive,
+    pub(crate) queue_bytes: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    exchange: Exchange,
+    authentication: Authentication,
+    sockets: Sockets,
+    dials: Recent<Dial>,
+    /// Refusals that were asked for, each with the number of dials that are left.
+    refusals: VecDeque<(usize, Refusal)>,
+}
+
+/// A connection's subscription to a stream, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) socket: SocketEnd,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        exchange: Exchange,
+        authentication: Authentication,
+        options: DispatcherOptions,
+    ) -> Self {
+        let DispatcherOptions { clock, clock_offset_ms, keepalive, queue_bytes } = options;
+        Self {
+            clock,
+            clock_offset_ms: AtomicI64::new(clock_offset_ms),
+            keepalive,
+            pings_paused: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
+            state: Mutex::new(State {
+                exchange,
+                authentication,
+                sockets: Sockets::new(queue_bytes),
+                dials: Recent::new(DIALS_KEPT),
+                refusals: VecDeque::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn set_clock_offset_ms(&self, offset: i64) {
+        self.clock_offset_ms.store(offset, Ordering::Relaxed);
+    }
+
+    /// The exchange's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        let offset = self.clock_offset_ms.load(Ordering::Relaxed);
+        Timestamp::from_millis(self.clock.now().as_millis().saturating_add(offset))
+    }
+
+    /// Decides about a dial, and remembers it.
+    pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<PrivateStream, Refusal> {
+        self.locked(|state| {
+            let decision = match state.next_refusal() {
+                Some(refusal) => Err(refusal),
+                None => state.authentication.authorize(request, self.now()),
+            };
+            let status = match &decision {
+                Ok(_) => StatusCode::SWITCHING_PROTOCOLS,
+                Err(refusal) => refusal.status,
+            };
+            state.dials.push(Dial::new(request, status));
+            decision
+        })
+    }
+
+    /// Sends a connection its snapshot and, from that moment on, every update. `None` while closing.
+    pub(crate) fn subscribe(self: &Arc<Self>, stream: PrivateStream) -> Option<Subscription> {
+        self.locked(|state| {
+            if self.is_closing() {
+                return None;
+            }
+            let snapshot = state.exchange.snapshot(stream, self.now());
+            let socket = state.sockets.add(stream, snapshot.as_ref())?;
+            Some(Subscription { dispatcher: Arc::clone(self), socket })
+        })
+    }
+
+    /// Changes the exchange, and sends the events that come of it.
+    pub(crate) fn change<T, E>(
+        &self,
+        change: impl FnOnce(&mut Exchange, Timestamp) -> Result<(T, Vec<Push>), E>,
+    ) -> Result<(T, Vec<Push>), E> {
+        self.locked(|state| {
+            let (output, pushes) = change(&mut state.exchange, self.now())?;
+            for push in &pushes {
+                state.sockets.publish(push);
+            }
+            Ok((output, pushes))
+        })
+    }
+
+    /// As [`change`](Self::change), for what cannot fail.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Exchange, Timestamp) -> Vec<Push>) -> Vec<Push> {
+        let Ok(((), pushes)) = self.change::<_, Infallible>(|exchange, now| Ok(((), change(exchange, now))));
+        pushes
+    }
+
+    pub(crate) fn pause_pings(&self, paused: bool) {
+        self.pings_paused.store(paused, Ordering::Relaxed);
+    }
+
+    pub(crate) fn are_pings_paused(&self) -> bool {
+        self.pings_paused.load(Ordering::Relaxed)
+    }
+
+    /// Sends a frame to every socket of a stream, or to all.
+    pub(crate) fn send(&self, stream: Option<PrivateStream>, frame: &Frame) {
+        self.locked(|state| {
+            state.sockets.send(stream, frame);
+        });
+    }
+
+    /// Ends every socket of a stream, or all, immediately and without a close frame.
+    pub(crate) fn disconnect(&self, stream: Option<PrivateStream>) {
+        self.locked(|state| state.sockets.disconnect(stream));
+    }
+
+    pub(crate) fn refuse_next(&self, count: usize, refusal: Refusal) {
+        self.locked(|state| state.refusals.push_back((count, refusal)));
+    }
+
+    /// Reads the exchange. Nothing is sent meanwhile.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Exchange) -> T) -> T {
+        self.locked(|state| read(&state.exchange))
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.locked(|state| state.sockets.len())
+    }
+
+    pub(crate) fn dials(&self) -> Vec<Dial> {
+        self.locked(|state| state.dials.iter().cloned().collect())
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.locked(|state| state.sockets.sent())
+    }
+
+    /// Accepts no more subscriptions, and sends a close frame to every socket.
+    pub(crate) fn close(&self, frame: &Frame) {
+        self.locked(|state| {
+            self.closing.send_replace(true);
+            state.sockets.send(None, frame);
+        });
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Resolves when no more subscriptions are accepted.
+    pub(crate) async fn closing(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
+    fn locked<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        // A change that panicked has changed a copy only.
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn next_refusal(&mut self) -> Option<Refusal> {
+        while let Some((left, refusal)) = self.refusals.front_mut() {
+            if let Some(rest) = left.checked_sub(1) {
+                *left = rest;
+                return Some(refusal.clone());
+            }
+            self.refusals.pop_front();
+        }
+        None
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.dispatcher.locked(|state| state.sockets.remove(self.socket.id));
+    }
+}

@@ -1,0 +1,96 @@
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use bitopro_model::PrivateStream;
+use bitopro_transport::Frame;
+use tokio::sync::oneshot;
+
+use crate::exchange::push::Push;
+use crate::exchange::recent::Recent;
+use crate::gateway::outbox::{Inbox, Outbox, outbox};
+use crate::gateway::sent::Sent;
+
+/// The number of events that are remembered.
+const SENT_KEPT: usize = 10_000;
+
+/// The sockets that have subscribed to a stream, and what was sent to them.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    by_id: BTreeMap<u64, Socket>,
+    next_id: u64,
+    sent: Recent<Sent>,
+    queue_bytes: usize,
+}
+
+/// A subscribed socket. Dropping it ends the connection immediately, without a close frame.
+#[derive(Debug)]
+struct Socket {
+    stream: PrivateStream,
+    outbox: Outbox,
+    _alive: oneshot::Sender<Infallible>,
+}
+
+/// The connection's side of a socket.
+#[derive(Debug)]
+pub(crate) struct SocketEnd {
+    pub(crate) id: u64,
+    pub(crate) inbox: Inbox,
+    /// Resolves when the socket was disconnected.
+    pub(crate) disconnected: oneshot::Receiver<Infallible>,
+}
+
+impl Sockets {
+    pub(crate) fn new(queue_bytes: usize) -> Self {
+        Self { by_id: BTreeMap::new(), next_id: 0, sent: Recent::new(SENT_KEPT), queue_bytes }
+    }
+
+    /// Adds a socket that begins with this event, if any.
+    pub(crate) fn add(&mut self, stream: PrivateStream, snapshot: Option<&Push>) -> Option<SocketEnd> {
+        let (outbox, inbox) = outbox(self.queue_bytes);
+        if let Some(snapshot) = snapshot {
+            outbox.put(Frame::text(snapshot.text.as_str())).ok()?;
+            self.sent.push(Sent::new(snapshot, 1));
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let (alive, disconnected) = oneshot::channel();
+        self.by_id.insert(id, Socket { stream, outbox, _alive: alive });
+        Some(SocketEnd { id, inbox, disconnected })
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) {
+        self.by_id.remove(&id);
+    }
+
+    /// Disconnects the sockets of a stream, or all.
+    pub(crate) fn disconnect(&mut self, stream: Option<PrivateStream>) {
+        self.by_id.retain(|_, socket| stream.is_some_and(|stream| stream != socket.stream));
+    }
+
+    /// Sends an event to the sockets of its stream.
+    pub(crate) fn publish(&mut self, push: &Push) {
+        let sockets = self.send(Some(push.stream), &Frame::text(push.text.as_str()));
+        self.sent.push(Sent::new(push, sockets));
+    }
+
+    /// Sends a frame to the sockets of a stream, or to all, and counts them. One that does not keep up is
+    /// disconnected.
+    pub(crate) fn send(&mut self, stream: Option<PrivateStream>, frame: &Frame) -> usize {
+        let mut count = 0;
+        self.by_id.retain(|_, socket| {
+            let is_addressed = stream.is_none_or(|stream| stream == socket.stream);
+            let is_sent = is_addressed && socket.outbox.put(frame.clone()).is_ok();
+            count += usize::from(is_sent);
+            !is_addressed || is_sent
+        });
+        count
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.sent.iter().cloned().collect()
+    }
+}

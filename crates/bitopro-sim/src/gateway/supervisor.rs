@@ -1,0 +1,85 @@
+//! The one task that all others belong to.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitopro_transport::Frame;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::exchange::core::Exchange;
+use crate::gateway::connector::Incoming;
+use crate::gateway::dispatcher::Dispatcher;
+use crate::gateway::server;
+use crate::gateway::session::CLOSE_DEADLINE;
+
+/// The pause after accepting failed, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections and moves the market. Every other task lives in a set that it owns: when it is
+/// stopped or aborted, they end with it.
+pub(crate) struct Supervisor {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) listener: Option<TcpListener>,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) incoming: mpsc::UnboundedReceiver<Incoming>,
+    pub(crate) market_interval: Option<Duration>,
+    pub(crate) stop: oneshot::Receiver<()>,
+}
+
+impl Supervisor {
+    pub(crate) async fn run(self) {
+        let Self { dispatcher, listener, tls, mut incoming, market_interval, mut stop } = self;
+        let mut tasks = JoinSet::new();
+        let mut market = market_interval.map(|period| {
+            let mut interval = interval_at(Instant::now() + period, period);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        loop {
+            tokio::select! {
+                _ = &mut stop => break,
+                accepted = accept(listener.as_ref()) => match accepted {
+                    Ok(stream) => {
+                        tasks.spawn(server::serve(stream, tls.clone(), Arc::clone(&dispatcher)));
+                    }
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                },
+                Some(incoming) = incoming.recv() => {
+                    tasks.spawn(incoming.serve(Arc::clone(&dispatcher)));
+                }
+                Some(_) = tasks.join_next() => {}
+                () = next(market.as_mut()) => {
+                    dispatcher.update(Exchange::tick);
+                }
+            }
+        }
+        drop(listener);
+        incoming.close();
+        dispatcher.close(&Frame::close(1001, "the simulator is stopping"));
+        // Those who have not answered by then are not waited for.
+        let _ = timeout(CLOSE_DEADLINE, async { while tasks.join_next().await.is_some() {} }).await;
+        tasks.shutdown().await;
+    }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => pending().await,
+    }
+}
+
+async fn next(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => pending().await,
+    }
+}

@@ -1,0 +1,195 @@
+use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream};
+use http::StatusCode;
+use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+
+use super::Command;
+use crate::exchange::order::NewOrder;
+
+fn decimal(units: i64, scale: u32) -> Decimal {
+    Decimal::new(units, scale)
+}
+
+fn place(order: NewOrder) -> Command {
+    Command::Place { name: Some("a".to_owned()), order }
+}
+
+#[test]
+fn every_order_has_its_text() {
+    let (amount, price, stop) = (decimal(10, 3), decimal(2_390_000, 0), decimal(2_400_000, 0));
+    for (text, order) in [
+        ("place a buy btc_twd 0.010 at 2390000", NewOrder::limit("btc_twd", Action::Buy, amount, price)),
+        (
+            "place a sell btc_twd 0.010 at 2390000 post-only client 7",
+            NewOrder::post_only("btc_twd", Action::Sell, amount, price).with_client_id(7),
+        ),
+        ("place a buy btc_twd 0.010 at market", NewOrder::market("btc_twd", Action::Buy, amount)),
+        (
+            "place a sell btc_twd 0.010 at 2390000 when <= 2400000",
+            NewOrder::stop_limit("btc_twd", Action::Sell, amount, price, Condition::AtOrBelow, stop),
+        ),
+        (
+            "place a buy btc_twd 0.010 at 2390000 when >= 2400000 client 9",
+            NewOrder::stop_limit("btc_twd", Action::Buy, amount, price, Condition::AtOrAbove, stop)
+                .with_client_id(9),
+        ),
+    ] {
+        assert_eq!(text.parse(), Ok(place(order.clone())), "{text}");
+        assert_eq!(place(order.clone()).to_string(), text);
+        let unnamed = Command::Place { name: None, order };
+        assert_eq!(
+            (unnamed.to_string().parse(), unnamed.to_string()),
+            (Ok(unnamed), text.replace(" a ", " - "))
+        );
+    }
+    let market = NewOrder::market("btc_twd", Action::Buy, amount);
+    assert_eq!("  place  a buy btc_twd 0.010  at market ".parse(), Ok(place(market)));
+}
+
+#[test]
+fn every_command_has_its_text() {
+    let mut balance = Balance::new("ADA", decimal(1250, 2));
+    balance.stake = Some(Decimal::TEN);
+    balance.available = decimal(250, 2);
+    let mut untradable = Balance::new("ADA", decimal(7, 0));
+    untradable.tradable = Some(false);
+    let trades = Some(PrivateStream::UserTrades);
+    let close = |stream, reason: &str| Command::Close { stream, code: 1001, reason: reason.to_owned() };
+    let text = |stream, text: &str| Command::SendText { stream, text: text.to_owned() };
+    for (line, written, expected) in [
+        ("fill a", "fill a", Command::Fill { order: "a".to_owned(), amount: None }),
+        (
+            "fill SL-7 0.5",
+            "fill SL-7 0.5",
+            Command::Fill { order: "SL-7".to_owned(), amount: Some(decimal(5, 1)) },
+        ),
+        ("cancel a", "cancel a", Command::Cancel("a".to_owned())),
+        ("trigger a", "trigger a", Command::Trigger("a".to_owned())),
+        (
+            "deposit ADA -1.50",
+            "deposit ADA -1.50",
+            Command::Deposit { currency: "ADA".into(), amount: decimal(-150, 2) },
+        ),
+        (
+            "balance ADA 12.50 stake 10",
+            "balance ADA 12.50 available 2.50 stake 10",
+            Command::SetBalance(balance),
+        ),
+        (
+            "balance ADA 7",
+            "balance ADA 7 available 7 stake 0",
+            Command::SetBalance(Balance::new("ADA", decimal(7, 0))),
+        ),
+        (
+            "balance ADA 7 untradable",
+            "balance ADA 7 available 7 stake 0 untradable",
+            Command::SetBalance(untradable),
+        ),
+        ("tick", "tick 1", Command::Tick(1)),
+        ("tick 30", "tick 30", Command::Tick(30)),
+        ("wait", "wait 1", Command::AwaitConnections(1)),
+        ("wait 4", "wait 4", Command::AwaitConnections(4)),
+        ("refuse 2 502", "refuse 2 502", Command::Refuse { count: 2, status: StatusCode::BAD_GATEWAY }),
+        ("close 1001", "close 1001", close(None, "")),
+        ("close 1001 back  soon", "close 1001 back soon", close(None, "back soon")),
+        ("close user-trades 1001", "close user-trades 1001", close(trades, "")),
+        ("text {\"a\":  # 1}", "text {\"a\":  # 1}", text(None, "{\"a\":  # 1}")),
+        ("text-to user-trades  a\tb ", "text-to user-trades  a\tb ", text(trades, " a\tb ")),
+        ("disconnect", "disconnect", Command::Disconnect(None)),
+        ("disconnect user-trades", "disconnect user-trades", Command::Disconnect(trades)),
+        ("pause-pings", "pause-pings", Command::PausePings),
+        ("resume-pings", "resume-pings", Command::ResumePings),
+        ("clock-offset -5", "clock-offset -5", Command::SetClockOffsetMs(-5)),
+    ] {
+        assert_eq!(line.parse(), Ok(expected.clone()), "{line}");
+        assert_eq!(expected.to_string(), written);
+        assert_eq!(written.parse(), Ok(expected));
+    }
+}
+
+#[test]
+fn a_text_that_is_no_command_is_refused_with_its_fault() {
+    for (text, expected) in [
+        ("", "the command is missing"),
+        ("dance", "unknown command `dance`"),
+        ("fill", "the order's name is missing"),
+        ("tick 1 2", "unexpected `2` at the end"),
+        ("place a hold btc_twd 1 at 2", "found `hold`, expected `buy` or `sell`"),
+        ("place a buy btc_twd 1e3 at 2", "`1e3`: not a plain decimal"),
+        ("place a buy btc_twd 1 for 2", "`at` and the price are missing"),
+        ("place a buy btc_twd 1 at", "the price is missing"),
+        ("place a buy btc_twd 1 at 2 when = 3", "found `=`, expected `<=` or `>=`"),
+        ("place a buy btc_twd 1 at market post-only", "unexpected `post-only`"),
+        ("place a buy btc_twd 1 at 2 client -1", "`-1` is not a number in the range"),
+        ("deposit ADA", "the amount is missing"),
+        ("close 70000", "`70000` is not a number"),
+        ("close user-trades", "the close code is missing"),
+        ("text-to nowhere hello", "`nowhere`"),
+        ("refuse 1 99", "`99` is not an HTTP status"),
+        ("refuse 1 101", "`101` is not a status to refuse with"),
+        ("disconnect now", "`now`"),
+    ] {
+        let fault = text.parse::<Command>().unwrap_err().to_string();
+        assert!(fault.contains(expected), "{text}: {fault}");
+    }
+}
+
+fn streams() -> impl Strategy<Value = Option<PrivateStream>> {
+    proptest::option::of(proptest::sample::select(PrivateStream::ALL))
+}
+
+fn decimals() -> impl Strategy<Value = Decimal> {
+    (any::<i64>(), 0_u32..=12).prop_map(|(units, scale)| Decimal::new(units, scale))
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    let order = "[A-Za-z0-9_-]{2,8}";
+    let orders =
+        (0_u8..4, any::<bool>(), decimals(), decimals(), decimals(), proptest::option::of(any::<u32>()));
+    let orders = orders.prop_map(|(kind, flag, amount, price, stop, client)| {
+        let action = if flag { Action::Buy } else { Action::Sell };
+        let condition = if flag { Condition::AtOrAbove } else { Condition::AtOrBelow };
+        let order = match kind {
+            0 => NewOrder::limit("eth_twd", action, amount, price),
+            1 => NewOrder::post_only("eth_twd", action, amount, price),
+            2 => NewOrder::market("eth_twd", action, amount),
+            _ => NewOrder::stop_limit("eth_twd", action, amount, price, condition, stop),
+        };
+        client.map_or(order.clone(), |id| order.with_client_id(id))
+    });
+    prop_oneof![
+        (proptest::option::of(order), orders).prop_map(|(name, order)| Command::Place { name, order }),
+        (order, proptest::option::of(decimals())).prop_map(|(order, amount)| Command::Fill { order, amount }),
+        order.prop_map(Command::Cancel),
+        order.prop_map(Command::Trigger),
+        ("[A-Z]{3,4}", decimals())
+            .prop_map(|(currency, amount)| Command::Deposit { currency: currency.as_str().into(), amount }),
+        ("[A-Z]{3,4}", decimals(), decimals(), decimals(), any::<bool>()).prop_map(
+            |(currency, amount, available, stake, tradable)| {
+                let mut balance = Balance::new(currency.as_str(), amount);
+                (balance.available, balance.stake) = (available, Some(stake));
+                balance.tradable = Some(tradable);
+                Command::SetBalance(balance)
+            }
+        ),
+        any::<u32>().prop_map(Command::Tick),
+        any::<usize>().prop_map(Command::AwaitConnections),
+        (streams(), "\\PC{0,20}").prop_map(|(stream, text)| Command::SendText { stream, text }),
+        (any::<usize>(), 200_u16..1000).prop_map(|(count, status)| Command::Refuse {
+            count,
+            status: StatusCode::from_u16(status).unwrap()
+        }),
+        (streams(), any::<u16>(), "([a-z]{1,5}( [a-z]{1,5}){0,2})?")
+            .prop_map(|(stream, code, reason)| Command::Close { stream, code, reason }),
+        streams().prop_map(Command::Disconnect),
+        Just(Command::PausePings),
+        Just(Command::ResumePings),
+        any::<i64>().prop_map(Command::SetClockOffsetMs),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_command_is_read_back_as_it_was_written(command in commands()) {
+        prop_assert_eq!(command.to_string().parse(), Ok(command));
+    }
+}

@@ -1,0 +1,249 @@
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bitopro_model::{Balance, Currency, Decimal};
+
+use super::endpoint::Endpoint;
+use crate::exchange::account::Account;
+use crate::exchange::core::Exchange;
+use crate::exchange::doubts::Doubts;
+use crate::exchange::order::NewOrder;
+use crate::exchange::{demo, holdings};
+use crate::gateway::authentication::Authentication;
+use crate::gateway::clock::Clock;
+use crate::gateway::credentials::SimCredentials;
+use crate::gateway::dispatcher::{Dispatcher, DispatcherOptions};
+use crate::gateway::keepalive::Keepalive;
+use crate::simulator::handle::Simulator;
+use crate::{Error, ErrorKind};
+
+/// The longest duration of any option.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Options of a [`Simulator`], or of an [`Exchange`] alone. Every option has a default.
+#[derive(Debug, Clone)]
+#[must_use = "nothing happens until the simulator is started"]
+pub struct SimulatorBuilder {
+    seed: u64,
+    credentials: SimCredentials,
+    balances: Vec<Balance>,
+    /// The orders of the demo account, whose balances count them in.
+    orders: Vec<NewOrder>,
+    doubts: Doubts,
+    address: SocketAddr,
+    tls: bool,
+    keepalive: Keepalive,
+    market_interval: Option<Duration>,
+    queue_bytes: usize,
+    clock: Clock,
+    clock_offset_ms: i64,
+}
+
+impl Simulator {
+    /// Returns the default options of a simulator.
+    pub fn builder() -> SimulatorBuilder {
+        SimulatorBuilder::new()
+    }
+}
+
+impl SimulatorBuilder {
+    fn new() -> Self {
+        Self {
+            seed: 0,
+            credentials: SimCredentials::demo(),
+            balances: demo::balances(demo::COUNT),
+            orders: demo::orders(),
+            doubts: Doubts::default(),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            tls: false,
+            keepalive: Keepalive {
+                ping_period: Duration::from_secs(20),
+                pong_deadline: Duration::from_secs(5),
+            },
+            market_interval: None,
+            queue_bytes: 8 << 20,
+            clock: Clock::system(),
+            clock_offset_ms: 0,
+        }
+    }
+
+    /// Sets the seed of the market and of event ids. Defaults to 0.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets the credentials of the one account. Defaults to [`SimCredentials::demo`].
+    pub fn with_credentials(mut self, credentials: SimCredentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Sets the balances at the start, without open orders. Defaults to a demo account of twelve
+    /// currencies and four open orders.
+    pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
+        self.balances = balances.into_iter().collect();
+        self.orders.clear();
+        self
+    }
+
+    /// Starts with the demo account, but with this many currencies. Defaults to 12; a real account has
+    /// about 150.
+    pub fn with_currencies(mut self, count: usize) -> Self {
+        self.balances = demo::balances(count);
+        self.orders = demo::orders();
+        self
+    }
+
+    /// Decides what the exchange's documentation leaves open. Defaults to [`Doubts::default`].
+    pub fn with_doubts(mut self, doubts: Doubts) -> Self {
+        self.doubts = doubts;
+        self
+    }
+
+    /// Sets the address to listen on. Defaults to 127.0.0.1 and any free port.
+    pub fn with_address(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Sets the port to listen on, and keeps the rest of the address. Defaults to 0, which is any free one.
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
+    /// Serves TLS, with a certificate for this machine that is made at the start. Defaults to plain text.
+    pub fn with_tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Sets the time between two pings. Defaults to 20 s, as documented; 1 s was measured.
+    pub fn with_ping_period(mut self, period: Duration) -> Self {
+        self.keepalive.ping_period = period;
+        self
+    }
+
+    /// Sets the time that a pong may take before the connection is dropped without a close frame. Defaults
+    /// to 5 s, as documented; 60 s was measured.
+    pub fn with_pong_deadline(mut self, deadline: Duration) -> Self {
+        self.keepalive.pong_deadline = deadline;
+        self
+    }
+
+    /// Sets the time between two steps of the market. Defaults to no steps: balances change only by command.
+    pub fn with_market_interval(mut self, interval: Duration) -> Self {
+        self.market_interval = Some(interval);
+        self
+    }
+
+    /// Sets the number of bytes that may wait to be sent to one socket before it is dropped. Defaults to
+    /// 8 MiB.
+    pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// Sets the exchange's wall clock. Defaults to [`Clock::system`].
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Puts the exchange's clock this many milliseconds ahead of [`with_clock`](Self::with_clock). Defaults
+    /// to 0.
+    pub fn with_clock_offset_ms(mut self, offset: i64) -> Self {
+        self.clock_offset_ms = offset;
+        self
+    }
+
+    /// Creates the exchange alone. The options about sockets and time are checked, but not used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`], with every fault of the options.
+    pub fn build_exchange(self) -> Result<Exchange, Error> {
+        self.check()?;
+        Ok(self.exchange())
+    }
+
+    /// Starts a simulator that is reached through [`Simulator::connector`] only, without sockets. Must be
+    /// called within a tokio runtime, whose clock may be paused.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`], with every fault of the options.
+    pub fn start_in_memory(self) -> Result<Simulator, Error> {
+        let dispatcher = self.dispatcher()?;
+        Ok(Simulator::launch(dispatcher, Endpoint::memory()?, self.credentials, self.market_interval))
+    }
+
+    /// Starts a simulator that listens on its address. It accepts connections once this returns.
+    ///
+    /// # Errors
+    /// An [`Error`] whose kind says what failed; [`ErrorKind::AddressInUse`] is the common one.
+    pub async fn start(self) -> Result<Simulator, Error> {
+        let dispatcher = self.dispatcher()?;
+        let endpoint = if self.tls {
+            Endpoint::listen_with_tls(self.address).await?
+        } else {
+            Endpoint::listen(self.address).await?
+        };
+        Ok(Simulator::launch(dispatcher, endpoint, self.credentials, self.market_interval))
+    }
+
+    fn dispatcher(&self) -> Result<Dispatcher, Error> {
+        let credentials = self.check()?;
+        let options = DispatcherOptions {
+            clock: self.clock.clone(),
+            clock_offset_ms: self.clock_offset_ms,
+            keepalive: self.keepalive,
+            queue_bytes: self.queue_bytes,
+        };
+        Ok(Dispatcher::new(self.exchange(), Authentication::new(credentials), options))
+    }
+
+    fn exchange(&self) -> Exchange {
+        let account = Account::new(holdings::of(self.balances.clone()), &self.orders, demo::PLACED);
+        Exchange::new(self.seed, account, self.doubts)
+    }
+
+    fn check(&self) -> Result<bitopro_auth::Credentials, Error> {
+        let mut faults = Vec::new();
+        for (name, duration) in [
+            ("ping_period", Some(self.keepalive.ping_period)),
+            ("pong_deadline", Some(self.keepalive.pong_deadline)),
+            ("market_interval", self.market_interval),
+        ] {
+            if duration.is_some_and(|duration| duration.is_zero()) {
+                faults.push(format!("`{name}` is zero: give at least 1 ms"));
+            }
+            // A point in time that far away cannot be computed on every platform.
+            if duration.is_some_and(|duration| duration > LONGEST) {
+                faults.push(format!("`{name}` is too long: give at most 10 years"));
+            }
+        }
+        let mut seen: BTreeSet<&Currency> = BTreeSet::new();
+        for Balance { currency, amount, available, .. } in &self.balances {
+            if !seen.insert(currency) {
+                faults.push(format!("`balances` has {currency} twice: give each currency once"));
+            }
+            if !(Decimal::ZERO..=*amount).contains(available) {
+                faults.push(format!(
+                    "`balances` has {available} of {amount} {currency} available: give between zero and all"
+                ));
+            }
+        }
+        let credentials = self.credentials.to_credentials();
+        if let Err(error) = &credentials {
+            faults.push(error.to_string());
+        }
+        match credentials {
+            Ok(credentials) if faults.is_empty() => Ok(credentials),
+            _ => Err(Error::new(
+                ErrorKind::Options,
+                format!("the simulator cannot start: {}", faults.join("; ")),
+            )),
+        }
+    }
+}
