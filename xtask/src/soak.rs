@@ -59,7 +59,7 @@ impl Args {
 mod tests {
     use clap::Parser;
 
-    use super::*;
+    use super::{Args, CONVERGENCE, DAYS, STALL};
 
     #[derive(Debug, Parser)]
     struct Command {

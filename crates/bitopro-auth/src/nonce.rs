@@ -55,7 +55,7 @@ impl NonceSource {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Nonce, NonceSource};
     use proptest::prelude::*;
     use std::collections::HashSet;
 

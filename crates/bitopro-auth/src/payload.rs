@@ -120,7 +120,7 @@ pub enum InvalidPayload {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Body, Credentials, Engine as _, InvalidPayload, Nonce, Payload, STANDARD, ZeroizeOnDrop};
     use base64::engine::general_purpose::URL_SAFE;
 
     /// The vector of the exchange's documentation.

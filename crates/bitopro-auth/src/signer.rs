@@ -78,7 +78,7 @@ impl Credentials {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Credentials, InvalidSignature, Nonce, NonceSource, Payload, SignedHeaders, Signer};
 
     /// The vector of the exchange's documentation.
     const PAYLOAD: &str = "eyJpZGVudGl0eSI6ImhjbWxpbmpAZ21haWwuY29tIiwibm9uY2UiOjE1NTQzODA5MDkxMzF9";

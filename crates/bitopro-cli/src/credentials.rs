@@ -72,7 +72,7 @@ fn unquote(value: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Credentials, parse};
 
     #[test]
     fn a_file_may_be_a_shell_s_or_not() {

@@ -137,7 +137,7 @@ impl Visitor<'_> for ExactVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Decimal, DecimalError, exact_add, exact_sub, parse_decimal};
     use proptest::prelude::*;
 
     #[test]

@@ -139,7 +139,7 @@ fn floor_char_boundary(text: &str, index: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::excerpt;
 
     #[test]
     fn an_excerpt_is_bounded_and_printable() {

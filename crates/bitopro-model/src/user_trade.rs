@@ -173,7 +173,9 @@ impl Trade {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Action, Currency, Decimal, MatchId, OrderId, Pair, Trade, TradeSide, UnixSeconds, UserTrade,
+    };
 
     const SAMPLE: &str = r#"{"event":"USER_TRADE","timestamp":1694667358782,"data":{"base":"usdt","quote":"twd","side":"ask",
         "price":"32.039","volume":"1","fee":"6407800","feeCurrency":"twd","transactionTimestamp":1694667358,

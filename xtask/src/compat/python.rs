@@ -71,7 +71,7 @@ fn problem(output: std::io::Result<Output>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{REQUIREMENTS, problem, workspace};
 
     #[test]
     fn a_missing_or_failing_program_reports_why() {

@@ -112,7 +112,7 @@ fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, s
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{BalanceChanges, Board, Item, Message, NOTES, PrivateStream, StreamState, Table};
     use crate::watch::samples;
 
     fn board(height: fn() -> usize) -> Board {

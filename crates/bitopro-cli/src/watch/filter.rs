@@ -82,7 +82,7 @@ fn is_bare(message: &Message) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Filter, Item, Message, is_bare};
     use crate::watch::samples;
 
     /// What is left of an update, as JSON.

@@ -51,7 +51,7 @@ fn shared(lines: usize, wanted: &[usize]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{ABOVE_BODY, Layout};
 
     #[test]
     fn on_a_high_terminal_everything_has_its_place() {

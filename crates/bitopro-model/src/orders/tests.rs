@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    Action, Active, ActiveOrders, ClientId, Condition, Decimal, HistoryOrders, Order, OrderStatus, OrderType,
+    Orders, Pair, Timestamp,
+};
 
 fn message(order_changes: &[(&str, &str)]) -> String {
     let mut text = r#"{"event":"ACTIVE_ORDERS","timestamp":1639552073346,"data":{"sol_usdt":[{"id":"8917255503","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1639386803663,"updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"status":0,"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"SOLUSDT3273528249","timeInForce":"GTC"}],"btc_twd":[]}}"#.to_owned();

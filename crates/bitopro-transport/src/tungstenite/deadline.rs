@@ -47,7 +47,7 @@ impl Deadline {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Deadline, Duration, Error, ErrorKind, Instant};
     use std::future::{pending, ready};
     use tokio::time::sleep;
 

@@ -104,7 +104,7 @@ fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>,
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Arc, ErrorKind, Tls, server_name};
 
     #[test]
     fn names_and_addresses_of_both_families_can_be_verified() {

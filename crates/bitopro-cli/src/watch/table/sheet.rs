@@ -141,7 +141,7 @@ impl Style {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Line, Sheet, Style};
 
     fn line(colour: bool, write: impl FnOnce(Line<'_>)) -> String {
         let mut lines = String::new();

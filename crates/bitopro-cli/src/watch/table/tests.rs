@@ -1,6 +1,6 @@
 use bitopro_client::model::{Message, PrivateStream};
 
-use super::*;
+use super::{BalanceChanges, Item, Sheet, Table, state};
 use crate::watch::samples;
 
 /// What a table prints of some snapshots and updates.

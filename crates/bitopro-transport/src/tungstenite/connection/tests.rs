@@ -4,7 +4,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
-use super::*;
+use super::{Bytes, Connection as _, Error, ErrorKind, Frame, Limits, TungsteniteConnection};
 
 /// A client's connection, and the raw bytes at its other end.
 async fn client(limits: Limits) -> (TungsteniteConnection<DuplexStream>, DuplexStream) {

@@ -1,4 +1,4 @@
-use super::*;
+use super::{Dial, Error, ErrorKind, Request};
 
 fn dial(url: &str) -> Result<Dial, Error> {
     Dial::new(&Request::new(url.parse().unwrap()))
@@ -40,11 +40,13 @@ mod names {
     use std::time::Duration;
 
     use hyper_util::client::legacy::connect::dns::Name;
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
     use tokio::time::{Instant, timeout};
     use tower_service::Service;
 
-    use super::*;
+    use super::super::{Resolver as _, TungsteniteConnector};
+    use super::{ErrorKind, Request};
+    use crate::Connector as _;
 
     const DEADLINE: Duration = Duration::from_secs(10);
 

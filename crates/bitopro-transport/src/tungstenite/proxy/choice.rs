@@ -105,7 +105,7 @@ impl fmt::Debug for Environment {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Choice, Environment, Error, ErrorKind, OsString, Proxy};
 
     /// What the environment with these variables does with a dial to `place`.
     fn dial(variables: &[(&str, &str)], place: &str) -> Result<String, Error> {

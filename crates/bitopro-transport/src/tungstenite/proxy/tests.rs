@@ -1,4 +1,4 @@
-use super::*;
+use super::{Protocol, Proxy};
 
 fn proxy(text: &str) -> Proxy {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
 
-use super::*;
+use super::{Bytes, Deadline, Error, ErrorKind, Request, StatusCode, derive_accept_key, upgrade};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
