@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::error::{Error, ErrorKind};
-use crate::gateway::authentication::BASE_PATH;
 use crate::gateway::tls::{Certificate, is_localhost};
+use crate::{BASE_PATH, Error, ErrorKind};
 
 /// The place where a simulator is reached.
 #[derive(Debug)]
