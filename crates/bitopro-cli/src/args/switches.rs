@@ -55,8 +55,8 @@ impl FromArgMatches for DoubtArgs {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         for doubt in Doubts::ALL {
-            if let Some(value) = matches.get_one::<String>(doubt.name()) {
-                let set = self.0.set(doubt.name(), value);
+            if let Some(value) = matches.get_one::<String>(doubt.name) {
+                let set = self.0.set(doubt.name, value);
                 set.map_err(|error| Error::raw(ErrorKind::InvalidValue, error))?;
             }
         }
@@ -65,14 +65,13 @@ impl FromArgMatches for DoubtArgs {
 }
 
 fn flag(doubt: &Doubt) -> Arg {
-    let values =
-        doubt.values().iter().map(|value| PossibleValue::new(value.name()).help(plain(value.help())));
-    Arg::new(doubt.name())
-        .long(doubt.name())
+    let values = doubt.values.iter().map(|value| PossibleValue::new(value.name).help(plain(value.help)));
+    Arg::new(doubt.name)
+        .long(doubt.name)
         .value_name("VALUE")
         .value_parser(PossibleValuesParser::new(values))
-        .default_value(doubt.value(&Doubts::default()).name())
-        .help(plain(doubt.help()))
+        .default_value(doubt.value(&Doubts::default()).name)
+        .help(plain(doubt.help))
 }
 
 /// A help text without its backticks, which a terminal would show.
@@ -110,12 +109,12 @@ mod tests {
     fn each_flag_sets_its_doubt_and_no_other() {
         assert_eq!(with(&[]), format!("{:?}", defaults()));
         for doubt in Doubts::ALL {
-            for value in doubt.values() {
-                let flag = format!("--{}", doubt.name());
+            for value in doubt.values {
+                let flag = format!("--{}", doubt.name);
                 let mut expected = Doubts::default();
-                expected.set(doubt.name(), value.name()).unwrap();
+                expected.set(doubt.name, value.name).unwrap();
                 let expected = format!("{:?}", defaults().with_doubts(expected));
-                assert_eq!(with(&[&flag, value.name()]), expected, "{flag} {}", value.name());
+                assert_eq!(with(&[&flag, value.name]), expected, "{flag} {}", value.name);
             }
         }
         let ahead = defaults().with_doubts(Doubts::default().with(Datetimes::TaiwanMarkedUtc));
@@ -140,10 +139,10 @@ mod tests {
     fn all_flags_have_one_heading_and_show_their_default() {
         let command = Alone::command();
         for doubt in Doubts::ALL {
-            let flag = command.get_arguments().find(|flag| flag.get_id() == doubt.name()).unwrap();
+            let flag = command.get_arguments().find(|flag| flag.get_id() == doubt.name).unwrap();
             assert_eq!(flag.get_help_heading(), command.get_arguments().last().unwrap().get_help_heading());
             assert!(flag.get_help_heading().is_some_and(|heading| heading.contains("documentation")));
-            assert_eq!(flag.get_default_values(), [doubt.values()[0].name()]);
+            assert_eq!(flag.get_default_values(), [doubt.values[0].name]);
             assert!(!flag.get_help().unwrap().to_string().contains('`'));
         }
     }

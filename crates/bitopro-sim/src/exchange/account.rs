@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 
 use bitopro_model::{Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Timestamp, Trade};
 
-use crate::exchange::command_error::CommandError;
 use crate::exchange::exact::{difference, sum};
 use crate::exchange::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
 use crate::exchange::fill::{Fill, moved, tradable};
-use crate::exchange::holdings::Holdings;
 use crate::exchange::open_order::OpenOrder;
-use crate::exchange::order::{Kind, NewOrder, currencies};
+use crate::exchange::order::{Kind, currencies};
 use crate::exchange::recent::Recent;
+use crate::{CommandError, Holdings, NewOrder};
 
 /// The number of closed orders that count as recent. An assumption.
 pub(crate) const HISTORY_KEPT: usize = 100;

@@ -34,7 +34,7 @@ pub enum CommandError {
     /// Fewer connections than a scenario waits for.
     TooFewConnections(usize),
     /// The command, named here, concerns connections, which an exchange without a simulator does not have.
-    NeedsSimulator(&'static str),
+    NeedsSimulator(String),
 }
 
 impl fmt::Display for CommandError {

@@ -5,14 +5,11 @@ use bitopro_model::{Decimal, Order, OrderId, Pair, PrivateStream, Timestamp, Tra
 use fastrand::Rng;
 
 use super::account::{Account, OrderChange};
-use super::command_error::CommandError;
-use super::doubts::Doubts;
-use super::holdings::{self, Holdings};
-use super::order::{NewOrder, currencies};
+use super::holdings::{self};
+use super::order::currencies;
 use super::publisher::Publisher;
-use super::push::Push;
 use super::trader::Trader;
-use crate::scenario::command::Command;
+use crate::{Command, CommandError, Doubts, Holdings, NewOrder, Push};
 
 /// The exchange itself, without sockets, tasks or a clock: the time is an argument, and the same seed and
 /// times give the same events, byte for byte.
@@ -99,7 +96,7 @@ impl Exchange {
                 holdings.insert(balance.currency.clone(), balance.clone());
             })),
             Command::Tick(count) => Ok((0..*count).flat_map(|_| self.tick(now)).collect()),
-            other => Err(CommandError::NeedsSimulator(other.word())),
+            other => Err(CommandError::NeedsSimulator(other.to_string())),
         }
     }
 

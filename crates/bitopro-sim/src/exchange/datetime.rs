@@ -1,6 +1,6 @@
 use bitopro_model::Timestamp;
 
-use super::doubts::Datetimes;
+use crate::Datetimes;
 
 /// Taiwan's offset from UTC, all year round.
 const TAIWAN_OFFSET_MS: i64 = 8 * 60 * 60 * 1_000;

@@ -2,7 +2,7 @@
 
 use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
 
-use crate::exchange::order::NewOrder;
+use crate::NewOrder;
 
 /// Currency, amount and available, in units of 10^-8. Those at the top are as in the founding document.
 const DEMO: [(&str, i128, i128); 12] = [

@@ -8,52 +8,32 @@ use std::str::FromStr;
 
 /// One of the [`Doubts`]: its name, its help text and its values.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Doubt {
-    name: &'static str,
-    help: &'static str,
-    values: &'static [DoubtValue],
-    get: fn(&Doubts) -> &'static DoubtValue,
+    /// The name, such as `order-ids`.
+    pub name: &'static str,
+    /// A sentence about it, without a full stop.
+    pub help: &'static str,
+    /// Its values, the default first.
+    pub values: &'static [DoubtValue],
+    get: fn(&Doubts) -> DoubtValue,
     set: fn(&mut Doubts, &str) -> bool,
 }
 
 /// One value of a [`Doubt`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DoubtValue {
-    name: &'static str,
-    help: &'static str,
+    /// The name, such as `numbers`.
+    pub name: &'static str,
+    /// A sentence about it, without a full stop.
+    pub help: &'static str,
 }
 
 impl Doubt {
-    /// The name, such as `order-ids`.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// A sentence about it, without a full stop.
-    pub fn help(&self) -> &'static str {
-        self.help
-    }
-
-    /// Its values, the default first.
-    pub fn values(&self) -> &'static [DoubtValue] {
-        self.values
-    }
-
-    /// The value that it has here.
-    pub fn value(&self, doubts: &Doubts) -> &'static DoubtValue {
+    /// Returns the value that it has in these doubts.
+    pub fn value(&self, doubts: &Doubts) -> DoubtValue {
         (self.get)(doubts)
-    }
-}
-
-impl DoubtValue {
-    /// The name, such as `numbers`.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// A sentence about it, without a full stop.
-    pub fn help(&self) -> &'static str {
-        self.help
     }
 }
 
@@ -81,13 +61,13 @@ impl Doubts {
     /// [`UnknownDoubt`] if there is no such name or value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), UnknownDoubt> {
         let Some(doubt) = Self::ALL.iter().find(|doubt| doubt.name == name) else {
-            let known = listed(Self::ALL.iter().map(Doubt::name));
+            let known = listed(Self::ALL.iter().map(|doubt| doubt.name));
             return Err(UnknownDoubt(format!("unknown doubt `{name}`; expected {known}")));
         };
         if (doubt.set)(self, value) {
             return Ok(());
         }
-        let known = listed(doubt.values.iter().map(DoubtValue::name));
+        let known = listed(doubt.values.iter().map(|value| value.name));
         Err(UnknownDoubt(format!("unknown value `{value}` of `{name}`; expected {known}")))
     }
 }
@@ -135,11 +115,10 @@ impl fmt::Display for UnknownDoubt {
 
 impl StdError for UnknownDoubt {}
 
-/// Makes an enum of each doubt, whose first value is the default, and [`Doubts`] of all of them.
+/// Makes an enum of each doubt, and [`Doubts`] of all of them. The first value of each is the default.
 macro_rules! doubts {
     ($($field:ident $name:literal $doubt:ident: $help:literal {
-        $default:ident $default_name:literal: $default_help:literal,
-        $($value:ident $value_name:literal: $value_help:literal,)+
+        $($(#[$default:ident])? $value:ident $value_name:literal: $value_help:literal,)+
     })+) => {
         /// The points that the exchange's documentation leaves open, or that changed over the years.
         ///
@@ -176,27 +155,20 @@ macro_rules! doubts {
             #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
             #[non_exhaustive]
             pub enum $doubt {
-                #[default]
-                #[doc = concat!($default_help, ".")]
-                $default,
-                $(#[doc = concat!($value_help, ".")] $value,)+
+                $($(#[$default])? #[doc = concat!($value_help, ".")] $value,)+
             }
 
             impl $doubt {
-                const VALUES: &[DoubtValue] = &[
-                    DoubtValue { name: $default_name, help: $default_help },
-                    $(DoubtValue { name: $value_name, help: $value_help },)+
-                ];
+                const VALUES: &[DoubtValue] = &[$(Self::$value.value(),)+];
 
-                fn value(self) -> &'static DoubtValue {
+                const fn value(self) -> DoubtValue {
                     match self {
-                        Self::$default => &DoubtValue { name: $default_name, help: $default_help },
-                        $(Self::$value => &DoubtValue { name: $value_name, help: $value_help },)+
+                        $(Self::$value => DoubtValue { name: $value_name, help: $value_help },)+
                     }
                 }
 
                 fn named(name: &str) -> Option<Self> {
-                    [Self::$default, $(Self::$value),+].into_iter().find(|value| value.value().name == name)
+                    [$(Self::$value),+].into_iter().find(|value| value.value().name == name)
                 }
             }
 
@@ -213,35 +185,35 @@ macro_rules! doubts {
 
 doubts! {
     balance_updates "balance-updates" BalanceUpdates: "Balances that an update holds" {
-        Changed "changed": "The currencies that changed, as documented",
+        #[default] Changed "changed": "The currencies that changed, as documented",
         All "all": "Every currency, as in an older FAQ of the exchange",
     }
     active_updates "active-updates" ActiveUpdates: "Orders that an update of the open orders holds" {
-        Changed "changed": "The order that changed, as documented since v3.5.13 (January 2024)",
+        #[default] Changed "changed": "The order that changed, as documented since v3.5.13 (January 2024)",
         WholePair "whole-pair": "All open orders of its pair, as documented before",
     }
     final_orders "final-orders" FinalOrders: "The last update of the open orders about an order that closes" {
-        Shown "shown": "The order with its final status; not documented",
+        #[default] Shown "shown": "The order with its final status; not documented",
         Vanish "vanish": "The order is not sent again, and its pair's list no longer has it; not documented",
     }
     history_on_connect "history-on-connect" HistoryOnConnect: "The first event of the order history" {
-        Recent "recent": "The recently closed orders, as documented",
+        #[default] Recent "recent": "The recently closed orders, as documented",
         Empty "empty": "No orders, even if some have closed before",
     }
     trades_on_connect "trades-on-connect" TradesOnConnect: "The first event of the trades" {
-        Nothing "nothing": "None, as documented: what is traded without a connection is never sent",
+        #[default] Nothing "nothing": "None, as documented: what is traded without a connection is never sent",
         Last "last": "The last trade again, if any, with a new event id and timestamp",
     }
     order_ids "order-ids" OrderIds: "The form of order ids" {
-        Texts "texts": "Texts, as documented",
+        #[default] Texts "texts": "Texts, as documented",
         Numbers "numbers": "Numbers if they are digits only, as in older documentation and in samples of trades",
     }
     datetimes "datetimes" Datetimes: "The time zone of `datetime`, which always ends in a `Z`" {
-        Utc "utc": "UTC, as documented",
+        #[default] Utc "utc": "UTC, as documented",
         TaiwanMarkedUtc "taiwan-marked-utc": "Taiwan's, eight hours ahead of what the `Z` says, as measured",
     }
     event_ids "event-ids" EventIds: "The presence of `eventID` in events" {
-        Present "present": "A random UUID, as since November 2024",
+        #[default] Present "present": "A random UUID, as since November 2024",
         Absent "absent": "None, as before",
     }
 }
@@ -253,13 +225,13 @@ mod tests {
     #[test]
     fn every_value_is_set_by_its_name_and_nothing_else_changes() {
         for doubt in Doubts::ALL {
-            let default = &doubt.values()[0];
-            assert_eq!(doubt.value(&Doubts::default()), default, "{}", doubt.name());
-            for value in doubt.values() {
+            let default = doubt.values[0];
+            assert_eq!(doubt.value(&Doubts::default()), default, "{}", doubt.name);
+            for &value in doubt.values {
                 let mut doubts = Doubts::default();
-                doubts.set(doubt.name(), value.name()).unwrap();
+                doubts.set(doubt.name, value.name).unwrap();
                 assert_eq!(doubt.value(&doubts), value);
-                let others = Doubts::ALL.iter().filter(|other| other.name() != doubt.name());
+                let others = Doubts::ALL.iter().filter(|other| other.name != doubt.name);
                 assert!(others.clone().all(|other| other.value(&doubts) == other.value(&Doubts::default())));
                 assert_eq!(
                     (doubts == Doubts::default(), doubts.to_string().parse()),

@@ -1,9 +1,8 @@
 use bitopro_model::{Event, EventData, PrivateStream, Timestamp};
 use fastrand::Rng;
 
-use super::doubts::{Datetimes, Doubts, EventIds, OrderIds};
 use super::numeric_ids;
-use super::push::Push;
+use crate::{Datetimes, Doubts, EventIds, OrderIds, Push};
 
 /// Wraps data into events: ids, times, and the text that is sent.
 #[derive(Debug)]

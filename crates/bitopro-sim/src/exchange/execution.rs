@@ -5,7 +5,7 @@ use bitopro_model::{
     TradeSide, UnixSeconds,
 };
 
-use crate::exchange::command_error::CommandError;
+use crate::CommandError;
 use crate::exchange::exact::{AMOUNT_SCALE, difference, sum};
 use crate::exchange::fill::Fill;
 

@@ -2,9 +2,8 @@
 
 use bitopro_model::{Action, Balance, Currency, Decimal};
 
-use crate::exchange::command_error::CommandError;
 use crate::exchange::exact::{difference, product_cut_off, sum};
-use crate::exchange::holdings::Holdings;
+use crate::{CommandError, Holdings};
 
 /// The fee of a trade, taken from what is received: 0.1 %.
 pub(crate) const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);

@@ -5,9 +5,9 @@
 use bitopro_model::{Action, Currency, Decimal};
 use fastrand::Rng;
 
+use crate::Holdings;
 use crate::exchange::exact::AMOUNT_SCALE;
 use crate::exchange::fill::Fill;
-use crate::exchange::holdings::Holdings;
 
 /// The largest move of a price in one step: one part in a thousand.
 const STEP: i64 = 1000;

@@ -1,11 +1,10 @@
 use bitopro_model::{Action, Currency, Decimal, Order, OrderStatus, Pair, TimeInForce, Timestamp};
 
-use super::command_error::CommandError;
 use super::exact::product_cut_off;
 use super::execution::IdSequence;
 use super::fill::tradable;
-use super::holdings::Holdings;
-use super::order::{Kind, NewOrder, currencies};
+use super::order::{Kind, currencies};
+use crate::{CommandError, Holdings, NewOrder};
 
 /// An open order, and what it locks of which currency.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 use bitopro_model::{Action, Condition, Currency, Decimal, OrderType, Pair};
 
-use super::command_error::CommandError;
+use crate::CommandError;
 
 /// An order to be placed. Amounts are of the base currency, for market orders too.
 #[derive(Debug, Clone, PartialEq, Eq)]

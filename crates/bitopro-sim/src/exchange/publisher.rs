@@ -4,10 +4,11 @@ use bitopro_model::{Active, History, Order, Orders, PrivateStream, Timestamp};
 use fastrand::Rng;
 
 use super::account::{Account, OrderChange};
-use super::doubts::{ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, TradesOnConnect};
 use super::envelope::Envelopes;
-use super::holdings::{self, Holdings};
-use super::push::Push;
+use super::holdings::{self};
+use crate::{
+    ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, Holdings, Push, TradesOnConnect,
+};
 
 #[derive(Debug)]
 pub(crate) struct Publisher {

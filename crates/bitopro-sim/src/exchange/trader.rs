@@ -7,8 +7,8 @@ use crate::exchange::account::Account;
 use crate::exchange::exact::product_cut_off;
 use crate::exchange::fill::Fill;
 use crate::exchange::market::Market;
-use crate::exchange::order::{NewOrder, currencies};
-use crate::scenario::command::Command;
+use crate::exchange::order::currencies;
+use crate::{Command, NewOrder};
 
 /// The number of open orders at which the account places no more.
 const MOST_OPEN: usize = 12;

@@ -10,15 +10,11 @@ use bitopro_transport::{Frame, Refusal};
 use http::StatusCode;
 use tokio::sync::watch;
 
-use crate::exchange::core::Exchange;
-use crate::exchange::push::Push;
 use crate::exchange::recent::Recent;
 use crate::gateway::authentication::{Authentication, UpgradeRequest};
-use crate::gateway::clock::Clock;
-use crate::gateway::dial::Dial;
 use crate::gateway::keepalive::Keepalive;
-use crate::gateway::sent::Sent;
 use crate::gateway::sockets::{SocketEnd, Sockets};
+use crate::{Clock, Dial, Exchange, Push, Sent};
 
 /// The number of dials that are remembered.
 const DIALS_KEPT: usize = 10_000;
@@ -32,15 +28,6 @@ pub(crate) struct Dispatcher {
     pings_paused: AtomicBool,
     closing: watch::Sender<bool>,
     state: Mutex<State>,
-}
-
-/// The settings of a [`Dispatcher`].
-#[derive(Debug)]
-pub(crate) struct DispatcherOptions {
-    pub(crate) clock: Clock,
-    pub(crate) clock_offset_ms: i64,
-    pub(crate) keepalive: Keepalive,
-    pub(crate) queue_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -64,22 +51,18 @@ impl Dispatcher {
     pub(crate) fn new(
         exchange: Exchange,
         authentication: Authentication,
-        options: DispatcherOptions,
+        sockets: Sockets,
+        clock: Clock,
+        keepalive: Keepalive,
     ) -> Self {
-        let DispatcherOptions { clock, clock_offset_ms, keepalive, queue_bytes } = options;
+        let (dials, refusals) = (Recent::new(DIALS_KEPT), VecDeque::new());
         Self {
             clock,
-            clock_offset_ms: AtomicI64::new(clock_offset_ms),
+            clock_offset_ms: AtomicI64::new(0),
             keepalive,
             pings_paused: AtomicBool::new(false),
             closing: watch::Sender::new(false),
-            state: Mutex::new(State {
-                exchange,
-                authentication,
-                sockets: Sockets::new(queue_bytes),
-                dials: Recent::new(DIALS_KEPT),
-                refusals: VecDeque::new(),
-            }),
+            state: Mutex::new(State { exchange, authentication, sockets, dials, refusals }),
         }
     }
 

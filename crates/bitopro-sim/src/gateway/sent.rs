@@ -1,6 +1,6 @@
 use bitopro_model::PrivateStream;
 
-use crate::exchange::push::Push;
+use crate::Push;
 
 /// An event that the exchange sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,10 +5,9 @@ use bitopro_model::PrivateStream;
 use bitopro_transport::Frame;
 use tokio::sync::oneshot;
 
-use crate::exchange::push::Push;
 use crate::exchange::recent::Recent;
 use crate::gateway::outbox::{Inbox, Outbox, outbox};
-use crate::gateway::sent::Sent;
+use crate::{Push, Sent};
 
 /// The number of events that are remembered.
 const SENT_KEPT: usize = 10_000;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::exchange::core::Exchange;
+use crate::Exchange;
 use crate::gateway::connector::Incoming;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server;

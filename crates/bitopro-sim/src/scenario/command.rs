@@ -1,7 +1,7 @@
 use bitopro_model::{Balance, Currency, Decimal, PrivateStream};
 use http::StatusCode;
 
-use crate::exchange::order::NewOrder;
+use crate::NewOrder;
 
 /// Something that a simulated exchange is asked to do: in code, in a [`Scenario`](crate::Scenario), and by
 /// its own market.
@@ -112,28 +112,6 @@ impl Command {
     /// Creates a [`Close`](Self::Close) of every connection, or of those of one stream.
     pub fn close(stream: impl Into<Option<PrivateStream>>, code: u16, reason: impl Into<String>) -> Self {
         Self::Close { stream: stream.into(), code, reason: reason.into() }
-    }
-
-    /// The word that its text begins with.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Place { .. } => "place",
-            Self::Fill { .. } => "fill",
-            Self::Cancel(_) => "cancel",
-            Self::Trigger(_) => "trigger",
-            Self::Deposit { .. } => "deposit",
-            Self::SetBalance(_) => "balance",
-            Self::Tick(_) => "tick",
-            Self::AwaitConnections(_) => "wait",
-            Self::SendText { stream: None, .. } => "text",
-            Self::SendText { stream: Some(_), .. } => "text-to",
-            Self::Refuse { .. } => "refuse",
-            Self::Close { .. } => "close",
-            Self::Disconnect(_) => "disconnect",
-            Self::PausePings => "pause-pings",
-            Self::ResumePings => "resume-pings",
-            Self::SetClockOffsetMs(_) => "clock-offset",
-        }
     }
 }
 

@@ -2,51 +2,44 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use bitopro_model::{Balance, PrivateStream};
+use bitopro_model::Balance;
 
-use super::command::Command;
-use crate::exchange::order::{Kind, NewOrder};
+use crate::exchange::order::Kind;
+use crate::{Command, NewOrder};
 
 impl Display for Command {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())?;
         match self {
-            Self::Place { name, order } => {
-                write!(f, " {} ", name.as_deref().unwrap_or("-"))?;
-                write_order(f, order)
-            }
-            Self::Fill { order, amount: Some(amount) } => write!(f, " {order} {amount}"),
-            Self::Fill { order, amount: None } | Self::Cancel(order) | Self::Trigger(order) => {
-                write!(f, " {order}")
-            }
-            Self::Deposit { currency, amount } => write!(f, " {currency} {amount}"),
+            Self::Place { name, order } => write_order(f, name.as_deref().unwrap_or("-"), order),
+            Self::Fill { order, amount: Some(amount) } => write!(f, "fill {order} {amount}"),
+            Self::Fill { order, amount: None } => write!(f, "fill {order}"),
+            Self::Cancel(order) => write!(f, "cancel {order}"),
+            Self::Trigger(order) => write!(f, "trigger {order}"),
+            Self::Deposit { currency, amount } => write!(f, "deposit {currency} {amount}"),
             Self::SetBalance(balance) => write_balance(f, balance),
-            Self::Tick(count) => write!(f, " {count}"),
-            Self::AwaitConnections(count) => write!(f, " {count}"),
-            Self::SendText { stream, text } => {
-                write_stream(f, *stream)?;
-                write!(f, " {text}")
-            }
-            Self::Refuse { count, status } => write!(f, " {count} {}", status.as_u16()),
+            Self::Tick(count) => write!(f, "tick {count}"),
+            Self::AwaitConnections(count) => write!(f, "wait {count}"),
+            Self::SendText { stream: None, text } => write!(f, "text {text}"),
+            Self::SendText { stream: Some(stream), text } => write!(f, "text-to {stream} {text}"),
+            Self::Refuse { count, status } => write!(f, "refuse {count} {}", status.as_u16()),
             Self::Close { stream, code, reason } => {
-                write_stream(f, *stream)?;
                 let space = if reason.is_empty() { "" } else { " " };
-                write!(f, " {code}{space}{reason}")
+                f.write_str("close ")?;
+                stream.map_or(Ok(()), |stream| write!(f, "{stream} "))?;
+                write!(f, "{code}{space}{reason}")
             }
-            Self::Disconnect(stream) => write_stream(f, *stream),
-            Self::PausePings | Self::ResumePings => Ok(()),
-            Self::SetClockOffsetMs(offset) => write!(f, " {offset}"),
+            Self::Disconnect(None) => f.write_str("disconnect"),
+            Self::Disconnect(Some(stream)) => write!(f, "disconnect {stream}"),
+            Self::PausePings => f.write_str("pause-pings"),
+            Self::ResumePings => f.write_str("resume-pings"),
+            Self::SetClockOffsetMs(offset) => write!(f, "clock-offset {offset}"),
         }
     }
 }
 
-fn write_stream(f: &mut Formatter<'_>, stream: Option<PrivateStream>) -> fmt::Result {
-    stream.map_or(Ok(()), |stream| write!(f, " {stream}"))
-}
-
-fn write_order(f: &mut Formatter<'_>, order: &NewOrder) -> fmt::Result {
+fn write_order(f: &mut Formatter<'_>, name: &str, order: &NewOrder) -> fmt::Result {
     let action = order.action.as_str().to_ascii_lowercase();
-    write!(f, "{action} {} {} at ", order.pair, order.amount)?;
+    write!(f, "place {name} {action} {} {} at ", order.pair, order.amount)?;
     match &order.kind {
         Kind::Market => f.write_str("market")?,
         Kind::Limit => write!(f, "{}", order.price)?,
@@ -59,7 +52,7 @@ fn write_order(f: &mut Formatter<'_>, order: &NewOrder) -> fmt::Result {
 }
 
 fn write_balance(f: &mut Formatter<'_>, balance: &Balance) -> fmt::Result {
-    write!(f, " {} {} available {}", balance.currency, balance.amount, balance.available)?;
+    write!(f, "balance {} {} available {}", balance.currency, balance.amount, balance.available)?;
     if let Some(stake) = balance.stake {
         write!(f, " stake {stake}")?;
     }

@@ -7,9 +7,8 @@ use std::str::{FromStr, SplitWhitespace};
 use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, parse_decimal};
 use http::StatusCode;
 
-use super::command::Command;
 use crate::exchange::exact::difference;
-use crate::exchange::order::NewOrder;
+use crate::{Command, NewOrder};
 
 /// A text that is not a [`Command`]. `Display` says why.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::command::Command;
-use super::parse::ParseCommandError;
+use crate::{Command, ParseCommandError};
 
 /// A sequence of commands for [`Simulator::run`](crate::Simulator::run), with the times between them.
 ///

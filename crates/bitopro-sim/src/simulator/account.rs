@@ -1,13 +1,6 @@
 use bitopro_model::{AccountBalance, Balance, Decimal, Order, OrderId, Pair, Trade};
 
-use super::handle::Simulator;
-use crate::exchange::command_error::CommandError;
-use crate::exchange::core::Exchange;
-use crate::exchange::holdings::Holdings;
-use crate::exchange::order::NewOrder;
-use crate::exchange::push::Push;
-use crate::gateway::sent::Sent;
-use crate::scenario::command::Command;
+use crate::{Command, CommandError, Exchange, Holdings, NewOrder, Push, Sent, Simulator};
 
 /// The account: commands with a result, and what it holds.
 impl Simulator {

@@ -6,17 +6,12 @@ use bitopro_model::{Balance, Currency, Decimal};
 
 use super::endpoint::Endpoint;
 use crate::exchange::account::Account;
-use crate::exchange::core::Exchange;
-use crate::exchange::doubts::Doubts;
-use crate::exchange::order::NewOrder;
 use crate::exchange::{demo, holdings};
 use crate::gateway::authentication::Authentication;
-use crate::gateway::clock::Clock;
-use crate::gateway::credentials::SimCredentials;
-use crate::gateway::dispatcher::{Dispatcher, DispatcherOptions};
+use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;
-use crate::simulator::handle::Simulator;
-use crate::{Error, ErrorKind};
+use crate::gateway::sockets::Sockets;
+use crate::{Clock, Doubts, Error, ErrorKind, Exchange, NewOrder, SimCredentials, Simulator};
 
 /// The longest duration of any option.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -194,13 +189,13 @@ impl SimulatorBuilder {
 
     fn dispatcher(&self) -> Result<Dispatcher, Error> {
         let credentials = self.check()?;
-        let options = DispatcherOptions {
-            clock: self.clock.clone(),
-            clock_offset_ms: self.clock_offset_ms,
-            keepalive: self.keepalive,
-            queue_bytes: self.queue_bytes,
-        };
-        Ok(Dispatcher::new(self.exchange(), Authentication::new(credentials), options))
+        let sockets = Sockets::new(self.queue_bytes);
+        let authentication = Authentication::new(credentials);
+        let exchange = self.exchange();
+        let dispatcher =
+            Dispatcher::new(exchange, authentication, sockets, self.clock.clone(), self.keepalive);
+        dispatcher.set_clock_offset_ms(self.clock_offset_ms);
+        Ok(dispatcher)
     }
 
     fn exchange(&self) -> Exchange {

@@ -3,12 +3,8 @@ use std::time::Duration;
 use bitopro_transport::{Frame, Refusal};
 use tokio::time::sleep;
 
-use super::handle::Simulator;
-use crate::exchange::command_error::CommandError;
-use crate::exchange::push::Push;
 use crate::gateway::refusal;
-use crate::scenario::command::Command;
-use crate::scenario::steps::{Scenario, ScenarioError};
+use crate::{Command, CommandError, Push, Scenario, ScenarioError, Simulator};
 
 /// The interval at which a scenario that waits for connections counts them.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);

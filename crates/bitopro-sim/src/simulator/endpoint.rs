@@ -5,9 +5,8 @@ use http::Uri;
 use http::uri::InvalidUri;
 use tokio::net::TcpListener;
 
-use crate::error::{Error, ErrorKind};
-use crate::gateway::authentication::BASE_PATH;
 use crate::gateway::tls::{Certificate, is_localhost};
+use crate::{BASE_PATH, Error, ErrorKind};
 
 /// The place where a simulator is reached.
 #[derive(Debug)]

@@ -9,12 +9,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::endpoint::Endpoint;
-use crate::gateway::connector::{Incoming, SimConnector};
-use crate::gateway::credentials::SimCredentials;
-use crate::gateway::dial::Dial;
+use crate::gateway::connector::Incoming;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::supervisor::Supervisor;
 use crate::gateway::tls::Certificate;
+use crate::{Dial, SimConnector, SimCredentials};
 
 /// A simulated exchange that runs until it is stopped or dropped.
 ///

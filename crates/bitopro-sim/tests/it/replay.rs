@@ -14,13 +14,12 @@ const NOW: i64 = 1_639_553_303_365;
 /// Every combination of what changes how things are sent.
 fn every_doubt() -> Vec<Doubts> {
     let mut combinations = vec![Doubts::default()];
-    for doubt in Doubts::ALL.iter().filter(|doubt| !["datetimes", "event-ids"].contains(&doubt.name())) {
+    for doubt in Doubts::ALL.iter().filter(|doubt| !["datetimes", "event-ids"].contains(&doubt.name)) {
         let set = |mut doubts: Doubts, value: &DoubtValue| {
-            doubts.set(doubt.name(), value.name()).unwrap();
+            doubts.set(doubt.name, value.name).unwrap();
             doubts
         };
-        let sets =
-            |doubts: &Doubts| doubt.values().iter().map(|value| set(*doubts, value)).collect::<Vec<_>>();
+        let sets = |doubts: &Doubts| doubt.values.iter().map(|value| set(*doubts, value)).collect::<Vec<_>>();
         combinations = combinations.iter().flat_map(sets).collect();
     }
     assert_eq!(combinations.len(), 64);

@@ -1,9 +1,8 @@
 use bitopro_model::{AccountBalance, Balance, Decimal, Message, PrivateStream, Timestamp};
 
-use super::Exchange;
-use crate::exchange::holdings::Holdings;
 use crate::{
-    BalanceUpdates, CommandError, Datetimes, DoubtType, Doubts, EventIds, Push, Simulator, SimulatorBuilder,
+    BalanceUpdates, CommandError, Datetimes, DoubtType, Doubts, EventIds, Exchange, Holdings, Push,
+    Simulator, SimulatorBuilder,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
@@ -203,7 +202,6 @@ fn commands_about_connections_need_a_simulator() {
     ] {
         let command = text.parse().unwrap();
         let error = exchange().execute(NOW, &command).unwrap_err();
-        let word = text.split(' ').next().unwrap();
-        assert_eq!(error.to_string(), format!("`{word}` concerns connections; it needs a running simulator"));
+        assert_eq!(error.to_string(), format!("`{text}` concerns connections; it needs a running simulator"));
     }
 }

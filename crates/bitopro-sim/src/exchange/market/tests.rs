@@ -3,10 +3,11 @@ use fastrand::Rng;
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 
 use super::{Market, PAIRS};
+use crate::Holdings;
 use crate::exchange::demo;
 use crate::exchange::exact::AMOUNT_SCALE;
 use crate::exchange::fill::{FEE, Fill};
-use crate::exchange::holdings::{self, Holdings};
+use crate::exchange::holdings::{self};
 
 fn market(seed: u64) -> Market {
     Market::new(Rng::with_seed(seed))

@@ -5,9 +5,9 @@ use fastrand::Rng;
 
 use super::{MOST_OPEN, Trader};
 use crate::exchange::account::Account;
-use crate::exchange::order::{NewOrder, currencies};
+use crate::exchange::order::currencies;
 use crate::exchange::{demo, holdings};
-use crate::scenario::command::Command;
+use crate::{Command, NewOrder};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 

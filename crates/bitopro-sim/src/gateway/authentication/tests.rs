@@ -5,8 +5,8 @@ use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::Refusal;
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::{Authentication, NONCE_WINDOW, UpgradeRequest};
-use crate::gateway::credentials::SimCredentials;
+use super::{Authentication, UpgradeRequest};
+use crate::{NONCE_WINDOW, SimCredentials};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 const NOW_MS: u64 = 1_639_553_303_365;

@@ -5,9 +5,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::fault::{Direction, Fault};
 use super::relay::relay;
-use crate::{Error, ErrorKind};
+use crate::{Direction, Error, ErrorKind, Fault};
 
 /// A TCP proxy that treats connections as bad networks do: they stall, break off, arrive in pieces or altered.
 ///

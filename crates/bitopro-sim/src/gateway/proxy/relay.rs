@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::fault::Fault;
+use crate::Fault;
 
 /// The largest number of bytes in one read.
 const READ_BYTES: usize = 8 << 10;

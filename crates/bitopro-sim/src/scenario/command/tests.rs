@@ -2,8 +2,7 @@ use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream};
 use http::StatusCode;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
-use super::Command;
-use crate::exchange::order::NewOrder;
+use crate::{Command, NewOrder};
 
 fn decimal(units: i64, scale: u32) -> Decimal {
     Decimal::new(units, scale)

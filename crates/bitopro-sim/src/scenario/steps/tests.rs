@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use super::Scenario;
-use crate::scenario::command::Command;
+use crate::{Command, Scenario};
 
 #[test]
 fn steps_know_their_time_and_their_line() {
