@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 use crate::workspace::{self, cargo, command};
-use crate::{compat, faults, features, fixtures, layering, msrv, readme, soak};
+use crate::{compat, faults, features, fixtures, layering, msrv, package, public_api, readme, soak};
 
 pub(crate) fn run() -> ExitCode {
     let mut tally = Tally::default();
@@ -80,7 +80,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         // The tests of the faults ran among all others.
         Step::new("faults", faults::check),
         Step::new("soak's tests exist", soak::check),
-        Step::new("the exchange's own SDK", sdk),
+        Step::new("the exchange's own SDK", || skippable(compat::check())),
         Step::command("formatting", cargo(&["fmt", "--all", "--check"])),
         Step::command("clippy", clippy(&["--workspace", "--all-targets", "--all-features"])),
         Step::command("documentation", doc),
@@ -88,6 +88,8 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         Step::new("minimum Rust version", msrv::check),
         Step::new("fixtures", fixtures::check),
         Step::new("README", readme::check),
+        Step::new("public items", || skippable(public_api::check())),
+        Step::new("packages", package::check),
     ]);
     for choice in features::combinations(&workspace::metadata()?) {
         steps.push(Step::command(format!("features: {}", choice.join(" ")), clippy(&choice)));
@@ -96,9 +98,9 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// Needs Python and a package index.
-fn sdk() -> Outcome {
-    match compat::check() {
+/// The outcome of a check whose inner error says why this machine cannot run it.
+fn skippable(result: anyhow::Result<Result<(), String>>) -> Outcome {
+    match result {
         Ok(Ok(())) => Outcome::Passed,
         Ok(Err(why)) => Outcome::Skipped(why),
         Err(error) => Err(error).into(),

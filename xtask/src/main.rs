@@ -10,6 +10,8 @@ mod fuzz;
 mod layering;
 mod msrv;
 mod named_test;
+mod package;
+mod public_api;
 mod readme;
 mod soak;
 mod workspace;
@@ -41,6 +43,10 @@ enum Command {
     Layering,
     /// Check that no dependency requires a newer Rust than we promise.
     Msrv,
+    /// Build the packages that would be published, and run the tests of some from there.
+    Package,
+    /// Compare the public items of the libraries with their listings.
+    PublicApi(public_api::Args),
     /// Check that the commands in the README exist.
     Readme,
     /// Run long tests: random faults, a stalled consumer, or days of trading.
@@ -56,6 +62,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Layering => layering::check(),
         Command::Msrv => msrv::check(),
+        Command::Package => package::check(),
+        Command::PublicApi(args) => public_api::run(&args),
         Command::Readme => readme::check(),
         Command::Soak(args) => soak::run(&args),
     }?;

@@ -1,0 +1,30 @@
+//! The packages as they would be published: each builds on its own, carries both licences, and the tests of those that
+//! depend on none of ours pass.
+
+use anyhow::ensure;
+
+use crate::workspace::{cargo, root};
+
+const PACKAGES: [&str; 6] =
+    ["bitopro-model", "bitopro-auth", "bitopro-transport", "bitopro-client", "bitopro-sim", "bitopro-cli"];
+/// Their tests need nothing outside of the package. Those of the others need the other packages.
+const TESTED: [&str; 3] = ["bitopro-model", "bitopro-auth", "bitopro-transport"];
+
+pub(crate) fn check() -> anyhow::Result<()> {
+    let target = root().join("target/packages");
+    let args = ["package", "--workspace", "--exclude", "xtask", "--locked", "--allow-dirty", "--quiet"];
+    let status = cargo(&args).arg("--target-dir").arg(&target).status()?;
+    ensure!(status.success(), "the packages do not build: {status}");
+    let unpacked = |package: &str| target.join("package").join(format!("{package}-{}", env!("CARGO_PKG_VERSION")));
+    for package in PACKAGES {
+        for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            ensure!(unpacked(package).join(licence).is_file(), "{package} has no {licence}");
+        }
+    }
+    for package in TESTED {
+        let mut test = cargo(&["test", "--quiet", "--all-features"]);
+        let status = test.current_dir(unpacked(package)).arg("--target-dir").arg(&target).status()?;
+        ensure!(status.success(), "the tests of the package {package} fail: {status}");
+    }
+    Ok(())
+}

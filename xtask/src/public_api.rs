@@ -1,0 +1,80 @@
+//! The public items of each library, listed in its `public-api.txt`, so that no change to them goes unnoticed.
+
+use std::fs;
+
+use anyhow::{Context, ensure};
+use public_api::Builder;
+
+use crate::workspace::{cargo, command, root};
+
+const LIBRARIES: [&str; 5] =
+    ["bitopro-model", "bitopro-auth", "bitopro-transport", "bitopro-client", "bitopro-sim"];
+
+/// The compiler whose documentation the listings were made from: another one may write them in another way.
+const RUST: &str = "rustc 1.95.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Write the listings instead of comparing them.
+    #[arg(long)]
+    write: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.write {
+        return LIBRARIES.iter().try_for_each(|library| Ok(fs::write(path(library), listing(library)?)?));
+    }
+    check()?.map_err(|why| anyhow::anyhow!(why))
+}
+
+/// Compares the listings. The inner error is the reason why this machine cannot do that.
+pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
+    let rust = String::from_utf8(command("rustc").arg("--version").output()?.stdout)?;
+    if !rust.starts_with(RUST) {
+        return Ok(Err(format!("the listings are made with {RUST}*, and this is {}", rust.trim())));
+    }
+    let mut faults = Vec::new();
+    for library in LIBRARIES {
+        let (old, new) = (fs::read_to_string(path(library)).unwrap_or_default(), listing(library)?);
+        let only_in = |a: &str, b: &str, sign: char| {
+            let lines = a.lines().filter(|line| !b.lines().any(|other| other == *line));
+            lines.map(|line| format!("{sign} {line}\n")).collect::<String>()
+        };
+        let changes = only_in(&old, &new, '-') + &only_in(&new, &old, '+');
+        if old != new {
+            faults.push(format!("the public items of {library} have changed:\n{changes}"));
+        }
+    }
+    ensure!(
+        faults.is_empty(),
+        "{}if that is intended, run `cargo xtask public-api --write` and add it to the changelog",
+        faults.concat()
+    );
+    Ok(Ok(()))
+}
+
+fn path(library: &str) -> std::path::PathBuf {
+    root().join("crates").join(library).join("public-api.txt")
+}
+
+/// Returns one line for each public item of a library with all of its features, without those that derives and blanket
+/// implementations add.
+fn listing(library: &str) -> anyhow::Result<String> {
+    let target = root().join("target/public-api");
+    // The JSON of rustdoc is not stable, so its form belongs to the compiler.
+    let status = cargo(&["rustdoc", "--quiet", "--locked", "--lib", "--all-features", "--package", library])
+        .arg("--target-dir")
+        .arg(&target)
+        .args(["--", "-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"])
+        .env("RUSTC_BOOTSTRAP", "1")
+        .status()?;
+    ensure!(status.success(), "the documentation of {library} cannot be built: {status}");
+    let json = target.join("doc").join(format!("{}.json", library.replace('-', "_")));
+    let api = Builder::from_rustdoc_json(json)
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .omit_auto_derived_impls(true)
+        .build()
+        .with_context(|| format!("cannot read the documentation of {library}"))?;
+    Ok(api.items().map(|item| format!("{item}\n")).collect())
+}
