@@ -247,6 +247,7 @@ mod tests {
         let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let error = Client::builder(credentials.clone())
             .with_endpoints(["http://a", "b"])
+            .with_dial_deadline(Duration::MAX)
             .with_idle_limit(Duration::ZERO)
             .with_queue_capacity(0)
             .with_backoff(Duration::from_secs(2), Duration::from_secs(1))
