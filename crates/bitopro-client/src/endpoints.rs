@@ -74,7 +74,9 @@ pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bitopro_model::PrivateStream;
+
+    use super::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
 
     fn endpoints(bases: &[&str]) -> Endpoints {
         Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap()

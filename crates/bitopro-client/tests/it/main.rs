@@ -9,6 +9,8 @@ mod interface;
 mod network;
 mod oracle;
 mod replay;
+#[path = "../../src/samples.rs"]
+mod samples;
 mod sessions;
 mod simulated;
 mod simulator;
