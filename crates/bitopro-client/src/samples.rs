@@ -1,6 +1,7 @@
 //! Orders, balances and trades for the unit tests. The integration tests, the benchmark and the fuzz target include this
 //! file too.
 #![allow(dead_code, reason = "each crate that includes this file uses a part of it")]
+#![allow(clippy::needless_pass_by_value, reason = "ids and amounts may be numbers or texts")]
 
 use bitopro_model::{
     AccountBalance, Action, ActiveOrders, Balance, Decimal, Event, EventData, HistoryOrders, Order,

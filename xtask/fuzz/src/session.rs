@@ -18,11 +18,9 @@ use bitopro_client::{Client, Credentials};
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
+use super::samples::{active, balances, event, history, text, trade, with_id};
 use link::Link;
 use rules::{Dials, Items, Ledger, freshness};
-
-const BALANCE: &str = r#"{"event":"ACCOUNT_BALANCE","eventID":"e","timestamp":1,"data":{"TWD":{"currency":"TWD","amount":"1","available":"1","stake":"0","tradable":true}}}"#;
-const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":2,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"7","orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":true}}"#;
 
 /// Plays one input.
 pub fn check(data: &[u8]) {
@@ -224,9 +222,11 @@ impl Bench {
             self.connect(link);
         }
         let text = match stream {
-            PrivateStream::AccountBalance => BALANCE.to_owned(),
-            PrivateStream::UserTrades => TRADE.to_owned(),
-            _ => format!(r#"{{"event":"{}","timestamp":3,"data":{{}}}}"#, stream.event()),
+            PrivateStream::AccountBalance => balance(),
+            PrivateStream::ActiveOrders => text(&active([])),
+            PrivateStream::HistoryOrders => text(&history([])),
+            PrivateStream::UserTrades => user_trade(),
+            other => panic!("unknown stream {other}"),
         };
         self.engine.handle_frame(self.now, self.wall, link, Frame::text(text));
     }
@@ -237,6 +237,14 @@ fn nonce(request: &Request) -> u64 {
     let payload = request.headers().get("x-bitopro-payload").and_then(|payload| payload.to_str().ok());
     let claim = Payload::received(payload.expect("a dial is signed")).identity_claim();
     claim.expect("a payload can be read").nonce
+}
+
+fn balance() -> String {
+    text(&with_id("e", balances(1, &[("TWD", 1)])))
+}
+
+fn user_trade() -> String {
+    text(&event(2, trade(7, "m")))
 }
 
 /// From nothing to a day.
@@ -256,9 +264,9 @@ fn frame(detail: u8) -> Frame {
         3 => Frame::Close(None),
         4 => Frame::close(1001, "going\naway"),
         5 => Frame::text(r#"{"event":"MARGIN_BALANCE_INFO"}"#),
-        6 => Frame::text(TRADE),
+        6 => Frame::text(user_trade()),
         7 => Frame::text("{"),
-        _ => Frame::text(BALANCE),
+        _ => Frame::text(balance()),
     }
 }
 

@@ -241,7 +241,7 @@ fn of_two_reports_of_one_time_the_later_one_counts() {
 #[test]
 fn what_is_missing_is_remembered_up_to_a_bound() {
     for (count, first) in [(MISSING, "filled 0000 +1 (gap)"), (MISSING + 1, "filled 0000 +1")] {
-        let orders: Vec<Order> = (0..count).map(|id| order(&format!("{id:04}"), 0, "0", 1)).collect();
+        let orders: Vec<Order> = (0..count).map(|id| order(format!("{id:04}"), 0, "0", 1)).collect();
         let mut watcher = Watcher::of(&orders);
         watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active([]))));
         assert_eq!(watcher.history(&[order("0000", 2, "1", 2)]), [first], "of {count}");

@@ -116,7 +116,7 @@ fn nothing_was_missed_before_the_first_event() {
 fn fault_32_a_message_that_cannot_be_read_is_an_item_and_the_connection_lives() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
-    for text in ["", "{", "[]", r#"{"event":"ACCOUNT_BALANCE"}"#, &balance("7", 3).replacen("7", "1e5", 1)] {
+    for text in ["", "{", "[]", r#"{"event":"ACCOUNT_BALANCE"}"#, &balance("7", 3).replacen('7', "1e5", 1)] {
         bench.text(text);
         let Some(Item::Malformed(malformed)) = bench.items.last() else { panic!("{:?}", bench.items) };
         assert_eq!(malformed.raw, text.as_bytes());

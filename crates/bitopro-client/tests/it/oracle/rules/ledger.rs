@@ -18,7 +18,9 @@ impl Ledger {
     /// Applies the changes of an item, and returns them.
     pub(crate) fn apply(&mut self, item: &AccountItem) -> Vec<Change> {
         let changes = self.changes.apply(item);
-        changes.iter().for_each(|change| self.change(change));
+        for change in &changes {
+            self.change(change);
+        }
         if let Item::Snapshot(Message::AccountBalance(event)) = &item.item {
             let each = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
             self.balances.get_or_insert_with(|| each.collect());
