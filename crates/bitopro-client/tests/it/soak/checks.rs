@@ -97,7 +97,9 @@ impl World {
     pub(super) fn assert_calm_dials(&self) {
         let dials = self.road.dials();
         let mut counted = Dials::default();
-        dials.iter().for_each(|dial| counted.count(dial.nonce, dial.at.into_std()));
+        for dial in &dials {
+            counted.count(dial.nonce, dial.at.into_std());
+        }
         self.turns.assert_kept(&dials);
         let seen: Vec<u64> = self.simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect();
         assert!(seen.is_sorted_by(|a, b| a < b), "nonces at the simulator: {seen:?}");
