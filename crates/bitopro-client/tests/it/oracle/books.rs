@@ -1,4 +1,4 @@
-use bitopro_client::model::{Order, Timestamp};
+use bitopro_client::model::{Balance, Order, Timestamp};
 use bitopro_sim::Simulator;
 
 /// The simulator's account, its orders as they are sent.
@@ -12,6 +12,12 @@ pub(crate) struct Books<'a> {
 impl<'a> Books<'a> {
     pub(crate) fn new(simulator: &'a Simulator, is_coarse: bool) -> Self {
         Self { simulator, is_coarse }
+    }
+
+    /// These are the balances.
+    pub(crate) fn assert_balances<'b>(&self, known: impl IntoIterator<Item = &'b Balance>) {
+        let truth = self.simulator.balances();
+        assert_eq!(known.into_iter().collect::<Vec<_>>(), truth.values().collect::<Vec<_>>());
     }
 
     pub(super) fn open_orders(&self) -> Vec<Order> {

@@ -8,7 +8,7 @@ pub(crate) mod rules;
 
 use std::collections::BTreeMap;
 
-use bitopro_client::model::{Balance, MatchId, Order, PrivateStream};
+use bitopro_client::model::{MatchId, Order, PrivateStream};
 use bitopro_client::{
     AccountItem, Changes, Current, CurrentAccount, OrderHistory, OrderUpdates, RecentTrades,
 };
@@ -59,8 +59,7 @@ impl Oracle {
     /// State that is fresh is true. What was sent must have had the time to arrive.
     pub(crate) fn assert_honest(current: &CurrentAccount, books: &Books<'_>) {
         if let Some(balances) = current.balances.as_ref().filter(|balances| !balances.is_stale()) {
-            let known: Vec<&Balance> = balances.state().iter().collect();
-            assert_eq!(known, books.simulator.balances().values().collect::<Vec<_>>(), "fresh balances");
+            books.assert_balances(balances.state());
         }
         if let Some(orders) = current.open_orders.as_ref().filter(|orders| !orders.is_stale()) {
             let known: Vec<Order> = orders.state().iter().cloned().collect();
