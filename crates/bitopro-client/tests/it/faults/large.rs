@@ -11,7 +11,7 @@ use crate::samples::{active, balances, order, text};
 const MIB: usize = 1 << 20;
 const COUNT: usize = 10_000;
 
-/// The text of a message whose members each get a new field, so long that it has about 9 MiB in all.
+/// The text of a message of about 9 MiB, each of whose members has a new field.
 fn grown<D: EventData>(event: &Event<D>, last_field: &str) -> String {
     let text = text(event);
     let new = "x".repeat((9 * MIB - text.len()) / COUNT);

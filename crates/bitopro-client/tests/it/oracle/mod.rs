@@ -1,4 +1,4 @@
-//! What the items of an account must add up to, whatever happens to its connections.
+//! The oracle: checks what the items of an account add up to, whatever happens to its connections.
 
 mod books;
 mod ends;

@@ -20,14 +20,14 @@ const PROVEN_AFTER: Duration = Duration::from_secs(30);
 /// Grace period of a link after the deadline of a dial.
 const DIAL_SLACK: Duration = Duration::from_secs(1);
 
-/// How long after the last fault has healed the account is true again, at the latest:
+/// The time after the last fault has healed in which the account becomes true again, at the latest:
 ///
 /// - the wait that the exchange itself asked for, up to the cap;
 /// - the idle limit, where a connection had fallen silent, or the dial's deadline, where a dial had: in a row,
 ///   since one stream's dial holds up the others';
 /// - the longest backoff, and once more where each stream is first refused for a clock that is off;
 /// - the even rate of the dial budget, one dial in `span / (budget - budget / 2)`: for the four streams, each
-///   once more for the clock, and for the open orders that are listed anew after history;
+///   once more for the clock, and for the open orders that are listed again after history;
 /// - `proven_after`, the least time between two such lists.
 fn bound(asked: Duration, is_clock_moved: bool) -> Duration {
     let rounds = if is_clock_moved { 2 } else { 1 };
@@ -43,7 +43,7 @@ fn bound(asked: Duration, is_clock_moved: bool) -> Duration {
 }
 
 impl World {
-    /// How long the world needs to be true again from now on.
+    /// The time in which the world becomes true again from now on.
     pub(super) fn bound(&self) -> Duration {
         bound(self.asked, self.is_clock_moved)
     }
