@@ -15,7 +15,8 @@ pub(crate) fn check() -> anyhow::Result<()> {
     let args = ["package", "--workspace", "--exclude", "xtask", "--locked", "--allow-dirty", "--quiet"];
     let status = cargo(&args).arg("--target-dir").arg(&target).status()?;
     ensure!(status.success(), "the packages do not build: {status}");
-    let unpacked = |package: &str| target.join("package").join(format!("{package}-{}", env!("CARGO_PKG_VERSION")));
+    let unpacked =
+        |package: &str| target.join("package").join(format!("{package}-{}", env!("CARGO_PKG_VERSION")));
     for package in PACKAGES {
         for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
             ensure!(unpacked(package).join(licence).is_file(), "{package} has no {licence}");

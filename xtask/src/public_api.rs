@@ -36,11 +36,11 @@ pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
     let mut faults = Vec::new();
     for library in LIBRARIES {
         let (old, new) = (fs::read_to_string(path(library)).unwrap_or_default(), listing(library)?);
-        let only_in = |a: &str, b: &str, sign: char| {
+        let only_in = |a: &str, b: &str, sign: &str| {
             let lines = a.lines().filter(|line| !b.lines().any(|other| other == *line));
-            lines.map(|line| format!("{sign} {line}\n")).collect::<String>()
+            lines.flat_map(|line| [sign, " ", line, "\n"]).collect::<String>()
         };
-        let changes = only_in(&old, &new, '-') + &only_in(&new, &old, '+');
+        let changes = only_in(&old, &new, "-") + &only_in(&new, &old, "+");
         if old != new {
             faults.push(format!("the public items of {library} have changed:\n{changes}"));
         }
@@ -76,5 +76,6 @@ fn listing(library: &str) -> anyhow::Result<String> {
         .omit_auto_derived_impls(true)
         .build()
         .with_context(|| format!("cannot read the documentation of {library}"))?;
-    Ok(api.items().map(|item| format!("{item}\n")).collect())
+    let lines: Vec<String> = api.items().map(ToString::to_string).collect();
+    Ok(lines.join("\n") + "\n")
 }

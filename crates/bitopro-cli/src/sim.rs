@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bitopro_client::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, WS_URL_VARIABLE};
-use bitopro_sim::{Scenario, ScenarioError, Simulator};
+use bitopro_sim::{self as sim, Scenario, Simulator};
 
 use crate::args::SimArgs;
 use crate::exit::{Failure, Status};
@@ -61,7 +61,7 @@ fn read_scenario(path: &Path) -> Result<Scenario, Failure> {
     let text = text.map_err(|error| {
         Failure::new(Status::Usage, format!("the scenario cannot be read from {shown}")).with_source(error)
     })?;
-    text.parse().map_err(|error: ScenarioError| {
+    text.parse().map_err(|error: sim::Error| {
         Failure::new(Status::Usage, format!("{shown} is not a scenario")).with_source(error)
     })
 }

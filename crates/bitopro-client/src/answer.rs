@@ -104,9 +104,12 @@ fn echoed(text: &str, secret: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use bitopro_auth::Signer;
+    use bitopro_auth::{Credentials, Signer};
+    use bitopro_transport::Refusal;
+    use http::header::{LOCATION, SERVER};
     use http::{HeaderValue, StatusCode};
+
+    use super::{Secrets, describe};
 
     fn described(server: Option<&'static str>, body: &str) -> Option<String> {
         let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());

@@ -239,8 +239,11 @@ fn default_connector() -> Option<Arc<dyn Connector>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
     use bitopro_auth::Credentials;
+
+    use crate::{Client, OrderUpdates, Settings};
 
     #[test]
     fn every_fault_is_listed_at_once() {

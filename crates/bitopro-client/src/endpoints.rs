@@ -24,13 +24,14 @@ impl Endpoints {
         (!bases.is_empty()).then_some(Self { bases, current: 0, failed: 0 })
     }
 
-    /// The URL of a stream at the endpoint in use.
-    pub(crate) fn url(&self, stream: PrivateStream) -> Option<Uri> {
-        let base = self.bases.get(self.current)?;
-        let path = format!("{}{}", base.path().trim_end_matches('/'), stream.path());
-        let mut parts = base.clone().into_parts();
-        parts.path_and_query = Some(path.parse().ok()?);
-        Uri::from_parts(parts).ok()
+    /// Returns the URL of a stream at the endpoint in use.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "there is at least one base, and `current` is below their number"
+    )]
+    #[allow(clippy::expect_used, reason = "`parse_base` has made the URL of each stream")]
+    pub(crate) fn url(&self, stream: PrivateStream) -> Uri {
+        join(&self.bases[self.current], stream).expect("a base and the path of a stream are a URL")
     }
 
     /// Moves on after a failure of the network. False after a whole round: then it is time to pause.
@@ -50,6 +51,13 @@ impl Endpoints {
     }
 }
 
+fn join(base: &Uri, stream: PrivateStream) -> Result<Uri, http::Error> {
+    let path = format!("{}{}", base.path().trim_end_matches('/'), stream.path());
+    let mut parts = base.clone().into_parts();
+    parts.path_and_query = Some(path.parse()?);
+    Ok(Uri::from_parts(parts)?)
+}
+
 /// Reads a base endpoint such as `wss://host:port/ws`.
 pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
     if text.contains('@') {
@@ -66,6 +74,8 @@ pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
         "it has no host"
     } else if text.contains(['?', '#']) {
         "it is a base to which a stream's path is added, and cannot have `?` or `#`"
+    } else if PrivateStream::ALL.iter().any(|stream| join(&url, *stream).is_err()) {
+        "it is too long"
     } else {
         return Ok(url);
     };
@@ -74,7 +84,9 @@ pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bitopro_model::PrivateStream;
+
+    use super::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
 
     fn endpoints(bases: &[&str]) -> Endpoints {
         Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap()
@@ -83,21 +95,20 @@ mod tests {
     #[test]
     fn the_stream_s_path_follows_the_base() {
         for base in ["ws://127.0.0.1:8765/ws", "ws://127.0.0.1:8765/ws/"] {
-            let url = endpoints(&[base]).url(PrivateStream::AccountBalance).unwrap();
+            let url = endpoints(&[base]).url(PrivateStream::AccountBalance);
             assert_eq!(url, "ws://127.0.0.1:8765/ws/v1/pub/auth/account-balance");
         }
-        let url = endpoints(&[DOCUMENTED_ENDPOINT]).url(PrivateStream::AccountBalance).unwrap();
+        let url = endpoints(&[DOCUMENTED_ENDPOINT]).url(PrivateStream::AccountBalance);
         assert_eq!(url, "wss://stream.bitopro.com:443/ws/v1/pub/auth/account-balance");
-        let url = endpoints(&[FALLBACK_ENDPOINT]).url(PrivateStream::AccountBalance).unwrap();
+        let url = endpoints(&[FALLBACK_ENDPOINT]).url(PrivateStream::AccountBalance);
         assert_eq!(url, "wss://stream.bitopro.com:9443/ws/v1/pub/auth/account-balance");
     }
 
     #[test]
     fn a_round_over_all_endpoints_ends_in_a_pause() {
         let mut endpoints = endpoints(&["wss://a/ws", "wss://b/ws"]);
-        let host = |endpoints: &Endpoints| {
-            endpoints.url(PrivateStream::AccountBalance).unwrap().host().unwrap().to_owned()
-        };
+        let host =
+            |endpoints: &Endpoints| endpoints.url(PrivateStream::AccountBalance).host().unwrap().to_owned();
         assert!(endpoints.move_on());
         assert_eq!(host(&endpoints), "b");
         assert!(!endpoints.move_on());

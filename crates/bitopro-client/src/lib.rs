@@ -16,6 +16,8 @@ mod outside;
 mod queue;
 mod refusal;
 mod runtime;
+#[cfg(test)]
+mod samples;
 mod settings;
 
 pub use bitopro_auth as auth;

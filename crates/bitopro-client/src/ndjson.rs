@@ -235,17 +235,15 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bitopro_model::{Balance, Balances, Decimal, Event, Message, PrivateStream, Timestamp};
+    use bitopro_model::{AccountBalance, Decimal, Message, PrivateStream, Timestamp};
 
     use crate::account::StreamState;
     use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item};
+    use crate::samples::{balances, with_id};
     use crate::{Change, Error, ErrorKind};
 
-    fn event(amount: i64) -> Event<Balances> {
-        let balance = Balance::new("BTC", Decimal::new(amount, 2));
-        let mut event = Event::new(Timestamp::from_millis(amount), Balances::from_iter([balance]));
-        event.event_id = Some(format!("event-{amount}"));
-        event
+    fn event(amount: i64) -> AccountBalance {
+        with_id(format!("event-{amount}"), balances(amount, &[("BTC", Decimal::new(amount, 2))]))
     }
 
     fn json(value: &impl serde::Serialize) -> String {
@@ -262,7 +260,7 @@ mod tests {
         assert_eq!(line, format!("{expected}{DATA}}}"));
         let failed = Error::new(ErrorKind::Network, "the network failed")
             .with_source(Error::new(ErrorKind::Idle, "no frame arrived"));
-        let closed = Item::<Event<Balances>>::Closed(Closed::Failed(failed));
+        let closed = Item::<AccountBalance>::Closed(Closed::Failed(failed));
         let expected = r#"{"v":1,"type":"closed","stream":"account-balance","event_id":null,"timestamp":null,"data":{"error":"the network failed: no frame arrived"}}"#;
         assert_eq!(json(&AccountItem::from(closed)), expected);
     }

@@ -1,4 +1,5 @@
-/// Why a simulator could not start. The message says what happened and what to do.
+/// Why a simulator could not start, a text is not a command, or a scenario could not be run. The message says what
+/// happened and what to do.
 pub type Error = bitopro_transport::Error<ErrorKind>;
 
 /// The kinds of [`Error`].
@@ -13,4 +14,9 @@ pub enum ErrorKind {
     Listen,
     /// No certificate could be made.
     Certificate,
+    /// A text is not a [`Command`](crate::Command).
+    Command,
+    /// A scenario cannot be read, or one of its steps could not be carried out. The message names the lines; for a
+    /// scenario that was not read from a text, these are the numbers of the steps.
+    Scenario,
 }

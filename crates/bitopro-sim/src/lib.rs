@@ -14,11 +14,10 @@ pub use error::{Error, ErrorKind};
 pub use exchange::{
     ActiveUpdates, BalanceUpdates, CommandError, Datetimes, Doubt, DoubtType, DoubtValue, Doubts, EventIds,
     Exchange, FinalOrders, HistoryOnConnect, Holdings, NewOrder, OrderIds, Push, TradesOnConnect,
-    UnknownDoubt,
 };
 pub use gateway::{
     BASE_PATH, Clock, Dial, Direction, Fault, FaultyProxy, NONCE_WINDOW, Sent, SimConnector, SimCredentials,
     refusal,
 };
-pub use scenario::{Command, ParseCommandError, Scenario, ScenarioError};
+pub use scenario::{Command, Scenario};
 pub use simulator::{Simulator, SimulatorBuilder};

@@ -2,5 +2,7 @@
 //! tests of xtask, which give them the fixtures and what was once found.
 
 pub mod decode;
+#[path = "../../../crates/bitopro-client/src/samples.rs"]
+mod samples;
 pub mod session;
 pub mod upgrade;

@@ -3,22 +3,24 @@
 //! An input is a list of operations, each a byte for the link (its upper two bits) and the operation, and a byte for its
 //! detail; see [`Bench::operate`]. A frame of the input's own is followed by its length (two bytes) and its text.
 
-mod watcher;
+mod link;
+#[path = "../../../crates/bitopro-client/tests/it/oracle/rules/mod.rs"]
+#[allow(dead_code, reason = "the tests of bitopro-client use the rest")]
+mod rules;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
+use bitopro_client::auth::Payload;
 use bitopro_client::engine::{Action, Engine, LinkId, SubscriberId};
-use bitopro_client::model::{Balance, Currency, Message, OrderId, PrivateStream};
-use bitopro_client::transport::{self, ErrorKind, Frame, Refusal};
-use bitopro_client::{AccountItem, Change, Changes, Client, Credentials, Item};
+use bitopro_client::model::PrivateStream;
+use bitopro_client::transport::{self, ErrorKind, Frame, Refusal, Request};
+use bitopro_client::{Client, Credentials};
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use watcher::{Dials, LONGEST_WAIT, Watcher};
-
-const BALANCE: &str = r#"{"event":"ACCOUNT_BALANCE","eventID":"e","timestamp":1,"data":{"TWD":{"currency":"TWD","amount":"1","available":"1","stake":"0","tradable":true}}}"#;
-const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":2,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"7","orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":true}}"#;
+use super::samples::{active, balances, event, history, text, trade, with_id};
+use link::Link;
+use rules::{Dials, Items, Ledger, freshness};
 
 /// Plays one input.
 pub fn check(data: &[u8]) {
@@ -78,18 +80,13 @@ struct Bench {
     now: Instant,
     wall: SystemTime,
     dials: Dials,
+    /// A link has been connected.
+    is_key_accepted: bool,
     /// One for each of the streams, in the order of [`PrivateStream::ALL`].
-    watchers: Vec<Watcher>,
+    links: Vec<Link>,
     /// The subscriber does not read.
     is_stalled: bool,
-    known: Known,
-}
-
-/// The knowledge of a subscriber that reads only the changes.
-struct Known {
-    changes: Changes,
-    balances: Option<BTreeMap<Currency, Balance>>,
-    open: Option<BTreeSet<OrderId>>,
+    ledger: Ledger,
 }
 
 impl Bench {
@@ -99,26 +96,26 @@ impl Bench {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
         let mut engine = engine(settings);
         let subscriber = engine.subscribe(now, wall, PrivateStream::ALL);
-        let known = Known { changes: engine.changes(), balances: None, open: None };
-        let watchers = PrivateStream::ALL.iter().map(|stream| Watcher::new(*stream)).collect();
-        let (dials, is_stalled) = (Dials::default(), false);
-        Self { engine, subscriber, now, wall, dials, watchers, is_stalled, known }
+        let ledger = Ledger::new(engine.changes());
+        let links = PrivateStream::ALL.iter().map(|stream| Link::new(*stream)).collect();
+        let (dials, is_key_accepted, is_stalled) = (Dials::default(), false, false);
+        Self { engine, subscriber, now, wall, dials, is_key_accepted, links, is_stalled, ledger }
     }
 
-    fn link(&self, stream: PrivateStream) -> LinkId {
+    fn id(&self, stream: PrivateStream) -> LinkId {
         let links = self.engine.links_of(self.subscriber);
         links.into_iter().find(|link| link.stream == stream).expect("every stream is followed")
     }
 
-    fn watcher(&mut self, stream: PrivateStream) -> &mut Watcher {
-        self.watchers.iter_mut().find(|watcher| watcher.stream == stream).expect("each has one")
+    fn link(&mut self, stream: PrivateStream) -> &mut Link {
+        self.links.iter_mut().find(|link| link.stream == stream).expect("each has one")
     }
 
     /// One operation of the input: possible things and impossible ones.
     fn operate(&mut self, input: &mut Input<'_>) {
         let (what, detail) = (input.byte(), input.byte());
         let stream = *PrivateStream::ALL.get(usize::from(what >> 6)).expect("there are four");
-        let (link, now, wall) = (self.link(stream), self.now, self.wall);
+        let (link, now, wall) = (self.id(stream), self.now, self.wall);
         match what & 0x3f {
             0 => self.pass(span(detail)),
             1 => self.wall += span(detail),
@@ -132,7 +129,7 @@ impl Bench {
                 0 | 1 => self.connect(link),
                 2 => {
                     let error = failure(detail);
-                    self.watcher(stream).fails(&error);
+                    self.link(stream).fails(&error);
                     self.engine.handle_dial_failed(now, wall, link, error);
                 }
                 3 => self.engine.handle_frame(now, wall, link, frame(detail)),
@@ -143,8 +140,8 @@ impl Bench {
     }
 
     fn connect(&mut self, link: LinkId) {
-        if self.watcher(link.stream).connects() {
-            self.dials.accept();
+        if self.link(link.stream).connects() {
+            self.is_key_accepted = true;
         }
         self.engine.handle_connected(self.now, self.wall, link);
     }
@@ -164,88 +161,27 @@ impl Bench {
         assert!(next.is_none_or(|due| due > self.now), "it wants to be called in a tight loop");
     }
 
-    /// Takes all that the engine wants and has to say.
+    /// Takes all actions and items of the engine, and checks them.
     fn settle(&mut self) {
         while let Some((link, action)) = self.engine.poll_action(self.now, self.wall) {
+            let now = self.now;
             if let Action::Dial(request) = &action {
-                let now = self.now;
-                assert!(
-                    !self.watchers.iter().any(|watcher| watcher.dials_at(now)),
-                    "two dials are in progress"
-                );
-                self.dials.count(self.now, request);
+                assert!(!self.links.iter().any(|link| link.dials_at(now)), "two dials are in progress");
+                self.dials.count(nonce(request), now);
             }
-            let (now, is_accepted) = (self.now, self.dials.is_key_accepted());
-            self.watcher(link.stream).acts(&action, now, is_accepted);
+            let is_key_accepted = self.is_key_accepted;
+            self.link(link.stream).acts(&action, now, is_key_accepted);
         }
+        let current = self.engine.current(self.now, self.wall, self.subscriber);
         if !self.is_stalled {
             while let Some(item) = self.engine.poll_item(self.subscriber) {
-                self.watcher(item.stream).sees(&item.item);
-                self.know(&item);
+                self.link(item.stream).items.apply(&item.item);
+                self.ledger.apply(&item);
             }
-            self.assert_known();
+            self.ledger.assert_agrees(&current);
         }
-        self.assert_honest();
-    }
-
-    /// Follows the changes.
-    fn know(&mut self, item: &AccountItem) {
-        for change in self.known.changes.apply(item) {
-            match change {
-                Change::Balance(change) => {
-                    let balances = self.known.balances.as_mut().expect("the first snapshot is not a change");
-                    assert_eq!(balances.remove(&change.currency), change.before);
-                    balances.extend(change.after.map(|after| (change.currency, after)));
-                }
-                Change::OrderOpened(change) => {
-                    if let Some(open) = &mut self.known.open {
-                        assert!(open.insert(change.order.id.clone()), "opened twice: {:?}", change.order);
-                    }
-                }
-                Change::OrderTriggered(_) | Change::OrderPartlyFilled(_) => {}
-                Change::OrderFilled(change)
-                | Change::OrderEndedPartlyFilled(change)
-                | Change::OrderCancelled(change)
-                | Change::OrderRejectedPostOnly(change)
-                | Change::OrderMissing(change) => {
-                    if let Some(open) = &mut self.known.open {
-                        open.remove(&change.order.id);
-                    }
-                }
-                other => panic!("a change that no subscriber knows: {other}"),
-            }
-        }
-        if let Item::Snapshot(Message::AccountBalance(event)) = &item.item {
-            let each = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
-            self.known.balances.get_or_insert_with(|| each.collect());
-        }
-    }
-
-    /// The changes lead to the state, if everything was read.
-    fn assert_known(&mut self) {
-        let current = self.engine.current(self.now, self.wall, self.subscriber);
-        if let (Some(state), Some(known)) = (current.balances, &self.known.balances) {
-            let state = state.state().iter().map(|balance| (balance.currency.clone(), balance.clone()));
-            assert_eq!(state.collect::<BTreeMap<_, _>>(), *known, "the balances by their changes");
-        }
-        if let Some(state) = current.open_orders {
-            let state: BTreeSet<OrderId> = state.state().iter().map(|order| order.id.clone()).collect();
-            let known = self.known.open.get_or_insert_with(|| state.clone());
-            assert_eq!(state, *known, "the open orders by their changes");
-        }
-    }
-
-    /// A state that is said to be fresh has a connection.
-    fn assert_honest(&mut self) {
-        let current = self.engine.current(self.now, self.wall, self.subscriber);
-        let fresh = [
-            (PrivateStream::AccountBalance, current.balances.is_some_and(|part| !part.is_stale())),
-            (PrivateStream::ActiveOrders, current.open_orders.is_some_and(|part| !part.is_stale())),
-            (PrivateStream::HistoryOrders, current.history.is_some_and(|part| !part.is_stale())),
-            (PrivateStream::UserTrades, current.trades.is_some_and(|part| !part.is_stale())),
-        ];
-        for (stream, is_fresh) in fresh {
-            assert!(!is_fresh || self.watcher(stream).is_up(), "{stream} is fresh without a connection");
+        for (stream, is_fresh) in freshness(&current) {
+            assert!(!is_fresh || self.link(stream).is_up(), "{stream} is fresh without a connection");
         }
     }
 
@@ -256,18 +192,18 @@ impl Bench {
         // A message that could not be read makes the state stale until there is a new connection.
         self.engine.handle_resync(self.now, self.wall, self.subscriber);
         self.settle();
-        let until = self.now + LONGEST_WAIT;
+        let until = self.now + Items::LONGEST_WAIT;
         while self.now < until {
             for stream in PrivateStream::ALL {
                 self.answer_well(*stream);
                 self.settle();
             }
             let ends = self.engine.ends(self.subscriber);
-            for watcher in &self.watchers {
-                assert_eq!(ends.contains_key(&watcher.stream), watcher.is_closed(), "{}", watcher.stream);
+            for link in &self.links {
+                assert_eq!(ends.contains_key(&link.stream), link.items.is_closed(), "{}", link.stream);
             }
             let current = self.engine.current(self.now, self.wall, self.subscriber);
-            let has_come_back = self.watchers.iter().all(|watcher| watcher.is_closed() || watcher.has_data());
+            let has_come_back = self.links.iter().all(|link| link.items.is_closed() || link.items.has_data());
             if has_come_back && (!ends.is_empty() || current.is_fresh()) {
                 return;
             }
@@ -281,17 +217,34 @@ impl Bench {
 
     /// Answers a stream as a healthy exchange does.
     fn answer_well(&mut self, stream: PrivateStream) {
-        let link = self.link(stream);
-        if self.watcher(stream).is_dialing() {
+        let link = self.id(stream);
+        if self.link(stream).is_dialing() {
             self.connect(link);
         }
         let text = match stream {
-            PrivateStream::AccountBalance => BALANCE.to_owned(),
-            PrivateStream::UserTrades => TRADE.to_owned(),
-            _ => format!(r#"{{"event":"{}","timestamp":3,"data":{{}}}}"#, stream.event()),
+            PrivateStream::AccountBalance => balance(),
+            PrivateStream::ActiveOrders => text(&active([])),
+            PrivateStream::HistoryOrders => text(&history([])),
+            PrivateStream::UserTrades => user_trade(),
+            other => panic!("unknown stream {other}"),
         };
         self.engine.handle_frame(self.now, self.wall, link, Frame::text(text));
     }
+}
+
+/// The nonce of a dial's request.
+fn nonce(request: &Request) -> u64 {
+    let payload = request.headers().get("x-bitopro-payload").and_then(|payload| payload.to_str().ok());
+    let claim = Payload::received(payload.expect("a dial is signed")).identity_claim();
+    claim.expect("a payload can be read").nonce
+}
+
+fn balance() -> String {
+    text(&with_id("e", balances(1, &[("TWD", 1)])))
+}
+
+fn user_trade() -> String {
+    text(&event(2, trade(7, "m")))
 }
 
 /// From nothing to a day.
@@ -311,9 +264,9 @@ fn frame(detail: u8) -> Frame {
         3 => Frame::Close(None),
         4 => Frame::close(1001, "going\naway"),
         5 => Frame::text(r#"{"event":"MARGIN_BALANCE_INFO"}"#),
-        6 => Frame::text(TRADE),
+        6 => Frame::text(user_trade()),
         7 => Frame::text("{"),
-        _ => Frame::text(BALANCE),
+        _ => Frame::text(balance()),
     }
 }
 

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitopro_client::model::{Event, EventData};
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, interval};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::samples::{active, balances, event, history, order, text, trade, with_id};
 use crate::unix_nanos;
 
 /// Number of frames in one write of a flood.
@@ -142,32 +144,24 @@ async fn send<S: AsyncRead + AsyncWrite>(
 
 /// Returns a frame of one event. Only its ids vary, so that no update reverses the progress of an order.
 fn message(link: &str, id: u64, currencies: u32) -> Vec<u8> {
-    let order = |id: &str, status: u8| {
-        format!(
-            r#"{{"sol_usdt":[{{"id":"{id}","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1639386803663,"updatedTimestamp":1639386803663,"createdTimestamp":1639386803663,"status":{status},"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"SOLUSDT3273528249","timeInForce":"GTC"}}]}}"#
-        )
-    };
-    let (event, data) = match link {
+    const AT: i64 = 1_795_312_800_000;
+    let text = match link {
         "account-balance" => {
-            let balance = |number| {
-                format!(
-                    r#""C{number:03}":{{"currency":"C{number:03}","amount":"12345.67890123","available":"2345.67890123","stake":"0","tradable":true}}"#
-                )
-            };
-            ("ACCOUNT_BALANCE", format!("{{{}}}", (0..currencies).map(balance).collect::<Vec<_>>().join(",")))
+            let codes: Vec<String> = (0..currencies).map(|number| format!("C{number:03}")).collect();
+            let amounts: Vec<_> = codes.iter().map(|code| (code.as_str(), "12345.67890123")).collect();
+            stamped(id, balances(AT, &amounts))
         }
-        "orders" => ("ACTIVE_ORDERS", order("8917255503", 0)),
-        "orders/histories" => ("RECENT_HISTORY_ORDERS", order("8917255504", 4)),
-        _ => (
-            "USER_TRADE",
-            format!(
-                r#"{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"6407800","feeCurrency":"twd","transactionTimestamp":1694667358,"eventTimestamp":1694667358,"orderID":390733918,"orderType":"LIMIT","matchID":"{id}","isMarket":false,"isMaker":false}}"#
-            ),
-        ),
+        "orders" => stamped(id, active([order(8_917_255_503_u64, 0, 0, AT)])),
+        "orders/histories" => stamped(id, history([order(8_917_255_504_u64, 4, 0, AT)])),
+        _ => stamped(id, event(AT, trade(390_733_918, id))),
     };
-    let text = format!(
-        r#"{{"event":"{event}","eventID":"{id:020}-a98f-11f0-8de9","timestamp":1795312800000,"datetime":"2026-11-22T02:00:00.000Z","data":{data}}}"#
-    );
     let length = u16::try_from(text.len()).expect("a message of less than 64 KiB").to_be_bytes();
     [&[0x81, 126][..], &length, text.as_bytes()].concat()
+}
+
+/// Returns the text of an event with an id and a `datetime`, as the exchange sends them.
+fn stamped<D: EventData>(id: u64, event: Event<D>) -> String {
+    let mut event = with_id(format!("{id:020}-a98f-11f0-8de9"), event);
+    event.datetime = Some("2026-11-22T02:00:00.000Z".to_owned());
+    text(&event)
 }

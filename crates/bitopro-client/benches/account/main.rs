@@ -27,6 +27,8 @@
 
 mod generator;
 mod run;
+#[path = "../../src/samples.rs"]
+mod samples;
 mod shim;
 
 use std::io::{BufRead, BufReader};

@@ -36,8 +36,11 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
     use proptest::prelude::*;
+
+    use super::Backoff;
 
     proptest! {
         #[test]

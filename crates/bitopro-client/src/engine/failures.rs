@@ -37,10 +37,10 @@ impl Link {
         if let ErrorKind::ClockSkew { .. } = kind {
             return self.clock_refused(cx, error);
         }
-        let path = self.endpoints.url(self.stream()).map(|url| url.path().to_owned()).unwrap_or_default();
+        let url = self.endpoints.url(self.stream());
         let answer = answer::describe(refusal, &self.secrets(cx));
         let has_worked = self.has_worked(cx, Cause::Path);
-        self.dial_failed(cx, at, refused(kind, &path, has_worked, answer.as_deref(), error), false);
+        self.dial_failed(cx, at, refused(kind, url.path(), has_worked, answer.as_deref(), error), false);
     }
 
     /// Handles a refusal because of the clock, whose time the server may have reported.

@@ -166,7 +166,7 @@ impl Link {
     /// Handles a dial that led to an open connection.
     pub(super) fn handle_connected(&mut self, cx: &mut Context<'_>) {
         let Phase::Dialing { since, clock, .. } = self.phase else { return };
-        let Some(url) = self.endpoints.url(self.stream()) else { return };
+        let url = self.endpoints.url(self.stream());
         self.endpoints.keep();
         self.streaks = Streaks::default();
         cx.dialer.accept(self.id, self.stream(), cx.now);
@@ -359,8 +359,7 @@ impl Link {
 
     /// Signs the request for a dial at this moment.
     fn request(&mut self, cx: &Context<'_>, clock: Reading) -> Result<Request, Error> {
-        let no_url = || Error::new(ErrorKind::InvalidUrl, "there is no endpoint to dial");
-        let url = self.endpoints.url(self.stream()).ok_or_else(no_url)?;
+        let url = self.endpoints.url(self.stream());
         let signed = cx.signer.sign_identity(u64::try_from(clock.shown_ms).unwrap_or(0));
         let signed = self.sent.insert(signed);
         let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);

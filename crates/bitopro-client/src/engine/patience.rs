@@ -95,10 +95,14 @@ impl Streaks {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::outside::test_start;
-    use bitopro_model::Timestamp;
     use std::time::Duration;
+
+    use bitopro_model::Timestamp;
+
+    use super::Cause;
+    use crate::Settings;
+    use crate::engine::dialer::Streak;
+    use crate::outside::test_start;
 
     #[test]
     fn each_cause_has_its_rule_before_and_after_it_has_worked() {

@@ -55,7 +55,9 @@ impl SuspendWatch {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    use super::SuspendWatch;
     use crate::outside::test_start;
 
     const SECOND: Duration = Duration::from_secs(1);

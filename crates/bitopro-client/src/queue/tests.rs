@@ -1,20 +1,19 @@
 use std::time::Duration;
 
 use bitopro_model::{
-    AccountBalance, Balance, Balances, Event, EventData, Timestamp, Trade, TradeSide, UserTrade,
+    AccountBalance, Balances, Event, EventData, Message, PrivateStream, Timestamp, Trade, UserTrade,
 };
 
-use super::*;
-use crate::item::MalformedReason;
+use super::{QUEUE_BYTES, Queue};
+use crate::account::Account;
+use crate::item::{
+    AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason,
+};
 use crate::outside::test_start;
+use crate::samples::{self, balances, event};
 use crate::{Error, ErrorKind, Settings};
 
 type BalanceItem = Item<AccountBalance>;
-
-fn event(timestamp: i64, balances: &[(&str, u32)]) -> AccountBalance {
-    let balances = balances.iter().map(|(currency, amount)| Balance::new(*currency, (*amount).into()));
-    Event::new(Timestamp::from_millis(timestamp), balances.collect())
-}
 
 fn connected(number: u64) -> BalanceItem {
     let url = "wss://one/ws".parse().unwrap();
@@ -95,35 +94,35 @@ fn drain(mailbox: &mut Bench) -> Vec<String> {
 fn items_come_out_as_they_went_in() {
     let mut mailbox = mailbox(
         8,
-        vec![connected(1), Item::Snapshot(event(1, &[("A", 1)])), Item::Update(event(2, &[("A", 2)]))],
+        vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)])), Item::Update(balances(2, &[("A", 2)]))],
     );
     assert_eq!(drain(&mut mailbox), ["connected 1", "snapshot 1: A=1", "update 2: A=2"]);
 }
 
 #[test]
 fn what_is_not_read_is_merged_into_one_gap_and_one_snapshot() {
-    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1), ("B", 1)]))]);
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1), ("B", 1)]))]);
     for step in 2..100 {
-        mailbox.put(Item::Update(event(step, &[("A", u32::try_from(step).unwrap())])));
+        mailbox.put(Item::Update(balances(step, &[("A", step)])));
     }
     assert_eq!(mailbox.queue.entries.len(), 2 + 1);
     assert_eq!(
         drain(&mut mailbox),
         ["connected 1", "snapshot 1: A=1 B=1", "gap 1-99 (98)", "snapshot 99: A=99 B=1"]
     );
-    mailbox.put(Item::Update(event(100, &[("A", 7)])));
+    mailbox.put(Item::Update(balances(100, &[("A", 7)])));
     assert_eq!(drain(&mut mailbox), ["update 100: A=7"]);
 }
 
 #[test]
 fn after_an_overrun_the_subscriber_knows_whether_there_is_a_connection() {
-    let full = || vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))];
+    let full = || vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))];
     let mut lost = mailbox(2, full());
     lost.put(disconnected());
     assert_eq!(drain(&mut lost)[2..], ["gap 1-1 (1)", "snapshot 1: A=1", "disconnected"]);
 
     let mut back = mailbox(2, full());
-    for item in [disconnected(), connected(2), Item::Snapshot(event(5, &[("A", 5)]))] {
+    for item in [disconnected(), connected(2), Item::Snapshot(balances(5, &[("A", 5)]))] {
         back.put(item);
     }
     assert_eq!(drain(&mut back)[2..], ["gap 1-5 (3)", "connected 2", "snapshot 5: A=5"]);
@@ -133,7 +132,7 @@ fn after_an_overrun_the_subscriber_knows_whether_there_is_a_connection() {
         not_yet.put(item);
     }
     assert_eq!(drain(&mut not_yet)[2..], ["gap 1-1 (2)", "connected 2"]);
-    not_yet.put(Item::Snapshot(event(5, &[("A", 5)])));
+    not_yet.put(Item::Snapshot(balances(5, &[("A", 5)])));
     assert_eq!(drain(&mut not_yet), ["snapshot 5: A=5"]);
 }
 
@@ -141,13 +140,13 @@ fn after_an_overrun_the_subscriber_knows_whether_there_is_a_connection() {
 fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_followed() {
     let malformed =
         || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
-    for item in [disconnected(), connected(2), Item::Snapshot(event(5, &[("A", 5)])), malformed()] {
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
+    for item in [disconnected(), connected(2), Item::Snapshot(balances(5, &[("A", 5)])), malformed()] {
         mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox)[2..], ["gap 1-5 (4)", "connected 2", "snapshot 5: A=5", "malformed"]);
     for item in
-        [malformed(), disconnected(), connected(3), Item::Snapshot(event(6, &[("A", 6)])), connected(4)]
+        [malformed(), disconnected(), connected(3), Item::Snapshot(balances(6, &[("A", 6)])), connected(4)]
     {
         mailbox.put(item);
     }
@@ -158,13 +157,13 @@ fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_fo
 fn a_merged_snapshot_does_not_hide_a_doubt_from_before_it() {
     let malformed =
         || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let settled = || vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))];
+    let settled = || vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))];
     let mut mailbox = mailbox(3, settled());
     mailbox.put(malformed());
-    mailbox.put(Item::Update(event(2, &[("A", 2)])));
+    mailbox.put(Item::Update(balances(2, &[("A", 2)])));
     assert_eq!(drain(&mut mailbox)[2..], ["malformed", "gap 1-2 (1)", "snapshot 2: A=2", "malformed"]);
     // A snapshot of the exchange's own has no doubt in it.
-    for item in settled().into_iter().chain([Item::Update(event(3, &[("A", 3)]))]) {
+    for item in settled().into_iter().chain([Item::Update(balances(3, &[("A", 3)]))]) {
         mailbox.put(item.clone());
         mailbox.put(item);
     }
@@ -207,7 +206,7 @@ fn what_is_told_once_more_after_what_was_merged_counts_too() {
 
 #[test]
 fn the_end_is_delivered_last_and_once_however_full_it_is() {
-    let mut mailbox = mailbox(1, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+    let mut mailbox = mailbox(1, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
     mailbox.put(BalanceItem::Closed(Closed::Requested));
     mailbox.put(disconnected());
     mailbox.put(BalanceItem::Closed(Closed::Requested));
@@ -218,10 +217,7 @@ fn the_end_is_delivered_last_and_once_however_full_it_is() {
 
 #[test]
 fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_told() {
-    let trade = |timestamp| {
-        let data = Trade::new("1", TradeSide::Bid, "btc", "twd");
-        Item::Update(Event::new(Timestamp::from_millis(timestamp), data))
-    };
+    let trade = |at| Item::Update(event(at, samples::trade("1", at)));
     let lost = || Item::<UserTrade>::Disconnected(gone());
     let reconnected = || {
         let (since, until) = (Timestamp::from_millis(30), Timestamp::from_millis(40));
@@ -256,9 +252,9 @@ fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_t
 
 #[test]
 fn a_connection_that_was_merged_with_its_end_is_delivered_with_it() {
-    let settled = || vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))];
+    let settled = || vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))];
     let mut mailbox = mailbox(2, settled());
-    for item in [disconnected(), connected(2), Item::Snapshot(event(2, &[("A", 2)])), disconnected()] {
+    for item in [disconnected(), connected(2), Item::Snapshot(balances(2, &[("A", 2)])), disconnected()] {
         mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox)[2..], ["gap 1-2 (4)", "connected 2", "snapshot 2: A=2", "disconnected"]);
@@ -273,13 +269,13 @@ fn a_connection_that_was_merged_with_its_end_is_delivered_with_it() {
 fn a_connection_that_was_delivered_without_data_gets_no_snapshot_of_the_one_before() {
     let malformed =
         || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
     drain(&mut mailbox);
     for item in [disconnected(), connected(2), malformed(), malformed()] {
         mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox), ["disconnected", "connected 2", "gap 1-1 (2)", "malformed"]);
-    mailbox.put(Item::Snapshot(event(5, &[("A", 5)])));
+    mailbox.put(Item::Snapshot(balances(5, &[("A", 5)])));
     assert_eq!(drain(&mut mailbox), ["snapshot 5: A=5"]);
 }
 
@@ -287,7 +283,7 @@ fn a_connection_that_was_delivered_without_data_gets_no_snapshot_of_the_one_befo
 fn a_message_that_could_not_be_read_does_not_come_again_after_a_new_connection() {
     let malformed =
         || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(event(1, &[("A", 1)]))]);
+    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
     for item in [malformed(), disconnected(), connected(2)] {
         mailbox.put(item);
     }

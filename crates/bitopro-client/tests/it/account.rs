@@ -7,48 +7,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bitopro_client::model::{Active, Message, Orders, PrivateStream};
+use bitopro_client::model::{Active, Message, Orders, Pair, PrivateStream};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{
-    Account, AccountItem, Change, Changes, ClientBuilder, GapReason, Item, OrderUpdates, Subscription,
-    WallClock,
+    Account, AccountItem, ClientBuilder, GapReason, Item, OrderUpdates, Subscription, WallClock,
 };
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
-use crate::network::{balance, network};
+use crate::network::{balance, frame, network};
+use crate::samples::{self, active, event, history, of_pair, order, with_id};
 
 const BALANCES: &str = "/ws/v1/pub/auth/account-balance";
 const ACTIVE: &str = "/ws/v1/pub/auth/orders";
 const HISTORY: &str = "/ws/v1/pub/auth/orders/histories";
 const TRADES: &str = "/ws/v1/pub/auth/user-trades";
 
-/// An order of this id, status and time.
-fn order(pair: &str, id: &str, status: i64, updated: u64) -> String {
-    format!(
-        r#"{{"id":"{id}","pair":"{pair}","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":{updated},"updatedTimestamp":{updated},"createdTimestamp":1,"status":{status},"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S{id}","timeInForce":"GTC"}}"#
-    )
-}
-
-fn orders(event: &str, by_pair: &[(&str, &[String])]) -> Frame {
-    let pairs: Vec<String> =
-        by_pair.iter().map(|(pair, orders)| format!(r#""{pair}":[{}]"#, orders.join(","))).collect();
-    Frame::text(format!(r#"{{"event":"{event}","timestamp":5,"data":{{{}}}}}"#, pairs.join(",")))
-}
-
-fn active(by_pair: &[(&str, &[String])]) -> Frame {
-    orders("ACTIVE_ORDERS", by_pair)
-}
-
-fn history(by_pair: &[(&str, &[String])]) -> Frame {
-    orders("RECENT_HISTORY_ORDERS", by_pair)
-}
-
-fn trade(id: u64) -> Frame {
-    Frame::text(format!(
-        r#"{{"event":"USER_TRADE","eventID":"t{id}","timestamp":{id},"data":{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"1","orderType":"LIMIT","matchID":"m{id}","isMarket":false,"isMaker":false}}}}"#
-    ))
+/// A trade with this number as its ids and its time.
+fn trade(number: i64) -> Frame {
+    let trade = samples::trade(1, format_args!("m{number}"));
+    frame(&with_id(format!("t{number}"), event(number, trade)))
 }
 
 /// Accepts dials until every one of these paths has its peer.
@@ -68,7 +47,9 @@ async fn settled(
 ) -> (Subscription<Account>, BTreeMap<String, Peer>) {
     let mut account = builder.build().unwrap().account();
     let mut peers = accept(server, 4).await;
-    for (path, frame) in [(BALANCES, balance(1)), (ACTIVE, active(&[])), (HISTORY, history(&[]))] {
+    for (path, frame) in
+        [(BALANCES, balance(1)), (ACTIVE, frame(&active([]))), (HISTORY, frame(&history([])))]
+    {
         peers.get_mut(path).unwrap().send(frame).await.unwrap();
     }
     for _ in 0..7 {
@@ -109,8 +90,8 @@ async fn items_of_all_streams_come_in_the_order_in_which_they_arrived() {
     for round in 0..20 {
         let (path, frame) = match round % 4 {
             0 => (BALANCES, balance(round)),
-            1 => (ACTIVE, active(&[("sol_usdt", &[order("sol_usdt", "1", 0, round)])])),
-            2 => (HISTORY, history(&[("sol_usdt", &[order("sol_usdt", "9", 4, round)])])),
+            1 => (ACTIVE, frame(&active([order("1", 0, 0, round)]))),
+            2 => (HISTORY, frame(&history([order("9", 4, 0, round)]))),
             _ => (TRADES, trade(round)),
         };
         peers.get_mut(path).unwrap().send(frame).await.unwrap();
@@ -127,28 +108,28 @@ async fn items_of_all_streams_come_in_the_order_in_which_they_arrived() {
 async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
-    let open = |id: &str| order("sol_usdt", id, 0, 10);
+    let open = |id: &str| order(id, 0, 0, 10);
     let active_peer = |peers: &mut BTreeMap<String, Peer>| peers.remove(ACTIVE).unwrap();
     let mut orders_peer = active_peer(&mut peers);
-    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2"), open("3")])])).await.unwrap();
+    orders_peer.send(frame(&active([open("1"), open("2"), open("3")]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["1", "2", "3"]);
-    orders_peer.send(active(&[("sol_usdt", &[order("sol_usdt", "1", 2, 11)])])).await.unwrap();
+    orders_peer.send(frame(&active([order("1", 2, 0, 11)]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["2", "3"]);
-    let ended = order("sol_usdt", "2", 4, 11);
-    peers.get_mut(HISTORY).unwrap().send(history(&[("sol_usdt", &[ended])])).await.unwrap();
+    let ended = order("2", 4, 0, 11);
+    peers.get_mut(HISTORY).unwrap().send(frame(&history([ended]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     assert_eq!(account.current().history.unwrap().state().get("2").unwrap().status.code(), 4);
     // The history has overtaken one of these, and the time of the other is older than its arrival.
-    orders_peer.send(active(&[("sol_usdt", &[open("2"), order("sol_usdt", "3", 1, 9)])])).await.unwrap();
+    orders_peer.send(frame(&active([open("2"), order("3", 1, 0, 9)]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     let orders = account.current().open_orders.unwrap();
     assert!(orders.state().get("3").unwrap().status.code() == 1 && !orders.is_stale());
     // What the connection itself reported as closed cannot be open again.
-    orders_peer.send(active(&[("sol_usdt", &[open("1")])])).await.unwrap();
+    orders_peer.send(frame(&active([open("1")]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     assert!(account.current().open_orders.unwrap().is_stale());
@@ -160,15 +141,15 @@ async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended
     let client = builder.build().unwrap();
     let mut account = client.account();
     let mut peers = accept(&mut server, 4).await;
-    for (path, frame) in [(ACTIVE, active(&[])), (HISTORY, history(&[]))] {
+    for (path, frame) in [(ACTIVE, frame(&active([]))), (HISTORY, frame(&history([])))] {
         peers.get_mut(path).unwrap().send(frame).await.unwrap();
     }
     let mut changes = client.changes();
-    let open = |id: &str| order("sol_usdt", id, 0, 10);
-    let ended = |id: &str| history(&[("sol_usdt", &[order("sol_usdt", id, 4, 11)])]);
+    let open = |id: &str| order(id, 0, 0, 10);
+    let ended = |id: &str| frame(&history([order(id, 4, 0, 11)]));
     let pause = || tokio::time::sleep(Duration::from_millis(1));
     let mut orders_peer = peers.remove(ACTIVE).unwrap();
-    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2")])])).await.unwrap();
+    orders_peer.send(frame(&active([open("1"), open("2")]))).await.unwrap();
     pause().await;
     drop(orders_peer);
     pause().await;
@@ -179,7 +160,7 @@ async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended
     peers.get_mut(HISTORY).unwrap().send(ended("2")).await.unwrap();
     pause().await;
     let mut orders_peer = dial.accept();
-    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2")])])).await.unwrap();
+    orders_peer.send(frame(&active([open("1"), open("2")]))).await.unwrap();
     pause().await;
     assert_eq!(open_ids(&account), ["1"]);
     // The items lead to the same result.
@@ -191,9 +172,9 @@ async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended
 async fn a_reconnect_s_snapshot_replaces_the_open_orders() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
-    let open = |id: &str| order("sol_usdt", id, 0, 10);
+    let open = |id: &str| order(id, 0, 0, 10);
     let mut orders_peer = peers.remove(ACTIVE).unwrap();
-    orders_peer.send(active(&[("sol_usdt", &[open("1"), open("2")])])).await.unwrap();
+    orders_peer.send(frame(&active([open("1"), open("2")]))).await.unwrap();
     account.next().await.unwrap();
     drop(orders_peer);
     assert!(matches!(
@@ -207,7 +188,7 @@ async fn a_reconnect_s_snapshot_replaces_the_open_orders() {
             && !current.balances.unwrap().is_stale()
     );
     let mut orders_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
-    orders_peer.send(active(&[("sol_usdt", &[open("2")])])).await.unwrap();
+    orders_peer.send(frame(&active([open("2")]))).await.unwrap();
     for _ in 0..3 {
         account.next().await.unwrap();
     }
@@ -310,12 +291,12 @@ async fn after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn each_policy_is_right_for_its_kind_of_server() {
-    let open = |pair: &str, id: &str| order(pair, id, 0, 10);
-    let first = active(&[("a_b", &[open("a_b", "1"), open("a_b", "2")]), ("c_d", &[open("c_d", "3")])]);
+    let open = |pair: &str, id: &str| of_pair(pair, order(id, 0, 0, 10));
+    let first = frame(&active([open("a_b", "1"), open("a_b", "2"), open("c_d", "3")]));
     // Order 1 of `a_b` is cancelled and order 4 opened: as changes, and as the pair's whole list.
-    let changed = active(&[("a_b", &[order("a_b", "1", 4, 11), open("a_b", "4")])]);
-    let whole = active(&[("a_b", &[open("a_b", "2"), open("a_b", "4")])]);
-    let none = active(&[("a_b", &[])]);
+    let changed = frame(&active([of_pair("a_b", order("1", 4, 0, 11)), open("a_b", "4")]));
+    let whole = frame(&active([open("a_b", "2"), open("a_b", "4")]));
+    let none = frame(&event::<Orders<Active>>(1, [(Pair::new("a_b"), Vec::new())].into_iter().collect()));
     assert_eq!(after(OrderUpdates::Changed, &[first.clone(), changed.clone()]).await, ["2", "3", "4"]);
     assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), whole.clone()]).await, ["2", "3", "4"]);
     assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), none]).await, ["3"]);
@@ -339,8 +320,8 @@ async fn after_an_outage_all_streams_are_back_soon() {
             } else {
                 let frame = match dial.request().url().path() {
                     BALANCES => Some(balance(2)),
-                    ACTIVE => Some(active(&[])),
-                    HISTORY => Some(history(&[])),
+                    ACTIVE => Some(frame(&active([]))),
+                    HISTORY => Some(frame(&history([]))),
                     _ => None,
                 };
                 let mut peer = dial.accept();
@@ -385,9 +366,9 @@ async fn an_order_that_history_has_with_an_unknown_status_is_not_open() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
     let orders_peer = peers.get_mut(ACTIVE).unwrap();
-    orders_peer.send(active(&[("sol_usdt", &[order("sol_usdt", "1", 0, 10)])])).await.unwrap();
+    orders_peer.send(frame(&active([order("1", 0, 0, 10)]))).await.unwrap();
     account.next().await.unwrap();
-    let ended = history(&[("sol_usdt", &[order("sol_usdt", "1", 5, 11)])]);
+    let ended = frame(&history([order("1", 5, 0, 11)]));
     peers.get_mut(HISTORY).unwrap().send(ended).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), [""; 0]);
@@ -414,13 +395,13 @@ async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while
             history_dials += 1;
             // Half of its connections do not even last until their list.
             if history_dials % 2 == 0 {
-                let _ = peer.send(history(&[])).await;
+                let _ = peer.send(frame(&history([]))).await;
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
             continue;
         }
         assert_eq!(path, ACTIVE);
-        let _ = peer.send(active(&[])).await;
+        let _ = peer.send(frame(&active([]))).await;
         active_dials += 1;
         peers.insert(path, peer);
     }
@@ -438,9 +419,9 @@ async fn a_list_of_open_orders_that_is_younger_than_history_s_connection_is_not_
     let mut history_peer = accept(&mut server, 1).await.remove(HISTORY).unwrap();
     peers.remove(ACTIVE);
     let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
-    active_peer.send(active(&[])).await.unwrap();
+    active_peer.send(frame(&active([]))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
-    history_peer.send(history(&[])).await.unwrap();
+    history_peer.send(frame(&history([]))).await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(server.try_next_dial().is_none());
     assert!(!doubts_orders(&account));
@@ -462,20 +443,20 @@ async fn a_list_of_open_orders_that_is_older_than_history_s_connection_is_asked_
             other => panic!("a dial of {other}"),
         }
     };
-    history_peer.send(history(&[])).await.unwrap();
+    history_peer.send(frame(&history([]))).await.unwrap();
     let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
-    active_peer.send(active(&[])).await.unwrap();
+    active_peer.send(frame(&active([]))).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!doubts_orders(&account));
     // Only history is lost.
     drop(history_peer);
     let mut history_peer = accept(&mut server, 1).await.remove(HISTORY).unwrap();
     let start = tokio::time::Instant::now();
-    history_peer.send(history(&[])).await.unwrap();
+    history_peer.send(frame(&history([]))).await.unwrap();
     let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert!(doubts_orders(&account));
-    active_peer.send(active(&[])).await.unwrap();
+    active_peer.send(frame(&active([]))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(!doubts_orders(&account));
     account.request_close();
@@ -510,8 +491,8 @@ async fn fault_40_after_a_suspend_nothing_counts_as_fresh_until_the_connections_
     drop(peers);
     let mut peers = accept(&mut server, 4).await;
     peers.get_mut(BALANCES).unwrap().send(balance(7)).await.unwrap();
-    peers.get_mut(ACTIVE).unwrap().send(active(&[])).await.unwrap();
-    peers.get_mut(HISTORY).unwrap().send(history(&[])).await.unwrap();
+    peers.get_mut(ACTIVE).unwrap().send(frame(&active([]))).await.unwrap();
+    peers.get_mut(HISTORY).unwrap().send(frame(&history([]))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(reader.current().is_fresh());
 }

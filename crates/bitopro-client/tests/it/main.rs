@@ -7,8 +7,10 @@ mod driver;
 mod faults;
 mod interface;
 mod network;
+mod oracle;
 mod replay;
-mod replayed;
+#[path = "../../src/samples.rs"]
+mod samples;
 mod sessions;
 mod simulated;
 mod simulator;

@@ -3,9 +3,12 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use bitopro_client::model::{Event, EventData};
 use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{self, MemoryServer};
 use bitopro_client::{Client, ClientBuilder, Credentials};
+
+use crate::samples;
 
 /// A client that is still to be built, and the server that it dials, in memory.
 pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
@@ -19,10 +22,13 @@ pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
 }
 
 /// A message with this amount of TWD, of that time too.
-pub(crate) fn balance(amount: u64) -> Frame {
-    Frame::text(format!(
-        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
-    ))
+pub(crate) fn balance(amount: i64) -> Frame {
+    Frame::text(samples::balance(amount, amount))
+}
+
+/// The frame of a message.
+pub(crate) fn frame<D: EventData>(event: &Event<D>) -> Frame {
+    Frame::text(samples::text(event))
 }
 
 /// A recording in memory.

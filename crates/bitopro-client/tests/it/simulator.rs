@@ -1,32 +1,20 @@
 //! The client against the simulated exchange: over real sockets, and in memory on paused time.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal, PrivateStream};
 use bitopro_client::transport::{Refusal, TungsteniteConnector};
-use bitopro_client::{Client, ClientBuilder, Closed, ErrorKind, Item, Subscription, WallClock};
-use bitopro_sim::{Clock, Command, Simulator, SimulatorBuilder};
+use bitopro_client::{Client, ClientBuilder, Closed, ErrorKind, Item, OrderUpdates, Subscription};
+use bitopro_sim::{Command, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
-const START_MS: i64 = 1_767_225_600_000;
+use crate::oracle::{Books, Oracle};
+use crate::simulated::simulated;
 
 fn client(simulator: &Simulator) -> ClientBuilder {
     let credentials = simulator.credentials().to_credentials().unwrap();
     Client::builder(credentials).with_endpoint(simulator.ws_url())
-}
-
-/// A client and a simulator in one process, in memory, on one paused clock.
-fn in_memory(builder: SimulatorBuilder, seed: u64) -> (Simulator, Subscription<Balances>) {
-    let clock = Clock::following_tokio(bitopro_client::model::Timestamp::from_millis(START_MS));
-    let wall = clock.clone();
-    let wall = WallClock::new(move || wall.now().to_system_time().unwrap());
-    let simulator = builder.with_clock(clock).start_in_memory().unwrap();
-    let connector = simulator.connector();
-    let client = client(&simulator).with_connector(connector).with_wall_clock(wall).with_seed(seed);
-    let balances = client.build().unwrap().balances();
-    (simulator, balances)
 }
 
 async fn next_snapshot(balances: &mut Subscription<Balances>) -> AccountBalance {
@@ -46,9 +34,7 @@ fn nonces(simulator: &Simulator) -> Vec<u64> {
 fn assert_agrees(balances: &Subscription<Balances>, simulator: &Simulator) {
     let view = balances.current().unwrap();
     assert!(!view.is_stale());
-    let known: BTreeMap<_, _> =
-        view.state().iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
-    assert_eq!(known, simulator.balances());
+    Books::new(simulator, false).assert_balances(view.state());
 }
 
 #[tokio::test]
@@ -100,7 +86,8 @@ async fn after_a_lost_connection_the_state_is_the_server_s_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_behind_is_mended() {
-    let (simulator, mut balances) = in_memory(Simulator::builder().with_clock_offset_ms(3_600_000), 1);
+    let (simulator, client) = simulated(Simulator::builder().with_clock_offset_ms(3_600_000), 1);
+    let mut balances = client.build().unwrap().balances();
     let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("no refusal") };
     // HTTP dates have whole seconds.
     let ErrorKind::ClockSkew { ahead_ms: Some(ahead_ms) } = disconnected.error.kind() else { panic!() };
@@ -111,7 +98,8 @@ async fn a_clock_that_is_behind_is_mended() {
 
 #[tokio::test(start_paused = true)]
 async fn fault_07_a_server_that_falls_silent_is_noticed_within_the_idle_limit() {
-    let (simulator, mut balances) = in_memory(Simulator::builder(), 1);
+    let (simulator, client) = simulated(Simulator::builder(), 1);
+    let mut balances = client.build().unwrap().balances();
     next_snapshot(&mut balances).await;
     simulator.execute(&Command::PausePings).unwrap();
     let silent = tokio::time::Instant::now();
@@ -122,21 +110,6 @@ async fn fault_07_a_server_that_falls_silent_is_noticed_within_the_idle_limit() 
     simulator.execute(&Command::ResumePings).unwrap();
     next_snapshot(&mut balances).await;
     assert_agrees(&balances, &simulator);
-}
-
-/// Replays the items, so that they can be held against the state that was built beside them.
-#[derive(Default)]
-struct Replay(BTreeMap<Currency, Balance>);
-
-impl Replay {
-    fn apply(&mut self, item: &Item<AccountBalance>) {
-        if let Item::Snapshot(_) = item {
-            self.0.clear();
-        }
-        if let Item::Snapshot(event) | Item::Update(event) = item {
-            self.0.extend(event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())));
-        }
-    }
 }
 
 /// What may happen to an account and its connection, drawn from a seed.
@@ -172,15 +145,17 @@ async fn whatever_happens_the_state_becomes_the_server_s() {
     for seed in 1..=100 {
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
-        let (simulator, mut balances) = in_memory(Simulator::builder().with_seed(seed), seed);
-        let mut replay = Replay::default();
+        let (simulator, client) = simulated(Simulator::builder(), seed);
+        let client = client.build().unwrap();
+        let (mut balances, mut oracle) =
+            (client.balances(), Oracle::new(client.changes(), OrderUpdates::default()));
         for _ in 0..random.usize(1..200) {
             disturb(&simulator, &mut random);
             let pause = Duration::from_millis(random.u64(0..2_000));
             // Some subscribers read at once, some only now and then.
             if random.bool() {
                 while let Ok(Some(item)) = timeout(pause, balances.next()).await {
-                    replay.apply(&item);
+                    oracle.apply(&item.into());
                 }
             } else {
                 sleep(pause).await;
@@ -190,10 +165,10 @@ async fn whatever_happens_the_state_becomes_the_server_s() {
         sleep(Duration::from_secs(120)).await;
         balances.resync();
         while let Ok(Some(item)) = timeout(Duration::from_secs(120), balances.next()).await {
-            replay.apply(&item);
+            oracle.apply(&item.into());
         }
         assert_agrees(&balances, &simulator);
-        assert_eq!(replay.0, simulator.balances(), "seed {seed}");
-        assert!(nonces(&simulator).is_sorted_by(|a, b| a < b), "seed {seed}");
+        Books::new(&simulator, false).assert_balances(oracle.replay.balances.values());
+        assert!(nonces(&simulator).is_sorted_by(|a, b| a < b));
     }
 }

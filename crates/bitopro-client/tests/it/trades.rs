@@ -1,11 +1,11 @@
 //! Trades that are sent again on connect, which the documentation rules out and an exchange may do all the same.
 
 use bitopro_client::model::{Trade, UserTrade};
-use bitopro_client::transport::Frame;
 use bitopro_client::{Item, Subscription};
 use bitopro_sim::{Command, Doubts, Simulator, TradesOnConnect};
 
-use crate::network::network;
+use crate::network::{frame, network};
+use crate::samples::{event, trade, with_id};
 use crate::simulated::simulated;
 
 /// Reads to the next trade that is delivered.
@@ -53,10 +53,8 @@ async fn without_a_match_id_only_the_event_id_tells_that_it_is_the_same() {
     for (event_id, match_id, known_by_then) in
         [("a", "m", 1), ("a", "m", 1), ("b", "m", 1), ("c", "n", 2), ("d", "", 3), ("d", "", 3), ("e", "", 4)]
     {
-        let text = format!(
-            r#"{{"event":"USER_TRADE","eventID":"{event_id}","timestamp":7,"data":{{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"eventTimestamp":1,"orderID":"1","orderType":"LIMIT","matchID":"{match_id}","isMarket":false,"isMaker":false}}}}"#
-        );
-        peer.send(Frame::text(text)).await.unwrap();
+        let event = with_id(event_id, event(7, trade(1, match_id)));
+        peer.send(frame(&event)).await.unwrap();
         let delivered = next(&mut trades).await;
         assert_eq!(delivered.event_id.as_deref(), Some(event_id));
         assert_eq!(known(&trades).len(), known_by_then, "{event_id} {match_id}");

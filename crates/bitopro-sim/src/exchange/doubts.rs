@@ -2,9 +2,10 @@
 //!
 //! The table at the end of this file is the only list: the types, their names and their help come from it.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
+
+use crate::{Error, ErrorKind};
 
 /// One of the [`Doubts`]: its name, its help text and its values.
 #[derive(Debug, Clone, Copy)]
@@ -58,18 +59,22 @@ impl Doubts {
     /// Sets one of them by its name and the name of its value.
     ///
     /// # Errors
-    /// [`UnknownDoubt`] if there is no such name or value.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), UnknownDoubt> {
+    /// An [`Error`] of kind [`Options`](ErrorKind::Options) if there is no such name or value.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let Some(doubt) = Self::ALL.iter().find(|doubt| doubt.name == name) else {
             let known = listed(Self::ALL.iter().map(|doubt| doubt.name));
-            return Err(UnknownDoubt(format!("unknown doubt `{name}`; expected {known}")));
+            return Err(unknown(format!("unknown doubt `{name}`; expected {known}")));
         };
         if (doubt.set)(self, value) {
             return Ok(());
         }
         let known = listed(doubt.values.iter().map(|value| value.name));
-        Err(UnknownDoubt(format!("unknown value `{value}` of `{name}`; expected {known}")))
+        Err(unknown(format!("unknown value `{value}` of `{name}`; expected {known}")))
     }
+}
+
+fn unknown(fault: String) -> Error {
+    Error::new(ErrorKind::Options, fault)
 }
 
 fn listed(names: impl Iterator<Item = &'static str>) -> String {
@@ -89,31 +94,19 @@ impl fmt::Display for Doubts {
 
 /// Reads what `Display` writes. Doubts that are not named have their default.
 impl FromStr for Doubts {
-    type Err = UnknownDoubt;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, UnknownDoubt> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let (mut doubts, mut faults) = (Self::default(), Vec::new());
         for word in text.split_whitespace() {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            if let Err(UnknownDoubt(fault)) = doubts.set(name, value) {
-                faults.push(fault);
+            if let Err(fault) = doubts.set(name, value) {
+                faults.push(fault.to_string());
             }
         }
-        if faults.is_empty() { Ok(doubts) } else { Err(UnknownDoubt(faults.join("; "))) }
+        if faults.is_empty() { Ok(doubts) } else { Err(unknown(faults.join("; "))) }
     }
 }
-
-/// A doubt, or a value of one, that does not exist. `Display` names those that do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownDoubt(String);
-
-impl fmt::Display for UnknownDoubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl StdError for UnknownDoubt {}
 
 /// Makes an enum of each doubt, and [`Doubts`] of all of them. The first value of each is the default.
 macro_rules! doubts {
@@ -131,7 +124,7 @@ macro_rules! doubts {
         /// assert_eq!("order-ids=numbers".parse(), Ok(doubts));
         /// # let restored: Doubts = doubts.to_string().parse()?;
         /// # assert_eq!(restored, doubts);
-        /// # Ok::<(), bitopro_sim::UnknownDoubt>(())
+        /// # Ok::<(), bitopro_sim::Error>(())
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         #[non_exhaustive]

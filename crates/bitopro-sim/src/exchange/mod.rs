@@ -24,7 +24,7 @@ pub use self::core::Exchange;
 pub use command_error::CommandError;
 pub use doubts::{
     ActiveUpdates, BalanceUpdates, Datetimes, Doubt, DoubtType, DoubtValue, Doubts, EventIds, FinalOrders,
-    HistoryOnConnect, OrderIds, TradesOnConnect, UnknownDoubt,
+    HistoryOnConnect, OrderIds, TradesOnConnect,
 };
 pub use holdings::Holdings;
 pub use order::NewOrder;

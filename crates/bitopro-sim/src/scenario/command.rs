@@ -16,7 +16,7 @@ use crate::NewOrder;
 /// let command: Command = "fill a 0.004".parse()?;
 /// assert_eq!(command, Command::Fill { order: "a".to_owned(), amount: Some(Decimal::new(4, 3)) });
 /// assert_eq!(command.to_string(), "fill a 0.004");
-/// # Ok::<(), bitopro_sim::ParseCommandError>(())
+/// # Ok::<(), bitopro_sim::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -6,5 +6,4 @@ mod parse;
 pub(crate) mod steps;
 
 pub use command::Command;
-pub use parse::ParseCommandError;
-pub use steps::{Scenario, ScenarioError};
+pub use steps::Scenario;

@@ -1,34 +1,20 @@
 //! Commands as they are read from a text.
 
-use std::error::Error as StdError;
-use std::fmt;
 use std::str::{FromStr, SplitWhitespace};
 
 use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, parse_decimal};
 use http::StatusCode;
 
 use crate::exchange::exact::difference;
-use crate::{Command, NewOrder};
-
-/// A text that is not a [`Command`]. `Display` says why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParseCommandError(Fault);
+use crate::{Command, Error, ErrorKind, NewOrder};
 
 type Fault = String;
 
-impl fmt::Display for ParseCommandError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl StdError for ParseCommandError {}
-
 impl FromStr for Command {
-    type Err = ParseCommandError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ParseCommandError> {
-        command(text).map_err(ParseCommandError)
+    fn from_str(text: &str) -> Result<Self, Error> {
+        command(text).map_err(|fault| Error::new(ErrorKind::Command, fault))
     }
 }
 

@@ -1,9 +1,7 @@
-use std::error::Error as StdError;
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::{Command, ParseCommandError};
+use crate::{Command, Error, ErrorKind};
 
 /// A sequence of commands for [`Simulator::run`](crate::Simulator::run), with the times between them.
 ///
@@ -42,7 +40,7 @@ use crate::{Command, ParseCommandError};
 /// 0     disconnect
 /// "#.parse()?;
 /// assert_eq!(scenario.len(), 20);
-/// # Ok::<(), bitopro_sim::ScenarioError>(())
+/// # Ok::<(), bitopro_sim::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scenario {
@@ -86,9 +84,9 @@ impl Scenario {
 }
 
 impl FromStr for Scenario {
-    type Err = ScenarioError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ScenarioError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let (mut steps, mut faults) = (Vec::new(), Vec::new());
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
@@ -100,7 +98,11 @@ impl FromStr for Scenario {
                 Err(fault) => faults.push(format!("line {number}: {fault}")),
             }
         }
-        if faults.is_empty() { Ok(Self { steps }) } else { Err(ScenarioError(faults)) }
+        if faults.is_empty() {
+            Ok(Self { steps })
+        } else {
+            Err(Error::new(ErrorKind::Scenario, faults.join("; ")))
+        }
     }
 }
 
@@ -110,28 +112,9 @@ fn step(line: &str) -> Result<(Duration, Command), String> {
     let after: u64 = after
         .parse()
         .map_err(|_| format!("found `{after}`, expected the milliseconds after the step before"))?;
-    let command = command.parse().map_err(|error: ParseCommandError| error.to_string())?;
+    let command = command.parse().map_err(|error: Error| error.to_string())?;
     Ok((Duration::from_millis(after), command))
 }
-
-/// A scenario that cannot be read, or a step of it that could not be done. `Display` names the lines; for a
-/// scenario that was not read from a text, these are the numbers of the steps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScenarioError(Vec<String>);
-
-impl ScenarioError {
-    pub(crate) fn of_step(line: usize, fault: &dyn fmt::Display) -> Self {
-        Self(vec![format!("line {line}: {fault}")])
-    }
-}
-
-impl fmt::Display for ScenarioError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("; "))
-    }
-}
-
-impl StdError for ScenarioError {}
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use bitopro_transport::{Frame, Refusal};
 use tokio::time::sleep;
 
 use crate::gateway::refusal;
-use crate::{Command, CommandError, Push, Scenario, ScenarioError, Simulator};
+use crate::{Command, CommandError, Error, ErrorKind, Push, Scenario, Simulator};
 
 /// The interval at which a scenario that waits for connections counts them.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -52,15 +52,18 @@ impl Simulator {
     /// rest does not happen.
     ///
     /// # Errors
-    /// A [`ScenarioError`] that names the first step that could not be done. Those after it are not.
-    pub async fn run(&self, scenario: &Scenario) -> Result<(), ScenarioError> {
+    /// An [`Error`] that names the first step that could not be done. Those after it are not.
+    pub async fn run(&self, scenario: &Scenario) -> Result<(), Error> {
         for step in scenario.steps() {
             sleep(step.after).await;
             loop {
                 match self.execute(&step.command) {
                     Ok(_) => break,
                     Err(CommandError::TooFewConnections(_)) => sleep(LOOK_INTERVAL).await,
-                    Err(error) => return Err(ScenarioError::of_step(step.line, &error)),
+                    Err(error) => {
+                        let message = format!("line {}: {error}", step.line);
+                        return Err(Error::new(ErrorKind::Scenario, message));
+                    }
                 }
             }
         }

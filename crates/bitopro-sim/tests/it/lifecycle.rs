@@ -158,3 +158,17 @@ async fn nothing_shows_the_account() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[test]
+fn public_types_can_be_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Simulator>();
+    check::<bitopro_sim::SimulatorBuilder>();
+    check::<bitopro_sim::SimConnector>();
+    check::<bitopro_sim::Exchange>();
+    check::<bitopro_sim::FaultyProxy>();
+    check::<Command>();
+    check::<bitopro_sim::CommandError>();
+    check::<bitopro_sim::Scenario>();
+    check::<bitopro_sim::Error>();
+}

@@ -1,28 +1,12 @@
 //! Changes that a sequence of items leads to.
 
-use bitopro_model::{
-    AccountBalance, Active, Balance, Event, EventData, History, Order, OrderId, Orders, PrivateStream,
-    Timestamp,
-};
+use bitopro_model::{Event, EventData, Message, Order, OrderId, PrivateStream};
 
 use super::super::orders::MISSING;
-use super::super::*;
-use crate::item::AccountItem;
-use crate::settings::OrderUpdates;
-
-fn balances(amounts: &[(&str, &str)]) -> AccountBalance {
-    let each = amounts
-        .iter()
-        .map(|(currency, amount)| Balance::new(*currency, bitopro_model::parse_decimal(amount).unwrap()));
-    Event::new(Timestamp::from_millis(1), each.collect())
-}
-
-fn order(id: &str, status: i64, executed: &str, updated: u64) -> Order {
-    let text = format!(
-        r#"{{"id":"{id}","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":{updated},"status":{status},"originalAmount":"1","remainingAmount":"1","executedAmount":"{executed}","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S","timeInForce":"GTC"}}"#
-    );
-    serde_json::from_str(&text).unwrap()
-}
+use super::super::{Change, Changes, OrderChange};
+use crate::item::{AccountItem, Connected, Item};
+use crate::samples::{active, balances, history, order};
+use crate::{OrderUpdates, Settings};
 
 fn changes(order_updates: OrderUpdates) -> Changes {
     Changes::new(&Settings { order_updates, ..Settings::default() })
@@ -38,18 +22,6 @@ fn snapshot<D: EventData>(event: Event<D>) -> Item<Message> {
 
 fn update<D: EventData>(event: Event<D>) -> Item<Message> {
     Item::Update(event.into())
-}
-
-fn event<D: EventData>(data: D) -> Event<D> {
-    Event::new(Timestamp::from_millis(1), data)
-}
-
-fn active(orders: &[Order]) -> Event<Orders<Active>> {
-    event(orders.iter().cloned().collect())
-}
-
-fn history(orders: &[Order]) -> Event<Orders<History>> {
-    event(orders.iter().cloned().collect())
 }
 
 /// The changes in short: `opened 1`, `filled 1 +0.5 (gap)`, `TWD +2`.
@@ -84,8 +56,11 @@ impl Watcher {
     /// Somebody who has seen the first snapshots, in which these orders were open.
     fn of(orders: &[Order]) -> Self {
         let mut watcher = Self(changes(OrderUpdates::Changed));
-        assert_eq!(watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active(orders)))), [""; 0]);
-        assert_eq!(watcher.see(&of(PrivateStream::HistoryOrders, snapshot(history(&[])))), [""; 0]);
+        assert_eq!(
+            watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active(orders.iter().cloned())))),
+            [""; 0]
+        );
+        assert_eq!(watcher.see(&of(PrivateStream::HistoryOrders, snapshot(history([])))), [""; 0]);
         watcher
     }
 
@@ -94,11 +69,11 @@ impl Watcher {
     }
 
     fn active(&mut self, orders: &[Order]) -> Vec<String> {
-        self.see(&of(PrivateStream::ActiveOrders, update(active(orders))))
+        self.see(&of(PrivateStream::ActiveOrders, update(active(orders.iter().cloned()))))
     }
 
     fn history(&mut self, orders: &[Order]) -> Vec<String> {
-        self.see(&of(PrivateStream::HistoryOrders, update(history(orders))))
+        self.see(&of(PrivateStream::HistoryOrders, update(history(orders.iter().cloned()))))
     }
 }
 
@@ -106,11 +81,11 @@ impl Watcher {
 fn balances_change_by_what_was_seen() {
     let mut changes = changes(OrderUpdates::Changed);
     let mut see = |item| told(&changes.apply(&of(PrivateStream::AccountBalance, item)));
-    assert_eq!(see(update(balances(&[("TWD", "5")]))), [""; 0], "nothing is known of before");
-    assert_eq!(see(snapshot(balances(&[("TWD", "5.0"), ("BTC", "1")]))), [""; 0]);
-    assert_eq!(see(update(balances(&[("TWD", "7.25"), ("BTC", "1")]))), ["TWD 2.25"]);
-    assert_eq!(see(update(balances(&[("ETH", "0.1")]))), ["ETH 0.1"]);
-    let later = snapshot(balances(&[("TWD", "7.25"), ("ETH", "0.3")]));
+    assert_eq!(see(update(balances(1, &[("TWD", "5")]))), [""; 0], "nothing is known of before");
+    assert_eq!(see(snapshot(balances(1, &[("TWD", "5.0"), ("BTC", "1")]))), [""; 0]);
+    assert_eq!(see(update(balances(1, &[("TWD", "7.25"), ("BTC", "1")]))), ["TWD 2.25"]);
+    assert_eq!(see(update(balances(1, &[("ETH", "0.1")]))), ["ETH 0.1"]);
+    let later = snapshot(balances(1, &[("TWD", "7.25"), ("ETH", "0.3")]));
     assert_eq!(see(later), ["BTC -1 (gap)", "ETH 0.2 (gap)"]);
 }
 
@@ -118,8 +93,8 @@ fn balances_change_by_what_was_seen() {
 fn a_change_that_cannot_be_held_exactly_is_not_told() {
     let mut changes = changes(OrderUpdates::Changed);
     let mut see = |item| told(&changes.apply(&of(PrivateStream::AccountBalance, item)));
-    see(snapshot(balances(&[("TWD", "79228162514264337593543950335")])));
-    assert_eq!(see(update(balances(&[("TWD", "0.0000000000000000000000000001")]))), ["TWD ?"]);
+    see(snapshot(balances(1, &[("TWD", "79228162514264337593543950335")])));
+    assert_eq!(see(update(balances(1, &[("TWD", "0.0000000000000000000000000001")]))), ["TWD ?"]);
 }
 
 #[test]
@@ -153,14 +128,14 @@ fn the_life_of_an_order_is_told_once_whichever_stream_tells_it() {
 #[test]
 fn what_a_gap_hid_is_told_as_far_as_it_is_known() {
     let mut watcher = Watcher::of(&[order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
-    let back = active(&[order("3", 1, "0.5", 5), order("4", 0, "0", 5)]);
+    let back = active([order("3", 1, "0.5", 5), order("4", 0, "0", 5)]);
     let told = watcher.see(&of(PrivateStream::ActiveOrders, snapshot(back)));
     assert_eq!(
         told,
         ["missing 1", "missing 2", "partly filled 3 +0.5", "opened 4"].map(|told| format!("{told} (gap)"))
     );
     assert_eq!(watcher.history(&[order("1", 2, "1", 4)]), ["filled 1 +1 (gap)"]);
-    let list = history(&[order("1", 2, "1", 4), order("2", 4, "0", 4), order("9", 2, "1", 4)]);
+    let list = history([order("1", 2, "1", 4), order("2", 4, "0", 4), order("9", 2, "1", 4)]);
     let told = watcher.see(&of(PrivateStream::HistoryOrders, snapshot(list)));
     assert_eq!(told, ["cancelled 2 (gap)", "filled 9 +1 (gap)"]);
 }
@@ -168,12 +143,12 @@ fn what_a_gap_hid_is_told_as_far_as_it_is_known() {
 #[test]
 fn what_ended_before_anybody_looked_is_no_change() {
     let mut changes = changes(OrderUpdates::Changed);
-    let list = history(&[order("1", 2, "1", 1), order("2", 4, "0", 1)]);
+    let list = history([order("1", 2, "1", 1), order("2", 4, "0", 1)]);
     assert_eq!(told(&changes.apply(&of(PrivateStream::HistoryOrders, snapshot(list)))), [""; 0]);
     // The streams' first snapshots were made at different moments: what history has ended, stays so.
-    let open = active(&[order("2", 0, "0", 0), order("3", 0, "0", 0)]);
+    let open = active([order("2", 0, "0", 0), order("3", 0, "0", 0)]);
     assert_eq!(told(&changes.apply(&of(PrivateStream::ActiveOrders, snapshot(open)))), [""; 0]);
-    let later = active(&[order("2", 0, "0", 1), order("3", 4, "0", 2)]);
+    let later = active([order("2", 0, "0", 1), order("3", 4, "0", 2)]);
     assert_eq!(told(&changes.apply(&of(PrivateStream::ActiveOrders, update(later)))), ["cancelled 3"]);
 }
 
@@ -181,13 +156,13 @@ fn what_ended_before_anybody_looked_is_no_change() {
 fn what_was_not_open_in_the_first_lists_cannot_be_missing_from_the_next() {
     let mut changes = changes(OrderUpdates::Changed);
     let mut see = |item| told(&changes.apply(&item));
-    let over = history(&[order("1", 2, "1", 1)]);
+    let over = history([order("1", 2, "1", 1)]);
     assert_eq!(see(of(PrivateStream::HistoryOrders, snapshot(over))), [""; 0]);
     // One that the history has, one that is closed, one that is open, and one whose status is not known.
     let listed =
-        active(&[order("1", 0, "0", 0), order("2", 4, "0", 0), order("3", 0, "0", 0), order("4", 7, "0", 0)]);
+        active([order("1", 0, "0", 0), order("2", 4, "0", 0), order("3", 0, "0", 0), order("4", 7, "0", 0)]);
     assert_eq!(see(of(PrivateStream::ActiveOrders, snapshot(listed))), [""; 0]);
-    let none = of(PrivateStream::ActiveOrders, snapshot(active(&[])));
+    let none = of(PrivateStream::ActiveOrders, snapshot(active([])));
     assert_eq!(see(none), ["missing 3 (gap)", "missing 4 (gap)"]);
 }
 
@@ -195,9 +170,9 @@ fn what_was_not_open_in_the_first_lists_cannot_be_missing_from_the_next() {
 fn history_s_first_list_tells_of_the_orders_that_were_seen_open() {
     let mut changes = changes(OrderUpdates::Changed);
     let mut see = |item| told(&changes.apply(&item));
-    see(of(PrivateStream::ActiveOrders, snapshot(active(&[order("1", 0, "0", 1), order("2", 0, "0", 1)]))));
-    see(of(PrivateStream::ActiveOrders, snapshot(active(&[order("2", 0, "0", 1)]))));
-    let list = history(&[order("1", 2, "1", 2), order("2", 4, "0", 2), order("3", 2, "1", 0)]);
+    see(of(PrivateStream::ActiveOrders, snapshot(active([order("1", 0, "0", 1), order("2", 0, "0", 1)]))));
+    see(of(PrivateStream::ActiveOrders, snapshot(active([order("2", 0, "0", 1)]))));
+    let list = history([order("1", 2, "1", 2), order("2", 4, "0", 2), order("3", 2, "1", 0)]);
     assert_eq!(
         see(of(PrivateStream::HistoryOrders, snapshot(list))),
         ["filled 1 +1 (gap)", "cancelled 2 (gap)"]
@@ -221,7 +196,7 @@ fn fault_30_progress_that_is_taken_back_is_no_change_and_makes_what_follows_unsu
         assert_eq!(watcher.active(&[order("2", 4, "0", 2)]), ["cancelled 2"]);
         assert_eq!(watcher.active(&[reversed]), [""; 0]);
         assert_eq!(watcher.active(&[order("1", 1, "0.75", 3)]), ["partly filled 1 +0.25 (gap)"]);
-        watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active(&[order("1", 1, "0.75", 3)]))));
+        watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active([order("1", 1, "0.75", 3)]))));
         assert_eq!(watcher.active(&[order("1", 2, "1", 4)]), ["filled 1 +0.25"]);
     }
 }
@@ -246,7 +221,7 @@ fn fault_51_a_snapshot_opens_an_order_again_unless_its_end_was_reported_after_th
     assert_eq!(watcher.history(&ended), ["cancelled 1", "cancelled 2", "cancelled 3"]);
     assert_eq!(watcher.see(&connected(&["2"])), [""; 0]);
     assert_eq!(watcher.history(&[order("3", 4, "0", 2)]), [""; 0]);
-    let listed = active(&[order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
+    let listed = active([order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
     assert_eq!(watcher.see(&of(PrivateStream::ActiveOrders, snapshot(listed))), ["opened 1 (gap)"]);
 }
 
@@ -266,9 +241,9 @@ fn of_two_reports_of_one_time_the_later_one_counts() {
 #[test]
 fn what_is_missing_is_remembered_up_to_a_bound() {
     for (count, first) in [(MISSING, "filled 0000 +1 (gap)"), (MISSING + 1, "filled 0000 +1")] {
-        let orders: Vec<Order> = (0..count).map(|id| order(&format!("{id:04}"), 0, "0", 1)).collect();
+        let orders: Vec<Order> = (0..count).map(|id| order(format!("{id:04}"), 0, "0", 1)).collect();
         let mut watcher = Watcher::of(&orders);
-        watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active(&[]))));
+        watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active([]))));
         assert_eq!(watcher.history(&[order("0000", 2, "1", 2)]), [first], "of {count}");
         assert_eq!(watcher.history(&[order("0001", 2, "1", 2)]), ["filled 0001 +1 (gap)"]);
     }
@@ -278,13 +253,13 @@ fn what_is_missing_is_remembered_up_to_a_bound() {
 fn where_an_update_is_a_pair_s_whole_list_what_is_not_in_it_is_missing() {
     let mut changes = changes(OrderUpdates::WholePair);
     let mut see = |item| told(&changes.apply(&of(PrivateStream::ActiveOrders, item)));
-    see(snapshot(active(&[order("1", 0, "0", 1), order("2", 0, "0", 1)])));
+    see(snapshot(active([order("1", 0, "0", 1), order("2", 0, "0", 1)])));
     assert_eq!(
-        see(update(active(&[order("2", 0, "0", 1), order("3", 0, "0", 2)]))),
+        see(update(active([order("2", 0, "0", 1), order("3", 0, "0", 2)]))),
         ["missing 1", "opened 3"]
     );
     // As with a server of the other kind: what is taken for over, turns out not to be.
-    let told = see(update(active(&[order("1", 0, "0", 3)])));
+    let told = see(update(active([order("1", 0, "0", 3)])));
     assert_eq!(told, ["missing 2", "missing 3", "opened 1"]);
 }
 
@@ -292,7 +267,7 @@ fn where_an_update_is_a_pair_s_whole_list_what_is_not_in_it_is_missing() {
 fn after_a_message_that_could_not_be_read_nothing_is_sure_until_the_next_snapshot() {
     let malformed = || crate::Malformed { reason: crate::MalformedReason::Binary, raw: bytes::Bytes::new() };
     let mut watcher = Watcher::of(&[order("1", 0, "0", 1)]);
-    watcher.see(&of(PrivateStream::AccountBalance, snapshot(balances(&[("TWD", "5")]))));
+    watcher.see(&of(PrivateStream::AccountBalance, snapshot(balances(1, &[("TWD", "5")]))));
     for item in [
         of(PrivateStream::AccountBalance, Item::Malformed(malformed())),
         of(PrivateStream::ActiveOrders, Item::Malformed(malformed())),
@@ -302,10 +277,10 @@ fn after_a_message_that_could_not_be_read_nothing_is_sure_until_the_next_snapsho
     }
     assert_eq!(watcher.active(&[order("1", 1, "0.5", 2)]), ["partly filled 1 +0.5 (gap)"]);
     assert_eq!(watcher.history(&[order("1", 2, "1", 3)]), ["filled 1 +0.5 (gap)"]);
-    let change = of(PrivateStream::AccountBalance, update(balances(&[("TWD", "6")])));
+    let change = of(PrivateStream::AccountBalance, update(balances(1, &[("TWD", "6")])));
     assert_eq!(watcher.see(&change), ["TWD 1 (gap)"]);
-    watcher.see(&of(PrivateStream::AccountBalance, snapshot(balances(&[("TWD", "6")]))));
-    let change = of(PrivateStream::AccountBalance, update(balances(&[("TWD", "8")])));
+    watcher.see(&of(PrivateStream::AccountBalance, snapshot(balances(1, &[("TWD", "6")]))));
+    let change = of(PrivateStream::AccountBalance, update(balances(1, &[("TWD", "8")])));
     assert_eq!(watcher.see(&change), ["TWD 2"]);
 }
 

@@ -44,9 +44,12 @@ impl DialBudget {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::outside::test_start;
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
+
+    use super::DialBudget;
+    use crate::outside::test_start;
 
     const SECOND: Duration = Duration::from_secs(1);
 

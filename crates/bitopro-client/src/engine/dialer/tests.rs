@@ -1,9 +1,12 @@
+use std::time::{Duration, Instant};
+
+use bitopro_model::{PrivateStream, Timestamp};
 use proptest::prelude::*;
 
-use super::*;
-use crate::ErrorKind;
-use crate::engine::SubscriberId;
+use super::{Dialer, FIRST_PAUSE, Turn};
+use crate::engine::{LinkId, SubscriberId};
 use crate::outside::test_start;
+use crate::{Error, ErrorKind, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DIAL: Duration = Duration::from_secs(11);

@@ -1,9 +1,17 @@
 //! The rules between the streams of an account, on a virtual clock.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::*;
+use bitopro_model::PrivateStream;
+use bitopro_transport::{self as transport, Frame};
+
+use super::{SECOND, WALL_MS, engine};
+use crate::Settings;
 use crate::account::{Change, Changes, CurrentAccount};
+use crate::engine::{Action, Engine, LinkId, SubscriberId};
+use crate::outside::test_start;
+use crate::samples::{active, balance, history, order, text};
 
 const ACTIVE: PrivateStream = PrivateStream::ActiveOrders;
 const HISTORY: PrivateStream = PrivateStream::HistoryOrders;
@@ -60,16 +68,10 @@ impl AccountBench {
         self.engine.handle_frame(self.now, self.wall, self.link(stream), Frame::text(text));
     }
 
-    /// Sends orders with these ids, statuses and hundredths that were executed.
-    fn orders(&mut self, stream: PrivateStream, orders: &[(&str, i64, u32)]) {
-        let order = |(id, status, hundredths): &(&str, i64, u32)| {
-            format!(
-                r#"{{"id":"{id}","pair":"btc_twd","price":"1","action":"BUY","type":"LIMIT","status":{status},"originalAmount":"1","remainingAmount":"1","executedAmount":"0.{hundredths:02}"}}"#
-            )
-        };
-        let orders: Vec<String> = orders.iter().map(order).collect();
-        let (event, orders) = (stream.event(), orders.join(","));
-        self.text(stream, &format!(r#"{{"event":"{event}","timestamp":1,"data":{{"btc_twd":[{orders}]}}}}"#));
+    /// Sends orders with these ids, statuses and executed amounts.
+    fn orders(&mut self, stream: PrivateStream, orders: &[(&str, i64, &str)]) {
+        let orders = orders.iter().map(|(id, status, executed)| order(id, *status, executed, 1));
+        self.text(stream, &if stream == HISTORY { text(&history(orders)) } else { text(&active(orders)) });
     }
 
     fn snapshots(&mut self) {
@@ -133,7 +135,7 @@ fn the_history_is_dialled_before_the_open_orders_also_after_an_outage() {
 #[test]
 fn a_new_connection_of_the_history_makes_the_open_orders_stale_until_their_next_list() {
     let mut bench = AccountBench::settled(Settings::default());
-    bench.orders(ACTIVE, &[("1", 0, 0)]);
+    bench.orders(ACTIVE, &[("1", 0, "0")]);
     bench.lose(HISTORY);
     assert_eq!(
         bench.open(),
@@ -151,8 +153,8 @@ fn a_new_connection_of_the_history_makes_the_open_orders_stale_until_their_next_
 #[test]
 fn an_end_that_the_history_reports_during_the_dial_of_the_open_orders_holds() {
     let mut bench = AccountBench::settled(Settings::default());
-    bench.orders(ACTIVE, &[("1", 0, 0), ("2", 0, 0)]);
-    bench.orders(HISTORY, &[("1", 4, 0)]);
+    bench.orders(ACTIVE, &[("1", 0, "0"), ("2", 0, "0")]);
+    bench.orders(HISTORY, &[("1", 4, "0")]);
     bench.lose(ACTIVE);
     let link = loop {
         match bench.engine.poll_action(bench.now, bench.wall) {
@@ -161,9 +163,9 @@ fn an_end_that_the_history_reports_during_the_dial_of_the_open_orders_holds() {
             None => bench.pass_to_next(),
         }
     };
-    bench.orders(HISTORY, &[("2", 4, 0)]);
+    bench.orders(HISTORY, &[("2", 4, "0")]);
     bench.engine.handle_connected(bench.now, bench.wall, link);
-    bench.orders(ACTIVE, &[("1", 0, 0), ("2", 0, 0)]);
+    bench.orders(ACTIVE, &[("1", 0, "0"), ("2", 0, "0")]);
     assert_eq!(
         bench.open(),
         (vec!["1".to_owned()], true),
@@ -179,17 +181,17 @@ fn a_contradiction_that_was_merged_leaves_the_changes_unsure() {
     let mut bench = AccountBench::settled(Settings { queue_capacity: 3, ..Settings::default() });
     let (mut changes, mut open) = (bench.engine.changes(), BTreeSet::new());
     bench.read(&mut changes, &mut open);
-    for executed in [10, 20, 30, 40, 25] {
+    for executed in ["0.1", "0.2", "0.3", "0.4", "0.25"] {
         bench.orders(ACTIVE, &[("1", 1, executed)]);
     }
     assert!(!bench.open().1, "the last one takes back progress");
     bench.read(&mut changes, &mut open);
-    bench.orders(ACTIVE, &[("1", 1, 50)]);
+    bench.orders(ACTIVE, &[("1", 1, "0.50")]);
     assert!(!bench.read(&mut changes, &mut open), "the snapshot in between was made from that state");
     assert_eq!(bench.connect(1), [ACTIVE]);
-    bench.orders(ACTIVE, &[("1", 1, 50)]);
+    bench.orders(ACTIVE, &[("1", 1, "0.50")]);
     bench.read(&mut changes, &mut open);
-    bench.orders(ACTIVE, &[("1", 1, 60)]);
+    bench.orders(ACTIVE, &[("1", 1, "0.60")]);
     assert!(bench.read(&mut changes, &mut open) && bench.open().1);
 }
 
@@ -207,11 +209,11 @@ fn a_state_is_stale_while_its_connection_closes() {
 fn progress_that_the_history_takes_back_makes_what_follows_unsure() {
     let mut bench = AccountBench::settled(Settings::default());
     let (mut changes, mut open) = (bench.engine.changes(), BTreeSet::new());
-    bench.orders(ACTIVE, &[("1", 0, 0)]);
-    bench.orders(HISTORY, &[("2", 2, 40)]);
-    bench.orders(HISTORY, &[("2", 2, 30)]);
+    bench.orders(ACTIVE, &[("1", 0, "0")]);
+    bench.orders(HISTORY, &[("2", 2, "0.40")]);
+    bench.orders(HISTORY, &[("2", 2, "0.30")]);
     assert!(bench.current().history.unwrap().is_stale());
-    bench.orders(HISTORY, &[("1", 4, 0)]);
+    bench.orders(HISTORY, &[("1", 4, "0")]);
     assert!(!bench.read(&mut changes, &mut open));
     assert!(open.is_empty() || open.iter().eq(["1"]), "{open:?}");
 }
@@ -221,24 +223,16 @@ fn of_a_long_history_the_latest_ends_are_remembered() {
     let mut bench = AccountBench::settled(Settings::default());
     bench.lose(HISTORY);
     bench.connect(1);
-    let order = |number: usize| {
-        // The latest first.
-        format!(
-            r#"{{"id":"{number}","pair":"btc_twd","price":"1","action":"BUY","type":"LIMIT","status":2,"updatedTimestamp":{},"originalAmount":"1","remainingAmount":"0","executedAmount":"1"}}"#,
-            1_700_000_000_000_u64 - u64::try_from(number).unwrap()
-        )
-    };
-    let orders: Vec<String> = (0..5_000).map(order).collect();
-    let orders = orders.join(",");
-    let text =
-        format!(r#"{{"event":"RECENT_HISTORY_ORDERS","timestamp":1,"data":{{"btc_twd":[{orders}]}}}}"#);
+    // The latest first.
+    let closed = (0..5_000).map(|number| order(number, 2, 1, 1_700_000_000_000 - number));
+    let text = text(&history(closed));
     bench.text(HISTORY, &text);
     bench.connect(1);
     bench.orders(ACTIVE, &[]);
     bench.lose(HISTORY);
     bench.connect(1);
     bench.text(HISTORY, &text);
-    bench.orders(ACTIVE, &[("0", 0, 0), ("4999", 0, 0)]);
+    bench.orders(ACTIVE, &[("0", 0, "0"), ("4999", 0, "0")]);
     assert_eq!(bench.open().0, ["4999"], "an old end is forgotten, the latest one is not");
 }
 

@@ -1,4 +1,11 @@
-use super::*;
+use std::time::{Duration, SystemTime};
+
+use http::header::DATE;
+
+use super::{Bench, SECOND, WALL_MS};
+use crate::engine::dialer::unix_ms;
+use crate::item::{Closed, Item};
+use crate::{ErrorKind, Settings};
 
 /// The nonce of the last dial, less the session's idea of the time by this clock.
 fn last_nonce_beyond(bench: &Bench, clock: SystemTime) -> i64 {

@@ -1,4 +1,15 @@
-use super::*;
+use std::time::{Duration, SystemTime};
+
+use bitopro_model::PrivateStream;
+use bitopro_transport::{self as transport, Frame, Refusal, Request};
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+
+use super::{Bench, SECOND, Session, WALL_MS};
+use crate::engine::{LinkId, SubscriberId};
+use crate::item::Item;
+use crate::samples::balance;
+use crate::{ErrorKind, Settings};
 
 #[test]
 fn delays_grow_until_a_connection_has_proved_itself() {

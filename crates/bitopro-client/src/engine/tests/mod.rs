@@ -13,15 +13,13 @@ use std::time::{Duration, Instant, SystemTime};
 use bitopro_auth::{Credentials, Payload, Signer};
 use bitopro_model::{Message, PrivateStream};
 use bitopro_transport::{self as transport, Frame, Refusal, Request};
-use bytes::Bytes;
-use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 
-use super::dialer::unix_ms;
 use super::{Action, Engine, LinkId, SubscriberId};
 use crate::endpoints::{Endpoints, parse_base};
-use crate::item::{Closed, GapReason, Item};
+use crate::item::{Closed, Item};
 use crate::outside::test_start;
+use crate::samples::balance;
 use crate::{ErrorKind, Settings};
 
 /// The engine of a key whose dials reach these endpoints.
@@ -190,7 +188,7 @@ impl Bench {
     }
 
     /// Connects, and receives a snapshot of this amount at this time.
-    fn settle(&mut self, amount: &str, timestamp: u64) {
+    fn settle(&mut self, amount: &str, timestamp: i64) {
         self.connect();
         self.text(&balance(amount, timestamp));
     }
@@ -247,10 +245,4 @@ fn name(item: &Item<Message>) -> &'static str {
         Item::Disconnected(_) => "disconnected",
         Item::Closed(_) => "closed",
     }
-}
-
-fn balance(amount: &str, timestamp: u64) -> String {
-    format!(
-        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{timestamp},"data":{{"TWD":{{"currency":"TWD","amount":"{amount}","available":"0","stake":"0","tradable":true}}}}}}"#
-    )
 }

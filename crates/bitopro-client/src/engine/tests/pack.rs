@@ -1,6 +1,17 @@
 //! Several links of one key on one virtual clock.
 
-use super::*;
+use std::time::{Duration, Instant, SystemTime};
+
+use bitopro_model::PrivateStream;
+use bitopro_transport::{self as transport, Frame, Refusal};
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::{WALL_MS, engine, name};
+use crate::Settings;
+use crate::engine::{Action, Engine, LinkId};
+use crate::outside::test_start;
+use crate::samples::balance;
 
 /// The exchange's answer to a dial.
 #[derive(Debug, Clone, Copy)]

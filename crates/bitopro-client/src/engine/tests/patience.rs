@@ -1,7 +1,19 @@
 //! Refusals of what has worked before.
 
+use std::time::{Duration, SystemTime};
+
+use bitopro_model::PrivateStream;
+use bitopro_transport::{self as transport, Frame, Refusal};
+use bytes::Bytes;
+use http::StatusCode;
+
 use super::pack::{Answer, Pack};
-use super::*;
+use super::{Bench, SECOND, Session, WALL_MS, engine};
+use crate::engine::Action;
+use crate::item::{Closed, Item};
+use crate::outside::test_start;
+use crate::samples::balance;
+use crate::{ErrorKind, Settings};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -1,4 +1,6 @@
-use super::*;
+use super::{Bench, SECOND};
+use crate::ErrorKind;
+use crate::samples::balance;
 
 #[test]
 fn fault_40_a_connection_is_not_trusted_after_the_machine_slept() {

@@ -1,6 +1,16 @@
 //! What becomes of items that nobody reads.
 
-use super::*;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bitopro_client::model::{Message, PrivateStream};
+use bitopro_client::transport::memory::Peer;
+use bitopro_client::{Account, AccountItem, Change, Changes, GapReason, Item, Subscription};
+use futures_util::FutureExt;
+
+use super::{ACTIVE, BALANCES, HISTORY, TRADES, accept, open_ids, settled, trade};
+use crate::network::{balance, frame, network};
+use crate::samples::{active, history, order};
 
 #[tokio::test(start_paused = true)]
 async fn trades_that_nobody_reads_are_kept_to_the_limit_and_then_told_as_a_gap() {
@@ -61,9 +71,9 @@ async fn orders_that_nobody_reads_of_are_merged_into_one_snapshot() {
     for (path, status) in [(ACTIVE, 0), (HISTORY, 4)] {
         for id in ids {
             // History's are others, since an order that is over is not open.
-            let order = order("sol_usdt", &format!("{id}{status}"), status, 10);
-            let event = if path == ACTIVE { active } else { history };
-            peers.get_mut(path).unwrap().send(event(&[("sol_usdt", &[order])])).await.unwrap();
+            let order = order(format_args!("{id}{status}"), status, 0, 10);
+            let frame = if path == ACTIVE { frame(&active([order])) } else { frame(&history([order])) };
+            peers.get_mut(path).unwrap().send(frame).await.unwrap();
         }
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -124,11 +134,11 @@ async fn fault_51_an_end_that_was_merged_before_a_connection_is_not_undone_by_it
     let client = builder.with_queue_capacity(4).build().unwrap();
     let (mut account, mut changes) = (client.account(), client.changes());
     let mut peers = accept(&mut server, 4).await;
-    let listed = || active(&[("sol_usdt", &[order("sol_usdt", "1", 0, 10)])]);
-    let ended = |id: &str| history(&[("sol_usdt", &[order("sol_usdt", id, 4, 11)])]);
+    let listed = || frame(&active([order("1", 0, 0, 10)]));
+    let ended = |id: &str| frame(&history([order(id, 4, 0, 11)]));
     peers.get_mut(ACTIVE).unwrap().send(listed()).await.unwrap();
     // The queue of the history is full, so what follows is merged and keeps the place of the first of it.
-    for frame in [history(&[]), ended("6"), ended("7"), ended("8")] {
+    for frame in [frame(&history([])), ended("6"), ended("7"), ended("8")] {
         peers.get_mut(HISTORY).unwrap().send(frame).await.unwrap();
     }
     tokio::time::sleep(Duration::from_millis(1)).await;

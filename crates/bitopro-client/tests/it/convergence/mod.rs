@@ -1,11 +1,9 @@
 //! A whole account against a simulated one that trades: whatever happens to the connections, afterwards the
 //! account is the simulator's, and so is what the items add up to, and the changes that are derived from them.
+#![allow(clippy::print_stdout, reason = "a day that fails prints its seed and setting")]
 
-mod ledger;
 mod settings;
-pub(crate) mod told;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitopro_client::model::PrivateStream;
@@ -15,20 +13,15 @@ use bitopro_sim::{Command, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
-use crate::replayed::Replay;
+use crate::oracle::{Books, Missing, Oracle};
 use crate::simulated::simulated;
-use ledger::Ledger;
 use settings::{Setting, settings};
-use told::{Missing, Record};
 
 /// A simulator and an account that follows it, in memory, on one paused clock.
 struct Pair {
     simulator: Simulator,
     account: Subscription<Account>,
-    replay: Replay,
-    record: Record,
-    ledger: Ledger,
-    what: String,
+    oracle: Oracle,
 }
 
 impl Pair {
@@ -37,22 +30,14 @@ impl Pair {
         let updates = setting.updates;
         let client = client.with_order_updates(updates).with_queue_capacity(setting.queue_capacity);
         let client = client.build().unwrap();
-        Self {
-            simulator,
-            account: client.account(),
-            replay: Replay::new(updates),
-            record: Record::default(),
-            ledger: Ledger::new(client.changes()),
-            what: format!("seed {seed}, {}", setting.name),
-        }
+        println!("seed {seed}, {}", setting.name);
+        Self { simulator, account: client.account(), oracle: Oracle::new(client.changes(), updates) }
     }
 
     /// Reads until nothing comes for so long.
     async fn read(&mut self, quiet: Duration) {
         while let Ok(Some(item)) = timeout(quiet, self.account.next()).await {
-            self.replay.apply(&item);
-            self.record.apply(&item);
-            self.ledger.apply(&item, &self.what);
+            self.oracle.apply(&item);
         }
     }
 
@@ -75,30 +60,12 @@ impl Pair {
         }
     }
 
-    /// What says that it is true now, is.
-    fn assert_honest(&self) {
-        let what = &self.what;
-        let current = self.account.current();
-        if let Some(balances) = current.balances.filter(|balances| !balances.is_stale()) {
-            let known: Vec<_> = balances.state().iter().cloned().collect();
-            let truth: Vec<_> = self.simulator.balances().into_values().collect();
-            assert_eq!(known, truth, "{what}: balances that are not stale");
-        }
-        if let Some(orders) = current.open_orders.filter(|orders| !orders.is_stale()) {
-            let known: BTreeMap<_, _> =
-                orders.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
-            let truth =
-                self.simulator.open_orders().into_iter().map(|order| (order.id.clone(), order)).collect();
-            assert_eq!(known, truth, "{what}: open orders that are not stale");
-        }
-    }
-
     async fn day(&mut self, random: &mut fastrand::Rng) {
         for _ in 0..random.usize(1..120) {
             self.disturb(random);
             // What was sent has arrived by then.
             sleep(Duration::from_millis(20)).await;
-            self.assert_honest();
+            Oracle::assert_honest(&self.account.current(), &Books::new(&self.simulator, false));
             let pause = Duration::from_millis(random.u64(0..3_000));
             if random.bool() {
                 self.read(pause).await;
@@ -111,44 +78,15 @@ impl Pair {
         self.read(Duration::from_secs(1)).await;
     }
 
-    fn assert_agrees(&self, knows_all_ends: bool) {
-        let what = &self.what;
+    /// The account is the simulator's. Counts the events that are missing, each of which lies in a gap.
+    fn assert_agrees(&mut self, knows_all_ends: bool) -> usize {
         let current = self.account.current();
-        assert!(current.is_fresh(), "{what}: {current:?}");
-        let balances: BTreeMap<_, _> = current
-            .balances
-            .unwrap()
-            .state()
-            .iter()
-            .map(|balance| (balance.currency.clone(), balance.clone()))
-            .collect();
-        assert_eq!(balances, self.simulator.balances(), "{what}");
-        let known: BTreeMap<_, _> = current
-            .open_orders
-            .unwrap()
-            .state()
-            .iter()
-            .map(|order| (order.id.clone(), order.clone()))
-            .collect();
-        let open: BTreeMap<_, _> =
-            self.simulator.open_orders().into_iter().map(|order| (order.id.clone(), order)).collect();
-        assert_eq!(known, open, "{what}");
-        assert_eq!((&self.replay.balances, &self.replay.orders), (&balances, &open), "{what}: replayed");
-        self.ledger.assert_agrees(&self.simulator, knows_all_ends, what);
-    }
-
-    fn missing(&self, stream: PrivateStream) -> Missing {
-        self.record.missing(stream, &self.simulator.sent())
-    }
-
-    /// Counts what was sent against what was delivered: where something is missing, a gap says so.
-    fn assert_complete(&self) -> usize {
-        let missing = PrivateStream::ALL.iter().map(|stream| {
-            let missing = self.missing(*stream);
-            assert_eq!((missing.without_a_gap, missing.disordered), (0, 0), "{}: of {stream}", self.what);
-            missing.all
-        });
-        missing.sum()
+        assert!(current.is_fresh(), "{current:?}");
+        let books = Books::new(&self.simulator, false);
+        self.oracle.assert_true(&current, &books, knows_all_ends);
+        let missing = self.oracle.assert_complete(&current, &self.simulator.sent());
+        assert_eq!(missing.disordered, 0);
+        missing.all
     }
 }
 
@@ -167,8 +105,7 @@ async fn under_every_setting_the_account_becomes_the_simulator_s() {
             let setting = setting.clone().with_chances(&mut random);
             let mut pair = Pair::new(&setting, seed);
             pair.day(&mut random).await;
-            pair.assert_agrees(setting.knows_all_ends);
-            missing += pair.assert_complete();
+            missing += pair.assert_agrees(setting.knows_all_ends);
         }
     }
     assert!(missing > 0, "days that lose nothing test nothing");
@@ -183,11 +120,12 @@ async fn without_a_disconnect_no_event_is_missing_and_no_gap_is_told() {
             pair.simulator.tick();
             pair.read(Duration::from_millis(10)).await;
         }
-        for stream in PrivateStream::ALL {
-            let missing = pair.missing(*stream);
-            assert_eq!((missing, pair.record.gaps(*stream)), (Missing::default(), 0), "{stream}");
-        }
         let sent = pair.simulator.sent();
+        for stream in PrivateStream::ALL {
+            let (missing, gaps) =
+                (pair.oracle.record.missing(*stream, &sent), pair.oracle.record.gaps(*stream));
+            assert_eq!((missing, gaps), (Missing::default(), 0), "{stream}");
+        }
         assert!(sent.iter().filter(|sent| sent.stream == PrivateStream::UserTrades).count() > 10);
         pair.assert_agrees(true);
     }

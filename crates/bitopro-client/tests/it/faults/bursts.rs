@@ -1,27 +1,20 @@
 use bitopro_client::Item;
-use bitopro_client::transport::Frame;
 use tokio::io::AsyncWriteExt;
 
-use super::wire::{piped, text};
-use crate::network::balance;
-
-/// A message with this amount of TWD, as a server's frame.
-fn on_the_wire(amount: u64) -> Vec<u8> {
-    let Frame::Text(message) = balance(amount) else { panic!("no text") };
-    text(&message)
-}
+use super::sockets::wire::{piped, text};
+use crate::samples::balance;
 
 #[tokio::test(start_paused = true)]
 async fn fault_42_a_burst_in_one_write_is_delivered_whole_and_in_order() {
-    for count in [2, 10, 20_000] {
-        let burst: Vec<u8> = (1..=count).flat_map(on_the_wire).collect();
+    for count in [2, 10, 20_000_i64] {
+        let burst: Vec<u8> = (1..=count).flat_map(|number| text(&balance(number, number))).collect();
         // It holds the whole burst, so that one write is one write.
         let (mut balances, mut server_end) = piped(burst.len()).await;
         assert_eq!(server_end.write(&burst).await.unwrap(), burst.len());
         for number in 1..=count {
             let item = balances.next().await.unwrap();
             let (Item::Snapshot(event) | Item::Update(event)) = item else { panic!("{number}: {item:?}") };
-            assert_eq!(event.timestamp.as_millis(), i64::try_from(number).unwrap());
+            assert_eq!(event.timestamp.as_millis(), number);
         }
         assert_eq!(
             balances.current().unwrap().state().get("TWD").unwrap().amount.to_string(),

@@ -1,6 +1,5 @@
 //! What the faults in memory share: a simulated exchange on paused time, and who follows it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitopro_client::model::{Balances, Timestamp};
@@ -10,6 +9,7 @@ use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
 use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
 
+use crate::oracle::{Books, Oracle};
 use crate::soak::road::Road;
 
 /// A simulator, and the road to it, whose log tells of every dial.
@@ -53,18 +53,13 @@ impl Exchange {
     pub(super) fn assert_knows_balances(&self, balances: &Subscription<Balances>) {
         let current = balances.current().unwrap();
         assert!(!current.is_stale());
-        let known: BTreeMap<_, _> =
-            current.state().iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
-        assert_eq!(known, self.simulator.balances());
+        Books::new(&self.simulator, false).assert_balances(current.state());
     }
 
     pub(super) fn assert_knows_account(&self, account: &Subscription<Account>) {
         let current = account.current();
         assert!(current.is_fresh(), "{current:?}");
-        let balances: Vec<_> = current.balances.unwrap().state().iter().cloned().collect();
-        assert_eq!(balances, self.simulator.balances().into_values().collect::<Vec<_>>());
-        let open: Vec<_> = current.open_orders.unwrap().state().iter().cloned().collect();
-        assert_eq!(open, self.simulator.open_orders());
+        Oracle::assert_honest(&current, &Books::new(&self.simulator, false));
     }
 }
 

@@ -1,43 +1,31 @@
 //! Snapshots of large accounts, each in one frame of a real socket.
 
-use std::fmt::Write;
-
 use bitopro_client::model::{Event, EventData};
 use bitopro_client::transport::contract::{LoopbackServer, RigPeer};
 use bitopro_client::transport::{ErrorKind as Beneath, Frame, Limits, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Item, Subscription, Topic};
 
-use super::rig::{beneath, lost};
+use super::sockets::rig::{beneath, lost};
+use crate::samples::{active, balances, order, text};
 
 const MIB: usize = 1 << 20;
 const COUNT: usize = 10_000;
 
-/// The members of an object, by number, each with a field that is new and as long as it takes for 8 MiB in all.
-fn members(one: impl Fn(usize, &str) -> String) -> String {
-    let new = "x".repeat(8 * MIB / COUNT);
-    (0..COUNT).fold(String::new(), |mut all, number| {
-        let comma = if number == 0 { "" } else { "," };
-        write!(all, "{comma}{}", one(number, &new)).unwrap();
-        all
-    })
+/// The text of a message of about 9 MiB, each of whose members has a new field.
+fn grown<D: EventData>(event: &Event<D>, last_field: &str) -> String {
+    let text = text(event);
+    let new = "x".repeat((9 * MIB - text.len()) / COUNT);
+    text.replace(&format!("{last_field}}}"), &format!(r#"{last_field},"new":"{new}"}}"#))
 }
 
-fn balances() -> String {
-    let one = |number, new: &str| {
-        format!(
-            r#""C{number}":{{"currency":"C{number}","amount":"{number}.10","available":"0","stake":"0","tradable":true,"new":"{new}"}}"#
-        )
-    };
-    format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{{}}}}}"#, members(one))
+fn many_balances() -> String {
+    let currencies: Vec<String> = (0..COUNT).map(|number| format!("C{number}")).collect();
+    let amounts: Vec<_> = currencies.iter().map(|currency| (currency.as_str(), "7.10")).collect();
+    grown(&balances(1, &amounts), r#""tradable":true"#)
 }
 
-fn orders() -> String {
-    let one = |number, new: &str| {
-        format!(
-            r#"{{"id":"{number}","pair":"btc_twd","price":"107","action":"SELL","type":"LIMIT","status":0,"originalAmount":"2","remainingAmount":"2","executedAmount":"0","new":"{new}"}}"#
-        )
-    };
-    format!(r#"{{"event":"ACTIVE_ORDERS","timestamp":1,"data":{{"btc_twd":[{}]}}}}"#, members(one))
+fn many_orders() -> String {
+    grown(&active((0..COUNT).map(|number| order(number, 0, 0, 1))), r#""timeInForce":"GTC""#)
 }
 
 /// A subscription that is connected with these settings, and the other end of its connection.
@@ -67,12 +55,12 @@ async fn assert_arrives_whole<D: EventData + Topic<Item = Item<Event<D>>>>(
 
 #[tokio::test]
 async fn fault_55_a_snapshot_of_10_000_orders_arrives_whole_in_one_frame() {
-    assert_arrives_whole(orders(), Client::active_orders).await;
+    assert_arrives_whole(many_orders(), Client::active_orders).await;
 }
 
 #[tokio::test]
 async fn fault_55_a_snapshot_of_10_000_currencies_arrives_whole_in_one_frame() {
-    assert_arrives_whole(balances(), Client::balances).await;
+    assert_arrives_whole(many_balances(), Client::balances).await;
 }
 
 /// Returns the error of a connection with these settings that gets a message of this length.

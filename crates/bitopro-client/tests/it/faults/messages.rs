@@ -13,21 +13,10 @@ use futures_util::Stream;
 use tokio::time::sleep;
 
 use super::exchange::{Exchange, name, read};
-use crate::network::network;
+use crate::network::{frame, network};
+use crate::samples::balances;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A message of these balances, `A=1` each.
-fn balances(each: &[&str]) -> Frame {
-    let each: Vec<String> = each
-        .iter()
-        .map(|balance| {
-            let (currency, amount) = balance.split_once('=').unwrap();
-            format!(r#""{currency}":{{"currency":"{currency}","amount":"{amount}","available":"0","stake":"0","tradable":true}}"#)
-        })
-        .collect();
-    Frame::text(format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{{}}}}}"#, each.join(",")))
-}
 
 async fn connected() -> (Subscription<Balances>, MemoryServer, Peer) {
     let (builder, mut server) = network();
@@ -48,9 +37,13 @@ fn known(stream: &Subscription<Balances>) -> Vec<String> {
 async fn fault_28_an_update_before_the_snapshot_and_a_snapshot_in_pieces_add_up_to_the_whole() {
     for frames in [
         // An update comes first.
-        vec![balances(&["B=2"]), balances(&["A=1", "B=2", "C=3"])],
+        vec![frame(&balances(1, &[("B", 2)])), frame(&balances(1, &[("A", 1), ("B", 2), ("C", 3)]))],
         // The snapshot comes in pieces, with an update between them.
-        vec![balances(&["A=1"]), balances(&["B=9"]), balances(&["B=2", "C=3"])],
+        vec![
+            frame(&balances(1, &[("A", 1)])),
+            frame(&balances(1, &[("B", 9)])),
+            frame(&balances(1, &[("B", 2), ("C", 3)])),
+        ],
     ] {
         let (mut stream, mut server, mut peer) = connected().await;
         for connection in 1..=2 {
@@ -77,11 +70,11 @@ async fn fault_28_an_update_before_the_snapshot_and_a_snapshot_in_pieces_add_up_
 #[tokio::test(start_paused = true)]
 async fn fault_28_an_empty_snapshot_is_an_account_that_holds_nothing() {
     let (mut stream, mut server, mut peer) = connected().await;
-    peer.send(balances(&["A=1"])).await.unwrap();
+    peer.send(frame(&balances(1, &[("A", 1)]))).await.unwrap();
     stream.next().await.unwrap();
     drop(peer);
     let mut peer = server.next_dial().await.unwrap().accept();
-    peer.send(balances(&[])).await.unwrap();
+    peer.send(frame(&balances::<u8>(1, &[]))).await.unwrap();
     let items = read(&mut stream, Duration::from_secs(1)).await;
     assert_eq!(items.iter().map(name).collect::<Vec<_>>(), ["disconnected", "connected", "gap", "snapshot"]);
     assert_eq!(known(&stream), [""; 0]);

@@ -2,14 +2,13 @@
 //! crashes. Everything is drawn from a seed, and no time passes but the simulated.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use bitopro_client::model::{AccountBalance, Balance, Balances, Currency, Decimal, Timestamp};
+use bitopro_client::model::{AccountBalance, Balance, Balances, Decimal, Timestamp};
 use bitopro_client::transport::{
     Connection, Connector, Error, ErrorKind as Beneath, Request, TungsteniteConnector,
 };
@@ -181,9 +180,7 @@ impl World {
     fn agrees(&self) -> bool {
         let view = self.reader.borrow().as_ref().and_then(Reader::current);
         let (Some(view), Some(simulator)) = (view, self.exchange.borrow().clone()) else { return false };
-        let known: BTreeMap<Currency, Balance> =
-            view.state().iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
-        !view.is_stale() && known == simulator.balances()
+        !view.is_stale() && view.state().iter().eq(simulator.balances().values())
     }
 
     /// What the bot has heard since it was asked last.

@@ -6,9 +6,7 @@ use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::{Client, Current, Item, Subscription, Topic};
 
 use crate::network::network;
-
-const ORDER: &str = r#"{"id":"7","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1,"updatedTimestamp":1,"createdTimestamp":1,"status":0,"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S7","timeInForce":"GTC"}"#;
-const TRADE: &str = r#"{"base":"sol","quote":"usdt","side":"ask","price":"107","volume":"0.01","fee":"0","feeCurrency":"usdt","transactionTimestamp":1694667358,"eventTimestamp":1694667359,"orderID":"7","orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":true}"#;
+use crate::samples;
 
 /// A subscription and the server's end of its connection.
 struct Line<D: Topic> {
@@ -66,7 +64,8 @@ fn changed(text: &str, place: &str, instead: &str) -> String {
 }
 
 fn order(changes: &[(&str, &str)]) -> String {
-    changes.iter().fold(ORDER.to_owned(), |order, (place, instead)| changed(&order, place, instead))
+    let order = serde_json::to_string(&samples::order(7, 0, 0, 1)).unwrap();
+    changes.iter().fold(order, |order, (place, instead)| changed(&order, place, instead))
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +152,8 @@ async fn fault_31_balances_carry_what_is_new() {
 #[tokio::test(start_paused = true)]
 async fn fault_31_trades_carry_what_is_new() {
     let mut line = Line::open(Client::user_trades).await;
-    let in_new_words = changed(TRADE, r#""side":"ask""#, r#""side":"rfq""#);
+    let trade = serde_json::to_string(&samples::trade(7, "m")).unwrap();
+    let in_new_words = changed(&trade, r#""side":"ask""#, r#""side":"rfq""#);
     line.event(&changed(&in_new_words, r#""isMaker":true"#, r#""isMaker":true,"rebate":0.10"#), &[]).await;
     line.assert_carries_unknown_events().await;
     let by_number = changed(&in_new_words, r#""orderID":"7""#, r#""orderID":7"#);

@@ -5,9 +5,8 @@
 //! alone, told step by step.
 #![allow(clippy::print_stdout, reason = "who waits for thousands of seeds wants to see them pass")]
 
-mod changes;
+mod checks;
 mod days;
-mod oracle;
 pub(crate) mod road;
 mod schedule;
 mod stall;
@@ -42,14 +41,13 @@ async fn converges(schedule: &Schedule, shows: bool) -> f64 {
     }
     world.recover().await;
     // What could not be read leaves the state in doubt until a fresh snapshot, which is the user's to ask for.
-    if !world.replay.malformed.is_empty() {
+    if !world.oracle.replay.malformed.is_empty() {
         world.account.resync();
-        world.replay.malformed.clear();
+        world.oracle.replay.malformed.clear();
         world.recover().await;
     }
     world.assert_only_due_ends();
     world.assert_true(schedule);
-    world.assert_complete();
     world.assert_calm_dials();
     let recovery = world.longest_recovery;
     leaves_nothing(world, schedule.seed.is_multiple_of(2)).await;

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use bitopro_client::model::{
-    Action, Active, Decimal, Event, EventData, History, Message, Order, OrderType, Orders, PrivateStream,
-    Timestamp, Trade, TradeSide, UnixSeconds,
-};
+use bitopro_client::model::{Decimal, EventData, Message, PrivateStream};
 use bitopro_client::transport::Frame;
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::{Account, AccountItem, GapReason, Item, Subscription};
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use crate::network::{balance, network};
+use crate::network::{balance, frame, network};
+use crate::samples::{active, event, history, order, trade, with_id};
 
 const A_SECOND: u64 = 10_000;
 /// How much may be held beyond what was held when all queues were full: the driver's buffers come and go.
@@ -32,26 +30,15 @@ struct Stalled {
 }
 
 fn message<D: EventData>(number: u32, data: D) -> (PrivateStream, Frame) {
-    let mut event = Event::new(Timestamp::from_millis(number.into()), data);
-    event.event_id = Some(format!("00000000-0000-4000-8000-{number:012}"));
-    (D::STREAM, Frame::text(serde_json::to_string(&event).unwrap()))
+    let id = format!("00000000-0000-4000-8000-{number:012}");
+    (D::STREAM, frame(&with_id(id, event(number.into(), data))))
 }
 
 /// What a busy account sends: mostly balances, some orders, trades.
 fn messages() -> Vec<(PrivateStream, Frame)> {
-    let (price, amount) = (Decimal::new(3_000_000, 0), Decimal::new(1, 2));
     let one = |number: u32| match number % 10 {
-        0 => {
-            let trade = Trade::new((number % 50).to_string(), TradeSide::Ask, "btc", "twd");
-            let at = UnixSeconds::from_secs(number.into());
-            message(number, trade.with_price(price).with_volume(amount).with_matched(at))
-        }
-        1 | 2 => {
-            let order = Order::new((number % 50).to_string(), "btc_twd", Action::Buy, OrderType::Limit);
-            let at = Timestamp::from_millis(number.into());
-            let order = order.with_price(price).with_amount(amount).with_created(at);
-            message::<Orders<Active>>(number, [order].into_iter().collect())
-        }
+        0 => message(number, trade(number % 50, number)),
+        1 | 2 => message(number, active([order(number % 50, 0, 0, number.into())]).data),
         _ => (PrivateStream::AccountBalance, balance(number.into())),
     };
     (0..u32::try_from(A_SECOND).unwrap()).map(one).collect()
@@ -69,8 +56,7 @@ impl Stalled {
             peers.insert(*stream.unwrap(), dial.accept());
         }
         // The others have messages enough to begin with.
-        let (_, nothing) = message::<Orders<History>>(0, std::iter::empty::<Order>().collect());
-        peers.get_mut(&PrivateStream::HistoryOrders).unwrap().send(nothing).await.unwrap();
+        peers.get_mut(&PrivateStream::HistoryOrders).unwrap().send(frame(&history([]))).await.unwrap();
         Self { account, peers, _server: server, messages: messages(), sent: 0 }
     }
 

@@ -12,13 +12,11 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::changes::ByChanges;
-use super::oracle::RETRY_AFTER_CAP;
+use super::checks::RETRY_AFTER_CAP;
 use super::road::{Passage, Road};
 use super::schedule::{Fault, RetryAfter, Schedule, Step};
 use super::turns::Turns;
-use crate::convergence::told::Record;
-use crate::replayed::Replay;
+use crate::oracle::Oracle;
 
 /// How far the client's clock may be from the exchange's before the exchange minds.
 const SKEW_LIMIT_SECONDS: i64 = 20;
@@ -28,12 +26,9 @@ pub(super) struct World {
     pub(super) simulator: Simulator,
     pub(super) road: Road,
     pub(super) account: Subscription<Account>,
-    pub(super) replay: Replay,
+    pub(super) oracle: Oracle,
     updates: OrderUpdates,
-    /// The events that each stream delivered, in order.
-    pub(super) record: Record,
     pub(super) turns: Turns,
-    pub(super) by_changes: ByChanges,
     clock: Clock,
     skew_seconds: Arc<AtomicI64>,
     /// Whether the exchange's clock was moved, so that each stream may be refused for it once.
@@ -70,13 +65,11 @@ impl World {
             road.make_coarse();
         }
         Self {
-            record: Record::default(),
+            oracle: Oracle::new(client.changes(), updates),
             turns: Turns::default(),
-            by_changes: ByChanges::new(client.changes()),
             simulator,
             road,
             account,
-            replay: Replay::new(updates),
             updates,
             clock,
             skew_seconds,
@@ -122,10 +115,8 @@ impl World {
             if self.shows {
                 println!("{:>10.3}     {item:?}", self.start.elapsed().as_secs_f64());
             }
-            self.replay.apply(&item);
-            self.record.apply(&item);
+            self.oracle.apply(&item);
             self.turns.apply(&item);
-            self.by_changes.apply(&item);
         }
         // A stream that ended does not take the time that was asked for.
         sleep(end - Instant::now()).await;
@@ -140,24 +131,9 @@ impl World {
 
     /// Forgets what it noted of times that are over and were looked at.
     pub(super) fn forget(&mut self) {
-        self.replay.forget();
+        self.oracle.forget();
         self.road.forget();
-        self.record = Record::default();
         self.turns = Turns::default();
-    }
-
-    /// Returns an order of the simulator as it is sent.
-    pub(super) fn as_sent(&self, mut order: Order) -> Order {
-        if self.road.is_coarse() {
-            let seconds = order.updated_timestamp.map(|updated| updated.as_millis() / 1_000 * 1_000);
-            order.updated_timestamp = seconds.map(Timestamp::from_millis);
-        }
-        order
-    }
-
-    /// The simulator's open orders as they are sent.
-    pub(super) fn open_orders(&self) -> Vec<Order> {
-        self.simulator.open_orders().into_iter().map(|order| self.as_sent(order)).collect()
     }
 
     /// All streams are connected, over connections that live, and nothing is in store for them.

@@ -41,7 +41,7 @@ pub(super) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     [&head(first, payload.len()), payload].concat()
 }
 
-pub(super) fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     frame(FIN | TEXT, text)
 }
 
@@ -58,7 +58,7 @@ impl Connector for Pipe {
 }
 
 /// A client that is connected over a pipe which holds so many bytes, and the server's end of it.
-pub(super) async fn piped(bytes: usize) -> (Subscription<Balances>, DuplexStream) {
+pub(crate) async fn piped(bytes: usize) -> (Subscription<Balances>, DuplexStream) {
     let (client_end, server_end) = duplex(bytes);
     let (builder, _) = network();
     let pipe = Pipe(Mutex::new(Some(client_end)));

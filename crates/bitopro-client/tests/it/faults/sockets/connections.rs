@@ -4,6 +4,7 @@ use bitopro_client::{ErrorKind, Item};
 use bitopro_sim::{Command, Direction, Fault, Simulator};
 
 use super::rig::{Rig, assert_truth, lost, recovers, settled};
+use crate::samples::{self, text};
 
 #[tokio::test]
 async fn fault_01_a_close_by_the_server_reconnects_with_a_gap_and_a_snapshot() {
@@ -72,7 +73,8 @@ async fn fault_42_a_burst_in_one_write_is_delivered_whole_and_in_order() {
     let rig = Rig::start(Simulator::builder().with_queue_bytes(64 << 20)).await;
     let mut balances = settled(rig.client().with_queue_capacity(usize::try_from(MOST).unwrap())).await;
     for count in [2, 10, MOST] {
-        let texts: Vec<String> = (0..count).map(update).collect();
+        let texts: Vec<String> =
+            (0..count).map(|number| text(&samples::balances(number, &[("BTC", number)]))).collect();
         let bytes = texts.iter().map(|text| HEAD_BYTES + text.len()).sum();
         rig.proxy.inflict(Direction::ToClient, Fault::Coalesce { bytes });
         for text in texts {
@@ -87,9 +89,3 @@ async fn fault_42_a_burst_in_one_write_is_delivered_whole_and_in_order() {
 
 /// The head of a frame of 126 bytes or more.
 const HEAD_BYTES: usize = 4;
-
-fn update(number: i64) -> String {
-    format!(
-        r#"{{"event":"ACCOUNT_BALANCE","timestamp":{number},"data":{{"BTC":{{"currency":"BTC","amount":"{number}","available":"0","stake":"0","tradable":true}}}}}}"#
-    )
-}

@@ -1,28 +1,20 @@
-//! What the items of an account add up to: what a subscriber knows who keeps no state of the client.
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitopro_client::model::{
-    Balance, Currency, MatchId, Message, Order, OrderId, PrivateStream, Timestamp, Trade,
-};
-use bitopro_client::{AccountItem, Closed, ErrorKind, GapReason, Item, OrderUpdates};
+use bitopro_client::model::{Balance, Currency, MatchId, Message, Order, OrderId, PrivateStream, Trade};
+use bitopro_client::{AccountItem, Closed, ErrorKind, Item, OrderUpdates};
 
-/// What the items of an account add up to, each stream replayed from its last snapshot.
+/// The account of a subscriber that keeps only the delivered items, each stream replayed from its last snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Replay {
     pub(crate) balances: BTreeMap<Currency, Balance>,
     pub(crate) orders: BTreeMap<OrderId, Order>,
     pub(crate) history: BTreeMap<OrderId, Order>,
     pub(crate) trades: BTreeMap<MatchId, Trade>,
-    /// The streams that told a gap.
+    /// The streams with a gap.
     pub(crate) gaps: BTreeSet<PrivateStream>,
-    /// The time of each stream's last event.
-    last: BTreeMap<PrivateStream, Timestamp>,
-    /// The later edge of each stream's last gap, while no event has come after it.
-    owed: BTreeMap<PrivateStream, Timestamp>,
     /// The streams with a message that could not be read since their last snapshot or connection.
     pub(crate) malformed: BTreeSet<PrivateStream>,
-    /// The streams that ended by themselves, and why.
+    /// The streams that ended by themselves, with the reasons.
     pub(crate) failed: BTreeMap<PrivateStream, ErrorKind>,
     ended: BTreeSet<OrderId>,
     updates: OrderUpdates,
@@ -71,7 +63,7 @@ impl Replay {
         }
     }
 
-    /// Forgets what ended and was traded so far.
+    /// Forgets the orders that ended and the trades so far.
     pub(crate) fn forget(&mut self) {
         self.history.clear();
         self.trades.clear();
@@ -79,22 +71,8 @@ impl Replay {
     }
 
     fn note(&mut self, stream: PrivateStream, item: &Item<Message>) {
-        if let Item::Snapshot(message) | Item::Update(message) = item {
-            let timestamp = message.timestamp().unwrap();
-            let owed = self.owed.remove(&stream);
-            assert!(owed.is_none_or(|owed| owed == timestamp), "the event after a gap of {stream}");
-            self.last.insert(stream, timestamp);
-        }
         match item {
-            Item::Gap(gap) => {
-                let before = gap.before.as_ref().map(|edge| edge.timestamp);
-                assert_eq!(before, self.last.get(&stream).copied(), "the edge before a gap of {stream}");
-                if let GapReason::Overrun { last: Some(last), .. } = &gap.reason {
-                    self.last.insert(stream, last.timestamp);
-                }
-                self.owed.extend(gap.after.as_ref().map(|edge| (stream, edge.timestamp)));
-                self.gaps.insert(stream);
-            }
+            Item::Gap(_) => drop(self.gaps.insert(stream)),
             Item::Malformed(_) => drop(self.malformed.insert(stream)),
             Item::Snapshot(_) | Item::Connected(_) => drop(self.malformed.remove(&stream)),
             Item::Closed(Closed::Failed(error)) => drop(self.failed.insert(stream, error.kind())),

@@ -9,6 +9,8 @@ use bitopro_client::{Client, ClientBuilder, Closed, Error, ErrorKind, GapReason,
 use bitopro_sim::{FaultyProxy, Simulator, SimulatorBuilder};
 use tokio::time::timeout;
 
+use crate::oracle::Books;
+
 pub(crate) struct Rig {
     pub(crate) simulator: Simulator,
     pub(crate) proxy: FaultyProxy,
@@ -97,8 +99,7 @@ pub(crate) async fn recovers(balances: &mut Subscription<Balances>, simulator: &
 }
 
 pub(crate) fn assert_truth(event: &AccountBalance, simulator: &Simulator) {
-    let known = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone())).collect();
-    assert_eq!(simulator.balances(), known);
+    Books::new(simulator, false).assert_balances(&event.data);
 }
 
 /// Every dial was signed anew, with a nonce above those before.

@@ -60,7 +60,7 @@ fn fault_40_a_runtime_that_shuts_down_during_a_dial_ends_the_stream() {
 fn fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may() {
     const INSIDE: &str = "BITOPRO_TEST_WITH_FEW_FILES";
     const NAME: &str =
-        "faults::process::fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may";
+        "faults::sockets::process::fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may";
     if std::env::var_os(INSIDE).is_none() {
         let ran = std::process::Command::new("sh")
             .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])

@@ -1,0 +1,92 @@
+use std::collections::BTreeMap;
+
+use bitopro_client::model::PrivateStream;
+use bitopro_client::{AccountItem, Item};
+use bitopro_sim::Sent;
+
+/// The events and gaps of each stream of an account, in order.
+#[derive(Default)]
+pub(crate) struct Record(BTreeMap<PrivateStream, Vec<Entry>>);
+
+enum Entry {
+    Event(String),
+    Gap,
+}
+
+impl Entry {
+    fn event((place, entry): (usize, &Self)) -> Option<(&str, usize)> {
+        match entry {
+            Self::Event(id) => Some((id, place)),
+            Self::Gap => None,
+        }
+    }
+}
+
+impl Record {
+    pub(crate) fn apply(&mut self, item: &AccountItem) {
+        let entries = self.0.entry(item.stream).or_default();
+        match &item.item {
+            Item::Snapshot(message) | Item::Update(message) => {
+                entries.extend(message.event_id().map(|id| Entry::Event(id.to_owned())));
+            }
+            Item::Gap(_) => entries.push(Entry::Gap),
+            _ => {}
+        }
+    }
+
+    /// Returns the number of gaps of a stream.
+    pub(crate) fn gaps(&self, stream: PrivateStream) -> usize {
+        self.entries(stream).iter().filter(|entry| matches!(entry, Entry::Gap)).count()
+    }
+
+    fn entries(&self, stream: PrivateStream) -> &[Entry] {
+        self.0.get(&stream).map_or(&[], Vec::as_slice)
+    }
+
+    /// Counts the events of a stream that were sent after the first delivered one and are in no item: all of them, and
+    /// those that no gap covers. A gap covers what was sent between the events on both its sides.
+    pub(crate) fn missing(&self, stream: PrivateStream, sent: &[Sent]) -> Missing {
+        let entries = self.entries(stream);
+        let places: BTreeMap<&str, usize> = entries.iter().enumerate().filter_map(Entry::event).collect();
+        let has_gap = |from: usize, to: usize| {
+            entries.iter().take(to).skip(from).any(|entry| matches!(entry, Entry::Gap))
+        };
+        let mut missing = Missing::default();
+        // The place of the last delivered event, and the number of events that were not delivered since.
+        let (mut last, mut run) = (None, 0);
+        for sent in sent.iter().filter(|sent| sent.stream == stream) {
+            let Some(id) = sent.event_id.as_deref() else { continue };
+            if let Some(&here) = places.get(id) {
+                let before = last.replace(here).unwrap_or(here);
+                missing.disordered += usize::from(here < before);
+                missing.count(std::mem::take(&mut run), has_gap(before, here));
+            } else if last.is_some() {
+                run += 1;
+            }
+        }
+        missing.count(run, last.is_some_and(|last| has_gap(last, entries.len())));
+        missing
+    }
+}
+
+/// Numbers of missing events.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) all: usize,
+    pub(crate) without_a_gap: usize,
+    /// Events that were delivered before events that had been sent earlier.
+    pub(crate) disordered: usize,
+}
+
+impl Missing {
+    pub(super) fn add(&mut self, other: Self) {
+        self.all += other.all;
+        self.without_a_gap += other.without_a_gap;
+        self.disordered += other.disordered;
+    }
+
+    fn count(&mut self, run: usize, has_gap: bool) {
+        self.all += run;
+        self.without_a_gap += if has_gap { 0 } else { run };
+    }
+}

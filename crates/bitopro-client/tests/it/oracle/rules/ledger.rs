@@ -1,0 +1,88 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitopro_client::model::{Balance, Currency, Decimal, Message, OrderId};
+use bitopro_client::{AccountItem, BalanceChange, Change, Changes, CurrentAccount, Item};
+
+/// An account kept by the changes of the delivered items alone.
+pub(crate) struct Ledger {
+    changes: Changes,
+    balances: Option<BTreeMap<Currency, Balance>>,
+    open: Option<BTreeSet<OrderId>>,
+}
+
+impl Ledger {
+    pub(crate) fn new(changes: Changes) -> Self {
+        Self { changes, balances: None, open: None }
+    }
+
+    /// Applies the changes of an item, and returns them.
+    pub(crate) fn apply(&mut self, item: &AccountItem) -> Vec<Change> {
+        let changes = self.changes.apply(item);
+        for change in &changes {
+            self.change(change);
+        }
+        if let Item::Snapshot(Message::AccountBalance(event)) = &item.item {
+            let each = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
+            self.balances.get_or_insert_with(|| each.collect());
+        }
+        changes
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Balance(change) => self.balance(change),
+            Change::OrderOpened(change) => {
+                if let Some(open) = &mut self.open {
+                    assert!(open.insert(change.order.id.clone()), "opened twice: {:?}", change.order);
+                }
+            }
+            Change::OrderTriggered(_) | Change::OrderPartlyFilled(_) => {}
+            Change::OrderFilled(change)
+            | Change::OrderEndedPartlyFilled(change)
+            | Change::OrderCancelled(change)
+            | Change::OrderRejectedPostOnly(change)
+            | Change::OrderMissing(change) => {
+                if let Some(open) = &mut self.open {
+                    open.remove(&change.order.id);
+                }
+            }
+            other => panic!("unknown change {other:?}"),
+        }
+    }
+
+    fn balance(&mut self, change: &BalanceChange) {
+        let balances = self.balances.as_mut().expect("the first snapshot is not a change");
+        assert_eq!(balances.remove(&change.currency), change.before, "{} before", change.currency);
+        balances.extend(change.after.clone().map(|after| (change.currency.clone(), after)));
+        let amount = |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |it| it.amount);
+        if let Some(by) = change.by() {
+            let sum = amount(&change.before).checked_add(by);
+            assert_eq!(sum, Some(amount(&change.after)), "{change:?}");
+        }
+    }
+
+    /// The changes lead to the state. Everything that was delivered must have been read.
+    pub(crate) fn assert_agrees(&mut self, current: &CurrentAccount) {
+        if let (Some(known), Some(state)) = (&self.balances, &current.balances) {
+            assert!(known.values().eq(state.state().iter()), "balances, by their changes: {known:?}");
+        }
+        if let Some(state) = &current.open_orders {
+            let state: BTreeSet<OrderId> = state.state().iter().map(|order| order.id.clone()).collect();
+            let known = self.open.get_or_insert_with(|| state.clone());
+            assert_eq!(*known, state, "open orders, by their changes");
+        }
+    }
+
+    /// Starts with the orders of the first list. Otherwise the first comparison with the state supplies them.
+    pub(crate) fn start_with(&mut self, open: impl Iterator<Item = OrderId>) {
+        self.open.get_or_insert_with(|| open.collect());
+    }
+
+    pub(crate) fn balances(&self) -> Option<&BTreeMap<Currency, Balance>> {
+        self.balances.as_ref()
+    }
+
+    pub(crate) fn open_orders(&self) -> Option<&BTreeSet<OrderId>> {
+        self.open.as_ref()
+    }
+}

@@ -1,0 +1,23 @@
+//! Rules that hold whatever an exchange sends. The fuzz target `session` includes this module too.
+
+mod dials;
+mod items;
+mod ledger;
+
+use bitopro_client::CurrentAccount;
+use bitopro_client::model::PrivateStream;
+
+pub(crate) use dials::Dials;
+pub(crate) use items::Items;
+pub(crate) use ledger::Ledger;
+
+/// Returns whether the state of each stream is known and fresh.
+pub(crate) fn freshness(current: &CurrentAccount) -> [(PrivateStream, bool); 4] {
+    let CurrentAccount { balances, open_orders, history, trades, .. } = current;
+    [
+        (PrivateStream::AccountBalance, balances.as_ref().is_some_and(|part| !part.is_stale())),
+        (PrivateStream::ActiveOrders, open_orders.as_ref().is_some_and(|part| !part.is_stale())),
+        (PrivateStream::HistoryOrders, history.as_ref().is_some_and(|part| !part.is_stale())),
+        (PrivateStream::UserTrades, trades.as_ref().is_some_and(|part| !part.is_stale())),
+    ]
+}
