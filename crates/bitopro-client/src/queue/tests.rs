@@ -25,6 +25,17 @@ fn gone() -> Disconnected {
     Disconnected { error, retry_in: Duration::ZERO, refusals: None }
 }
 
+/// A message that could not be read.
+fn malformed(bytes: usize) -> BalanceItem {
+    let raw = vec![b'x'; bytes].into();
+    Item::Malformed(Malformed { reason: MalformedReason::Binary, raw })
+}
+
+/// A connection and its snapshot.
+fn settled() -> Vec<BalanceItem> {
+    vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]
+}
+
 fn disconnected() -> BalanceItem {
     Item::Disconnected(gone())
 }
@@ -116,18 +127,17 @@ fn what_is_not_read_is_merged_into_one_gap_and_one_snapshot() {
 
 #[test]
 fn after_an_overrun_the_subscriber_knows_whether_there_is_a_connection() {
-    let full = || vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))];
-    let mut lost = mailbox(2, full());
+    let mut lost = mailbox(2, settled());
     lost.put(disconnected());
     assert_eq!(drain(&mut lost)[2..], ["gap 1-1 (1)", "snapshot 1: A=1", "disconnected"]);
 
-    let mut back = mailbox(2, full());
+    let mut back = mailbox(2, settled());
     for item in [disconnected(), connected(2), Item::Snapshot(balances(5, &[("A", 5)]))] {
         back.put(item);
     }
     assert_eq!(drain(&mut back)[2..], ["gap 1-5 (3)", "connected 2", "snapshot 5: A=5"]);
 
-    let mut not_yet = mailbox(2, full());
+    let mut not_yet = mailbox(2, settled());
     for item in [disconnected(), connected(2)] {
         not_yet.put(item);
     }
@@ -138,15 +148,13 @@ fn after_an_overrun_the_subscriber_knows_whether_there_is_a_connection() {
 
 #[test]
 fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_followed() {
-    let malformed =
-        || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
-    for item in [disconnected(), connected(2), Item::Snapshot(balances(5, &[("A", 5)])), malformed()] {
+    let mut mailbox = mailbox(2, settled());
+    for item in [disconnected(), connected(2), Item::Snapshot(balances(5, &[("A", 5)])), malformed(0)] {
         mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox)[2..], ["gap 1-5 (4)", "connected 2", "snapshot 5: A=5", "malformed"]);
     for item in
-        [malformed(), disconnected(), connected(3), Item::Snapshot(balances(6, &[("A", 6)])), connected(4)]
+        [malformed(0), disconnected(), connected(3), Item::Snapshot(balances(6, &[("A", 6)])), connected(4)]
     {
         mailbox.put(item);
     }
@@ -155,11 +163,8 @@ fn a_snapshot_that_was_merged_is_delivered_although_there_is_doubt_about_what_fo
 
 #[test]
 fn a_merged_snapshot_does_not_hide_a_doubt_from_before_it() {
-    let malformed =
-        || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let settled = || vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))];
     let mut mailbox = mailbox(3, settled());
-    mailbox.put(malformed());
+    mailbox.put(malformed(0));
     mailbox.put(Item::Update(balances(2, &[("A", 2)])));
     assert_eq!(drain(&mut mailbox)[2..], ["malformed", "gap 1-2 (1)", "snapshot 2: A=2", "malformed"]);
     // A snapshot of the exchange's own has no doubt in it.
@@ -173,23 +178,17 @@ fn a_merged_snapshot_does_not_hide_a_doubt_from_before_it() {
 #[test]
 fn large_messages_that_nobody_reads_are_bounded_by_their_bytes() {
     let mut mailbox = mailbox(1_000, Vec::new());
-    let raw = bytes::Bytes::from(vec![b'x'; 1 << 20]);
     for _ in 0..100 {
-        let malformed = Malformed { reason: MalformedReason::Binary, raw: raw.clone() };
-        mailbox.put(BalanceItem::Malformed(malformed));
+        mailbox.put(malformed(1 << 20));
     }
     assert_eq!(mailbox.queue.entries.len(), 32 + 1);
     assert_eq!(drain(&mut mailbox).len(), 32 + 2);
-    mailbox.put(BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw }));
+    mailbox.put(malformed(1 << 20));
     assert_eq!(drain(&mut mailbox), ["malformed"], "there is room again");
 }
 
 #[test]
 fn what_is_told_once_more_after_what_was_merged_counts_too() {
-    let malformed = |bytes| {
-        let raw = bytes::Bytes::from(vec![b'x'; bytes]);
-        BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw })
-    };
     let mut mailbox = mailbox(1, Vec::new());
     mailbox.put(malformed(1));
     mailbox.put(malformed(QUEUE_BYTES));
@@ -206,7 +205,7 @@ fn what_is_told_once_more_after_what_was_merged_counts_too() {
 
 #[test]
 fn the_end_is_delivered_last_and_once_however_full_it_is() {
-    let mut mailbox = mailbox(1, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
+    let mut mailbox = mailbox(1, settled());
     mailbox.put(BalanceItem::Closed(Closed::Requested));
     mailbox.put(disconnected());
     mailbox.put(BalanceItem::Closed(Closed::Requested));
@@ -252,7 +251,6 @@ fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_t
 
 #[test]
 fn a_connection_that_was_merged_with_its_end_is_delivered_with_it() {
-    let settled = || vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))];
     let mut mailbox = mailbox(2, settled());
     for item in [disconnected(), connected(2), Item::Snapshot(balances(2, &[("A", 2)])), disconnected()] {
         mailbox.put(item);
@@ -267,11 +265,9 @@ fn a_connection_that_was_merged_with_its_end_is_delivered_with_it() {
 
 #[test]
 fn a_connection_that_was_delivered_without_data_gets_no_snapshot_of_the_one_before() {
-    let malformed =
-        || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
+    let mut mailbox = mailbox(2, settled());
     drain(&mut mailbox);
-    for item in [disconnected(), connected(2), malformed(), malformed()] {
+    for item in [disconnected(), connected(2), malformed(0), malformed(0)] {
         mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox), ["disconnected", "connected 2", "gap 1-1 (2)", "malformed"]);
@@ -281,10 +277,8 @@ fn a_connection_that_was_delivered_without_data_gets_no_snapshot_of_the_one_befo
 
 #[test]
 fn a_message_that_could_not_be_read_does_not_come_again_after_a_new_connection() {
-    let malformed =
-        || BalanceItem::Malformed(Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() });
-    let mut mailbox = mailbox(2, vec![connected(1), Item::Snapshot(balances(1, &[("A", 1)]))]);
-    for item in [malformed(), disconnected(), connected(2)] {
+    let mut mailbox = mailbox(2, settled());
+    for item in [malformed(0), disconnected(), connected(2)] {
         mailbox.put(item);
     }
     assert_eq!(drain(&mut mailbox)[2..], ["gap 1-1 (3)", "connected 2"], "it would pass for the first data");

@@ -1,6 +1,6 @@
 //! Changes that a sequence of items leads to.
 
-use bitopro_model::{Event, EventData, Message, Order, OrderId, PrivateStream};
+use bitopro_model::{Event, EventData, Order, OrderId, PrivateStream};
 
 use super::super::orders::MISSING;
 use super::super::{Change, Changes, OrderChange};
@@ -12,16 +12,12 @@ fn changes(order_updates: OrderUpdates) -> Changes {
     Changes::new(&Settings { order_updates, ..Settings::default() })
 }
 
-fn of(stream: PrivateStream, item: Item<Message>) -> AccountItem {
-    AccountItem::new(stream, item)
+fn snapshot<D: EventData>(event: Event<D>) -> AccountItem {
+    Item::Snapshot(event).into()
 }
 
-fn snapshot<D: EventData>(event: Event<D>) -> Item<Message> {
-    Item::Snapshot(event.into())
-}
-
-fn update<D: EventData>(event: Event<D>) -> Item<Message> {
-    Item::Update(event.into())
+fn update<D: EventData>(event: Event<D>) -> AccountItem {
+    Item::Update(event).into()
 }
 
 /// The changes in short: `opened 1`, `filled 1 +0.5 (gap)`, `TWD +2`.
@@ -56,11 +52,8 @@ impl Watcher {
     /// Somebody who has seen the first snapshots, in which these orders were open.
     fn of(orders: &[Order]) -> Self {
         let mut watcher = Self(changes(OrderUpdates::Changed));
-        assert_eq!(
-            watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active(orders.iter().cloned())))),
-            [""; 0]
-        );
-        assert_eq!(watcher.see(&of(PrivateStream::HistoryOrders, snapshot(history([])))), [""; 0]);
+        assert_eq!(watcher.see(&snapshot(active(orders.iter().cloned()))), [""; 0]);
+        assert_eq!(watcher.see(&snapshot(history([]))), [""; 0]);
         watcher
     }
 
@@ -69,18 +62,18 @@ impl Watcher {
     }
 
     fn active(&mut self, orders: &[Order]) -> Vec<String> {
-        self.see(&of(PrivateStream::ActiveOrders, update(active(orders.iter().cloned()))))
+        self.see(&update(active(orders.iter().cloned())))
     }
 
     fn history(&mut self, orders: &[Order]) -> Vec<String> {
-        self.see(&of(PrivateStream::HistoryOrders, update(history(orders.iter().cloned()))))
+        self.see(&update(history(orders.iter().cloned())))
     }
 }
 
 #[test]
 fn balances_change_by_what_was_seen() {
     let mut changes = changes(OrderUpdates::Changed);
-    let mut see = |item| told(&changes.apply(&of(PrivateStream::AccountBalance, item)));
+    let mut see = |item| told(&changes.apply(&item));
     assert_eq!(see(update(balances(1, &[("TWD", "5")]))), [""; 0], "nothing is known of before");
     assert_eq!(see(snapshot(balances(1, &[("TWD", "5.0"), ("BTC", "1")]))), [""; 0]);
     assert_eq!(see(update(balances(1, &[("TWD", "7.25"), ("BTC", "1")]))), ["TWD 2.25"]);
@@ -92,7 +85,7 @@ fn balances_change_by_what_was_seen() {
 #[test]
 fn a_change_that_cannot_be_held_exactly_is_not_told() {
     let mut changes = changes(OrderUpdates::Changed);
-    let mut see = |item| told(&changes.apply(&of(PrivateStream::AccountBalance, item)));
+    let mut see = |item| told(&changes.apply(&item));
     see(snapshot(balances(1, &[("TWD", "79228162514264337593543950335")])));
     assert_eq!(see(update(balances(1, &[("TWD", "0.0000000000000000000000000001")]))), ["TWD ?"]);
 }
@@ -129,14 +122,14 @@ fn the_life_of_an_order_is_told_once_whichever_stream_tells_it() {
 fn what_a_gap_hid_is_told_as_far_as_it_is_known() {
     let mut watcher = Watcher::of(&[order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
     let back = active([order("3", 1, "0.5", 5), order("4", 0, "0", 5)]);
-    let told = watcher.see(&of(PrivateStream::ActiveOrders, snapshot(back)));
+    let told = watcher.see(&snapshot(back));
     assert_eq!(
         told,
         ["missing 1", "missing 2", "partly filled 3 +0.5", "opened 4"].map(|told| format!("{told} (gap)"))
     );
     assert_eq!(watcher.history(&[order("1", 2, "1", 4)]), ["filled 1 +1 (gap)"]);
     let list = history([order("1", 2, "1", 4), order("2", 4, "0", 4), order("9", 2, "1", 4)]);
-    let told = watcher.see(&of(PrivateStream::HistoryOrders, snapshot(list)));
+    let told = watcher.see(&snapshot(list));
     assert_eq!(told, ["cancelled 2 (gap)", "filled 9 +1 (gap)"]);
 }
 
@@ -144,12 +137,12 @@ fn what_a_gap_hid_is_told_as_far_as_it_is_known() {
 fn what_ended_before_anybody_looked_is_no_change() {
     let mut changes = changes(OrderUpdates::Changed);
     let list = history([order("1", 2, "1", 1), order("2", 4, "0", 1)]);
-    assert_eq!(told(&changes.apply(&of(PrivateStream::HistoryOrders, snapshot(list)))), [""; 0]);
+    assert_eq!(told(&changes.apply(&snapshot(list))), [""; 0]);
     // The streams' first snapshots were made at different moments: what history has ended, stays so.
     let open = active([order("2", 0, "0", 0), order("3", 0, "0", 0)]);
-    assert_eq!(told(&changes.apply(&of(PrivateStream::ActiveOrders, snapshot(open)))), [""; 0]);
+    assert_eq!(told(&changes.apply(&snapshot(open))), [""; 0]);
     let later = active([order("2", 0, "0", 1), order("3", 4, "0", 2)]);
-    assert_eq!(told(&changes.apply(&of(PrivateStream::ActiveOrders, update(later)))), ["cancelled 3"]);
+    assert_eq!(told(&changes.apply(&update(later))), ["cancelled 3"]);
 }
 
 #[test]
@@ -157,12 +150,12 @@ fn what_was_not_open_in_the_first_lists_cannot_be_missing_from_the_next() {
     let mut changes = changes(OrderUpdates::Changed);
     let mut see = |item| told(&changes.apply(&item));
     let over = history([order("1", 2, "1", 1)]);
-    assert_eq!(see(of(PrivateStream::HistoryOrders, snapshot(over))), [""; 0]);
+    assert_eq!(see(snapshot(over)), [""; 0]);
     // One that the history has, one that is closed, one that is open, and one whose status is not known.
     let listed =
         active([order("1", 0, "0", 0), order("2", 4, "0", 0), order("3", 0, "0", 0), order("4", 7, "0", 0)]);
-    assert_eq!(see(of(PrivateStream::ActiveOrders, snapshot(listed))), [""; 0]);
-    let none = of(PrivateStream::ActiveOrders, snapshot(active([])));
+    assert_eq!(see(snapshot(listed)), [""; 0]);
+    let none = snapshot(active([]));
     assert_eq!(see(none), ["missing 3 (gap)", "missing 4 (gap)"]);
 }
 
@@ -170,13 +163,10 @@ fn what_was_not_open_in_the_first_lists_cannot_be_missing_from_the_next() {
 fn history_s_first_list_tells_of_the_orders_that_were_seen_open() {
     let mut changes = changes(OrderUpdates::Changed);
     let mut see = |item| told(&changes.apply(&item));
-    see(of(PrivateStream::ActiveOrders, snapshot(active([order("1", 0, "0", 1), order("2", 0, "0", 1)]))));
-    see(of(PrivateStream::ActiveOrders, snapshot(active([order("2", 0, "0", 1)]))));
+    see(snapshot(active([order("1", 0, "0", 1), order("2", 0, "0", 1)])));
+    see(snapshot(active([order("2", 0, "0", 1)])));
     let list = history([order("1", 2, "1", 2), order("2", 4, "0", 2), order("3", 2, "1", 0)]);
-    assert_eq!(
-        see(of(PrivateStream::HistoryOrders, snapshot(list))),
-        ["filled 1 +1 (gap)", "cancelled 2 (gap)"]
-    );
+    assert_eq!(see(snapshot(list)), ["filled 1 +1 (gap)", "cancelled 2 (gap)"]);
 }
 
 #[test]
@@ -196,14 +186,14 @@ fn fault_30_progress_that_is_taken_back_is_no_change_and_makes_what_follows_unsu
         assert_eq!(watcher.active(&[order("2", 4, "0", 2)]), ["cancelled 2"]);
         assert_eq!(watcher.active(&[reversed]), [""; 0]);
         assert_eq!(watcher.active(&[order("1", 1, "0.75", 3)]), ["partly filled 1 +0.25 (gap)"]);
-        watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active([order("1", 1, "0.75", 3)]))));
+        watcher.see(&snapshot(active([order("1", 1, "0.75", 3)])));
         assert_eq!(watcher.active(&[order("1", 2, "1", 4)]), ["filled 1 +0.25"]);
     }
 }
 
 /// A connection of the open orders, during whose dial the history reported the end of these orders.
 fn connected(ended_since_dial: &[&str]) -> AccountItem {
-    of(
+    AccountItem::new(
         PrivateStream::ActiveOrders,
         Item::Connected(Connected {
             url: "wss://one/ws".parse().unwrap(),
@@ -222,7 +212,7 @@ fn fault_51_a_snapshot_opens_an_order_again_unless_its_end_was_reported_after_th
     assert_eq!(watcher.see(&connected(&["2"])), [""; 0]);
     assert_eq!(watcher.history(&[order("3", 4, "0", 2)]), [""; 0]);
     let listed = active([order("1", 0, "0", 1), order("2", 0, "0", 1), order("3", 0, "0", 1)]);
-    assert_eq!(watcher.see(&of(PrivateStream::ActiveOrders, snapshot(listed))), ["opened 1 (gap)"]);
+    assert_eq!(watcher.see(&snapshot(listed)), ["opened 1 (gap)"]);
 }
 
 #[test]
@@ -243,7 +233,7 @@ fn what_is_missing_is_remembered_up_to_a_bound() {
     for (count, first) in [(MISSING, "filled 0000 +1 (gap)"), (MISSING + 1, "filled 0000 +1")] {
         let orders: Vec<Order> = (0..count).map(|id| order(format!("{id:04}"), 0, "0", 1)).collect();
         let mut watcher = Watcher::of(&orders);
-        watcher.see(&of(PrivateStream::ActiveOrders, snapshot(active([]))));
+        watcher.see(&snapshot(active([])));
         assert_eq!(watcher.history(&[order("0000", 2, "1", 2)]), [first], "of {count}");
         assert_eq!(watcher.history(&[order("0001", 2, "1", 2)]), ["filled 0001 +1 (gap)"]);
     }
@@ -252,7 +242,7 @@ fn what_is_missing_is_remembered_up_to_a_bound() {
 #[test]
 fn where_an_update_is_a_pair_s_whole_list_what_is_not_in_it_is_missing() {
     let mut changes = changes(OrderUpdates::WholePair);
-    let mut see = |item| told(&changes.apply(&of(PrivateStream::ActiveOrders, item)));
+    let mut see = |item| told(&changes.apply(&item));
     see(snapshot(active([order("1", 0, "0", 1), order("2", 0, "0", 1)])));
     assert_eq!(
         see(update(active([order("2", 0, "0", 1), order("3", 0, "0", 2)]))),
@@ -267,20 +257,20 @@ fn where_an_update_is_a_pair_s_whole_list_what_is_not_in_it_is_missing() {
 fn after_a_message_that_could_not_be_read_nothing_is_sure_until_the_next_snapshot() {
     let malformed = || crate::Malformed { reason: crate::MalformedReason::Binary, raw: bytes::Bytes::new() };
     let mut watcher = Watcher::of(&[order("1", 0, "0", 1)]);
-    watcher.see(&of(PrivateStream::AccountBalance, snapshot(balances(1, &[("TWD", "5")]))));
+    watcher.see(&snapshot(balances(1, &[("TWD", "5")])));
     for item in [
-        of(PrivateStream::AccountBalance, Item::Malformed(malformed())),
-        of(PrivateStream::ActiveOrders, Item::Malformed(malformed())),
-        of(PrivateStream::HistoryOrders, Item::Malformed(malformed())),
+        AccountItem::new(PrivateStream::AccountBalance, Item::Malformed(malformed())),
+        AccountItem::new(PrivateStream::ActiveOrders, Item::Malformed(malformed())),
+        AccountItem::new(PrivateStream::HistoryOrders, Item::Malformed(malformed())),
     ] {
         assert_eq!(watcher.see(&item), [""; 0]);
     }
     assert_eq!(watcher.active(&[order("1", 1, "0.5", 2)]), ["partly filled 1 +0.5 (gap)"]);
     assert_eq!(watcher.history(&[order("1", 2, "1", 3)]), ["filled 1 +0.5 (gap)"]);
-    let change = of(PrivateStream::AccountBalance, update(balances(1, &[("TWD", "6")])));
+    let change = update(balances(1, &[("TWD", "6")]));
     assert_eq!(watcher.see(&change), ["TWD 1 (gap)"]);
-    watcher.see(&of(PrivateStream::AccountBalance, snapshot(balances(1, &[("TWD", "6")]))));
-    let change = of(PrivateStream::AccountBalance, update(balances(1, &[("TWD", "8")])));
+    watcher.see(&snapshot(balances(1, &[("TWD", "6")])));
+    let change = update(balances(1, &[("TWD", "8")]));
     assert_eq!(watcher.see(&change), ["TWD 2"]);
 }
 

@@ -40,11 +40,14 @@ impl Ledger {
             Change::OrderFilled(change)
             | Change::OrderEndedPartlyFilled(change)
             | Change::OrderCancelled(change)
-            | Change::OrderRejectedPostOnly(change)
-            | Change::OrderMissing(change) => {
+            | Change::OrderRejectedPostOnly(change) => {
                 if let Some(open) = &mut self.open {
                     open.remove(&change.order.id);
                 }
+            }
+            Change::OrderMissing(change) => {
+                let was_open = self.open.as_mut().is_none_or(|open| open.remove(&change.order.id));
+                assert!(was_open, "missing, but not open: {:?}", change.order);
             }
             other => panic!("unknown change {other:?}"),
         }
