@@ -42,7 +42,7 @@ pub enum InvalidCredentials {
     #[error("the email is empty; use the address of the BitoPro account")]
     EmptyEmail,
     /// The email is not an address, as where the arguments are in the wrong order.
-    #[error("the email has no `@`; use the address of the BitoPro account, after the API key and the secret")]
+    #[error("the email has no `@`; use the address of the BitoPro account")]
     MalformedEmail,
 }
 

@@ -51,6 +51,14 @@ impl Endpoints {
     }
 }
 
+/// Returns whether there is text where the port would be, which `Uri::port` ignores if it is too large a number.
+fn has_invalid_port(url: &Uri) -> bool {
+    let (authority, host) =
+        (url.authority().map_or("", |authority| authority.as_str()), url.host().unwrap_or(""));
+    let port = authority.strip_prefix(host).unwrap_or(authority);
+    !matches!(port, "" | ":") && url.port_u16().is_none()
+}
+
 fn join(base: &Uri, stream: PrivateStream) -> Result<Uri, http::Error> {
     let path = format!("{}{}", base.path().trim_end_matches('/'), stream.path());
     let mut parts = base.clone().into_parts();
@@ -72,6 +80,8 @@ pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
         "it must begin with `wss://`, or with `ws://` for this machine"
     } else if url.host().is_none_or(str::is_empty) {
         "it has no host"
+    } else if has_invalid_port(&url) {
+        "its port is not a number of at most 65535"
     } else if text.contains(['?', '#']) {
         "it is a base to which a stream's path is added, and cannot have `?` or `#`"
     } else if PrivateStream::ALL.iter().any(|stream| join(&url, *stream).is_err()) {
@@ -126,6 +136,8 @@ mod tests {
             ("wss://", "not a URL"),
             ("wss:///ws", "not a URL"),
             ("wss://host/ws#part", "`#`"),
+            ("wss://host:65536/ws", "port"),
+            ("ws://[::1]:99999/ws", "port"),
             ("https://stream.bitopro.com/ws", "wss://"),
             ("wss://me:hunter2@host/ws", "user name"),
             ("wss://me:hunter2@host:bad/ws", "user name"),

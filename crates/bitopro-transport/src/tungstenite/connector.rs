@@ -168,7 +168,7 @@ impl Dial {
         let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
         let scheme = url.scheme_str().unwrap_or_default().to_ascii_lowercase();
         let (encrypted, default_port) = match scheme.as_str() {
-            "wss" => (true, 443),
+            "wss" => (true, 443_u16),
             "ws" => (false, 80),
             other => {
                 return Err(invalid(format!("`{other}://` is not the scheme of a WebSocket; use `wss://`")));

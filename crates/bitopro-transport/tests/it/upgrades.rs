@@ -135,7 +135,13 @@ async fn fault_38_clear_text_never_leaves_this_machine() {
         let error = dial(url).await;
         assert_eq!(error.kind(), ErrorKind::InsecureUrl, "{url}: {error:?}");
     }
-    for url in ["http://127.0.0.1/ws", "https://stream.bitopro.com/ws"] {
+    for url in [
+        "http://127.0.0.1/ws",
+        "https://stream.bitopro.com/ws",
+        "wss://stream.bitopro.com:65536/ws",
+        "ws://[::1]:99999/ws",
+        "wss://me@stream.bitopro.com/ws",
+    ] {
         let error = dial(url).await;
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{url}: {error:?}");
     }

@@ -78,7 +78,7 @@ impl FromStr for Proxy {
         let form = || InvalidProxy::new(FORM);
         let url: Uri = url.map_err(|_| form())?;
         let (scheme, port) = match url.scheme_str().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "http" => ("http", 80),
+            "http" => ("http", 80_u16),
             "socks5" => ("socks5", 1080),
             "socks5h" => ("socks5h", 1080),
             "https" => {

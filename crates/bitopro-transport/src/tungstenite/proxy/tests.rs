@@ -53,6 +53,7 @@ fn what_is_no_proxy_says_why_and_shows_nothing_of_it() {
         ("http://", "it must be a URL"),
         ("http://me:hush@", "it must be a URL"),
         ("http://me:hush@proxy.test:hush", "it must be a URL"),
+        ("http://me:hush@proxy.test:65536", "it must be a URL"),
         ("hush:a://b@proxy.test:3128", "it must be a URL"),
         ("http://me:1/hush@proxy.test:3128", "%2F"),
         ("http://me:1?hush@proxy.test:3128", "%2F"),
