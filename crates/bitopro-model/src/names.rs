@@ -172,21 +172,19 @@ mod any_case {
     use std::hash::Hasher;
 
     pub(super) fn eq(a: &str, b: &str) -> bool {
-        a.eq_ignore_ascii_case(b)
+        a == b || a.eq_ignore_ascii_case(b)
     }
 
     pub(super) fn cmp(a: &str, b: &str) -> Ordering {
-        lowercase(a).cmp(lowercase(b))
+        let differing = a.bytes().zip(b.bytes()).filter(|(a, b)| a != b);
+        let mut lowercase = differing.map(|(a, b)| a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()));
+        lowercase.find(|order| order.is_ne()).unwrap_or_else(|| a.len().cmp(&b.len()))
     }
 
     pub(super) fn hash(text: &str, state: &mut impl Hasher) {
-        lowercase(text).for_each(|byte| state.write_u8(byte));
+        text.bytes().for_each(|byte| state.write_u8(byte.to_ascii_lowercase()));
         // No text contains this byte, so it marks the end.
         state.write_u8(0xff);
-    }
-
-    fn lowercase(text: &str) -> impl Iterator<Item = u8> {
-        text.bytes().map(|byte| byte.to_ascii_lowercase())
     }
 }
 
@@ -274,5 +272,11 @@ mod tests {
         assert_eq!(BTreeSet::from([upper, lower]).len(), 1);
         assert!(Currency::new("ada") < Currency::new("BTC") && Currency::new("bt") < Currency::new("BTC"));
         assert_ne!(OrderId::new("SL-1"), OrderId::new("sl-1"));
+        let codes = ["", "a", "A", "ab", "aB", "AB", "b", "B_a", "b_A", "台", "台b", "台B", "[", "z", "Z"];
+        for (a, b) in codes.iter().flat_map(|a| codes.iter().map(move |b| (a, b))) {
+            let expected = a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase());
+            assert_eq!(Pair::new(a).cmp(&Pair::new(b)), expected, "{a} {b}");
+            assert_eq!(Pair::new(a) == Pair::new(b), expected.is_eq(), "{a} {b}");
+        }
     }
 }
