@@ -57,14 +57,8 @@ pub(crate) fn orders() -> Vec<NewOrder> {
         NewOrder::limit("btc_twd", Action::Sell, decimal(15, 2), decimal(3_300_000, 0)),
         NewOrder::limit("btc_twd", Action::Buy, decimal(5, 2), decimal(2_600_000, 0)),
         NewOrder::post_only("eth_twd", Action::Buy, decimal(7, 1), decimal(100_000, 0)),
-        NewOrder::stop_limit(
-            "btc_twd",
-            Action::Sell,
-            decimal(1, 1),
-            decimal(2_390_000, 0),
-            Condition::AtOrBelow,
-            decimal(2_400_000, 0),
-        ),
+        NewOrder::limit("btc_twd", Action::Sell, decimal(1, 1), decimal(2_390_000, 0))
+            .with_stop(Condition::AtOrBelow, decimal(2_400_000, 0)),
     ]
 }
 

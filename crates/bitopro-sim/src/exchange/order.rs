@@ -37,16 +37,12 @@ impl NewOrder {
         Self::of(Kind::Market, pair, action, amount, Decimal::ZERO)
     }
 
-    /// Becomes a limit order at `price` when the market's price meets the condition at `stop_price`.
-    pub fn stop_limit(
-        pair: impl Into<Pair>,
-        action: Action,
-        amount: Decimal,
-        price: Decimal,
-        condition: Condition,
-        stop_price: Decimal,
-    ) -> Self {
-        Self::of(Kind::StopLimit { stop_price, condition }, pair, action, amount, price)
+    /// Makes it a stop-limit order, which becomes a limit order at its price when the market's price meets the condition
+    /// at `stop_price`.
+    #[must_use]
+    pub fn with_stop(mut self, condition: Condition, stop_price: Decimal) -> Self {
+        self.kind = Kind::StopLimit { stop_price, condition };
+        self
     }
 
     /// Gives it an id of the client's own: none unless set. The exchange documents 1 to 2,147,483,647.

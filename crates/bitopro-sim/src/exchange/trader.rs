@@ -127,7 +127,7 @@ impl Trader {
         let price = Self::price_beside(fill, -distance - 1);
         let buys = fill.action == Action::Buy;
         let condition = if buys { Condition::AtOrAbove } else { Condition::AtOrBelow };
-        NewOrder::stop_limit(pair(fill), fill.action.clone(), fill.volume, price, condition, stop_price)
+        NewOrder::limit(pair(fill), fill.action.clone(), fill.volume, price).with_stop(condition, stop_price)
     }
 
     fn crossing_post_only(&mut self, fill: &Fill) -> NewOrder {

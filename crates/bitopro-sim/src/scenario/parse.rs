@@ -116,7 +116,7 @@ fn place(words: &mut Words<'_>) -> Result<Command, Fault> {
                 other => return Err(format!("found `{other}`, expected `<=` or `>=`")),
             };
             let stop_price = words.decimal("the stop price")?;
-            NewOrder::stop_limit(pair.as_str(), action, amount, price, condition, stop_price)
+            NewOrder::limit(pair.as_str(), action, amount, price).with_stop(condition, stop_price)
         } else {
             NewOrder::limit(pair.as_str(), action, amount, price)
         }

@@ -39,7 +39,7 @@ pub(super) const MOVES: [Move; 7] = [
     ("a stop order that is triggered", |simulator| {
         let (amount, price, stop) = (Decimal::new(1, 1), Decimal::from(60_000), Decimal::from(70_000));
         let condition = Condition::AtOrBelow;
-        let order = NewOrder::stop_limit("eth_twd", Action::Sell, amount, price, condition, stop);
+        let order = NewOrder::limit("eth_twd", Action::Sell, amount, price).with_stop(condition, stop);
         let id = simulator.place(&order)?;
         simulator.trigger(&id)?;
         Ok(())

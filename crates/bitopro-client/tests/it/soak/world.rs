@@ -296,7 +296,7 @@ impl World {
             1 => NewOrder::limit(pair, Action::Sell, amount, above),
             2 => NewOrder::post_only(pair, Action::Buy, amount, if number > 127 { above } else { below }),
             3 => NewOrder::market(pair, Action::Sell, amount),
-            _ => NewOrder::stop_limit(pair, Action::Sell, amount, below, Condition::AtOrBelow, below),
+            _ => NewOrder::limit(pair, Action::Sell, amount, below).with_stop(Condition::AtOrBelow, below),
         }
         .with_client_id(u32::from(number) + 1)
     }

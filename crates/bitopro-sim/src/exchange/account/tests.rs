@@ -30,7 +30,7 @@ fn limit(action: Action, amount: Decimal, price: Decimal) -> NewOrder {
 }
 
 fn stop(action: Action, amount: Decimal, price: Decimal) -> NewOrder {
-    NewOrder::stop_limit("btc_twd", action, amount, price, Condition::AtOrBelow, price)
+    NewOrder::limit("btc_twd", action, amount, price).with_stop(Condition::AtOrBelow, price)
 }
 
 /// Amount and available.

@@ -70,7 +70,7 @@ fn orders_are_reached_at_their_price_and_no_sooner() {
     let account = || Account::new(holdings::of(demo::balances(demo::COUNT)), &[], NOW);
     let limit = |action, price| NewOrder::limit("btc_twd", action, Decimal::new(1, 2), price);
     let stop = |condition, price| {
-        NewOrder::stop_limit("btc_twd", Action::Sell, Decimal::new(1, 2), price, condition, price)
+        NewOrder::limit("btc_twd", Action::Sell, Decimal::new(1, 2), price).with_stop(condition, price)
     };
     for (order, is_reached) in [
         (limit(Action::Buy, below), false),

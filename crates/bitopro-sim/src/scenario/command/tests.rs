@@ -24,11 +24,12 @@ fn every_order_has_its_text() {
         ("place a buy btc_twd 0.010 at market", NewOrder::market("btc_twd", Action::Buy, amount)),
         (
             "place a sell btc_twd 0.010 at 2390000 when <= 2400000",
-            NewOrder::stop_limit("btc_twd", Action::Sell, amount, price, Condition::AtOrBelow, stop),
+            NewOrder::limit("btc_twd", Action::Sell, amount, price).with_stop(Condition::AtOrBelow, stop),
         ),
         (
             "place a buy btc_twd 0.010 at 2390000 when >= 2400000 client 9",
-            NewOrder::stop_limit("btc_twd", Action::Buy, amount, price, Condition::AtOrAbove, stop)
+            NewOrder::limit("btc_twd", Action::Buy, amount, price)
+                .with_stop(Condition::AtOrAbove, stop)
                 .with_client_id(9),
         ),
     ] {
@@ -151,7 +152,7 @@ fn commands() -> impl Strategy<Value = Command> {
             0 => NewOrder::limit("eth_twd", action, amount, price),
             1 => NewOrder::post_only("eth_twd", action, amount, price),
             2 => NewOrder::market("eth_twd", action, amount),
-            _ => NewOrder::stop_limit("eth_twd", action, amount, price, condition, stop),
+            _ => NewOrder::limit("eth_twd", action, amount, price).with_stop(condition, stop),
         };
         client.map_or(order.clone(), |id| order.with_client_id(id))
     });
