@@ -14,7 +14,12 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
         && let Some(location) = refusal.headers.get(LOCATION).and_then(|location| location.to_str().ok())
     {
         let target: Option<Uri> = location.parse().ok();
-        let host = target.as_ref().and_then(Uri::host).unwrap_or("another path of the same host");
+        let host = match &target {
+            // A relative reference may be read as an authority.
+            Some(url) if url.scheme().is_none() => "another path of the same host",
+            Some(url) => url.host().unwrap_or("another host"),
+            None => "a URL that cannot be read",
+        };
         return Some(format!("it points to {}", secrets.quote(host)));
     }
     let body = String::from_utf8_lossy(&refusal.body);
@@ -150,6 +155,8 @@ mod tests {
         for (location, expected) in [
             ("https://login.example/ws?next=k3y", "it points to login.example"),
             ("/login", "it points to another path of the same host"),
+            ("maintenance.html", "it points to another path of the same host"),
+            ("https://login.example/a b", "it points to a URL that cannot be read"),
         ] {
             let mut refusal = Refusal::new(StatusCode::FOUND);
             refusal.headers.insert(LOCATION, HeaderValue::from_static(location));

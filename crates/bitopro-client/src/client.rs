@@ -62,10 +62,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns an [`EnvironmentError`] that names every variable that is missing.
+    /// Returns an [`EnvironmentError`] that names every variable that is missing, or that the endpoint is not text.
     pub fn from_env() -> Result<ClientBuilder, EnvironmentError> {
         let builder = Self::builder(credentials_from_env()?);
-        Ok(match endpoint_from_env() {
+        Ok(match endpoint_from_env()? {
             Some(endpoint) => builder.with_endpoint(endpoint),
             None => builder,
         })

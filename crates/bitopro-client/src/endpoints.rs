@@ -68,6 +68,7 @@ fn join(base: &Uri, stream: PrivateStream) -> Result<Uri, http::Error> {
 
 /// Reads a base endpoint such as `wss://host:port/ws`.
 pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
+    let text = text.trim();
     if text.contains('@') {
         // Not shown: the text before the `@` may be a password.
         return Err("an endpoint holds a user name or password, which are not sent; remove them".to_owned());
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_stream_s_path_follows_the_base() {
-        for base in ["ws://127.0.0.1:8765/ws", "ws://127.0.0.1:8765/ws/"] {
+        for base in ["ws://127.0.0.1:8765/ws", " ws://127.0.0.1:8765/ws/\r"] {
             let url = endpoints(&[base]).url(PrivateStream::AccountBalance);
             assert_eq!(url, "ws://127.0.0.1:8765/ws/v1/pub/auth/account-balance");
         }

@@ -19,6 +19,9 @@ pub enum EnvironmentError {
     /// Variables that are not set, are empty, or are not text.
     #[error("{} not set: set BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL", .0.join(", "))]
     Missing(Vec<&'static str>),
+    /// A variable that is not text.
+    #[error("{0} is not text")]
+    NotText(&'static str),
     /// All are set, and one of them cannot be used.
     #[error("the credentials in the environment cannot be used")]
     Invalid(#[from] InvalidCredentials),
@@ -34,8 +37,9 @@ pub fn credentials_from_env() -> Result<Credentials, EnvironmentError> {
 }
 
 /// Reads the base endpoint from `BITOPRO_WS_URL`, if that is set and not empty.
-pub(crate) fn endpoint_from_env() -> Option<String> {
-    env::var(WS_URL_VARIABLE).ok().filter(|value| !value.is_empty())
+pub(crate) fn endpoint_from_env() -> Result<Option<String>, EnvironmentError> {
+    let value = env::var_os(WS_URL_VARIABLE).filter(|value| !value.is_empty());
+    value.map(|value| value.into_string().map_err(|_| EnvironmentError::NotText(WS_URL_VARIABLE))).transpose()
 }
 
 fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, EnvironmentError> {

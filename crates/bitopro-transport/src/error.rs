@@ -39,14 +39,15 @@ impl<K: Copy> Error<K> {
 }
 
 impl Error {
-    /// Creates the error of an upgrade that the server refused.
+    /// Creates the error of an upgrade that the server refused. Its cause is the refusal, which
+    /// [`with_source`](Self::with_source) would replace.
     pub fn refused(refusal: Refusal) -> Self {
         Self::new(ErrorKind::Refused, "the server refused the upgrade").with_source(refusal)
     }
 
     /// Returns the server's answer, for [`ErrorKind::Refused`].
     pub fn refusal(&self) -> Option<&Refusal> {
-        self.source()?.downcast_ref()
+        self.source().filter(|_| self.kind == ErrorKind::Refused)?.downcast_ref()
     }
 }
 
@@ -184,7 +185,7 @@ mod tests {
     use bytes::Bytes;
     use http::StatusCode;
 
-    use super::{Error, Refusal};
+    use super::{Error, ErrorKind, Refusal};
 
     #[test]
     fn debug_of_a_refusal_shows_nothing_that_the_server_may_have_echoed() {
@@ -196,5 +197,12 @@ mod tests {
             "Error { kind: Refused, message: \"the server refused the upgrade\", source: Some(Refusal { status: 401, \
              headers: [\"x-echo\"], body: 6 bytes }) }"
         );
+    }
+
+    #[test]
+    fn only_a_refused_upgrade_has_a_refusal() {
+        let refusal = || Refusal::new(StatusCode::BAD_GATEWAY);
+        assert!(Error::refused(refusal()).refusal().is_some());
+        assert!(Error::new(ErrorKind::Proxy, "no tunnel").with_source(refusal()).refusal().is_none());
     }
 }

@@ -72,12 +72,10 @@ impl FromStr for Proxy {
     type Err = InvalidProxy;
 
     fn from_str(text: &str) -> Result<Self, InvalidProxy> {
-        let text = text.trim();
-        let url = if text.contains("://") { text.parse() } else { format!("http://{text}").parse() };
-        // The reason may show a part of what was given, which may be a part of a password.
         let form = || InvalidProxy::new(FORM);
-        let url: Uri = url.map_err(|_| form())?;
-        let (scheme, port) = match url.scheme_str().unwrap_or_default().to_ascii_lowercase().as_str() {
+        let text = text.trim();
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => ("http", 80_u16),
             "socks5" => ("socks5", 1080),
             "socks5h" => ("socks5h", 1080),
@@ -87,31 +85,30 @@ impl FromStr for Proxy {
                      with the exchange is end to end all the same",
                 ));
             }
-            // Without a scheme, the text before the colon may be a user's name.
-            other if text.to_ascii_lowercase().starts_with(&format!("{other}://")) => {
+            // Anything else is not shown: it may be a user's name.
+            other if other.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
                 return Err(InvalidProxy::new(format!("`{other}://` is not supported; {FORM}")));
             }
             _ => return Err(form()),
         };
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || text.contains('#') {
+        let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if !matches!(tail, "" | "/") {
             return Err(InvalidProxy::new(
                 "there is more after the port; in a user name or password, write `/` as %2F, `?` as %3F and `#` as \
                  %23",
             ));
         }
-        let (authority, host) = (url.authority().ok_or_else(form)?, url.host().unwrap_or_default());
-        let (login, place) = match authority.as_str().rsplit_once('@') {
-            // A password may contain an `@`, which hyper-util takes for the end of the login.
-            Some((login, place)) => (format!("{}@", login.replace('@', "%40")), place),
-            None => (String::new(), authority.as_str()),
-        };
-        let port = match place.strip_prefix(host).unwrap_or_default() {
+        // A password may contain an `@`, too.
+        let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let place: Authority = place.parse().map_err(|_| form())?;
+        let host = Some(place.host()).filter(|host| !host.is_empty()).ok_or_else(form)?;
+        let port = match place.as_str().strip_prefix(host).unwrap_or_default() {
             "" | ":" => port,
             port => port.trim_start_matches(':').parse().map_err(|_| form())?,
         };
         let address = format!("{}:{port}", host.to_ascii_lowercase());
-        let address: Authority = address.parse().ok().filter(|_| !host.is_empty()).ok_or_else(form)?;
-        let intercept = intercept(&format!("{scheme}://{login}{address}")).ok_or_else(form)?;
+        let address: Authority = address.parse().map_err(|_| form())?;
+        let intercept = intercept(scheme, login, &address).ok_or_else(form)?;
         let protocol = if scheme == "http" {
             Protocol::HttpConnect { authorization: intercept.basic_auth().cloned() }
         } else {
@@ -121,9 +118,21 @@ impl FromStr for Proxy {
     }
 }
 
-/// Returns the URL as hyper-util reads it: with the percent escapes of the login decoded, and the header made of it.
-fn intercept(url: &str) -> Option<Intercept> {
+/// Returns the proxy as hyper-util reads it: with the percent escapes of the login decoded, and the header made of it.
+fn intercept(scheme: &str, login: &str, address: &Authority) -> Option<Intercept> {
+    let login = match login {
+        "" | ":" => String::new(),
+        login => format!("{}@", escaped(login)),
+    };
+    let url = format!("{scheme}://{login}{address}");
     Matcher::builder().all(url).build().intercept(&Uri::from_static("https://any.test"))
+}
+
+/// Escapes the bytes of a login that a URL cannot have, and leaves those that are escaped.
+fn escaped(login: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&byte);
+    let byte = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    login.bytes().map(byte).collect()
 }
 
 impl Login {

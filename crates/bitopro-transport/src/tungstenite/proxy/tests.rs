@@ -30,6 +30,7 @@ fn a_login_may_hold_any_character() {
         ("me:secret@proxy.test", "Basic bWU6c2VjcmV0"),
         ("http://me:s@c%2Fr%3At@proxy.test", "Basic bWU6c0BjL3I6dA=="),
         ("http://me@proxy.test", "Basic bWU6"),
+        ("http://me:pa^s [{\u{e4}@proxy.test", "Basic bWU6cGFecyBbe8Ok"),
     ] {
         let Protocol::HttpConnect { authorization: Some(value) } = proxy(text).protocol else {
             panic!("{text}")
@@ -43,6 +44,14 @@ fn a_login_may_hold_any_character() {
     assert_eq!((login.user.as_str(), login.password.as_str()), ("m@e", "s/c"));
     let longest = "x".repeat(255);
     proxy(&format!("socks5h://{longest}:{longest}@proxy.test"));
+}
+
+#[test]
+fn an_empty_login_is_none() {
+    for text in ["http://@proxy.test", "http://:@proxy.test"] {
+        assert!(matches!(proxy(text).protocol, Protocol::HttpConnect { authorization: None }), "{text}");
+    }
+    assert!(matches!(proxy("socks5://:@proxy.test").protocol, Protocol::Socks5 { login: None }));
 }
 
 #[test]
