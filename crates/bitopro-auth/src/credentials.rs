@@ -23,7 +23,7 @@ struct Inner {
     key: HmacSha384,
 }
 
-/// Why credentials cannot be used. Names the part at fault, never its value.
+/// Reason why credentials cannot be used. Names the part at fault, never its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidCredentials {

@@ -47,7 +47,7 @@ impl Status {
     }
 }
 
-/// Why the command failed, and its exit status as the kind.
+/// A failure of the command, with its exit status as the kind.
 pub(crate) type Failure = transport::Error<Status>;
 
 /// Writes a failure and its cause to standard error.

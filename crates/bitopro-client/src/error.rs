@@ -23,7 +23,7 @@ pub enum ErrorKind {
     BadRequest,
     /// The machine's clock is too far from the exchange's (409).
     ClockSkew {
-        /// How far the exchange's clock is ahead of the machine's, in milliseconds, if known.
+        /// Lead of the exchange's clock over the machine's, in milliseconds, if known.
         ahead_ms: Option<i64>,
     },
     /// The exchange was asked too often (429).

@@ -131,7 +131,7 @@ enum Data<'a> {
 #[derive(Default, Serialize)]
 struct GapData<'a> {
     reason: &'static str,
-    /// From when to when there was no connection.
+    /// The interval without a connection.
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     missed: Option<u64>,

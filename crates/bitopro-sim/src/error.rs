@@ -1,4 +1,4 @@
-/// Why a simulator could not start, a text is not a command, or a scenario could not be run. The message says what
+/// The error of a simulator that cannot start, a text that is not a command, or a scenario that cannot be run. The message says what
 /// happened and what to do.
 pub type Error = bitopro_transport::Error<ErrorKind>;
 

@@ -17,7 +17,7 @@ pub struct StreamState {
     pub as_of: Option<Timestamp>,
     /// The time between the arrival of the last event and the reading.
     pub age: Duration,
-    /// Whether it may be out of date.
+    /// Set if it may be out of date.
     pub is_stale: bool,
     /// One message with everything, or on the stream of trades one message for each trade.
     pub messages: Vec<Message>,
