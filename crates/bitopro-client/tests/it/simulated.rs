@@ -1,8 +1,8 @@
 //! A simulated exchange in memory, and a client of it, on one paused clock.
 
 use bitopro_client::model::Timestamp;
-use bitopro_client::{Client, ClientBuilder, WallClock};
-use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
+use bitopro_client::{Client, ClientBuilder, OrderUpdates, WallClock};
+use bitopro_sim::{ActiveUpdates, Clock, Doubts, Simulator, SimulatorBuilder};
 
 /// A simulator that runs, and a client that is still to be built.
 pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, ClientBuilder) {
@@ -15,4 +15,12 @@ pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, Cli
         .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
         .with_seed(seed);
     (simulator, client)
+}
+
+/// Returns the client's policy for a simulator with these doubts.
+pub(crate) fn order_updates(doubts: Doubts) -> OrderUpdates {
+    match doubts.active_updates {
+        ActiveUpdates::WholePair => OrderUpdates::WholePair,
+        _ => OrderUpdates::Changed,
+    }
 }

@@ -3,11 +3,10 @@ use std::time::Duration;
 
 use bitopro_client::OrderUpdates;
 use bitopro_client::model::PrivateStream;
-use bitopro_sim::{
-    ActiveUpdates, BalanceUpdates, Datetimes, Doubts, EventIds, FinalOrders, HistoryOnConnect, OrderIds,
-    Simulator, SimulatorBuilder,
-};
+use bitopro_sim::{Doubts, Simulator, SimulatorBuilder};
 use fastrand::Rng;
+
+use crate::simulated::order_updates;
 
 /// One run, whole: what the exchange is like, how patient the consumer, and what goes wrong when.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub(super) struct Schedule {
     pub(super) steps: Vec<Step>,
 }
 
-/// Every switch of the simulator that changes what is sent.
+/// The options of the simulator that change what is sent.
 #[derive(Debug)]
 pub(super) struct Switches {
     pub(super) doubts: Doubts,
@@ -108,16 +107,12 @@ impl Schedule {
 
 impl Switches {
     fn draw(random: &mut Rng) -> Self {
-        let mut either = || random.bool();
-        let doubts = Doubts::default()
-            .with(if either() { BalanceUpdates::Changed } else { BalanceUpdates::All })
-            .with(if either() { ActiveUpdates::Changed } else { ActiveUpdates::WholePair })
-            .with(if either() { FinalOrders::Shown } else { FinalOrders::Vanish })
-            .with(if either() { HistoryOnConnect::Recent } else { HistoryOnConnect::Empty })
-            .with(if either() { OrderIds::Texts } else { OrderIds::Numbers })
-            .with(if either() { Datetimes::Utc } else { Datetimes::TaiwanMarkedUtc })
-            .with(if either() { EventIds::Present } else { EventIds::Absent });
-        Self { doubts, ping_seconds: if either() { 20 } else { 1 } }
+        let mut doubts = Doubts::default();
+        for doubt in Doubts::ALL {
+            let value = random.choice(doubt.values).expect("a doubt has values");
+            doubts.set(doubt.name, value.name).unwrap();
+        }
+        Self { doubts, ping_seconds: if random.bool() { 20 } else { 1 } }
     }
 
     pub(super) fn builder(&self) -> SimulatorBuilder {
@@ -126,10 +121,7 @@ impl Switches {
 
     /// The client's policy that belongs to it.
     pub(super) fn order_updates(&self) -> OrderUpdates {
-        match self.doubts.active_updates {
-            ActiveUpdates::WholePair => OrderUpdates::WholePair,
-            _ => OrderUpdates::Changed,
-        }
+        order_updates(self.doubts)
     }
 }
 
