@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::fmt::Debug;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -55,28 +56,22 @@ pub(crate) fn report(failure: &Failure) -> Status {
     let mut stderr = std::io::stderr().lock();
     // If standard error cannot be written either, the exit status remains.
     let _ = writeln!(stderr, "bitopro: {}", printable(&failure.to_string()));
-    if let Some(cause) = failure.source() {
-        let _ = writeln!(stderr, "  because: {}", printable(&chain(cause)));
+    if let Some(causes) = causes(failure) {
+        let _ = writeln!(stderr, "  because: {}", printable(&causes));
     }
     failure.kind()
 }
 
-/// Returns an error's text followed by those of its sources, and names the option of a limit that was exceeded.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut told = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !told.ends_with(&text) {
-            told.push_str(if told.is_empty() { "" } else { ": " });
-            told.push_str(&text);
-        }
-        let kind = error.downcast_ref::<transport::Error>().map(transport::Error::kind);
-        if kind == Some(transport::ErrorKind::TooLarge) {
-            told.push_str(" (here `--message-limit`)");
-        }
-        next = error.source();
+/// Returns the texts of an error's causes, if any, and names the option of a limit that was exceeded.
+pub(crate) fn causes<K: Debug>(error: &transport::Error<K>) -> Option<String> {
+    let mut causes = format!("{error:#}").strip_prefix(&format!("{error}: "))?.to_owned();
+    if error.source().is_some_and(is_too_large) {
+        causes.push_str(" (here `--message-limit`)");
     }
-    told
+    Some(causes)
+}
+
+fn is_too_large(error: &(dyn Error + 'static)) -> bool {
+    let kind = error.downcast_ref::<transport::Error>().map(transport::Error::kind);
+    kind == Some(transport::ErrorKind::TooLarge) || error.source().is_some_and(is_too_large)
 }

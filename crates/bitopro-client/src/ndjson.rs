@@ -1,7 +1,6 @@
 //! The JSON of items and states: one object, which is one line of the NDJSON that `bitopro watch` prints.
 
 use std::borrow::Cow;
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use bitopro_model::{
@@ -160,7 +159,7 @@ impl<'a> Line<'a> {
             Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
             Item::Disconnected(disconnected) => {
                 let data = Data::Disconnected {
-                    error: chain(&disconnected.error),
+                    error: format!("{:#}", disconnected.error),
                     retry_in_ms: millis(disconnected.retry_in),
                     refusals: disconnected.refusals.map(|refusals| refusals.count),
                     refused_since: disconnected.refusals.map(|refusals| refusals.first),
@@ -168,7 +167,9 @@ impl<'a> Line<'a> {
                 ("disconnected", data)
             }
             Item::Closed(Closed::Requested) => ("closed", Data::Closed { error: None }),
-            Item::Closed(Closed::Failed(error)) => ("closed", Data::Closed { error: Some(chain(error)) }),
+            Item::Closed(Closed::Failed(error)) => {
+                ("closed", Data::Closed { error: Some(format!("{error:#}")) })
+            }
         };
         let line = Self {
             v: VERSION,
@@ -215,22 +216,6 @@ impl<'a> Data<'a> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Returns an error's text, followed by those of its causes.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

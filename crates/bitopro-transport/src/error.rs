@@ -8,8 +8,9 @@ use http::{HeaderMap, StatusCode};
 
 /// An error of a certain kind. Decide by the [`kind`](Self::kind), never by the text.
 ///
-/// `Display` describes this level only, and says what to do if there is something to do; [`source`](StdError::source)
-/// returns the cause. The client and the simulator use this type with their own kinds.
+/// `Display` describes this level only, and says what to do if there is something to do; `{:#}` adds the causes, each
+/// after a colon, and [`source`](StdError::source) returns the first of them. The client and the simulator use this type
+/// with their own kinds.
 #[derive(Clone)]
 pub struct Error<K = ErrorKind> {
     kind: K,
@@ -62,7 +63,19 @@ impl<K: Eq> Eq for Error<K> {}
 
 impl<K> fmt::Display for Error<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        let mut last = self.message.to_string();
+        let mut cause =
+            self.source.as_deref().map(|source| source as &dyn StdError).filter(|_| f.alternate());
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some libraries repeat their cause in their own text.
+            if !last.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            (last, cause) = (text, error.source());
+        }
+        Ok(())
     }
 }
 
@@ -197,6 +210,16 @@ mod tests {
             "Error { kind: Refused, message: \"the server refused the upgrade\", source: Some(Refusal { status: 401, \
              headers: [\"x-echo\"], body: 6 bytes }) }"
         );
+    }
+
+    #[test]
+    fn the_alternate_form_adds_the_causes_and_repeats_none() {
+        let io = std::io::Error::other(Error::new(ErrorKind::Connect, "connection refused"));
+        let error = Error::new(ErrorKind::Connect, "no connection").with_source(io);
+        assert_eq!(format!("{error}"), "no connection");
+        assert_eq!(format!("{error:#}"), "no connection: connection refused");
+        let error = Error::new(ErrorKind::Setup, "not set up").with_source(error);
+        assert_eq!(format!("{error:#}"), "not set up: no connection: connection refused");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bitopro_client::{Account, AccountItem, Closed, Disconnected, Error, ErrorKin
 use futures_util::FutureExt;
 
 use super::printer::Printer;
-use crate::exit::{Failure, Status, chain};
+use crate::exit::{Failure, Status, causes};
 use crate::output::{Unprintable, settle};
 use crate::signals::Signals;
 use crate::writer::Writer;
@@ -184,8 +184,8 @@ impl Follower {
     fn failure_of(&self, stream: PrivateStream, status: Status, message: String, error: &Error) -> Failure {
         let message = if self.streams.len() > 1 { format!("{stream}: {message}") } else { message };
         let failure = Failure::new(status, message);
-        match std::error::Error::source(error) {
-            Some(beneath) => failure.with_source(chain(beneath)),
+        match causes(error) {
+            Some(causes) => failure.with_source(causes),
             None => failure,
         }
     }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
 use super::proxy::{Choice, Proxy};
-use super::tcp::Resolver;
+use super::tcp::{Resolver, port};
 use super::tls::Tls;
 use super::upgrade::upgrade;
 use super::{InvalidCertificate, Limits, TungsteniteConnection};
@@ -174,27 +174,19 @@ impl Dial {
                 return Err(invalid(format!("`{other}://` is not the scheme of a WebSocket; use `wss://`")));
             }
         };
-        let authority = url.authority().map(Authority::as_str).unwrap_or_default();
-        if authority.contains('@') {
+        let authority = url.authority().filter(|authority| !authority.host().is_empty());
+        let authority = authority.ok_or_else(|| invalid("the URL has no host".to_owned()))?;
+        if authority.as_str().contains('@') {
             return Err(invalid("a user name or password in the URL is not sent; remove it".to_owned()));
         }
-        let host = url.host().unwrap_or_default().to_ascii_lowercase();
-        if host.is_empty() {
-            return Err(invalid("the URL has no host".to_owned()));
-        }
+        let host = authority.host().to_ascii_lowercase();
         let is_loopback = is_loopback(&host);
         if !encrypted && !is_loopback {
-            let message = format!("`ws://` to {host} would send the signature in clear text: use `wss://`");
+            let message = format!("`ws://` to {host} would send the signature in clear text; use `wss://`");
             return Err(Error::new(ErrorKind::InsecureUrl, message));
         }
-        // `Uri::port` is `None` for a number that is too large, too.
-        let port = match authority.get(host.len()..).unwrap_or_default() {
-            "" | ":" => default_port,
-            port => port
-                .trim_start_matches(':')
-                .parse()
-                .map_err(|_| invalid(format!("`{port}` is not a port; use a number of at most 65535")))?,
-        };
+        let port = port(authority, default_port)
+            .ok_or_else(|| invalid("the port is not a number of at most 65535".to_owned()))?;
         let place = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
             invalid(format!("{host}:{port} is not an address")).with_source(error)
         })?;

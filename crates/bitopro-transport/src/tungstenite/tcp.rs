@@ -38,6 +38,14 @@ where
     }
 }
 
+/// Returns the port of a place without a login, or `None` for a number above 65535, which `http` accepts.
+pub(super) fn port(place: &Authority, default: u16) -> Option<u16> {
+    match place.as_str().strip_prefix(place.host()) {
+        Some("" | ":") => Some(default),
+        _ => place.port_u16(),
+    }
+}
+
 /// A place as hyper-util takes it.
 pub(super) fn uri(place: &Authority) -> Result<Uri, http::Error> {
     Uri::builder().scheme("http").authority(place.clone()).path_and_query("/").build()

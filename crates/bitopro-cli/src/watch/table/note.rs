@@ -1,10 +1,8 @@
-use std::error::Error;
-
 use bitopro_client::model::Message;
 use bitopro_client::{Closed, Item};
 
 use super::Style;
-use crate::exit::chain;
+use crate::exit::causes;
 
 /// Returns what happened to a stream, in words.
 pub(super) fn of(item: &Item<Message>) -> (Style, String) {
@@ -14,8 +12,8 @@ pub(super) fn of(item: &Item<Message>) -> (Style, String) {
         Item::Disconnected(disconnected) => (Style::Yellow, Some(&disconnected.error)),
         _ => (Style::Yellow, None),
     };
-    let text = match error.and_then(Error::source) {
-        Some(cause) => format!("{item}; because: {}", chain(cause)),
+    let text = match error.and_then(causes) {
+        Some(causes) => format!("{item}; because: {causes}"),
         None => item.to_string(),
     };
     (style, text)

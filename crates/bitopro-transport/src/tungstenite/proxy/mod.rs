@@ -15,7 +15,7 @@ use thiserror::Error as ThisError;
 use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
-use super::tcp::Resolver;
+use super::tcp::{Resolver, port};
 use crate::{Error, ErrorKind};
 
 pub(super) use choice::Choice;
@@ -75,7 +75,7 @@ impl FromStr for Proxy {
         let form = || InvalidProxy::new(FORM);
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
-        let (scheme, port) = match scheme.to_ascii_lowercase().as_str() {
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => ("http", 80_u16),
             "socks5" => ("socks5", 1080),
             "socks5h" => ("socks5h", 1080),
@@ -102,10 +102,7 @@ impl FromStr for Proxy {
         let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
         let place: Authority = place.parse().map_err(|_| form())?;
         let host = Some(place.host()).filter(|host| !host.is_empty()).ok_or_else(form)?;
-        let port = match place.as_str().strip_prefix(host).unwrap_or_default() {
-            "" | ":" => port,
-            port => port.trim_start_matches(':').parse().map_err(|_| form())?,
-        };
+        let port = port(&place, default_port).ok_or_else(form)?;
         let address = format!("{}:{port}", host.to_ascii_lowercase());
         let address: Authority = address.parse().map_err(|_| form())?;
         let intercept = intercept(scheme, login, &address).ok_or_else(form)?;
