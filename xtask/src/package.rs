@@ -3,11 +3,9 @@
 
 use anyhow::ensure;
 
-use crate::workspace::{cargo, root};
+use crate::workspace::{cargo, published, root};
 
-const PACKAGES: [&str; 6] =
-    ["bitopro-model", "bitopro-auth", "bitopro-transport", "bitopro-client", "bitopro-sim", "bitopro-cli"];
-/// Their tests need nothing outside of the package. Those of the others need the other packages.
+/// Packages whose tests need nothing else. Those of the others need the other packages.
 const TESTED: [&str; 3] = ["bitopro-model", "bitopro-auth", "bitopro-transport"];
 
 pub(crate) fn check() -> anyhow::Result<()> {
@@ -17,9 +15,10 @@ pub(crate) fn check() -> anyhow::Result<()> {
     ensure!(status.success(), "the packages do not build: {status}");
     let unpacked =
         |package: &str| target.join("package").join(format!("{package}-{}", env!("CARGO_PKG_VERSION")));
-    for package in PACKAGES {
+    for package in published()? {
         for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
-            ensure!(unpacked(package).join(licence).is_file(), "{package} has no {licence}");
+            let file = unpacked(&package.name).join(licence);
+            ensure!(file.is_file(), "{} has no {licence}", package.name);
         }
     }
     for package in TESTED {

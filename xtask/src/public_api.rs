@@ -1,14 +1,13 @@
 //! The public items of each library, listed in its `public-api.txt`, so that no change to them goes unnoticed.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use cargo_metadata::Target;
 use public_api::Builder;
 
-use crate::workspace::{cargo, command, root};
-
-const LIBRARIES: [&str; 5] =
-    ["bitopro-model", "bitopro-auth", "bitopro-transport", "bitopro-client", "bitopro-sim"];
+use crate::workspace::{cargo, command, published, root};
 
 /// The compiler whose documentation the listings were made from: another one may write them in another way.
 const RUST: &str = "rustc 1.95.";
@@ -22,7 +21,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.write {
-        return LIBRARIES.iter().try_for_each(|library| Ok(fs::write(path(library), listing(library)?)?));
+        return libraries()?.iter().try_for_each(|library| Ok(fs::write(path(library), listing(library)?)?));
     }
     check()?.map_err(|why| anyhow::anyhow!(why))
 }
@@ -34,7 +33,7 @@ pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
         return Ok(Err(format!("the listings are made with {RUST}*, and this is {}", rust.trim())));
     }
     let mut faults = Vec::new();
-    for library in LIBRARIES {
+    for library in &libraries()? {
         let (old, new) = (fs::read_to_string(path(library)).unwrap_or_default(), listing(library)?);
         let only_in = |a: &str, b: &str, sign: &str| {
             let lines = a.lines().filter(|line| !b.lines().any(|other| other == *line));
@@ -53,7 +52,13 @@ pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
-fn path(library: &str) -> std::path::PathBuf {
+fn libraries() -> anyhow::Result<Vec<String>> {
+    let packages = published()?.into_iter();
+    let with_library = packages.filter(|package| package.targets.iter().any(Target::is_lib));
+    Ok(with_library.map(|package| package.name.to_string()).collect())
+}
+
+fn path(library: &str) -> PathBuf {
     root().join("crates").join(library).join("public-api.txt")
 }
 

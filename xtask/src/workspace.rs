@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 /// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -18,6 +18,12 @@ pub(crate) fn metadata() -> anyhow::Result<Metadata> {
         .other_options(["--locked".to_owned()])
         .exec()
         .context("cannot read the workspace with `cargo metadata --locked`")
+}
+
+/// Returns the packages that would be published.
+pub(crate) fn published() -> anyhow::Result<Vec<Package>> {
+    let packages = metadata()?.workspace_packages().into_iter().cloned().collect::<Vec<_>>();
+    Ok(packages.into_iter().filter(|package| package.publish.is_none()).collect())
 }
 
 /// Returns a call of cargo, as [`command`] does.

@@ -41,7 +41,7 @@ pub enum InvalidCredentials {
     /// The email is empty.
     #[error("the email is empty; use the address of the BitoPro account")]
     EmptyEmail,
-    /// The email is not an address, as where the arguments are in the wrong order.
+    /// The email has no `@`, for example because the arguments are in the wrong order.
     #[error("the email has no `@`; use the address of the BitoPro account")]
     MalformedEmail,
 }

@@ -26,7 +26,7 @@ use crate::signals::Signals;
 use crate::watch::{CA_FILE_VARIABLE, connector, setting};
 use scrub::Scrubber;
 use secrets::Secrets;
-use take::{Taken, Wanted, take};
+use take::{Goal, Recording, take};
 
 pub(crate) fn run(args: &RecordArgs) -> Result<Status, Failure> {
     if args.file.exists() {
@@ -36,13 +36,13 @@ pub(crate) fn run(args: &RecordArgs) -> Result<Status, Failure> {
         Failure::new(Status::Auth, "no credentials in the environment").with_source(error)
     })?;
     let mut secrets = account_secrets(&credentials);
-    let wanted = Wanted { updates: args.updates, within: Duration::from_secs(args.seconds) };
-    let taken = crate::runtime()?.block_on(follow(credentials, wanted))?;
-    secrets.extend(taken.secrets());
-    save(&args.file, &scrubbed(&taken, &secrets)?)?;
+    let goal = Goal { updates: args.updates, within: Duration::from_secs(args.seconds) };
+    let recording = crate::runtime()?.block_on(follow(credentials, goal))?;
+    secrets.extend(recording.secrets());
+    save(&args.file, &scrubbed(&recording, &secrets)?)?;
     let mut output = Output::stdout();
-    let told = format!("{}; look at {} before you share it", taken.summary(wanted), args.file.display());
-    settle(output.line(&printable(&told)).and_then(|()| output.flush()), Status::Ok)
+    let summary = format!("{}; look at {} before you share it", recording.summary(goal), args.file.display());
+    settle(output.line(&printable(&summary)).and_then(|()| output.flush()), Status::Ok)
 }
 
 fn exists(file: &Path) -> Failure {
@@ -58,7 +58,7 @@ fn account_secrets(credentials: &Credentials) -> Secrets {
     ])
 }
 
-async fn follow(credentials: Credentials, wanted: Wanted) -> Result<Taken, Failure> {
+async fn follow(credentials: Credentials, goal: Goal) -> Result<Recording, Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
     let mut builder = Client::builder(credentials);
@@ -66,7 +66,7 @@ async fn follow(credentials: Credentials, wanted: Wanted) -> Result<Taken, Failu
         builder = builder.with_endpoint(url);
     }
     let connector = connector(setting(None, CA_FILE_VARIABLE), Limits::default())?;
-    take(builder, connector, wanted, signals.next(), show).await
+    take(builder, connector, goal, signals.next(), show).await
 }
 
 /// Prints what happens, without anything of the account. A closed pipe does not end the recording.
@@ -85,10 +85,10 @@ fn show(item: &Item<AccountBalance>) {
 }
 
 /// Returns the scrubbed messages, one a line, unless a secret occurs in them.
-fn scrubbed(taken: &Taken, secrets: &Secrets) -> Result<String, Failure> {
+fn scrubbed(recording: &Recording, secrets: &Secrets) -> Result<String, Failure> {
     let mut scrubber = Scrubber::new();
     let mut lines = String::new();
-    for (text, number) in taken.messages().zip(1..) {
+    for (text, number) in recording.messages().zip(1..) {
         let line = scrubber.scrub(text).map_err(|error| {
             let message = format!("nothing was written: message {number} cannot be scrubbed");
             Failure::new(Status::BadData, message).with_source(error)

@@ -9,49 +9,49 @@ use bitopro_client::model::AccountBalance;
 use bitopro_client::transport::{Connection, Connector, Error, Frame, Request};
 use futures_util::Stream;
 
-/// Everything that was kept. Clones share it.
+/// The texts that arrived, and the headers of the requests. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Tapped(Arc<Mutex<Kept>>);
+pub(super) struct Traffic(Arc<Mutex<TrafficState>>);
 
 #[derive(Default)]
-struct Kept {
+struct TrafficState {
     headers: Vec<String>,
     snapshot: Option<String>,
     updates: Vec<String>,
     left_out: usize,
 }
 
-impl Tapped {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+impl Traffic {
+    fn state(&self) -> MutexGuard<'_, TrafficState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn headers(&self) -> Vec<String> {
-        self.kept().headers.clone()
+        self.state().headers.clone()
     }
 
     /// The first message of the first connection that had one.
     pub(super) fn snapshot(&self) -> Option<String> {
-        self.kept().snapshot.clone()
+        self.state().snapshot.clone()
     }
 
     pub(super) fn updates(&self) -> Vec<String> {
-        self.kept().updates.clone()
+        self.state().updates.clone()
     }
 
     pub(super) fn left_out(&self) -> usize {
-        self.kept().left_out
+        self.state().left_out
     }
 }
 
 pub(super) struct Tap<C> {
     inner: C,
-    tapped: Tapped,
+    traffic: Traffic,
 }
 
 impl<C: Connector> Tap<C> {
-    pub(super) fn new(inner: C, tapped: Tapped) -> Self {
-        Self { inner, tapped }
+    pub(super) fn new(inner: C, traffic: Traffic) -> Self {
+        Self { inner, traffic }
     }
 }
 
@@ -59,15 +59,15 @@ impl<C: Connector> Tap<C> {
 impl<C: Connector> Connector for Tap<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         let values = request.headers().values().filter_map(|value| value.to_str().ok()).map(str::to_owned);
-        self.tapped.kept().headers.extend(values);
+        self.traffic.state().headers.extend(values);
         let inner = self.inner.connect(request).await?;
-        Ok(Box::new(TapConnection { inner, tapped: self.tapped.clone(), begins: true }))
+        Ok(Box::new(TapConnection { inner, traffic: self.traffic.clone(), begins: true }))
     }
 }
 
 struct TapConnection {
     inner: Box<dyn Connection>,
-    tapped: Tapped,
+    traffic: Traffic,
     /// True until balances arrive.
     begins: bool,
 }
@@ -79,15 +79,15 @@ impl Stream for TapConnection {
         let item = ready!(Pin::new(&mut self.inner).poll_next(context));
         if let Some(Ok(Frame::Text(text))) = &item {
             let is_first = self.begins;
-            let mut kept = self.tapped.kept();
+            let mut state = self.traffic.state();
             if AccountBalance::from_json(text).is_err() {
-                kept.left_out += 1;
+                state.left_out += 1;
             } else if is_first {
-                kept.snapshot.get_or_insert_with(|| text.to_string());
-                drop(kept);
+                state.snapshot.get_or_insert_with(|| text.to_string());
+                drop(state);
                 self.begins = false;
             } else {
-                kept.updates.push(text.to_string());
+                state.updates.push(text.to_string());
             }
         }
         Poll::Ready(item)

@@ -5,10 +5,10 @@ use bitopro_client::model::{AccountBalance, Balance};
 use bitopro_client::{Client, ClientBuilder, Item};
 use bitopro_sim::{Command, Simulator};
 
-use super::take::{Wanted, take};
+use super::take::{Goal, take};
 
-fn want(updates: usize) -> Wanted {
-    Wanted { updates, within: Duration::from_secs(60) }
+fn want(updates: usize) -> Goal {
+    Goal { updates, within: Duration::from_secs(60) }
 }
 
 fn builder(simulator: &Simulator) -> ClientBuilder {
@@ -27,12 +27,13 @@ async fn a_deadline_ends_a_recording_with_fewer_updates() {
             simulator.set_balance(Balance::new("BTC", 7.into()));
         }
     };
-    let taken = take(builder(&simulator), simulator.connector(), want(5), pending(), observe).await.unwrap();
+    let recording =
+        take(builder(&simulator), simulator.connector(), want(5), pending(), observe).await.unwrap();
     assert_eq!(
-        taken.summary(want(5)),
+        recording.summary(want(5)),
         "recorded a snapshot and 1 of 5 updates, since 60 s are over; left out 2 messages that are not balances"
     );
-    assert_eq!(taken.messages().count(), 2);
+    assert_eq!(recording.messages().count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,29 +49,30 @@ async fn a_recording_continues_after_a_lost_connection() {
             }
         }
     };
-    let taken = take(builder(&simulator), simulator.connector(), want(1), pending(), observe).await.unwrap();
+    let recording =
+        take(builder(&simulator), simulator.connector(), want(1), pending(), observe).await.unwrap();
     assert_eq!(snapshots, 2);
-    let events: Vec<_> = taken.messages().map(|text| AccountBalance::from_json(text).unwrap()).collect();
+    let events: Vec<_> = recording.messages().map(|text| AccountBalance::from_json(text).unwrap()).collect();
     assert_eq!(events.iter().map(|event| event.data.len()).collect::<Vec<_>>(), [12, 1]);
     let id = events[0].event_id.as_deref().unwrap();
-    assert_eq!(taken.secrets().found_in(&format!("\"{id}\"")), Some("an event's id"));
+    assert_eq!(recording.secrets().found_in(&format!("\"{id}\"")), Some("an event's id"));
     let signed = format!("\"{}\"", simulator.credentials().api_key);
-    assert_eq!(taken.secrets().found_in(&signed), Some("a header of the signed request"));
+    assert_eq!(recording.secrets().found_in(&signed), Some("a header of the signed request"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_signal_ends_a_recording() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let stop = tokio::time::sleep(Duration::from_secs(7));
-    let taken = take(builder(&simulator), simulator.connector(), want(1), stop, |_| {}).await.unwrap();
-    assert_eq!(taken.summary(want(1)), "recorded a snapshot and 0 of 1 updates, since it was stopped");
+    let recording = take(builder(&simulator), simulator.connector(), want(1), stop, |_| {}).await.unwrap();
+    assert_eq!(recording.summary(want(1)), "recorded a snapshot and 0 of 1 updates, since it was stopped");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_recorded_without_a_snapshot() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
-    let immediately = Wanted { updates: 1, within: Duration::ZERO };
-    let taken = take(builder(&simulator), simulator.connector(), immediately, pending(), |_| {}).await;
-    let failure = format!("{:?}", taken.err().unwrap());
+    let immediately = Goal { updates: 1, within: Duration::ZERO };
+    let recording = take(builder(&simulator), simulator.connector(), immediately, pending(), |_| {}).await;
+    let failure = format!("{:?}", recording.err().unwrap());
     assert!(failure.contains("nothing was recorded: no snapshot arrived within 0 s"), "{failure}");
 }

@@ -109,8 +109,23 @@ fn all_converge(seeds: impl IntoIterator<Item = u64>, shows: bool) {
     assert!(diverged.is_empty(), "seeds that diverged: {diverged:?}");
 }
 
-/// A number that the caller of `cargo xtask soak` chose.
+/// The variables that `cargo xtask soak` may set.
+const VARIABLES: [&str; 5] = [
+    "BITOPRO_SOAK_DAYS",
+    "BITOPRO_SOAK_FROM",
+    "BITOPRO_SOAK_SEEDS",
+    "BITOPRO_SOAK_SHOW",
+    "BITOPRO_SOAK_STALL_SECONDS",
+];
+
+/// Returns the number that the caller of `cargo xtask soak` chose. A variable of another name would have no effect, so it
+/// fails the test.
 fn asked(variable: &str) -> Option<u64> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown =
+        names.filter(|name| name.starts_with("BITOPRO_SOAK_") && !VARIABLES.contains(&name.as_str()));
+    assert_eq!(unknown.collect::<Vec<_>>(), [""; 0], "unknown variables");
+    assert!(VARIABLES.contains(&variable), "{variable}");
     std::env::var(variable).ok().map(|number| number.parse().unwrap())
 }
 
