@@ -4,11 +4,11 @@ use std::slice;
 use bitopro_model::{Decimal, Order, OrderId, Pair, PrivateStream, Timestamp, Trade};
 use fastrand::Rng;
 
-use super::account::{Account, OrderChange};
-use super::holdings::{self};
-use super::order::currencies;
-use super::publisher::Publisher;
-use super::trader::Trader;
+use crate::exchange::account::holdings;
+use crate::exchange::account::order::currencies;
+use crate::exchange::account::{Account, OrderChange};
+use crate::exchange::events::publisher::Publisher;
+use crate::exchange::market::trader::Trader;
 use crate::{Command, CommandError, Doubts, Holdings, NewOrder, Push};
 
 /// The exchange itself, without sockets, tasks or a clock: the time is an argument, and the same seed and

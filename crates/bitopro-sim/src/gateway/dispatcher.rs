@@ -10,7 +10,7 @@ use bitopro_transport::{Frame, Refusal};
 use http::StatusCode;
 use tokio::sync::watch;
 
-use crate::exchange::recent::Recent;
+use crate::exchange::recent_items::RecentItems;
 use crate::gateway::authentication::{Authentication, UpgradeRequest};
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::{SocketEnd, Sockets};
@@ -35,7 +35,7 @@ struct State {
     exchange: Exchange,
     authentication: Authentication,
     sockets: Sockets,
-    dials: Recent<Dial>,
+    dials: RecentItems<Dial>,
     /// Refusals that were asked for, each with the number of dials that are left.
     refusals: VecDeque<(usize, Refusal)>,
 }
@@ -55,7 +55,7 @@ impl Dispatcher {
         clock: Clock,
         keepalive: Keepalive,
     ) -> Self {
-        let (dials, refusals) = (Recent::new(DIALS_KEPT), VecDeque::new());
+        let (dials, refusals) = (RecentItems::new(DIALS_KEPT), VecDeque::new());
         Self {
             clock,
             clock_offset_ms: AtomicI64::new(0),

@@ -5,7 +5,7 @@ use bitopro_model::PrivateStream;
 use bitopro_transport::Frame;
 use tokio::sync::oneshot;
 
-use crate::exchange::recent::Recent;
+use crate::exchange::recent_items::RecentItems;
 use crate::gateway::outbox::{Inbox, Outbox, outbox};
 use crate::{Push, Sent};
 
@@ -17,7 +17,7 @@ const SENT_KEPT: usize = 10_000;
 pub(crate) struct Sockets {
     by_id: BTreeMap<u64, Socket>,
     next_id: u64,
-    sent: Recent<Sent>,
+    sent: RecentItems<Sent>,
     queue_bytes: usize,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct SocketEnd {
 
 impl Sockets {
     pub(crate) fn new(queue_bytes: usize) -> Self {
-        Self { by_id: BTreeMap::new(), next_id: 0, sent: Recent::new(SENT_KEPT), queue_bytes }
+        Self { by_id: BTreeMap::new(), next_id: 0, sent: RecentItems::new(SENT_KEPT), queue_bytes }
     }
 
     /// Adds a socket that begins with this event, if any.

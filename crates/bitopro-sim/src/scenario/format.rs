@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use bitopro_model::Balance;
 
-use crate::exchange::order::Kind;
+use crate::exchange::account::order::Kind;
 use crate::{Command, NewOrder};
 
 impl Display for Command {

@@ -6,7 +6,7 @@ use bitopro_model::{Balance, Currency, Decimal};
 
 use super::endpoint::Endpoint;
 use crate::exchange::account::Account;
-use crate::exchange::{demo, holdings};
+use crate::exchange::account::{demo, holdings};
 use crate::gateway::authentication::Authentication;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;

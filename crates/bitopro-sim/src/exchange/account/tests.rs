@@ -5,8 +5,8 @@ use bitopro_model::{
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::{Account, HISTORY_KEPT, OrderChange};
+use crate::exchange::account::{demo, holdings};
 use crate::exchange::exact::product_cut_off;
-use crate::exchange::{demo, holdings};
 use crate::{CommandError, NewOrder};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);

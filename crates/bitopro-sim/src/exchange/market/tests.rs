@@ -4,10 +4,10 @@ use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, propte
 
 use super::{Market, PAIRS};
 use crate::Holdings;
-use crate::exchange::demo;
+use crate::exchange::account::demo;
+use crate::exchange::account::fill::{FEE, Fill};
+use crate::exchange::account::holdings;
 use crate::exchange::exact::AMOUNT_SCALE;
-use crate::exchange::fill::{FEE, Fill};
-use crate::exchange::holdings::{self};
 
 fn market(seed: u64) -> Market {
     Market::new(Rng::with_seed(seed))

@@ -5,8 +5,8 @@ use fastrand::Rng;
 
 use super::{MOST_OPEN, Trader};
 use crate::exchange::account::Account;
-use crate::exchange::order::currencies;
-use crate::exchange::{demo, holdings};
+use crate::exchange::account::order::currencies;
+use crate::exchange::account::{demo, holdings};
 use crate::{Command, NewOrder};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);

@@ -3,9 +3,9 @@
 use bitopro_model::{Active, History, Order, Orders, PrivateStream, Timestamp};
 use fastrand::Rng;
 
-use super::account::{Account, OrderChange};
-use super::envelope::Envelopes;
-use super::holdings::{self};
+use crate::exchange::account::holdings;
+use crate::exchange::account::{Account, OrderChange};
+use crate::exchange::events::envelope::Envelopes;
 use crate::{
     ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, Holdings, Push, TradesOnConnect,
 };

@@ -2,12 +2,14 @@
 //!
 //! Everything but the fee's existence is an assumption, made to be plausible and exact.
 
+pub(crate) mod trader;
+
 use bitopro_model::{Action, Currency, Decimal};
 use fastrand::Rng;
 
 use crate::Holdings;
+use crate::exchange::account::fill::Fill;
 use crate::exchange::exact::AMOUNT_SCALE;
-use crate::exchange::fill::Fill;
 
 /// The largest move of a price in one step: one part in a thousand.
 const STEP: i64 = 1000;

@@ -6,8 +6,8 @@ use bitopro_model::{
 };
 
 use crate::CommandError;
+use crate::exchange::account::fill::Fill;
 use crate::exchange::exact::{AMOUNT_SCALE, difference, sum};
-use crate::exchange::fill::Fill;
 
 /// Ids as the exchange writes them, counted from its documentation's samples.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,7 @@
 use bitopro_model::{Event, EventData, PrivateStream, Timestamp};
 use fastrand::Rng;
 
-use super::numeric_ids;
+use crate::exchange::events::numeric_ids;
 use crate::{Datetimes, Doubts, EventIds, OrderIds, Push};
 
 /// Wraps data into events: ids, times, and the text that is sent.

@@ -3,16 +3,23 @@
 //! The amount that an order locks leaves `available` and stays in `amount`, so that for every currency
 //! `amount == available + stake + locked` remains true if it was true at the start.
 
+pub(crate) mod demo;
+mod execution;
+pub(crate) mod fill;
+pub(crate) mod holdings;
+mod open_order;
+pub(crate) mod order;
+
 use std::collections::BTreeMap;
 
 use bitopro_model::{Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Timestamp, Trade};
 
+use crate::exchange::account::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
+use crate::exchange::account::fill::{Fill, moved, tradable};
+use crate::exchange::account::open_order::OpenOrder;
+use crate::exchange::account::order::{Kind, currencies};
 use crate::exchange::exact::{difference, sum};
-use crate::exchange::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
-use crate::exchange::fill::{Fill, moved, tradable};
-use crate::exchange::open_order::OpenOrder;
-use crate::exchange::order::{Kind, currencies};
-use crate::exchange::recent::Recent;
+use crate::exchange::recent_items::RecentItems;
 use crate::{CommandError, Holdings, NewOrder};
 
 /// The number of closed orders that count as recent. An assumption.
@@ -24,8 +31,8 @@ const TRADES_KEPT: usize = 10_000;
 pub(crate) struct Account {
     holdings: Holdings,
     open: BTreeMap<OrderId, OpenOrder>,
-    history: Recent<Order>,
-    trades: Recent<Trade>,
+    history: RecentItems<Order>,
+    trades: RecentItems<Trade>,
     ids: IdSequence,
 }
 
@@ -40,7 +47,7 @@ impl Account {
     /// Creates an account from balances that count what these orders lock as not available. An order that
     /// they do not cover is left out.
     pub(crate) fn new(holdings: Holdings, orders: &[NewOrder], placed: Timestamp) -> Self {
-        let (history, trades) = (Recent::new(HISTORY_KEPT), Recent::new(TRADES_KEPT));
+        let (history, trades) = (RecentItems::new(HISTORY_KEPT), RecentItems::new(TRADES_KEPT));
         let mut account =
             Self { holdings, open: BTreeMap::new(), history, trades, ids: IdSequence::default() };
         for order in orders {

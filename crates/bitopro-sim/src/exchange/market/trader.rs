@@ -4,10 +4,10 @@ use bitopro_model::{Action, Condition, Decimal, Order, OrderStatus, Pair};
 use fastrand::Rng;
 
 use crate::exchange::account::Account;
+use crate::exchange::account::fill::Fill;
+use crate::exchange::account::order::currencies;
 use crate::exchange::exact::product_cut_off;
-use crate::exchange::fill::Fill;
 use crate::exchange::market::Market;
-use crate::exchange::order::currencies;
 use crate::{Command, NewOrder};
 
 /// The number of open orders at which the account places no more.

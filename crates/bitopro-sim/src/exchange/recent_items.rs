@@ -3,12 +3,12 @@ use std::collections::vec_deque::Iter;
 
 /// The most recent items, the oldest first. Older ones are dropped: a simulator may run for weeks.
 #[derive(Debug, Clone)]
-pub(crate) struct Recent<T> {
+pub(crate) struct RecentItems<T> {
     items: VecDeque<T>,
     limit: usize,
 }
 
-impl<T> Recent<T> {
+impl<T> RecentItems<T> {
     pub(crate) fn new(limit: usize) -> Self {
         Self { items: VecDeque::new(), limit }
     }
@@ -27,11 +27,11 @@ impl<T> Recent<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Recent;
+    use super::RecentItems;
 
     #[test]
     fn only_the_last_items_are_kept() {
-        let mut recent = Recent::new(2);
+        let mut recent = RecentItems::new(2);
         for (item, expected) in [(1, vec![1]), (2, vec![1, 2]), (3, vec![2, 3])] {
             recent.push(item);
             assert!(recent.iter().eq(&expected), "{recent:?}");

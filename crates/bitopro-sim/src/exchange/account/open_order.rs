@@ -1,9 +1,9 @@
 use bitopro_model::{Action, Currency, Decimal, Order, OrderStatus, Pair, TimeInForce, Timestamp};
 
-use super::exact::product_cut_off;
-use super::execution::IdSequence;
-use super::fill::tradable;
-use super::order::{Kind, currencies};
+use crate::exchange::account::execution::IdSequence;
+use crate::exchange::account::fill::tradable;
+use crate::exchange::account::order::{Kind, currencies};
+use crate::exchange::exact::product_cut_off;
 use crate::{CommandError, Holdings, NewOrder};
 
 /// An open order, and what it locks of which currency.
