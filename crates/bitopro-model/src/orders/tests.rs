@@ -1,6 +1,8 @@
-use super::{
-    Action, Active, ActiveOrders, ClientId, Condition, Decimal, HistoryOrders, Order, OrderStatus, OrderType,
-    Orders, Pair, Timestamp,
+use rust_decimal::Decimal;
+
+use crate::{
+    Action, Active, ActiveOrders, ClientId, Condition, HistoryOrders, Order, OrderStatus, OrderType, Orders,
+    Pair, Timestamp,
 };
 
 fn message(order_changes: &[(&str, &str)]) -> String {

@@ -1,0 +1,65 @@
+use std::fmt;
+
+use super::{ActiveOrders, HistoryOrders};
+use crate::{Message, PrivateStream};
+
+/// One of the two streams of orders, [`Active`] and [`History`], whose messages have the same shape.
+///
+/// The trait is sealed: no other type implements it.
+pub trait OrderStream: sealed::SealedStream + fmt::Debug + Clone + PartialEq + Eq + 'static {
+    /// The stream.
+    const STREAM: PrivateStream;
+}
+
+/// The stream of open orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Active {}
+
+impl OrderStream for Active {
+    const STREAM: PrivateStream = PrivateStream::ActiveOrders;
+}
+
+impl sealed::SealedStream for Active {
+    fn into_message(event: ActiveOrders) -> Message {
+        Message::ActiveOrders(event)
+    }
+
+    fn from_message(message: Message) -> Result<ActiveOrders, Message> {
+        match message {
+            Message::ActiveOrders(event) => Ok(event),
+            other => Err(other),
+        }
+    }
+}
+
+/// The stream of orders that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {}
+
+impl OrderStream for History {
+    const STREAM: PrivateStream = PrivateStream::HistoryOrders;
+}
+
+impl sealed::SealedStream for History {
+    fn into_message(event: HistoryOrders) -> Message {
+        Message::HistoryOrders(event)
+    }
+
+    fn from_message(message: Message) -> Result<HistoryOrders, Message> {
+        match message {
+            Message::HistoryOrders(event) => Ok(event),
+            other => Err(other),
+        }
+    }
+}
+
+mod sealed {
+    use crate::{Event, Message, Orders};
+
+    /// Restricts [`OrderStream`](super::OrderStream) to this crate, and names the variant of [`Message`] for each stream.
+    pub trait SealedStream: Sized {
+        fn into_message(event: Event<Orders<Self>>) -> Message;
+
+        fn from_message(message: Message) -> Result<Event<Orders<Self>>, Message>;
+    }
+}
