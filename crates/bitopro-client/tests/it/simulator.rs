@@ -9,7 +9,7 @@ use bitopro_sim::{Command, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
-use crate::oracle::{Books, Oracle};
+use crate::oracle::{Oracle, Truth};
 use crate::simulated::simulated;
 
 fn client(simulator: &Simulator) -> ClientBuilder {
@@ -34,7 +34,7 @@ fn nonces(simulator: &Simulator) -> Vec<u64> {
 fn assert_agrees(balances: &Subscription<Balances>, simulator: &Simulator) {
     let view = balances.current().unwrap();
     assert!(!view.is_stale());
-    Books::new(simulator, false).assert_balances(view.state());
+    Truth::new(simulator, false).assert_balances(view.state());
 }
 
 #[tokio::test]
@@ -74,10 +74,10 @@ async fn after_a_lost_connection_the_state_is_the_server_s_again() {
     next_snapshot(&mut balances).await;
     simulator.refuse_next(2, Refusal::new(StatusCode::BAD_GATEWAY));
     simulator.execute(&Command::Disconnect(None)).unwrap();
-    simulator.update_balances(|books| {
-        books.remove(&"ADA".into());
-        books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
-        books.get_mut(&"BTC".into()).unwrap().amount = Decimal::ZERO;
+    simulator.update_balances(|holdings| {
+        holdings.remove(&"ADA".into());
+        holdings.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
+        holdings.get_mut(&"BTC".into()).unwrap().amount = Decimal::ZERO;
     });
     next_snapshot(&mut balances).await;
     assert_agrees(&balances, &simulator);
@@ -122,8 +122,8 @@ fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
         3 => execute(&Command::text(None, "{\"event\":\"NEWS\",\"data\":{}}")),
         4 => simulator.refuse_next(random.usize(1..3), Refusal::new(StatusCode::SERVICE_UNAVAILABLE)),
         5 => {
-            simulator.update_balances(|books| {
-                books.remove(&"ADA".into());
+            simulator.update_balances(|holdings| {
+                holdings.remove(&"ADA".into());
             });
             execute(&Command::Disconnect(None));
         }
@@ -168,7 +168,7 @@ async fn whatever_happens_the_state_becomes_the_server_s() {
             oracle.apply(&item.into());
         }
         assert_agrees(&balances, &simulator);
-        Books::new(&simulator, false).assert_balances(oracle.replay.balances.values());
+        Truth::new(&simulator, false).assert_balances(oracle.replay.balances.values());
         assert!(nonces(&simulator).is_sorted_by(|a, b| a < b));
     }
 }

@@ -11,8 +11,8 @@ use bitopro_sim::Simulator;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::book::Book;
 use super::setting::Setting;
+use super::stream_events::StreamEvents;
 use super::streams::Stream;
 
 const DRIVER: &str = include_str!("driver.py");
@@ -26,7 +26,7 @@ pub(super) struct Follower {
     child: Child,
     lines: mpsc::UnboundedReceiver<String>,
     log: Arc<Mutex<Vec<String>>>,
-    book: Book,
+    events: StreamEvents,
 }
 
 impl Follower {
@@ -63,11 +63,11 @@ impl Follower {
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = Arc::clone(&log);
         each_line(stderr, move |line| kept.lock().unwrap_or_else(PoisonError::into_inner).push(line));
-        Ok(Self { child, lines, log, book: Book::new(stream, setting) })
+        Ok(Self { child, lines, log, events: StreamEvents::new(stream, setting) })
     }
 
     pub(super) fn stream(&self) -> &'static Stream {
-        self.book.stream()
+        self.events.stream()
     }
 
     /// Returns whether the process has ended by itself.
@@ -77,19 +77,23 @@ impl Follower {
 
     /// Notes that the connection is gone: the next event begins another one.
     pub(super) fn cut_off(&mut self) {
-        self.book.cut_off();
+        self.events.cut_off();
     }
 
     /// Reads as many events as were sent, and compares them and the resulting entries.
     pub(super) async fn agree(&mut self, simulator: &Simulator) -> anyhow::Result<()> {
         let sent = self.stream().sent(simulator)?;
-        while self.book.taken() < sent.len() {
+        while self.events.taken() < sent.len() {
             let line = timeout(PATIENCE, self.lines.recv()).await.with_context(|| {
-                format!("{} events were sent, and only {} came out of the SDK", sent.len(), self.book.taken())
+                format!(
+                    "{} events were sent, and only {} came out of the SDK",
+                    sent.len(),
+                    self.events.taken()
+                )
             })?;
-            self.book.take(&line.context("the SDK's process has ended")?)?;
+            self.events.take(&line.context("the SDK's process has ended")?)?;
         }
-        self.book.agree(&sent, &(self.stream().truth)(simulator, self.book.setting())?)
+        self.events.agree(&sent, &(self.stream().truth)(simulator, self.events.setting())?)
     }
 
     /// Ends the process and returns the lines that no comparison has read.
@@ -105,14 +109,14 @@ impl Follower {
     }
 
     pub(super) fn summary(&self) -> String {
-        self.book.summary()
+        self.events.summary()
     }
 
     /// Describes what was received, to find the cause of a failure.
     pub(super) fn report(&self) -> String {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let last: Vec<&str> = log.iter().rev().take(LOG_SHOWN).rev().map(String::as_str).collect();
-        format!("{}; the end of the SDK's log:\n    {}", self.book.summary(), last.join("\n    "))
+        format!("{}; the end of the SDK's log:\n    {}", self.events.summary(), last.join("\n    "))
     }
 }
 

@@ -23,10 +23,10 @@
 
 #![allow(clippy::print_stdout, reason = "the summary of what was compared")]
 
-mod book;
 mod follower;
 mod scenario;
 mod setting;
+mod stream_events;
 mod streams;
 mod truth;
 

@@ -60,9 +60,9 @@ pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
     if let Some(other) = simulator.open_orders().iter().find(|order| order.id != id) {
         simulator.cancel(&other.id)?;
     }
-    simulator.update_balances(|books| {
-        books.retain(|currency, _| *currency != "BCH");
-        if let Some(held) = books.values_mut().find(|held| held.currency == "BITO") {
+    simulator.update_balances(|holdings| {
+        holdings.retain(|currency, _| *currency != "BCH");
+        if let Some(held) = holdings.values_mut().find(|held| held.currency == "BITO") {
             held.amount += Decimal::ONE;
             held.available += Decimal::ONE;
         }

@@ -6,8 +6,8 @@ use bitopro_model::PrivateStream;
 use bitopro_sim::Simulator;
 use serde_json::{Map, Value};
 
-use super::book::Entries;
 use super::setting::Setting;
+use super::stream_events::Entries;
 use super::truth;
 
 /// One private stream.

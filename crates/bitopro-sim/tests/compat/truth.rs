@@ -9,8 +9,8 @@ use bitopro_model::{
 use bitopro_sim::Simulator;
 use serde_json::{Value, json};
 
-use super::book::Entries;
 use super::setting::Setting;
+use super::stream_events::Entries;
 
 #[allow(clippy::unnecessary_wraps, reason = "one signature for all streams")]
 pub(super) fn balances(simulator: &Simulator, _: &Setting) -> anyhow::Result<Entries> {

@@ -80,7 +80,7 @@ async fn captured_headers_are_worth_nothing() {
 async fn an_unknown_path_is_an_empty_200_whoever_asks() {
     for caller in every_way(Simulator::builder()).await {
         for path in
-            ["/v1/pub/auth/nothing", "/v1/pub/order-books/BTC_TWD", "", "/v1/pub/auth/account-balance/"]
+            ["/v1/pub/auth/nothing", "/v1/pub/order-holdings/BTC_TWD", "", "/v1/pub/auth/account-balance/"]
         {
             for headers in [vec![], caller.sign().iter().collect()] {
                 let refusal = refused(caller.ask(path, headers).await);

@@ -27,10 +27,10 @@ async fn first_the_snapshot_then_what_changed() {
         assert_eq!(Some(&update), sent.as_ref());
         assert_eq!(update.data.into_iter().collect::<Vec<_>>(), [Balance::new("BTC", Decimal::new(110, 2))]);
 
-        let sent = caller.simulator.update_balances(|books| {
-            books.remove(&"BTC".into());
-            books.insert("NEW".into(), Balance::new("NEW", Decimal::ONE));
-            books.insert("TWD".into(), Balance::new("TWD", Decimal::ZERO));
+        let sent = caller.simulator.update_balances(|holdings| {
+            holdings.remove(&"BTC".into());
+            holdings.insert("NEW".into(), Balance::new("NEW", Decimal::ONE));
+            holdings.insert("TWD".into(), Balance::new("TWD", Decimal::ZERO));
         });
         assert_eq!(sent, Some(event(&mut connection).await));
         assert_eq!(caller.simulator.set_balance(Balance::new("NEW", Decimal::ONE)), None);

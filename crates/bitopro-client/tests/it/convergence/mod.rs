@@ -13,7 +13,7 @@ use bitopro_sim::{Command, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
-use crate::oracle::{Books, Missing, Oracle};
+use crate::oracle::{Missing, Oracle, Truth};
 use crate::simulated::simulated;
 use settings::{Setting, settings};
 
@@ -65,7 +65,7 @@ impl Pair {
             self.disturb(random);
             // What was sent has arrived by then.
             sleep(Duration::from_millis(20)).await;
-            Oracle::assert_honest(&self.account.current(), &Books::new(&self.simulator, false));
+            Oracle::assert_honest(&self.account.current(), &Truth::new(&self.simulator, false));
             let pause = Duration::from_millis(random.u64(0..3_000));
             if random.bool() {
                 self.read(pause).await;
@@ -82,8 +82,8 @@ impl Pair {
     fn assert_agrees(&mut self, knows_all_ends: bool) -> usize {
         let current = self.account.current();
         assert!(current.is_fresh(), "{current:?}");
-        let books = Books::new(&self.simulator, false);
-        self.oracle.assert_true(&current, &books, knows_all_ends);
+        let truth = Truth::new(&self.simulator, false);
+        self.oracle.assert_true(&current, &truth, knows_all_ends);
         let missing = self.oracle.assert_complete(&current, &self.simulator.sent());
         assert_eq!(missing.disordered, 0);
         missing.all

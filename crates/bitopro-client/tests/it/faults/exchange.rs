@@ -9,7 +9,7 @@ use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
 use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
 
-use crate::oracle::{Books, Oracle};
+use crate::oracle::{Oracle, Truth};
 use crate::soak::road::Road;
 
 /// A simulator, and the road to it, whose log tells of every dial.
@@ -53,13 +53,13 @@ impl Exchange {
     pub(super) fn assert_knows_balances(&self, balances: &Subscription<Balances>) {
         let current = balances.current().unwrap();
         assert!(!current.is_stale());
-        Books::new(&self.simulator, false).assert_balances(current.state());
+        Truth::new(&self.simulator, false).assert_balances(current.state());
     }
 
     pub(super) fn assert_knows_account(&self, account: &Subscription<Account>) {
         let current = account.current();
         assert!(current.is_fresh(), "{current:?}");
-        Oracle::assert_honest(&current, &Books::new(&self.simulator, false));
+        Oracle::assert_honest(&current, &Truth::new(&self.simulator, false));
     }
 }
 

@@ -91,10 +91,10 @@ async fn fault_26_balances_that_come_and_go_without_a_connection_are_the_server_
     let mut balances = exchange.balances();
     read(&mut balances, Duration::from_secs(1)).await;
     exchange.simulator.execute(&Command::Disconnect(None)).unwrap();
-    exchange.simulator.update_balances(|books| {
-        books.remove(&"ADA".into());
-        books.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
-        let xrp = books.get_mut(&"XRP".into()).unwrap();
+    exchange.simulator.update_balances(|holdings| {
+        holdings.remove(&"ADA".into());
+        holdings.insert(Currency::new("NEW"), Balance::new("NEW", Decimal::ONE));
+        let xrp = holdings.get_mut(&"XRP".into()).unwrap();
         (xrp.amount, xrp.available) = (Decimal::ZERO, Decimal::ZERO);
     });
     read(&mut balances, MINUTE).await;

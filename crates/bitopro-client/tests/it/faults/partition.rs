@@ -272,8 +272,8 @@ fn fault_07_a_network_that_froze_and_goes_on_delivers_nothing_of_before() {
         world.set("OLD", 1);
         let (why, _) = world.until_lost(Duration::from_secs(30) + TICK);
         assert_eq!(why, ErrorKind::Idle);
-        world.simulator().update_balances(|books| {
-            books.remove(&"OLD".into());
+        world.simulator().update_balances(|holdings| {
+            holdings.remove(&"OLD".into());
         });
         world.pass(Duration::from_secs(seed));
         // Everything that was under way arrives now, the update of the old connection among it.

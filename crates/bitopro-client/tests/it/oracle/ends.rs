@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bitopro_client::model::{Decimal, Message, Order, OrderId, OrderStatus};
 use bitopro_client::{AccountItem, Change, Item, OrderChange};
 
-use super::books::Books;
 use super::rules::Ledger;
+use super::truth::Truth;
 
 /// The lives of the orders by the changes. An exchange that contradicts itself would break these rules.
 #[derive(Default)]
@@ -65,9 +65,9 @@ impl Ends {
         self.before.as_ref().is_some_and(|before| before.contains(id))
     }
 
-    /// Every order ended as the books say. `knows_all` if the exchange lists what ended without a connection.
-    pub(super) fn assert_agree(&self, books: &Books<'_>, knows_all: bool) {
-        let ended = books.history().into_iter().filter(|order| !self.is_from_before(&order.id));
+    /// Every order ended as the truth say. `knows_all` if the exchange lists what ended without a connection.
+    pub(super) fn assert_agree(&self, truth: &Truth<'_>, knows_all: bool) {
+        let ended = truth.history().into_iter().filter(|order| !self.is_from_before(&order.id));
         for Order { id, status, .. } in ended {
             match self.ended.get(&id) {
                 Some(reported) => assert_eq!(*reported, status, "how {id} ended"),

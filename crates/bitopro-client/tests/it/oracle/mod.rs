@@ -1,27 +1,28 @@
 //! The oracle: checks what the items of an account add up to, whatever happens to its connections.
 
-mod books;
 mod ends;
 mod record;
 mod replay;
 pub(crate) mod rules;
+mod truth;
 
 use std::collections::BTreeMap;
 
-use bitopro_client::model::{MatchId, Order, PrivateStream};
+use bitopro_client::model::{MatchId, PrivateStream};
 use bitopro_client::{
     AccountItem, Changes, Current, CurrentAccount, OrderHistory, OrderUpdates, RecentTrades,
 };
 use bitopro_sim::Sent;
 
-pub(crate) use books::Books;
 use ends::Ends;
 pub(crate) use record::{Missing, Record};
 use replay::Replay;
 use rules::{Items, Ledger, freshness};
+pub(crate) use truth::Truth;
+use truth::spelled;
 
 /// Folds the delivered items of an account independently of the client, and compares the results with the client's
-/// state and with the simulator's books.
+/// state and with the simulator's truth.
 pub(crate) struct Oracle {
     pub(crate) replay: Replay,
     pub(crate) record: Record,
@@ -57,29 +58,27 @@ impl Oracle {
     }
 
     /// State that is fresh is true. What was sent must have had the time to arrive.
-    pub(crate) fn assert_honest(current: &CurrentAccount, books: &Books<'_>) {
+    pub(crate) fn assert_honest(current: &CurrentAccount, truth: &Truth<'_>) {
         if let Some(balances) = current.balances.as_ref().filter(|balances| !balances.is_stale()) {
-            books.assert_balances(balances.state());
+            truth.assert_balances(balances.state());
         }
         if let Some(orders) = current.open_orders.as_ref().filter(|orders| !orders.is_stale()) {
-            let known: Vec<Order> = orders.state().iter().cloned().collect();
-            assert_eq!(known, books.open_orders(), "fresh open orders");
+            truth.assert_open_orders(orders.state());
         }
     }
 
     /// Balances and open orders are true in the state, by the items and by their changes, unless they are stale.
-    pub(crate) fn assert_holdings(&mut self, current: &CurrentAccount, books: &Books<'_>) {
-        Self::assert_honest(current, books);
+    pub(crate) fn assert_holdings(&mut self, current: &CurrentAccount, truth: &Truth<'_>) {
+        Self::assert_honest(current, truth);
         self.ledger.assert_agrees(current);
         let [(_, has_balances), (_, has_orders), ..] = freshness(current);
         if has_balances {
-            let truth = books.simulator.balances();
+            let truth = truth.simulator.balances();
             assert_eq!(self.replay.balances, truth, "balances, replayed");
             assert_eq!(self.ledger.balances(), Some(&truth), "balances, by their changes");
         }
         if has_orders {
-            let replayed: Vec<Order> = self.replay.orders.values().cloned().collect();
-            assert_eq!(replayed, books.open_orders(), "open orders, replayed");
+            truth.assert_open_orders(self.replay.orders.values());
             let replayed = self.replay.orders.keys();
             assert!(
                 replayed.eq(self.ledger.open_orders().into_iter().flatten()),
@@ -89,35 +88,36 @@ impl Oracle {
     }
 
     /// Everything that is not stale is true. `knows_all_ends` if the exchange lists what ended without a connection.
-    pub(crate) fn assert_true(&mut self, current: &CurrentAccount, books: &Books<'_>, knows_all_ends: bool) {
-        self.assert_holdings(current, books);
+    pub(crate) fn assert_true(&mut self, current: &CurrentAccount, truth: &Truth<'_>, knows_all_ends: bool) {
+        self.assert_holdings(current, truth);
         if let Some(history) = current.history.as_ref().filter(|history| !history.is_stale()) {
-            self.assert_history(history, books, knows_all_ends);
-            self.ends.assert_agree(books, knows_all_ends);
+            self.assert_history(history, truth, knows_all_ends);
+            self.ends.assert_agree(truth, knows_all_ends);
         }
         if let Some(trades) = current.trades.as_ref().filter(|trades| !trades.is_stale()) {
-            self.assert_trades(trades, books);
+            self.assert_trades(trades, truth);
         }
     }
 
-    fn assert_history(&self, history: &Current<OrderHistory>, books: &Books<'_>, knows_all_ends: bool) {
+    fn assert_history(&self, history: &Current<OrderHistory>, truth: &Truth<'_>, knows_all_ends: bool) {
         let known: BTreeMap<_, _> =
             history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
         assert_eq!(known, self.replay.history, "history, replayed");
-        for order in books.history() {
+        for order in truth.history() {
             match known.get(&order.id) {
-                Some(known) => assert_eq!(*known, order, "an order of history"),
+                Some(known) => assert_eq!(spelled(known), spelled(&order), "an order of history"),
                 None => assert!(!knows_all_ends, "{order:?} is missing from history"),
             }
         }
     }
 
-    fn assert_trades(&self, trades: &Current<RecentTrades>, books: &Books<'_>) {
-        let trades_made = books.simulator.trades();
+    fn assert_trades(&self, trades: &Current<RecentTrades>, truth: &Truth<'_>) {
+        let trades_made = truth.simulator.trades();
         let ids: Vec<&MatchId> = trades_made.iter().filter_map(|trade| trade.match_id.as_ref()).collect();
         let truth: BTreeMap<&MatchId, _> = ids.iter().copied().zip(&trades_made).collect();
         for trade in trades.state().iter().map(|event| &event.data).chain(self.replay.trades.values()) {
-            assert_eq!(truth.get(trade.match_id.as_ref().unwrap()), Some(&trade), "a trade");
+            let made = truth.get(trade.match_id.as_ref().unwrap()).copied();
+            assert_eq!(made.map(spelled), Some(spelled(trade)), "a trade");
         }
         // From the first one that was delivered on, a gap announces each trade that was not.
         let is_delivered = |id: &&&MatchId| self.replay.trades.contains_key(**id);

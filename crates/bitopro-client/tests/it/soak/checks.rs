@@ -8,7 +8,7 @@ use bitopro_sim::HistoryOnConnect;
 use super::schedule::Schedule;
 use super::world::World;
 use crate::oracle::rules::{Dials, freshness};
-use crate::oracle::{Books, Oracle};
+use crate::oracle::{Oracle, Truth};
 
 // The client's defaults.
 pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(3_600);
@@ -53,7 +53,7 @@ impl World {
         if !self.road.is_cut() {
             Oracle::assert_honest(
                 &self.account.current(),
-                &Books::new(&self.simulator, self.road.is_coarse()),
+                &Truth::new(&self.simulator, self.road.is_coarse()),
             );
         }
     }
@@ -80,16 +80,16 @@ impl World {
 
     /// Balances and open orders are true.
     pub(super) fn assert_holdings(&mut self) {
-        let books = Books::new(&self.simulator, self.road.is_coarse());
-        self.oracle.assert_holdings(&self.account.current(), &books);
+        let truth = Truth::new(&self.simulator, self.road.is_coarse());
+        self.oracle.assert_holdings(&self.account.current(), &truth);
     }
 
     /// Everything is true, and nothing is missing without a gap.
     pub(super) fn assert_true(&mut self, schedule: &Schedule) {
-        let books = Books::new(&self.simulator, self.road.is_coarse());
+        let truth = Truth::new(&self.simulator, self.road.is_coarse());
         let current = self.account.current();
         let knows_all_ends = schedule.exchange.doubts.history_on_connect == HistoryOnConnect::Recent;
-        self.oracle.assert_true(&current, &books, knows_all_ends);
+        self.oracle.assert_true(&current, &truth, knows_all_ends);
         self.oracle.assert_complete(&current, &self.simulator.sent());
     }
 

@@ -159,9 +159,9 @@ impl World {
                 drop(simulator.set_balance(Balance::new(currency.as_str(), Decimal::new(number.into(), 3))));
             }
             Fault::TakeBalance(number) => {
-                simulator.update_balances(|books| {
-                    let taken = books.keys().nth(usize::from(number) % books.len().max(1)).cloned();
-                    taken.map(|currency| books.remove(&currency));
+                simulator.update_balances(|truth| {
+                    let taken = truth.keys().nth(usize::from(number) % truth.len().max(1)).cloned();
+                    taken.map(|currency| truth.remove(&currency));
                 });
                 self.execute(&Command::Disconnect(Some(PrivateStream::AccountBalance)));
             }

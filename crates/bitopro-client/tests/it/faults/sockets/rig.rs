@@ -9,7 +9,7 @@ use bitopro_client::{Client, ClientBuilder, Closed, Error, ErrorKind, GapReason,
 use bitopro_sim::{FaultyProxy, Simulator, SimulatorBuilder};
 use tokio::time::timeout;
 
-use crate::oracle::Books;
+use crate::oracle::Truth;
 
 pub(crate) struct Rig {
     pub(crate) simulator: Simulator,
@@ -99,7 +99,7 @@ pub(crate) async fn recovers(balances: &mut Subscription<Balances>, simulator: &
 }
 
 pub(crate) fn assert_truth(event: &AccountBalance, simulator: &Simulator) {
-    Books::new(simulator, false).assert_balances(&event.data);
+    Truth::new(simulator, false).assert_balances(&event.data);
 }
 
 /// Every dial was signed anew, with a nonce above those before.

@@ -13,7 +13,7 @@ pub(super) type Entries = BTreeMap<String, Value>;
 
 /// The events of one stream as the SDK delivered them, and the resulting entries.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct StreamEvents {
     stream: &'static Stream,
     setting: &'static Setting,
     entries: Entries,
@@ -23,7 +23,7 @@ pub(super) struct Book {
     is_first: bool,
 }
 
-impl Book {
+impl StreamEvents {
     pub(super) fn new(stream: &'static Stream, setting: &'static Setting) -> Self {
         let (entries, event_ids) = (Entries::new(), Vec::new());
         Self { stream, setting, entries, event_ids, connections: 1, is_first: true }
@@ -128,12 +128,12 @@ mod tests {
         )
     }
 
-    fn book(event: &str) -> Book {
-        book_under(event, &SETTINGS[0])
+    fn events(event: &str) -> StreamEvents {
+        events_under(event, &SETTINGS[0])
     }
 
-    fn book_under(event: &str, setting: &'static Setting) -> Book {
-        Book::new(STREAMS.iter().find(|stream| stream.event == event).unwrap(), setting)
+    fn events_under(event: &str, setting: &'static Setting) -> StreamEvents {
+        StreamEvents::new(STREAMS.iter().find(|stream| stream.event == event).unwrap(), setting)
     }
 
     fn entries(pairs: &[(&str, &str)]) -> Entries {
@@ -142,25 +142,25 @@ mod tests {
 
     #[test]
     fn balances_are_laid_over_each_other_and_replaced_by_another_connection() {
-        let mut book = book("ACCOUNT_BALANCE");
+        let mut events = events("ACCOUNT_BALANCE");
         let [x1, x2, y] = [r#"{"amount":"1"}"#, r#"{"amount":"2"}"#, r#"{"amount":"3"}"#];
-        book.take(&line("ACCOUNT_BALANCE", "a", &format!(r#"{{"X":{x1},"Y":{y}}}"#))).unwrap();
-        book.take(&line("ACCOUNT_BALANCE", "b", &format!(r#"{{"X":{x2}}}"#))).unwrap();
-        assert_eq!(book.entries, entries(&[("X", x2), ("Y", y)]));
-        book.cut_off();
-        book.take(&line("ACCOUNT_BALANCE", "c", &format!(r#"{{"X":{x1}}}"#))).unwrap();
-        assert_eq!(book.entries, entries(&[("X", x1)]));
+        events.take(&line("ACCOUNT_BALANCE", "a", &format!(r#"{{"X":{x1},"Y":{y}}}"#))).unwrap();
+        events.take(&line("ACCOUNT_BALANCE", "b", &format!(r#"{{"X":{x2}}}"#))).unwrap();
+        assert_eq!(events.entries, entries(&[("X", x2), ("Y", y)]));
+        events.cut_off();
+        events.take(&line("ACCOUNT_BALANCE", "c", &format!(r#"{{"X":{x1}}}"#))).unwrap();
+        assert_eq!(events.entries, entries(&[("X", x1)]));
     }
 
     #[test]
     fn an_open_order_leaves_with_its_last_status() {
-        let mut book = book("ACTIVE_ORDERS");
-        book.take(&line("ACTIVE_ORDERS", "a", &format!(r#"{{"a_b":[{ORDER}]}}"#))).unwrap();
-        assert_eq!(book.entries, entries(&[("1", ORDER)]));
+        let mut events = events("ACTIVE_ORDERS");
+        events.take(&line("ACTIVE_ORDERS", "a", &format!(r#"{{"a_b":[{ORDER}]}}"#))).unwrap();
+        assert_eq!(events.entries, entries(&[("1", ORDER)]));
         let ended = ORDER.replace(r#""status":0"#, r#""status":4"#);
-        book.take(&line("ACTIVE_ORDERS", "b", &format!(r#"{{"a_b":[{ended}]}}"#))).unwrap();
-        assert!(book.entries.is_empty());
-        assert!(book.take(&line("ACTIVE_ORDERS", "c", &format!(r#"{{"c_d":[{ORDER}]}}"#))).is_err());
+        events.take(&line("ACTIVE_ORDERS", "b", &format!(r#"{{"a_b":[{ended}]}}"#))).unwrap();
+        assert!(events.entries.is_empty());
+        assert!(events.take(&line("ACTIVE_ORDERS", "c", &format!(r#"{{"c_d":[{ORDER}]}}"#))).is_err());
     }
 
     #[test]
@@ -169,12 +169,12 @@ mod tests {
             let line = line("ACTIVE_ORDERS", "a", &format!(r#"{{"a_b":[{order}],"c_d":[]}}"#));
             line.replace(r#""eventID":"a","#, "")
         };
-        let mut book = book_under("ACTIVE_ORDERS", &SETTINGS[1]);
+        let mut events = events_under("ACTIVE_ORDERS", &SETTINGS[1]);
         let number = r#"{"id":1,"pair":"a_b","status":0}"#;
-        book.take(&line(number)).unwrap();
-        assert_eq!(book.entries, entries(&[("1", number)]));
-        book.take(&line("")).unwrap();
-        assert!(book.entries.is_empty());
+        events.take(&line(number)).unwrap();
+        assert_eq!(events.entries, entries(&[("1", number)]));
+        events.take(&line("")).unwrap();
+        assert!(events.entries.is_empty());
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         let ahead = with_id.replace("T00", "T08");
         for (setting, fitting) in SETTINGS.iter().zip([&with_id, &without, &ahead]) {
             for line in [&with_id, &without, &ahead] {
-                let taken = book_under("ACTIVE_ORDERS", setting).take(line);
+                let taken = events_under("ACTIVE_ORDERS", setting).take(line);
                 assert_eq!(taken.is_ok(), line == fitting, "{}: {line}", setting.name);
             }
         }
@@ -198,41 +198,41 @@ mod tests {
             let line = line("USER_TRADE", id, &format!(r#"{{"matchID":"1","price":"{price}"}}"#));
             line.replace("T00", "T08")
         };
-        let mut book = book_under("USER_TRADE", &SETTINGS[2]);
-        book.take(&line("a", "7")).unwrap();
-        book.take(&line("b", "7")).unwrap();
-        assert_eq!(book.entries.len(), 1);
-        assert!(book.take(&line("c", "8")).is_err());
+        let mut events = events_under("USER_TRADE", &SETTINGS[2]);
+        events.take(&line("a", "7")).unwrap();
+        events.take(&line("b", "7")).unwrap();
+        assert_eq!(events.entries.len(), 1);
+        assert!(events.take(&line("c", "8")).is_err());
     }
 
     #[test]
     fn trades_add_up_over_connections() {
-        let mut book = book("USER_TRADE");
-        book.take(&line("USER_TRADE", "a", r#"{"matchID":"1"}"#)).unwrap();
-        book.cut_off();
-        book.take(&line("USER_TRADE", "b", r#"{"matchID":"2"}"#)).unwrap();
-        assert_eq!(book.entries.len(), 2);
-        assert!(book.take(&line("USER_TRADE", "c", r#"{"matchID":"2"}"#)).is_err());
+        let mut events = events("USER_TRADE");
+        events.take(&line("USER_TRADE", "a", r#"{"matchID":"1"}"#)).unwrap();
+        events.cut_off();
+        events.take(&line("USER_TRADE", "b", r#"{"matchID":"2"}"#)).unwrap();
+        assert_eq!(events.entries.len(), 2);
+        assert!(events.take(&line("USER_TRADE", "c", r#"{"matchID":"2"}"#)).is_err());
     }
 
     #[test]
     fn one_digit_one_entry_or_one_event_makes_a_difference() {
-        let mut book = book("ACCOUNT_BALANCE");
-        book.take(&line("ACCOUNT_BALANCE", "a", r#"{"X":{"amount":"1.0"}}"#)).unwrap();
+        let mut events = events("ACCOUNT_BALANCE");
+        events.take(&line("ACCOUNT_BALANCE", "a", r#"{"X":{"amount":"1.0"}}"#)).unwrap();
         let same = entries(&[("X", r#"{"amount":"1.0"}"#)]);
         let sent = [Some("a".to_owned())];
-        book.agree(&sent, &same).unwrap();
-        assert!(book.agree(&sent, &entries(&[("X", r#"{"amount":"1"}"#)])).is_err());
-        assert!(book.agree(&sent, &Entries::new()).is_err());
+        events.agree(&sent, &same).unwrap();
+        assert!(events.agree(&sent, &entries(&[("X", r#"{"amount":"1"}"#)])).is_err());
+        assert!(events.agree(&sent, &Entries::new()).is_err());
         let more = entries(&[("X", r#"{"amount":"1.0"}"#), ("Y", "{}")]);
-        assert!(book.agree(&sent, &more).is_err());
-        assert!(book.agree(&[Some("b".to_owned())], &same).is_err());
+        assert!(events.agree(&sent, &more).is_err());
+        assert!(events.agree(&[Some("b".to_owned())], &same).is_err());
     }
 
     #[test]
     fn what_python_cannot_read_and_foreign_events_are_refused() {
-        let mut book = book("ACCOUNT_BALANCE");
-        assert!(book.take(r#"{"unreadable":"{"}"#).is_err());
-        assert!(book.take(&line("ACTIVE_ORDERS", "a", "{}")).is_err());
+        let mut events = events("ACCOUNT_BALANCE");
+        assert!(events.take(r#"{"unreadable":"{"}"#).is_err());
+        assert!(events.take(&line("ACTIVE_ORDERS", "a", "{}")).is_err());
     }
 }

@@ -1,0 +1,74 @@
+use std::iter;
+
+use bitopro_client::model::{Balance, Currency, Order, Timestamp, Trade};
+use bitopro_sim::Simulator;
+
+/// The simulator's account, its orders as they are sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Truth<'a> {
+    pub(super) simulator: &'a Simulator,
+    /// The times of orders are sent in whole seconds.
+    is_coarse: bool,
+}
+
+impl<'a> Truth<'a> {
+    pub(crate) fn new(simulator: &'a Simulator, is_coarse: bool) -> Self {
+        Self { simulator, is_coarse }
+    }
+
+    /// These are the balances, in this spelling.
+    pub(crate) fn assert_balances<'b>(&self, known: impl IntoIterator<Item = &'b Balance>) {
+        let truth = self.simulator.balances();
+        let known: Vec<_> = known.into_iter().map(spelled).collect();
+        assert_eq!(known, truth.values().map(spelled).collect::<Vec<_>>());
+    }
+
+    /// These are the open orders, in this spelling.
+    pub(super) fn assert_open_orders<'b>(&self, known: impl IntoIterator<Item = &'b Order>) {
+        let known: Vec<_> = known.into_iter().map(spelled).collect();
+        assert_eq!(known, self.open_orders().iter().map(spelled).collect::<Vec<_>>(), "open orders");
+    }
+
+    pub(super) fn open_orders(&self) -> Vec<Order> {
+        self.as_sent(self.simulator.open_orders())
+    }
+
+    pub(super) fn history(&self) -> Vec<Order> {
+        self.as_sent(self.simulator.history())
+    }
+
+    fn as_sent(&self, mut orders: Vec<Order>) -> Vec<Order> {
+        for order in orders.iter_mut().filter(|_| self.is_coarse) {
+            let seconds = order.updated_timestamp.map(|updated| updated.as_millis() / 1_000 * 1_000);
+            order.updated_timestamp = seconds.map(Timestamp::from_millis);
+        }
+        orders
+    }
+}
+
+/// A value with the spelling of its currencies and its pair, whose case its own comparison ignores.
+pub(super) trait Spelled {
+    fn spelling(&self) -> Vec<&str>;
+}
+
+impl Spelled for Balance {
+    fn spelling(&self) -> Vec<&str> {
+        vec![self.currency.as_str()]
+    }
+}
+
+impl Spelled for Order {
+    fn spelling(&self) -> Vec<&str> {
+        iter::once(self.pair.as_str()).chain(self.fee_symbol.as_ref().map(Currency::as_str)).collect()
+    }
+}
+
+impl Spelled for Trade {
+    fn spelling(&self) -> Vec<&str> {
+        vec![self.base.as_str(), self.quote.as_str(), self.fee_currency.as_str()]
+    }
+}
+
+pub(super) fn spelled<T: Spelled>(value: &T) -> (&T, Vec<&str>) {
+    (value, value.spelling())
+}
