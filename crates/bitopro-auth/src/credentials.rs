@@ -26,7 +26,7 @@ struct Inner {
 /// Reason why credentials cannot be used. Names the part at fault, never its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum InvalidCredentials {
+pub enum CredentialsError {
     /// The API key is empty.
     #[error("the API key is empty; create one on BitoPro's API management page")]
     EmptyApiKey,
@@ -54,34 +54,34 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// Returns [`InvalidCredentials`] if a part is empty, the API key cannot be the value of an HTTP header, or the
+    /// Returns [`CredentialsError`] if a part is empty, the API key cannot be the value of an HTTP header, or the
     /// email has no `@`.
     pub fn new(
         api_key: impl Into<String>,
         api_secret: impl Into<String>,
         email: impl Into<String>,
-    ) -> Result<Self, InvalidCredentials> {
+    ) -> Result<Self, CredentialsError> {
         let api_key = Zeroizing::new(api_key.into());
         let api_secret = Zeroizing::new(api_secret.into());
         let email = Zeroizing::new(email.into());
         if api_key.is_empty() {
-            return Err(InvalidCredentials::EmptyApiKey);
+            return Err(CredentialsError::EmptyApiKey);
         }
         if !api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(InvalidCredentials::MalformedApiKey);
+            return Err(CredentialsError::MalformedApiKey);
         }
         if api_secret.is_empty() {
-            return Err(InvalidCredentials::EmptyApiSecret);
+            return Err(CredentialsError::EmptyApiSecret);
         }
         if email.is_empty() {
-            return Err(InvalidCredentials::EmptyEmail);
+            return Err(CredentialsError::EmptyEmail);
         }
         if !email.contains('@') {
-            return Err(InvalidCredentials::MalformedEmail);
+            return Err(CredentialsError::MalformedEmail);
         }
         // HMAC takes keys of any length, so this error cannot occur; the message would fit if it did.
         let key = HmacSha384::new_from_slice(api_secret.as_bytes())
-            .map_err(|_| InvalidCredentials::EmptyApiSecret)?;
+            .map_err(|_| CredentialsError::EmptyApiSecret)?;
         Ok(Self(Arc::new(Inner { email, api_key, key })))
     }
 
@@ -109,7 +109,7 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, InvalidCredentials};
+    use super::{Credentials, CredentialsError};
 
     #[test]
     fn debug_shows_nothing() {
@@ -123,13 +123,13 @@ mod tests {
     #[test]
     fn each_part_at_fault_is_named() {
         let new = |key: &str, secret: &str, email: &str| Credentials::new(key, secret, email);
-        assert_eq!(new("", "s", "e@x").unwrap_err(), InvalidCredentials::EmptyApiKey);
-        assert_eq!(new("k", "", "e@x").unwrap_err(), InvalidCredentials::EmptyApiSecret);
-        assert_eq!(new("k", "s", "").unwrap_err(), InvalidCredentials::EmptyEmail);
+        assert_eq!(new("", "s", "e@x").unwrap_err(), CredentialsError::EmptyApiKey);
+        assert_eq!(new("k", "", "e@x").unwrap_err(), CredentialsError::EmptyApiSecret);
+        assert_eq!(new("k", "s", "").unwrap_err(), CredentialsError::EmptyEmail);
         // The order that the first versions had.
-        assert_eq!(new("e@x", "k", "s").unwrap_err(), InvalidCredentials::MalformedEmail);
+        assert_eq!(new("e@x", "k", "s").unwrap_err(), CredentialsError::MalformedEmail);
         for key in ["k\n", "a b", "ключ"] {
-            assert_eq!(new(key, "s", "e@x").unwrap_err(), InvalidCredentials::MalformedApiKey);
+            assert_eq!(new(key, "s", "e@x").unwrap_err(), CredentialsError::MalformedApiKey);
         }
     }
 }

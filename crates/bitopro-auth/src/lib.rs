@@ -6,8 +6,8 @@ mod nonce;
 mod payload;
 mod signer;
 
-pub use credentials::{Credentials, InvalidCredentials};
+pub use credentials::{Credentials, CredentialsError};
 pub use headers::{API_KEY_HEADER, PAYLOAD_HEADER, SIGNATURE_HEADER, SignedHeaders};
 pub use nonce::{Nonce, NonceSource};
-pub use payload::{IdentityClaim, InvalidPayload, Payload};
-pub use signer::{InvalidSignature, Signer};
+pub use payload::{IdentityClaim, Payload, PayloadError};
+pub use signer::{SignatureError, Signer};

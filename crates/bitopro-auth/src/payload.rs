@@ -43,13 +43,13 @@ impl Payload {
     /// alphabet, padded or not, and JSON in any order and spacing.
     ///
     /// # Errors
-    /// [`InvalidPayload`] if the text is not base64 or not such JSON.
-    pub fn identity_claim(&self) -> Result<IdentityClaim, InvalidPayload> {
+    /// [`PayloadError`] if the text is not base64 or not such JSON.
+    pub fn identity_claim(&self) -> Result<IdentityClaim, PayloadError> {
         let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let alphabet = if self.0.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
         let body = GeneralPurpose::new(alphabet, lenient).decode(self.as_str());
-        let body = Zeroizing::new(body.map_err(|_| InvalidPayload::Base64)?);
-        serde_json::from_slice(&body).map_err(|_| InvalidPayload::Json)
+        let body = Zeroizing::new(body.map_err(|_| PayloadError::Base64)?);
+        serde_json::from_slice(&body).map_err(|_| PayloadError::Json)
     }
 }
 
@@ -109,7 +109,7 @@ impl ZeroizeOnDrop for IdentityClaim {}
 /// Why a received payload could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum InvalidPayload {
+pub enum PayloadError {
     /// Not base64.
     #[error("the payload is not base64")]
     Base64,
@@ -120,7 +120,7 @@ pub enum InvalidPayload {
 
 #[cfg(test)]
 mod tests {
-    use super::{Body, Credentials, Engine as _, InvalidPayload, Nonce, Payload, STANDARD, ZeroizeOnDrop};
+    use super::{Body, Credentials, Engine as _, Nonce, Payload, PayloadError, STANDARD, ZeroizeOnDrop};
     use base64::engine::general_purpose::URL_SAFE;
 
     /// The vector of the exchange's documentation.
@@ -200,8 +200,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_says_why() {
-        assert_eq!(Payload::received("***").identity_claim(), Err(InvalidPayload::Base64));
-        assert_eq!(Payload::of_body(b"[]").identity_claim(), Err(InvalidPayload::Json));
-        assert_eq!(Payload::of_body(b"{\"identity\":\"a\"}").identity_claim(), Err(InvalidPayload::Json));
+        assert_eq!(Payload::received("***").identity_claim(), Err(PayloadError::Base64));
+        assert_eq!(Payload::of_body(b"[]").identity_claim(), Err(PayloadError::Json));
+        assert_eq!(Payload::of_body(b"{\"identity\":\"a\"}").identity_claim(), Err(PayloadError::Json));
     }
 }

@@ -53,7 +53,7 @@ impl From<Credentials> for Signer {
 /// The signature does not belong to the payload and the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the signature does not belong to this payload and API secret")]
-pub struct InvalidSignature;
+pub struct SignatureError;
 
 impl Credentials {
     /// The three headers for a payload.
@@ -69,16 +69,16 @@ impl Credentials {
     /// Verifies a signature (lowercase or uppercase hex) in constant time, as a server does.
     ///
     /// # Errors
-    /// [`InvalidSignature`] if it is not hex, or not that of this payload and secret.
-    pub fn verify(&self, payload: &Payload, signature: &str) -> Result<(), InvalidSignature> {
-        let signature = hex::decode(signature).map_err(|_| InvalidSignature)?;
-        self.mac(payload).verify_slice(&signature).map_err(|_| InvalidSignature)
+    /// [`SignatureError`] if it is not hex, or not that of this payload and secret.
+    pub fn verify(&self, payload: &Payload, signature: &str) -> Result<(), SignatureError> {
+        let signature = hex::decode(signature).map_err(|_| SignatureError)?;
+        self.mac(payload).verify_slice(&signature).map_err(|_| SignatureError)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, InvalidSignature, Nonce, NonceSource, Payload, SignedHeaders, Signer};
+    use super::{Credentials, Nonce, NonceSource, Payload, SignatureError, SignedHeaders, Signer};
 
     /// The vector of the exchange's documentation.
     const PAYLOAD: &str = "eyJpZGVudGl0eSI6ImhjbWxpbmpAZ21haWwuY29tIiwibm9uY2UiOjE1NTQzODA5MDkxMzF9";
@@ -115,11 +115,11 @@ mod tests {
         assert_eq!(documented().verify(&payload, SIGNATURE), Ok(()));
         assert_eq!(documented().verify(&payload, &SIGNATURE.to_uppercase()), Ok(()));
         let other = Credentials::new("key", "bitopro2", "hcmlinj@gmail.com").unwrap();
-        assert_eq!(other.verify(&payload, SIGNATURE), Err(InvalidSignature));
-        assert_eq!(documented().verify(&Payload::received("e30="), SIGNATURE), Err(InvalidSignature));
+        assert_eq!(other.verify(&payload, SIGNATURE), Err(SignatureError));
+        assert_eq!(documented().verify(&Payload::received("e30="), SIGNATURE), Err(SignatureError));
         let flipped = SIGNATURE.replacen('0', "1", 1);
         for wrong in ["", "zz", &SIGNATURE[2..], &flipped] {
-            assert_eq!(documented().verify(&payload, wrong), Err(InvalidSignature), "{wrong}");
+            assert_eq!(documented().verify(&payload, wrong), Err(SignatureError), "{wrong}");
         }
     }
 
@@ -139,6 +139,6 @@ mod tests {
         check::<NonceSource>();
         check::<Payload>();
         check::<SignedHeaders>();
-        check::<InvalidSignature>();
+        check::<SignatureError>();
     }
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::args::DecodeArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{Output, Unprintable, settle};
+use crate::output::{Output, OutputError, settle};
 
 pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
     match args.file.as_deref().filter(|path| *path != Path::new("-")) {
@@ -28,7 +28,7 @@ fn decode(input: BufReader<impl Read>) -> Result<Status, Failure> {
     settle(printed, status)
 }
 
-fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Unprintable> {
+fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), OutputError> {
     let mut output = Output::stdout();
     let mut line = Vec::new();
     for number in 1_u64.. {

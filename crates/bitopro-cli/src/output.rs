@@ -10,13 +10,13 @@ pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
 
 /// Why nothing more can be printed.
 #[derive(Debug)]
-pub(crate) enum Unprintable {
+pub(crate) enum OutputError {
     /// The reader has closed the pipe: it has enough, and that is fine.
     ClosedPipe,
     Failed(Failure),
 }
 
-impl From<io::Error> for Unprintable {
+impl From<io::Error> for OutputError {
     fn from(error: io::Error) -> Self {
         if error.kind() == ErrorKind::BrokenPipe {
             Self::ClosedPipe
@@ -28,17 +28,17 @@ impl From<io::Error> for Unprintable {
     }
 }
 
-impl From<Failure> for Unprintable {
+impl From<Failure> for OutputError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
 /// The end of a command that came to `status`. A closed pipe is as good an end as any other.
-pub(crate) fn settle(printed: Result<(), Unprintable>, status: Status) -> Result<Status, Failure> {
+pub(crate) fn settle(printed: Result<(), OutputError>, status: Status) -> Result<Status, Failure> {
     match printed {
-        Ok(()) | Err(Unprintable::ClosedPipe) => Ok(status),
-        Err(Unprintable::Failed(failure)) => Err(failure),
+        Ok(()) | Err(OutputError::ClosedPipe) => Ok(status),
+        Err(OutputError::Failed(failure)) => Err(failure),
     }
 }
 
@@ -47,17 +47,17 @@ impl Output {
         Self(BufWriter::new(io::stdout().lock()))
     }
 
-    pub(crate) fn line(&mut self, text: &str) -> Result<(), Unprintable> {
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), OutputError> {
         Ok(writeln!(self.0, "{text}")?)
     }
 
     /// Writes a value as one line of JSON.
-    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Unprintable> {
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), OutputError> {
         self.line(&json(value)?)
     }
 
     /// Hands over what was written so far.
-    pub(crate) fn flush(&mut self) -> Result<(), Unprintable> {
+    pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
         Ok(self.0.flush()?)
     }
 }

@@ -8,7 +8,7 @@ use bitopro_client::Signer;
 use crate::args::SignArgs;
 use crate::credentials;
 use crate::exit::{Failure, Status};
-use crate::output::{Output, Unprintable, settle};
+use crate::output::{Output, OutputError, settle};
 
 pub(crate) fn run(args: &SignArgs) -> Result<Status, Failure> {
     let signer = Signer::new(credentials::load(&args.credentials)?);
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &SignArgs) -> Result<Status, Failure> {
     settle(print(headers.iter()), Status::Ok)
 }
 
-fn print<'a>(headers: impl Iterator<Item = (&'static str, &'a str)>) -> Result<(), Unprintable> {
+fn print<'a>(headers: impl Iterator<Item = (&'static str, &'a str)>) -> Result<(), OutputError> {
     let mut output = Output::stdout();
     for (name, value) in headers {
         output.line(&format!("{name}: {value}"))?;

@@ -8,7 +8,7 @@ use bitopro_sim::{self as sim, Scenario, Simulator};
 
 use crate::args::SimArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{Output, Unprintable, settle};
+use crate::output::{Output, OutputError, settle};
 use crate::signals::Signals;
 use crate::watch::CA_FILE_VARIABLE;
 
@@ -76,7 +76,7 @@ fn write_authority(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
         })
 }
 
-fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<(), Unprintable> {
+fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<(), OutputError> {
     let credentials = simulator.credentials();
     let mut output = Output::stdout();
     let authority = authority.map(|path| path.display().to_string());

@@ -7,7 +7,7 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::exit::{Failure, Status};
-use crate::output::Unprintable;
+use crate::output::OutputError;
 use crate::reader::Reader;
 
 /// How many chunks wait for the thread that writes. Few: what waits elsewhere can still be merged.
@@ -39,7 +39,7 @@ impl Writer {
     }
 
     /// Waits until there is room for a chunk. Cancel-safe.
-    pub(crate) async fn room(&mut self) -> Result<(), Unprintable> {
+    pub(crate) async fn room(&mut self) -> Result<(), OutputError> {
         let Some(chunks) = self.chunks.clone() else { return Ok(()) };
         tokio::select! {
             biased;
@@ -58,19 +58,19 @@ impl Writer {
     }
 
     /// Waits until nothing more can be written, and says why. Cancel-safe.
-    pub(crate) async fn broken(&mut self) -> Unprintable {
+    pub(crate) async fn broken(&mut self) -> OutputError {
         tokio::select! {
             biased;
             ended = &mut self.ended => match ended {
                 Ok(Err(error)) => error.into(),
                 _ => Failure::new(Status::Unexpected, "standard output is written no more").into(),
             },
-            () = self.reader.gone() => Unprintable::ClosedPipe,
+            () = self.reader.gone() => OutputError::ClosedPipe,
         }
     }
 
     /// Hands over the last lines, and waits until everything is written.
-    pub(crate) async fn finish(mut self, rest: String) -> Result<(), Unprintable> {
+    pub(crate) async fn finish(mut self, rest: String) -> Result<(), OutputError> {
         self.room().await?;
         self.put(rest);
         self.chunks = None;
@@ -80,7 +80,7 @@ impl Writer {
                 Ok(written) => Ok(written?),
                 Err(_) => Err(Failure::new(Status::Unexpected, "standard output is written no more").into()),
             },
-            () = self.reader.gone() => Err(Unprintable::ClosedPipe),
+            () = self.reader.gone() => Err(OutputError::ClosedPipe),
         }
     }
 }

@@ -21,7 +21,7 @@ async fn run(client: &Client, stop: impl Future<Output = ()>, mut report: impl F
         };
         let Some(item) = item else { break };
         for change in changes.apply(&item) {
-            if let Change::Balance(_) | Change::OrderPartlyFilled(_) | Change::OrderFilled(_) = change {
+            if let Change::Balance(_) | Change::OrderPartiallyFilled(_) | Change::OrderFilled(_) = change {
                 report(change.to_string());
             }
         }

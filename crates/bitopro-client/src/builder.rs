@@ -9,9 +9,9 @@ use thiserror::Error;
 use crate::Client;
 use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
 use crate::engine::{DialLimiter, Engine};
-use crate::outside::{WallClock, random_seed};
 use crate::runtime::Runtime;
 use crate::settings::{OrderUpdates, Settings};
+use crate::system::{WallClock, random_seed};
 
 /// Builds a [`Client`].
 #[must_use]
@@ -150,8 +150,8 @@ impl ClientBuilder {
     }
 
     /// Sets the number of closed orders that are kept. Defaults to 1,000.
-    pub fn with_history_capacity(mut self, orders: usize) -> Self {
-        self.settings.history_capacity = orders;
+    pub fn with_closed_order_capacity(mut self, orders: usize) -> Self {
+        self.settings.closed_order_capacity = orders;
         self
     }
 
@@ -276,7 +276,7 @@ mod tests {
             .with_queue_capacity(17)
             .with_dial_spacing(seconds(19))
             .with_order_updates(OrderUpdates::WholePair)
-            .with_history_capacity(20)
+            .with_closed_order_capacity(20)
             .with_trade_capacity(21)
             .with_endpoint("wss://one/ws")
             .with_seed(23);
@@ -295,7 +295,7 @@ mod tests {
             queue_capacity: 17,
             dial_spacing: seconds(19),
             order_updates: OrderUpdates::WholePair,
-            history_capacity: 20,
+            closed_order_capacity: 20,
             trade_capacity: 21,
             ..Settings::default()
         };

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bitopro_auth::Signer;
-use bitopro_model::{Active, Balances, History, Orders, PrivateStream, Trade};
+use bitopro_model::{ActiveOrderStream, Balances, HistoryOrderStream, Orders, PrivateStream, Trade};
 
 use crate::account::Changes;
 use crate::builder::ClientBuilder;
@@ -90,7 +90,7 @@ impl Client {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn active_orders(&self) -> Subscription<Orders<Active>> {
+    pub fn active_orders(&self) -> Subscription<Orders<ActiveOrderStream>> {
         self.runtime.subscribe(&[PrivateStream::ActiveOrders])
     }
 
@@ -98,7 +98,7 @@ impl Client {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn history_orders(&self) -> Subscription<Orders<History>> {
+    pub fn history_orders(&self) -> Subscription<Orders<HistoryOrderStream>> {
         self.runtime.subscribe(&[PrivateStream::HistoryOrders])
     }
 
@@ -116,14 +116,14 @@ impl Client {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn account(&self) -> Subscription<Account> {
-        self.follow(PrivateStream::ALL)
+        self.subscribe(PrivateStream::ALL)
     }
 
     /// Subscribes to some of the streams as one.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn follow(&self, streams: &[PrivateStream]) -> Subscription<Account> {
+    pub fn subscribe(&self, streams: &[PrivateStream]) -> Subscription<Account> {
         self.runtime.subscribe(streams)
     }
 

@@ -1,6 +1,6 @@
 use std::env;
 
-use bitopro_auth::{Credentials, InvalidCredentials};
+use bitopro_auth::{Credentials, CredentialsError};
 use thiserror::Error;
 
 /// The environment variable that holds the API key.
@@ -24,7 +24,7 @@ pub enum EnvironmentError {
     NotText(&'static str),
     /// All are set, and one of them cannot be used.
     #[error("the credentials in the environment cannot be used")]
-    Invalid(#[from] InvalidCredentials),
+    Invalid(#[from] CredentialsError),
 }
 
 /// Reads credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`, the names that the
@@ -58,7 +58,7 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, Enviro
 #[cfg(test)]
 mod tests {
     use super::{
-        API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, InvalidCredentials, read,
+        API_KEY_VARIABLE, API_SECRET_VARIABLE, CredentialsError, EMAIL_VARIABLE, EnvironmentError, read,
     };
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_value_that_cannot_be_used_is_not_shown() {
         let error = read(|_| Some("sec ret".to_owned())).unwrap_err();
-        assert_eq!(error, EnvironmentError::Invalid(InvalidCredentials::MalformedApiKey));
+        assert_eq!(error, EnvironmentError::Invalid(CredentialsError::MalformedApiKey));
         assert!(!format!("{error} {error:?}").contains("sec ret"));
     }
 }

@@ -193,7 +193,7 @@ fn clock_message(ahead_ms: Option<i64>) -> String {
 }
 
 /// Creates the error of a dial or a connection that failed in the transport, except for refusals.
-pub(crate) fn of_transport(source: transport::Error) -> Error {
+pub(crate) fn from_transport(source: transport::Error) -> Error {
     use transport::ErrorKind as Cause;
     let (kind, message) = match source.kind() {
         Cause::InvalidRequest | Cause::InsecureUrl => {

@@ -132,7 +132,7 @@ pub struct Gap {
     /// Why, and between which moments.
     pub reason: GapReason,
     /// The snapshot that follows is not sure either, since a message that was merged into it contradicted another.
-    pub(crate) is_doubtful: bool,
+    pub(crate) leaves_stale: bool,
 }
 
 /// One edge of a gap: the event that stands there.

@@ -2,7 +2,6 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
-mod answer;
 mod builder;
 mod client;
 mod endpoints;
@@ -12,21 +11,22 @@ mod error;
 mod item;
 #[cfg(feature = "serde")]
 mod ndjson;
-mod outside;
 mod queue;
 mod refusal;
+mod refusal_text;
 mod runtime;
 #[cfg(test)]
 mod samples;
 mod settings;
+mod system;
 
 pub use bitopro_auth as auth;
 pub use bitopro_model as model;
 pub use bitopro_transport as transport;
 
 pub use account::{
-    BalanceBook, BalanceChange, Change, Changes, Current, CurrentAccount, OpenOrders, OrderChange,
-    OrderHistory, RecentTrades, StreamState, Unaccounted,
+    BalanceChange, BalanceMap, Change, Changes, ClosedOrders, Current, CurrentAccount, MissingFills,
+    OpenOrders, OrderChange, RecentTrades, StreamState,
 };
 pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};
@@ -42,10 +42,10 @@ pub use item::{
     AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason,
     Refusals,
 };
-pub use outside::WallClock;
 pub use runtime::{Account, Reader, Subscription, Topic};
 pub use settings::OrderUpdates;
 use settings::Settings;
+pub use system::WallClock;
 
 /// The project's README, whose Rust is compiled with the documentation's tests.
 #[cfg(doctest)]

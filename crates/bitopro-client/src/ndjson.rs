@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bitopro_model::{
-    Active, Balances, Event, Extra, History, Message, Orders, PrivateStream, Timestamp, Trade, UnknownMessage,
+    ActiveOrderStream, Balances, Event, Extra, HistoryOrderStream, Message, Orders, PrivateStream, Timestamp,
+    Trade, UnknownMessage,
 };
 use serde::{Serialize, Serializer};
 
@@ -97,8 +98,8 @@ enum StateData<'a> {
 #[serde(untagged)]
 enum Data<'a> {
     Balances(&'a Balances),
-    Active(&'a Orders<Active>),
-    History(&'a Orders<History>),
+    Active(&'a Orders<ActiveOrderStream>),
+    History(&'a Orders<HistoryOrderStream>),
     Trade(&'a Trade),
     Connected {
         url: String,
@@ -255,7 +256,7 @@ mod tests {
         let at = |ms| Timestamp::from_millis(ms);
         let before = Some(Edge { event_id: None, timestamp: at(1) });
         let reason = GapReason::Reconnected { since: at(2), until: at(3) };
-        let gap = Gap { before, after: None, reason, is_doubtful: false };
+        let gap = Gap { before, after: None, reason, leaves_stale: false };
         let expected = r#"{"reason":"reconnected","since":2,"until":3,"missed":null,"unknown":null,"before":{"event_id":null,"timestamp":1},"last":null,"after":null}"#;
         assert_eq!(json(&gap), expected);
     }
@@ -276,7 +277,7 @@ mod tests {
         let connected = Item::Connected(crate::item::Connected {
             url: "wss://memory.test/ws".parse().unwrap(),
             number: 1,
-            dialed: crate::outside::test_start(),
+            dialed: crate::system::test_start(),
             ended_since_dial: Vec::new(),
         });
         let mut seen = Vec::new();

@@ -19,7 +19,7 @@ pub(crate) struct Settings {
     pub(crate) backoff_first: Duration,
     pub(crate) backoff_longest: Duration,
     /// Time that a connection must have been up, after its first snapshot, for the next delays to start small again.
-    pub(crate) proven_after: Duration,
+    pub(crate) stable_after: Duration,
     pub(crate) dial_budget: u32,
     pub(crate) dial_budget_span: Duration,
     /// Longest `Retry-After` that is believed.
@@ -41,7 +41,7 @@ pub(crate) struct Settings {
     pub(crate) close_deadline: Duration,
     pub(crate) dial_spacing: Duration,
     pub(crate) order_updates: OrderUpdates,
-    pub(crate) history_capacity: usize,
+    pub(crate) closed_order_capacity: usize,
     pub(crate) trade_capacity: usize,
 }
 
@@ -65,7 +65,7 @@ impl Default for Settings {
             snapshot_deadline: seconds(10),
             backoff_first: seconds(1),
             backoff_longest: seconds(30),
-            proven_after: seconds(30),
+            stable_after: seconds(30),
             dial_budget: 30,
             dial_budget_span: seconds(300),
             retry_after_cap: seconds(3600),
@@ -80,7 +80,7 @@ impl Default for Settings {
             close_deadline: seconds(2),
             dial_spacing: Duration::from_millis(100),
             order_updates: OrderUpdates::default(),
-            history_capacity: 1000,
+            closed_order_capacity: 1000,
             trade_capacity: 1000,
         }
     }

@@ -6,8 +6,8 @@ use std::fmt;
 use crate::error::parse;
 use crate::wire::Key;
 use crate::{
-    AccountBalance, Active, ActiveOrders, Balances, DecodeError, Event, EventData, History, HistoryOrders,
-    Orders, PrivateStream, Timestamp, Trade, UserTrade,
+    AccountBalance, ActiveOrderStream, ActiveOrders, Balances, DecodeError, Event, EventData,
+    HistoryOrderStream, HistoryOrders, Orders, PrivateStream, Timestamp, Trade, UserTrade,
 };
 
 /// Any message of any private stream, told apart by its `event`.
@@ -64,8 +64,8 @@ impl Message {
     pub fn from_stream(stream: PrivateStream, text: &str) -> Result<Self, DecodeError> {
         match stream {
             PrivateStream::AccountBalance => decode::<Balances>(text).map(Self::from),
-            PrivateStream::ActiveOrders => decode::<Orders<Active>>(text).map(Self::from),
-            PrivateStream::HistoryOrders => decode::<Orders<History>>(text).map(Self::from),
+            PrivateStream::ActiveOrders => decode::<Orders<ActiveOrderStream>>(text).map(Self::from),
+            PrivateStream::HistoryOrders => decode::<Orders<HistoryOrderStream>>(text).map(Self::from),
             PrivateStream::UserTrades => decode::<Trade>(text).map(Self::from),
         }
     }

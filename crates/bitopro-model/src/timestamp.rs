@@ -79,16 +79,16 @@ impl Timestamp {
 
 /// Truncates to milliseconds, towards the past.
 impl TryFrom<SystemTime> for Timestamp {
-    type Error = TimeOutOfRange;
+    type Error = TimestampRangeError;
 
-    fn try_from(time: SystemTime) -> Result<Self, TimeOutOfRange> {
+    fn try_from(time: SystemTime) -> Result<Self, TimestampRangeError> {
         let millis = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_millis()),
             Err(before) => {
                 i64::try_from(before.duration().as_nanos().div_ceil(1_000_000)).map(|millis| -millis)
             }
         };
-        millis.map(Self).map_err(|_| TimeOutOfRange)
+        millis.map(Self).map_err(|_| TimestampRangeError)
     }
 }
 
@@ -96,7 +96,7 @@ impl TryFrom<SystemTime> for Timestamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the time is more than 292 million years from 1970")]
 #[non_exhaustive]
-pub struct TimeOutOfRange;
+pub struct TimestampRangeError;
 
 impl fmt::Display for Timestamp {
     /// Formats the moment as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`. Outside of the years 0000

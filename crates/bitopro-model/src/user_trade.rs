@@ -141,7 +141,7 @@ impl Trade {
     ///
     /// Two executions in the same second can be equal in all of this, so `true` does not prove that they are one.
     pub fn is_same_trade(&self, other: &Self) -> bool {
-        self.is_same_deal(other)
+        self.has_same_terms(other)
             && self.match_id == other.match_id
             && (self.fee, &self.fee_currency) == (other.fee, &other.fee_currency)
     }
@@ -152,10 +152,10 @@ impl Trade {
     /// Without a `match_id` a trade cannot be distinguished from another one with the same terms, so this is `false`.
     pub fn is_same_match(&self, other: &Self) -> bool {
         let is_named = self.match_id.as_ref().is_some_and(|id| !id.as_str().is_empty());
-        is_named && self.match_id == other.match_id && self.is_same_deal(other)
+        is_named && self.match_id == other.match_id && self.has_same_terms(other)
     }
 
-    fn is_same_deal(&self, other: &Self) -> bool {
+    fn has_same_terms(&self, other: &Self) -> bool {
         self.order_id == other.order_id
             && (&self.base, &self.quote, &self.side) == (&other.base, &other.quote, &other.side)
             && (self.price, self.volume) == (other.price, other.volume)

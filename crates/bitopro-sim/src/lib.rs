@@ -12,12 +12,13 @@ mod simulator;
 
 pub use error::{Error, ErrorKind};
 pub use exchange::{
-    ActiveUpdates, BalanceUpdates, CommandError, Datetimes, Doubt, DoubtType, DoubtValue, Doubts, EventIds,
-    Exchange, FinalOrders, HistoryOnConnect, Holdings, NewOrder, OrderIds, Push, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, CommandError, Datetimes, EventIds, Exchange, FinalOrders,
+    HistoryOnConnect, Holdings, NewOrder, OrderIds, Push, Quirk, QuirkType, QuirkValue, Quirks,
+    TradesOnConnect,
 };
 pub use gateway::{
-    BASE_PATH, Clock, Dial, Direction, Fault, FaultyProxy, NONCE_WINDOW, Sent, SimConnector, SimCredentials,
-    refusal,
+    BASE_PATH, Clock, Direction, Fault, FaultyProxy, NONCE_WINDOW, SentMessage, SimConnector, SimCredentials,
+    UpgradeAttempt, refusal,
 };
 pub use scenario::{Command, Scenario};
 pub use simulator::{Simulator, SimulatorBuilder};

@@ -23,5 +23,5 @@ pub use frame::{CloseFrame, Frame, Text};
 pub use request::Request;
 #[cfg(feature = "tungstenite")]
 pub use tungstenite::{
-    InvalidCertificate, InvalidProxy, Limits, Proxy, TungsteniteConnection, TungsteniteConnector,
+    CertificateError, Limits, Proxy, ProxyError, TungsteniteConnection, TungsteniteConnector,
 };

@@ -26,7 +26,7 @@ pub fn network() -> (MemoryConnector, MemoryServer) {
 /// Dials the [`MemoryServer`] that it was made with, whatever the URL. Clones dial the same one.
 #[derive(Debug, Clone)]
 pub struct MemoryConnector {
-    dials: mpsc::UnboundedSender<Dial>,
+    dials: mpsc::UnboundedSender<IncomingDial>,
 }
 
 #[async_trait]
@@ -35,7 +35,7 @@ impl Connector for MemoryConnector {
         let deadline = request.deadline();
         let (answer, answered) = oneshot::channel();
         let gone = |_| Error::new(ErrorKind::Connect, "the server of the memory network is gone");
-        self.dials.send(Dial { request, answer }).map_err(gone)?;
+        self.dials.send(IncomingDial { request, answer }).map_err(gone)?;
         match timeout(deadline, answered).await {
             Ok(Ok(Ok(connection))) => Ok(Box::new(connection)),
             Ok(Ok(Err(error))) => Err(error),
@@ -48,29 +48,29 @@ impl Connector for MemoryConnector {
 /// The server's side of a memory network.
 #[derive(Debug)]
 pub struct MemoryServer {
-    incoming: mpsc::UnboundedReceiver<Dial>,
+    incoming: mpsc::UnboundedReceiver<IncomingDial>,
 }
 
 impl MemoryServer {
     /// The next dial, or `None` once every connector is gone. Cancel-safe.
-    pub async fn next_dial(&mut self) -> Option<Dial> {
+    pub async fn next_dial(&mut self) -> Option<IncomingDial> {
         self.incoming.recv().await
     }
 
     /// The next dial, if there is one already.
-    pub fn try_next_dial(&mut self) -> Option<Dial> {
+    pub fn try_next_dial(&mut self) -> Option<IncomingDial> {
         self.incoming.try_recv().ok()
     }
 }
 
 /// A dial that waits for its answer. Keep it to let the client's deadline pass; drop it to break the
 /// connection during the upgrade.
-pub struct Dial {
+pub struct IncomingDial {
     request: Request,
     answer: oneshot::Sender<Result<MemoryConnection, Error>>,
 }
 
-impl Dial {
+impl IncomingDial {
     /// What was asked for.
     pub fn request(&self) -> &Request {
         &self.request
@@ -102,9 +102,9 @@ impl Dial {
     }
 }
 
-impl fmt::Debug for Dial {
+impl fmt::Debug for IncomingDial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dial").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("IncomingDial").field("request", &self.request).finish_non_exhaustive()
     }
 }
 
@@ -118,15 +118,15 @@ pub struct Peer {
 /// The client has dropped the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
 #[error("the client has dropped the connection")]
-pub struct PeerGone;
+pub struct PeerClosedError;
 
 impl Peer {
     /// Sends a frame; waits while the client does not read.
     ///
     /// # Errors
-    /// [`PeerGone`] if the client has dropped the connection.
-    pub async fn send(&mut self, frame: Frame) -> Result<(), PeerGone> {
-        self.to_client.send(frame).await.map_err(|_| PeerGone)
+    /// [`PeerClosedError`] if the client has dropped the connection.
+    pub async fn send(&mut self, frame: Frame) -> Result<(), PeerClosedError> {
+        self.to_client.send(frame).await.map_err(|_| PeerClosedError)
     }
 
     /// The next frame of the client, or `None` once it has dropped the connection. Cancel-safe.
@@ -137,8 +137,8 @@ impl Peer {
     /// Sends a close frame, after which nothing more is sent.
     ///
     /// # Errors
-    /// [`PeerGone`] if the client has dropped the connection.
-    pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), PeerGone> {
+    /// [`PeerClosedError`] if the client has dropped the connection.
+    pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), PeerClosedError> {
         self.send(Frame::close(code, reason)).await
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::memory::{Dial, MemoryServer, Peer};
+use crate::memory::{IncomingDial, MemoryServer, Peer};
 use crate::recording::{Record, Recorded, RecordedFrame};
 use crate::{Error, ErrorKind, Frame};
 
@@ -43,8 +43,8 @@ impl Replay {
     /// [`ErrorKind::TimedOut`] if a dial does not come within a minute of its time, and
     /// [`ErrorKind::Disconnected`] if it cannot come, since every connector is gone. Open connections end then.
     pub async fn play(self, server: &mut MemoryServer) -> Result<Vec<Peer>, Error> {
-        let mut waiting: Vec<Dial> = Vec::new();
-        let mut dials: BTreeMap<u64, Dial> = BTreeMap::new();
+        let mut waiting: Vec<IncomingDial> = Vec::new();
+        let mut dials: BTreeMap<u64, IncomingDial> = BTreeMap::new();
         let mut peers: BTreeMap<u64, Peer> = BTreeMap::new();
         let mut start: Option<Instant> = None;
         for Record { at_ms, dial, what } in self.0 {
@@ -97,8 +97,12 @@ impl Replay {
 }
 
 /// The next dial to this URL. Others that come meanwhile wait for their turn.
-async fn dial_to(url: &str, server: &mut MemoryServer, waiting: &mut Vec<Dial>) -> Option<Dial> {
-    let is_it = |dial: &Dial| crate::request::shown(dial.request().url()) == url;
+async fn dial_to(
+    url: &str,
+    server: &mut MemoryServer,
+    waiting: &mut Vec<IncomingDial>,
+) -> Option<IncomingDial> {
+    let is_it = |dial: &IncomingDial| crate::request::shown(dial.request().url()) == url;
     if let Some(place) = waiting.iter().position(is_it) {
         return Some(waiting.remove(place));
     }

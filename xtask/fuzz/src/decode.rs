@@ -1,8 +1,8 @@
 //! Any text as a message of every stream: it never panics, and what is read is written back as the same.
 
 use bitopro_model::{
-    Active, Balances, DecodeError, Decoded, Event, EventData, History, Message, Orders, Trade, decode,
-    parse_decimal,
+    ActiveOrderStream, Balances, DecodeError, Decoded, Event, EventData, HistoryOrderStream, Message, Orders,
+    Trade, decode, parse_decimal,
 };
 use std::fmt::Debug;
 
@@ -11,8 +11,8 @@ pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let read = [
         by_stream::<Balances>(text),
-        by_stream::<Orders<Active>>(text),
-        by_stream::<Orders<History>>(text),
+        by_stream::<Orders<ActiveOrderStream>>(text),
+        by_stream::<Orders<HistoryOrderStream>>(text),
         by_stream::<Trade>(text),
     ];
     match Message::from_json(text) {

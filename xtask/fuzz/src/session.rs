@@ -198,7 +198,7 @@ impl Bench {
                 self.answer_well(*stream);
                 self.settle();
             }
-            let ends = self.engine.ends(self.subscriber);
+            let ends = self.engine.closed_streams(self.subscriber);
             for link in &self.links {
                 assert_eq!(ends.contains_key(&link.stream), link.items.is_closed(), "{}", link.stream);
             }

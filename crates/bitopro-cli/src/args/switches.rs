@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use bitopro_sim::{Doubt, Doubts, SimulatorBuilder};
+use bitopro_sim::{Quirk, Quirks, SimulatorBuilder};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 
-/// The simulator's doubts and its keepalive.
+/// The simulator's quirks and its keepalive.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What the exchange's documentation leaves open, or has changed")]
 pub(crate) struct SwitchArgs {
     #[command(flatten)]
-    doubts: DoubtArgs,
+    quirks: QuirkArgs,
 
     /// Milliseconds between two pings: 20000 as documented; 1000 was measured
     #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..), default_value_t = 20_000)]
@@ -26,19 +26,19 @@ pub(crate) struct SwitchArgs {
 impl SwitchArgs {
     pub(crate) fn apply(&self, builder: SimulatorBuilder) -> SimulatorBuilder {
         builder
-            .with_doubts(self.doubts.0)
+            .with_quirks(self.quirks.0)
             .with_ping_period(Duration::from_millis(self.ping_period))
             .with_pong_deadline(Duration::from_millis(self.pong_deadline))
     }
 }
 
-/// One flag for each of [`Doubts::ALL`], which has their names, values and help texts.
+/// One flag for each of [`Quirks::ALL`], which has their names, values and help texts.
 #[derive(Debug)]
-struct DoubtArgs(Doubts);
+struct QuirkArgs(Quirks);
 
-impl Args for DoubtArgs {
+impl Args for QuirkArgs {
     fn augment_args(command: Command) -> Command {
-        command.args(Doubts::ALL.iter().map(flag))
+        command.args(Quirks::ALL.iter().map(flag))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -46,17 +46,17 @@ impl Args for DoubtArgs {
     }
 }
 
-impl FromArgMatches for DoubtArgs {
+impl FromArgMatches for QuirkArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let mut args = Self(Doubts::default());
+        let mut args = Self(Quirks::default());
         args.update_from_arg_matches(matches)?;
         Ok(args)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        for doubt in Doubts::ALL {
-            if let Some(value) = matches.get_one::<String>(doubt.name) {
-                let set = self.0.set(doubt.name, value);
+        for quirk in Quirks::ALL {
+            if let Some(value) = matches.get_one::<String>(quirk.name) {
+                let set = self.0.set(quirk.name, value);
                 set.map_err(|error| Error::raw(ErrorKind::InvalidValue, error))?;
             }
         }
@@ -64,14 +64,14 @@ impl FromArgMatches for DoubtArgs {
     }
 }
 
-fn flag(doubt: &Doubt) -> Arg {
-    let values = doubt.values.iter().map(|value| PossibleValue::new(value.name).help(plain(value.help)));
-    Arg::new(doubt.name)
-        .long(doubt.name)
+fn flag(quirk: &Quirk) -> Arg {
+    let values = quirk.values.iter().map(|value| PossibleValue::new(value.name).help(plain(value.help)));
+    Arg::new(quirk.name)
+        .long(quirk.name)
         .value_name("VALUE")
         .value_parser(PossibleValuesParser::new(values))
-        .default_value(doubt.value(&Doubts::default()).name)
-        .help(plain(doubt.help))
+        .default_value(quirk.value(&Quirks::default()).name)
+        .help(plain(quirk.help))
 }
 
 /// A help text without its backticks, which a terminal would show.
@@ -84,7 +84,7 @@ mod tests {
     use std::time::Duration;
 
     use bitopro_client::model::Timestamp;
-    use bitopro_sim::{Clock, Datetimes, Doubts, Simulator, SimulatorBuilder};
+    use bitopro_sim::{Clock, Datetimes, Quirks, Simulator, SimulatorBuilder};
     use clap::{CommandFactory, Parser};
 
     use super::SwitchArgs;
@@ -106,18 +106,18 @@ mod tests {
     }
 
     #[test]
-    fn each_flag_sets_its_doubt_and_no_other() {
+    fn each_flag_sets_its_quirk_and_no_other() {
         assert_eq!(with(&[]), format!("{:?}", defaults()));
-        for doubt in Doubts::ALL {
-            for value in doubt.values {
-                let flag = format!("--{}", doubt.name);
-                let mut expected = Doubts::default();
-                expected.set(doubt.name, value.name).unwrap();
-                let expected = format!("{:?}", defaults().with_doubts(expected));
+        for quirk in Quirks::ALL {
+            for value in quirk.values {
+                let flag = format!("--{}", quirk.name);
+                let mut expected = Quirks::default();
+                expected.set(quirk.name, value.name).unwrap();
+                let expected = format!("{:?}", defaults().with_quirks(expected));
                 assert_eq!(with(&[&flag, value.name]), expected, "{flag} {}", value.name);
             }
         }
-        let ahead = defaults().with_doubts(Doubts::default().with(Datetimes::TaiwanMarkedUtc));
+        let ahead = defaults().with_quirks(Quirks::default().with(Datetimes::TaiwanMarkedUtc));
         assert_eq!(with(&["--datetimes", "taiwan-marked-utc"]), format!("{ahead:?}"));
         let error = Alone::try_parse_from(["sim", "--order-ids", "roman"]).unwrap_err().to_string();
         assert!(error.contains("[possible values: texts, numbers]"), "{error}");
@@ -138,11 +138,11 @@ mod tests {
     #[test]
     fn all_flags_have_one_heading_and_show_their_default() {
         let command = Alone::command();
-        for doubt in Doubts::ALL {
-            let flag = command.get_arguments().find(|flag| flag.get_id() == doubt.name).unwrap();
+        for quirk in Quirks::ALL {
+            let flag = command.get_arguments().find(|flag| flag.get_id() == quirk.name).unwrap();
             assert_eq!(flag.get_help_heading(), command.get_arguments().last().unwrap().get_help_heading());
             assert!(flag.get_help_heading().is_some_and(|heading| heading.contains("documentation")));
-            assert_eq!(flag.get_default_values(), [doubt.values[0].name]);
+            assert_eq!(flag.get_default_values(), [quirk.values[0].name]);
             assert!(!flag.get_help().unwrap().to_string().contains('`'));
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &RecordArgs) -> Result<Status, Failure> {
     })?;
     let mut secrets = account_secrets(&credentials);
     let goal = Goal { updates: args.updates, within: Duration::from_secs(args.seconds) };
-    let recording = crate::runtime()?.block_on(follow(credentials, goal))?;
+    let recording = crate::runtime()?.block_on(record_streams(credentials, goal))?;
     secrets.extend(recording.secrets());
     save(&args.file, &scrubbed(&recording, &secrets)?)?;
     let mut output = Output::stdout();
@@ -58,7 +58,7 @@ fn account_secrets(credentials: &Credentials) -> Secrets {
     ])
 }
 
-async fn follow(credentials: Credentials, goal: Goal) -> Result<Recording, Failure> {
+async fn record_streams(credentials: Credentials, goal: Goal) -> Result<Recording, Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
     let mut builder = Client::builder(credentials);

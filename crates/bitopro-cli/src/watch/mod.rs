@@ -1,11 +1,11 @@
-mod board;
 mod filter;
-mod follow;
 mod layout;
 mod printer;
 #[cfg(test)]
 mod samples;
+mod screen;
 mod table;
+mod watcher;
 
 use std::fs;
 use std::io::IsTerminal;
@@ -22,11 +22,11 @@ use crate::credentials;
 use crate::exit::{Failure, Status};
 use crate::signals::Signals;
 use crate::writer::Writer;
-use board::Board;
 use filter::Filter;
-use follow::Follower;
 use printer::{Form, Printer};
+use screen::Screen;
 use table::Table;
+use watcher::Watcher;
 
 /// A PEM file with certificates to trust beside the platform's.
 pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
@@ -46,12 +46,12 @@ async fn watch(args: WatchArgs) -> Result<Status, Failure> {
     let demo = if args.demo { Some(start_demo().await?) } else { None };
     let client = client(&args, demo.as_ref())?;
     let streams = streams(args.stream);
-    let subscription = client.follow(streams);
+    let subscription = client.subscribe(streams);
     let form = form(&args, streams.len() > 1);
     let filter = Filter::new(args.filter);
     let printer = Printer::new(filter, form, streams, client.changes(), subscription.reader());
-    let follower = Follower::new(subscription, streams, printer, Writer::stdout()?, args.once);
-    let ended = follower.follow(&mut signals).await;
+    let watcher = Watcher::new(subscription, streams, printer, Writer::stdout()?, args.once);
+    let ended = watcher.run(&mut signals).await;
     if let Some(demo) = demo {
         demo.stop().await;
     }
@@ -74,7 +74,7 @@ fn form(args: &WatchArgs, is_mixed: bool) -> Form {
     match args.format.unwrap_or(if on_terminal { Format::Table } else { Format::Ndjson }) {
         Format::Ndjson => Form::Ndjson { state: args.state },
         Format::Table if args.state => {
-            Form::Board(Board::new(table(), on_terminal.then_some(terminal_height)))
+            Form::Screen(Screen::new(table(), on_terminal.then_some(terminal_height)))
         }
         Format::Table => Form::Table(table()),
     }

@@ -1,8 +1,8 @@
 use bitopro_client::model::PrivateStream;
 use bitopro_client::{Account, AccountItem, Changes, Item, Reader};
 
-use super::board::Board;
 use super::filter::Filter;
+use super::screen::Screen;
 use super::table::{BalanceChanges, Table, balance_changes};
 use crate::exit::Failure;
 use crate::output::json;
@@ -24,7 +24,7 @@ pub(super) enum Form {
     /// For people: what happens, line by line.
     Table(Table),
     /// For people: how things stand.
-    Board(Board),
+    Screen(Screen),
 }
 
 impl Printer {
@@ -42,7 +42,7 @@ impl Printer {
         let Self { filter, form, changes, reader, .. } = self;
         let changes = match form {
             Form::Ndjson { .. } => BalanceChanges::new(),
-            Form::Table(_) | Form::Board(_) => balance_changes(changes.apply(&item)),
+            Form::Table(_) | Form::Screen(_) => balance_changes(changes.apply(&item)),
         };
         let stream = item.stream;
         let Some(item) = filter.apply(item.item) else { return Ok(()) };
@@ -61,14 +61,14 @@ impl Printer {
                 }
             }
             Form::Table(table) => table.print(stream, &item, &changes, lines),
-            Form::Board(board) => board.print(stream, &item, changes, || state(stream), lines),
+            Form::Screen(board) => board.print(stream, &item, changes, || state(stream), lines),
         }
         Ok(())
     }
 
     /// Adds what is printed once for many items. After each [`print`](Self::print), before the lines go.
     pub(super) fn complete(&mut self, lines: &mut String) {
-        if let Form::Board(board) = &mut self.form {
+        if let Form::Screen(board) = &mut self.form {
             let current = self.reader.current();
             let states = self.streams.iter().filter_map(|stream| current.stream(*stream));
             board.draw(states.map(|state| self.filter.state(state)), lines);

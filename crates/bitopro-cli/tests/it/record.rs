@@ -84,7 +84,7 @@ async fn an_existing_file_is_not_overwritten() {
     let done = run(&mut record(&simulator, &file, &[]));
     assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""));
     assert!(done.stderr.contains("exists and is not overwritten"), "{}", done.stderr);
-    assert!(simulator.dials().is_empty());
+    assert!(simulator.upgrade_attempts().is_empty());
 
     fs::remove_file(&file).unwrap();
     let done = run_and_then(&mut record(&simulator, &file, &[]), || {

@@ -45,9 +45,10 @@ fn with_tls_the_authority_is_what_makes_it_trusted() {
     assert_eq!(exports[4].0, "BITOPRO_CA_FILE");
     let trusting = run(bitopro(&["watch", "balances", "--once"]).envs(exports.clone()));
     assert_eq!((trusting.code, trusting.types().len()), (Some(0), 3), "{}", trusting.stderr);
-    let doubting = run(bitopro(&["watch", "balances", "--once"]).envs(exports).env_remove("BITOPRO_CA_FILE"));
-    assert_eq!(doubting.code, Some(4));
-    assert!(doubting.stderr.contains("certificate"), "{}", doubting.stderr);
+    let with_quirk =
+        run(bitopro(&["watch", "balances", "--once"]).envs(exports).env_remove("BITOPRO_CA_FILE"));
+    assert_eq!(with_quirk.code, Some(4));
+    assert!(with_quirk.stderr.contains("certificate"), "{}", with_quirk.stderr);
 }
 
 #[test]

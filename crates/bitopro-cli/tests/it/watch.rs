@@ -145,7 +145,7 @@ async fn each_kind_of_failure_has_its_exit_code() {
         refusal.headers.insert("retry-after", HeaderValue::from_static("0"));
         simulator.refuse_next(9, refusal);
         let done = run(&mut watch(&simulator, "balances", &["--once"]));
-        (done.code, simulator.dials().len(), done)
+        (done.code, simulator.upgrade_attempts().len(), done)
     };
     for (status, code, dials, told) in [
         (StatusCode::UNAUTHORIZED, 3, 2, "check key, secret and email"),
@@ -186,7 +186,7 @@ async fn once_does_not_wait_for_a_try_that_is_far_off() {
         refusal.headers.insert("retry-after", HeaderValue::from_static("3000"));
         simulator.refuse_next(9, refusal);
         let done = run(&mut watch(&simulator, "balances", &["--once"]));
-        assert_eq!((done.code, simulator.dials().len()), (Some(code), 1), "{}", done.stderr);
+        assert_eq!((done.code, simulator.upgrade_attempts().len()), (Some(code), 1), "{}", done.stderr);
         assert_eq!(done.types(), ["disconnected", "closed"]);
         assert!(done.json()[1]["data"]["error"].is_string(), "{}", done.stdout);
         // What was asked for, and up to about a second of jitter.

@@ -2,13 +2,13 @@ use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use bitopro_model::{AccountBalance, Balance, Currency};
 
-use super::change::{BalanceChange, Change, Sink};
+use super::change::{BalanceChange, Change, ChangeSink};
 
 /// The balances of an account, by currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BalanceBook(BTreeMap<Currency, Balance>);
+pub struct BalanceMap(BTreeMap<Currency, Balance>);
 
-impl BalanceBook {
+impl BalanceMap {
     /// Returns the balance of a currency, given its code in any case.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
         self.0.get(&Currency::new(currency))
@@ -30,7 +30,7 @@ impl BalanceBook {
     }
 
     /// Replaces all balances by those of a snapshot.
-    pub(super) fn replace(&mut self, event: &AccountBalance, sink: &mut Sink<'_>) {
+    pub(super) fn replace(&mut self, event: &AccountBalance, sink: &mut ChangeSink<'_>) {
         let new = || event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
         if !sink.is_wanted() {
             self.0.clear();
@@ -47,7 +47,7 @@ impl BalanceBook {
     }
 
     /// Applies the balances of an update.
-    pub(super) fn update(&mut self, event: &AccountBalance, across_gap: bool, sink: &mut Sink<'_>) {
+    pub(super) fn update(&mut self, event: &AccountBalance, across_gap: bool, sink: &mut ChangeSink<'_>) {
         for balance in &event.data {
             let known = self.0.get_mut(&balance.currency);
             if sink.is_wanted() && known.as_deref() != Some(balance) {
@@ -63,7 +63,7 @@ impl BalanceBook {
     }
 }
 
-impl<'a> IntoIterator for &'a BalanceBook {
+impl<'a> IntoIterator for &'a BalanceMap {
     type Item = &'a Balance;
     type IntoIter = btree_map::Values<'a, Currency, Balance>;
 

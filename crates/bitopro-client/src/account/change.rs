@@ -20,11 +20,11 @@ pub enum Change {
     /// A stop order was triggered.
     OrderTriggered(OrderChange),
     /// More of an open order was executed.
-    OrderPartlyFilled(OrderChange),
+    OrderPartiallyFilled(OrderChange),
     /// An order was executed whole.
     OrderFilled(OrderChange),
     /// An order is over, executed in part (status 3).
-    OrderEndedPartlyFilled(OrderChange),
+    OrderClosedPartiallyFilled(OrderChange),
     /// An order was cancelled.
     OrderCancelled(OrderChange),
     /// A post-only order was cancelled, since it would have matched immediately.
@@ -88,9 +88,9 @@ impl fmt::Display for Change {
             Self::Balance(change) => change.fmt(f),
             Self::OrderOpened(change) => change.describe("opened", f),
             Self::OrderTriggered(change) => change.describe("triggered", f),
-            Self::OrderPartlyFilled(change) => change.describe("partly filled", f),
+            Self::OrderPartiallyFilled(change) => change.describe("partly filled", f),
             Self::OrderFilled(change) => change.describe("filled", f),
-            Self::OrderEndedPartlyFilled(change) => change.describe("closed, partly filled", f),
+            Self::OrderClosedPartiallyFilled(change) => change.describe("closed, partly filled", f),
             Self::OrderCancelled(change) => change.describe("cancelled", f),
             Self::OrderRejectedPostOnly(change) => change.describe("rejected (post-only)", f),
             Self::OrderMissing(change) => change.describe("no longer listed", f),
@@ -128,9 +128,9 @@ impl OrderChange {
 }
 
 /// The receiver of changes, if any.
-pub(super) struct Sink<'a>(Option<&'a mut Vec<Change>>);
+pub(super) struct ChangeSink<'a>(Option<&'a mut Vec<Change>>);
 
-impl Sink<'_> {
+impl ChangeSink<'_> {
     /// Creates a sink that wants no changes, so that none are made.
     pub(super) fn none() -> Self {
         Self(None)
@@ -146,8 +146,8 @@ impl Sink<'_> {
         }
     }
 
-    pub(super) fn reborrow(&mut self) -> Sink<'_> {
-        Sink(self.0.as_deref_mut())
+    pub(super) fn reborrow(&mut self) -> ChangeSink<'_> {
+        ChangeSink(self.0.as_deref_mut())
     }
 }
 
@@ -168,7 +168,7 @@ impl Changes {
     pub fn apply(&mut self, item: &AccountItem) -> Vec<Change> {
         let mut changes = Vec::new();
         // A fresh snapshot, if one is needed, has been requested when the item arrived.
-        let _ = self.0.apply_to(item.stream, &item.item, &mut Sink(Some(&mut changes)));
+        let _ = self.0.apply_to(item.stream, &item.item, &mut ChangeSink(Some(&mut changes)));
         changes
     }
 }

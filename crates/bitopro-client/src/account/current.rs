@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bitopro_model::{Decimal, Order, PrivateStream, Timestamp, exact_sub};
 
-use super::{BalanceBook, OpenOrders, OrderHistory, RecentTrades, StreamState};
+use super::{BalanceMap, ClosedOrders, OpenOrders, RecentTrades, StreamState};
 use crate::item::{Gap, GapReason};
 
 /// A state as it was last known: one consistent view, which does not change while it is held.
@@ -55,8 +55,8 @@ impl<S> Current<S> {
     }
 
     /// The same, and out of date if something else that it depends on may be.
-    pub(crate) fn doubted_if(mut self, doubt: bool) -> Self {
-        self.is_stale |= doubt;
+    pub(crate) fn stale_if(mut self, is_stale: bool) -> Self {
+        self.is_stale |= is_stale;
         self
     }
 }
@@ -68,20 +68,20 @@ impl<S> Clone for Current<S> {
 }
 
 /// The state of an account, all parts of it read at the same moment. A part is `None` before its first snapshot, the
-/// trades before their first connection, and always if its stream is not followed.
+/// trades before their first connection, and always if its stream is not subscribed.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CurrentAccount {
     /// The balances.
-    pub balances: Option<Current<BalanceBook>>,
+    pub balances: Option<Current<BalanceMap>>,
     /// The open orders.
     pub open_orders: Option<Current<OpenOrders>>,
     /// The recently closed orders.
-    pub history: Option<Current<OrderHistory>>,
+    pub closed_orders: Option<Current<ClosedOrders>>,
     /// The recent trades.
     pub trades: Option<Current<RecentTrades>>,
-    /// Number of streams that are followed.
-    pub(crate) followed: usize,
+    /// Number of streams that are subscribed.
+    pub(crate) subscribed: usize,
 }
 
 impl CurrentAccount {
@@ -90,14 +90,14 @@ impl CurrentAccount {
         StreamState::read(self, stream)
     }
 
-    /// Returns whether the part of every stream that is followed is known, and none may be out of date.
+    /// Returns whether the part of every stream that is subscribed is known, and none may be out of date.
     pub fn is_fresh(&self) -> bool {
         fn fresh<S>(part: Option<&Current<S>>) -> usize {
             usize::from(part.is_some_and(|part| !part.is_stale()))
         }
-        let Self { balances, open_orders, history, trades, followed } = self;
-        let orders = fresh(open_orders.as_ref()) + fresh(history.as_ref());
-        *followed > 0 && fresh(balances.as_ref()) + orders + fresh(trades.as_ref()) == *followed
+        let Self { balances, open_orders, closed_orders, trades, subscribed } = self;
+        let orders = fresh(open_orders.as_ref()) + fresh(closed_orders.as_ref());
+        *subscribed > 0 && fresh(balances.as_ref()) + orders + fresh(trades.as_ref()) == *subscribed
     }
 
     /// The orders that may be behind trades that this gap of the trades lost: those that changed since it began,
@@ -105,26 +105,26 @@ impl CurrentAccount {
     /// history, then open ones.
     ///
     /// Immediately after a gap the history may not know yet: call this once [`is_fresh`](Self::is_fresh) is true. Trades
-    /// of an order from before this client followed it, or beyond the trades that are kept, are not known either.
-    pub fn unaccounted(&self, gap: &Gap) -> Vec<Unaccounted> {
+    /// of an order from before this client subscribed it, or beyond the trades that are kept, are not known either.
+    pub fn missing_fills(&self, gap: &Gap) -> Vec<MissingFills> {
         let began = began(gap);
-        let ended = self.history.iter().flat_map(|history| history.state().iter());
+        let closed = self.closed_orders.iter().flat_map(|orders| orders.state().iter());
         let open = self.open_orders.iter().flat_map(|orders| orders.state().iter());
         // Of an order without a time, nothing says that it did not change since.
         let is_before = |time: Option<Timestamp>| {
             time.zip(began).is_some_and(|(time, began)| time.compare_coarsely(began).is_lt())
         };
-        let changed = ended.chain(open).filter(|order| !is_before(order.updated()));
+        let changed = closed.chain(open).filter(|order| !is_before(order.updated()));
         changed.filter_map(|order| self.less_trades(order)).collect()
     }
 
     /// What was executed of an order and is in no trade that is known.
-    fn less_trades(&self, order: &Order) -> Option<Unaccounted> {
+    fn less_trades(&self, order: &Order) -> Option<MissingFills> {
         let trades = self.trades.iter().flat_map(|trades| trades.state().of_order(order.id.as_str()));
         let mut volumes = trades.map(|trade| trade.data.volume);
         let missing = volumes.try_fold(order.executed_amount, exact_sub);
         let is_accounted = missing.is_some_and(|missing| missing <= Decimal::ZERO);
-        (!is_accounted).then(|| Unaccounted { order: order.clone(), missing })
+        (!is_accounted).then(|| MissingFills { order: order.clone(), missing })
     }
 }
 
@@ -146,7 +146,7 @@ const CLOCK_SLACK_MS: i64 = 60_000;
 /// An order of which more was executed than the trades that are known account for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unaccounted {
+pub struct MissingFills {
     /// The order.
     pub order: Order,
     /// How much of the base currency was executed without a trade that is known, if that can be held exactly.

@@ -2,9 +2,9 @@
 
 mod balances;
 mod change;
-mod closed;
 mod current;
 mod orders;
+mod recently_closed;
 mod stream_state;
 #[cfg(test)]
 mod tests;
@@ -14,18 +14,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_model::{Active, Event, Message, Orders, PrivateStream, Timestamp};
+use bitopro_model::{ActiveOrderStream, Event, Message, Orders, PrivateStream, Timestamp};
 
 use crate::Settings;
 use crate::item::{Connected, Item};
-use change::Sink;
+use change::ChangeSink;
 use orders::OrderRules;
 
-pub use balances::BalanceBook;
+pub use balances::BalanceMap;
 pub use change::{BalanceChange, Change, Changes, OrderChange};
-pub(crate) use closed::ClosedOrders;
-pub use current::{Current, CurrentAccount, Unaccounted};
-pub use orders::{OpenOrders, OrderHistory};
+pub use current::{Current, CurrentAccount, MissingFills};
+pub use orders::{ClosedOrders, OpenOrders};
+pub(crate) use recently_closed::RecentlyClosed;
 pub use stream_state::StreamState;
 pub use trades::RecentTrades;
 
@@ -34,8 +34,8 @@ pub use trades::RecentTrades;
 /// The client applies each item when it arrives, [`Changes`] when it was delivered. The rules are the same.
 #[derive(Debug)]
 pub(crate) struct Account {
-    freshness: BTreeMap<PrivateStream, Freshness>,
-    balances: Arc<BalanceBook>,
+    streams: BTreeMap<PrivateStream, StreamStatus>,
+    balances: Arc<BalanceMap>,
     orders: OrderRules,
     trades: Arc<RecentTrades>,
     /// The connection of the open orders is older than that of the history.
@@ -44,22 +44,22 @@ pub(crate) struct Account {
 
 /// A stream that needs a fresh snapshot, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Renewal {
+pub(crate) struct SnapshotRequest {
     pub(crate) stream: PrivateStream,
     pub(crate) reason: &'static str,
 }
 
-const RENEWED_BY_HISTORY: &str = "the history was without a connection, so orders may have closed unnoticed";
+const HISTORY_RECONNECTED: &str = "the history was without a connection, so orders may have closed unnoticed";
 const REVERSED: &str = "an update took back the progress of an order, so the state is not trusted";
 
 /// The age of one stream's state.
 #[derive(Debug, Clone, Copy, Default)]
-struct Freshness {
+struct StreamStatus {
     /// The time of the last event, by the exchange's clock.
     as_of: Option<Timestamp>,
-    trust: Trust,
+    freshness: Freshness,
     /// The next snapshot is not sure either.
-    next_is_unsure: bool,
+    next_is_stale: bool,
     is_connected: bool,
     /// Number of the connection that is open, or was last.
     open: u64,
@@ -69,45 +69,45 @@ struct Freshness {
 
 /// The trust in a stream's state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Trust {
+enum Freshness {
     /// No snapshot has arrived yet, nor of a stream without snapshots a connection.
     #[default]
     Unknown,
     /// Something was missed since the last snapshot, or may have been.
-    Doubtful,
+    Stale,
     /// Everything since the last snapshot is in the state.
-    Sure,
+    Fresh,
 }
 
-impl Freshness {
+impl StreamStatus {
     fn is_known(&self) -> bool {
-        self.trust != Trust::Unknown
+        self.freshness != Freshness::Unknown
     }
 
-    fn is_sure(&self) -> bool {
-        self.trust == Trust::Sure
+    fn is_fresh(&self) -> bool {
+        self.freshness == Freshness::Fresh
     }
 
-    fn doubt(&mut self) {
+    fn mark_stale(&mut self) {
         if self.is_known() {
-            self.trust = Trust::Doubtful;
+            self.freshness = Freshness::Stale;
         }
     }
 
-    fn note<D>(&mut self, event: &Event<D>) {
+    fn record<D>(&mut self, event: &Event<D>) {
         self.as_of = Some(event.timestamp);
         self.connection = self.open;
     }
 
-    fn note_snapshot<D>(&mut self, event: &Event<D>) {
-        let is_unsure = std::mem::take(&mut self.next_is_unsure);
-        self.trust = if is_unsure { Trust::Doubtful } else { Trust::Sure };
-        self.note(event);
+    fn record_snapshot<D>(&mut self, event: &Event<D>) {
+        let is_stale = std::mem::take(&mut self.next_is_stale);
+        self.freshness = if is_stale { Freshness::Stale } else { Freshness::Fresh };
+        self.record(event);
     }
 
     fn current<S>(&self, state: &Arc<S>, age: Option<Duration>) -> Option<Current<S>> {
         let age = age.filter(|_| self.is_known())?;
-        Some(Current::new(Arc::clone(state), self.as_of, age, !self.is_sure(), self.connection))
+        Some(Current::new(Arc::clone(state), self.as_of, age, !self.is_fresh(), self.connection))
     }
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn has_snapshot(stream: PrivateStream) -> bool {
 impl Account {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            freshness: BTreeMap::new(),
+            streams: BTreeMap::new(),
             balances: Arc::default(),
             orders: OrderRules::new(settings),
             trades: Arc::new(RecentTrades::new(settings.trade_capacity)),
@@ -129,30 +129,30 @@ impl Account {
     }
 
     /// Applies an item without reporting what it changed. Returns which stream needs a fresh snapshot, if any.
-    pub(crate) fn apply(&mut self, stream: PrivateStream, item: &Item<Message>) -> Option<Renewal> {
-        self.apply_to(stream, item, &mut Sink::none())
+    pub(crate) fn apply(&mut self, stream: PrivateStream, item: &Item<Message>) -> Option<SnapshotRequest> {
+        self.apply_to(stream, item, &mut ChangeSink::none())
     }
 
     fn apply_to(
         &mut self,
         stream: PrivateStream,
         item: &Item<Message>,
-        sink: &mut Sink<'_>,
-    ) -> Option<Renewal> {
+        sink: &mut ChangeSink<'_>,
+    ) -> Option<SnapshotRequest> {
         match item {
             Item::Connected(connected) => self.connect(stream, connected),
             Item::Snapshot(message) => return self.replace(stream, message, sink),
             Item::Update(message) => return self.update(stream, message, sink),
             // A stream without snapshots knows all that can be known after the gap.
             Item::Gap(gap) if has_snapshot(stream) => {
-                let freshness = self.freshness.entry(stream).or_default();
-                freshness.doubt();
-                freshness.next_is_unsure = gap.is_doubtful;
+                let status = self.streams.entry(stream).or_default();
+                status.mark_stale();
+                status.next_is_stale = gap.leaves_stale;
             }
-            Item::Malformed(_) => self.doubt(stream),
+            Item::Malformed(_) => self.mark_stale(stream),
             Item::Disconnected(_) | Item::Closed(_) => {
-                self.freshness.entry(stream).or_default().is_connected = false;
-                self.doubt(stream);
+                self.streams.entry(stream).or_default().is_connected = false;
+                self.mark_stale(stream);
             }
             Item::Gap(_) | Item::Unknown(_) => {}
         }
@@ -160,15 +160,15 @@ impl Account {
     }
 
     /// Records that something on a stream was missed, or may have been.
-    fn doubt(&mut self, stream: PrivateStream) {
-        self.freshness.entry(stream).or_default().doubt();
+    fn mark_stale(&mut self, stream: PrivateStream) {
+        self.streams.entry(stream).or_default().mark_stale();
     }
 
     fn connect(&mut self, stream: PrivateStream, connected: &Connected) {
-        let freshness = self.freshness.entry(stream).or_default();
-        (freshness.open, freshness.is_connected) = (connected.number, true);
+        let status = self.streams.entry(stream).or_default();
+        (status.open, status.is_connected) = (connected.number, true);
         if !has_snapshot(stream) {
-            freshness.trust = Trust::Sure;
+            status.freshness = Freshness::Fresh;
         }
         match stream {
             PrivateStream::ActiveOrders => {
@@ -182,25 +182,30 @@ impl Account {
         }
     }
 
-    fn replace(&mut self, stream: PrivateStream, message: &Message, sink: &mut Sink<'_>) -> Option<Renewal> {
-        let freshness = self.freshness.entry(stream).or_default();
-        let is_first = !freshness.is_known();
+    fn replace(
+        &mut self,
+        stream: PrivateStream,
+        message: &Message,
+        sink: &mut ChangeSink<'_>,
+    ) -> Option<SnapshotRequest> {
+        let status = self.streams.entry(stream).or_default();
+        let is_first = !status.is_known();
         // What the first snapshot lists is not a change.
-        let mut none = Sink::none();
+        let mut none = ChangeSink::none();
         let sink_of_list = if is_first { &mut none } else { &mut *sink };
         match message {
             Message::AccountBalance(event) => {
-                freshness.note_snapshot(event);
+                status.record_snapshot(event);
                 Arc::make_mut(&mut self.balances).replace(event, sink_of_list);
             }
             Message::ActiveOrders(event) => {
-                freshness.note_snapshot(event);
+                status.record_snapshot(event);
                 self.orders.list(event, sink_of_list);
             }
             Message::HistoryOrders(event) => {
-                freshness.note_snapshot(event);
-                self.orders.list_history(event, freshness.open, is_first, sink);
-                return self.renew_open_orders();
+                status.record_snapshot(event);
+                self.orders.list_history(event, status.open, is_first, sink);
+                return self.request_open_orders();
             }
             _ => {}
         }
@@ -212,38 +217,43 @@ impl Account {
     /// Perhaps only the history reports the end of an order, so what it missed without a connection is learned from a
     /// list of open orders that is younger than its new one. Since a client makes one dial at a time, that is any whose
     /// connection comes after. A new connection of the history has proved itself by its list.
-    fn renew_open_orders(&mut self) -> Option<Renewal> {
+    fn request_open_orders(&mut self) -> Option<SnapshotRequest> {
         let stream = PrivateStream::ActiveOrders;
         if !self.active_is_older {
             return None;
         }
-        self.doubt(stream);
-        Some(Renewal { stream, reason: RENEWED_BY_HISTORY })
+        self.mark_stale(stream);
+        Some(SnapshotRequest { stream, reason: HISTORY_RECONNECTED })
     }
 
-    fn update(&mut self, stream: PrivateStream, message: &Message, sink: &mut Sink<'_>) -> Option<Renewal> {
-        let freshness = self.freshness.entry(stream).or_default();
-        if !freshness.is_known() {
+    fn update(
+        &mut self,
+        stream: PrivateStream,
+        message: &Message,
+        sink: &mut ChangeSink<'_>,
+    ) -> Option<SnapshotRequest> {
+        let status = self.streams.entry(stream).or_default();
+        if !status.is_known() {
             // Without a snapshot before it, an update would pass for the whole state.
             return None;
         }
-        let across_gap = !freshness.is_sure();
+        let across_gap = !status.is_fresh();
         let is_possible = match message {
             Message::AccountBalance(event) => {
-                freshness.note(event);
+                status.record(event);
                 Arc::make_mut(&mut self.balances).update(event, across_gap, sink);
                 true
             }
             Message::ActiveOrders(event) => {
-                freshness.note(event);
+                status.record(event);
                 self.orders.update(event, across_gap, sink)
             }
             Message::HistoryOrders(event) => {
-                freshness.note(event);
-                self.orders.update_history(event, freshness.open, across_gap, sink)
+                status.record(event);
+                self.orders.update_history(event, status.open, across_gap, sink)
             }
             Message::UserTrade(event) => {
-                freshness.note(event);
+                status.record(event);
                 Arc::make_mut(&mut self.trades).add(event);
                 true
             }
@@ -252,32 +262,32 @@ impl Account {
         if is_possible {
             return None;
         }
-        self.doubt(stream);
-        Some(Renewal { stream, reason: REVERSED })
+        self.mark_stale(stream);
+        Some(SnapshotRequest { stream, reason: REVERSED })
     }
 
     fn is_connected(&self, stream: PrivateStream) -> bool {
-        self.freshness.get(&stream).is_some_and(|freshness| freshness.is_connected)
+        self.streams.get(&stream).is_some_and(|status| status.is_connected)
     }
 
     /// Returns whether a stream's state is known, and all that has arrived since its snapshot is in it.
-    pub(crate) fn is_sure(&self, stream: PrivateStream) -> bool {
-        self.freshness.get(&stream).is_some_and(Freshness::is_sure)
+    pub(crate) fn is_fresh(&self, stream: PrivateStream) -> bool {
+        self.streams.get(&stream).is_some_and(StreamStatus::is_fresh)
     }
 
     /// Returns the whole state of a stream that has snapshots as one message.
     pub(crate) fn to_message(&self, stream: PrivateStream) -> Option<Message> {
-        let as_of = self.freshness.get(&stream)?.as_of?;
+        let as_of = self.streams.get(&stream)?.as_of?;
         match stream {
             PrivateStream::AccountBalance => {
                 Some(Message::AccountBalance(Event::new(as_of, self.balances.iter().cloned().collect())))
             }
             PrivateStream::ActiveOrders => {
-                let orders: Orders<Active> = self.orders.open().iter().cloned().collect();
+                let orders: Orders<ActiveOrderStream> = self.orders.open().iter().cloned().collect();
                 Some(Message::ActiveOrders(Event::new(as_of, orders)))
             }
             PrivateStream::HistoryOrders => {
-                let orders = self.orders.history().iter().cloned().collect();
+                let orders = self.orders.closed().iter().cloned().collect();
                 Some(Message::HistoryOrders(Event::new(as_of, orders)))
             }
             _ => None,
@@ -286,15 +296,15 @@ impl Account {
 
     /// Returns the state. `age` is the time since the last event of a stream that is followed.
     pub(crate) fn current(&self, age: impl Fn(PrivateStream) -> Option<Duration>) -> CurrentAccount {
-        let freshness = |stream| self.freshness.get(&stream).copied().unwrap_or_default();
+        let status = |stream| self.streams.get(&stream).copied().unwrap_or_default();
         let (active, history) = (PrivateStream::ActiveOrders, PrivateStream::HistoryOrders);
         let (balances, trades) = (PrivateStream::AccountBalance, PrivateStream::UserTrades);
         CurrentAccount {
-            balances: freshness(balances).current(&self.balances, age(balances)),
-            open_orders: freshness(active).current(self.orders.open(), age(active)),
-            history: freshness(history).current(self.orders.history(), age(history)),
-            trades: freshness(trades).current(&self.trades, age(trades)),
-            followed: 0,
+            balances: status(balances).current(&self.balances, age(balances)),
+            open_orders: status(active).current(self.orders.open(), age(active)),
+            closed_orders: status(history).current(self.orders.closed(), age(history)),
+            trades: status(trades).current(&self.trades, age(trades)),
+            subscribed: 0,
         }
     }
 }

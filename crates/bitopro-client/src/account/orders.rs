@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bitopro_model::{ActiveOrders, Decimal, HistoryOrders, Order, OrderId, OrderStatus};
 
-use super::change::{Change, OrderChange, Sink};
-use super::closed::{ClosedOrders, Reporter, Standing};
+use super::change::{Change, ChangeSink, OrderChange};
+use super::recently_closed::{KnownState, RecentlyClosed, Reporter};
 use crate::Settings;
 use crate::item::Connected;
 use crate::settings::OrderUpdates;
@@ -59,18 +59,18 @@ impl<'a> IntoIterator for &'a OpenOrders {
     }
 }
 
-/// The recently closed orders, the latest last, up to the number that the builder's `with_history_capacity` sets.
+/// The recently closed orders, the latest last, up to the number that the builder's `with_closed_order_capacity` sets.
 ///
 /// A shorter list of a new connection removes nothing: what is closed remains closed. An update that takes back
 /// progress is not applied, and makes the history stale until the next snapshot.
 #[derive(Debug, Clone)]
-pub struct OrderHistory {
+pub struct ClosedOrders {
     /// The orders, each with the number of the connection that last reported it.
     orders: VecDeque<(Order, u64)>,
     capacity: usize,
 }
 
-impl<'a> IntoIterator for &'a OrderHistory {
+impl<'a> IntoIterator for &'a ClosedOrders {
     type Item = &'a Order;
     type IntoIter = iter::Map<vec_deque::Iter<'a, (Order, u64)>, fn(&'a (Order, u64)) -> &'a Order>;
 
@@ -79,7 +79,7 @@ impl<'a> IntoIterator for &'a OrderHistory {
     }
 }
 
-impl OrderHistory {
+impl ClosedOrders {
     /// Returns the order with this id. Searches linearly.
     pub fn get(&self, id: &str) -> Option<&Order> {
         self.iter().rev().find(|order| order.id == id)
@@ -141,8 +141,8 @@ pub(super) const MISSING: usize = 4096;
 #[derive(Debug)]
 pub(super) struct OrderRules {
     open: Arc<OpenOrders>,
-    history: Arc<OrderHistory>,
-    closed: ClosedOrders,
+    closed: Arc<ClosedOrders>,
+    recently_closed: RecentlyClosed,
     /// Orders that are no longer listed as open, and of which the end is not known. Kept only for changes.
     missing: BTreeMap<OrderId, Order>,
     updates: OrderUpdates,
@@ -150,11 +150,11 @@ pub(super) struct OrderRules {
 
 impl OrderRules {
     pub(super) fn new(settings: &Settings) -> Self {
-        let history = OrderHistory { orders: VecDeque::new(), capacity: settings.history_capacity };
+        let closed = ClosedOrders { orders: VecDeque::new(), capacity: settings.closed_order_capacity };
         Self {
             open: Arc::default(),
-            history: Arc::new(history),
-            closed: ClosedOrders::default(),
+            closed: Arc::new(closed),
+            recently_closed: RecentlyClosed::default(),
             missing: BTreeMap::new(),
             updates: settings.order_updates,
         }
@@ -164,23 +164,23 @@ impl OrderRules {
         &self.open
     }
 
-    pub(super) fn history(&self) -> &Arc<OrderHistory> {
-        &self.history
+    pub(super) fn closed(&self) -> &Arc<ClosedOrders> {
+        &self.closed
     }
 
     /// Handles a new connection of the open orders.
     pub(super) fn connect(&mut self, connected: &Connected) {
-        self.closed.connect(connected);
+        self.recently_closed.connect(connected);
     }
 
     /// Applies a snapshot of the open orders.
-    pub(super) fn list(&mut self, event: &ActiveOrders, sink: &mut Sink<'_>) {
+    pub(super) fn list(&mut self, event: &ActiveOrders, sink: &mut ChangeSink<'_>) {
         let listed: BTreeSet<&OrderId> = event.data.iter().map(|order| &order.id).collect();
         self.remove_unlisted(|order| !listed.contains(&order.id), true, sink);
         for order in &event.data {
             if order.is_final() {
                 self.close(order, Reporter::ActiveOrders, true, sink);
-            } else if self.closed.reopen(&order.id) {
+            } else if self.recently_closed.reopen(&order.id) {
                 self.put_open(order, true, sink);
             }
         }
@@ -188,7 +188,12 @@ impl OrderRules {
 
     /// Applies an update of the open orders. Returns whether all of it can be true after what the same connection
     /// reported before; what cannot is left out.
-    pub(super) fn update(&mut self, event: &ActiveOrders, across_gap: bool, sink: &mut Sink<'_>) -> bool {
+    pub(super) fn update(
+        &mut self,
+        event: &ActiveOrders,
+        across_gap: bool,
+        sink: &mut ChangeSink<'_>,
+    ) -> bool {
         if self.updates == OrderUpdates::WholePair {
             for (pair, orders) in event.data.by_pair() {
                 let listed: BTreeSet<&OrderId> = orders.iter().map(|order| &order.id).collect();
@@ -203,7 +208,7 @@ impl OrderRules {
         is_possible
     }
 
-    fn update_order(&mut self, order: &Order, across_gap: bool, sink: &mut Sink<'_>) -> bool {
+    fn update_order(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) -> bool {
         if self.open.0.get(&order.id).is_some_and(|known| is_reversed(known, order)) {
             return false;
         }
@@ -211,12 +216,12 @@ impl OrderRules {
             self.close(order, Reporter::ActiveOrders, across_gap, sink);
             return true;
         }
-        let standing = self.closed.standing(&order.id);
-        if standing == Standing::Open {
-            self.closed.reopen(&order.id);
+        let state = self.recently_closed.known_state(&order.id);
+        if state == KnownState::Open {
+            self.recently_closed.reopen(&order.id);
             self.put_open(order, across_gap, sink);
         }
-        standing != Standing::Reopened
+        state != KnownState::Reopened
     }
 
     /// Applies the list that a new connection of the history sends first. What is in the very first one is a change only
@@ -226,18 +231,18 @@ impl OrderRules {
         event: &HistoryOrders,
         connection: u64,
         is_first: bool,
-        sink: &mut Sink<'_>,
+        sink: &mut ChangeSink<'_>,
     ) {
         let mut orders: Vec<&Order> = event.data.iter().collect();
-        if orders.len() > ClosedOrders::CAPACITY {
+        if orders.len() > RecentlyClosed::CAPACITY {
             // Of more orders than are remembered, the latest are.
             orders.sort_by_key(|order| order.updated());
         }
         for order in orders {
-            Arc::make_mut(&mut self.history).put(order, connection);
+            Arc::make_mut(&mut self.closed).put(order, connection);
             let is_old =
                 is_first && !self.open.0.contains_key(&order.id) && !self.missing.contains_key(&order.id);
-            let mut sink = if is_old { Sink::none() } else { sink.reborrow() };
+            let mut sink = if is_old { ChangeSink::none() } else { sink.reborrow() };
             self.close_by_history(order, true, &mut sink);
         }
     }
@@ -249,12 +254,12 @@ impl OrderRules {
         event: &HistoryOrders,
         connection: u64,
         across_gap: bool,
-        sink: &mut Sink<'_>,
+        sink: &mut ChangeSink<'_>,
     ) -> bool {
         let mut is_possible = true;
         for order in &event.data {
-            if self.history.allows(order, connection) {
-                Arc::make_mut(&mut self.history).put(order, connection);
+            if self.closed.allows(order, connection) {
+                Arc::make_mut(&mut self.closed).put(order, connection);
                 self.close_by_history(order, across_gap, sink);
             } else {
                 is_possible = false;
@@ -265,20 +270,25 @@ impl OrderRules {
 
     /// Closes an order that the history reports. One that is open says nothing: only the other stream lists open
     /// orders. With a status that is not known, it is closed.
-    fn close_by_history(&mut self, order: &Order, across_gap: bool, sink: &mut Sink<'_>) {
+    fn close_by_history(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) {
         if order.is_final() {
-            self.close(order, Reporter::History, across_gap, sink);
+            self.close(order, Reporter::HistoryOrders, across_gap, sink);
         } else if !order.is_open() {
             if let Some(before) = self.take_open(&order.id) {
                 let before = Some(before);
                 sink.push(|| Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
             }
-            self.closed.insert(&order.id, Reporter::History);
+            self.recently_closed.insert(&order.id, Reporter::HistoryOrders);
         }
     }
 
     /// Removes the open orders that are no longer listed.
-    fn remove_unlisted(&mut self, is_gone: impl Fn(&Order) -> bool, across_gap: bool, sink: &mut Sink<'_>) {
+    fn remove_unlisted(
+        &mut self,
+        is_gone: impl Fn(&Order) -> bool,
+        across_gap: bool,
+        sink: &mut ChangeSink<'_>,
+    ) {
         let gone: Vec<OrderId> =
             self.open.iter().filter(|order| is_gone(order)).map(|order| order.id.clone()).collect();
         for id in gone {
@@ -300,13 +310,13 @@ impl OrderRules {
     }
 
     /// Closes an order with a final status. Reports that, unless its end is known.
-    fn close(&mut self, order: &Order, by: Reporter, across_gap: bool, sink: &mut Sink<'_>) {
-        let is_known = self.closed.contains(&order.id);
-        self.closed.insert(&order.id, by);
+    fn close(&mut self, order: &Order, by: Reporter, across_gap: bool, sink: &mut ChangeSink<'_>) {
+        let is_known = self.recently_closed.contains(&order.id);
+        self.recently_closed.insert(&order.id, by);
         let before = self.take_open(&order.id);
         let ending = match order.status {
             OrderStatus::Completed => Change::OrderFilled,
-            OrderStatus::CompletedPartialDeal => Change::OrderEndedPartlyFilled,
+            OrderStatus::CompletedPartialDeal => Change::OrderClosedPartiallyFilled,
             OrderStatus::Cancelled => Change::OrderCancelled,
             OrderStatus::PostOnlyCancelled => Change::OrderRejectedPostOnly,
             _ => return,
@@ -320,7 +330,7 @@ impl OrderRules {
     }
 
     /// Adds or replaces an order that the stream of open orders lists. One with a status that is not known is open too.
-    fn put_open(&mut self, order: &Order, across_gap: bool, sink: &mut Sink<'_>) {
+    fn put_open(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) {
         let missing = self.missing.remove(&order.id);
         let known = Arc::make_mut(&mut self.open).0.insert(order.id.clone(), order.clone());
         if !sink.is_wanted() {
@@ -338,7 +348,7 @@ impl OrderRules {
         }
         let executed = before.as_ref().map_or(Decimal::ZERO, |before| before.executed_amount);
         if order.executed_amount > executed {
-            sink.push(|| Change::OrderPartlyFilled(change()));
+            sink.push(|| Change::OrderPartiallyFilled(change()));
         }
     }
 }

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use bitopro_model::{Active, Balances, Event, EventData, History, Message, Orders, PrivateStream, Timestamp};
+use bitopro_model::{
+    ActiveOrderStream, Balances, Event, EventData, HistoryOrderStream, Message, Orders, PrivateStream,
+    Timestamp,
+};
 
 use super::{Current, CurrentAccount};
 
@@ -31,16 +34,16 @@ impl StreamState {
     }
 
     pub(super) fn read(account: &CurrentAccount, stream: PrivateStream) -> Option<Self> {
-        let CurrentAccount { balances, open_orders, history, trades, .. } = account;
+        let CurrentAccount { balances, open_orders, closed_orders, trades, .. } = account;
         Some(match stream {
             PrivateStream::AccountBalance => Self::of(stream, balances.as_ref()?, |as_of, balances| {
                 whole::<Balances>(as_of, balances.iter().cloned().collect())
             }),
             PrivateStream::ActiveOrders => Self::of(stream, open_orders.as_ref()?, |as_of, orders| {
-                whole::<Orders<Active>>(as_of, orders.iter().cloned().collect())
+                whole::<Orders<ActiveOrderStream>>(as_of, orders.iter().cloned().collect())
             }),
-            PrivateStream::HistoryOrders => Self::of(stream, history.as_ref()?, |as_of, orders| {
-                whole::<Orders<History>>(as_of, orders.iter().cloned().collect())
+            PrivateStream::HistoryOrders => Self::of(stream, closed_orders.as_ref()?, |as_of, orders| {
+                whole::<Orders<HistoryOrderStream>>(as_of, orders.iter().cloned().collect())
             }),
             PrivateStream::UserTrades => Self::of(stream, trades.as_ref()?, |_, trades| {
                 trades.iter().cloned().map(Message::from).collect()

@@ -109,12 +109,12 @@ impl Open {
         idle_at <= now
     }
 
-    pub(super) fn misses_snapshot(&self, now: Instant) -> bool {
+    pub(super) fn is_snapshot_overdue(&self, now: Instant) -> bool {
         self.snapshot.deadline().is_some_and(|deadline| deadline <= now)
     }
 
     /// Returns whether the connection has lasted long enough for the next delays to start small again.
-    pub(super) fn is_proven(&self, now: Instant, after: Duration) -> bool {
+    pub(super) fn is_stable(&self, now: Instant, after: Duration) -> bool {
         matches!(self.snapshot, Snapshot::Seen) && self.since + after <= now
     }
 }

@@ -11,10 +11,10 @@ use super::connection::Phase;
 use super::dialer::Streak;
 use super::link::{Context, Link};
 use super::patience::Cause;
-use crate::answer::{self, Secrets};
-use crate::error::{clock_refused, nonce_ahead, of_transport, refused};
+use crate::error::{clock_refused, from_transport, nonce_ahead, refused};
 use crate::item::Closed;
 use crate::refusal::{classify, server_time};
+use crate::refusal_text::{self, Secrets};
 use crate::{Error, ErrorKind};
 
 /// The close code with which a server refuses a connection that it has accepted: a policy violation.
@@ -31,14 +31,14 @@ impl Link {
         }
         let at = cx.clock().at(cx.now);
         let Some(refusal) = error.refusal() else {
-            return self.dial_failed(cx, at, of_transport(error), false);
+            return self.dial_failed(cx, at, from_transport(error), false);
         };
         let kind = classify(refusal, cx.wall);
         if let ErrorKind::ClockSkew { .. } = kind {
             return self.clock_refused(cx, error);
         }
         let url = self.endpoints.url(self.stream());
-        let answer = answer::describe(refusal, &self.secrets(cx));
+        let answer = refusal_text::describe(refusal, &self.secrets(cx));
         let has_worked = self.has_worked(cx, Cause::Path);
         self.dial_failed(cx, at, refused(kind, url.path(), has_worked, answer.as_deref(), error), false);
     }
@@ -152,18 +152,18 @@ impl Link {
 
     /// Handles a close frame. One that refuses the connection before any data is a refusal if it is repeated.
     pub(super) fn handle_server_close(&mut self, cx: &mut Context<'_>, close: Option<CloseFrame>) {
-        self.credit(cx);
+        self.record_stability(cx);
         let Phase::Open(open) = &self.phase else { return };
         let is_refusal = !open.has_data && close.as_ref().is_some_and(|close| close.code == REFUSED_CODE);
-        self.actions.push_back(Action::HangUp);
+        self.actions.push_back(Action::Disconnect);
         if !is_refusal {
             self.refused_upgrades = None;
-            return self.lose(cx, closed_by_server(close.as_ref(), &self.secrets(cx)), None);
+            return self.disconnect(cx, closed_by_server(close.as_ref(), &self.secrets(cx)), None);
         }
         let at = cx.clock().at(cx.now);
         let streak = Streak::extend(&mut self.refused_upgrades, cx.now, at);
         if streak.count < REFUSED_AFTER_UPGRADE {
-            return self.lose(cx, closed_by_server(close.as_ref(), &self.secrets(cx)), None);
+            return self.disconnect(cx, closed_by_server(close.as_ref(), &self.secrets(cx)), None);
         }
         let reason = close.map(|close| reason_text(&close, &self.secrets(cx))).unwrap_or_default();
         let error = Error::new(
@@ -176,7 +176,7 @@ impl Link {
         if Cause::Path.is_final(streak, self.has_served, cx.now, cx.settings) {
             return self.end(cx, Closed::Failed(error));
         }
-        self.lose(cx, error, Some(streak));
+        self.disconnect(cx, error, Some(streak));
     }
 }
 

@@ -16,7 +16,7 @@ use super::suspend::SuspendWatch;
 use super::{Action, LinkId};
 use crate::account::has_snapshot;
 use crate::endpoints::Endpoints;
-use crate::error::of_transport;
+use crate::error::from_transport;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Refusals};
 use crate::{Error, ErrorKind, Settings};
 
@@ -208,7 +208,7 @@ impl Link {
                 }
             }
             Phase::Closing { .. } if matches!(received, Received::Close(_)) => {
-                self.actions.push_back(Action::HangUp);
+                self.actions.push_back(Action::Disconnect);
                 self.end(cx, Closed::Requested);
             }
             _ => {}
@@ -226,10 +226,10 @@ impl Link {
         let Some(slept) = self.suspend.slept(cx.now.saturating_duration_since(open.last_frame)) else {
             return false;
         };
-        self.actions.push_back(Action::HangUp);
+        self.actions.push_back(Action::Disconnect);
         let message =
             format!("this machine slept for about {} s, so the connection is not trusted", slept.as_secs());
-        self.lose(cx, Error::new(ErrorKind::Idle, message), None);
+        self.disconnect(cx, Error::new(ErrorKind::Idle, message), None);
         true
     }
 
@@ -238,8 +238,8 @@ impl Link {
         match self.phase {
             Phase::Open(_) => {
                 self.refused_upgrades = None;
-                self.actions.push_back(Action::HangUp);
-                self.lose(cx, of_transport(error), None);
+                self.actions.push_back(Action::Disconnect);
+                self.disconnect(cx, from_transport(error), None);
             }
             Phase::Closing { .. } => self.end(cx, Closed::Requested),
             _ => {}
@@ -255,26 +255,26 @@ impl Link {
         match &mut self.phase {
             Phase::Open(open) => {
                 if open.is_idle(cx.now, idle_limit) {
-                    self.actions.push_back(Action::HangUp);
+                    self.actions.push_back(Action::Disconnect);
                     let message =
                         format!("no frame arrived for {} s, not even a ping", idle_limit.as_secs_f64());
-                    self.lose(cx, Error::new(ErrorKind::Idle, message), None);
+                    self.disconnect(cx, Error::new(ErrorKind::Idle, message), None);
                 } else if let Some(resync) = open.resync.filter(|resync| resync.at <= cx.now) {
                     self.resync(cx, resync.reason);
-                } else if open.misses_snapshot(cx.now) {
-                    self.actions.push_back(Action::HangUp);
+                } else if open.is_snapshot_overdue(cx.now) {
+                    self.actions.push_back(Action::Disconnect);
                     let message = "no snapshot that can be read arrived in time";
-                    self.lose(cx, Error::new(ErrorKind::NoSnapshot, message), None);
+                    self.disconnect(cx, Error::new(ErrorKind::NoSnapshot, message), None);
                 }
             }
             Phase::Dialing { until, .. } if *until <= cx.now => {
-                self.actions.push_back(Action::HangUp);
+                self.actions.push_back(Action::Disconnect);
                 let message = "the connector did not keep the dial's deadline";
-                let error = of_transport(transport::Error::new(transport::ErrorKind::TimedOut, message));
+                let error = from_transport(transport::Error::new(transport::ErrorKind::TimedOut, message));
                 self.dial_again(cx, error, None);
             }
             Phase::Closing { until } if *until <= cx.now => {
-                self.actions.push_back(Action::HangUp);
+                self.actions.push_back(Action::Disconnect);
                 self.end(cx, Closed::Requested);
             }
             _ => {}
@@ -289,7 +289,7 @@ impl Link {
                 self.phase = Phase::Closing { until: cx.now + cx.settings.close_deadline };
             }
             Phase::Waiting { .. } | Phase::Dialing { .. } => {
-                self.actions.push_back(Action::HangUp);
+                self.actions.push_back(Action::Disconnect);
                 self.end(cx, Closed::Requested);
             }
             Phase::Closing { .. } | Phase::Closed => {}
@@ -312,18 +312,18 @@ impl Link {
 
     /// Requests a fresh snapshot for a reason other than the subscriber's wish: soon, but not more often than a
     /// connection needs to prove itself. A new connection before then makes it unnecessary.
-    pub(super) fn handle_renewal(&mut self, cx: &mut Context<'_>, reason: &'static str) {
+    pub(super) fn handle_snapshot_request(&mut self, cx: &mut Context<'_>, reason: &'static str) {
         if let Phase::Open(open) = &mut self.phase {
-            let at = self.last_resync.map_or(cx.now, |last| cx.now.max(last + cx.settings.proven_after));
+            let at = self.last_resync.map_or(cx.now, |last| cx.now.max(last + cx.settings.stable_after));
             open.resync.get_or_insert(Resync { at, reason });
         }
     }
 
     fn resync(&mut self, cx: &mut Context<'_>, reason: &'static str) {
         if let Phase::Open(_) = self.phase {
-            self.actions.push_back(Action::HangUp);
+            self.actions.push_back(Action::Disconnect);
             self.last_resync = Some(cx.now);
-            self.credit(cx);
+            self.record_stability(cx);
             self.mark_gap();
             // Nothing failed, so only the budget delays the next dial.
             self.wait(cx, Error::new(ErrorKind::Resync, reason), Duration::ZERO, None);
@@ -365,20 +365,20 @@ impl Link {
         let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);
         let signed =
             signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
-        signed.map_err(of_transport)
+        signed.map_err(from_transport)
     }
 
     /// Handles an open connection that is gone.
-    pub(super) fn lose(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<Streak>) {
-        self.credit(cx);
+    pub(super) fn disconnect(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<Streak>) {
+        self.record_stability(cx);
         self.mark_gap();
         self.retry(cx, error, Duration::ZERO, streak);
     }
 
     /// Lets the next delays start small again after a connection that has proved itself.
-    pub(super) fn credit(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn record_stability(&mut self, cx: &mut Context<'_>) {
         if let Phase::Open(open) = &self.phase
-            && open.is_proven(cx.now, cx.settings.proven_after)
+            && open.is_stable(cx.now, cx.settings.stable_after)
         {
             self.backoff.reset();
             self.failures = 0;
@@ -403,7 +403,7 @@ impl Link {
         // A clock may have been set back in between.
         let reason = GapReason::Reconnected { since, until: opened.max(since) };
         let before = self.last_event.clone();
-        self.push(Item::Gap(Gap { before, after, reason, is_doubtful: false }));
+        self.push(Item::Gap(Gap { before, after, reason, leaves_stale: false }));
     }
 
     /// Tries again after this pause, or the longer one that the exchange asked for, which all streams keep, and a

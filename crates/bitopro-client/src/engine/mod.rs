@@ -70,7 +70,7 @@ pub(crate) use received::Received;
 ///     wall += due - now;
 ///     now = due;
 ///     engine.handle_timeout(now, wall);
-///     if let Some((_, Action::HangUp)) = engine.poll_action(now, wall) {
+///     if let Some((_, Action::Disconnect)) = engine.poll_action(now, wall) {
 ///         break;
 ///     }
 /// }
@@ -114,7 +114,7 @@ pub enum Action {
     /// Send this frame on the connection.
     Send(Frame),
     /// Drop the connection, or the dial that is in progress.
-    HangUp,
+    Disconnect,
 }
 
 impl Engine {
@@ -287,8 +287,8 @@ impl Engine {
     }
 
     /// Returns why each of a subscriber's streams that has ended did.
-    pub fn ends(&self, subscriber: SubscriberId) -> BTreeMap<PrivateStream, Closed> {
-        self.subscribers.get(&subscriber).map(Subscriber::ends).unwrap_or_default()
+    pub fn closed_streams(&self, subscriber: SubscriberId) -> BTreeMap<PrivateStream, Closed> {
+        self.subscribers.get(&subscriber).map(Subscriber::closed_streams).unwrap_or_default()
     }
 
     /// Returns whether every stream of a subscriber has ended, and no item waits for it.

@@ -102,7 +102,7 @@ mod tests {
     use super::Cause;
     use crate::Settings;
     use crate::engine::dialer::Streak;
-    use crate::outside::test_start;
+    use crate::system::test_start;
 
     #[test]
     fn each_cause_has_its_rule_before_and_after_it_has_worked() {

@@ -5,7 +5,7 @@ use bitopro_model::{Message, OrderId, PrivateStream};
 
 use super::link::{Context, Link};
 use crate::Settings;
-use crate::account::{Account, ClosedOrders, Current, CurrentAccount};
+use crate::account::{Account, Current, CurrentAccount, RecentlyClosed};
 use crate::item::{AccountItem, Closed, Connected, Item};
 use crate::queue::Queue;
 
@@ -53,7 +53,7 @@ impl Subscriber {
             if let Some(renewal) = self.account.apply(stream, &item)
                 && let Some(link) = self.link_mut(renewal.stream)
             {
-                link.handle_renewal(cx, renewal.reason);
+                link.handle_snapshot_request(cx, renewal.reason);
                 has_changed |= renewal.stream != stream;
             }
             self.queue.push(AccountItem::new(stream, item), bytes);
@@ -74,7 +74,7 @@ impl Subscriber {
         };
         let closed = event.data.iter().filter(|order| !order.is_open());
         self.ended.extend(closed.map(|order| (now, order.id.clone())));
-        let excess = self.ended.len().saturating_sub(ClosedOrders::CAPACITY);
+        let excess = self.ended.len().saturating_sub(RecentlyClosed::CAPACITY);
         self.ended.drain(..excess);
     }
 
@@ -105,7 +105,7 @@ impl Subscriber {
         self.queue.is_empty() && self.links.iter().all(Link::is_closed)
     }
 
-    pub(super) fn ends(&self) -> BTreeMap<PrivateStream, Closed> {
+    pub(super) fn closed_streams(&self) -> BTreeMap<PrivateStream, Closed> {
         let streams = self.links.iter().map(Link::stream);
         streams.filter_map(|stream| Some((stream, self.queue.closed(stream)?.clone()))).collect()
     }
@@ -114,18 +114,18 @@ impl Subscriber {
         let link = |stream| self.links.iter().find(|link| link.stream() == stream);
         let age = |stream| link(stream)?.age(now, wall);
         let mut current = self.account.current(|stream| Some(age(stream)?.0));
-        current.followed = self.links.len();
+        current.subscribed = self.links.len();
         let is_outdated = |stream| age(stream).is_some_and(|(_, is_outdated)| is_outdated);
         current.balances =
-            current.balances.map(|part| part.doubted_if(is_outdated(PrivateStream::AccountBalance)));
-        current.history =
-            current.history.map(|part| part.doubted_if(is_outdated(PrivateStream::HistoryOrders)));
-        current.trades = current.trades.map(|part| part.doubted_if(is_outdated(PrivateStream::UserTrades)));
+            current.balances.map(|part| part.stale_if(is_outdated(PrivateStream::AccountBalance)));
+        current.closed_orders =
+            current.closed_orders.map(|part| part.stale_if(is_outdated(PrivateStream::HistoryOrders)));
+        current.trades = current.trades.map(|part| part.stale_if(is_outdated(PrivateStream::UserTrades)));
         // Perhaps only the history reports that an order was closed.
         let follows_history = link(PrivateStream::HistoryOrders).is_some();
-        let is_history_stale = current.history.as_ref().is_none_or(Current::is_stale);
-        let doubt = is_outdated(PrivateStream::ActiveOrders) || follows_history && is_history_stale;
-        current.open_orders = current.open_orders.map(|part| part.doubted_if(doubt));
+        let is_history_stale = current.closed_orders.as_ref().is_none_or(Current::is_stale);
+        let is_stale = is_outdated(PrivateStream::ActiveOrders) || follows_history && is_history_stale;
+        current.open_orders = current.open_orders.map(|part| part.stale_if(is_stale));
         current
     }
 }

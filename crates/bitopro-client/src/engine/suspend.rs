@@ -58,7 +58,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::SuspendWatch;
-    use crate::outside::test_start;
+    use crate::system::test_start;
 
     const SECOND: Duration = Duration::from_secs(1);
 

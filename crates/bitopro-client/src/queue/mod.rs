@@ -15,7 +15,7 @@ use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapRe
 #[derive(Debug)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
-    lanes: BTreeMap<PrivateStream, Lane>,
+    streams: BTreeMap<PrivateStream, StreamQueue>,
     /// Maximum number of waiting items of a stream.
     capacity: usize,
 }
@@ -33,12 +33,12 @@ enum Entry {
 
 /// The waiting items of one stream.
 #[derive(Debug, Default)]
-struct Lane {
+struct StreamQueue {
     items: usize,
     bytes: usize,
     /// The last data event that was queued or merged.
     last_event: Option<Edge>,
-    merged: Option<Merged>,
+    merged: Option<MergedItems>,
     /// The last connection has not delivered data yet.
     awaits_data: bool,
     /// The last message that could not be read, if no snapshot has arrived since.
@@ -49,7 +49,7 @@ struct Lane {
 
 /// The items that were merged since the queue was full.
 #[derive(Debug, Default)]
-struct Merged {
+struct MergedItems {
     missed: u64,
     unknown: u64,
     before: Option<Edge>,
@@ -71,29 +71,29 @@ struct Merged {
 
 impl Queue {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: VecDeque::new(), lanes: BTreeMap::new(), capacity }
+        Self { entries: VecDeque::new(), streams: BTreeMap::new(), capacity }
     }
 
     /// Adds an item that arrived in a message of this size.
     pub(crate) fn push(&mut self, AccountItem { stream, item }: AccountItem, bytes: usize) {
-        let lane = self.lanes.entry(stream).or_default();
-        if lane.closed.is_some() {
+        let queue = self.streams.entry(stream).or_default();
+        if queue.closed.is_some() {
             return;
         }
-        let began_without_data = lane.awaits_data;
-        let before = lane.note(&item);
-        if let Some(merged) = lane.merged.as_mut().filter(|_| lane.closed.is_none()) {
+        let began_without_data = queue.awaits_data;
+        let before = queue.record(&item);
+        if let Some(merged) = queue.merged.as_mut().filter(|_| queue.closed.is_none()) {
             return merged.add(item);
         }
-        let has_room = lane.items < self.capacity && lane.bytes + bytes <= QUEUE_BYTES;
-        if has_room || lane.closed.is_some() {
-            lane.items += 1;
-            lane.bytes += bytes;
+        let has_room = queue.items < self.capacity && queue.bytes + bytes <= QUEUE_BYTES;
+        if has_room || queue.closed.is_some() {
+            queue.items += 1;
+            queue.bytes += bytes;
             return self.entries.push_back(Entry::Item(AccountItem { stream, item }, bytes));
         }
-        let mut merged = Merged { before, began_without_data, ..Merged::default() };
+        let mut merged = MergedItems { before, began_without_data, ..MergedItems::default() };
         merged.add(item);
-        lane.merged = Some(merged);
+        queue.merged = Some(merged);
         self.entries.push_back(Entry::Merged(stream));
     }
 
@@ -102,12 +102,12 @@ impl Queue {
         loop {
             match self.entries.pop_front()? {
                 Entry::Item(item, bytes) => {
-                    let lane = self.lanes.entry(item.stream).or_default();
-                    lane.items -= 1;
-                    lane.bytes -= bytes;
+                    let queue = self.streams.entry(item.stream).or_default();
+                    queue.items -= 1;
+                    queue.bytes -= bytes;
                     return Some(item);
                 }
-                Entry::Merged(stream) => self.settle(stream, account),
+                Entry::Merged(stream) => self.deliver_merged(stream, account),
             }
         }
     }
@@ -119,26 +119,26 @@ impl Queue {
     /// Drops all waiting items.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
-        for lane in self.lanes.values_mut() {
-            (lane.items, lane.bytes, lane.merged) = (0, 0, None);
+        for queue in self.streams.values_mut() {
+            (queue.items, queue.bytes, queue.merged) = (0, 0, None);
         }
     }
 
     /// Returns the reason why a stream ended, once it has.
     pub(crate) fn closed(&self, stream: PrivateStream) -> Option<&Closed> {
-        self.lanes.get(&stream)?.closed.as_ref()
+        self.streams.get(&stream)?.closed.as_ref()
     }
 
     /// Puts what was merged at the front of the queue: a gap, the connection's present state, and a snapshot.
-    fn settle(&mut self, stream: PrivateStream, account: &Account) {
-        let Some(lane) = self.lanes.get_mut(&stream) else { return };
-        let Some(merged) = lane.merged.take() else { return };
-        let Merged { missed, unknown, last, connected, disconnected, .. } = merged;
+    fn deliver_merged(&mut self, stream: PrivateStream, account: &Account) {
+        let Some(queue) = self.streams.get_mut(&stream) else { return };
+        let Some(merged) = queue.merged.take() else { return };
+        let MergedItems { missed, unknown, last, connected, disconnected, .. } = merged;
         let gap = Item::Gap(Gap {
             before: merged.before,
-            after: lane.last_event.clone().filter(|_| has_snapshot(stream)),
+            after: queue.last_event.clone().filter(|_| has_snapshot(stream)),
             reason: GapReason::Overrun { missed, unknown, last },
-            is_doubtful: !account.is_sure(stream),
+            leaves_stale: !account.is_fresh(stream),
         });
         // A new connection without data has its own snapshot still to come, unless it is gone.
         let is_before_connection = connected.is_some() && !merged.has_data;
@@ -146,7 +146,7 @@ impl Queue {
         let is_wanted = merged.has_data || is_early;
         let mut snapshot = account.to_message(stream).filter(|_| is_wanted).map(Item::Snapshot);
         // What could not be read still makes the state unsure, so it is delivered after the snapshot, again if need be.
-        let unread = lane.unread.clone().filter(|_| merged.has_unread || snapshot.is_some());
+        let unread = queue.unread.clone().filter(|_| merged.has_unread || snapshot.is_some());
         let early = snapshot.take_if(|_| is_before_connection);
         let items = [
             Some(gap),
@@ -159,16 +159,16 @@ impl Queue {
         ];
         for item in items.into_iter().flatten().rev() {
             let bytes = if let Item::Malformed(malformed) = &item { malformed.raw.len() } else { 0 };
-            lane.items += 1;
-            lane.bytes += bytes;
+            queue.items += 1;
+            queue.bytes += bytes;
             self.entries.push_front(Entry::Item(AccountItem { stream, item }, bytes));
         }
     }
 }
 
-impl Lane {
+impl StreamQueue {
     /// Records what an item says about the stream. Returns the last event before it.
-    fn note(&mut self, item: &Item<Message>) -> Option<Edge> {
+    fn record(&mut self, item: &Item<Message>) -> Option<Edge> {
         match item {
             Item::Snapshot(message) => {
                 (self.unread, self.awaits_data) = (None, false);
@@ -189,7 +189,7 @@ impl Lane {
     }
 }
 
-impl Merged {
+impl MergedItems {
     fn add(&mut self, item: Item<Message>) {
         self.missed = self.missed.saturating_add(1);
         match item {
@@ -199,11 +199,11 @@ impl Merged {
             }
             Item::Disconnected(disconnected) => self.disconnected = Some(disconnected),
             Item::Snapshot(message) => {
-                self.note_data(&message);
+                self.record_data(&message);
                 // What could not be read before it has no bearing on what is known now.
                 self.has_unread = false;
             }
-            Item::Update(message) => self.note_data(&message),
+            Item::Update(message) => self.record_data(&message),
             Item::Gap(gap) => self.gap = Some(gap),
             Item::Malformed(_) => self.has_unread = true,
             Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
@@ -212,7 +212,7 @@ impl Merged {
     }
 
     /// Records an event. Everything that was missed before it lies between the edges of the gap.
-    fn note_data(&mut self, message: &Message) {
+    fn record_data(&mut self, message: &Message) {
         self.last = Edge::of(message);
         self.has_data = true;
         self.gap = None;

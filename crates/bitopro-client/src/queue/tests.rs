@@ -9,8 +9,8 @@ use crate::account::Account;
 use crate::item::{
     AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason,
 };
-use crate::outside::test_start;
 use crate::samples::{self, balances, event};
+use crate::system::test_start;
 use crate::{Error, ErrorKind, Settings};
 
 type BalanceItem = Item<AccountBalance>;
@@ -196,8 +196,8 @@ fn what_is_told_once_more_after_what_was_merged_counts_too() {
         assert!(mailbox.pop::<Balances>().is_some());
     }
     let waiting = |bench: &Bench| {
-        let lane = &bench.queue.lanes[&PrivateStream::AccountBalance];
-        (lane.items, lane.bytes)
+        let stream = &bench.queue.streams[&PrivateStream::AccountBalance];
+        (stream.items, stream.bytes)
     };
     assert_eq!(waiting(&mailbox), (1, QUEUE_BYTES), "the last one that could not be read");
     assert_eq!((drain(&mut mailbox).len(), waiting(&mailbox)), (1, (0, 0)));
@@ -221,7 +221,7 @@ fn trades_that_were_merged_lie_between_two_edges_and_a_gap_after_them_is_still_t
     let reconnected = || {
         let (since, until) = (Timestamp::from_millis(30), Timestamp::from_millis(40));
         let reason = GapReason::Reconnected { since, until };
-        Item::Gap(Gap { before: None, after: None, reason, is_doubtful: false })
+        Item::Gap(Gap { before: None, after: None, reason, leaves_stale: false })
     };
     let url = "wss://one/ws".parse().unwrap();
     let connection = Connected { url, number: 2, dialed: test_start(), ended_since_dial: Vec::new() };

@@ -12,7 +12,7 @@ use tokio::sync::futures::Notified;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until, timeout};
 
-use super::Shared;
+use super::SubscriptionInner;
 use crate::engine::{Action, Engine, LinkId, Received};
 
 /// Number of frames that are handled before the subscriber gets its turn.
@@ -22,13 +22,13 @@ const BATCH: usize = 64;
 const BATCH_BYTES: usize = 256 << 10;
 
 pub(super) struct Driver {
-    shared: Arc<Shared>,
+    shared: Arc<SubscriptionInner>,
     link: LinkId,
     socket: Socket,
     /// The frames that are handled next. Empty between two batches; kept for its memory.
     batch: Vec<Received>,
     /// The subscriber has not been woken for all items yet.
-    has_news: bool,
+    has_changed: bool,
 }
 
 type Dialed = Result<Box<dyn Connection>, Error>;
@@ -48,7 +48,7 @@ enum Arrival {
 }
 
 /// The state of the link in the engine.
-struct Look {
+struct LinkStatus {
     actions: Vec<Action>,
     timeout: Option<Instant>,
     is_waiting: bool,
@@ -56,8 +56,8 @@ struct Look {
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, link: LinkId) -> Self {
-        Self { shared, link, socket: Socket::Down, batch: Vec::new(), has_news: false }
+    pub(super) fn new(shared: Arc<SubscriptionInner>, link: LinkId) -> Self {
+        Self { shared, link, socket: Socket::Down, batch: Vec::new(), has_changed: false }
     }
 
     pub(super) async fn run(mut self) {
@@ -74,24 +74,24 @@ impl Driver {
             if is_waiting && let Some(limit_changed) = limit_changed.as_mut().as_pin_mut() {
                 limit_changed.enable();
             }
-            let look = self.look();
+            let status = self.link_status();
             self.wake_subscriber();
-            if look.is_closed && look.actions.is_empty() {
+            if status.is_closed && status.actions.is_empty() {
                 return;
             }
-            let has_begun_to_wait = !std::mem::replace(&mut is_waiting, look.is_waiting) && is_waiting;
-            if has_begun_to_wait || !look.actions.is_empty() {
-                for action in look.actions {
+            let has_begun_to_wait = !std::mem::replace(&mut is_waiting, status.is_waiting) && is_waiting;
+            if has_begun_to_wait || !status.actions.is_empty() {
+                for action in status.actions {
                     self.act(action).await;
                 }
                 continue;
             }
-            timer.set(look.timeout);
+            timer.set(status.timeout);
             if std::mem::take(&mut has_more) {
                 // In a burst the subscriber gets its turn too, or its queue overflows although it reads.
                 yield_now().await;
                 // And the deadlines theirs: frames without end must not put them off.
-                if look.timeout.is_some_and(|deadline| deadline <= runtime.moment().0) {
+                if status.timeout.is_some_and(|deadline| deadline <= runtime.moment().0) {
                     self.with(runtime.moment(), Engine::handle_link_timeout);
                     continue;
                 }
@@ -116,19 +116,19 @@ impl Driver {
         work: impl FnOnce(&mut Engine, Instant, SystemTime, LinkId) -> R,
     ) -> R {
         let id = self.shared.id;
-        let (result, has_news) = self.shared.runtime.with(|engine| {
+        let (result, has_changed) = self.shared.runtime.with(|engine| {
             let before = engine.version(id);
             let result = work(engine, now, wall, self.link);
             (result, engine.version(id) != before)
         });
-        self.has_news |= has_news;
+        self.has_changed |= has_changed;
         result
     }
 
-    fn look(&mut self) -> Look {
+    fn link_status(&mut self) -> LinkStatus {
         let shared = Arc::clone(&self.shared);
         let limited = shared.runtime.limited.as_ref().map(|(limited, _)| limited);
-        self.with(shared.runtime.moment(), |engine, now, wall, link| Look {
+        self.with(shared.runtime.moment(), |engine, now, wall, link| LinkStatus {
             actions: std::iter::from_fn(|| engine.poll_link_action(now, wall, link, limited)).collect(),
             timeout: engine.link_timeout(link),
             is_waiting: engine.is_waiting(link),
@@ -137,7 +137,7 @@ impl Driver {
     }
 
     fn wake_subscriber(&mut self) {
-        if std::mem::take(&mut self.has_news) {
+        if std::mem::take(&mut self.has_changed) {
             self.shared.wake();
         }
     }
@@ -155,7 +155,7 @@ impl Driver {
                     let _ = timeout(runtime.send_deadline, connection.send(frame)).await;
                 }
             }
-            Action::HangUp => self.socket = Socket::Down,
+            Action::Disconnect => self.socket = Socket::Down,
         }
     }
 

@@ -14,7 +14,7 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use crate::engine::{DialLimiter, Engine, Limited, SubscriberId};
-use crate::outside::{WallClock, monotonic_now};
+use crate::system::{WallClock, monotonic_now};
 use driver::Driver;
 
 pub use subscription::{Reader, Subscription};
@@ -56,7 +56,7 @@ impl Runtime {
             let id = engine.subscribe(now, wall, streams);
             (id, engine.links_of(id))
         });
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SubscriptionInner {
             runtime: Arc::clone(self),
             id,
             consumer: AtomicWaker::new(),
@@ -92,7 +92,7 @@ impl fmt::Debug for Runtime {
 }
 
 /// The part that a subscription, its readers and its drivers share. The subscriber is removed with the last of them.
-struct Shared {
+struct SubscriptionInner {
     runtime: Arc<Runtime>,
     id: SubscriberId,
     /// The task that reads the subscription.
@@ -101,14 +101,14 @@ struct Shared {
     changed: Notify,
 }
 
-impl Shared {
+impl SubscriptionInner {
     fn wake(&self) {
         self.consumer.wake();
         self.changed.notify_waiters();
     }
 }
 
-impl Drop for Shared {
+impl Drop for SubscriptionInner {
     fn drop(&mut self) {
         self.runtime.with(|engine| engine.remove(self.id));
     }

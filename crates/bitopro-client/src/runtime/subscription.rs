@@ -10,7 +10,7 @@ use bitopro_model::PrivateStream;
 use futures_core::Stream;
 use tokio::task::AbortHandle;
 
-use super::Shared;
+use super::SubscriptionInner;
 use super::topic::Topic;
 use crate::item::Closed;
 use crate::{Error, ErrorKind};
@@ -23,13 +23,13 @@ use crate::{Error, ErrorKind};
 /// ends when all of them have. Dropping it ends the connections immediately; [`close`](Self::close) ends them politely.
 #[must_use = "a subscription ends when it is dropped"]
 pub struct Subscription<T: Topic> {
-    shared: Arc<Shared>,
+    shared: Arc<SubscriptionInner>,
     drivers: Vec<AbortHandle>,
     topic: PhantomData<fn() -> T>,
 }
 
 impl<T: Topic> Subscription<T> {
-    pub(super) fn new(shared: Arc<Shared>, drivers: Vec<AbortHandle>) -> Self {
+    pub(super) fn new(shared: Arc<SubscriptionInner>, drivers: Vec<AbortHandle>) -> Self {
         Self { shared, drivers, topic: PhantomData }
     }
 
@@ -42,7 +42,7 @@ impl<T: Topic> Subscription<T> {
     }
 
     fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<T::Item>> {
-        let Shared { runtime, id, consumer, .. } = &*self.shared;
+        let SubscriptionInner { runtime, id, consumer, .. } = &*self.shared;
         loop {
             let take = || runtime.with(|engine| (engine.poll_item(*id), engine.is_exhausted(*id)));
             let mut taken = take();
@@ -94,7 +94,7 @@ impl<T: Topic> Subscription<T> {
             let (runtime, id) = (&self.shared.runtime, self.shared.id);
             let (now, wall) = runtime.moment();
             let (ends, is_fresh) =
-                runtime.with(|engine| (engine.ends(id), engine.current(now, wall, id).is_fresh()));
+                runtime.with(|engine| (engine.closed_streams(id), engine.current(now, wall, id).is_fresh()));
             match ends.into_values().next() {
                 Some(Closed::Failed(error)) => return Err(error),
                 Some(Closed::Requested) => {
@@ -130,7 +130,7 @@ impl<T: Topic> Subscription<T> {
     pub async fn close(mut self) -> BTreeMap<PrivateStream, Closed> {
         self.request_close();
         while self.next().await.is_some() {}
-        self.shared.runtime.with(|engine| engine.ends(self.shared.id))
+        self.shared.runtime.with(|engine| engine.closed_streams(self.shared.id))
     }
 }
 
@@ -159,7 +159,7 @@ impl<T: Topic> fmt::Debug for Subscription<T> {
 
 /// Reads the state of a [`Subscription`] from elsewhere. After the subscription's end the state is stale.
 pub struct Reader<T: Topic> {
-    shared: Arc<Shared>,
+    shared: Arc<SubscriptionInner>,
     /// The version of the state that [`changed`](Self::changed) has reported.
     seen: u64,
     topic: PhantomData<fn() -> T>,
@@ -193,7 +193,7 @@ impl<T: Topic> Reader<T> {
     }
 }
 
-impl Shared {
+impl SubscriptionInner {
     fn current<T: Topic>(&self) -> T::Current {
         let (now, wall) = self.runtime.moment();
         T::current(self.runtime.with(|engine| engine.current(now, wall, self.id)))

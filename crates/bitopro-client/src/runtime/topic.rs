@@ -1,14 +1,15 @@
 use bitopro_model::{
-    AccountBalance, Active, ActiveOrders, Balances, Event, EventData, History, HistoryOrders,
+    AccountBalance, ActiveOrderStream, ActiveOrders, Balances, Event, EventData, HistoryOrderStream,
+    HistoryOrders,
 };
 use bitopro_model::{Orders, Trade, UserTrade};
 
-use crate::account::{BalanceBook, Current, CurrentAccount, OpenOrders, OrderHistory, RecentTrades};
+use crate::account::{BalanceMap, ClosedOrders, Current, CurrentAccount, OpenOrders, RecentTrades};
 use crate::item::{AccountItem, Item};
 
 /// A subject to subscribe to: one stream, named by the data of its events, or a whole [`Account`].
 ///
-/// Implemented for [`Balances`], [`Orders<Active>`](Orders), [`Orders<History>`](Orders), [`Trade`] and [`Account`];
+/// Implemented for [`Balances`], [`Orders<ActiveOrderStream>`](Orders), [`Orders<HistoryOrderStream>`](Orders), [`Trade`] and [`Account`];
 /// it cannot be implemented elsewhere.
 pub trait Topic: sealed::Sealed + 'static {
     /// The items that a subscription emits.
@@ -57,7 +58,7 @@ impl sealed::Sealed for Account {
 
 impl Topic for Balances {
     type Item = Item<AccountBalance>;
-    type Current = Option<Current<BalanceBook>>;
+    type Current = Option<Current<BalanceMap>>;
 }
 
 impl sealed::Sealed for Balances {
@@ -65,17 +66,17 @@ impl sealed::Sealed for Balances {
         event(item)
     }
 
-    fn current(account: CurrentAccount) -> Option<Current<BalanceBook>> {
+    fn current(account: CurrentAccount) -> Option<Current<BalanceMap>> {
         account.balances
     }
 }
 
-impl Topic for Orders<Active> {
+impl Topic for Orders<ActiveOrderStream> {
     type Item = Item<ActiveOrders>;
     type Current = Option<Current<OpenOrders>>;
 }
 
-impl sealed::Sealed for Orders<Active> {
+impl sealed::Sealed for Orders<ActiveOrderStream> {
     fn item(item: AccountItem) -> Option<Item<ActiveOrders>> {
         event(item)
     }
@@ -85,18 +86,18 @@ impl sealed::Sealed for Orders<Active> {
     }
 }
 
-impl Topic for Orders<History> {
+impl Topic for Orders<HistoryOrderStream> {
     type Item = Item<HistoryOrders>;
-    type Current = Option<Current<OrderHistory>>;
+    type Current = Option<Current<ClosedOrders>>;
 }
 
-impl sealed::Sealed for Orders<History> {
+impl sealed::Sealed for Orders<HistoryOrderStream> {
     fn item(item: AccountItem) -> Option<Item<HistoryOrders>> {
         event(item)
     }
 
-    fn current(account: CurrentAccount) -> Option<Current<OrderHistory>> {
-        account.history
+    fn current(account: CurrentAccount) -> Option<Current<ClosedOrders>> {
+        account.closed_orders
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bitopro_client::model::{Active, Message, Orders, Pair, PrivateStream};
+use bitopro_client::model::{ActiveOrderStream, Message, Orders, Pair, PrivateStream};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{
@@ -121,7 +121,7 @@ async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
     peers.get_mut(HISTORY).unwrap().send(frame(&history([ended]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
-    assert_eq!(account.current().history.unwrap().state().get("2").unwrap().status.code(), 4);
+    assert_eq!(account.current().closed_orders.unwrap().state().get("2").unwrap().status.code(), 4);
     // The history has overtaken one of these, and the time of the other is older than its arrival.
     orders_peer.send(frame(&active([open("2"), order("3", 1, 0, 9)]))).await.unwrap();
     account.next().await.unwrap();
@@ -278,7 +278,7 @@ async fn closing_an_account_leaves_nothing() {
 /// The open orders after these messages, under a policy.
 async fn after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
     let (builder, mut server) = network();
-    let mut orders: Subscription<Orders<Active>> =
+    let mut orders: Subscription<Orders<ActiveOrderStream>> =
         builder.with_order_updates(updates).build().unwrap().active_orders();
     let mut peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
     orders.next().await.unwrap();
@@ -296,7 +296,8 @@ async fn each_policy_is_right_for_its_kind_of_server() {
     // Order 1 of `a_b` is cancelled and order 4 opened: as changes, and as the pair's whole list.
     let changed = frame(&active([of_pair("a_b", order("1", 4, 0, 11)), open("a_b", "4")]));
     let whole = frame(&active([open("a_b", "2"), open("a_b", "4")]));
-    let none = frame(&event::<Orders<Active>>(1, [(Pair::new("a_b"), Vec::new())].into_iter().collect()));
+    let none =
+        frame(&event::<Orders<ActiveOrderStream>>(1, [(Pair::new("a_b"), Vec::new())].into_iter().collect()));
     assert_eq!(after(OrderUpdates::Changed, &[first.clone(), changed.clone()]).await, ["2", "3", "4"]);
     assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), whole.clone()]).await, ["2", "3", "4"]);
     assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), none]).await, ["3"]);
@@ -340,7 +341,7 @@ async fn after_an_outage_all_streams_are_back_soon() {
 }
 
 /// Whether the open orders may be out of date.
-fn doubts_orders(account: &Subscription<Account>) -> bool {
+fn quirks_orders(account: &Subscription<Account>) -> bool {
     account.current().open_orders.unwrap().is_stale()
 }
 
@@ -348,16 +349,16 @@ fn doubts_orders(account: &Subscription<Account>) -> bool {
 async fn open_orders_are_in_doubt_while_history_is() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
-    assert!(!doubts_orders(&account));
+    assert!(!quirks_orders(&account));
     peers.get_mut(HISTORY).unwrap().send(Frame::text("{")).await.unwrap();
     account.next().await.unwrap();
-    assert!(doubts_orders(&account), "the end of an order may have been in it");
+    assert!(quirks_orders(&account), "the end of an order may have been in it");
     peers.remove(HISTORY);
     account.next().await.unwrap();
-    assert!(doubts_orders(&account));
+    assert!(quirks_orders(&account));
     server.next_dial().await.unwrap().refuse(http::StatusCode::NOT_FOUND);
     account.next().await.unwrap();
-    assert!(doubts_orders(&account), "for ever, since history is over");
+    assert!(quirks_orders(&account), "for ever, since history is over");
     assert!(!account.current().balances.unwrap().is_stale());
 }
 
@@ -424,7 +425,7 @@ async fn a_list_of_open_orders_that_is_younger_than_history_s_connection_is_not_
     history_peer.send(frame(&history([]))).await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(server.try_next_dial().is_none());
-    assert!(!doubts_orders(&account));
+    assert!(!quirks_orders(&account));
     account.request_close();
     while account.next().await.is_some() {}
 }
@@ -447,7 +448,7 @@ async fn a_list_of_open_orders_that_is_older_than_history_s_connection_is_asked_
     let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
     active_peer.send(frame(&active([]))).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!doubts_orders(&account));
+    assert!(!quirks_orders(&account));
     // Only history is lost.
     drop(history_peer);
     let mut history_peer = accept(&mut server, 1).await.remove(HISTORY).unwrap();
@@ -455,10 +456,10 @@ async fn a_list_of_open_orders_that_is_older_than_history_s_connection_is_asked_
     history_peer.send(frame(&history([]))).await.unwrap();
     let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-    assert!(doubts_orders(&account));
+    assert!(quirks_orders(&account));
     active_peer.send(frame(&active([]))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert!(!doubts_orders(&account));
+    assert!(!quirks_orders(&account));
     account.request_close();
     while account.next().await.is_some() {}
 }

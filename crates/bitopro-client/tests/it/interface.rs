@@ -37,7 +37,7 @@ fn public_types_can_be_shared_between_threads() {
 async fn an_account_is_ready_when_the_state_of_each_stream_is_fresh() {
     let (builder, mut server) = network();
     let account =
-        builder.build().unwrap().follow(&[PrivateStream::AccountBalance, PrivateStream::UserTrades]);
+        builder.build().unwrap().subscribe(&[PrivateStream::AccountBalance, PrivateStream::UserTrades]);
     let exchange = tokio::spawn(async move {
         let mut balances = server.next_dial().await.unwrap().accept();
         let trades = server.next_dial().await.unwrap().accept();
@@ -96,7 +96,7 @@ async fn a_reader_waits_for_each_change_until_the_end() {
 async fn only_the_streams_that_are_followed_are_dialled_and_each_end_has_its_reason() {
     let (builder, mut server) = network();
     let streams = [PrivateStream::UserTrades, PrivateStream::AccountBalance, PrivateStream::UserTrades];
-    let mut account = builder.build().unwrap().follow(&streams);
+    let mut account = builder.build().unwrap().subscribe(&streams);
     let mut peer = server.next_dial().await.unwrap().accept();
     server.next_dial().await.unwrap().refuse(StatusCode::NOT_FOUND);
     peer.send(balance(1)).await.unwrap();

@@ -75,7 +75,7 @@ impl Session {
             .with_seed(SEED)
             .build()
             .unwrap();
-        let mut items = client.follow(&streams);
+        let mut items = client.subscribe(&streams);
         let mut told = Vec::new();
         let mut playing = Box::pin(replay.play(&mut server));
         let _open = loop {

@@ -2,7 +2,7 @@
 
 use bitopro_client::model::Timestamp;
 use bitopro_client::{Client, ClientBuilder, OrderUpdates, WallClock};
-use bitopro_sim::{ActiveUpdates, Clock, Doubts, Simulator, SimulatorBuilder};
+use bitopro_sim::{ActiveUpdates, Clock, Quirks, Simulator, SimulatorBuilder};
 
 /// A simulator that runs, and a client that is still to be built.
 pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, ClientBuilder) {
@@ -17,9 +17,9 @@ pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, Cli
     (simulator, client)
 }
 
-/// Returns the client's policy for a simulator with these doubts.
-pub(crate) fn order_updates(doubts: Doubts) -> OrderUpdates {
-    match doubts.active_updates {
+/// Returns the client's policy for a simulator with these quirks.
+pub(crate) fn order_updates(quirks: Quirks) -> OrderUpdates {
+    match quirks.active_updates {
         ActiveUpdates::WholePair => OrderUpdates::WholePair,
         _ => OrderUpdates::Changed,
     }

@@ -28,7 +28,7 @@ async fn next_snapshot(balances: &mut Subscription<Balances>) -> AccountBalance 
 }
 
 fn nonces(simulator: &Simulator) -> Vec<u64> {
-    simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect()
+    simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect()
 }
 
 fn assert_agrees(balances: &Subscription<Balances>, simulator: &Simulator) {

@@ -2,7 +2,7 @@
 
 use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::{Item, Subscription};
-use bitopro_sim::{Command, Doubts, Simulator, TradesOnConnect};
+use bitopro_sim::{Command, Quirks, Simulator, TradesOnConnect};
 
 use crate::network::{frame, network};
 use crate::samples::{event, trade, with_id};
@@ -23,7 +23,7 @@ fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
 
 #[tokio::test(start_paused = true)]
 async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
-    let builder = Simulator::builder().with_doubts(Doubts::default().with(TradesOnConnect::Last));
+    let builder = Simulator::builder().with_quirks(Quirks::default().with(TradesOnConnect::Last));
     let (simulator, client) = simulated(builder, 7);
     let mut trades = client.build().unwrap().user_trades();
     assert!(matches!(trades.next().await, Some(Item::Connected(_))));

@@ -148,7 +148,7 @@ impl Order {
     }
 
     /// Whether some of it was executed and some was not, however it ended.
-    pub fn is_filled_in_part(&self) -> bool {
+    pub fn is_partially_filled(&self) -> bool {
         !self.executed_amount.is_zero() && self.executed_amount < self.original_amount
     }
 

@@ -13,13 +13,13 @@ pub trait OrderStream: sealed::SealedStream + fmt::Debug + Clone + PartialEq + E
 
 /// The stream of open orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Active {}
+pub enum ActiveOrderStream {}
 
-impl OrderStream for Active {
+impl OrderStream for ActiveOrderStream {
     const STREAM: PrivateStream = PrivateStream::ActiveOrders;
 }
 
-impl sealed::SealedStream for Active {
+impl sealed::SealedStream for ActiveOrderStream {
     fn into_message(event: ActiveOrders) -> Message {
         Message::ActiveOrders(event)
     }
@@ -34,13 +34,13 @@ impl sealed::SealedStream for Active {
 
 /// The stream of orders that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum History {}
+pub enum HistoryOrderStream {}
 
-impl OrderStream for History {
+impl OrderStream for HistoryOrderStream {
     const STREAM: PrivateStream = PrivateStream::HistoryOrders;
 }
 
-impl sealed::SealedStream for History {
+impl sealed::SealedStream for HistoryOrderStream {
     fn into_message(event: HistoryOrders) -> Message {
         Message::HistoryOrders(event)
     }

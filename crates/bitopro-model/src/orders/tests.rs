@@ -1,8 +1,8 @@
 use rust_decimal::Decimal;
 
 use crate::{
-    Action, Active, ActiveOrders, ClientId, Condition, HistoryOrders, Order, OrderStatus, OrderType, Orders,
-    Pair, Timestamp,
+    Action, ActiveOrderStream, ActiveOrders, ClientId, Condition, HistoryOrders, Order, OrderStatus,
+    OrderType, Orders, Pair, Timestamp,
 };
 
 fn message(order_changes: &[(&str, &str)]) -> String {
@@ -102,7 +102,7 @@ fn questions_about_an_order_have_answers() {
             (r#""status":0"#, &format!(r#""status":{status}"#)),
             (r#""executedAmount":"0""#, &format!(r#""executedAmount":"{executed}""#)),
         ]);
-        let answers = (order.is_open(), order.is_final(), order.is_filled_in_part(), order.is_filled());
+        let answers = (order.is_open(), order.is_final(), order.is_partially_filled(), order.is_filled());
         assert_eq!(answers, (open, last, part, filled), "{status}");
     }
 }
@@ -116,7 +116,7 @@ fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
             .with_amount(one)
             .with_created(placed);
         assert_eq!((order.fee_symbol.clone(), order.updated()), (Some(fee_symbol.into()), Some(placed)));
-        assert!(order.is_open() && !order.is_filled_in_part());
+        assert!(order.is_open() && !order.is_partially_filled());
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
     }
@@ -138,7 +138,7 @@ fn an_order_in_the_wrong_place_is_an_error() {
 fn orders_are_grouped_by_pair_as_they_come() {
     let mut other = order(&[]);
     other.pair = Pair::new("btc_twd");
-    let orders: Orders<Active> = [order(&[]), other, order(&[])].into_iter().collect();
+    let orders: Orders<ActiveOrderStream> = [order(&[]), other, order(&[])].into_iter().collect();
     let shape: Vec<_> = orders.by_pair().map(|(pair, orders)| (pair.as_str(), orders.len())).collect();
     assert_eq!(shape, [("sol_usdt", 2), ("btc_twd", 1)]);
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use bitopro_model::{
-    Active, Balances, DecodeError, Event, EventData, History, Message, Orders, PrivateStream, Timestamp,
-    Trade, decode,
+    ActiveOrderStream, Balances, DecodeError, Event, EventData, HistoryOrderStream, Message, Orders,
+    PrivateStream, Timestamp, Trade, decode,
 };
 use serde_json::Value;
 
@@ -46,8 +46,8 @@ impl Stream {
     fn all() -> [Self; 4] {
         [
             Self::of::<Balances>("account-balance"),
-            Self::of::<Orders<Active>>("active-orders"),
-            Self::of::<Orders<History>>("history-orders"),
+            Self::of::<Orders<ActiveOrderStream>>("active-orders"),
+            Self::of::<Orders<HistoryOrderStream>>("history-orders"),
             Self::of::<Trade>("user-trade"),
         ]
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bitopro_model::{Active, Balance, Decimal, Decoded, Event, Message, OrderSeq, Orders, Timestamp, decode};
+use bitopro_model::{
+    ActiveOrderStream, Balance, Decimal, Decoded, Event, Message, OrderSeq, Orders, Timestamp, decode,
+};
 use serde::Deserialize;
 
 use crate::every_field::OPTIONAL;
@@ -146,7 +148,7 @@ fn fault_54_an_optional_field_of_any_value_is_read_or_kept() {
     assert_eq!(tested, OPTIONAL.iter().copied().collect(), "every optional field is tested");
 }
 
-fn order(fields: &str) -> Event<Orders<Active>> {
+fn order(fields: &str) -> Event<Orders<ActiveOrderStream>> {
     let text = format!(
         r#"{{"event":"ACTIVE_ORDERS","timestamp":1764170000900,"data":{{"btc_twd":[{{"id":"7001","pair":"btc_twd","price":"2600000","action":"BUY","type":"LIMIT","status":1,"originalAmount":"0.01","remainingAmount":"0.006","executedAmount":"0.004"{fields}}}]}}}}"#
     );

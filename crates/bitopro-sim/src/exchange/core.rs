@@ -9,7 +9,7 @@ use crate::exchange::account::order::currencies;
 use crate::exchange::account::{Account, OrderChange};
 use crate::exchange::events::publisher::Publisher;
 use crate::exchange::market::trader::Trader;
-use crate::{Command, CommandError, Doubts, Holdings, NewOrder, Push};
+use crate::{Command, CommandError, Holdings, NewOrder, Push, Quirks};
 
 /// The exchange itself, without sockets, tasks or a clock: the time is an argument, and the same seed and
 /// times give the same events, byte for byte.
@@ -26,11 +26,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(seed: u64, account: Account, doubts: Doubts) -> Self {
+    pub(crate) fn new(seed: u64, account: Account, quirks: Quirks) -> Self {
         let mut rng = Rng::with_seed(seed);
         // The trader has its own generator, so that connections do not change what it does.
         let trader = Trader::new(rng.fork());
-        Self { account, names: BTreeMap::new(), trader, publisher: Publisher::new(rng, doubts) }
+        Self { account, names: BTreeMap::new(), trader, publisher: Publisher::new(rng, quirks) }
     }
 
     /// The balances of the account.
@@ -44,8 +44,8 @@ impl Exchange {
     }
 
     /// The recently closed orders, the oldest first; at most 100.
-    pub fn history(&self) -> impl Iterator<Item = &Order> {
-        self.account.history()
+    pub fn closed_orders(&self) -> impl Iterator<Item = &Order> {
+        self.account.closed_orders()
     }
 
     /// The trades, the oldest first; the last 10,000.

@@ -55,7 +55,7 @@ impl Authentication {
         request: &UpgradeRequest<'_>,
         now: Timestamp,
     ) -> Result<PrivateStream, Refusal> {
-        self.check(request, now).map_err(|refusal| refusal::dated(refusal, now))
+        self.check(request, now).map_err(|refusal| refusal::with_date(refusal, now))
     }
 
     /// Checks the path first, then that it is an upgrade, then the account: the order is an assumption.

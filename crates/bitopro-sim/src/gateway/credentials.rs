@@ -1,6 +1,6 @@
 use std::fmt;
 
-use bitopro_auth::{Credentials, InvalidCredentials};
+use bitopro_auth::{Credentials, CredentialsError};
 
 /// The one account of a simulated exchange, with its secret in plain text: it guards nothing.
 ///
@@ -30,8 +30,8 @@ impl SimCredentials {
     /// Returns the same credentials in the form that a client signs with.
     ///
     /// # Errors
-    /// [`InvalidCredentials`] if a part is empty or cannot be sent.
-    pub fn to_credentials(&self) -> Result<Credentials, InvalidCredentials> {
+    /// [`CredentialsError`] if a part is empty or cannot be sent.
+    pub fn to_credentials(&self) -> Result<Credentials, CredentialsError> {
         Credentials::new(self.api_key.as_str(), self.api_secret.as_str(), self.email.as_str())
     }
 }

@@ -14,7 +14,7 @@ use crate::exchange::recent_items::RecentItems;
 use crate::gateway::authentication::{Authentication, UpgradeRequest};
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::{SocketEnd, Sockets};
-use crate::{Clock, Dial, Exchange, Push, Sent};
+use crate::{Clock, Exchange, Push, SentMessage, UpgradeAttempt};
 
 /// The number of dials that are remembered.
 const DIALS_KEPT: usize = 10_000;
@@ -35,7 +35,7 @@ struct State {
     exchange: Exchange,
     authentication: Authentication,
     sockets: Sockets,
-    dials: RecentItems<Dial>,
+    dials: RecentItems<UpgradeAttempt>,
     /// Refusals that were asked for, each with the number of dials that are left.
     refusals: VecDeque<(usize, Refusal)>,
 }
@@ -87,7 +87,7 @@ impl Dispatcher {
                 Ok(_) => StatusCode::SWITCHING_PROTOCOLS,
                 Err(refusal) => refusal.status,
             };
-            state.dials.push(Dial::new(request, status));
+            state.dials.push(UpgradeAttempt::new(request, status));
             decision
         })
     }
@@ -157,11 +157,11 @@ impl Dispatcher {
         self.locked(|state| state.sockets.len())
     }
 
-    pub(crate) fn dials(&self) -> Vec<Dial> {
+    pub(crate) fn upgrade_attempts(&self) -> Vec<UpgradeAttempt> {
         self.locked(|state| state.dials.iter().cloned().collect())
     }
 
-    pub(crate) fn sent(&self) -> Vec<Sent> {
+    pub(crate) fn sent(&self) -> Vec<SentMessage> {
         self.locked(|state| state.sockets.sent())
     }
 

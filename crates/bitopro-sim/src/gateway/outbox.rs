@@ -26,7 +26,7 @@ pub(crate) struct Inbox {
 
 /// The queue is full, or the socket is gone.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotTaken;
+pub(crate) struct OutboxError;
 
 pub(crate) fn outbox(limit: usize) -> (Outbox, Inbox) {
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -38,13 +38,13 @@ impl Outbox {
     /// Adds a frame to the queue. One that is larger than the limit is accepted while the queue is empty.
     ///
     /// Only called under the dispatcher's lock, so that nothing is added between the check and the addition.
-    pub(crate) fn put(&self, frame: Frame) -> Result<(), NotTaken> {
+    pub(crate) fn put(&self, frame: Frame) -> Result<(), OutboxError> {
         let waiting = self.waiting.load(Ordering::Acquire);
         if waiting > 0 && waiting.saturating_add(cost(&frame)) > self.limit {
-            return Err(NotTaken);
+            return Err(OutboxError);
         }
         self.waiting.fetch_add(cost(&frame), Ordering::AcqRel);
-        self.frames.send(frame).map_err(|_| NotTaken)
+        self.frames.send(frame).map_err(|_| OutboxError)
     }
 }
 
@@ -70,7 +70,7 @@ fn cost(frame: &Frame) -> usize {
 mod tests {
     use bitopro_transport::Frame;
 
-    use super::{FRAME_OVERHEAD_BYTES, NotTaken, outbox};
+    use super::{FRAME_OVERHEAD_BYTES, OutboxError, outbox};
 
     #[tokio::test]
     async fn what_is_taken_makes_room() {
@@ -78,10 +78,10 @@ mod tests {
         for text in ["a", "b", "c"] {
             assert_eq!(outbox.put(Frame::text(text)), Ok(()));
         }
-        assert_eq!(outbox.put(Frame::text("")), Err(NotTaken));
+        assert_eq!(outbox.put(Frame::text("")), Err(OutboxError));
         assert_eq!(inbox.next().await, Some(Frame::text("a")));
         assert_eq!(outbox.put(Frame::text("d")), Ok(()));
-        assert_eq!(outbox.put(Frame::text("e")), Err(NotTaken));
+        assert_eq!(outbox.put(Frame::text("e")), Err(OutboxError));
         drop(outbox);
         for text in ["b", "c", "d"] {
             assert_eq!(inbox.next().await, Some(Frame::text(text)));
@@ -94,7 +94,7 @@ mod tests {
         let (outbox, mut inbox) = outbox(10);
         let large = Frame::text("x".repeat(100));
         assert_eq!(outbox.put(large.clone()), Ok(()));
-        assert_eq!(outbox.put(Frame::text("")), Err(NotTaken));
+        assert_eq!(outbox.put(Frame::text("")), Err(OutboxError));
         assert_eq!(inbox.next().await, Some(large.clone()));
         assert_eq!(outbox.put(large), Ok(()));
     }
@@ -103,6 +103,6 @@ mod tests {
     fn a_socket_that_is_gone_takes_nothing() {
         let (outbox, inbox) = outbox(1000);
         drop(inbox);
-        assert_eq!(outbox.put(Frame::text("a")), Err(NotTaken));
+        assert_eq!(outbox.put(Frame::text("a")), Err(OutboxError));
     }
 }

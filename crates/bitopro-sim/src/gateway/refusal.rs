@@ -50,7 +50,7 @@ pub fn forbidden() -> Refusal {
 
 /// [`CLOCK_CONFLICT`], with the server's time in its `Date`.
 pub fn clock_conflict(server_time: Timestamp) -> Refusal {
-    dated(with_error(CLOCK_CONFLICT, "the client's clock is off"), server_time)
+    with_date(with_error(CLOCK_CONFLICT, "the client's clock is off"), server_time)
 }
 
 /// [`TOO_MANY_REQUESTS`], with `Retry-After` in whole seconds if it is given.
@@ -81,12 +81,12 @@ pub(crate) fn of(status: StatusCode, server_time: Timestamp) -> Refusal {
         BAD_GATEWAY => bad_gateway(),
         other => Refusal::new(other),
     };
-    dated(refusal, server_time)
+    with_date(refusal, server_time)
 }
 
 /// Adds the `Date` header, which has the server's time to the second.
 #[must_use]
-pub fn dated(mut refusal: Refusal, server_time: Timestamp) -> Refusal {
+pub fn with_date(mut refusal: Refusal, server_time: Timestamp) -> Refusal {
     if let Some((name, value)) = date(server_time) {
         refusal.headers.insert(name, value);
     }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::exchange::recent_items::RecentItems;
 use crate::gateway::outbox::{Inbox, Outbox, outbox};
-use crate::{Push, Sent};
+use crate::{Push, SentMessage};
 
 /// The number of events that are remembered.
 const SENT_KEPT: usize = 10_000;
@@ -17,7 +17,7 @@ const SENT_KEPT: usize = 10_000;
 pub(crate) struct Sockets {
     by_id: BTreeMap<u64, Socket>,
     next_id: u64,
-    sent: RecentItems<Sent>,
+    sent: RecentItems<SentMessage>,
     queue_bytes: usize,
 }
 
@@ -48,7 +48,7 @@ impl Sockets {
         let (outbox, inbox) = outbox(self.queue_bytes);
         if let Some(snapshot) = snapshot {
             outbox.put(Frame::text(snapshot.text.as_str())).ok()?;
-            self.sent.push(Sent::new(snapshot, 1));
+            self.sent.push(SentMessage::new(snapshot, 1));
         }
         let id = self.next_id;
         self.next_id += 1;
@@ -69,7 +69,7 @@ impl Sockets {
     /// Sends an event to the sockets of its stream.
     pub(crate) fn publish(&mut self, push: &Push) {
         let sockets = self.send(Some(push.stream), &Frame::text(push.text.as_str()));
-        self.sent.push(Sent::new(push, sockets));
+        self.sent.push(SentMessage::new(push, sockets));
     }
 
     /// Sends a frame to the sockets of a stream, or to all, and counts them. One that does not keep up is
@@ -89,7 +89,7 @@ impl Sockets {
         self.by_id.len()
     }
 
-    pub(crate) fn sent(&self) -> Vec<Sent> {
+    pub(crate) fn sent(&self) -> Vec<SentMessage> {
         self.sent.iter().cloned().collect()
     }
 }

@@ -1,6 +1,6 @@
 use bitopro_model::{AccountBalance, Balance, Decimal, Order, OrderId, Pair, Trade};
 
-use crate::{Command, CommandError, Exchange, Holdings, NewOrder, Push, Sent, Simulator};
+use crate::{Command, CommandError, Exchange, Holdings, NewOrder, Push, SentMessage, Simulator};
 
 /// The account: commands with a result, and what it holds.
 impl Simulator {
@@ -15,8 +15,8 @@ impl Simulator {
     }
 
     /// The recently closed orders, the oldest first; at most 100.
-    pub fn history(&self) -> Vec<Order> {
-        self.dispatcher.read(|exchange| exchange.history().cloned().collect())
+    pub fn closed_orders(&self) -> Vec<Order> {
+        self.dispatcher.read(|exchange| exchange.closed_orders().cloned().collect())
     }
 
     /// The trades, the oldest first; the last 10,000.
@@ -32,7 +32,7 @@ impl Simulator {
 
     /// The events of the exchange, snapshots too, with the number of sockets that each was sent to; the last
     /// 10,000 of them.
-    pub fn sent(&self) -> Vec<Sent> {
+    pub fn sent(&self) -> Vec<SentMessage> {
         self.dispatcher.sent()
     }
 

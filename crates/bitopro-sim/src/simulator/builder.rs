@@ -11,7 +11,7 @@ use crate::gateway::authentication::Authentication;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::Sockets;
-use crate::{Clock, Doubts, Error, ErrorKind, Exchange, NewOrder, SimCredentials, Simulator};
+use crate::{Clock, Error, ErrorKind, Exchange, NewOrder, Quirks, SimCredentials, Simulator};
 
 /// The longest duration of any option.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -25,7 +25,7 @@ pub struct SimulatorBuilder {
     balances: Vec<Balance>,
     /// The orders of the demo account, whose balances count them in.
     orders: Vec<NewOrder>,
-    doubts: Doubts,
+    quirks: Quirks,
     address: SocketAddr,
     tls: bool,
     keepalive: Keepalive,
@@ -49,7 +49,7 @@ impl SimulatorBuilder {
             credentials: SimCredentials::demo(),
             balances: demo::balances(demo::COUNT),
             orders: demo::orders(),
-            doubts: Doubts::default(),
+            quirks: Quirks::default(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tls: false,
             keepalive: Keepalive {
@@ -91,9 +91,9 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Decides what the exchange's documentation leaves open. Defaults to [`Doubts::default`].
-    pub fn with_doubts(mut self, doubts: Doubts) -> Self {
-        self.doubts = doubts;
+    /// Decides what the exchange's documentation leaves open. Defaults to [`Quirks::default`].
+    pub fn with_quirks(mut self, quirks: Quirks) -> Self {
+        self.quirks = quirks;
         self
     }
 
@@ -200,7 +200,7 @@ impl SimulatorBuilder {
 
     fn exchange(&self) -> Exchange {
         let account = Account::new(holdings::of(self.balances.clone()), &self.orders, demo::PLACED);
-        Exchange::new(self.seed, account, self.doubts)
+        Exchange::new(self.seed, account, self.quirks)
     }
 
     fn check(&self) -> Result<bitopro_auth::Credentials, Error> {

@@ -13,7 +13,7 @@ use crate::gateway::connector::Incoming;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::supervisor::Supervisor;
 use crate::gateway::tls::Certificate;
-use crate::{Dial, SimConnector, SimCredentials};
+use crate::{SimConnector, SimCredentials, UpgradeAttempt};
 
 /// A simulated exchange that runs until it is stopped or dropped.
 ///
@@ -113,8 +113,8 @@ impl Simulator {
     }
 
     /// The dials that reached the simulator, in order; the last 10,000 of them.
-    pub fn dials(&self) -> Vec<Dial> {
-        self.dispatcher.dials()
+    pub fn upgrade_attempts(&self) -> Vec<UpgradeAttempt> {
+        self.dispatcher.upgrade_attempts()
     }
 
     /// Closes every socket with 1001, waits up to 2 s for their answers, and ends every task.

@@ -82,7 +82,8 @@ async fn compare(python: &str, setting: &'static Setting) -> anyhow::Result<()> 
     });
     if let Err(error) = outcome {
         let seen = followers.iter().map(Follower::report).collect::<Vec<_>>().join("\n");
-        let dials: Vec<_> = simulator.dials().iter().map(|dial| (dial.path.clone(), dial.status)).collect();
+        let dials: Vec<_> =
+            simulator.upgrade_attempts().iter().map(|dial| (dial.path.clone(), dial.status)).collect();
         bail!("{}: {error:#}\n{seen}\nThe simulator's dials: {dials:?}", setting.name);
     }
     for follower in &followers {
@@ -116,7 +117,7 @@ async fn follow(
         agree(simulator, followers).await.with_context(|| when.clone())?;
         play_moves(simulator, followers, &when).await?;
     }
-    let accepted = simulator.dials().iter().filter(|dial| dial.is_accepted()).count();
+    let accepted = simulator.upgrade_attempts().iter().filter(|dial| dial.is_accepted()).count();
     let expected = STREAMS.len() * (1 + scenario::ENDS.len());
     ensure!(accepted == expected, "{accepted} dials were accepted instead of {expected}");
     Ok(())

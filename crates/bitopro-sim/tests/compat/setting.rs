@@ -4,39 +4,39 @@ use std::time::Duration;
 
 use bitopro_sim::{Simulator, SimulatorBuilder};
 
-/// The simulator's doubts, and with them what its events should look like.
+/// The simulator's quirks, and with them what its events should look like.
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) name: &'static str,
     /// Whatever differs from the documentation, by the flags of `bitopro sim`.
-    doubts: &'static str,
+    quirks: &'static str,
     keepalive: [Duration; 2],
 }
 
-/// Together every value of every doubt. Orders vanish only where whole lists are sent: elsewhere the stream of open
+/// Together every value of every quirk. Orders vanish only where whole lists are sent: elsewhere the stream of open
 /// orders alone does not show that they closed, which the SDK cannot change.
 pub(super) const SETTINGS: [Setting; 3] = [
     Setting {
         name: "as documented",
-        doubts: "",
+        quirks: "",
         keepalive: [Duration::from_secs(20), Duration::from_secs(5)],
     },
     Setting {
         name: "as documented before",
-        doubts: "balance-updates=all active-updates=whole-pair order-ids=numbers event-ids=absent",
+        quirks: "balance-updates=all active-updates=whole-pair order-ids=numbers event-ids=absent",
         keepalive: [Duration::from_secs(20), Duration::from_secs(5)],
     },
     Setting {
         name: "as measured, or as it may be",
-        doubts: "active-updates=whole-pair final-orders=vanish history-on-connect=empty \
+        quirks: "active-updates=whole-pair final-orders=vanish history-on-connect=empty \
                    trades-on-connect=last datetimes=taiwan-marked-utc",
         keepalive: [Duration::from_secs(1), Duration::from_secs(60)],
     },
 ];
 
 impl Setting {
-    pub(super) fn has(&self, doubt: &str) -> bool {
-        self.doubts.split_whitespace().any(|set| set == doubt)
+    pub(super) fn has(&self, quirk: &str) -> bool {
+        self.quirks.split_whitespace().any(|set| set == quirk)
     }
 
     /// Number of hours by which `datetime` is ahead of `timestamp`.
@@ -47,6 +47,6 @@ impl Setting {
     pub(super) fn simulator(&self) -> anyhow::Result<SimulatorBuilder> {
         let [ping_period, pong_deadline] = self.keepalive;
         let builder = Simulator::builder().with_ping_period(ping_period).with_pong_deadline(pong_deadline);
-        Ok(builder.with_doubts(self.doubts.parse()?))
+        Ok(builder.with_quirks(self.quirks.parse()?))
     }
 }

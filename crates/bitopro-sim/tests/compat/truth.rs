@@ -24,7 +24,7 @@ pub(super) fn open_orders(simulator: &Simulator, setting: &Setting) -> anyhow::R
 
 /// Recently closed orders; where history begins empty, those that closed while a client was connected.
 pub(super) fn history(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
-    let ended = simulator.history();
+    let ended = simulator.closed_orders();
     let ended = if setting.has("history-on-connect=empty") {
         received(ended, PrivateStream::HistoryOrders, First::Nothing, simulator)?
     } else {

@@ -83,7 +83,7 @@ impl Caller {
     }
 
     pub(crate) fn statuses(&self) -> Vec<u16> {
-        self.simulator.dials().iter().map(|dial| dial.status.as_u16()).collect()
+        self.simulator.upgrade_attempts().iter().map(|dial| dial.status.as_u16()).collect()
     }
 }
 

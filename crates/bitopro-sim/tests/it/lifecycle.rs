@@ -151,7 +151,7 @@ async fn nothing_shows_the_account() {
     let simulator = &caller.simulator;
     let shown = format!(
         "{account:?} {builder:?} {exchange:?} {simulator:?} {simulator:#?} {:?} {:?}",
-        simulator.dials(),
+        simulator.upgrade_attempts(),
         simulator.connector(),
     );
     for secret in ["me@example.com", "the-key", "the-secret", caller.sign().payload()] {

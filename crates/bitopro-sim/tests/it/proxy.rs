@@ -19,7 +19,7 @@ async fn ends(fault: Option<Fault>) -> Ends {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let proxy = FaultyProxy::start(listener.local_addr().unwrap()).await.unwrap();
     if let Some(fault) = fault {
-        proxy.inflict_on_new(Direction::ToClient, fault);
+        proxy.inject_on_new(Direction::ToClient, fault);
     }
     let client = TcpStream::connect(proxy.addr()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
@@ -83,18 +83,18 @@ async fn without_a_fault_everything_passes_both_ways_and_ends_with_its_ends() {
 #[tokio::test]
 async fn what_is_paused_waits_until_it_is_healed() {
     let mut ends = ends(None).await;
-    ends.proxy.inflict(Direction::ToClient, Fault::Pause);
+    ends.proxy.inject(Direction::ToClient, Fault::Pause);
     ends.server.write_all(b"held").await.unwrap();
     ends.the_server_still_hears().await;
     ends.client_has_nothing();
-    ends.proxy.heal();
+    ends.proxy.clear();
     ends.client_reads(b"held").await;
 }
 
 #[tokio::test]
 async fn a_fault_is_of_those_that_are_open_or_of_those_that_come() {
     let mut first = ends(None).await;
-    first.proxy.inflict_on_new(Direction::ToClient, Fault::Pause);
+    first.proxy.inject_on_new(Direction::ToClient, Fault::Pause);
     let (mut paused, mut paused_server) = first.another().await;
     paused_server.write_all(b"held").await.unwrap();
     first.server.write_all(b"through").await.unwrap();
@@ -102,7 +102,7 @@ async fn a_fault_is_of_those_that_are_open_or_of_those_that_come() {
     first.the_server_still_hears().await;
     assert_eq!(paused.try_read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 
-    first.proxy.heal_new();
+    first.proxy.clear_new();
     let (mut well, mut well_server) = first.another().await;
     well_server.write_all(b"well").await.unwrap();
     let mut came = [0; 4];
@@ -110,7 +110,7 @@ async fn a_fault_is_of_those_that_are_open_or_of_those_that_come() {
     assert_eq!(&came, b"well");
     assert_eq!(paused.try_read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 
-    first.proxy.heal();
+    first.proxy.clear();
     paused.read_exact(&mut came).await.unwrap();
     assert_eq!(&came, b"held");
     assert_eq!(first.proxy.accepted(), 3);
@@ -137,7 +137,7 @@ async fn what_is_throttled_comes_piece_by_piece() {
     ends.client_reads(b"h").await;
     ends.the_server_still_hears().await;
     ends.client_has_nothing();
-    ends.proxy.heal();
+    ends.proxy.clear();
     ends.client_reads(b"ello").await;
 }
 
@@ -165,7 +165,7 @@ async fn one_byte_is_corrupted() {
 #[tokio::test]
 async fn an_end_is_of_one_direction_only() {
     let mut ends = ends(None).await;
-    ends.proxy.inflict(Direction::ToClient, Fault::Finish { after: 3 });
+    ends.proxy.inject(Direction::ToClient, Fault::Finish { after: 3 });
     ends.server.write_all(b"cut short").await.unwrap();
     ends.client_reads(b"cut").await;
     assert_eq!(ends.client.read(&mut [0; 8]).await.unwrap(), 0);
@@ -186,7 +186,7 @@ async fn a_reset_is_of_both_sides() {
 #[tokio::test]
 async fn it_can_lead_to_another_server() {
     let (first, other) = (ends(None).await, TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
-    first.proxy.lead_to(other.local_addr().unwrap());
+    first.proxy.set_target(other.local_addr().unwrap());
     let mut client = TcpStream::connect(first.proxy.addr()).await.unwrap();
     other.accept().await.unwrap().0.write_all(b"hello").await.unwrap();
     let mut came = String::new();

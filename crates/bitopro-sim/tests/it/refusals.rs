@@ -69,7 +69,7 @@ async fn captured_headers_are_worth_nothing() {
         drop(connection);
         assert_eq!(refused(caller.ask(STREAM, captured.iter()).await).status.as_u16(), 401);
         assert!(caller.dial().await.is_ok());
-        let dials = caller.simulator.dials();
+        let dials = caller.simulator.upgrade_attempts();
         assert_eq!(dials[0].nonce, dials[1].nonce);
         assert!(dials[3].nonce > dials[0].nonce);
         assert_eq!(caller.statuses(), [101, 401, 401, 101]);
@@ -87,7 +87,7 @@ async fn an_unknown_path_is_an_empty_200_whoever_asks() {
                 assert_eq!((refusal.status.as_u16(), refusal.body.len()), (200, 0), "{path}");
             }
         }
-        let asked = caller.simulator.dials().pop().unwrap();
+        let asked = caller.simulator.upgrade_attempts().pop().unwrap();
         assert_eq!(asked.path, "/ws/v1/pub/auth/account-balance/");
         assert!(!asked.is_accepted());
     }
@@ -204,9 +204,9 @@ async fn only_the_last_dials_are_remembered() {
     for _ in 1..KEPT {
         refused(caller.ask("", []).await);
     }
-    assert!(caller.simulator.dials()[0].is_accepted());
+    assert!(caller.simulator.upgrade_attempts()[0].is_accepted());
     refused(caller.ask("", []).await);
-    let dials = caller.simulator.dials();
+    let dials = caller.simulator.upgrade_attempts();
     assert_eq!(dials.len(), KEPT);
     assert!(dials.iter().all(|dial| !dial.is_accepted()));
 }

@@ -1,9 +1,9 @@
-//! The frames alone rebuild the truth, under every combination of doubts.
+//! The frames alone rebuild the truth, under every combination of quirks.
 
 use bitopro_model::{Action, Balance, Decimal, Order, PrivateStream, Timestamp};
 use bitopro_sim::{
-    ActiveUpdates, Command, DoubtValue, Doubts, Exchange, FinalOrders, HistoryOnConnect, NewOrder, OrderIds,
-    Push, Simulator, TradesOnConnect,
+    ActiveUpdates, Command, Exchange, FinalOrders, HistoryOnConnect, NewOrder, OrderIds, Push, QuirkValue,
+    Quirks, Simulator, TradesOnConnect,
 };
 use fastrand::Rng;
 
@@ -12,22 +12,22 @@ use crate::listener::Listener;
 const NOW: i64 = 1_639_553_303_365;
 
 /// Every combination of what changes how things are sent.
-fn every_doubt() -> Vec<Doubts> {
-    let mut combinations = vec![Doubts::default()];
-    for doubt in Doubts::ALL.iter().filter(|doubt| !["datetimes", "event-ids"].contains(&doubt.name)) {
-        let set = |mut doubts: Doubts, value: &DoubtValue| {
-            doubts.set(doubt.name, value.name).unwrap();
-            doubts
+fn every_quirk() -> Vec<Quirks> {
+    let mut combinations = vec![Quirks::default()];
+    for quirk in Quirks::ALL.iter().filter(|quirk| !["datetimes", "event-ids"].contains(&quirk.name)) {
+        let set = |mut quirks: Quirks, value: &QuirkValue| {
+            quirks.set(quirk.name, value.name).unwrap();
+            quirks
         };
-        let sets = |doubts: &Doubts| doubt.values.iter().map(|value| set(*doubts, value)).collect::<Vec<_>>();
+        let sets = |quirks: &Quirks| quirk.values.iter().map(|value| set(*quirks, value)).collect::<Vec<_>>();
         combinations = combinations.iter().flat_map(sets).collect();
     }
     assert_eq!(combinations.len(), 64);
     combinations
 }
 
-fn built(doubts: Doubts, seed: u64) -> Exchange {
-    Simulator::builder().with_seed(seed).with_doubts(doubts).build_exchange().unwrap()
+fn built(quirks: Quirks, seed: u64) -> Exchange {
+    Simulator::builder().with_seed(seed).with_quirks(quirks).build_exchange().unwrap()
 }
 
 /// Something by hand, or a step of the market. What is refused is as good as anything.
@@ -69,16 +69,16 @@ fn by_id(mut orders: Vec<Order>) -> Vec<Order> {
 }
 
 fn ended(exchange: &Exchange) -> Vec<Order> {
-    exchange.history().cloned().collect()
+    exchange.closed_orders().cloned().collect()
 }
 
 #[test]
-fn snapshot_and_updates_rebuild_the_truth_under_every_doubt() {
-    for doubts in every_doubt() {
+fn snapshot_and_updates_rebuild_the_truth_under_every_quirk() {
+    for quirks in every_quirk() {
         for seed in 0..2 {
-            println!("{doubts}, seed {seed}");
+            println!("{quirks}, seed {seed}");
             let mut random = Rng::with_seed(seed);
-            let mut exchange = built(doubts, seed);
+            let mut exchange = built(quirks, seed);
             // A connection that was there before, and from some moment on another one.
             let mut listener = Listener::default();
             let joins = random.usize(0..40);
@@ -91,10 +91,10 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_doubt() {
                     let last = exchange
                         .trades()
                         .last()
-                        .filter(|_| doubts.trades_on_connect == TradesOnConnect::Last);
+                        .filter(|_| quirks.trades_on_connect == TradesOnConnect::Last);
                     assert!(last.into_iter().eq(&listener.trades));
                     listener.trades.clear();
-                    let recent = doubts.history_on_connect == HistoryOnConnect::Recent;
+                    let recent = quirks.history_on_connect == HistoryOnConnect::Recent;
                     // On the wire they are grouped by pair.
                     let expected = if recent { ended(&exchange) } else { vec![] };
                     assert_eq!(by_id(listener.history.clone()), by_id(expected));
@@ -102,7 +102,7 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_doubt() {
                 }
                 for push in disturb(&mut exchange, now, &mut random) {
                     if step >= joins {
-                        listener.hear(&push.text, doubts.active_updates);
+                        listener.hear(&push.text, quirks.active_updates);
                     }
                 }
                 if step >= joins {
@@ -121,12 +121,12 @@ fn snapshot_and_updates_rebuild_the_truth_under_every_doubt() {
 #[test]
 fn an_order_that_ends_is_shown_once_more_or_vanishes() {
     let now = Timestamp::from_millis(NOW);
-    for doubts in every_doubt() {
-        let mut exchange = built(doubts, 1);
+    for quirks in every_quirk() {
+        let mut exchange = built(quirks, 1);
         let order = exchange.open_orders().find(|order| order.pair == "eth_twd").unwrap().id.to_string();
         let pushes = exchange.execute(now, &Command::Cancel(order.clone())).unwrap();
         let told: Vec<_> = pushes.iter().filter_map(Push::as_active_orders).collect();
-        match (doubts.final_orders, doubts.active_updates) {
+        match (quirks.final_orders, quirks.active_updates) {
             (FinalOrders::Shown, _) => assert!(told[0].data.get(order.as_str()).unwrap().is_final()),
             (FinalOrders::Vanish, ActiveUpdates::WholePair) => {
                 assert_eq!(told[0].data.by_pair().map(|(_, orders)| orders.len()).collect::<Vec<_>>(), [0]);
@@ -140,7 +140,7 @@ fn an_order_that_ends_is_shown_once_more_or_vanishes() {
 
 #[test]
 fn ids_are_numbers_where_they_can_be() {
-    let exchange = |ids: OrderIds| built(Doubts::default().with(ids), 0);
+    let exchange = |ids: OrderIds| built(Quirks::default().with(ids), 0);
     let first = |mut exchange: Exchange| {
         exchange.snapshot(PrivateStream::ActiveOrders, Timestamp::from_millis(NOW)).unwrap()
     };
@@ -154,7 +154,7 @@ fn ids_are_numbers_where_they_can_be() {
 
 #[test]
 fn the_last_trade_comes_once_more_as_an_event_of_its_own() {
-    let build = |trades: TradesOnConnect| built(Doubts::default().with(trades), 0);
+    let build = |trades: TradesOnConnect| built(Quirks::default().with(trades), 0);
     let (traded, connected) = (Timestamp::from_millis(NOW), Timestamp::from_millis(NOW + 5_000));
     let first = |exchange: &mut Exchange| exchange.snapshot(PrivateStream::UserTrades, connected);
     let mut exchange = build(TradesOnConnect::Last);

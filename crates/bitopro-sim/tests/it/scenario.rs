@@ -31,7 +31,7 @@ async fn orders_are_called_by_their_names_or_ids() {
     );
     simulator.run(&scenario).await.unwrap();
     assert_eq!(start.elapsed(), Duration::from_millis(200));
-    let ended: Vec<i64> = simulator.history().iter().map(|order| order.status.code()).collect();
+    let ended: Vec<i64> = simulator.closed_orders().iter().map(|order| order.status.code()).collect();
     assert_eq!(ended, [2, 6, 2, 3, 4]);
     assert_eq!((simulator.trades().len(), simulator.open_orders().len()), (3, 3));
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bitopro_model::{Balance, Decimal, Timestamp};
-use bitopro_sim::{BalanceUpdates, Clock, Command, Doubts, Push, Simulator};
+use bitopro_sim::{BalanceUpdates, Clock, Command, Push, Quirks, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 
@@ -68,7 +68,7 @@ async fn many_updates_arrive_each_of_them_in_order() {
 #[tokio::test]
 async fn with_all_balances_each_update_is_the_whole_account() {
     let caller = over_sockets(
-        Simulator::builder().with_currencies(150).with_doubts(Doubts::default().with(BalanceUpdates::All)),
+        Simulator::builder().with_currencies(150).with_quirks(Quirks::default().with(BalanceUpdates::All)),
     )
     .await;
     let mut connection = caller.connect().await;
@@ -81,7 +81,8 @@ async fn with_all_balances_each_update_is_the_whole_account() {
 async fn two_sockets_of_the_same_millisecond_hear_the_same() {
     for caller in every_way(Simulator::builder().with_clock(Clock::fixed(NOW))).await {
         let (mut one, mut other) = (caller.connect().await, caller.connect().await);
-        let nonces: Vec<_> = caller.simulator.dials().iter().filter_map(|dial| dial.nonce).collect();
+        let nonces: Vec<_> =
+            caller.simulator.upgrade_attempts().iter().filter_map(|dial| dial.nonce).collect();
         assert_eq!(nonces, [1_639_553_303_365, 1_639_553_303_366]);
         assert_eq!(caller.simulator.connections(), 2);
         caller.set("BTC", 7);

@@ -24,7 +24,7 @@ async fn who_does_not_trust_it_sends_nothing() {
     let url = format!("{}{STREAM}", caller.simulator.ws_url()).parse().unwrap();
     let error = TungsteniteConnector::new().connect(Request::new(url)).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Certificate, "{error:?}");
-    assert_eq!(caller.simulator.dials(), []);
+    assert_eq!(caller.simulator.upgrade_attempts(), []);
 }
 
 #[tokio::test]

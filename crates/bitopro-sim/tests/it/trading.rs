@@ -61,7 +61,7 @@ async fn what_is_done_by_hand_arrives_on_each_stream() {
         }
         assert_eq!(listener.balances, simulator.balances());
         assert_eq!(listener.open(), simulator.open_orders());
-        assert_eq!(listener.history, simulator.history());
+        assert_eq!(listener.history, simulator.closed_orders());
         assert_eq!((listener.trades.len(), listener.trades), (2, simulator.trades()));
 
         // Three snapshots, two events of the placing, and those.
@@ -104,7 +104,7 @@ async fn trades_are_not_replayed_and_the_rest_begins_with_the_truth() {
     assert!(timeout(Duration::from_millis(20), connections[3].next()).await.is_err());
     assert_eq!(listener.balances, caller.simulator.balances());
     assert_eq!(listener.open(), caller.simulator.open_orders());
-    let mut history = caller.simulator.history();
+    let mut history = caller.simulator.closed_orders();
     assert_eq!(history.len(), 100);
     // On the wire they are grouped by pair.
     history.sort_by(|a, b| a.id.cmp(&b.id));

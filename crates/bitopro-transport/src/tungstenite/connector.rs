@@ -12,7 +12,7 @@ use super::proxy::{Choice, Proxy};
 use super::tcp::{Resolver, port};
 use super::tls::Tls;
 use super::upgrade::upgrade;
-use super::{InvalidCertificate, Limits, TungsteniteConnection};
+use super::{CertificateError, Limits, TungsteniteConnection};
 use crate::{Connection, Connector, Error, ErrorKind, Request};
 
 /// Dials real sockets: `wss://` anywhere, `ws://` only on this machine.
@@ -45,8 +45,8 @@ impl TungsteniteConnector {
     /// Trusts every certificate of this PEM text too, beside the platform's roots.
     ///
     /// # Errors
-    /// [`InvalidCertificate`] if the text holds no certificate, or one that cannot be read.
-    pub fn with_extra_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, InvalidCertificate> {
+    /// [`CertificateError`] if the text holds no certificate, or one that cannot be read.
+    pub fn with_extra_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, CertificateError> {
         self.tls.add_pem(pem.as_ref())?;
         Ok(self)
     }
@@ -102,12 +102,12 @@ impl TungsteniteConnector {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let dial = Dial::new(&request)?;
+        let dial = Target::new(&request)?;
         self.over(stream, &request, &dial).await
     }
 
     async fn dial(&self, resolver: impl Resolver, request: &Request) -> Result<Box<dyn Connection>, Error> {
-        let dial = Dial::new(request)?;
+        let dial = Target::new(request)?;
         let proxy = if dial.encrypted { self.proxy.of(&dial.place, dial.is_loopback)? } else { None };
         let stream = match proxy {
             Some(proxy) => proxy.connect(resolver, &dial.place, dial.deadline).await?,
@@ -116,7 +116,7 @@ impl TungsteniteConnector {
         self.over(stream, request, &dial).await
     }
 
-    async fn over<S>(&self, stream: S, request: &Request, dial: &Dial) -> Result<Box<dyn Connection>, Error>
+    async fn over<S>(&self, stream: S, request: &Request, dial: &Target) -> Result<Box<dyn Connection>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -128,7 +128,7 @@ impl TungsteniteConnector {
         self.open(stream, request, dial).await
     }
 
-    async fn open<S>(&self, stream: S, request: &Request, dial: &Dial) -> Result<Box<dyn Connection>, Error>
+    async fn open<S>(&self, stream: S, request: &Request, dial: &Target) -> Result<Box<dyn Connection>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -154,7 +154,7 @@ impl Connector for TungsteniteConnector {
 }
 
 /// Where a request goes, and until when it may take to get there.
-struct Dial {
+struct Target {
     host: String,
     place: Authority,
     encrypted: bool,
@@ -162,7 +162,7 @@ struct Dial {
     deadline: Deadline,
 }
 
-impl Dial {
+impl Target {
     fn new(request: &Request) -> Result<Self, Error> {
         let url = request.url();
         let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);

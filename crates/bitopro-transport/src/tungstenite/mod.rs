@@ -13,5 +13,5 @@ mod upgrade;
 
 pub use connection::{Limits, TungsteniteConnection};
 pub use connector::TungsteniteConnector;
-pub use proxy::{InvalidProxy, Proxy};
-pub use tls::InvalidCertificate;
+pub use proxy::{Proxy, ProxyError};
+pub use tls::CertificateError;

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind};
 /// A text or bytes that were to be a certificate and are not.
 #[derive(Debug, ThisError)]
 #[error("not a usable certificate: {reason}")]
-pub struct InvalidCertificate {
+pub struct CertificateError {
     reason: String,
 }
 
@@ -29,18 +29,16 @@ pub(super) struct Tls {
 
 impl Tls {
     /// Adds every certificate of a PEM text as a root.
-    pub(super) fn add_pem(&mut self, pem: &[u8]) -> Result<(), InvalidCertificate> {
+    pub(super) fn add_pem(&mut self, pem: &[u8]) -> Result<(), CertificateError> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
             .collect::<Result<_, _>>()
-            .map_err(|error| InvalidCertificate { reason: error.to_string() })?;
+            .map_err(|error| CertificateError { reason: error.to_string() })?;
         if certificates.is_empty() {
-            return Err(InvalidCertificate { reason: "the PEM text holds no certificate".to_owned() });
+            return Err(CertificateError { reason: "the PEM text holds no certificate".to_owned() });
         }
         let mut trial = RootCertStore::empty();
         for certificate in &certificates {
-            trial
-                .add(certificate.clone())
-                .map_err(|error| InvalidCertificate { reason: error.to_string() })?;
+            trial.add(certificate.clone()).map_err(|error| CertificateError { reason: error.to_string() })?;
         }
         self.extra_roots.extend(certificates);
         self.config = Arc::default();

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bitopro_transport::contract::{Rig, RigDial, RigPeer};
-use bitopro_transport::memory::{self, Dial, MemoryConnector, MemoryServer, Peer};
+use bitopro_transport::memory::{self, IncomingDial, MemoryConnector, MemoryServer, Peer};
 use bitopro_transport::{Connector, Error, ErrorKind, Frame, Refusal, Request};
 use futures_util::{FutureExt, StreamExt};
 use http::HeaderMap;
@@ -34,7 +34,7 @@ impl Rig for MemoryRig {
     }
 }
 
-struct MemoryDial(Dial);
+struct MemoryDial(IncomingDial);
 
 #[async_trait]
 impl RigDial for MemoryDial {

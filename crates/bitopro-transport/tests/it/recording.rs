@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use http::StatusCode;
 
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Shared {
+impl Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -21,7 +21,7 @@ impl Write for Shared {
     }
 }
 
-impl Shared {
+impl SharedBuffer {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -35,7 +35,7 @@ fn request() -> Request {
 
 #[tokio::test(start_paused = true)]
 async fn what_passes_is_written_as_json_lines_without_headers() {
-    let written = Shared::default();
+    let written = SharedBuffer::default();
     let recorder = Recorder::new(written.clone());
     let (connector, mut server) = memory::network();
     let connector = RecordingConnector::new(connector, recorder.clone());
@@ -84,7 +84,7 @@ fn a_line_reads_back_as_its_record() {
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_that_could_not_be_sent_is_recorded_as_a_failure() {
-    let written = Shared::default();
+    let written = SharedBuffer::default();
     let recorder = Recorder::new(written.clone());
     let (mut connection, peer) = connected(&recorder).await;
     drop(peer);
@@ -100,7 +100,7 @@ async fn a_frame_that_could_not_be_sent_is_recorded_as_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dial_that_failed_is_recorded_as_a_failure() {
-    let written = Shared::default();
+    let written = SharedBuffer::default();
     let recorder = Recorder::new(written.clone());
     let (connector, server) = memory::network();
     drop(server);
@@ -122,11 +122,11 @@ async fn connected(recorder: &Recorder) -> (Box<dyn Connection>, Peer) {
 struct Hiccup {
     room: usize,
     failed: bool,
-    written: Shared,
+    written: SharedBuffer,
 }
 
 impl Hiccup {
-    fn after(room: usize, written: &Shared) -> Self {
+    fn after(room: usize, written: &SharedBuffer) -> Self {
         Self { room, failed: false, written: written.clone() }
     }
 }
@@ -147,7 +147,7 @@ impl Write for Hiccup {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_failure_nothing_more_is_recorded_and_the_connection_lives() {
-    let written = Shared::default();
+    let written = SharedBuffer::default();
     let recorder = Recorder::new(Hiccup::after(100, &written));
     let (mut connection, mut peer) = connected(&recorder).await;
     for _ in 0..10 {
@@ -170,7 +170,7 @@ async fn after_a_failure_nothing_more_is_recorded_and_the_connection_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recording_that_cannot_be_flushed_has_failed() {
-    struct NoFlush(Shared);
+    struct NoFlush(SharedBuffer);
     impl Write for NoFlush {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.write(bytes)
@@ -179,7 +179,7 @@ async fn a_recording_that_cannot_be_flushed_has_failed() {
             Err(io::ErrorKind::StorageFull.into())
         }
     }
-    let written = Shared::default();
+    let written = SharedBuffer::default();
     let recorder = Recorder::new(NoFlush(written.clone()));
     let (mut connection, _peer) = connected(&recorder).await;
     assert_eq!(recorder.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
@@ -205,18 +205,19 @@ fn every_frame_has_its_record() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_is_recorded_once_with_an_error_or_without() {
-    let written = Shared::default();
+    let written = SharedBuffer::default();
     let (mut closed, mut peer) = connected(&Recorder::new(written.clone())).await;
     peer.close(1000, "done").await.unwrap();
     closed.next().await.unwrap().unwrap();
     for _ in 0..2 {
         assert!(closed.next().await.is_none());
     }
-    let lines = |written: &Shared| written.text().lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    let lines =
+        |written: &SharedBuffer| written.text().lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
     let close = r#"{"at_ms":0,"dial":1,"received":{"close":[1000,"done"]}}"#;
     assert_eq!(lines(&written), [close, r#"{"at_ms":0,"dial":1,"ended":null}"#]);
 
-    let written = Shared::default();
+    let written = SharedBuffer::default();
     let (mut lost, peer) = connected(&Recorder::new(written.clone())).await;
     drop(peer);
     assert!(lost.next().await.unwrap().is_err() && lost.next().await.is_none());

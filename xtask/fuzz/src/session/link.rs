@@ -74,7 +74,7 @@ impl Link {
                 (self.state, self.dialed) = (State::Dialing, Some(now));
             }
             Action::Send(_) => {}
-            Action::HangUp => self.state = State::Down,
+            Action::Disconnect => self.state = State::Down,
             other => panic!("unknown action {other:?}"),
         }
     }

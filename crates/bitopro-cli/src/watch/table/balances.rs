@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bitopro_client::Change;
 use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
 
-use super::sheet::{Sheet, Style};
+use super::text_table::{Style, TextTable};
 use super::{fitting, time_of_day};
 
 /// The change of the total of each balance, if it is known exactly.
@@ -18,7 +18,7 @@ pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges 
 }
 
 /// Prints the rows of the balances that an update changed: some servers name every currency each time.
-pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, sheet: &mut Sheet<'_>) {
+pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, sheet: &mut TextTable<'_>) {
     for balance in event.data.iter().filter(|balance| changes.contains_key(&balance.currency)) {
         row(event.timestamp, balance, changes, sheet);
     }
@@ -35,7 +35,7 @@ pub(super) fn list(
     event: &AccountBalance,
     changes: &BalanceChanges,
     body: Option<usize>,
-    sheet: &mut Sheet<'_>,
+    sheet: &mut TextTable<'_>,
 ) {
     heading(sheet);
     let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
@@ -58,13 +58,13 @@ pub(super) fn list(
     }
 }
 
-fn heading(sheet: &mut Sheet<'_>) {
+fn heading(sheet: &mut TextTable<'_>) {
     let bold = Style::Bold;
     let line = sheet.heading().left(bold, 8, "CURRENCY").right(bold, 13, "AMOUNT");
     line.right(bold, 23, "AVAILABLE").right(bold, 23, "CHANGE").end();
 }
 
-fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, sheet: &mut Sheet<'_>) {
+fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, sheet: &mut TextTable<'_>) {
     let mut remarks = Vec::new();
     if let Some(stake) = balance.stake.filter(|stake| !stake.is_zero()) {
         remarks.push(format!("{stake} staked"));

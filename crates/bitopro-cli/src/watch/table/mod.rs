@@ -3,14 +3,14 @@
 mod balances;
 mod note;
 mod orders;
-mod sheet;
+mod text_table;
 mod trades;
 
 use bitopro_client::Item;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
 pub(super) use balances::{BalanceChanges, balance_changes};
-pub(super) use sheet::{Sheet, Style};
+pub(super) use text_table::{Style, TextTable};
 
 /// How many orders of the past open the log of a whole account.
 const PAST_ORDERS: usize = 8;
@@ -59,11 +59,11 @@ impl Table {
         line
     }
 
-    pub(super) fn sheet<'a>(&self, lines: &'a mut String) -> Sheet<'a> {
-        Sheet { lines, colour: self.colour, tag: None }
+    pub(super) fn sheet<'a>(&self, lines: &'a mut String) -> TextTable<'a> {
+        TextTable { lines, colour: self.colour, tag: None }
     }
 
-    fn update(&mut self, message: &Message, changes: &BalanceChanges, sheet: &mut Sheet<'_>) {
+    fn update(&mut self, message: &Message, changes: &BalanceChanges, sheet: &mut TextTable<'_>) {
         match message {
             Message::AccountBalance(event) => balances::changed(event, changes, sheet),
             Message::ActiveOrders(event) => orders::rows(event, event.data.iter(), sheet),
@@ -85,7 +85,7 @@ pub(super) fn state(
     events: &[Message],
     changes: &BalanceChanges,
     body: Option<usize>,
-    sheet: &mut Sheet<'_>,
+    sheet: &mut TextTable<'_>,
 ) {
     match events {
         [Message::AccountBalance(event)] => balances::list(event, changes, body, sheet),
@@ -116,7 +116,7 @@ fn fitting(rows: usize, lines: Option<usize>) -> usize {
 }
 
 /// The latest of some rows, the last ones, and a note about the others, on so many lines.
-fn latest<'a, T>(all: &'a [T], body: Option<usize>, what: &str, sheet: &mut Sheet<'_>) -> &'a [T] {
+fn latest<'a, T>(all: &'a [T], body: Option<usize>, what: &str, sheet: &mut TextTable<'_>) -> &'a [T] {
     let earlier = all.len() - fitting(all.len(), body);
     if all.is_empty() {
         sheet.note(Style::Dim, &format!("no {what}"));

@@ -2,11 +2,11 @@ use std::fmt::Display;
 
 use bitopro_client::model::{Action, Event, Order, OrderStatus, OrderType, Orders, TimeInForce};
 
-use super::sheet::{Line, Sheet, Style};
+use super::text_table::{Row, Style, TextTable};
 use super::{ABSENT, latest, time_or_date};
 
 /// A heading and the orders of an event, those that changed last at the end.
-pub(super) fn list<K>(event: &Event<Orders<K>>, body: Option<usize>, sheet: &mut Sheet<'_>) {
+pub(super) fn list<K>(event: &Event<Orders<K>>, body: Option<usize>, sheet: &mut TextTable<'_>) {
     heading(sheet);
     let mut orders: Vec<&Order> = event.data.iter().collect();
     orders.sort_by_key(|order| order.updated());
@@ -18,7 +18,7 @@ pub(super) fn list<K>(event: &Event<Orders<K>>, body: Option<usize>, sheet: &mut
 pub(super) fn rows<'a, K>(
     event: &Event<Orders<K>>,
     orders: impl Iterator<Item = &'a Order>,
-    sheet: &mut Sheet<'_>,
+    sheet: &mut TextTable<'_>,
 ) {
     for order in orders {
         let time =
@@ -36,7 +36,7 @@ pub(super) fn rows<'a, K>(
     }
 }
 
-fn heading(sheet: &mut Sheet<'_>) {
+fn heading(sheet: &mut TextTable<'_>) {
     let bold = Style::Bold;
     let line = sheet.heading().left(bold, 9, "PAIR").left(bold, 13, "ORDER").left(bold, 4, "SIDE");
     let line = line.left(bold, 6, "TYPE").right(bold, 11, "PRICE").right(bold, 19, "EXECUTED/OF");
@@ -44,7 +44,7 @@ fn heading(sheet: &mut Sheet<'_>) {
 }
 
 /// Pair, order and side, in the columns that orders and trades share.
-pub(super) fn start<'a>(line: Line<'a>, pair: &impl Display, id: &impl Display, action: &Action) -> Line<'a> {
+pub(super) fn start<'a>(line: Row<'a>, pair: &impl Display, id: &impl Display, action: &Action) -> Row<'a> {
     let (style, side) = match action {
         Action::Buy => (Style::Green, "buy"),
         Action::Sell => (Style::Red, "sell"),

@@ -1,6 +1,6 @@
 use bitopro_client::model::{Message, PrivateStream};
 
-use super::{BalanceChanges, Item, Sheet, Table, state};
+use super::{BalanceChanges, Item, Table, TextTable, state};
 use crate::watch::samples;
 
 /// What a table prints of some snapshots and updates.
@@ -103,7 +103,7 @@ fn an_update_shows_the_balances_that_changed_and_by_how_much() {
 fn a_whole_state_takes_as_many_lines_as_there_are() {
     let shown = |body| {
         let mut lines = String::new();
-        let mut sheet = Sheet { lines: &mut lines, colour: false, tag: None };
+        let mut sheet = TextTable { lines: &mut lines, colour: false, tag: None };
         let events = [Message::from_json(samples::BALANCES).unwrap()];
         state(&events, &samples::changes("BTC -0.25"), body, &mut sheet);
         lines.lines().map(str::to_owned).collect::<Vec<_>>()

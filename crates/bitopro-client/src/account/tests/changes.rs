@@ -36,9 +36,9 @@ fn told(changes: &[Change]) -> Vec<String> {
             }
             Change::OrderOpened(change) => order("opened", change),
             Change::OrderTriggered(change) => order("triggered", change),
-            Change::OrderPartlyFilled(change) => order("partly filled", change),
+            Change::OrderPartiallyFilled(change) => order("partly filled", change),
             Change::OrderFilled(change) => order("filled", change),
-            Change::OrderEndedPartlyFilled(change) => order("ended partly filled", change),
+            Change::OrderClosedPartiallyFilled(change) => order("ended partly filled", change),
             Change::OrderCancelled(change) => order("cancelled", change),
             Change::OrderRejectedPostOnly(change) => order("rejected", change),
             Change::OrderMissing(change) => order("missing", change),
@@ -198,7 +198,7 @@ fn connected(ended_since_dial: &[&str]) -> AccountItem {
         Item::Connected(Connected {
             url: "wss://one/ws".parse().unwrap(),
             number: 2,
-            dialed: crate::outside::test_start(),
+            dialed: crate::system::test_start(),
             ended_since_dial: ended_since_dial.iter().map(|id| OrderId::new(*id)).collect(),
         }),
     )

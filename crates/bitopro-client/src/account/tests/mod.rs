@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use bitopro_model::{Event, EventData, Message, Order, OrderId, PrivateStream, Trade};
 
-use super::closed::Reporter;
-use super::{Account, ClosedOrders, CurrentAccount, RecentTrades};
+use super::recently_closed::Reporter;
+use super::{Account, CurrentAccount, RecentTrades, RecentlyClosed};
 use crate::item::{Connected, Item};
 use crate::samples::{active, balances, event, history, of_pair, order, trade, with_id};
 use crate::{Malformed, MalformedReason, Settings};
 
 /// An account with capacities of three.
 fn account() -> Account {
-    Account::new(&Settings { history_capacity: 3, trade_capacity: 3, ..Settings::default() })
+    Account::new(&Settings { closed_order_capacity: 3, trade_capacity: 3, ..Settings::default() })
 }
 
 fn apply<D: EventData>(
@@ -37,7 +37,7 @@ fn update<D: EventData>(account: &mut Account, event: Event<D>) -> bool {
 
 /// Handles a new connection of a stream.
 fn connect(account: &mut Account, stream: PrivateStream, number: u64, ended_since_dial: &[OrderId]) {
-    let (url, dialed) = ("wss://one/ws".parse().unwrap(), crate::outside::test_start());
+    let (url, dialed) = ("wss://one/ws".parse().unwrap(), crate::system::test_start());
     let connected = Connected { url, number, dialed, ended_since_dial: ended_since_dial.to_vec() };
     account.apply(stream, &Item::Connected(connected));
 }
@@ -81,7 +81,7 @@ fn history_keeps_the_latest_up_to_its_capacity() {
         let mut account = account();
         let orders = (0..count).map(|id| order(id, 2, 0, id));
         replace(&mut account, history(orders));
-        let history = current(&account).history.unwrap();
+        let history = current(&account).closed_orders.unwrap();
         assert_eq!(ids(history.state().iter()), kept);
         assert!((history.state().len(), history.state().is_empty()) == (kept.len(), kept.is_empty()));
     }
@@ -94,7 +94,7 @@ fn of_two_reports_of_one_time_the_later_one_counts() {
     let mut again = order(1, 2, 0, 0);
     again.fee = Some(7.into());
     update(&mut account, history([again]));
-    assert_eq!(current(&account).history.unwrap().state().get("1").unwrap().fee, Some(7.into()));
+    assert_eq!(current(&account).closed_orders.unwrap().state().get("1").unwrap().fee, Some(7.into()));
 }
 
 #[test]
@@ -113,13 +113,13 @@ fn trades_are_kept_up_to_their_capacity() {
 
 #[test]
 fn the_first_closed_order_is_forgotten_when_there_are_too_many() {
-    let mut closed = ClosedOrders::default();
+    let mut closed = RecentlyClosed::default();
     let id = |number: usize| OrderId::from(number.to_string().as_str());
-    (0..ClosedOrders::CAPACITY).for_each(|number| closed.insert(&id(number), Reporter::History));
+    (0..RecentlyClosed::CAPACITY).for_each(|number| closed.insert(&id(number), Reporter::HistoryOrders));
     assert!(closed.contains(&id(0)));
-    closed.insert(&id(ClosedOrders::CAPACITY), Reporter::ActiveOrders);
+    closed.insert(&id(RecentlyClosed::CAPACITY), Reporter::ActiveOrders);
     assert!(
-        !closed.contains(&id(0)) && closed.contains(&id(1)) && closed.contains(&id(ClosedOrders::CAPACITY))
+        !closed.contains(&id(0)) && closed.contains(&id(1)) && closed.contains(&id(RecentlyClosed::CAPACITY))
     );
 }
 
@@ -135,7 +135,7 @@ fn fault_50_the_later_message_wins_whatever_its_times_say() {
         assert!(update(&mut open, active([later.clone()])), "{updated}");
         assert!(update(&mut closed, history([later.clone()])), "{updated}");
         assert_eq!(current(&open).open_orders.unwrap().state().get("1"), Some(&later), "{updated}");
-        assert_eq!(current(&closed).history.unwrap().state().get("1"), Some(&later), "{updated}");
+        assert_eq!(current(&closed).closed_orders.unwrap().state().get("1"), Some(&later), "{updated}");
     }
 }
 
@@ -157,7 +157,7 @@ fn fault_30_progress_that_is_taken_back_is_not_applied() {
     assert_eq!(open(&account), Some(falls.clone()), "a snapshot overrides what was known before its dial");
 
     let mut account = self::account();
-    let known = |account: &Account| current(account).history.unwrap().state().get("1").cloned();
+    let known = |account: &Account| current(account).closed_orders.unwrap().state().get("1").cloned();
     let completed = order(1, 2, "1", 0);
     replace(&mut account, history([]));
     update(&mut account, history([completed.clone()]));
@@ -218,17 +218,17 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
     let mut account = account();
     update(&mut account, balances(1, &[("A", 1)]));
     assert!(current(&account).balances.is_none(), "an update alone is not the account");
-    let is_sure = |account: &Account| !current(account).balances.unwrap().is_stale();
+    let is_fresh = |account: &Account| !current(account).balances.unwrap().is_stale();
     let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
     let error = crate::Error::new(crate::ErrorKind::Network, "gone");
     let gone = crate::Disconnected { error, retry_in: Duration::ZERO, refusals: None };
     for doubt in [Item::Malformed(malformed), Item::Disconnected(gone)] {
         replace(&mut account, balances(1, &[("A", 1)]));
         update(&mut account, balances(1, &[("A", 2)]));
-        assert!(is_sure(&account));
+        assert!(is_fresh(&account));
         account.apply(PrivateStream::AccountBalance, &doubt);
         update(&mut account, balances(1, &[("A", 3)]));
-        assert!(!is_sure(&account));
+        assert!(!is_fresh(&account));
     }
     assert_eq!(current(&account).balances.unwrap().state().get("A").unwrap().amount.to_string(), "3");
 }

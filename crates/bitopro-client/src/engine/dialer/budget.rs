@@ -49,7 +49,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::DialBudget;
-    use crate::outside::test_start;
+    use crate::system::test_start;
 
     const SECOND: Duration = Duration::from_secs(1);
 

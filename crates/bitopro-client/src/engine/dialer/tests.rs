@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Dialer, FIRST_PAUSE, Turn};
 use crate::engine::{LinkId, SubscriberId};
-use crate::outside::test_start;
+use crate::system::test_start;
 use crate::{Error, ErrorKind, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -10,8 +10,8 @@ use super::{SECOND, WALL_MS, engine};
 use crate::Settings;
 use crate::account::{Change, Changes, CurrentAccount};
 use crate::engine::{Action, Engine, LinkId, SubscriberId};
-use crate::outside::test_start;
 use crate::samples::{active, balance, history, order, text};
+use crate::system::test_start;
 
 const ACTIVE: PrivateStream = PrivateStream::ActiveOrders;
 const HISTORY: PrivateStream = PrivateStream::HistoryOrders;
@@ -96,27 +96,27 @@ impl AccountBench {
 
     /// Reads everything, and returns the orders that are open by the changes, and whether the last change was sure.
     fn read(&mut self, changes: &mut Changes, open: &mut BTreeSet<String>) -> bool {
-        let mut is_sure = true;
+        let mut is_fresh = true;
         while let Some(item) = self.engine.poll_item(self.subscriber) {
             for change in changes.apply(&item) {
                 match change {
                     Change::Balance(_) | Change::OrderTriggered(_) => {}
-                    Change::OrderOpened(change) | Change::OrderPartlyFilled(change) => {
+                    Change::OrderOpened(change) | Change::OrderPartiallyFilled(change) => {
                         open.insert(change.order.id.to_string());
-                        is_sure = !change.across_gap;
+                        is_fresh = !change.across_gap;
                     }
                     Change::OrderFilled(change)
-                    | Change::OrderEndedPartlyFilled(change)
+                    | Change::OrderClosedPartiallyFilled(change)
                     | Change::OrderCancelled(change)
                     | Change::OrderRejectedPostOnly(change)
                     | Change::OrderMissing(change) => {
                         open.remove(change.order.id.as_str());
-                        is_sure = !change.across_gap;
+                        is_fresh = !change.across_gap;
                     }
                 }
             }
         }
-        is_sure
+        is_fresh
     }
 }
 
@@ -212,7 +212,7 @@ fn progress_that_the_history_takes_back_makes_what_follows_unsure() {
     bench.orders(ACTIVE, &[("1", 0, "0")]);
     bench.orders(HISTORY, &[("2", 2, "0.40")]);
     bench.orders(HISTORY, &[("2", 2, "0.30")]);
-    assert!(bench.current().history.unwrap().is_stale());
+    assert!(bench.current().closed_orders.unwrap().is_stale());
     bench.orders(HISTORY, &[("1", 4, "0")]);
     assert!(!bench.read(&mut changes, &mut open));
     assert!(open.is_empty() || open.iter().eq(["1"]), "{open:?}");
@@ -249,6 +249,6 @@ fn a_dial_does_not_begin_beside_one_that_is_to_be_dropped() {
     let (now, wall) = (now + 2 * SECOND, wall + 2 * SECOND);
     engine.handle_close(now, wall, second);
     let actions: Vec<_> = std::iter::from_fn(|| engine.poll_action(now, wall)).collect();
-    assert!(matches!(actions[..], [(_, Action::HangUp), (_, Action::Dial(_))]), "{actions:?}");
+    assert!(matches!(actions[..], [(_, Action::Disconnect), (_, Action::Dial(_))]), "{actions:?}");
     assert_eq!(actions[1].0.subscriber, first);
 }

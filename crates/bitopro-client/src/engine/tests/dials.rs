@@ -311,7 +311,7 @@ fn a_connector_that_does_not_keep_the_deadline_is_given_up() {
     assert_eq!(bench.names(), [""; 0]);
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.last_error(), ErrorKind::Network);
-    assert!(bench.is_hung_up());
+    assert!(bench.is_disconnected());
 }
 
 #[test]

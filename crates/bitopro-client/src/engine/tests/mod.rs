@@ -18,8 +18,8 @@ use http::{HeaderName, StatusCode};
 use super::{Action, Engine, LinkId, SubscriberId};
 use crate::endpoints::{Endpoints, parse_base};
 use crate::item::{Closed, Item};
-use crate::outside::test_start;
 use crate::samples::balance;
+use crate::system::test_start;
 use crate::{ErrorKind, Settings};
 
 /// The engine of a key whose dials reach these endpoints.
@@ -78,8 +78,8 @@ impl Session {
         self.engine.handle_dial_failed(now, wall, self.link, error);
     }
 
-    fn handle_renewal(&mut self, now: Instant, wall: SystemTime, reason: &'static str) {
-        self.engine.with_link(now, wall, self.link, |link, cx| link.handle_renewal(cx, reason));
+    fn handle_snapshot_request(&mut self, now: Instant, wall: SystemTime, reason: &'static str) {
+        self.engine.with_link(now, wall, self.link, |link, cx| link.handle_snapshot_request(cx, reason));
     }
 
     fn is_open(&self) -> bool {
@@ -229,8 +229,8 @@ impl Bench {
         }
     }
 
-    fn is_hung_up(&self) -> bool {
-        self.actions.iter().any(|action| matches!(action, Action::HangUp))
+    fn is_disconnected(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::Disconnect))
     }
 }
 

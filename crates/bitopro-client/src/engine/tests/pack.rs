@@ -10,8 +10,8 @@ use http::StatusCode;
 use super::{WALL_MS, engine, name};
 use crate::Settings;
 use crate::engine::{Action, Engine, LinkId};
-use crate::outside::test_start;
 use crate::samples::balance;
+use crate::system::test_start;
 
 /// The exchange's answer to a dial.
 #[derive(Debug, Clone, Copy)]

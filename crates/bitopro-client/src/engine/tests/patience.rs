@@ -11,8 +11,8 @@ use super::pack::{Answer, Pack};
 use super::{Bench, SECOND, Session, WALL_MS, engine};
 use crate::engine::Action;
 use crate::item::{Closed, Item};
-use crate::outside::test_start;
 use crate::samples::balance;
+use crate::system::test_start;
 use crate::{ErrorKind, Settings};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -28,7 +28,7 @@ fn a_reconnect_tells_the_gap_with_both_edges_before_its_snapshot() {
     bench.step(|session, now, wall| session.handle_frame(now, wall, Frame::Ping(vec![].into())));
     bench.pass(3 * SECOND);
     bench.lose();
-    assert!(bench.is_hung_up());
+    assert!(bench.is_disconnected());
     bench.settle("3", 20);
     let until = unix_ms(bench.wall);
     bench.pass(SECOND);
@@ -137,7 +137,7 @@ fn fault_32_a_snapshot_that_cannot_be_read_is_not_replaced_by_the_next_update() 
     assert_eq!(bench.names(), ["connected", "malformed", "update"]);
     bench.pass(10 * SECOND);
     assert_eq!(bench.last_error(), ErrorKind::NoSnapshot);
-    assert!(bench.is_hung_up());
+    assert!(bench.is_disconnected());
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn silence_ends_the_connection_exactly_at_the_idle_limit() {
     assert!(bench.session.is_open());
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.last_error(), ErrorKind::Idle);
-    assert!(bench.is_hung_up());
+    assert!(bench.is_disconnected());
 }
 
 #[test]
@@ -231,16 +231,16 @@ fn a_close_is_polite_and_bounded() {
     let mut answered = Bench::new();
     std::mem::swap(&mut bench, &mut answered);
     answered.step(|session, now, wall| session.handle_frame(now, wall, Frame::close(1000, "")));
-    assert!(answered.session.is_closed() && answered.is_hung_up());
+    assert!(answered.session.is_closed() && answered.is_disconnected());
 
     bench.settle("1", 10);
     bench.step(Session::handle_close);
     bench.text(&balance("2", 11));
     bench.pass(Duration::from_millis(1_999));
     bench.step(Session::handle_timeout);
-    assert!(!bench.session.is_closed() && !bench.is_hung_up());
+    assert!(!bench.session.is_closed() && !bench.is_disconnected());
     bench.pass(Duration::from_millis(1));
-    assert!(bench.session.is_closed() && bench.is_hung_up());
+    assert!(bench.session.is_closed() && bench.is_disconnected());
     assert_eq!(bench.names(), ["connected", "snapshot", "closed"]);
 }
 
@@ -251,7 +251,7 @@ fn a_close_before_there_is_a_connection_is_at_once() {
     waiting.fail_network();
     for bench in [&mut dialing, &mut waiting] {
         bench.step(Session::handle_close);
-        assert!(bench.session.is_closed() && bench.is_hung_up());
+        assert!(bench.session.is_closed() && bench.is_disconnected());
         assert!(matches!(bench.items.last(), Some(Item::Closed(Closed::Requested))));
     }
 }
@@ -344,13 +344,13 @@ fn a_close_reason_that_echoes_the_key_does_not_show_it() {
 fn fresh_snapshots_that_no_subscriber_requested_keep_their_distance() {
     let mut bench = Bench::new();
     bench.settle("1", 10);
-    bench.step(|session, now, wall| session.handle_renewal(now, wall, "once"));
+    bench.step(|session, now, wall| session.handle_snapshot_request(now, wall, "once"));
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.last_error(), ErrorKind::Resync);
 
     bench.settle("2", 20);
     bench.names();
-    bench.step(|session, now, wall| session.handle_renewal(now, wall, "twice"));
+    bench.step(|session, now, wall| session.handle_snapshot_request(now, wall, "twice"));
     bench.pass(20 * SECOND);
     bench.text(&balance("2", 21));
     assert_eq!(bench.names(), ["update"]);
@@ -359,7 +359,7 @@ fn fresh_snapshots_that_no_subscriber_requested_keep_their_distance() {
 
     bench.settle("3", 30);
     bench.step(|session, now, wall| {
-        session.handle_renewal(now, wall, "a new connection makes it unnecessary");
+        session.handle_snapshot_request(now, wall, "a new connection makes it unnecessary");
     });
     bench.lose();
     bench.settle("4", 40);

@@ -39,7 +39,11 @@ async fn fault_21_a_clock_that_is_behind_is_told_and_corrected() {
         let ahead_ms = ahead_ms(disconnected.error.kind());
         assert!((expected - 1_000..=expected).contains(&ahead_ms), "{ahead_ms}");
         exchange.assert_knows_balances(&balances);
-        assert_eq!(exchange.simulator.dials().len(), 3, "one with a fresh nonce, one with the right time");
+        assert_eq!(
+            exchange.simulator.upgrade_attempts().len(),
+            3,
+            "one with a fresh nonce, one with the right time"
+        );
     }
 }
 
@@ -53,7 +57,7 @@ async fn fault_21_a_clock_that_is_ahead_by_an_hour_is_a_typed_error_after_two_di
     let ahead_ms = ahead_ms(error.kind());
     assert!((-3_601_000..=-3_600_000).contains(&ahead_ms), "{ahead_ms}");
     assert!(error.to_string().contains("s ahead of the exchange's clock"), "{error}");
-    assert_eq!(exchange.simulator.dials().len(), 2);
+    assert_eq!(exchange.simulator.upgrade_attempts().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,6 +69,6 @@ async fn fault_23_four_streams_that_dial_in_one_millisecond_have_four_nonces_tha
     read(&mut account, Duration::from_secs(1)).await;
     let start = exchange.nonces()[0];
     assert_eq!(exchange.nonces(), [start, start + 1, start + 2, start + 3]);
-    assert!(exchange.simulator.dials().iter().all(bitopro_sim::Dial::is_accepted));
+    assert!(exchange.simulator.upgrade_attempts().iter().all(bitopro_sim::UpgradeAttempt::is_accepted));
     exchange.assert_knows_account(&account);
 }

@@ -171,7 +171,7 @@ async fn fault_24_a_replayed_nonce_is_rejected_and_none_is_ever_replayed() {
     read(&mut account, Duration::from_secs(120)).await;
     let nonces = exchange.nonces();
     assert!(nonces.len() >= 80 && nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
-    assert!(exchange.simulator.dials().iter().all(bitopro_sim::Dial::is_accepted));
+    assert!(exchange.simulator.upgrade_attempts().iter().all(bitopro_sim::UpgradeAttempt::is_accepted));
     let captured = captor.captured.lock().unwrap().clone();
     for request in captured {
         let error = exchange.simulator.connector().connect(request).await.err().unwrap();

@@ -10,12 +10,12 @@ use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
 
 use crate::oracle::{Oracle, Truth};
-use crate::soak::road::Road;
+use crate::soak::network::Network;
 
-/// A simulator, and the road to it, whose log tells of every dial.
+/// A simulator, and the network to it, whose log tells of every dial.
 pub(super) struct Exchange {
     pub(super) simulator: Simulator,
-    pub(super) road: Road,
+    pub(super) network: Network,
     clock: Clock,
 }
 
@@ -23,13 +23,13 @@ impl Exchange {
     pub(super) fn start(builder: SimulatorBuilder) -> Self {
         let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
         let simulator = builder.with_clock(clock.clone()).start_in_memory().unwrap();
-        let road = Road::new(simulator.connector());
-        Self { simulator, road, clock }
+        let network = Network::new(simulator.connector());
+        Self { simulator, network, clock }
     }
 
     /// A client that is let in, on the exchange's clock.
     pub(super) fn client(&self) -> ClientBuilder {
-        self.client_over(self.road.clone())
+        self.client_over(self.network.clone())
     }
 
     pub(super) fn client_over(&self, connector: impl Connector + 'static) -> ClientBuilder {
@@ -47,7 +47,7 @@ impl Exchange {
 
     /// The nonces that reached the simulator, in order.
     pub(super) fn nonces(&self) -> Vec<u64> {
-        self.simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect()
+        self.simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect()
     }
 
     pub(super) fn assert_knows_balances(&self, balances: &Subscription<Balances>) {

@@ -128,7 +128,7 @@ fn changes(items: &[AccountItem]) -> Vec<Change> {
 #[tokio::test(start_paused = true)]
 async fn fault_29_what_is_delivered_twice_counts_once() {
     let exchange = Exchange::start(Simulator::builder());
-    let mut twice = exchange.client_over(Twice(exchange.road.clone())).build().unwrap().account();
+    let mut twice = exchange.client_over(Twice(exchange.network.clone())).build().unwrap().account();
     let mut items = Vec::new();
     for round in 0..60 {
         items.extend(read(&mut twice, Duration::from_secs(2)).await);
@@ -169,7 +169,7 @@ async fn fault_43_a_mute_account_stays_connected_its_age_says_so_and_a_resync_is
     let day = Duration::from_secs(86_400);
     sleep(day).await;
     assert!(read(&mut stream, Duration::from_millis(1)).await.is_empty(), "nothing happened");
-    assert_eq!(exchange.simulator.dials().len(), 1);
+    assert_eq!(exchange.simulator.upgrade_attempts().len(), 1);
     let current = stream.current().unwrap();
     assert!(!current.is_stale() && current.age() >= day, "{:?}", current.age());
 

@@ -4,7 +4,7 @@ use bitopro_client::model::{
     Action, Balance, Currency, Decimal, OrderId, OrderStatus, PrivateStream, Timestamp,
 };
 use bitopro_client::{AccountItem, Change, Changes};
-use bitopro_sim::{Command, Doubts, FinalOrders, HistoryOnConnect, NewOrder, Push, Simulator};
+use bitopro_sim::{Command, FinalOrders, HistoryOnConnect, NewOrder, Push, Quirks, Simulator};
 use tokio::time::sleep;
 
 use super::exchange::{Exchange, read};
@@ -22,7 +22,7 @@ fn told(changes: &[Change], id: &OrderId) -> Vec<&'static str> {
         .iter()
         .filter_map(|change| match change {
             Change::OrderOpened(change) => Some((change, "opened")),
-            Change::OrderPartlyFilled(change) => Some((change, "partly filled")),
+            Change::OrderPartiallyFilled(change) => Some((change, "partly filled")),
             Change::OrderFilled(change) => Some((change, "filled")),
             Change::OrderCancelled(change) => Some((change, "cancelled")),
             Change::OrderMissing(change) => Some((change, "missing")),
@@ -48,7 +48,7 @@ async fn fault_25_orders_that_end_without_a_connection_are_told_as_closed_after_
         (FinalOrders::Shown, HistoryOnConnect::Empty),
         (FinalOrders::Vanish, HistoryOnConnect::Empty),
     ] {
-        let builder = Simulator::builder().with_doubts(Doubts::default().with(ends).with(history));
+        let builder = Simulator::builder().with_quirks(Quirks::default().with(ends).with(history));
         let exchange = Exchange::start(builder);
         let simulator = &exchange.simulator;
         let [filled, cancelled, partly, untouched] =
@@ -157,6 +157,6 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
     simulator.execute(&Command::text(PrivateStream::HistoryOrders, text)).unwrap();
     read(&mut account, MINUTE).await;
     exchange.assert_knows_account(&account);
-    let history = account.current().history.unwrap();
+    let history = account.current().closed_orders.unwrap();
     assert_eq!(history.state().get(id.as_str()).unwrap().status, OrderStatus::Completed);
 }

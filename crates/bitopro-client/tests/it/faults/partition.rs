@@ -211,7 +211,8 @@ impl World {
             .collect();
         let as_expected = matches!(data[..], [Item::Connected(_), Item::Gap(_), Item::Snapshot(_), ..]);
         assert!(as_expected, "seed {}: {heard:?}", self.seed);
-        let nonces: Vec<_> = self.simulator().dials().into_iter().filter_map(|dial| dial.nonce).collect();
+        let nonces: Vec<_> =
+            self.simulator().upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect();
         assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
     }
 }
@@ -316,7 +317,7 @@ fn fault_24_dials_of_one_client_do_not_overtake_each_other() {
             let elapsed = u64::try_from(network.elapsed().as_millis()).unwrap();
             time.0.store(elapsed, Ordering::Relaxed);
         }
-        let dials = exchange.borrow().as_ref().unwrap().dials();
-        assert!(dials.iter().all(bitopro_sim::Dial::is_accepted), "seed {seed}: {dials:?}");
+        let dials = exchange.borrow().as_ref().unwrap().upgrade_attempts();
+        assert!(dials.iter().all(bitopro_sim::UpgradeAttempt::is_accepted), "seed {seed}: {dials:?}");
     }
 }

@@ -16,7 +16,7 @@ fn with_a_wrong_secret(exchange: &Exchange) -> Client {
     let wrong = Credentials::new(right.api_key.as_str(), "wrong", right.email.as_str()).unwrap();
     let client = Client::builder(wrong)
         .with_endpoint(exchange.simulator.ws_url())
-        .with_connector(exchange.road.clone());
+        .with_connector(exchange.network.clone());
     client.build().unwrap()
 }
 
@@ -28,7 +28,7 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
     let error = failure(&read(&mut balances, HOUR).await);
     assert!(error.kind() == ErrorKind::Unauthorized && error.kind().is_auth());
     sleep(HOUR).await;
-    assert_eq!(exchange.simulator.dials().len(), 2);
+    assert_eq!(exchange.simulator.upgrade_attempts().len(), 2);
 }
 
 /// Two dials in all, although there are four streams; and two more for who subscribes again.
@@ -47,7 +47,7 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_for_all_streams_together() {
         assert_eq!(ends.len(), 4);
         let is_auth = |end: &Closed| matches!(end, Closed::Failed(error) if error.kind().is_auth());
         assert!(ends.iter().all(is_auth), "{ends:?}");
-        assert_eq!(exchange.simulator.dials().len(), dials);
+        assert_eq!(exchange.simulator.upgrade_attempts().len(), dials);
     }
 }
 
@@ -76,7 +76,7 @@ async fn fault_18_what_no_retry_can_mend_is_final_and_each_has_a_type_of_its_own
         assert_eq!(kind, expected);
         kinds.insert(format!("{kind:?}"));
         sleep(HOUR).await;
-        assert_eq!(exchange.simulator.dials().len(), dials, "{status}");
+        assert_eq!(exchange.simulator.upgrade_attempts().len(), dials, "{status}");
     }
     assert_eq!(kinds.len(), 3);
 }
@@ -88,6 +88,6 @@ async fn fault_19_a_200_without_a_body_is_an_error_that_names_the_path() {
     let error = failure(&read(&mut client.build().unwrap().balances(), HOUR).await);
     assert_eq!(error.kind(), ErrorKind::WrongPath);
     assert!(error.to_string().contains(" /other/v1/pub/auth/account-balance"), "{error}");
-    let dials = exchange.simulator.dials();
+    let dials = exchange.simulator.upgrade_attempts();
     assert_eq!((dials.len(), dials[0].status), (1, StatusCode::OK));
 }

@@ -53,7 +53,7 @@ async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointe
     let pointed = |account: &Subscription<Account>| -> Vec<(OrderId, Option<Decimal>)> {
         let current = account.current();
         assert!(current.is_fresh());
-        current.unaccounted(gap).into_iter().map(|it| (it.order.id, it.missing)).collect()
+        current.missing_fills(gap).into_iter().map(|it| (it.order.id, it.missing)).collect()
     };
     let hundredths = |amount| Some(Decimal::new(amount, 2));
     assert_eq!(
@@ -88,6 +88,6 @@ async fn fault_27_a_gap_before_the_first_trade_points_at_what_was_traded_in_it()
     });
     let gap = gap.expect("a gap");
     assert_eq!(gap.before, None);
-    let pointed: Vec<_> = account.current().unaccounted(gap).into_iter().map(|it| it.order.id).collect();
+    let pointed: Vec<_> = account.current().missing_fills(gap).into_iter().map(|it| it.order.id).collect();
     assert_eq!(pointed, [missed]);
 }

@@ -9,13 +9,13 @@ use crate::network::network;
 use crate::samples;
 
 /// A subscription and the server's end of its connection.
-struct Line<D: Topic> {
+struct StreamLine<D: Topic> {
     stream: Subscription<D>,
     peer: Peer,
     _server: MemoryServer,
 }
 
-impl<D, S> Line<D>
+impl<D, S> StreamLine<D>
 where
     D: EventData + Topic<Item = Item<Event<D>>, Current = Option<Current<S>>>,
 {
@@ -70,7 +70,7 @@ fn order(changes: &[(&str, &str)]) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn fault_31_open_orders_carry_what_is_new() {
-    let mut line = Line::open(Client::active_orders).await;
+    let mut line = StreamLine::open(Client::active_orders).await;
     let of_status_7 = order(&[(r#""status":0"#, r#""status":7"#)]);
     let in_new_words = order(&[
         (r#""id":"7""#, r#""id":"8""#),
@@ -116,7 +116,7 @@ async fn fault_31_open_orders_carry_what_is_new() {
 
 #[tokio::test(start_paused = true)]
 async fn fault_31_history_carries_what_is_new() {
-    let mut line = Line::open(Client::history_orders).await;
+    let mut line = StreamLine::open(Client::history_orders).await;
     let of_status_7 = order(&[(r#""status":0"#, r#""status":7,"reason":"self-trade""#)]);
     let otherwise = [
         (r#""status":7,"reason":"self-trade","#, r#""status":7,"#),
@@ -136,7 +136,7 @@ async fn fault_31_history_carries_what_is_new() {
 
 #[tokio::test(start_paused = true)]
 async fn fault_31_balances_carry_what_is_new() {
-    let mut line = Line::open(Client::balances).await;
+    let mut line = StreamLine::open(Client::balances).await;
     let btc = r#"{"BTC":{"currency":"BTC","amount":"1.10","available":"0","stake":"0","tradable":true,"locked":0.10}}"#;
     line.event(&format!(r#"{btc},"sequence":12345678901234567890.10"#), &[]).await;
     line.assert_carries_unknown_events().await;
@@ -151,7 +151,7 @@ async fn fault_31_balances_carry_what_is_new() {
 
 #[tokio::test(start_paused = true)]
 async fn fault_31_trades_carry_what_is_new() {
-    let mut line = Line::open(Client::user_trades).await;
+    let mut line = StreamLine::open(Client::user_trades).await;
     let trade = serde_json::to_string(&samples::trade(7, "m")).unwrap();
     let in_new_words = changed(&trade, r#""side":"ask""#, r#""side":"rfq""#);
     line.event(&changed(&in_new_words, r#""isMaker":true"#, r#""isMaker":true,"rebate":0.10"#), &[]).await;

@@ -44,12 +44,12 @@ impl Ends {
                 assert!(ledger.open_orders().is_some(), "nothing was listed: {change:?}");
             }
             Change::OrderTriggered(change) => assert!(change.order.is_open(), "{change:?}"),
-            Change::OrderPartlyFilled(change) => {
+            Change::OrderPartiallyFilled(change) => {
                 assert!(change.executed().is_some_and(|executed| executed > Decimal::ZERO), "{change:?}");
                 assert!(change.order.is_open(), "{change:?}");
             }
             Change::OrderFilled(change) => self.end(change, OrderStatus::Completed),
-            Change::OrderEndedPartlyFilled(change) => self.end(change, OrderStatus::CompletedPartialDeal),
+            Change::OrderClosedPartiallyFilled(change) => self.end(change, OrderStatus::CompletedPartialDeal),
             Change::OrderCancelled(change) => self.end(change, OrderStatus::Cancelled),
             Change::OrderRejectedPostOnly(change) => self.end(change, OrderStatus::PostOnlyCancelled),
             other => panic!("unknown change {other:?}"),
@@ -67,7 +67,7 @@ impl Ends {
 
     /// Every order ended as the truth say. `knows_all` if the exchange lists what ended without a connection.
     pub(super) fn assert_agree(&self, truth: &Truth<'_>, knows_all: bool) {
-        let ended = truth.history().into_iter().filter(|order| !self.is_from_before(&order.id));
+        let ended = truth.closed_orders().into_iter().filter(|order| !self.is_from_before(&order.id));
         for Order { id, status, .. } in ended {
             match self.ended.get(&id) {
                 Some(reported) => assert_eq!(*reported, status, "how {id} ended"),

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 
 use bitopro_client::model::{MatchId, PrivateStream};
 use bitopro_client::{
-    AccountItem, Changes, Current, CurrentAccount, OrderHistory, OrderUpdates, RecentTrades,
+    AccountItem, Changes, ClosedOrders, Current, CurrentAccount, OrderUpdates, RecentTrades,
 };
-use bitopro_sim::Sent;
+use bitopro_sim::SentMessage;
 
 use ends::Ends;
 pub(crate) use record::{Missing, Record};
-use replay::Replay;
+use replay::ReplayedState;
 use rules::{Items, Ledger, freshness};
 pub(crate) use truth::Truth;
 use truth::spelled;
@@ -24,7 +24,7 @@ use truth::spelled;
 /// Folds the delivered items of an account independently of the client, and compares the results with the client's
 /// state and with the simulator's truth.
 pub(crate) struct Oracle {
-    pub(crate) replay: Replay,
+    pub(crate) replay: ReplayedState,
     pub(crate) record: Record,
     items: BTreeMap<PrivateStream, Items>,
     ledger: Ledger,
@@ -34,7 +34,7 @@ pub(crate) struct Oracle {
 impl Oracle {
     pub(crate) fn new(changes: Changes, updates: OrderUpdates) -> Self {
         Self {
-            replay: Replay::new(updates),
+            replay: ReplayedState::new(updates),
             record: Record::default(),
             items: PrivateStream::ALL.iter().map(|stream| (*stream, Items::new(*stream))).collect(),
             ledger: Ledger::new(changes),
@@ -90,7 +90,7 @@ impl Oracle {
     /// Everything that is not stale is true. `knows_all_ends` if the exchange lists what ended without a connection.
     pub(crate) fn assert_true(&mut self, current: &CurrentAccount, truth: &Truth<'_>, knows_all_ends: bool) {
         self.assert_holdings(current, truth);
-        if let Some(history) = current.history.as_ref().filter(|history| !history.is_stale()) {
+        if let Some(history) = current.closed_orders.as_ref().filter(|history| !history.is_stale()) {
             self.assert_history(history, truth, knows_all_ends);
             self.ends.assert_agree(truth, knows_all_ends);
         }
@@ -99,11 +99,11 @@ impl Oracle {
         }
     }
 
-    fn assert_history(&self, history: &Current<OrderHistory>, truth: &Truth<'_>, knows_all_ends: bool) {
+    fn assert_history(&self, history: &Current<ClosedOrders>, truth: &Truth<'_>, knows_all_ends: bool) {
         let known: BTreeMap<_, _> =
             history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
         assert_eq!(known, self.replay.history, "history, replayed");
-        for order in truth.history() {
+        for order in truth.closed_orders() {
             match known.get(&order.id) {
                 Some(known) => assert_eq!(spelled(known), spelled(&order), "an order of history"),
                 None => assert!(!knows_all_ends, "{order:?} is missing from history"),
@@ -129,7 +129,7 @@ impl Oracle {
     /// Every event that was sent and not delivered lies in a gap. Counts what is missing.
     ///
     /// The gap of a stream without a connection is still to come, so stale streams are left out.
-    pub(crate) fn assert_complete(&self, current: &CurrentAccount, sent: &[Sent]) -> Missing {
+    pub(crate) fn assert_complete(&self, current: &CurrentAccount, sent: &[SentMessage]) -> Missing {
         let mut all = Missing::default();
         for (stream, _) in freshness(current).into_iter().filter(|(_, is_fresh)| *is_fresh) {
             let missing = self.record.missing(stream, sent);

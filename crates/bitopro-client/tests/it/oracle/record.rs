@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bitopro_client::model::PrivateStream;
 use bitopro_client::{AccountItem, Item};
-use bitopro_sim::Sent;
+use bitopro_sim::SentMessage;
 
 /// The events and gaps of each stream of an account, in order.
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl Record {
 
     /// Counts the events of a stream that were sent after the first delivered one and are in no item: all of them, and
     /// those that no gap covers. A gap covers what was sent between the events on both its sides.
-    pub(crate) fn missing(&self, stream: PrivateStream, sent: &[Sent]) -> Missing {
+    pub(crate) fn missing(&self, stream: PrivateStream, sent: &[SentMessage]) -> Missing {
         let entries = self.entries(stream);
         let places: BTreeMap<&str, usize> = entries.iter().enumerate().filter_map(Entry::event).collect();
         let has_gap = |from: usize, to: usize| {

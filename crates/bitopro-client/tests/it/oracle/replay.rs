@@ -5,7 +5,7 @@ use bitopro_client::{AccountItem, Closed, ErrorKind, Item, OrderUpdates};
 
 /// The account of a subscriber that keeps only the delivered items, each stream replayed from its last snapshot.
 #[derive(Debug, Default)]
-pub(crate) struct Replay {
+pub(crate) struct ReplayedState {
     pub(crate) balances: BTreeMap<Currency, Balance>,
     pub(crate) orders: BTreeMap<OrderId, Order>,
     pub(crate) history: BTreeMap<OrderId, Order>,
@@ -20,7 +20,7 @@ pub(crate) struct Replay {
     updates: OrderUpdates,
 }
 
-impl Replay {
+impl ReplayedState {
     pub(crate) fn new(updates: OrderUpdates) -> Self {
         Self { updates, ..Self::default() }
     }

@@ -33,8 +33,8 @@ impl<'a> Truth<'a> {
         self.as_sent(self.simulator.open_orders())
     }
 
-    pub(super) fn history(&self) -> Vec<Order> {
-        self.as_sent(self.simulator.history())
+    pub(super) fn closed_orders(&self) -> Vec<Order> {
+        self.as_sent(self.simulator.closed_orders())
     }
 
     fn as_sent(&self, mut orders: Vec<Order>) -> Vec<Order> {

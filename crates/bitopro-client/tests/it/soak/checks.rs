@@ -28,7 +28,7 @@ const DIAL_SLACK: Duration = Duration::from_secs(1);
 /// - the longest backoff, and once more where each stream is first refused for a clock that is off;
 /// - the even rate of the dial budget, one dial in `span / (budget - budget / 2)`: for the four streams, each
 ///   once more for the clock, and for the open orders that are listed again after history;
-/// - `proven_after`, the least time between two such lists.
+/// - `stable_after`, the least time between two such lists.
 fn bound(asked: Duration, is_clock_moved: bool) -> Duration {
     let rounds = if is_clock_moved { 2 } else { 1 };
     let dials = 4 * rounds + 1;
@@ -50,10 +50,10 @@ impl World {
 
     /// State that is fresh is true, unless a connection was cut: that is not known before the idle limit.
     pub(super) fn assert_honest(&self) {
-        if !self.road.is_cut() {
+        if !self.network.is_cut() {
             Oracle::assert_honest(
                 &self.account.current(),
-                &Truth::new(&self.simulator, self.road.is_coarse()),
+                &Truth::new(&self.simulator, self.network.is_coarse()),
             );
         }
     }
@@ -80,36 +80,37 @@ impl World {
 
     /// Balances and open orders are true.
     pub(super) fn assert_holdings(&mut self) {
-        let truth = Truth::new(&self.simulator, self.road.is_coarse());
+        let truth = Truth::new(&self.simulator, self.network.is_coarse());
         self.oracle.assert_holdings(&self.account.current(), &truth);
     }
 
     /// Everything is true, and nothing is missing without a gap.
     pub(super) fn assert_true(&mut self, schedule: &Schedule) {
-        let truth = Truth::new(&self.simulator, self.road.is_coarse());
+        let truth = Truth::new(&self.simulator, self.network.is_coarse());
         let current = self.account.current();
-        let knows_all_ends = schedule.exchange.doubts.history_on_connect == HistoryOnConnect::Recent;
+        let knows_all_ends = schedule.exchange.quirks.history_on_connect == HistoryOnConnect::Recent;
         self.oracle.assert_true(&current, &truth, knows_all_ends);
         self.oracle.assert_complete(&current, &self.simulator.sent());
     }
 
     /// Nonces never repeat nor go back, and dials keep to the budget, its spacing and their turns.
     pub(super) fn assert_calm_dials(&self) {
-        let dials = self.road.dials();
+        let dials = self.network.upgrade_attempts();
         let mut counted = Dials::default();
         for dial in &dials {
             counted.count(dial.nonce, dial.at.into_std());
         }
         self.turns.assert_kept(&dials);
-        let seen: Vec<u64> = self.simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect();
+        let seen: Vec<u64> =
+            self.simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect();
         assert!(seen.is_sorted_by(|a, b| a < b), "nonces at the simulator: {seen:?}");
     }
 
     /// A stream ends by itself only if its path was refused, which no retry can fix.
     pub(super) fn assert_only_due_ends(&self) {
         let refused: BTreeSet<PrivateStream> = self
-            .road
-            .dials()
+            .network
+            .upgrade_attempts()
             .iter()
             .filter(|dial| dial.refused == Some(200))
             .map(|dial| dial.stream)

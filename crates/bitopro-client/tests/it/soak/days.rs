@@ -37,7 +37,8 @@ async fn trade(world: &mut World, random: &mut Rng, seconds: u64) {
 
 fn remembered_bytes(world: &World) -> i64 {
     let bytes = |count: usize, each: i64| i64::try_from(count).unwrap() * each;
-    bytes(world.simulator.trades().len(), TRADE_BYTES) + bytes(world.simulator.dials().len(), DIAL_BYTES)
+    bytes(world.simulator.trades().len(), TRADE_BYTES)
+        + bytes(world.simulator.upgrade_attempts().len(), DIAL_BYTES)
 }
 
 /// A day is so long that after the first one everything is full that is bounded, but for what the

@@ -7,7 +7,7 @@
 
 mod checks;
 mod days;
-pub(crate) mod road;
+pub(crate) mod network;
 mod schedule;
 mod stall;
 mod turns;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bitopro_client::OrderUpdates;
 use bitopro_client::model::PrivateStream;
-use bitopro_sim::{Doubts, Simulator, SimulatorBuilder};
+use bitopro_sim::{Quirks, Simulator, SimulatorBuilder};
 use fastrand::Rng;
 
 use crate::simulated::order_updates;
@@ -20,7 +20,7 @@ pub(super) struct Schedule {
 /// The options of the simulator that change what is sent.
 #[derive(Debug)]
 pub(super) struct Switches {
-    pub(super) doubts: Doubts,
+    pub(super) quirks: Quirks,
     ping_seconds: u64,
 }
 
@@ -100,28 +100,28 @@ impl Schedule {
 impl Schedule {
     /// An exchange as it is documented, and nothing goes wrong by itself.
     pub(super) fn ordinary() -> Self {
-        let exchange = Switches { doubts: Doubts::default(), ping_seconds: 20 };
+        let exchange = Switches { quirks: Quirks::default(), ping_seconds: 20 };
         Self { seed: 0, exchange, queue_capacity: 1024, steps: Vec::new() }
     }
 }
 
 impl Switches {
     fn draw(random: &mut Rng) -> Self {
-        let mut doubts = Doubts::default();
-        for doubt in Doubts::ALL {
-            let value = random.choice(doubt.values).expect("a doubt has values");
-            doubts.set(doubt.name, value.name).unwrap();
+        let mut quirks = Quirks::default();
+        for quirk in Quirks::ALL {
+            let value = random.choice(quirk.values).expect("a quirk has values");
+            quirks.set(quirk.name, value.name).unwrap();
         }
-        Self { doubts, ping_seconds: if random.bool() { 20 } else { 1 } }
+        Self { quirks, ping_seconds: if random.bool() { 20 } else { 1 } }
     }
 
     pub(super) fn builder(&self) -> SimulatorBuilder {
-        Simulator::builder().with_doubts(self.doubts).with_ping_period(Duration::from_secs(self.ping_seconds))
+        Simulator::builder().with_quirks(self.quirks).with_ping_period(Duration::from_secs(self.ping_seconds))
     }
 
     /// The client's policy that belongs to it.
     pub(super) fn order_updates(&self) -> OrderUpdates {
-        order_updates(self.doubts)
+        order_updates(self.quirks)
     }
 }
 

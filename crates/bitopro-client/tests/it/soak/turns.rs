@@ -4,7 +4,7 @@ use bitopro_client::model::PrivateStream;
 use bitopro_client::{AccountItem, Item};
 use tokio::time::Instant;
 
-use super::road::Dialled;
+use super::network::Dialled;
 
 /// When each stream was seen to wait for a dial, to check that each dial went to the stream whose turn it was.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use http::header::RETRY_AFTER;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::checks::RETRY_AFTER_CAP;
-use super::road::{Passage, Road};
+use super::network::{Network, Passage};
 use super::schedule::{Fault, RetryAfter, Schedule, Step};
 use super::turns::Turns;
 use crate::oracle::Oracle;
@@ -21,10 +21,10 @@ use crate::oracle::Oracle;
 /// How far the client's clock may be from the exchange's before the exchange minds.
 const SKEW_LIMIT_SECONDS: i64 = 20;
 
-/// A simulator, the road to it, and an account that is followed over it: in memory, on one paused clock.
+/// A simulator, the network to it, and an account that is followed over it: in memory, on one paused clock.
 pub(super) struct World {
     pub(super) simulator: Simulator,
-    pub(super) road: Road,
+    pub(super) network: Network,
     pub(super) account: Subscription<Account>,
     pub(super) oracle: Oracle,
     updates: OrderUpdates,
@@ -48,13 +48,13 @@ impl World {
         let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
         let builder = schedule.exchange.builder().with_seed(schedule.seed).with_clock(clock.clone());
         let simulator = builder.start_in_memory().unwrap();
-        let road = Road::new(simulator.connector());
+        let network = Network::new(simulator.connector());
         let (wall, skew_seconds) = (clock.clone(), Arc::new(AtomicI64::new(0)));
         let skew = Arc::clone(&skew_seconds);
         let updates = schedule.exchange.order_updates();
         let client = Client::builder(simulator.credentials().to_credentials().unwrap())
             .with_endpoint(simulator.ws_url())
-            .with_connector(road.clone())
+            .with_connector(network.clone())
             .with_wall_clock(WallClock::new(move || skewed(&wall, skew.load(Ordering::Relaxed))))
             .with_order_updates(updates)
             .with_queue_capacity(schedule.queue_capacity)
@@ -62,13 +62,13 @@ impl World {
         let client = client.build().unwrap();
         let account = client.account();
         if schedule.seed % 3 == 1 {
-            road.make_coarse();
+            network.make_coarse();
         }
         Self {
             oracle: Oracle::new(client.changes(), updates),
             turns: Turns::default(),
             simulator,
-            road,
+            network,
             account,
             updates,
             clock,
@@ -96,7 +96,7 @@ impl World {
     pub(super) async fn recover(&mut self) {
         self.heal();
         let (healed, bound) = (Instant::now(), self.bound());
-        while self.road.is_cut() || !self.needlessly_stale().is_empty() {
+        while self.network.is_cut() || !self.needlessly_stale().is_empty() {
             assert!(healed.elapsed() < bound, "{:?} not true {bound:?} after all has healed", self.stale());
             self.go_on(Duration::from_secs(1)).await;
         }
@@ -124,7 +124,7 @@ impl World {
 
     /// Ends what is wrong with the world. What it led to is the client's to mend.
     fn heal(&mut self) {
-        self.road.heal();
+        self.network.heal();
         self.simulator.execute(&Command::ResumePings).unwrap();
         self.is_reading = true;
     }
@@ -132,15 +132,15 @@ impl World {
     /// Forgets what it noted of times that are over and were looked at.
     pub(super) fn forget(&mut self) {
         self.oracle.forget();
-        self.road.forget();
+        self.network.forget();
         self.turns = Turns::default();
     }
 
     /// All streams are connected, over connections that live, and nothing is in store for them.
     fn is_calm(&self) -> bool {
         self.simulator.connections() == PrivateStream::ALL.len()
-            && !self.road.refuses()
-            && !self.road.is_cut()
+            && !self.network.refuses()
+            && !self.network.is_cut()
     }
 
     async fn inject(&mut self, fault: &Fault) {
@@ -167,22 +167,22 @@ impl World {
             }
             Fault::Close(which, code) => self.execute(&Command::close(which, code, "restart")),
             Fault::Disconnect(which) => self.execute(&Command::Disconnect(which)),
-            Fault::HalfOpen(which) => self.road.cut(which),
-            Fault::DialsHang => self.road.set(Passage::Hangs),
-            Fault::DialsFail => self.road.set(Passage::Fails),
-            Fault::DialsPass => self.road.set(Passage::Open),
+            Fault::HalfOpen(which) => self.network.cut(which),
+            Fault::DialsHang => self.network.set(Passage::Hangs),
+            Fault::DialsFail => self.network.set(Passage::Fails),
+            Fault::DialsPass => self.network.set(Passage::Open),
             Fault::Refuse(count, status) => {
                 for _ in 0..count {
-                    self.road.refuse(move || refused(status));
+                    self.network.refuse(move || refused(status));
                 }
             }
             Fault::RateLimit(wait) => self.rate_limit(wait),
             Fault::RefuseOnce(409) if self.is_calm() => {
                 let now = self.server_clock();
-                self.road.refuse(move || refusal::clock_conflict(now()));
+                self.network.refuse(move || refusal::clock_conflict(now()));
             }
-            Fault::RefuseOnce(status) if self.is_calm() => self.road.refuse(move || refused(status)),
-            Fault::WrongPath => self.road.refuse(refusal::unknown_path),
+            Fault::RefuseOnce(status) if self.is_calm() => self.network.refuse(move || refused(status)),
+            Fault::WrongPath => self.network.refuse(refusal::unknown_path),
             Fault::Malformed(which, number) => self.send(which, &malformed(which, number)),
             Fault::Unknown(which) => self.send(which, r#"{"event":"NEWS","data":[{"null":null}]}"#),
             Fault::PingsPause => self.execute(&Command::PausePings),
@@ -226,8 +226,8 @@ impl World {
             RetryAfter::Absurd(_) => RETRY_AFTER_CAP,
         };
         self.asked = self.asked.max(asked);
-        self.road.refuse(move || {
-            let mut refusal = refusal::dated(refusal::too_many_requests(None), now());
+        self.network.refuse(move || {
+            let mut refusal = refusal::with_date(refusal::too_many_requests(None), now());
             let later = |seconds: u64| {
                 let later = now().to_system_time().unwrap() + Duration::from_secs(seconds);
                 httpdate::fmt_http_date(later)

@@ -1,4 +1,4 @@
-use bitopro_model::{Active, ActiveOrders, History, OrderStream, Orders, decode};
+use bitopro_model::{ActiveOrderStream, ActiveOrders, HistoryOrderStream, OrderStream, Orders, decode};
 
 use super::assert_faults;
 
@@ -17,12 +17,12 @@ fn with_order<K: OrderStream>(place: &str, instead: &str) -> String {
 
 #[test]
 fn fault_44_in_an_open_order_names_its_path() {
-    assert_faults_of_orders::<Active>();
+    assert_faults_of_orders::<ActiveOrderStream>();
 }
 
 #[test]
 fn fault_44_in_an_order_of_history_names_its_path() {
-    assert_faults_of_orders::<History>();
+    assert_faults_of_orders::<HistoryOrderStream>();
 }
 
 fn assert_faults_of_orders<K: OrderStream>() {
@@ -98,12 +98,12 @@ fn assert_faults_of_orders<K: OrderStream>() {
 fn fault_32_depth_costs_no_stack_in_an_order_either() {
     let deep = "[".repeat(100_000);
     for text in [
-        with_orders::<Active>(&format!(r#"{{"sol_usdt":{deep}"#)),
-        with_order::<Active>(r#""status":0"#, &format!(r#""x":{deep}"#)),
-        with_order::<Active>(r#""status":0"#, &format!(r#""status":{deep}"#)),
-        with_order::<Active>(r#""fee":"0""#, &format!(r#""fee":{deep}"#)),
+        with_orders::<ActiveOrderStream>(&format!(r#"{{"sol_usdt":{deep}"#)),
+        with_order::<ActiveOrderStream>(r#""status":0"#, &format!(r#""x":{deep}"#)),
+        with_order::<ActiveOrderStream>(r#""status":0"#, &format!(r#""status":{deep}"#)),
+        with_order::<ActiveOrderStream>(r#""fee":"0""#, &format!(r#""fee":{deep}"#)),
     ] {
-        assert!(decode::<Orders<Active>>(&text).is_err());
+        assert!(decode::<Orders<ActiveOrderStream>>(&text).is_err());
         assert!(ActiveOrders::from_json(&text).is_err());
     }
 }

@@ -23,7 +23,7 @@ use crate::exchange::recent_items::RecentItems;
 use crate::{CommandError, Holdings, NewOrder};
 
 /// The number of closed orders that count as recent. An assumption.
-pub(crate) const HISTORY_KEPT: usize = 100;
+pub(crate) const CLOSED_ORDERS_KEPT: usize = 100;
 /// The number of trades that are remembered.
 const TRADES_KEPT: usize = 10_000;
 
@@ -31,7 +31,7 @@ const TRADES_KEPT: usize = 10_000;
 pub(crate) struct Account {
     holdings: Holdings,
     open: BTreeMap<OrderId, OpenOrder>,
-    history: RecentItems<Order>,
+    closed_orders: RecentItems<Order>,
     trades: RecentItems<Trade>,
     ids: IdSequence,
 }
@@ -47,9 +47,9 @@ impl Account {
     /// Creates an account from balances that count what these orders lock as not available. An order that
     /// they do not cover is left out.
     pub(crate) fn new(holdings: Holdings, orders: &[NewOrder], placed: Timestamp) -> Self {
-        let (history, trades) = (RecentItems::new(HISTORY_KEPT), RecentItems::new(TRADES_KEPT));
+        let (closed_orders, trades) = (RecentItems::new(CLOSED_ORDERS_KEPT), RecentItems::new(TRADES_KEPT));
         let mut account =
-            Self { holdings, open: BTreeMap::new(), history, trades, ids: IdSequence::default() };
+            Self { holdings, open: BTreeMap::new(), closed_orders, trades, ids: IdSequence::default() };
         for order in orders {
             if let Ok(open_order) = account.prepare(placed, order) {
                 let id = open_order.order.id.clone();
@@ -72,8 +72,8 @@ impl Account {
     }
 
     /// The oldest first.
-    pub(crate) fn history(&self) -> impl Iterator<Item = &Order> {
-        self.history.iter()
+    pub(crate) fn closed_orders(&self) -> impl Iterator<Item = &Order> {
+        self.closed_orders.iter()
     }
 
     /// The oldest first.
@@ -117,7 +117,7 @@ impl Account {
             (Kind::PostOnly, Some(_)) => {
                 let mut order = self.prepare(now, new)?.order;
                 order.status = OrderStatus::PostOnlyCancelled;
-                self.history.push(order.clone());
+                self.closed_orders.push(order.clone());
                 Ok(OrderChange { order, trade: None })
             }
             (Kind::Limit | Kind::PostOnly | Kind::StopLimit { .. }, _) => self.add_open_order(now, new),
@@ -155,7 +155,7 @@ impl Account {
         fill.settle(&mut self.holdings, released)?;
         if order.is_final() {
             self.open.remove(id);
-            self.history.push(order.clone());
+            self.closed_orders.push(order.clone());
         } else if let Some(open_order) = self.open.get_mut(id) {
             open_order.order = order.clone();
             open_order.locked = locked;
@@ -211,7 +211,7 @@ impl Account {
         order.price = new.price;
         let trade = trade_of(&order, &fill, self.ids.next_match(), false, now);
         fill.settle(&mut self.holdings, Decimal::ZERO)?;
-        self.history.push(order.clone());
+        self.closed_orders.push(order.clone());
         self.trades.push(trade.clone());
         Ok(OrderChange { order, trade: Some(trade) })
     }
@@ -224,7 +224,7 @@ impl Account {
         let mut order = gone.order;
         order.status = status_of_cancelled(&order);
         touched(&mut order, now);
-        self.history.push(order.clone());
+        self.closed_orders.push(order.clone());
         OrderChange { order, trade: None }
     }
 

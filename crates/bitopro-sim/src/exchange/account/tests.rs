@@ -4,7 +4,7 @@ use bitopro_model::{
 };
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use super::{Account, HISTORY_KEPT, OrderChange};
+use super::{Account, CLOSED_ORDERS_KEPT, OrderChange};
 use crate::exchange::account::{demo, holdings};
 use crate::exchange::exact::product_cut_off;
 use crate::{CommandError, NewOrder};
@@ -63,7 +63,7 @@ fn the_demo_account_adds_up_with_its_four_orders() {
     for count in 0..demo::COUNT {
         let account = Account::new(holdings::of(demo::balances(count)), &demo::orders(), demo::PLACED);
         assert!(unaccounted(&account).iter().all(|(_, rest)| !rest.is_sign_negative()), "{count}");
-        assert_eq!(account.history().count(), 0);
+        assert_eq!(account.closed_orders().count(), 0);
     }
 }
 
@@ -95,7 +95,7 @@ fn an_order_locks_fills_and_releases() {
     assert_eq!((cancelled.total, cancelled.fee), (Some(decimal(100, 0)), Some(decimal(1, 3))));
     assert_eq!((cancelled.remaining_amount, cancelled.executed_amount), (decimal(2, 0), Decimal::ONE));
     assert_eq!(account.open_orders().count(), 0);
-    assert_eq!(account.history().collect::<Vec<_>>(), [&cancelled]);
+    assert_eq!(account.closed_orders().collect::<Vec<_>>(), [&cancelled]);
     assert_eq!(account.cancel(NOW, &id), Err(CommandError::NotOpen(id)));
 }
 
@@ -201,7 +201,7 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
             (holds(&account, "BTC"), holds(&account, "TWD")),
             (pair_of("1", "1"), pair_of("1000", "1000"))
         );
-        assert_eq!((account.open_orders().count(), account.history().count()), (0, 0));
+        assert_eq!((account.open_orders().count(), account.closed_orders().count()), (0, 0));
     }
 }
 
@@ -219,18 +219,18 @@ fn orders_for_which_a_new_balance_has_no_room_are_cancelled() {
     assert_eq!(holds(&account, "BTC"), pair_of("1", "1"));
     holdings.remove(&"TWD".into());
     assert_eq!(account.set_holdings(NOW, holdings).len(), 2);
-    assert_eq!((account.open_orders().count(), account.history().count()), (0, 4));
+    assert_eq!((account.open_orders().count(), account.closed_orders().count()), (0, 4));
 }
 
 #[test]
 fn only_the_last_orders_that_ended_are_recent() {
     let mut account = account();
-    for _ in 0..HISTORY_KEPT + 5 {
+    for _ in 0..CLOSED_ORDERS_KEPT + 5 {
         let id = account.place(NOW, &limit(Action::Sell, Decimal::ONE, Decimal::ONE), None).unwrap().order.id;
         account.cancel(NOW, &id).unwrap();
     }
-    assert_eq!(account.history().count(), HISTORY_KEPT);
-    assert_eq!(account.history().next().unwrap().id, "8917255508");
+    assert_eq!(account.closed_orders().count(), CLOSED_ORDERS_KEPT);
+    assert_eq!(account.closed_orders().next().unwrap().id, "8917255508");
 }
 
 #[test]
@@ -354,7 +354,7 @@ proptest! {
             let Ok(OrderChange { order, trade }) = attempt(&mut account, now, what) else {
                 prop_assert_eq!(account.holdings(), before.holdings());
                 prop_assert!(account.open_orders().eq(before.open_orders()));
-                prop_assert!(account.history().eq(before.history()) && account.trades().eq(before.trades()));
+                prop_assert!(account.closed_orders().eq(before.closed_orders()) && account.trades().eq(before.trades()));
                 continue;
             };
             prop_assert_eq!(unaccounted(&account), unaccounted(&before), "{:?}", what);
@@ -374,7 +374,7 @@ proptest! {
                 prop_assert_eq!((moved("BTC"), moved("TWD")), expected);
             }
             prop_assert_eq!(order.executed_amount + order.remaining_amount, order.original_amount);
-            prop_assert_eq!(order.is_final(), account.history().last() == Some(&order));
+            prop_assert_eq!(order.is_final(), account.closed_orders().last() == Some(&order));
             prop_assert_eq!(order.is_open(), account.open_orders().any(|open| *open == order));
         }
     }

@@ -1,7 +1,7 @@
 use bitopro_model::{AccountBalance, Balance, Decimal, Message, PrivateStream, Timestamp};
 
 use crate::{
-    BalanceUpdates, CommandError, Datetimes, DoubtType, Doubts, EventIds, Exchange, Holdings, Push,
+    BalanceUpdates, CommandError, Datetimes, EventIds, Exchange, Holdings, Push, QuirkType, Quirks,
     Simulator, SimulatorBuilder,
 };
 
@@ -64,12 +64,12 @@ fn a_balance_counts_as_its_own_currency_whatever_its_key() {
     assert!(!exchange.balances().contains_key(&"BTC".into()));
 }
 
-fn doubting(value: impl DoubtType) -> SimulatorBuilder {
-    Simulator::builder().with_doubts(Doubts::default().with(value))
+fn with_quirk(value: impl QuirkType) -> SimulatorBuilder {
+    Simulator::builder().with_quirks(Quirks::default().with(value))
 }
 
 #[test]
-fn each_doubt_changes_what_it_says_and_nothing_else() {
+fn each_quirk_changes_what_it_says_and_nothing_else() {
     let update = |builder: SimulatorBuilder| {
         let pushes = built(builder.with_seed(3)).tick(NOW);
         pushes.iter().find_map(Push::as_balances).unwrap().clone()
@@ -79,17 +79,17 @@ fn each_doubt_changes_what_it_says_and_nothing_else() {
     assert_eq!(plain.datetime.as_deref(), Some("2021-12-15T07:28:23.365Z"));
     assert!(plain.event_id.is_some());
 
-    let mut all = update(doubting(BalanceUpdates::All));
+    let mut all = update(with_quirk(BalanceUpdates::All));
     assert_eq!(all.data.len(), 12);
     all.data = all.data.into_iter().filter(|b| plain.data.get(b.currency.as_str()).is_some()).collect();
     assert_eq!(all, plain);
 
-    let mut ahead = update(doubting(Datetimes::TaiwanMarkedUtc));
+    let mut ahead = update(with_quirk(Datetimes::TaiwanMarkedUtc));
     assert_eq!(ahead.datetime.as_deref(), Some("2021-12-15T15:28:23.365Z"));
     ahead.datetime.clone_from(&plain.datetime);
     assert_eq!(ahead, plain);
 
-    let mut nameless = update(doubting(EventIds::Absent));
+    let mut nameless = update(with_quirk(EventIds::Absent));
     assert_eq!(nameless.event_id, None);
     nameless.event_id.clone_from(&plain.event_id);
     assert_eq!(nameless, plain);

@@ -2,7 +2,7 @@ use bitopro_model::{Event, EventData, PrivateStream, Timestamp};
 use fastrand::Rng;
 
 use crate::exchange::events::numeric_ids;
-use crate::{Datetimes, Doubts, EventIds, OrderIds, Push};
+use crate::{Datetimes, EventIds, OrderIds, Push, Quirks};
 
 /// Wraps data into events: ids, times, and the text that is sent.
 #[derive(Debug)]
@@ -14,11 +14,11 @@ pub(crate) struct Envelopes {
 }
 
 impl Envelopes {
-    pub(crate) fn new(ids: Rng, doubts: Doubts) -> Self {
+    pub(crate) fn new(ids: Rng, quirks: Quirks) -> Self {
         let mut others = ids.clone();
         let [active, history, trades] = [others.fork(), others.fork(), others.fork()];
-        let ids = (doubts.event_ids == EventIds::Present).then_some([ids, active, history, trades]);
-        Self { ids, datetimes: doubts.datetimes, order_ids: doubts.order_ids }
+        let ids = (quirks.event_ids == EventIds::Present).then_some([ids, active, history, trades]);
+        Self { ids, datetimes: quirks.datetimes, order_ids: quirks.order_ids }
     }
 
     pub(crate) fn push<D: EventData>(&mut self, now: Timestamp, data: D) -> Push {

@@ -1,24 +1,24 @@
 //! The events of each stream: what the exchange sends after a change, and when a connection begins.
 
-use bitopro_model::{Active, History, Order, Orders, PrivateStream, Timestamp};
+use bitopro_model::{ActiveOrderStream, HistoryOrderStream, Order, Orders, PrivateStream, Timestamp};
 use fastrand::Rng;
 
 use crate::exchange::account::holdings;
 use crate::exchange::account::{Account, OrderChange};
 use crate::exchange::events::envelope::Envelopes;
 use crate::{
-    ActiveUpdates, BalanceUpdates, Doubts, FinalOrders, HistoryOnConnect, Holdings, Push, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, Holdings, Push, Quirks, TradesOnConnect,
 };
 
 #[derive(Debug)]
 pub(crate) struct Publisher {
     envelopes: Envelopes,
-    doubts: Doubts,
+    quirks: Quirks,
 }
 
 impl Publisher {
-    pub(crate) fn new(ids: Rng, doubts: Doubts) -> Self {
-        Self { envelopes: Envelopes::new(ids, doubts), doubts }
+    pub(crate) fn new(ids: Rng, quirks: Quirks) -> Self {
+        Self { envelopes: Envelopes::new(ids, quirks), quirks }
     }
 
     /// Returns the event that a connection to a stream begins with, if any.
@@ -28,21 +28,21 @@ impl Publisher {
         stream: PrivateStream,
         now: Timestamp,
     ) -> Option<Push> {
-        let Self { envelopes, doubts } = self;
+        let Self { envelopes, quirks } = self;
         match stream {
             PrivateStream::AccountBalance => Some(envelopes.push(now, holdings::all(account.holdings()))),
             PrivateStream::ActiveOrders => {
-                let open: Orders<Active> = account.open_orders().cloned().collect();
+                let open: Orders<ActiveOrderStream> = account.open_orders().cloned().collect();
                 Some(envelopes.push(now, open))
             }
             PrivateStream::HistoryOrders => {
-                let recent: Orders<History> = match doubts.history_on_connect {
-                    HistoryOnConnect::Recent => account.history().cloned().collect(),
+                let recent: Orders<HistoryOrderStream> = match quirks.history_on_connect {
+                    HistoryOnConnect::Recent => account.closed_orders().cloned().collect(),
                     HistoryOnConnect::Empty => Orders::default(),
                 };
                 Some(envelopes.push(now, recent))
             }
-            PrivateStream::UserTrades => match doubts.trades_on_connect {
+            PrivateStream::UserTrades => match quirks.trades_on_connect {
                 TradesOnConnect::Nothing => None,
                 TradesOnConnect::Last => {
                     account.trades().next_back().map(|trade| envelopes.push(now, trade.clone()))
@@ -76,11 +76,11 @@ impl Publisher {
         change: &OrderChange,
         pushes: &mut Vec<Push>,
     ) {
-        let Self { envelopes, doubts } = self;
+        let Self { envelopes, quirks } = self;
         let OrderChange { order, trade } = change;
         pushes.extend(trade.as_ref().map(|trade| envelopes.push(now, trade.clone())));
-        let shown = !order.is_final() || doubts.final_orders == FinalOrders::Shown;
-        let orders: Option<Vec<Order>> = match doubts.active_updates {
+        let shown = !order.is_final() || quirks.final_orders == FinalOrders::Shown;
+        let orders: Option<Vec<Order>> = match quirks.active_updates {
             ActiveUpdates::Changed => shown.then(|| vec![order.clone()]),
             ActiveUpdates::WholePair => {
                 let open = account.open_orders().filter(|open| open.pair == order.pair);
@@ -89,11 +89,11 @@ impl Publisher {
             }
         };
         if let Some(orders) = orders {
-            let active: Orders<Active> = [(order.pair.clone(), orders)].into_iter().collect();
+            let active: Orders<ActiveOrderStream> = [(order.pair.clone(), orders)].into_iter().collect();
             pushes.push(envelopes.push(now, active));
         }
         if order.is_final() {
-            let closed: Orders<History> = [order.clone()].into_iter().collect();
+            let closed: Orders<HistoryOrderStream> = [order.clone()].into_iter().collect();
             pushes.push(envelopes.push(now, closed));
         }
     }
@@ -103,7 +103,7 @@ impl Publisher {
         if changed.is_empty() {
             return None;
         }
-        let balances = match self.doubts.balance_updates {
+        let balances = match self.quirks.balance_updates {
             BalanceUpdates::Changed => changed,
             BalanceUpdates::All => holdings::all(account.holdings()),
         };

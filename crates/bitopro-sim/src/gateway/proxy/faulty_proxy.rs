@@ -22,11 +22,11 @@ use crate::{Direction, Error, ErrorKind, Fault};
 /// let proxy = FaultyProxy::start(simulator.addr().ok_or("no sockets")?).await?;
 /// let url = format!("ws://{}/ws", proxy.addr());
 /// // A client that dials `url` hears nothing more from here on, while its connection stays open …
-/// proxy.inflict(Direction::ToClient, Fault::Pause);
+/// proxy.inject(Direction::ToClient, Fault::Pause);
 /// // … and then all that was held back.
-/// proxy.heal();
+/// proxy.clear();
 /// // The next one is reset after 100 bytes, most likely within the answer to its upgrade.
-/// proxy.inflict_on_new(Direction::ToClient, Fault::Reset { after: 100 });
+/// proxy.inject_on_new(Direction::ToClient, Fault::Reset { after: 100 });
 /// # Ok(()) }
 /// ```
 ///
@@ -34,12 +34,12 @@ use crate::{Direction, Error, ErrorKind, Fault};
 #[derive(Debug)]
 pub struct FaultyProxy {
     address: SocketAddr,
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<ProxyState>>,
     accepting: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ProxyState {
     server: SocketAddr,
     /// The faults of those that will come.
     new_faults: PerDirection<Option<Fault>>,
@@ -75,7 +75,8 @@ impl FaultyProxy {
             |error| Error::new(ErrorKind::Listen, "the proxy cannot listen on 127.0.0.1").with_source(error);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Shared { server, new_faults: PerDirection::default(), open: Vec::new(), accepted: 0 };
+        let shared =
+            ProxyState { server, new_faults: PerDirection::default(), open: Vec::new(), accepted: 0 };
         let shared = Arc::new(Mutex::new(shared));
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, accepting })
@@ -93,27 +94,27 @@ impl FaultyProxy {
 
     /// Connects every connection that is accepted from now on to another server, such as the same one after a
     /// restart.
-    pub fn lead_to(&self, server: SocketAddr) {
+    pub fn set_target(&self, server: SocketAddr) {
         self.locked(|shared| shared.server = server);
     }
 
     /// Inflicts a fault on the connections that are open now, in place of the one that they had.
-    pub fn inflict(&self, direction: Direction, fault: Fault) {
+    pub fn inject(&self, direction: Direction, fault: Fault) {
         self.set_open(direction, Some(fault));
     }
 
     /// Frees the connections that are open now of their faults. What was held back passes.
-    pub fn heal(&self) {
+    pub fn clear(&self) {
         self.set_open(Direction::Both, None);
     }
 
     /// Inflicts a fault on every connection that is accepted from now on.
-    pub fn inflict_on_new(&self, direction: Direction, fault: Fault) {
+    pub fn inject_on_new(&self, direction: Direction, fault: Fault) {
         self.locked(|shared| shared.new_faults.each(direction, |current| *current = Some(fault)));
     }
 
     /// Accepts connections without a fault from now on.
-    pub fn heal_new(&self) {
+    pub fn clear_new(&self) {
         self.locked(|shared| shared.new_faults = PerDirection::default());
     }
 
@@ -127,7 +128,7 @@ impl FaultyProxy {
         });
     }
 
-    fn locked<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
+    fn locked<T>(&self, work: impl FnOnce(&mut ProxyState) -> T) -> T {
         work(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -138,7 +139,7 @@ impl Drop for FaultyProxy {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
+async fn accept(listener: TcpListener, shared: Arc<Mutex<ProxyState>>) {
     let mut connections = JoinSet::new();
     loop {
         let client = tokio::select! {

@@ -29,8 +29,8 @@ pub(super) async fn relay(
     let (from_client, into_client) = client.split();
     let (from_server, into_server) = server.split();
     let relayed = tokio::try_join!(
-        OneWay::new(from_server, into_client).follow(to_client),
-        OneWay::new(from_client, into_server).follow(to_server),
+        OneWay::new(from_server, into_client).run(to_client),
+        OneWay::new(from_client, into_server).run(to_server),
     );
     if relayed.is_err() {
         // A socket that is closed so sends RST. One that is reset already needs none.
@@ -54,7 +54,7 @@ impl<'a> OneWay<'a> {
     }
 
     /// Relays under whatever fault there is. An error breaks the connection.
-    async fn follow(mut self, mut faults: FaultReceiver) -> io::Result<()> {
+    async fn run(mut self, mut faults: FaultReceiver) -> io::Result<()> {
         loop {
             let fault = *faults.borrow_and_update();
             tokio::select! {

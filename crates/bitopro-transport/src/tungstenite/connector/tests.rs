@@ -1,7 +1,7 @@
-use super::{Dial, Error, ErrorKind, Request};
+use super::{Error, ErrorKind, Request, Target};
 
-fn dial(url: &str) -> Result<Dial, Error> {
-    Dial::new(&Request::new(url.parse().unwrap()))
+fn dial(url: &str) -> Result<Target, Error> {
+    Target::new(&Request::new(url.parse().unwrap()))
 }
 
 #[tokio::test]

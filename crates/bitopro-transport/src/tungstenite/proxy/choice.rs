@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::uri::Authority;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::{InvalidProxy, Proxy};
+use super::{Proxy, ProxyError};
 use crate::tungstenite::tcp::uri;
 use crate::{Error, ErrorKind};
 
@@ -57,7 +57,7 @@ pub(in crate::tungstenite) struct Environment {
 #[derive(Debug, Clone)]
 struct Unusable {
     variable: &'static str,
-    error: InvalidProxy,
+    error: ProxyError,
 }
 
 /// In the order in which they count. `HTTP_PROXY` is for unencrypted requests, of which there are none.
@@ -70,7 +70,7 @@ impl Environment {
         let filled =
             |name: &'static str| variable(name).filter(|value| !value.is_empty()).map(|value| (name, value));
         let proxy = PROXY_VARIABLES.into_iter().find_map(filled).map(|(variable, value)| {
-            let text = value.into_string().map_err(|_| InvalidProxy::new("it is not text"));
+            let text = value.into_string().map_err(|_| ProxyError::new("it is not text"));
             text.and_then(|text| text.parse()).map_err(|error| Unusable { variable, error })
         });
         let direct = DIRECT_VARIABLES.into_iter().find_map(filled);

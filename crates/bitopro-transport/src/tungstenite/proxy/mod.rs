@@ -32,7 +32,7 @@ pub(super) use choice::Choice;
 /// ```
 /// let proxy: bitopro_transport::Proxy = "http://me:secret@proxy.example:3128".parse()?;
 /// assert_eq!(proxy.to_string(), "http://proxy.example:3128");
-/// # Ok::<(), bitopro_transport::InvalidProxy>(())
+/// # Ok::<(), bitopro_transport::ProxyError>(())
 /// ```
 #[derive(Clone)]
 pub struct Proxy {
@@ -56,11 +56,11 @@ struct Login {
 /// A text that was to be the URL of a proxy and is not. Never shows it.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[error("not a usable proxy: {reason}")]
-pub struct InvalidProxy {
+pub struct ProxyError {
     reason: String,
 }
 
-impl InvalidProxy {
+impl ProxyError {
     fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
@@ -69,10 +69,10 @@ impl InvalidProxy {
 const FORM: &str = "it must be a URL such as http://host:port or socks5h://user:password@host:port";
 
 impl FromStr for Proxy {
-    type Err = InvalidProxy;
+    type Err = ProxyError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidProxy> {
-        let form = || InvalidProxy::new(FORM);
+    fn from_str(text: &str) -> Result<Self, ProxyError> {
+        let form = || ProxyError::new(FORM);
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
@@ -80,20 +80,20 @@ impl FromStr for Proxy {
             "socks5" => ("socks5", 1080),
             "socks5h" => ("socks5h", 1080),
             "https" => {
-                return Err(InvalidProxy::new(
+                return Err(ProxyError::new(
                     "`https://` to the proxy itself is not supported; use its `http://` port, through which TLS \
                      with the exchange is end to end all the same",
                 ));
             }
             // Anything else is not shown: it may be a user's name.
             other if other.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-                return Err(InvalidProxy::new(format!("`{other}://` is not supported; {FORM}")));
+                return Err(ProxyError::new(format!("`{other}://` is not supported; {FORM}")));
             }
             _ => return Err(form()),
         };
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if !matches!(tail, "" | "/") {
-            return Err(InvalidProxy::new(
+            return Err(ProxyError::new(
                 "there is more after the port; in a user name or password, write `/` as %2F, `?` as %3F and `#` as \
                  %23",
             ));
@@ -133,11 +133,11 @@ fn escaped(login: &str) -> String {
 }
 
 impl Login {
-    fn new((user, password): (&str, &str)) -> Result<Self, InvalidProxy> {
+    fn new((user, password): (&str, &str)) -> Result<Self, ProxyError> {
         if [user, password].iter().all(|part| (1..=255).contains(&part.len())) {
             Ok(Self { user: user.to_owned(), password: password.to_owned() })
         } else {
-            Err(InvalidProxy::new("SOCKS5 takes a user name and a password of 1 to 255 bytes each"))
+            Err(ProxyError::new("SOCKS5 takes a user name and a password of 1 to 255 bytes each"))
         }
     }
 }

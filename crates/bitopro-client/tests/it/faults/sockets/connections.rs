@@ -23,7 +23,7 @@ async fn fault_01_a_close_by_the_server_reconnects_with_a_gap_and_a_snapshot() {
 async fn cut_short(fault: Fault) {
     let rig = Rig::start(Simulator::builder()).await;
     let mut balances = settled(rig.client()).await;
-    rig.proxy.inflict(Direction::ToClient, fault);
+    rig.proxy.inject(Direction::ToClient, fault);
     rig.set(7);
     // Nothing of the frame is delivered, neither as data nor as something malformed.
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Network);
@@ -45,7 +45,7 @@ async fn fault_03_an_end_without_a_close_frame_reconnects() {
 async fn fault_11_a_snapshot_in_the_segment_of_the_answer_is_not_lost() {
     let rig = Rig::start(Simulator::builder()).await;
     // More than the head of the answer, less than that and the snapshot.
-    rig.proxy.inflict_on_new(Direction::ToClient, Fault::Coalesce { bytes: 600 });
+    rig.proxy.inject_on_new(Direction::ToClient, Fault::Coalesce { bytes: 600 });
     let mut balances = rig.client().build().unwrap().balances();
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
     let Some(Item::Snapshot(event)) = balances.next().await else { panic!("no snapshot") };
@@ -55,7 +55,7 @@ async fn fault_11_a_snapshot_in_the_segment_of_the_answer_is_not_lost() {
 #[tokio::test]
 async fn fault_12_frames_that_come_byte_by_byte_are_the_same_events() {
     let rig = Rig::start(Simulator::builder()).await;
-    rig.proxy.inflict_on_new(Direction::Both, Fault::Split { bytes: 1 });
+    rig.proxy.inject_on_new(Direction::Both, Fault::Split { bytes: 1 });
     let mut balances = rig.client().build().unwrap().balances();
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
     let Some(Item::Snapshot(event)) = balances.next().await else { panic!("no snapshot") };
@@ -76,7 +76,7 @@ async fn fault_42_a_burst_in_one_write_is_delivered_whole_and_in_order() {
         let texts: Vec<String> =
             (0..count).map(|number| text(&samples::balances(number, &[("BTC", number)]))).collect();
         let bytes = texts.iter().map(|text| HEAD_BYTES + text.len()).sum();
-        rig.proxy.inflict(Direction::ToClient, Fault::Coalesce { bytes });
+        rig.proxy.inject(Direction::ToClient, Fault::Coalesce { bytes });
         for text in texts {
             rig.simulator.execute(&Command::text(None, text)).unwrap();
         }

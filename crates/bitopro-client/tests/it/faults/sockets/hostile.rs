@@ -50,7 +50,7 @@ impl Hostile {
         let mut balances =
             rig::client(&simulator, rig::through(&simulator, &proxy)).build().unwrap().balances();
         let (mut socket, _) = listener.accept().await.unwrap();
-        proxy.lead_to(simulator.addr().unwrap());
+        proxy.set_target(simulator.addr().unwrap());
         let mut exchange = TcpStream::connect(simulator.addr().unwrap()).await.unwrap();
         pass_head(&mut socket, &mut exchange).await;
         pass_head(&mut exchange, &mut socket).await;
@@ -84,7 +84,7 @@ impl Hostile {
         let ((), error) = tokio::join!(sending, lost(&mut self.balances));
         assert_eq!((error.kind(), beneath(&error).kind()), (ErrorKind::Protocol, why), "{error:?}");
         recovers(&mut self.balances, &self.simulator).await;
-        assert_eq!(self.simulator.dials().len(), 2);
+        assert_eq!(self.simulator.upgrade_attempts().len(), 2);
     }
 }
 
@@ -137,7 +137,7 @@ fn fault_32_a_million_empty_fragments_are_one_message_and_pings_between_them_are
         }
         hostile.send(&text(&message(8, ""))).await;
         assert_eq!(hostile.next_update().await.timestamp.as_millis(), 8);
-        assert_eq!(hostile.simulator.dials().len(), 1, "it is still the same connection");
+        assert_eq!(hostile.simulator.upgrade_attempts().len(), 1, "it is still the same connection");
     });
 }
 
@@ -190,7 +190,7 @@ async fn fault_32_what_is_no_message_is_an_item_and_the_connection_lives() {
         assert!(current.is_stale(), "what {sent:?} was to say is not known");
         assert_eq!(current.state().get("BTC").unwrap().amount, next.into());
     }
-    assert_eq!(hostile.simulator.dials().len(), 1, "it is still the same connection");
+    assert_eq!(hostile.simulator.upgrade_attempts().len(), 1, "it is still the same connection");
     hostile.balances.resync();
     assert_eq!(lost(&mut hostile.balances).await.kind(), ErrorKind::Resync);
     recovers(&mut hostile.balances, &hostile.simulator).await;

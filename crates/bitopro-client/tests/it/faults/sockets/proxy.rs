@@ -129,7 +129,7 @@ async fn fault_39_whatever_a_proxy_answers_is_retried_as_network() {
     }
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
     assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
-    assert_eq!(simulator.dials().len(), 1, "the exchange has heard of none of it");
+    assert_eq!(simulator.upgrade_attempts().len(), 1, "the exchange has heard of none of it");
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn fault_15_a_server_that_asks_to_wait_is_waited_for() {
         if expected.is_zero() {
             connects(&mut balances, &simulator).await;
         } else {
-            assert_eq!(simulator.dials().len(), 1);
+            assert_eq!(simulator.upgrade_attempts().len(), 1);
         }
     }
 }
@@ -70,13 +70,13 @@ async fn fault_16_a_key_that_is_refused_twice_is_never_tried_again() {
     let error = end(&mut balances).await;
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert!(error.kind().is_auth());
-    assert_eq!(simulator.dials().len(), 2);
+    assert_eq!(simulator.upgrade_attempts().len(), 2);
     // Whatever might have dialled again is gone.
     let others = 1;
     while tokio::runtime::Handle::current().metrics().num_alive_tasks() > others {
         tokio::task::yield_now().await;
     }
-    assert_eq!(simulator.dials().len(), 2);
+    assert_eq!(simulator.upgrade_attempts().len(), 2);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn fault_17_a_key_that_is_refused_once_recovers() {
     let (simulator, mut balances) = refusing(1, refusal::unauthorized()).await;
     assert_eq!(disconnected(&mut balances).await.error.kind(), ErrorKind::Unauthorized);
     connects(&mut balances, &simulator).await;
-    assert_eq!(simulator.dials().len(), 2);
+    assert_eq!(simulator.upgrade_attempts().len(), 2);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn fault_18_each_refusal_that_is_final_has_its_own_type() {
     ] {
         let (simulator, mut balances) = refusing(usize::MAX, Refusal::new(status)).await;
         assert_eq!(end(&mut balances).await.kind(), kind);
-        assert_eq!(simulator.dials().len(), dials, "{status}");
+        assert_eq!(simulator.upgrade_attempts().len(), dials, "{status}");
     }
 }
 
@@ -108,7 +108,7 @@ async fn fault_19_an_empty_200_names_the_path_that_is_not_known() {
     let error = end(&mut balances).await;
     assert_eq!(error.kind(), ErrorKind::WrongPath);
     assert!(error.to_string().contains("/elsewhere/v1/pub/auth/account-balance"), "{error}");
-    assert_eq!(simulator.dials().len(), 1);
+    assert_eq!(simulator.upgrade_attempts().len(), 1);
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn fault_41_a_redirect_is_refused_and_nothing_follows_it() {
         redirect.headers.insert(LOCATION, to.parse().unwrap());
         let (simulator, mut balances) = refusing(usize::MAX, redirect).await;
         assert_eq!(end(&mut balances).await.kind(), ErrorKind::Redirected);
-        assert_eq!(simulator.dials().len(), 1);
+        assert_eq!(simulator.upgrade_attempts().len(), 1);
     }
     // A connection that had been made would wait here, whether or not anybody had accepted it.
     assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);

@@ -104,7 +104,7 @@ pub(crate) fn assert_truth(event: &AccountBalance, simulator: &Simulator) {
 
 /// Every dial was signed anew, with a nonce above those before.
 pub(crate) fn assert_nonces_increase(simulator: &Simulator) {
-    let nonces: Vec<_> = simulator.dials().into_iter().filter_map(|dial| dial.nonce).collect();
+    let nonces: Vec<_> = simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect();
     assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
 }
 

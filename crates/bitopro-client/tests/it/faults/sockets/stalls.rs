@@ -22,7 +22,7 @@ fn lively() -> SimulatorBuilder {
 async fn half_open(direction: Direction) {
     let rig = Rig::start(lively()).await;
     let mut balances = settled(rig.client().with_idle_limit(LIMIT)).await;
-    rig.proxy.inflict(direction, Fault::Pause);
+    rig.proxy.inject(direction, Fault::Pause);
     rig.set(7);
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Idle);
     recovers(&mut balances, &rig.simulator).await;
@@ -42,7 +42,7 @@ async fn fault_05_a_connection_over_which_nothing_arrives_is_given_up() {
 async fn fault_06_a_client_whose_pongs_are_lost_is_dropped_and_comes_back() {
     let rig = Rig::start(lively().with_pong_deadline(LIMIT)).await;
     let mut balances = settled(rig.client()).await;
-    rig.proxy.inflict(Direction::ToServer, Fault::Pause);
+    rig.proxy.inject(Direction::ToServer, Fault::Pause);
     // The pings go on to arrive, so it is the server that notices.
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Network);
     recovers(&mut balances, &rig.simulator).await;
@@ -52,12 +52,12 @@ async fn fault_06_a_client_whose_pongs_are_lost_is_dropped_and_comes_back() {
 async fn fault_07_what_was_frozen_with_the_old_connection_is_ignored() {
     let rig = Rig::start(lively()).await;
     let mut balances = settled(rig.client().with_idle_limit(LIMIT)).await;
-    rig.proxy.inflict(Direction::Both, Fault::Pause);
+    rig.proxy.inject(Direction::Both, Fault::Pause);
     rig.set(6);
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Idle);
     recovers(&mut balances, &rig.simulator).await;
     // What was sent on the old connection is under way again, and the server still sends on both.
-    rig.proxy.heal();
+    rig.proxy.clear();
     for amount in [7, 8] {
         rig.set(amount);
         loop {
@@ -76,12 +76,12 @@ async fn fault_07_what_was_frozen_with_the_old_connection_is_ignored() {
 /// A dial that gets no further than this, and the ones after it, once the fault is gone.
 async fn unanswered(builder: SimulatorBuilder, fault: Fault) {
     let rig = Rig::start(builder).await;
-    rig.proxy.inflict_on_new(Direction::ToClient, fault);
+    rig.proxy.inject_on_new(Direction::ToClient, fault);
     let mut balances = rig.client().with_dial_deadline(LIMIT).build().unwrap().balances();
     let error = lost(&mut balances).await;
     assert_eq!(error.kind(), ErrorKind::Network);
     assert_eq!(beneath(&error).kind(), transport::ErrorKind::TimedOut, "{error:?}");
-    rig.proxy.heal_new();
+    rig.proxy.clear_new();
     loop {
         match balances.next().await {
             Some(Item::Snapshot(event)) => return assert_truth(&event, &rig.simulator),

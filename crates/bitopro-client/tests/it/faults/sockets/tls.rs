@@ -22,18 +22,18 @@ async fn fault_38_a_certificate_that_is_not_acceptable_twice_is_final_and_nothin
     let client = rig.client().with_connector(trusting(&[&other.simulator]));
     let mut balances = client.build().unwrap().balances();
     assert_eq!(end(&mut balances).await.kind(), ErrorKind::Certificate);
-    assert_eq!((rig.proxy.accepted(), rig.simulator.dials()), (2, Vec::new()));
+    assert_eq!((rig.proxy.accepted(), rig.simulator.upgrade_attempts()), (2, Vec::new()));
 }
 
 #[tokio::test]
 async fn fault_38_an_authority_that_changes_at_a_reconnect_is_not_trusted() {
     let (rig, impostor) = (tls().await, tls().await);
     let mut balances = settled(rig.client()).await;
-    rig.proxy.lead_to(impostor.simulator.addr().unwrap());
+    rig.proxy.set_target(impostor.simulator.addr().unwrap());
     rig.simulator.execute(&Command::Disconnect(None)).unwrap();
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Network);
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Certificate);
-    assert_eq!((rig.proxy.accepted(), impostor.simulator.dials()), (2, Vec::new()));
+    assert_eq!((rig.proxy.accepted(), impostor.simulator.upgrade_attempts()), (2, Vec::new()));
     assert!(balances.current().unwrap().is_stale());
 }
 
@@ -42,7 +42,7 @@ async fn fault_38_an_authority_that_changes_to_another_trusted_one_recovers() {
     let (rig, renewed) = (tls().await, tls().await);
     let both = trusting(&[&rig.simulator, &renewed.simulator]);
     let mut balances = settled(rig.client().with_connector(both)).await;
-    rig.proxy.lead_to(renewed.simulator.addr().unwrap());
+    rig.proxy.set_target(renewed.simulator.addr().unwrap());
     rig.simulator.execute(&Command::Disconnect(None)).unwrap();
     assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Network);
     recovers(&mut balances, &renewed.simulator).await;

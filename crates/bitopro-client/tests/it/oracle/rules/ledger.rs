@@ -36,9 +36,9 @@ impl Ledger {
                     assert!(open.insert(change.order.id.clone()), "opened twice: {:?}", change.order);
                 }
             }
-            Change::OrderTriggered(_) | Change::OrderPartlyFilled(_) => {}
+            Change::OrderTriggered(_) | Change::OrderPartiallyFilled(_) => {}
             Change::OrderFilled(change)
-            | Change::OrderEndedPartlyFilled(change)
+            | Change::OrderClosedPartiallyFilled(change)
             | Change::OrderCancelled(change)
             | Change::OrderRejectedPostOnly(change) => {
                 if let Some(open) = &mut self.open {

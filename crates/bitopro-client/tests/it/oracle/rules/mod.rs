@@ -13,11 +13,11 @@ pub(crate) use ledger::Ledger;
 
 /// Returns whether the state of each stream is known and fresh.
 pub(crate) fn freshness(current: &CurrentAccount) -> [(PrivateStream, bool); 4] {
-    let CurrentAccount { balances, open_orders, history, trades, .. } = current;
+    let CurrentAccount { balances, open_orders, closed_orders, trades, .. } = current;
     [
         (PrivateStream::AccountBalance, balances.as_ref().is_some_and(|part| !part.is_stale())),
         (PrivateStream::ActiveOrders, open_orders.as_ref().is_some_and(|part| !part.is_stale())),
-        (PrivateStream::HistoryOrders, history.as_ref().is_some_and(|part| !part.is_stale())),
+        (PrivateStream::HistoryOrders, closed_orders.as_ref().is_some_and(|part| !part.is_stale())),
         (PrivateStream::UserTrades, trades.as_ref().is_some_and(|part| !part.is_stale())),
     ]
 }

@@ -14,7 +14,7 @@ use smol_str::{SmolStr, format_smolstr};
 use crate::wire::field_by_serde;
 
 /// Declares the names: how each is read from the wire, and the module whose functions compare it.
-macro_rules! names {
+macro_rules! identifiers {
     ($($(#[$meta:meta])* $name:ident by $wire:ident, compared in $comparison:ident;)*) => {$(
         $(#[$meta])*
         #[derive(Clone)]
@@ -124,7 +124,7 @@ macro_rules! names {
     )*};
 }
 
-names! {
+identifiers! {
     /// The code of a currency, in the exchange's spelling: uppercase in balances, lowercase in orders and trades.
     ///
     /// Comparisons ignore the case: `BTC` and `btc` are the same currency. Short codes are stored inline, so a clone

@@ -6,14 +6,14 @@ use crate::item::Connected;
 
 /// Recently closed orders. A later message about one of them is overtaken, a repetition or a contradiction.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ClosedOrders {
-    by_id: BTreeMap<OrderId, Closing>,
+pub(crate) struct RecentlyClosed {
+    by_id: BTreeMap<OrderId, CloseRecord>,
     order: VecDeque<OrderId>,
 }
 
 /// The source of what is known about the end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Closing {
+struct CloseRecord {
     by: Reporter,
     /// It was known before the present connection of the open orders was dialled.
     is_before_dial: bool,
@@ -23,12 +23,12 @@ struct Closing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reporter {
     ActiveOrders,
-    History,
+    HistoryOrders,
 }
 
 /// The meaning of an update of the open orders for an order, given what is known about its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum KnownState {
     /// It is not known to be closed.
     Open,
     /// It is closed, and the update is a repetition or was overtaken.
@@ -37,7 +37,7 @@ pub(crate) enum Standing {
     Reopened,
 }
 
-impl ClosedOrders {
+impl RecentlyClosed {
     /// Number of orders that are remembered: far more than close while a message is on its way.
     pub(crate) const CAPACITY: usize = 4096;
 
@@ -46,12 +46,12 @@ impl ClosedOrders {
     }
 
     pub(crate) fn insert(&mut self, id: &OrderId, by: Reporter) {
-        let closing = Closing { by, is_before_dial: false };
+        let record = CloseRecord { by, is_before_dial: false };
         match self.by_id.get_mut(id) {
-            Some(known) if known.is_before_dial || by == Reporter::ActiveOrders => *known = closing,
+            Some(known) if known.is_before_dial || by == Reporter::ActiveOrders => *known = record,
             Some(_) => {}
             None => {
-                self.by_id.insert(id.clone(), closing);
+                self.by_id.insert(id.clone(), record);
                 self.order.push_back(id.clone());
                 if self.order.len() > Self::CAPACITY
                     && let Some(oldest) = self.order.pop_front()
@@ -65,8 +65,8 @@ impl ClosedOrders {
     /// Handles a new connection of the open orders. Its snapshot overrides what was known before its dial.
     pub(crate) fn connect(&mut self, connected: &Connected) {
         let since_dial: BTreeSet<&OrderId> = connected.ended_since_dial.iter().collect();
-        for (id, closing) in &mut self.by_id {
-            closing.is_before_dial = !since_dial.contains(id);
+        for (id, record) in &mut self.by_id {
+            record.is_before_dial = !since_dial.contains(id);
         }
     }
 
@@ -75,7 +75,7 @@ impl ClosedOrders {
     pub(crate) fn reopen(&mut self, id: &OrderId) -> bool {
         match self.by_id.get(id) {
             None => true,
-            Some(closing) if closing.is_before_dial => {
+            Some(record) if record.is_before_dial => {
                 self.by_id.remove(id);
                 self.order.retain(|known| known != id);
                 true
@@ -85,12 +85,12 @@ impl ClosedOrders {
     }
 
     /// Returns what an update of the open orders means that lists this order with a status that is not final.
-    pub(crate) fn standing(&self, id: &OrderId) -> Standing {
+    pub(crate) fn known_state(&self, id: &OrderId) -> KnownState {
         match self.by_id.get(id) {
             // Whatever this connection says is newer than what was known before its dial.
-            None | Some(Closing { is_before_dial: true, .. }) => Standing::Open,
-            Some(Closing { by: Reporter::ActiveOrders, .. }) => Standing::Reopened,
-            Some(Closing { by: Reporter::History, .. }) => Standing::Closed,
+            None | Some(CloseRecord { is_before_dial: true, .. }) => KnownState::Open,
+            Some(CloseRecord { by: Reporter::ActiveOrders, .. }) => KnownState::Reopened,
+            Some(CloseRecord { by: Reporter::HistoryOrders, .. }) => KnownState::Closed,
         }
     }
 }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use super::printer::Printer;
 use crate::exit::{Failure, Status, causes};
-use crate::output::{Unprintable, settle};
+use crate::output::{OutputError, settle};
 use crate::signals::Signals;
 use crate::writer::Writer;
 
@@ -20,7 +20,7 @@ const CHUNK: usize = 64 << 10;
 const LONGEST_WAIT_OF_ONCE: Duration = Duration::from_secs(30);
 
 /// Prints the items of a subscription.
-pub(super) struct Follower {
+pub(super) struct Watcher {
     subscription: Subscription<Account>,
     streams: &'static [PrivateStream],
     printer: Printer,
@@ -45,7 +45,7 @@ enum End {
     TooLong(PrivateStream, Error),
 }
 
-impl Follower {
+impl Watcher {
     pub(super) fn new(
         subscription: Subscription<Account>,
         streams: &'static [PrivateStream],
@@ -66,7 +66,7 @@ impl Follower {
     }
 
     /// Prints to the end of all streams, a signal, a closed pipe, or what `--once` waits for.
-    pub(super) async fn follow(mut self, signals: &mut Signals) -> Result<Status, Failure> {
+    pub(super) async fn run(mut self, signals: &mut Signals) -> Result<Status, Failure> {
         let end = match self.print_items(signals).await {
             Ok(end) => end,
             Err(unprintable) => return settle(Err(unprintable), Status::Ok),
@@ -91,7 +91,7 @@ impl Follower {
         }
     }
 
-    async fn print_items(&mut self, signals: &mut Signals) -> Result<End, Unprintable> {
+    async fn print_items(&mut self, signals: &mut Signals) -> Result<End, OutputError> {
         loop {
             // Items are taken only when they can be printed: until then the client merges them.
             tokio::select! {

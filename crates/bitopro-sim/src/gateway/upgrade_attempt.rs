@@ -5,7 +5,7 @@ use crate::gateway::authentication::UpgradeRequest;
 /// A dial that reached the simulator, and how it was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Dial {
+pub struct UpgradeAttempt {
     /// The path that was asked for.
     pub path: String,
     /// The status of the answer; 101 if the dial was accepted.
@@ -14,7 +14,7 @@ pub struct Dial {
     pub nonce: Option<u64>,
 }
 
-impl Dial {
+impl UpgradeAttempt {
     pub(crate) fn new(request: &UpgradeRequest<'_>, status: StatusCode) -> Self {
         Self { path: request.path.to_owned(), status, nonce: request.claimed_nonce() }
     }

@@ -6,7 +6,7 @@ use crate::printable::printable;
 
 /// Lines for people. Whatever is put on it is made printable, so that no text of the network acts on a
 /// terminal.
-pub(in crate::watch) struct Sheet<'a> {
+pub(in crate::watch) struct TextTable<'a> {
     pub(super) lines: &'a mut String,
     pub(super) colour: bool,
     /// What kind of rows these are, where there are several.
@@ -24,21 +24,21 @@ pub(in crate::watch) enum Style {
     Cyan,
 }
 
-impl Sheet<'_> {
+impl TextTable<'_> {
     /// Begins a line of cells.
-    pub(in crate::watch) fn line(&mut self) -> Line<'_> {
-        Line { lines: self.lines, colour: self.colour, is_empty: true }
+    pub(in crate::watch) fn line(&mut self) -> Row<'_> {
+        Row { lines: self.lines, colour: self.colour, is_empty: true }
     }
 
     /// Begins a row, with its time and kind.
-    pub(super) fn row(&mut self, time: &str) -> Line<'_> {
+    pub(super) fn row(&mut self, time: &str) -> Row<'_> {
         let tag = self.tag;
         let line = self.line().left(Style::Plain, 8, time);
         if let Some(tag) = tag { line.left(Style::Dim, 7, tag) } else { line }
     }
 
     /// Begins the heading of such rows.
-    pub(super) fn heading(&mut self) -> Line<'_> {
+    pub(super) fn heading(&mut self) -> Row<'_> {
         let is_tagged = self.tag.is_some();
         let line = self.line().left(Style::Bold, 8, "TIME UTC");
         if is_tagged { line.left(Style::Bold, 7, "WHAT") } else { line }
@@ -52,13 +52,13 @@ impl Sheet<'_> {
 
 /// A line that is being written: cells with one space between them.
 #[must_use = "a line ends with `end`"]
-pub(in crate::watch) struct Line<'a> {
+pub(in crate::watch) struct Row<'a> {
     lines: &'a mut String,
     colour: bool,
     is_empty: bool,
 }
 
-impl Line<'_> {
+impl Row<'_> {
     /// A cell as wide as its text.
     pub(in crate::watch) fn cell(self, style: Style, text: impl Display) -> Self {
         self.padded(style, text, |_| (0, 0))
@@ -141,11 +141,11 @@ impl Style {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Sheet, Style};
+    use super::{Row, Style, TextTable};
 
-    fn line(colour: bool, write: impl FnOnce(Line<'_>)) -> String {
+    fn line(colour: bool, write: impl FnOnce(Row<'_>)) -> String {
         let mut lines = String::new();
-        write(Sheet { lines: &mut lines, colour, tag: None }.line());
+        write(TextTable { lines: &mut lines, colour, tag: None }.line());
         lines
     }
 
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn no_cell_acts_on_the_terminal_and_none_breaks_its_column() {
-        let write = |line: Line<'_>| {
+        let write = |line: Row<'_>| {
             line.left(Style::Green, 9, "A\x1b").right(Style::Plain, 3, "é").left(Style::Dim, 9, "").end();
         };
         assert_eq!(line(false, write), "A\\u{1b}     é\n");

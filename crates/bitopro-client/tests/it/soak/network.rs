@@ -12,10 +12,10 @@ use bitopro_sim::SimConnector;
 use futures_util::Stream;
 use tokio::time::{Instant, sleep};
 
-/// The road from a client to the simulator, with a log of who took it. It can be blocked, and cut under those
+/// The network from a client to the simulator, with a log of who took it. It can be blocked, and cut under those
 /// who are on it.
 #[derive(Clone)]
-pub(crate) struct Road {
+pub(crate) struct Network {
     to: SimConnector,
     state: Arc<Mutex<State>>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Dialled {
     pub(crate) at: Instant,
     pub(crate) stream: PrivateStream,
     pub(crate) nonce: u64,
-    /// The status that the road itself answered with.
+    /// The status that the network itself answered with.
     pub(crate) refused: Option<u16>,
 }
 
@@ -63,7 +63,7 @@ enum Entry {
     Fails,
 }
 
-impl Road {
+impl Network {
     pub(crate) fn new(to: SimConnector) -> Self {
         Self { to, state: Arc::default() }
     }
@@ -122,7 +122,7 @@ impl Road {
         self.locked(|state| state.dials = Vec::new());
     }
 
-    pub(crate) fn dials(&self) -> Vec<Dialled> {
+    pub(crate) fn upgrade_attempts(&self) -> Vec<Dialled> {
         self.locked(|state| state.dials.clone())
     }
 
@@ -154,13 +154,13 @@ impl Road {
 }
 
 #[async_trait]
-impl Connector for Road {
+impl Connector for Network {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         let path = request.url().path().to_owned();
         let stream = PrivateStream::ALL.iter().find(|stream| path.ends_with(stream.path())).unwrap();
         let payload = request.headers()["x-bitopro-payload"].to_str().unwrap();
         let nonce = Payload::received(payload).identity_claim().unwrap().nonce;
-        let blocked = || Error::new(ErrorKind::Connect, "the road is blocked");
+        let blocked = || Error::new(ErrorKind::Connect, "the network is blocked");
         match self.enter(*stream, nonce) {
             Entry::Open(is_cut) => {
                 let connection = self.to.connect(request).await?;

@@ -7,51 +7,51 @@ use std::str::FromStr;
 
 use crate::{Error, ErrorKind};
 
-/// One of the [`Doubts`]: its name, its help text and its values.
+/// One of the [`Quirks`]: its name, its help text and its values.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Doubt {
+pub struct Quirk {
     /// The name, such as `order-ids`.
     pub name: &'static str,
     /// A sentence about it, without a full stop.
     pub help: &'static str,
     /// Its values, the default first.
-    pub values: &'static [DoubtValue],
-    get: fn(&Doubts) -> DoubtValue,
-    set: fn(&mut Doubts, &str) -> bool,
+    pub values: &'static [QuirkValue],
+    get: fn(&Quirks) -> QuirkValue,
+    set: fn(&mut Quirks, &str) -> bool,
 }
 
-/// One value of a [`Doubt`].
+/// One value of a [`Quirk`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct DoubtValue {
+pub struct QuirkValue {
     /// The name, such as `numbers`.
     pub name: &'static str,
     /// A sentence about it, without a full stop.
     pub help: &'static str,
 }
 
-impl Doubt {
-    /// Returns the value that it has in these doubts.
-    pub fn value(&self, doubts: &Doubts) -> DoubtValue {
-        (self.get)(doubts)
+impl Quirk {
+    /// Returns the value that it has in these quirks.
+    pub fn value(&self, quirks: &Quirks) -> QuirkValue {
+        (self.get)(quirks)
     }
 }
 
-/// An enum that is one of the [`Doubts`], such as [`OrderIds`].
-pub trait DoubtType: Copy + sealed::Sealed {
+/// An enum that is one of the [`Quirks`], such as [`OrderIds`].
+pub trait QuirkType: Copy + sealed::Sealed {
     #[doc(hidden)]
-    fn set_in(self, doubts: &mut Doubts);
+    fn set_in(self, quirks: &mut Quirks);
 }
 
 mod sealed {
     pub trait Sealed {}
 }
 
-impl Doubts {
+impl Quirks {
     /// Sets one of them.
     #[must_use]
-    pub fn with(mut self, value: impl DoubtType) -> Self {
+    pub fn with(mut self, value: impl QuirkType) -> Self {
         value.set_in(&mut self);
         self
     }
@@ -61,14 +61,14 @@ impl Doubts {
     /// # Errors
     /// An [`Error`] of kind [`Options`](ErrorKind::Options) if there is no such name or value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let Some(doubt) = Self::ALL.iter().find(|doubt| doubt.name == name) else {
-            let known = listed(Self::ALL.iter().map(|doubt| doubt.name));
-            return Err(unknown(format!("unknown doubt `{name}`; expected {known}")));
+        let Some(quirk) = Self::ALL.iter().find(|quirk| quirk.name == name) else {
+            let known = listed(Self::ALL.iter().map(|quirk| quirk.name));
+            return Err(unknown(format!("unknown quirk `{name}`; expected {known}")));
         };
-        if (doubt.set)(self, value) {
+        if (quirk.set)(self, value) {
             return Ok(());
         }
-        let known = listed(doubt.values.iter().map(|value| value.name));
+        let known = listed(quirk.values.iter().map(|value| value.name));
         Err(unknown(format!("unknown value `{value}` of `{name}`; expected {known}")))
     }
 }
@@ -81,36 +81,36 @@ fn listed(names: impl Iterator<Item = &'static str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
 }
 
-/// Writes every doubt, as in `balance-updates=changed order-ids=numbers`.
-impl fmt::Display for Doubts {
+/// Writes every quirk, as in `balance-updates=changed order-ids=numbers`.
+impl fmt::Display for Quirks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, doubt) in Self::ALL.iter().enumerate() {
+        for (position, quirk) in Self::ALL.iter().enumerate() {
             let space = if position == 0 { "" } else { " " };
-            write!(f, "{space}{}={}", doubt.name, doubt.value(self).name)?;
+            write!(f, "{space}{}={}", quirk.name, quirk.value(self).name)?;
         }
         Ok(())
     }
 }
 
-/// Reads what `Display` writes. Doubts that are not named have their default.
-impl FromStr for Doubts {
+/// Reads what `Display` writes. Quirks that are not named have their default.
+impl FromStr for Quirks {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (mut doubts, mut faults) = (Self::default(), Vec::new());
+        let (mut quirks, mut faults) = (Self::default(), Vec::new());
         for word in text.split_whitespace() {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            if let Err(fault) = doubts.set(name, value) {
+            if let Err(fault) = quirks.set(name, value) {
                 faults.push(fault.to_string());
             }
         }
-        if faults.is_empty() { Ok(doubts) } else { Err(unknown(faults.join("; "))) }
+        if faults.is_empty() { Ok(quirks) } else { Err(unknown(faults.join("; "))) }
     }
 }
 
-/// Makes an enum of each doubt, and [`Doubts`] of all of them. The first value of each is the default.
-macro_rules! doubts {
-    ($($field:ident $name:literal $doubt:ident: $help:literal {
+/// Makes an enum of each quirk, and [`Quirks`] of all of them. The first value of each is the default.
+macro_rules! quirks {
+    ($($field:ident $name:literal $quirk:ident: $help:literal {
         $($(#[$default:ident])? $value:ident $value_name:literal: $value_help:literal,)+
     })+) => {
         /// The points that the exchange's documentation leaves open, or that changed over the years.
@@ -118,28 +118,28 @@ macro_rules! doubts {
         /// The default is as documented, or an assumption where nothing is.
         ///
         /// ```
-        /// use bitopro_sim::{Doubts, OrderIds};
+        /// use bitopro_sim::{Quirks, OrderIds};
         ///
-        /// let doubts = Doubts::default().with(OrderIds::Numbers);
-        /// assert_eq!("order-ids=numbers".parse(), Ok(doubts));
-        /// # let restored: Doubts = doubts.to_string().parse()?;
-        /// # assert_eq!(restored, doubts);
+        /// let quirks = Quirks::default().with(OrderIds::Numbers);
+        /// assert_eq!("order-ids=numbers".parse(), Ok(quirks));
+        /// # let restored: Quirks = quirks.to_string().parse()?;
+        /// # assert_eq!(restored, quirks);
         /// # Ok::<(), bitopro_sim::Error>(())
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         #[non_exhaustive]
-        pub struct Doubts {
-            $(#[doc = concat!($help, ".")] pub $field: $doubt,)+
+        pub struct Quirks {
+            $(#[doc = concat!($help, ".")] pub $field: $quirk,)+
         }
 
-        impl Doubts {
-            /// Every doubt, with its name, its help text and its values.
-            pub const ALL: &[Doubt] = &[$(Doubt {
+        impl Quirks {
+            /// Every quirk, with its name, its help text and its values.
+            pub const ALL: &[Quirk] = &[$(Quirk {
                 name: $name,
                 help: $help,
-                values: $doubt::VALUES,
-                get: |doubts| doubts.$field.value(),
-                set: |doubts, value| $doubt::named(value).map(|value| doubts.$field = value).is_some(),
+                values: $quirk::VALUES,
+                get: |quirks| quirks.$field.value(),
+                set: |quirks, value| $quirk::named(value).map(|value| quirks.$field = value).is_some(),
             },)+];
         }
 
@@ -147,16 +147,16 @@ macro_rules! doubts {
             #[doc = concat!($help, ".")]
             #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
             #[non_exhaustive]
-            pub enum $doubt {
+            pub enum $quirk {
                 $($(#[$default])? #[doc = concat!($value_help, ".")] $value,)+
             }
 
-            impl $doubt {
-                const VALUES: &[DoubtValue] = &[$(Self::$value.value(),)+];
+            impl $quirk {
+                const VALUES: &[QuirkValue] = &[$(Self::$value.value(),)+];
 
-                const fn value(self) -> DoubtValue {
+                const fn value(self) -> QuirkValue {
                     match self {
-                        $(Self::$value => DoubtValue { name: $value_name, help: $value_help },)+
+                        $(Self::$value => QuirkValue { name: $value_name, help: $value_help },)+
                     }
                 }
 
@@ -165,18 +165,18 @@ macro_rules! doubts {
                 }
             }
 
-            impl sealed::Sealed for $doubt {}
+            impl sealed::Sealed for $quirk {}
 
-            impl DoubtType for $doubt {
-                fn set_in(self, doubts: &mut Doubts) {
-                    doubts.$field = self;
+            impl QuirkType for $quirk {
+                fn set_in(self, quirks: &mut Quirks) {
+                    quirks.$field = self;
                 }
             }
         )+
     };
 }
 
-doubts! {
+quirks! {
     balance_updates "balance-updates" BalanceUpdates: "Balances that an update holds" {
         #[default] Changed "changed": "The currencies that changed, as documented",
         All "all": "Every currency, as in an older FAQ of the exchange",
@@ -213,42 +213,42 @@ doubts! {
 
 #[cfg(test)]
 mod tests {
-    use super::{BalanceUpdates, Datetimes, Doubts, OrderIds};
+    use super::{BalanceUpdates, Datetimes, OrderIds, Quirks};
 
     #[test]
     fn every_value_is_set_by_its_name_and_nothing_else_changes() {
-        for doubt in Doubts::ALL {
-            let default = doubt.values[0];
-            assert_eq!(doubt.value(&Doubts::default()), default, "{}", doubt.name);
-            for &value in doubt.values {
-                let mut doubts = Doubts::default();
-                doubts.set(doubt.name, value.name).unwrap();
-                assert_eq!(doubt.value(&doubts), value);
-                let others = Doubts::ALL.iter().filter(|other| other.name != doubt.name);
-                assert!(others.clone().all(|other| other.value(&doubts) == other.value(&Doubts::default())));
+        for quirk in Quirks::ALL {
+            let default = quirk.values[0];
+            assert_eq!(quirk.value(&Quirks::default()), default, "{}", quirk.name);
+            for &value in quirk.values {
+                let mut quirks = Quirks::default();
+                quirks.set(quirk.name, value.name).unwrap();
+                assert_eq!(quirk.value(&quirks), value);
+                let others = Quirks::ALL.iter().filter(|other| other.name != quirk.name);
+                assert!(others.clone().all(|other| other.value(&quirks) == other.value(&Quirks::default())));
                 assert_eq!(
-                    (doubts == Doubts::default(), doubts.to_string().parse()),
-                    (value == default, Ok(doubts))
+                    (quirks == Quirks::default(), quirks.to_string().parse()),
+                    (value == default, Ok(quirks))
                 );
             }
         }
     }
 
     #[test]
-    fn the_text_names_every_doubt() {
-        let doubts = Doubts::default().with(BalanceUpdates::All).with(Datetimes::TaiwanMarkedUtc);
+    fn the_text_names_every_quirk() {
+        let quirks = Quirks::default().with(BalanceUpdates::All).with(Datetimes::TaiwanMarkedUtc);
         let text = "balance-updates=all active-updates=changed final-orders=shown history-on-connect=recent \
             trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present";
-        assert_eq!(doubts.to_string(), text);
-        assert_eq!(" order-ids=numbers\n".parse(), Ok(Doubts::default().with(OrderIds::Numbers)));
+        assert_eq!(quirks.to_string(), text);
+        assert_eq!(" order-ids=numbers\n".parse(), Ok(Quirks::default().with(OrderIds::Numbers)));
     }
 
     #[test]
     fn unknown_names_and_values_are_all_reported() {
-        let error = "order-ids=roman datetimes weather=fine".parse::<Doubts>().unwrap_err().to_string();
+        let error = "order-ids=roman datetimes weather=fine".parse::<Quirks>().unwrap_err().to_string();
         let expected = "unknown value `roman` of `order-ids`; expected `texts` or `numbers`; \
             unknown value `` of `datetimes`; expected `utc` or `taiwan-marked-utc`; \
-            unknown doubt `weather`; expected `balance-updates` or ";
+            unknown quirk `weather`; expected `balance-updates` or ";
         assert!(error.starts_with(expected), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use http::header::{LOCATION, SERVER};
 use serde_json::Value;
 
 /// Longest quotation of a server, in characters.
-const LONGEST: usize = 200;
+const MAX_QUOTE: usize = 200;
 
 /// Describes the answer of a server that refused an upgrade: its name and its words, if any. The description is bounded
 /// and printable, and shows no secret.
@@ -33,7 +33,7 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
         return Some(format!("the server{server} answered with an HTML page"));
     }
     let words = match serde_json::from_str(body) {
-        Ok(value) => spoken(value),
+        Ok(value) => message_text(value),
         // Cut off or broken, so that escapes in it could hide what must not be shown.
         Err(_) if body.starts_with(['{', '[', '"']) => {
             return Some(format!("the server{server} answered with JSON"));
@@ -44,13 +44,13 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
 }
 
 /// Returns the words in an answer: those under `error` or `message`, or else every text.
-fn spoken(value: Value) -> String {
+fn message_text(value: Value) -> String {
     if let Some(Value::String(words)) = value.get("error").or_else(|| value.get("message")) {
         return words.clone();
     }
     match value {
-        Value::Object(object) => object.into_values().map(spoken).collect::<Vec<_>>().join(" "),
-        Value::Array(array) => array.into_iter().map(spoken).collect::<Vec<_>>().join(" "),
+        Value::Object(object) => object.into_values().map(message_text).collect::<Vec<_>>().join(" "),
+        Value::Array(array) => array.into_iter().map(message_text).collect::<Vec<_>>().join(" "),
         Value::String(text) => text,
         other => other.to_string(),
     }
@@ -69,25 +69,25 @@ impl Secrets<'_> {
         let sent = self.sent.iter().flat_map(|sent| [sent.payload(), sent.signature()]);
         let secrets = [self.credentials.api_key(), self.credentials.email()].into_iter().chain(sent);
         let text = secrets.fold(text.to_owned(), |text, secret| redact(&text, secret));
-        let quoted: String = text.chars().take(LONGEST).collect();
+        let quoted: String = text.chars().take(MAX_QUOTE).collect();
         let is_cut = quoted.len() < text.len();
         format!("{}{}", quoted.escape_debug(), if is_cut { "…" } else { "" })
     }
 }
 
 /// Length of a part of a secret that is replaced wherever it occurs: the server may cut off what it echoes.
-const TELLING_PART: usize = 12;
+const MIN_ECHO: usize = 12;
 
 /// Replaces a secret, and every long part of it, in either case. A short secret, as in a test, counts as a whole word
 /// only, unless it is an email address.
 fn redact(text: &str, secret: &str) -> String {
     let (mut redacted, mut at) = (String::with_capacity(text.len()), 0);
     while let Some(next) = text[at..].chars().next() {
-        let length = echoed(&text[at..], secret);
+        let length = echoed_len(&text[at..], secret);
         let is_word = !text[..at].ends_with(char::is_alphanumeric)
             && !text.get(at + length..).is_some_and(|rest| rest.starts_with(char::is_alphanumeric));
         let is_whole = length == secret.len() && (is_word || secret.contains('@'));
-        if length > 0 && (length >= TELLING_PART || is_whole) && text.is_char_boundary(at + length) {
+        if length > 0 && (length >= MIN_ECHO || is_whole) && text.is_char_boundary(at + length) {
             redacted.push_str("(redacted)");
             at += length;
         } else {
@@ -99,7 +99,7 @@ fn redact(text: &str, secret: &str) -> String {
 }
 
 /// Returns the length of the longest part of the secret that the text begins with.
-fn echoed(text: &str, secret: &str) -> usize {
+fn echoed_len(text: &str, secret: &str) -> usize {
     let common = |start: usize| {
         let pairs = text.bytes().zip(secret.bytes().skip(start));
         pairs.take_while(|(text, secret)| text.eq_ignore_ascii_case(secret)).count()

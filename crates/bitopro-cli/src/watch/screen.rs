@@ -6,12 +6,12 @@ use bitopro_client::model::{Message, PrivateStream};
 use bitopro_client::{Item, StreamState};
 
 use super::layout::Layout;
-use super::table::{self, BalanceChanges, Sheet, Style, Table, time_of_day};
+use super::table::{self, BalanceChanges, Style, Table, TextTable, time_of_day};
 
 /// How many of the latest notes are kept below the tables.
 const NOTES: usize = 4;
 
-pub(super) struct Board {
+pub(super) struct Screen {
     table: Table,
     /// The last change of each balance.
     changes: BalanceChanges,
@@ -26,7 +26,7 @@ struct Terminal {
     is_outdated: bool,
 }
 
-impl Board {
+impl Screen {
     pub(super) fn new(table: Table, height_of_terminal: Option<fn() -> usize>) -> Self {
         let terminal =
             height_of_terminal.map(|height| Terminal { height, notes: VecDeque::new(), is_outdated: false });
@@ -102,7 +102,7 @@ fn over(text: &str, height: usize, lines: &mut String) {
 }
 
 /// Prints a heading and the table of one stream, whose body has at most this many lines.
-fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, sheet: &mut Sheet<'_>) {
+fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, sheet: &mut TextTable<'_>) {
     let as_of = state.as_of.map(|time| format!("as of {} UTC", time_of_day(time)));
     let stale = if state.is_stale { "may be out of date" } else { "" };
     let line = sheet.line().cell(Style::Cyan, state.stream).cell(Style::Dim, as_of.unwrap_or_default());
@@ -112,15 +112,15 @@ fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, s
 
 #[cfg(test)]
 mod tests {
-    use super::{BalanceChanges, Board, Item, Message, NOTES, PrivateStream, StreamState, Table};
+    use super::{BalanceChanges, Item, Message, NOTES, PrivateStream, Screen, StreamState, Table};
     use crate::watch::samples;
 
-    fn board(height: fn() -> usize) -> Board {
-        Board::new(Table::new(false, true), Some(height))
+    fn board(height: fn() -> usize) -> Screen {
+        Screen::new(Table::new(false, true), Some(height))
     }
 
     /// Reports an unknown event.
-    fn note(board: &mut Board, number: u32, lines: &mut String) {
+    fn note(board: &mut Screen, number: u32, lines: &mut String) {
         let unknown = Message::from_json(&format!("{{\"event\":\"NEWS_{number}\"}}")).unwrap();
         let Message::Unknown(unknown) = unknown else { panic!("nobody knows it") };
         board.print(
@@ -132,7 +132,7 @@ mod tests {
         );
     }
 
-    fn draw(board: &mut Board, stream: PrivateStream, json: &str) -> String {
+    fn draw(board: &mut Screen, stream: PrivateStream, json: &str) -> String {
         let events = vec![Message::from_json(json).unwrap()];
         let mut lines = String::new();
         board.draw([StreamState::new(stream, events)].into_iter(), &mut lines);

@@ -12,7 +12,7 @@ use smol_str::SmolStr;
 use crate::wire::field_by_serde;
 
 /// Declares an enum of texts. The first text of a variant is written, all are read; any other text is kept.
-macro_rules! words {
+macro_rules! wire_enums {
     ($($(#[$meta:meta])* $name:ident {
         $($(#[$variant_meta:meta])* $variant:ident = $text:literal $(| $alias:literal)*,)*
     })*) => {$(
@@ -74,7 +74,7 @@ macro_rules! words {
     )*};
 }
 
-words! {
+wire_enums! {
     /// What an order does.
     Action {
         /// Buys the base currency.

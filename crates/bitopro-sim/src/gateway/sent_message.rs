@@ -5,7 +5,7 @@ use crate::Push;
 /// An event that the exchange sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Sent {
+pub struct SentMessage {
     /// The stream.
     pub stream: PrivateStream,
     /// The event's `eventID`, where events have one.
@@ -14,7 +14,7 @@ pub struct Sent {
     pub sockets: usize,
 }
 
-impl Sent {
+impl SentMessage {
     pub(crate) fn new(push: &Push, sockets: usize) -> Self {
         Self { stream: push.stream, event_id: push.event_id().map(str::to_owned), sockets }
     }
