@@ -1,4 +1,4 @@
-//! Everything that CI runs, in order. All steps run even if one fails, so that a single run shows every problem.
+//! The steps of CI, in order. All steps run even if one fails, so that a single run shows every problem.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -13,15 +13,15 @@ pub(crate) fn run() -> ExitCode {
     let began = now();
     match steps() {
         Ok(steps) => steps.into_iter().for_each(|step| step.run(&mut tally)),
-        Err(error) => tally.count("preparation", &Err(error).into()),
+        Err(error) => tally.record("preparation", &Err(error).into()),
     }
     let seconds = began.elapsed().as_secs();
-    println!("\n== everything: {} min {} s", seconds / 60, seconds % 60);
+    println!("\n== total: {} min {} s", seconds / 60, seconds % 60);
     println!("\n{}", tally.summary());
     if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[allow(clippy::disallowed_methods, reason = "only displayed: how long the steps take")]
+#[allow(clippy::disallowed_methods, reason = "measures durations, which are only shown")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -59,17 +59,17 @@ impl Step {
         let outcome = (self.check)();
         let verdict = match &outcome {
             Outcome::Passed => "passed".to_owned(),
-            Outcome::Failed(why) => format!("FAILED: {why}"),
-            Outcome::Skipped(why) => format!("SKIPPED: {why}"),
+            Outcome::Failed(reason) => format!("FAILED: {reason}"),
+            Outcome::Skipped(reason) => format!("SKIPPED: {reason}"),
         };
         println!("== {}: {verdict} ({:.1} s)", self.name, start.elapsed().as_secs_f32());
-        tally.count(&self.name, &outcome);
+        tally.record(&self.name, &outcome);
     }
 }
 
 fn steps() -> anyhow::Result<Vec<Step>> {
     let mut steps = Vec::new();
-    for line in readme::run_by_ci()? {
+    for line in readme::ci_commands()? {
         let mut shell = command("sh");
         shell.args(["-c", &line]);
         steps.push(Step::command(format!("README: {line}"), shell));
@@ -77,9 +77,9 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     let mut doc = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.extend([
-        // The tests of the faults ran among all others.
+        // The README's test command has already run the tests of the faults.
         Step::new("faults", faults::check),
-        Step::new("soak's tests exist", soak::check),
+        Step::new("soak tests exist", soak::check),
         Step::new("the exchange's own SDK", || skippable(compat::check())),
         Step::command("formatting", cargo(&["fmt", "--all", "--check"])),
         Step::command("clippy", clippy(&["--workspace", "--all-targets", "--all-features"])),
@@ -98,16 +98,16 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// The outcome of a check whose inner error says why this machine cannot run it.
+/// Converts the result of a check whose inner error states why this machine cannot run it.
 fn skippable(result: anyhow::Result<Result<(), String>>) -> Outcome {
     match result {
         Ok(Ok(())) => Outcome::Passed,
-        Ok(Err(why)) => Outcome::Skipped(why),
+        Ok(Err(reason)) => Outcome::Skipped(reason),
         Err(error) => Err(error).into(),
     }
 }
 
-/// Needs cargo-deny. Omits advisories, which change from one day to the next without a change of ours.
+/// Runs cargo-deny. Leaves out advisories, which may change any day without a change in this repository.
 fn deny() -> Outcome {
     let version = cargo(&["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if version.is_ok_and(|status| status.success()) {
@@ -117,7 +117,7 @@ fn deny() -> Outcome {
     }
 }
 
-/// Clippy includes what `cargo check` does, and can deny the warnings of our crates alone.
+/// Returns a clippy command, which includes `cargo check` and can deny the warnings of our crates only.
 fn clippy<A: AsRef<str>>(args: &[A]) -> Command {
     let mut clippy = cargo(&["clippy", "--locked"]);
     clippy.args(args.iter().map(AsRef::as_ref)).args(["--", "-D", "warnings"]);
@@ -135,24 +135,24 @@ fn succeed(mut command: Command) -> anyhow::Result<()> {
 struct Tally {
     passed: usize,
     failed: usize,
-    others: Vec<String>,
+    not_passed: Vec<String>,
 }
 
 impl Tally {
-    fn count(&mut self, step: &str, outcome: &Outcome) {
+    fn record(&mut self, step: &str, outcome: &Outcome) {
         match outcome {
             Outcome::Passed => self.passed += 1,
             Outcome::Failed(_) => {
                 self.failed += 1;
-                self.others.push(format!("failed: {step}\n"));
+                self.not_passed.push(format!("failed: {step}\n"));
             }
-            Outcome::Skipped(_) => self.others.push(format!("skipped: {step}\n")),
+            Outcome::Skipped(_) => self.not_passed.push(format!("skipped: {step}\n")),
         }
     }
 
-    /// Returns the steps that did not pass, and a last line of counts in a format that machines rely on.
+    /// Returns the steps that did not pass, and a last line of counts, which other programs parse.
     fn summary(&self) -> String {
-        format!("{}{} passed, {} failed", self.others.concat(), self.passed, self.failed)
+        format!("{}{} passed, {} failed", self.not_passed.concat(), self.passed, self.failed)
     }
 }
 
@@ -163,16 +163,16 @@ mod tests {
     #[test]
     fn the_summary_names_the_steps_that_did_not_pass_and_ends_in_counts() {
         let mut tally = Tally::default();
-        tally.count("a", &Outcome::Passed);
-        tally.count("b", &Outcome::Passed);
+        tally.record("a", &Outcome::Passed);
+        tally.record("b", &Outcome::Passed);
         assert_eq!(tally.summary(), "2 passed, 0 failed");
-        tally.count("c", &Outcome::Failed("exit 1".to_owned()));
-        tally.count("d", &Outcome::Skipped("not installed".to_owned()));
+        tally.record("c", &Outcome::Failed("exit 1".to_owned()));
+        tally.record("d", &Outcome::Skipped("not installed".to_owned()));
         assert_eq!(tally.summary(), "failed: c\nskipped: d\n2 passed, 1 failed");
     }
 
     #[test]
-    fn the_readme_s_tests_come_first() {
+    fn the_test_command_of_the_readme_runs_first() {
         let first = steps().unwrap().remove(0);
         assert_eq!(first.name, "README: cargo test --workspace --all-features");
     }

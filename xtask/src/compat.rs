@@ -1,4 +1,4 @@
-//! The exchange's own Python SDK against the simulator: installs it and runs the comparison, a test of bitopro-sim.
+//! Installs the exchange's own Python SDK and compares it with the simulator, in a test of bitopro-sim.
 
 mod python;
 
@@ -7,18 +7,18 @@ use anyhow::anyhow;
 use crate::named_test::NamedTest;
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    check()?.map_err(|why| anyhow!(why))
+    check()?.map_err(|reason| anyhow!(reason))
 }
 
-/// Runs the comparison. The inner error is the reason why this machine cannot run it.
+/// Runs the comparison. The inner error states why this machine cannot run it.
 pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
     let python = match python::prepare()? {
         Ok(python) => python,
-        Err(why) => return Ok(Err(why)),
+        Err(reason) => return Ok(Err(reason)),
     };
     let test = NamedTest {
         binary: &["--package", "bitopro-sim", "--test", "compat"],
-        name: "the_exchange_s_sdk_sees_what_the_simulator_sends",
+        name: "the_official_sdk_receives_every_message_of_the_simulator",
     };
     test.run(&[("BITOPRO_COMPAT_PYTHON", python.to_string_lossy().into_owned())])?;
     Ok(Ok(()))

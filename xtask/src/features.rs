@@ -1,4 +1,4 @@
-//! The combinations of features that every crate must build with: none, each one alone, and all.
+//! The combinations of features with which every crate must build: none, each one alone, and all.
 
 use std::collections::BTreeSet;
 
@@ -9,31 +9,32 @@ pub(crate) fn combinations(metadata: &Metadata) -> Vec<Vec<String>> {
     let packages = metadata.workspace_packages();
     let published = packages.into_iter().filter(|package| package.publish.is_none());
     published
-        .flat_map(|package| of_crate(&package.name, package.features.keys().map(String::as_str)))
+        .flat_map(|package| combinations_of(&package.name, package.features.keys().map(String::as_str)))
         .collect()
 }
 
-fn of_crate<'a>(name: &str, features: impl IntoIterator<Item = &'a str>) -> Vec<Vec<String>> {
+fn combinations_of<'a>(name: &str, features: impl IntoIterator<Item = &'a str>) -> Vec<Vec<String>> {
     let features: BTreeSet<&str> = features.into_iter().filter(|feature| *feature != "default").collect();
-    let mut choices = vec![vec!["--no-default-features"]];
+    let mut combinations = vec![vec!["--no-default-features"]];
     if features.len() > 1 {
-        choices.extend(features.iter().map(|feature| vec!["--no-default-features", "--features", feature]));
+        combinations
+            .extend(features.iter().map(|feature| vec!["--no-default-features", "--features", feature]));
     }
     if !features.is_empty() {
-        choices.push(vec!["--all-features"]);
+        combinations.push(vec!["--all-features"]);
     }
-    let with_package = |choice: Vec<&str>| {
-        ["--package", name].into_iter().chain(choice).map(str::to_owned).collect::<Vec<_>>()
+    let with_package = |combination: Vec<&str>| {
+        ["--package", name].into_iter().chain(combination).map(str::to_owned).collect::<Vec<_>>()
     };
-    choices.into_iter().map(with_package).collect()
+    combinations.into_iter().map(with_package).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::of_crate;
+    use super::combinations_of;
 
     #[test]
-    fn features_are_combined_as_none_each_and_all() {
+    fn features_are_combined_as_none_each_alone_and_all() {
         let none = "--package a --no-default-features";
         let all = "--package a --all-features";
         let each = ["x", "y"].map(|feature| format!("{none} --features {feature}"));
@@ -42,8 +43,11 @@ mod tests {
             (&["default", "x"], vec![none, all]),
             (&["y", "default", "x"], vec![none, &each[0], &each[1], all]),
         ] {
-            let choices = of_crate("a", features.iter().copied());
-            assert_eq!(choices.iter().map(|choice| choice.join(" ")).collect::<Vec<_>>(), expected);
+            let combinations = combinations_of("a", features.iter().copied());
+            assert_eq!(
+                combinations.iter().map(|combination| combination.join(" ")).collect::<Vec<_>>(),
+                expected
+            );
         }
     }
 }

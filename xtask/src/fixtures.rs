@@ -1,5 +1,7 @@
-//! The fixtures: whole messages and sessions. Each is generated from its source byte for byte, except for the recorded
-//! ones, which are inputs and are only compared with their hashes.
+//! Generates and checks the fixtures, which are whole messages and sessions.
+//!
+//! Each fixture is generated from its source byte for byte. The exceptions are recorded fixtures, which are
+//! inputs and are only compared with their hashes.
 
 mod json;
 mod manifest;
@@ -22,7 +24,7 @@ const MANIFEST: &str = "manifest.json";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Write nothing; fail where a fixture differs from its source.
+    /// Write nothing; fail if a fixture differs from its source.
     #[arg(long)]
     check: bool,
 }
@@ -33,18 +35,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 pub(crate) fn check() -> anyhow::Result<()> {
     let (dir, plan) = (directory(), Plan::read()?);
-    let faults = plan.drift(&dir)?;
-    if !faults.is_empty() {
-        bail!("{}", faults.join("\n"));
+    let problems = plan.drift(&dir)?;
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n"));
     }
     println!("{} generated files and {} recorded fixtures match", plan.files.len(), plan.recorded.len());
     Ok(())
 }
 
-/// Returns the texts of all fixtures, in the order of their paths.
+/// Returns the texts of all fixtures, sorted by path.
 pub(crate) fn texts() -> anyhow::Result<Vec<String>> {
     let dir = directory();
-    let paths = files_below(&dir, "")?.into_iter().filter(|path| path != MANIFEST);
+    let paths = files_in(&dir, "")?.into_iter().filter(|path| path != MANIFEST);
     paths
         .map(|path| fs::read_to_string(dir.join(&path)).with_context(|| format!("cannot read {path}")))
         .collect()
@@ -67,7 +69,7 @@ fn write(dir: &Path) -> anyhow::Result<()> {
 
 /// The intended content of the directory.
 struct Plan {
-    /// Generated files, the manifest among them, by their path below the directory.
+    /// Generated files, including the manifest, by their path in the directory.
     files: BTreeMap<String, String>,
     recorded: Vec<Entry>,
 }
@@ -93,14 +95,14 @@ impl Plan {
         Ok(Self { files, recorded })
     }
 
-    /// Lists the differences between the directory and the plan, and what to do about them.
+    /// Lists the differences between the directory and the plan, with a remedy for each.
     fn drift(&self, dir: &Path) -> anyhow::Result<Vec<String>> {
-        let mut found = files_below(dir, "")?;
-        let mut faults = Vec::new();
+        let mut found = files_in(dir, "")?;
+        let mut problems = Vec::new();
         for (path, text) in &self.files {
             let same = found.remove(path) && fs::read_to_string(dir.join(path)).is_ok_and(|old| old == *text);
             if !same {
-                faults.push(format!("fixtures/{path} differs from its source: run `cargo xtask fixtures`"));
+                problems.push(format!("fixtures/{path} differs from its source; run `cargo xtask fixtures`"));
             }
         }
         for Entry { path, sha256, .. } in &self.recorded {
@@ -108,31 +110,31 @@ impl Plan {
             match (sha256, hash) {
                 (Some(expected), Some(hash)) if *expected == hash => {}
                 (None, Some(hash)) => {
-                    faults.push(format!("fixtures/{path} has no hash: add `\"sha256\": \"{hash}\"` to its entry"));
+                    problems.push(format!("fixtures/{path} has no hash: add `\"sha256\": \"{hash}\"` to its entry"));
                 }
-                _ => faults.push(format!(
-                    "fixtures/{path} differs from its recording: restore it with `git checkout`, or record it again"
+                _ => problems.push(format!(
+                    "fixtures/{path} differs from its recording; restore it with `git checkout`, or record it again"
                 )),
             }
         }
         for path in found {
             let hash = hash_of(&dir.join(&path))?;
-            faults.push(format!(
-                "fixtures/{path} is not in the manifest: remove it, add it to a table below xtask/fixtures/, or if it \
-                 was recorded, add its entry with `\"sha256\": \"{hash}\"`"
+            problems.push(format!(
+                "fixtures/{path} is not in the manifest; remove it, add it to a table in xtask/fixtures/, or, if it was \
+                 recorded, add an entry with `\"sha256\": \"{hash}\"` to fixtures/manifest.json"
             ));
         }
-        Ok(faults)
+        Ok(problems)
     }
 }
 
-fn files_below(dir: &Path, prefix: &str) -> anyhow::Result<BTreeSet<String>> {
+fn files_in(dir: &Path, prefix: &str) -> anyhow::Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
         let entry = entry?;
         let path = format!("{prefix}{}", entry.file_name().display());
         if entry.file_type()?.is_dir() {
-            files.extend(files_below(&entry.path(), &format!("{path}/"))?);
+            files.extend(files_in(&entry.path(), &format!("{path}/"))?);
         } else {
             files.insert(path);
         }

@@ -1,6 +1,6 @@
-//! Bounded runs of the fuzz targets below `xtask/fuzz`, which need cargo-fuzz and a nightly toolchain.
+//! Runs the fuzz targets in `xtask/fuzz` for a limited time. Needs cargo-fuzz and a nightly toolchain.
 //!
-//! The targets are also compiled into the tests of this crate, so that CI runs them on every seed with any toolchain.
+//! The tests of this crate also include the targets, so that CI runs them on every seed with any toolchain.
 
 mod corpus;
 
@@ -16,11 +16,11 @@ use crate::workspace::{self, command};
 /// The fuzz targets, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Target {
-    /// Any text as a message of every stream.
+    /// Decode any text as a message of every stream.
     Decode,
-    /// Any sequence of events, at any times, for the sessions of a client.
+    /// Apply any sequence of events, at any times, to the sessions of a client.
     Session,
-    /// Any bytes as a server's answer to the upgrade request, and as frames.
+    /// Read any bytes as the response to an upgrade request, followed by frames.
     Upgrade,
 }
 
@@ -43,21 +43,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     .into_iter()
     .flatten()
     .collect();
-    ensure!(problems.is_empty(), "NOTHING WAS FUZZED: {}", problems.join("; "));
+    ensure!(problems.is_empty(), "cannot fuzz: {}", problems.join("; "));
     let lock = workspace::root().join("Cargo.lock");
     fs::copy(&lock, directory().join("Cargo.lock")).context("cannot copy Cargo.lock for the fuzz targets")?;
     let targets = args.target.as_ref().map_or(Target::value_variants(), std::slice::from_ref);
     targets.iter().try_for_each(|target| fuzz(*target, args.seconds))
 }
 
-/// Reports a missing tool and how to install it.
+/// Returns a message about a missing tool, with the command that installs it.
 fn missing(args: &[&str], tool: &str, remedy: &str) -> Option<String> {
     let status = cargo().args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let is_there = status.is_ok_and(|status| status.success());
-    (!is_there).then(|| format!("{tool} is missing (`{remedy}`)"))
+    let is_installed = status.is_ok_and(|status| status.success());
+    (!is_installed).then(|| format!("{tool} is missing (`{remedy}`)"))
 }
 
-/// Returns rustup's cargo, which takes a toolchain as its first argument, rather than that of this toolchain.
+/// Returns the cargo of rustup, which accepts a toolchain as its first argument, instead of this toolchain's
+/// cargo.
 fn cargo() -> Command {
     let mut cargo = command("cargo");
     cargo.env_remove("RUSTUP_TOOLCHAIN");
@@ -69,11 +70,11 @@ fn directory() -> PathBuf {
 }
 
 fn fuzz(target: Target, seconds: u32) -> anyhow::Result<()> {
-    let name = target.to_possible_value().context("a target without a name")?.get_name().to_owned();
+    let name = target.to_possible_value().context("the target has no name")?.get_name().to_owned();
     let corpus = directory().join("corpus").join(&name);
     let seeds = corpus::seeds(target)?;
     println!("\n== {name}: {seconds} s, from {} seeds", seeds.len());
-    fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
+    fs::create_dir_all(&corpus).with_context(|| format!("cannot create {}", corpus.display()))?;
     for (number, seed) in seeds.iter().enumerate() {
         let file = corpus.join(format!("seed-{number:03}"));
         fs::write(&file, seed).with_context(|| format!("cannot write {}", file.display()))?;
@@ -84,15 +85,15 @@ fn fuzz(target: Target, seconds: u32) -> anyhow::Result<()> {
     let status = fuzz.status().context("cannot start cargo-fuzz")?;
     ensure!(
         status.success(),
-        "{name} failed ({status}): the input is below xtask/fuzz/artifacts/{name}. Keep it as a test in \
-         xtask/src/fuzz.rs, and fix the fault"
+        "{name} failed ({status}); its input is in xtask/fuzz/artifacts/{name}: fix the bug, and add the input as a test \
+         to xtask/src/fuzz.rs"
     );
     Ok(())
 }
 
 #[cfg(test)]
 #[path = "../fuzz/src/lib.rs"]
-#[allow(unreachable_pub, reason = "they are public where cargo-fuzz builds them")]
+#[allow(unreachable_pub, reason = "cargo-fuzz builds them as a library")]
 mod targets;
 
 #[cfg(test)]
@@ -107,9 +108,9 @@ mod tests {
         }
     }
 
-    /// Whole, and cut anywhere: a small part of what a fuzzer does, on any toolchain.
+    /// Checks each seed, whole and truncated: a small part of what a fuzzer does, but with any toolchain.
     #[test]
-    fn every_seed_holds() {
+    fn every_seed_passes_whole_and_truncated() {
         for target in Target::value_variants() {
             for seed in corpus::seeds(*target).unwrap() {
                 check(*target, &seed);

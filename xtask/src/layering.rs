@@ -1,4 +1,4 @@
-//! Checks which crate depends on which.
+//! Checks the dependencies between the crates of the workspace.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 
 use crate::workspace::{self, cargo};
 
-/// Every crate of the workspace, with those of ours that it may depend on.
+/// Every crate of the workspace, with the crates of the workspace on which it may depend.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("bitopro-model", &[]),
     ("bitopro-auth", &[]),
@@ -19,13 +19,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &["bitopro-client", "bitopro-model", "bitopro-sim", "bitopro-transport"]),
 ];
 
-/// Edges that are allowed for tests only.
+/// Dependencies that are allowed for tests only.
 const ALLOWED_IN_TESTS: &[(&str, &str)] = &[("bitopro-client", "bitopro-sim")];
 
-/// The crates that promise no runtime, no network, no clock, no randomness and no logging.
+/// The crates that guarantee to have no runtime, network, clock, randomness or logging.
 const PURE: &[&str] = &["bitopro-auth", "bitopro-model"];
 
-/// Dependencies that break that promise, at any depth.
+/// Dependencies that break this guarantee, at any depth.
 const IMPURE: &[&str] = &[
     "async-std",
     "chrono",
@@ -49,15 +49,18 @@ const IMPURE: &[&str] = &[
 pub(crate) fn check() -> anyhow::Result<()> {
     let metadata = workspace::metadata()?;
     let edges = edges(&metadata);
-    let mut faults: Vec<String> = edges.iter().filter_map(Edge::fault).collect();
-    faults.extend(metadata.workspace_packages().iter().filter_map(|package| unlisted(&package.name)));
+    let mut problems: Vec<String> = edges.iter().filter_map(Edge::problem).collect();
+    problems.extend(metadata.workspace_packages().iter().filter_map(|package| unlisted(&package.name)));
     for name in PURE {
-        faults.extend(impure(name, &tree(name)?));
+        problems.extend(impure(name, &tree(name)?));
     }
-    if !faults.is_empty() {
-        bail!("{}\nThe table of edges is `ALLOWED` in xtask/src/layering.rs.", faults.join("\n"));
+    if !problems.is_empty() {
+        bail!(
+            "{}\nallowed dependencies are listed in `ALLOWED` in xtask/src/layering.rs",
+            problems.join("\n")
+        );
     }
-    println!("{} edges between our crates, all of them allowed", edges.len());
+    println!("all {} dependencies between our crates are allowed", edges.len());
     Ok(())
 }
 
@@ -69,7 +72,8 @@ struct Edge {
     only_in_tests: bool,
 }
 
-/// Reads the edges from the manifests rather than from the resolved graph: an edge behind a feature counts.
+/// Reads the edges from the manifests rather than from the resolved graph, so that edges behind a feature are
+/// included.
 fn edges(metadata: &Metadata) -> BTreeSet<Edge> {
     let packages = metadata.workspace_packages();
     let crates: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
@@ -83,30 +87,31 @@ fn edges(metadata: &Metadata) -> BTreeSet<Edge> {
     edges.filter(|edge| crates.contains(edge.to.as_str())).collect()
 }
 
-/// Reports a crate without a place in the table, which may have no edge yet.
+/// Reports a crate that the table does not list, even if it has no edges.
 fn unlisted(name: &str) -> Option<String> {
     let is_listed = ALLOWED.iter().any(|(listed, _)| *listed == name);
-    (!is_listed).then(|| format!("{name} has no place in the layering yet"))
+    (!is_listed).then(|| format!("{name} is not in the table of allowed dependencies"))
 }
 
 impl Edge {
-    fn fault(&self) -> Option<String> {
+    fn problem(&self) -> Option<String> {
         let Self { from, to, only_in_tests } = self;
         let allowed = ALLOWED.iter().any(|(name, targets)| name == from && targets.contains(&to.as_str()));
         let in_tests = *only_in_tests && ALLOWED_IN_TESTS.contains(&(from, to));
         let kind = if *only_in_tests { " (in tests)" } else { "" };
-        (!allowed && !in_tests).then(|| format!("{from} -> {to}{kind}: this edge is not allowed"))
+        (!allowed && !in_tests).then(|| format!("{from} -> {to}{kind}: this dependency is not allowed"))
     }
 }
 
-/// Lists the packages that a crate is built with, over all features and platforms, one a line.
+/// Lists all packages in the build of a crate, with all features and on all platforms, one per line.
 ///
-/// Uses `cargo tree`, since the graph in `cargo metadata` includes what only weak features (`rand?/std`) name.
+/// Uses `cargo tree`, because the graph in `cargo metadata` includes packages that only a weak feature
+/// (`rand?/std`) names.
 fn tree(name: &str) -> anyhow::Result<String> {
     let args =
         ["tree", "--locked", "--all-features", "--target=all", "--edges=normal,build", "--prefix=none"];
     let output = cargo(&args).args(["--package", name]).stderr(Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "`cargo tree` of {name}: {}", output.status);
+    ensure!(output.status.success(), "`cargo tree --package {name}` failed: {}", output.status);
     Ok(String::from_utf8(output.stdout)?)
 }
 
@@ -122,25 +127,30 @@ fn impure(pure: &str, tree: &str) -> BTreeSet<String> {
 mod tests {
     use super::{ALLOWED, ALLOWED_IN_TESTS, Edge, check, impure, unlisted};
 
-    fn fault(from: &str, to: &str, only_in_tests: bool) -> Option<String> {
-        Edge { from: from.to_owned(), to: to.to_owned(), only_in_tests }.fault()
+    fn problem(from: &str, to: &str, only_in_tests: bool) -> Option<String> {
+        Edge { from: from.to_owned(), to: to.to_owned(), only_in_tests }.problem()
     }
 
     #[test]
-    fn the_workspace_has_only_allowed_edges() {
+    fn the_workspace_has_only_allowed_dependencies() {
         check().unwrap();
     }
 
     #[test]
-    fn only_listed_edges_are_allowed() {
+    fn only_listed_dependencies_are_allowed() {
         for (from, targets) in ALLOWED {
             assert!(
-                targets.iter().all(|to| fault(from, to, false).is_none() && fault(from, to, true).is_none())
+                targets
+                    .iter()
+                    .all(|to| problem(from, to, false).is_none() && problem(from, to, true).is_none())
             );
         }
         for (from, to) in ALLOWED_IN_TESTS {
-            assert_eq!(fault(from, to, true), None);
-            assert_eq!(fault(from, to, false), Some(format!("{from} -> {to}: this edge is not allowed")));
+            assert_eq!(problem(from, to, true), None);
+            assert_eq!(
+                problem(from, to, false),
+                Some(format!("{from} -> {to}: this dependency is not allowed"))
+            );
         }
         for (from, to) in [
             ("bitopro-model", "bitopro-auth"),
@@ -150,16 +160,19 @@ mod tests {
             ("bitopro-client", "bitopro-cli"),
             ("bitopro-cli", "xtask"),
         ] {
-            assert_eq!(fault(from, to, false), Some(format!("{from} -> {to}: this edge is not allowed")));
+            assert_eq!(
+                problem(from, to, false),
+                Some(format!("{from} -> {to}: this dependency is not allowed"))
+            );
         }
         assert_eq!(unlisted("bitopro-auth"), None);
         assert_eq!(
             unlisted("bitopro-rest").as_deref(),
-            Some("bitopro-rest has no place in the layering yet")
+            Some("bitopro-rest is not in the table of allowed dependencies")
         );
         assert_eq!(
-            fault("bitopro-transport", "bitopro-sim", true).as_deref(),
-            Some("bitopro-transport -> bitopro-sim (in tests): this edge is not allowed")
+            problem("bitopro-transport", "bitopro-sim", true).as_deref(),
+            Some("bitopro-transport -> bitopro-sim (in tests): this dependency is not allowed")
         );
     }
 
@@ -167,9 +180,10 @@ mod tests {
     fn an_impure_dependency_is_reported_once() {
         let tree = "bitopro-model v0.1.0 (/some/where)\nserde v1.0.229\ntokio-like v1.0.0\n";
         assert!(impure("bitopro-model", tree).is_empty());
-        let faults = impure("bitopro-model", &format!("{tree}tokio v1.48.0\na v1.0.0\ntokio v1.48.0 (*)\n"));
+        let problems =
+            impure("bitopro-model", &format!("{tree}tokio v1.48.0\na v1.0.0\ntokio v1.48.0 (*)\n"));
         assert_eq!(
-            faults.into_iter().collect::<Vec<_>>(),
+            problems.into_iter().collect::<Vec<_>>(),
             ["bitopro-model must not depend on tokio; see `cargo tree -p bitopro-model -i tokio`"]
         );
     }

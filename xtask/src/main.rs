@@ -31,25 +31,25 @@ struct Cli {
 enum Command {
     /// Run every step of CI and count the results.
     Ci,
-    /// Run the exchange's own Python SDK against the simulator and compare what it sees with the account.
+    /// Run the exchange's own Python SDK against the simulator and compare what it receives with the account.
     Compat,
-    /// Run the tests of the faults that docs/failures.md lists, and fail if one has none.
+    /// Run the tests of the faults in docs/failures.md, and fail if a fault has none.
     Faults(faults::Args),
     /// Write the fixtures from their sources.
     Fixtures(fixtures::Args),
-    /// Run the fuzz targets for some time; needs cargo-fuzz and a nightly toolchain.
+    /// Run the fuzz targets for a limited time; needs cargo-fuzz and a nightly toolchain.
     Fuzz(fuzz::Args),
-    /// Check that our crates depend on each other only as intended.
+    /// Check that our crates have only allowed dependencies on each other.
     Layering,
-    /// Check that no dependency requires a newer Rust than we promise.
+    /// Check that no dependency requires a newer Rust than `rust-version`.
     Msrv,
-    /// Build the packages that would be published, and run the tests of some from there.
+    /// Build the packages as they would be published, and run the packaged tests of some.
     Package,
-    /// Compare the public items of the libraries with their listings.
+    /// Compare the public items of each library with its `public-api.txt`.
     PublicApi(public_api::Args),
     /// Check that the commands in the README exist.
     Readme,
-    /// Run long tests: random faults, a stalled consumer, or days of trading.
+    /// Run long tests: random faults, a stalled subscriber, or days of trading.
     Soak(soak::Args),
 }
 

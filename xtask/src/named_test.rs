@@ -1,4 +1,5 @@
-//! Runs one test by its name. Cargo alone reports success for a name that matches no test.
+//! Runs one test by name. `cargo test` reports success even if no test has the name, so this module checks
+//! it.
 
 use std::process::{Command, Stdio};
 
@@ -15,28 +16,28 @@ pub(crate) struct NamedTest {
 }
 
 impl NamedTest {
-    /// Runs the test, ignored or not, with these variables in its environment.
+    /// Runs the test with these environment variables, even if it is marked as ignored.
     ///
     /// # Errors
-    /// The binary has no such test, or the test failed.
+    /// Returns an error if the binary has no such test, or if the test fails.
     pub(crate) fn run(&self, variables: &[(&str, String)]) -> anyhow::Result<()> {
-        self.find()?;
+        self.check_exists()?;
         let mut test = self.cargo("--nocapture");
         test.envs(variables.iter().map(|(name, value)| (name, value)));
         ensure!(test.status()?.success(), "the test `{}` failed; see its output", self.name);
         Ok(())
     }
 
-    /// Fails if the test does not exist.
-    pub(crate) fn find(&self) -> anyhow::Result<()> {
+    /// Checks that the test exists.
+    pub(crate) fn check_exists(&self) -> anyhow::Result<()> {
         let list = self.cargo("--list").stderr(Stdio::inherit()).output()?;
         ensure!(list.status.success(), "cannot list the tests of `cargo test {}`", self.binary.join(" "));
-        self.find_in(&String::from_utf8_lossy(&list.stdout))
+        self.check_listed(&String::from_utf8_lossy(&list.stdout))
     }
 
-    fn find_in(&self, list: &str) -> anyhow::Result<()> {
+    fn check_listed(&self, list: &str) -> anyhow::Result<()> {
         let name = self.name;
-        ensure!(names(list).any(|listed| listed == name), "no test is called `{name}`; was it renamed?");
+        ensure!(names(list).any(|listed| listed == name), "no test is named `{name}`; was it renamed?");
         Ok(())
     }
 
@@ -59,9 +60,9 @@ mod tests {
     #[test]
     fn a_test_that_is_not_listed_is_an_error() {
         let test = NamedTest { binary: &[], name: "a::b" };
-        test.find_in("a::b: test\n\n1 test, 0 benchmarks\n").unwrap();
+        test.check_listed("a::b: test\n\n1 test, 0 benchmarks\n").unwrap();
         for list in ["", "0 tests, 0 benchmarks\n", "a::bc: test\n", "a::b: benchmark\n"] {
-            assert!(test.find_in(list).is_err(), "{list}");
+            assert!(test.check_listed(list).is_err(), "{list}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The packages as they would be published: each builds on its own, carries both licences, and the tests of those that
-//! depend on none of ours pass.
+//! Checks the packages as they would be published: each builds on its own and includes both licences, and the
+//! tests of those that depend on no other package of the workspace pass.
 
 use anyhow::ensure;
 
 use crate::workspace::{cargo, published, root};
 
-/// Packages whose tests need nothing else. Those of the others need the other packages.
+/// The packages whose tests need no other package of the workspace.
 const TESTED: [&str; 3] = ["bitopro-model", "bitopro-auth", "bitopro-transport"];
 
 pub(crate) fn check() -> anyhow::Result<()> {
     let target = root().join("target/packages");
     let args = ["package", "--workspace", "--exclude", "xtask", "--locked", "--allow-dirty", "--quiet"];
     let status = cargo(&args).arg("--target-dir").arg(&target).status()?;
-    ensure!(status.success(), "the packages do not build: {status}");
+    ensure!(status.success(), "cannot build the packages: {status}");
     let unpacked =
         |package: &str| target.join("package").join(format!("{package}-{}", env!("CARGO_PKG_VERSION")));
     for package in published()? {
@@ -24,7 +24,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     for package in TESTED {
         let mut test = cargo(&["test", "--quiet", "--all-features"]);
         let status = test.current_dir(unpacked(package)).arg("--target-dir").arg(&target).status()?;
-        ensure!(status.success(), "the tests of the package {package} fail: {status}");
+        ensure!(status.success(), "the tests of the package {package} failed: {status}");
     }
     Ok(())
 }

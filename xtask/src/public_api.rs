@@ -1,4 +1,4 @@
-//! The public items of each library, listed in its `public-api.txt`, so that no change to them goes unnoticed.
+//! Lists the public items of each library in its `public-api.txt`, so that every change to them is noticed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use public_api::Builder;
 
 use crate::workspace::{cargo, command, published, root};
 
-/// The compiler whose documentation the listings were made from: another one may write them in another way.
+/// The compiler version that generates the listings. Other versions may format the items differently.
 const RUST: &str = "rustc 1.95.";
 
 #[derive(Debug, clap::Args)]
@@ -23,16 +23,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.write {
         return libraries()?.iter().try_for_each(|library| Ok(fs::write(path(library), listing(library)?)?));
     }
-    check()?.map_err(|why| anyhow::anyhow!(why))
+    check()?.map_err(|reason| anyhow::anyhow!(reason))
 }
 
-/// Compares the listings. The inner error is the reason why this machine cannot do that.
+/// Compares the listings. The inner error states why this machine cannot compare them.
 pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
     let rust = String::from_utf8(command("rustc").arg("--version").output()?.stdout)?;
     if !rust.starts_with(RUST) {
-        return Ok(Err(format!("the listings are made with {RUST}*, and this is {}", rust.trim())));
+        return Ok(Err(format!("the listings need {RUST}*, but this is {}", rust.trim())));
     }
-    let mut faults = Vec::new();
+    let mut problems = Vec::new();
     for library in &libraries()? {
         let (old, new) = (fs::read_to_string(path(library)).unwrap_or_default(), listing(library)?);
         let only_in = |a: &str, b: &str, sign: &str| {
@@ -41,13 +41,13 @@ pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
         };
         let changes = only_in(&old, &new, "-") + &only_in(&new, &old, "+");
         if old != new {
-            faults.push(format!("the public items of {library} have changed:\n{changes}"));
+            problems.push(format!("the public items of {library} have changed:\n{changes}"));
         }
     }
     ensure!(
-        faults.is_empty(),
-        "{}if that is intended, run `cargo xtask public-api --write` and add it to the changelog",
-        faults.concat()
+        problems.is_empty(),
+        "{}if this is intended, run `cargo xtask public-api --write` and add the change to the changelog",
+        problems.concat()
     );
     Ok(Ok(()))
 }
@@ -62,18 +62,18 @@ fn path(library: &str) -> PathBuf {
     root().join("crates").join(library).join("public-api.txt")
 }
 
-/// Returns one line for each public item of a library with all of its features, without those that derives and blanket
-/// implementations add.
+/// Returns one line per public item of a library with all features. Leaves out derived implementations, auto
+/// traits and blanket implementations.
 fn listing(library: &str) -> anyhow::Result<String> {
     let target = root().join("target/public-api");
-    // The JSON of rustdoc is not stable, so its form belongs to the compiler.
+    // The JSON format of rustdoc is unstable and depends on the compiler version.
     let status = cargo(&["rustdoc", "--quiet", "--locked", "--lib", "--all-features", "--package", library])
         .arg("--target-dir")
         .arg(&target)
         .args(["--", "-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"])
         .env("RUSTC_BOOTSTRAP", "1")
         .status()?;
-    ensure!(status.success(), "the documentation of {library} cannot be built: {status}");
+    ensure!(status.success(), "cannot build the documentation of {library}: {status}");
     let json = target.join("doc").join(format!("{}.json", library.replace('-', "_")));
     let api = Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)

@@ -1,5 +1,7 @@
-//! The commands of the README, by the tag of their block. CI runs those of `sh ci` line by line, as a reader would, and
-//! those of `sh once`, which run until they are stopped, with `--once` added. The others must at least exist.
+//! The commands in the README, by the tag of their block.
+//!
+//! CI runs the commands in `sh ci` blocks line by line, as a reader would. Commands in `sh once` blocks run
+//! until they are stopped, so CI appends `--once` to them. All other commands must at least exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,25 +22,26 @@ pub(crate) fn check() -> anyhow::Result<()> {
     );
     let metadata = workspace::metadata()?;
     let packages = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
-    let faults: Vec<String> = commands.iter().filter_map(|command| command.fault(&packages)).collect();
-    if !faults.is_empty() {
-        bail!("{}", faults.join("\n"));
+    let problems: Vec<String> = commands.iter().filter_map(|command| command.problem(&packages)).collect();
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n"));
     }
-    println!("{} commands, {} of them run by CI", commands.len(), in_ci(&commands)?.len());
+    println!("{} commands, of which CI runs {}", commands.len(), select_for_ci(&commands)?.len());
     Ok(())
 }
 
 /// Returns the commands that CI runs because the README recommends them.
-pub(crate) fn run_by_ci() -> anyhow::Result<Vec<String>> {
-    in_ci(&commands(&read()?))
+pub(crate) fn ci_commands() -> anyhow::Result<Vec<String>> {
+    select_for_ci(&commands(&read()?))
 }
 
-/// Puts the tests first, since they find most and build what the others need.
-fn in_ci(commands: &[Command<'_>]) -> anyhow::Result<Vec<String>> {
+/// Selects the commands for CI. The tests come first, because they find the most problems and build what the
+/// other commands need.
+fn select_for_ci(commands: &[Command<'_>]) -> anyhow::Result<Vec<String>> {
     let tagged = |tag| commands.iter().filter(move |command| command.tag == tag);
-    // One that would ignore `--once` would not end.
-    if let Some(fault) = commands.iter().find_map(Command::endless) {
-        bail!("{fault}");
+    // A command that does not receive `--once` would never end.
+    if let Some(problem) = commands.iter().find_map(Command::once_problem) {
+        bail!("{problem}");
     }
     let plain = tagged("sh ci").map(|command| command.text.to_owned());
     Ok(plain.chain(tagged("sh once").map(|command| format!("{} --once", command.text))).collect())
@@ -75,16 +78,16 @@ fn commands(markdown: &str) -> Vec<Command<'_>> {
 }
 
 impl Command<'_> {
-    /// Reports a command tagged `sh once` that `--once` cannot be appended to.
-    fn endless(&self) -> Option<String> {
+    /// Reports a command tagged `sh once` to which `--once` cannot be appended.
+    fn once_problem(&self) -> Option<String> {
         let is_plain = !self.text.contains(['#', '|', '&', ';', '<', '>', '\\']);
         let line = self.line;
         (self.tag == "sh once" && !is_plain)
-            .then(|| format!("{README}:{line}: `--once` cannot be appended to this command; make it plain"))
+            .then(|| format!("{README}:{line}: `--once` cannot be appended to this command; remove shell syntax and comments"))
     }
 
     /// Reports a package or a subcommand that does not exist.
-    fn fault(&self, packages: &BTreeSet<String>) -> Option<String> {
+    fn problem(&self, packages: &BTreeSet<String>) -> Option<String> {
         let words: Vec<&str> = self.text.split_whitespace().collect();
         let problem = match words.as_slice() {
             ["cargo", "xtask", name, ..] => {
@@ -99,7 +102,7 @@ impl Command<'_> {
                 .map(|(_, name)| format!("the workspace has no package `{name}`")),
             _ => None,
         };
-        self.endless().or(problem.map(|problem| format!("{README}:{}: {problem}", self.line)))
+        self.once_problem().or(problem.map(|problem| format!("{README}:{}: {problem}", self.line)))
     }
 }
 
@@ -107,7 +110,7 @@ impl Command<'_> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Command, check, commands, in_ci};
+    use super::{Command, check, commands, select_for_ci};
 
     const SAMPLE: &str = "Text\n\n```sh once\ncargo run -p xtask -- watch\n```\n\n```sh ci\ncargo test --workspace\n```\n\n\
         ```rust\nlet not = \"a command\";\n```\n\
@@ -127,28 +130,32 @@ mod tests {
             ]
         );
         assert_eq!(
-            in_ci(&commands(SAMPLE)).unwrap(),
+            select_for_ci(&commands(SAMPLE)).unwrap(),
             ["cargo test --workspace", "cargo run -p xtask -- watch --once"]
         );
     }
 
     #[test]
-    fn a_command_that_runs_until_it_is_stopped_must_take_once_at_its_end() {
+    fn once_can_only_be_appended_to_a_plain_command() {
         for tail in [" # moving", " | jq", " &", "; true", " > file", " \\"] {
             let text = format!("```sh once\ncargo run -- watch{tail}\n```\n");
-            let error = in_ci(&commands(&text)).unwrap_err().to_string();
+            let error = select_for_ci(&commands(&text)).unwrap_err().to_string();
             assert!(error.starts_with("README.md:2: `--once` cannot be appended"), "{error}");
             let elsewhere = text.replace("sh once", "sh ci");
-            assert!(commands(&elsewhere).iter().all(|command| Command::endless(command).is_none()), "{tail}");
+            assert!(
+                commands(&elsewhere).iter().all(|command| Command::once_problem(command).is_none()),
+                "{tail}"
+            );
         }
     }
 
     #[test]
     fn unknown_packages_and_commands_are_reported() {
         let packages = BTreeSet::from(["xtask".to_owned()]);
-        let faults: Vec<_> = commands(SAMPLE).iter().filter_map(|command| command.fault(&packages)).collect();
+        let problems: Vec<_> =
+            commands(SAMPLE).iter().filter_map(|command| command.problem(&packages)).collect();
         assert_eq!(
-            faults,
+            problems,
             [
                 "README.md:16: the workspace has no package `no-such`",
                 "README.md:18: `cargo xtask` has no command `nothing`",

@@ -1,11 +1,14 @@
-//! The tests whose length is a choice: the ones of every run, with a larger number in their environment.
+//! Runs tests of configurable length. Every test run includes them with small numbers; this command passes
+//! larger ones in environment variables.
 
 use crate::named_test::NamedTest;
 
 const BINARY: &[&str] = &["--release", "--package", "bitopro-client", "--test", "it"];
-const CONVERGENCE: &str = "soak::whatever_goes_wrong_the_account_becomes_the_exchange_s_again";
-const STALL: &str = "soak::stall::fault_34_a_consumer_that_stalls_costs_neither_the_socket_nor_the_memory";
-const DAYS: &str = "soak::days::after_days_of_disconnects_the_account_is_exact_and_the_memory_flat";
+const CONVERGENCE: &str = "soak::after_random_faults_the_account_matches_the_exchange_again";
+const STALL: &str =
+    "soak::stalled_subscriber::fault_34_a_stalled_subscriber_keeps_its_connection_and_its_memory_is_bounded";
+const DAYS: &str =
+    "soak::trading_days::after_days_of_disconnects_the_account_is_exact_and_memory_has_not_grown";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -15,10 +18,10 @@ pub(crate) struct Args {
     /// Begin with this seed.
     #[arg(long, value_name = "K", default_value_t = 1)]
     from: u64,
-    /// Play only this seed, and print its schedule and every effect.
+    /// Play only this seed, and print its schedule and every step.
     #[arg(long, value_name = "K", conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
-    /// Instead, stall a consumer for this long under 10,000 messages a second; a day has 86,400.
+    /// Instead, stall a subscriber for this many seconds at 10,000 messages per second; a day has 86,400.
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["seeds", "from", "seed"])]
     stall: Option<u64>,
     /// Instead, trade for this many days with a disconnect every few minutes.
@@ -32,14 +35,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     NamedTest { binary: BINARY, name }.run(&variables)
 }
 
-/// Checks that the tests exist, in the build of the other tests.
+/// Checks that the tests exist, in the binary that the other tests have already built.
 pub(crate) fn check() -> anyhow::Result<()> {
     let binary = &["--quiet", "--workspace", "--test", "it"];
-    [CONVERGENCE, STALL, DAYS].into_iter().try_for_each(|name| NamedTest { binary, name }.find())
+    [CONVERGENCE, STALL, DAYS].into_iter().try_for_each(|name| NamedTest { binary, name }.check_exists())
 }
 
 impl Args {
-    /// Returns the test's name and the numbers in its environment.
+    /// Returns the name of the test and its environment variables.
     fn test(&self) -> (&'static str, Vec<(&'static str, u64)>) {
         if let Some(seconds) = self.stall {
             return (STALL, vec![("BITOPRO_SOAK_STALL_SECONDS", seconds)]);
@@ -73,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn each_choice_selects_a_test_and_its_numbers() {
+    fn each_option_selects_a_test_and_its_variables() {
         let seeds = |from, seeds| vec![("BITOPRO_SOAK_FROM", from), ("BITOPRO_SOAK_SEEDS", seeds)];
         assert_eq!(test(&[]), (CONVERGENCE, seeds(1, 10_000)));
         assert_eq!(test(&["--seeds", "3", "--from", "7"]), (CONVERGENCE, seeds(7, 3)));

@@ -11,7 +11,7 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().unwrap_or(xtask).to_path_buf()
 }
 
-/// Returns cargo's metadata of the workspace and its dependencies, by the current lock file.
+/// Returns cargo's metadata of the workspace and its dependencies, as locked.
 pub(crate) fn metadata() -> anyhow::Result<Metadata> {
     MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
@@ -26,25 +26,27 @@ pub(crate) fn published() -> anyhow::Result<Vec<Package>> {
     Ok(packages.into_iter().filter(|package| package.publish.is_none()).collect())
 }
 
-/// Returns a call of cargo, as [`command`] does.
+/// Returns a cargo command, prepared by [`command`].
 pub(crate) fn cargo<A: AsRef<str>>(args: &[A]) -> Command {
     let mut cargo = command("cargo");
     cargo.args(args.iter().map(AsRef::as_ref));
     cargo
 }
 
-/// Returns a command at the root, without standard input, in the environment of a caller of `cargo` rather than of a
-/// program that cargo started: some build scripts run again when such a variable changes.
+/// Returns a command that runs at the root of the repository, without standard input.
+///
+/// Removes the variables that cargo sets for the programs that it starts, because some build scripts run
+/// again when one of them changes.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).stdin(Stdio::null()).env("CI", "true");
     for (name, _) in env::vars_os() {
-        let of_this_package = name.to_str().is_some_and(|name| {
+        let is_set_by_cargo = name.to_str().is_some_and(|name| {
             ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]
                 .iter()
-                .any(|own| name.starts_with(own))
+                .any(|prefix| name.starts_with(prefix))
         });
-        if of_this_package {
+        if is_set_by_cargo {
             command.env_remove(name);
         }
     }

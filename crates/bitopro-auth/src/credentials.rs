@@ -12,8 +12,22 @@ type HmacSha384 = Hmac<Sha384>;
 
 /// An API key, its secret and the account's email address.
 ///
-/// The secret is kept only as a prepared HMAC key, and everything is wiped from memory when the last clone is dropped.
-/// `Debug` shows nothing, and there is neither `Display` nor `Serialize`.
+/// The secret is kept only as a prepared HMAC key, and everything is wiped from memory when the last clone is
+/// dropped. `Debug` output is redacted, and neither `Display` nor `Serialize` is implemented.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_auth::{Credentials, CredentialsError};
+///
+/// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// assert_eq!(credentials.email(), "me@example.com");
+/// assert_eq!(format!("{credentials:?}"), "Credentials(redacted)");
+///
+/// let error = Credentials::new("api-key", "", "me@example.com").unwrap_err();
+/// assert_eq!(error, CredentialsError::EmptyApiSecret);
+/// # Ok::<(), CredentialsError>(())
+/// ```
 #[derive(Clone)]
 pub struct Credentials(Arc<Inner>);
 
@@ -23,39 +37,39 @@ struct Inner {
     key: HmacSha384,
 }
 
-/// Reason why credentials cannot be used. Names the part at fault, never its value.
+/// The error returned by [`Credentials::new`]. Names the invalid part, but never contains its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
     /// The API key is empty.
     #[error("the API key is empty; create one on BitoPro's API management page")]
     EmptyApiKey,
-    /// The API key has characters that an HTTP header cannot carry.
-    #[error(
-        "the API key contains spaces or other characters that no API key has; check that it was copied whole"
-    )]
+    /// The API key contains characters that are not allowed in an HTTP header, or a space.
+    #[error("the API key contains spaces or other invalid characters; check that it was copied completely")]
     MalformedApiKey,
     /// The API secret is empty.
-    #[error("the API secret is empty; BitoPro shows it once, when the API key is created")]
+    #[error("the API secret is empty; BitoPro shows it only once, when the API key is created")]
     EmptyApiSecret,
-    /// The email is empty.
-    #[error("the email is empty; use the address of the BitoPro account")]
+    /// The email address is empty.
+    #[error("the email address is empty; use the address of the BitoPro account")]
     EmptyEmail,
-    /// The email has no `@`, for example because the arguments are in the wrong order.
-    #[error("the email has no `@`; use the address of the BitoPro account")]
+    /// The email address has no `@`, for example because the arguments are in the wrong order.
+    #[error("the email address has no `@`; use the address of the BitoPro account")]
     MalformedEmail,
 }
 
 impl Credentials {
-    /// Creates the credentials of an account from an API key, its secret and the account's email address: the order of
-    /// `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`.
+    /// Creates the credentials of an account from an API key, its secret and the account's email address.
     ///
-    /// Texts that are passed by value are wiped after use; the caller wipes any other copy.
+    /// The command and the client read them from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`,
+    /// which have the same order.
+    ///
+    /// Strings that are passed by value are wiped after use. The caller is responsible for any other copy.
     ///
     /// # Errors
     ///
-    /// Returns [`CredentialsError`] if a part is empty, the API key cannot be the value of an HTTP header, or the
-    /// email has no `@`.
+    /// Returns a [`CredentialsError`] if a part is empty, the API key contains anything other than visible
+    /// ASCII characters, or the email address has no `@`.
     pub fn new(
         api_key: impl Into<String>,
         api_secret: impl Into<String>,
@@ -79,23 +93,23 @@ impl Credentials {
         if !email.contains('@') {
             return Err(CredentialsError::MalformedEmail);
         }
-        // HMAC takes keys of any length, so this error cannot occur; the message would fit if it did.
+        // HMAC accepts keys of any length, so this error cannot occur.
         let key = HmacSha384::new_from_slice(api_secret.as_bytes())
             .map_err(|_| CredentialsError::EmptyApiSecret)?;
         Ok(Self(Arc::new(Inner { email, api_key, key })))
     }
 
-    /// Returns the account's email address, which the payload of a `GET` carries as `identity`.
+    /// Returns the account's email address, which the payload of a `GET` contains as `identity`.
     pub fn email(&self) -> &str {
         &self.0.email
     }
 
-    /// The API key.
+    /// Returns the API key.
     pub fn api_key(&self) -> &str {
         &self.0.api_key
     }
 
-    /// The HMAC of a payload's text.
+    /// Returns the HMAC of a payload's text, not yet finalized.
     pub(crate) fn mac(&self, payload: &Payload) -> HmacSha384 {
         self.0.key.clone().chain_update(payload.as_str())
     }
@@ -112,7 +126,7 @@ mod tests {
     use super::{Credentials, CredentialsError};
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_output_is_redacted() {
         let credentials = Credentials::new("the-key", "the-secret", "me@example.com").unwrap();
         assert_eq!(
             format!("{credentials:?} {credentials:#?}"),
@@ -121,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn each_part_at_fault_is_named() {
+    fn each_invalid_part_has_its_own_error() {
         let new = |key: &str, secret: &str, email: &str| Credentials::new(key, secret, email);
         assert_eq!(new("", "s", "e@x").unwrap_err(), CredentialsError::EmptyApiKey);
         assert_eq!(new("k", "", "e@x").unwrap_err(), CredentialsError::EmptyApiSecret);
         assert_eq!(new("k", "s", "").unwrap_err(), CredentialsError::EmptyEmail);
-        // The order that the first versions had.
+        // The argument order of the first versions.
         assert_eq!(new("e@x", "k", "s").unwrap_err(), CredentialsError::MalformedEmail);
         for key in ["k\n", "a b", "ключ"] {
             assert_eq!(new(key, "s", "e@x").unwrap_err(), CredentialsError::MalformedApiKey);

@@ -2,14 +2,16 @@ use std::{array, fmt};
 
 use zeroize::Zeroizing;
 
-/// The header that carries the API key.
+/// Name of the header that contains the API key.
 pub const API_KEY_HEADER: &str = "X-BITOPRO-APIKEY";
-/// The header that carries the payload.
+/// Name of the header that contains the payload.
 pub const PAYLOAD_HEADER: &str = "X-BITOPRO-PAYLOAD";
-/// The header that carries the signature.
+/// Name of the header that contains the signature.
 pub const SIGNATURE_HEADER: &str = "X-BITOPRO-SIGNATURE";
 
-/// The three headers of one signed request. `Debug` shows nothing of their values, which are wiped on drop.
+/// The three headers of one signed request.
+///
+/// `Debug` output is redacted, and the values are wiped from memory on drop.
 pub struct SignedHeaders {
     pub(crate) api_key: Zeroizing<String>,
     pub(crate) payload: Zeroizing<String>,
@@ -17,22 +19,22 @@ pub struct SignedHeaders {
 }
 
 impl SignedHeaders {
-    /// Iterates over names and values, to be added to a request.
+    /// Returns an iterator over the names and values of the headers.
     pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
         self.into_iter()
     }
 
-    /// The API key.
+    /// Returns the API key.
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// The payload: base64 of the request's JSON body.
+    /// Returns the payload: the request's JSON body in base64.
     pub fn payload(&self) -> &str {
         &self.payload
     }
 
-    /// The signature: lowercase hex of the HMAC-SHA384 of the payload.
+    /// Returns the signature: the HMAC-SHA384 of the payload in lowercase hex.
     pub fn signature(&self) -> &str {
         &self.signature
     }

@@ -1,12 +1,14 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number that makes one request differ from every other: Unix milliseconds, always increasing.
+/// A number that makes each request unique: a time in Unix milliseconds that increases with every request.
+///
+/// Created by a [`NonceSource`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(pub(crate) u64);
 
 impl Nonce {
-    /// The nonce as a number.
+    /// Returns the nonce as a number.
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -18,35 +20,49 @@ impl fmt::Display for Nonce {
     }
 }
 
-/// Gives nonces that never repeat and never go back, whatever the clock does and however many threads ask.
+/// A source of nonces that never repeat and never decrease, even if the clock does.
 ///
-/// The exchange refuses a nonce that is not larger than the last one of the same API key: use one source
-/// per key. Share it by reference or in an `Arc`; a [`Signer`](crate::Signer) holds one.
+/// The exchange refuses a nonce that is not larger than the previous one of the same API key, so use one
+/// source per key. A [`Signer`](crate::Signer) contains one. Threads can share a source by reference or in an
+/// `Arc`.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_auth::NonceSource;
+///
+/// let source = NonceSource::new();
+/// assert_eq!(source.next(1_554_380_909_131).get(), 1_554_380_909_131);
+/// // The clock has stepped back, but the nonce still increases.
+/// assert_eq!(source.next(1_554_380_909_000).get(), 1_554_380_909_132);
+/// ```
 #[derive(Debug, Default)]
 pub struct NonceSource {
     last: AtomicU64,
 }
 
 impl NonceSource {
-    /// The latest time that is believed, the end of the year 9999: a clock beyond it leaves room for
-    /// nonces that increase by one, and that JSON readers can hold exactly.
-    const LATEST_MS: u64 = 253_402_300_799_999;
+    /// The latest accepted time, the end of the year 9999. A clock beyond it still leaves room for nonces
+    /// that increase by one and stay below 2^53, so that every JSON parser reads them exactly.
+    const MAX_MS: u64 = 253_402_300_799_999;
 
-    /// A source that has given no nonce yet.
+    /// Creates a source whose first nonce is the time passed to [`next`](Self::next).
     pub const fn new() -> Self {
         Self { last: AtomicU64::new(0) }
     }
 
-    /// The next nonce: the time given, in Unix milliseconds, or one more than the last nonce if that is
+    /// Returns the next nonce: the given time in Unix milliseconds, or the last nonce plus one if that is
     /// larger.
+    ///
+    /// Times after the year 9999 count as the end of that year.
     pub fn next(&self, now_ms: u64) -> Nonce {
-        let next = |last: u64| now_ms.min(Self::LATEST_MS).max(last.saturating_add(1));
+        let next = |last: u64| now_ms.min(Self::MAX_MS).max(last.saturating_add(1));
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
         let (Ok(last) | Err(last)) = last;
         Nonce(next(last))
     }
 
-    /// Returns the last nonce, if any was made.
+    /// Returns the last nonce, or `None` if none was created yet.
     pub fn last(&self) -> Option<Nonce> {
         let last = self.last.load(Ordering::Relaxed);
         (last > 0).then_some(Nonce(last))
@@ -60,7 +76,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn follows_the_clock() {
+    fn nonces_follow_the_clock() {
         let source = NonceSource::new();
         assert_eq!(source.last(), None);
         assert_eq!(source.next(1_554_380_909_131).get(), 1_554_380_909_131);
@@ -70,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_clock_gives_distinct_nonces_to_many_threads() {
+    fn threads_get_distinct_nonces_from_a_frozen_clock() {
         let source = NonceSource::new();
         let nonces: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
@@ -84,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn increases_whatever_the_clock_does(times in prop::collection::vec(any::<u64>(), 1..100)) {
+        fn nonces_increase_for_any_clock_readings(times in prop::collection::vec(any::<u64>(), 1..100)) {
             let source = NonceSource::new();
             let nonces: Vec<u64> = times.into_iter().map(|now| source.next(now).get()).collect();
             prop_assert!(nonces.is_sorted_by(|a, b| a < b), "{:?}", nonces);

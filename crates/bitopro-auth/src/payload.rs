@@ -10,27 +10,43 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Credentials, Nonce};
 
-/// The text that is signed: the JSON body of a request in base64 (standard alphabet, padded). Wiped on drop.
+/// The signed part of a request: its JSON body in base64, with the standard alphabet and padding.
+///
+/// The text is wiped from memory on drop.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_auth::Payload;
+///
+/// assert_eq!(Payload::of_body(b"{}").as_str(), "e30=");
+///
+/// let payload = Payload::received("eyJpZGVudGl0eSI6Im1lQGV4YW1wbGUuY29tIiwibm9uY2UiOjd9");
+/// let claim = payload.identity_claim()?;
+/// assert_eq!((claim.identity.as_str(), claim.nonce), ("me@example.com", 7));
+/// # Ok::<(), bitopro_auth::PayloadError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Zeroizing<String>);
 
 impl Payload {
-    /// The payload of a `GET` or `DELETE`, so of every WebSocket upgrade: identity and nonce.
+    /// Creates the payload of a `GET` or `DELETE` request, and so of every WebSocket upgrade: identity and
+    /// nonce.
     pub fn of_identity(credentials: &Credentials, nonce: Nonce) -> Self {
-        Self::of_body(&Body { identity: credentials.email(), nonce: nonce.get() }.to_json())
+        Self::of_body(&IdentityBody { identity: credentials.email(), nonce: nonce.get() }.to_json())
     }
 
-    /// The payload of a `POST` or `PUT`: the request's JSON body, byte for byte as it is sent.
+    /// Creates the payload of a `POST` or `PUT` request from its JSON body, which must be sent byte for byte.
     pub fn of_body(body: &[u8]) -> Self {
         Self(STANDARD.encode(body).into())
     }
 
-    /// A payload as it was received, to be verified.
+    /// Creates a payload from the text of a received header, in order to verify or read it.
     pub fn received(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The base64 text, as in the header.
+    /// Returns the base64 text, as in the header.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,11 +55,15 @@ impl Payload {
         self.0
     }
 
-    /// Reads identity and nonce back. Accepts what clients of the exchange send: either base64
-    /// alphabet, padded or not, and JSON in any order and spacing.
+    /// Decodes the identity and the nonce.
+    ///
+    /// Accepts every variant that clients of the exchange send: either base64 alphabet, with or without
+    /// padding, and JSON with any key order and whitespace.
     ///
     /// # Errors
-    /// [`PayloadError`] if the text is not base64 or not such JSON.
+    ///
+    /// Returns a [`PayloadError`] if the text is not base64, or its content is not a JSON object with an
+    /// identity and a nonce.
     pub fn identity_claim(&self) -> Result<IdentityClaim, PayloadError> {
         let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let alphabet = if self.0.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
@@ -53,24 +73,24 @@ impl Payload {
     }
 }
 
-/// The body of a `GET`, its keys in the order in which the exchange documents them.
+/// The JSON body of an identity payload, with the keys in the documented order.
 #[derive(Serialize)]
-struct Body<'a> {
+struct IdentityBody<'a> {
     identity: &'a str,
     nonce: u64,
 }
 
-impl Body<'_> {
-    /// The most bytes there can be: `{"identity":"","nonce":}`, a nonce of 20 digits, and an identity whose
-    /// every byte is escaped as `\u0000` is.
+impl IdentityBody<'_> {
+    /// Returns an upper bound of the length in bytes: `{"identity":"","nonce":}`, a nonce of 20 digits, and
+    /// an identity in which every byte is escaped in the form `\u0000`.
     fn max_len(&self) -> usize {
         24 + 20 + 6 * self.identity.len()
     }
 
     fn to_json(&self) -> Zeroizing<Vec<u8>> {
-        // A buffer that grows leaves its old self behind, not wiped: so there is room from the start.
+        // A growing buffer would leave unwiped copies behind, so it is allocated in full from the start.
         let mut json = Zeroizing::new(Vec::with_capacity(self.max_len()));
-        // A struct of a string and a number has no way to fail; a body cut short would be refused, not misread.
+        // Serializing a string and a number cannot fail. The exchange would refuse a truncated body anyway.
         let _ = serde_json::to_writer(&mut *json, self);
         json
     }
@@ -82,7 +102,9 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// Who a payload says it is from, and its nonce. A claim until the signature is verified. Wiped on drop.
+/// The identity and nonce that a payload claims, which are unproven until the signature is verified.
+///
+/// The identity is wiped from memory on drop.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct IdentityClaim {
@@ -106,26 +128,27 @@ impl Drop for IdentityClaim {
 
 impl ZeroizeOnDrop for IdentityClaim {}
 
-/// Why a received payload could not be read.
+/// The error returned by [`Payload::identity_claim`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// Not base64.
-    #[error("the payload is not base64")]
+    /// The text is not valid base64.
+    #[error("the payload is not valid base64")]
     Base64,
-    /// Not JSON with a textual `identity` and a numeric `nonce`.
-    #[error("the payload is not JSON with a textual `identity` and a numeric `nonce`")]
+    /// The content is not a JSON object with a string `identity` and an integer `nonce`.
+    #[error("the payload is not a JSON object with a string `identity` and an integer `nonce`")]
     Json,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Body, Credentials, Engine as _, Nonce, Payload, PayloadError, STANDARD, ZeroizeOnDrop};
+    use super::{
+        Credentials, Engine as _, IdentityBody, Nonce, Payload, PayloadError, STANDARD, ZeroizeOnDrop,
+    };
     use base64::engine::general_purpose::URL_SAFE;
 
-    /// The vector of the exchange's documentation.
     #[test]
-    fn documented_payload() {
+    fn the_documented_payload_is_reproduced() {
         let credentials = Credentials::new("key", "secret", "support@bitoex.com").unwrap();
         let payload = Payload::of_identity(&credentials, Nonce(1_554_380_909_131));
         assert_eq!(
@@ -145,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_of_a_payload_is_its_nonce_at_most() {
+    fn debug_output_shows_only_the_nonce() {
         let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let payload = Payload::of_identity(&credentials, Nonce(7));
         assert_eq!(format!("{payload:?}"), "Payload(redacted)");
@@ -154,27 +177,28 @@ mod tests {
 
     #[test]
     fn a_body_never_outgrows_its_buffer() {
-        let body = Body { identity: "\u{1}\u{1f}", nonce: u64::MAX };
+        let body = IdentityBody { identity: "\u{1}\u{1f}", nonce: u64::MAX };
         assert_eq!(body.to_json().len(), body.max_len());
         assert_eq!(body.to_json().capacity(), body.max_len());
     }
 
-    /// Whether memory is wiped cannot be seen without `unsafe`; that the types promise it can.
+    /// Reading wiped memory would need `unsafe`, so this checks only that the types implement
+    /// `ZeroizeOnDrop`.
     #[test]
-    fn what_is_personal_is_wiped_on_drop() {
-        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+    fn personal_data_is_wiped_on_drop() {
+        fn assert_wiped<T: ZeroizeOnDrop>(_: &T) {}
         let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let payload = Payload::of_identity(&credentials, Nonce(7));
-        wiped(&payload.0);
-        wiped(&payload.identity_claim().unwrap());
+        assert_wiped(&payload.0);
+        assert_wiped(&payload.identity_claim().unwrap());
         let headers = credentials.sign(payload);
-        wiped(&headers.api_key);
-        wiped(&headers.payload);
-        wiped(&headers.signature);
+        assert_wiped(&headers.api_key);
+        assert_wiped(&headers.payload);
+        assert_wiped(&headers.signature);
     }
 
     #[test]
-    fn payloads_of_other_clients_are_read() {
+    fn either_alphabet_is_read_with_and_without_padding() {
         let body = "{\"nonce\": 7, \"identity\": \"~~~???>>>名@example.com\"}";
         let url_safe = URL_SAFE.encode(body);
         assert!(url_safe.contains('-') || url_safe.contains('_'), "{url_safe}");
@@ -185,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn either_character_of_the_other_alphabet_tells_it() {
+    fn either_url_safe_character_selects_the_url_safe_alphabet() {
         for (identity, sign, other) in [("a~", '-', '_'), ("a?", '_', '-')] {
             let text = URL_SAFE.encode(format!("{{\"identity\":\"{identity}\",\"nonce\":7}}"));
             assert!(text.contains(sign) && !text.contains(other), "{text}");
@@ -194,12 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn the_alphabet_is_the_standard_one() {
+    fn payloads_are_written_in_the_standard_alphabet() {
         assert_eq!(Payload::of_body(b"\xfb\xff").as_str(), "+/8=");
     }
 
     #[test]
-    fn what_cannot_be_read_says_why() {
+    fn unreadable_payloads_report_the_reason() {
         assert_eq!(Payload::received("***").identity_claim(), Err(PayloadError::Base64));
         assert_eq!(Payload::of_body(b"[]").identity_claim(), Err(PayloadError::Json));
         assert_eq!(Payload::of_body(b"{\"identity\":\"a\"}").identity_claim(), Err(PayloadError::Json));

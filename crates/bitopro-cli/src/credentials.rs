@@ -9,48 +9,49 @@ use bitopro_client::{
 use crate::args::CredentialArgs;
 use crate::exit::{Failure, Status};
 
-/// No credentials file is longer than this.
-const FILE_LIMIT: u64 = 64 << 10;
+/// Number of bytes of a credentials file that are read.
+const MAX_FILE_BYTES: u64 = 64 << 10;
 
-/// Credentials from the file that was named, or else from the environment.
+/// Loads credentials from the file given by `--credentials`, or else from the environment.
 pub(crate) fn load(args: &CredentialArgs) -> Result<Credentials, Failure> {
     match &args.credentials {
         Some(path) => from_file(path),
         None => credentials_from_env().map_err(|error| {
-            let hint = "no credentials (to try it without any: bitopro watch balances --demo)";
-            Failure::new(Status::Auth, hint).with_source(error)
+            let message = "no usable credentials in the environment; set them, pass `--credentials FILE`, \
+                or run `bitopro watch balances --demo`, which needs none";
+            Failure::new(Status::Auth, message).with_source(error)
         }),
     }
 }
 
 fn from_file(path: &Path) -> Result<Credentials, Failure> {
     let shown = path.display();
-    let unreadable = |error| Failure::new(Status::Auth, format!("{shown} cannot be read")).with_source(error);
+    let unreadable = |error| Failure::new(Status::Auth, format!("cannot read {shown}")).with_source(error);
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    if is_open_to_others(&metadata) {
-        let message = format!("{shown} can be read by others, so its key is not safe: chmod 600 {shown}");
+    if is_accessible_to_others(&metadata) {
+        let message = format!("other users have access to {shown}; run `chmod 600 {shown}`");
         return Err(Failure::new(Status::Auth, message));
     }
     let mut text = String::new();
-    file.take(FILE_LIMIT).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
     parse(&text).map_err(|message| Failure::new(Status::Auth, format!("{shown}: {message}")))
 }
 
 #[cfg(unix)]
-fn is_open_to_others(metadata: &Metadata) -> bool {
+fn is_accessible_to_others(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     metadata.mode() & 0o077 != 0
 }
 
-/// Where there are no such permissions, there is nothing to check.
+/// Other platforms have no such permissions to check.
 #[cfg(not(unix))]
-fn is_open_to_others(_: &Metadata) -> bool {
+fn is_accessible_to_others(_: &Metadata) -> bool {
     false
 }
 
-/// Reads `NAME=value` lines, with `export` before them or not, in quotes or not. Other names and comments
-/// are left alone. Never shows a value.
+/// Parses `NAME=value` lines, optionally with `export` and quotes. Ignores other names and comments. Errors
+/// never contain a value.
 fn parse(text: &str) -> Result<Credentials, String> {
     let value_of = |name: &str| {
         let found = text.lines().find_map(|line| {
@@ -59,7 +60,7 @@ fn parse(text: &str) -> Result<Credentials, String> {
             let (found, value) = line.split_once('=')?;
             (found.trim() == name).then(|| unquote(value.trim()).to_owned())
         });
-        found.ok_or_else(|| format!("no line `{name}=…`"))
+        found.ok_or_else(|| format!("no value for `{name}`; add a line `{name}=…`"))
     };
     let (email, key, secret) =
         (value_of(EMAIL_VARIABLE)?, value_of(API_KEY_VARIABLE)?, value_of(API_SECRET_VARIABLE)?);
@@ -75,7 +76,7 @@ mod tests {
     use super::{Credentials, parse};
 
     #[test]
-    fn a_file_may_be_a_shell_s_or_not() {
+    fn shell_exports_and_plain_lines_are_read() {
         let text = "# mine\nexport BITOPRO_API_KEY='k'\nBITOPRO_API_SECRET = \"s=1\"\r\n\nBITOPRO_EMAIL=me@example.com\nOTHER=1\n";
         let credentials = parse(text).unwrap();
         assert_eq!((credentials.email(), credentials.api_key()), ("me@example.com", "k"));
@@ -85,9 +86,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_nothing_is_shown() {
+    fn errors_name_the_variable_but_never_show_a_value() {
         let error = parse("BITOPRO_API_KEY=k\nBITOPRO_EMAIL=me@example.com").unwrap_err();
-        assert_eq!(error, "no line `BITOPRO_API_SECRET=…`");
+        assert_eq!(error, "no value for `BITOPRO_API_SECRET`; add a line `BITOPRO_API_SECRET=…`");
         let error = parse("BITOPRO_API_KEY=a b\nBITOPRO_EMAIL=e\nBITOPRO_API_SECRET=hush").unwrap_err();
         assert!(error.contains("API key") && !error.contains("hush") && !error.contains("a b"), "{error}");
     }

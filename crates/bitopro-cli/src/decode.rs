@@ -7,14 +7,14 @@ use serde::{Serialize, Serializer};
 
 use crate::args::DecodeArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{Output, OutputError, settle};
+use crate::output::{Output, OutputError, exit_status};
 
 pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
     match args.file.as_deref().filter(|path| *path != Path::new("-")) {
         None => decode(BufReader::new(io::stdin().lock())),
         Some(path) => {
             let file = File::open(path).map_err(|error| {
-                Failure::new(Status::Usage, format!("{} cannot be read", path.display())).with_source(error)
+                Failure::new(Status::Usage, format!("cannot read {}", path.display())).with_source(error)
             })?;
             decode(BufReader::new(file))
         }
@@ -24,8 +24,8 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
 fn decode(input: BufReader<impl Read>) -> Result<Status, Failure> {
     let mut status = Status::Ok;
     let printed = print(input, &mut status);
-    // Whoever closed the pipe may still ask whether the lines until there were good.
-    settle(printed, status)
+    // If the reader closed the pipe, the exit code still covers the lines decoded until then.
+    exit_status(printed, status)
 }
 
 fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), OutputError> {
@@ -34,24 +34,24 @@ fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Out
     for number in 1_u64.. {
         line.clear();
         if input.buffer().is_empty() {
-            // The next line may be long in coming.
+            // Reading the next line may block for a long time.
             output.flush()?;
         }
         let read = input.read_until(b'\n', &mut line).map_err(|error| {
-            Failure::new(Status::Usage, "the input cannot be read to its end").with_source(error)
+            Failure::new(Status::Usage, "cannot read the rest of the input").with_source(error)
         })?;
         if read == 0 {
             break;
         }
-        match message(&line) {
+        match parse_line(&line) {
             Ok(None) => {}
             Ok(Some(message)) => output.json(&Normalised(&message))?,
-            Err(fault) => {
+            Err(error) => {
                 *status = Status::BadData;
-                // In order with what was printed, where both go to the same place.
+                // Keeps the order of lines if standard output and standard error are the same file.
                 let flushed = output.flush();
-                // That standard error is closed is nothing that could be told; the exit code remains.
-                let _ = writeln!(io::stderr(), "line {number}: {fault}");
+                // If standard error is closed, the exit code still reports the failure.
+                let _ = writeln!(io::stderr(), "line {number}: {error}");
                 flushed?;
             }
         }
@@ -59,8 +59,8 @@ fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Out
     output.flush()
 }
 
-/// The message of a line, or `None` for an empty one.
-fn message(line: &[u8]) -> Result<Option<Message>, String> {
+/// Parses the message on a line. Returns `None` for an empty line.
+fn parse_line(line: &[u8]) -> Result<Option<Message>, String> {
     let text = std::str::from_utf8(line).map_err(|error| error.to_string())?.trim();
     if text.is_empty() {
         return Ok(None);
@@ -89,13 +89,13 @@ struct NormalisedEvent<'a, D> {
     event: &'static str,
     event_id: Option<&'a str>,
     timestamp: Timestamp,
-    /// RFC 3339 in UTC, from `timestamp`; null where the calendar ends.
+    /// `timestamp` as RFC 3339 in UTC; null if it is beyond the range of the calendar.
     time: Option<String>,
-    /// As it came, if it came.
+    /// Verbatim, if present.
     #[serde(skip_serializing_if = "Option::is_none")]
     datetime: Option<&'a str>,
     data: &'a D,
-    /// Fields of the envelope that this version does not know.
+    /// Unknown fields of the envelope.
     #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<&'a Extra>,
 }

@@ -7,7 +7,7 @@ use bitopro_client::{self as client, ErrorKind, transport};
 
 use crate::printable::printable;
 
-/// How the command ends. The numbers are documented in the help and the README.
+/// The exit code of the command. The help and the README document the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Ok = 0,
@@ -48,25 +48,26 @@ impl Status {
     }
 }
 
-/// A failure of the command, with its exit status as the kind.
+/// A failure of the command. Its kind is the exit code.
 pub(crate) type Failure = transport::Error<Status>;
 
-/// Writes a failure and its cause to standard error.
+/// Writes a failure and its causes to standard error, and returns its exit code.
 pub(crate) fn report(failure: &Failure) -> Status {
     let mut stderr = std::io::stderr().lock();
-    // If standard error cannot be written either, the exit status remains.
+    // If standard error is closed, the exit code still reports the failure.
     let _ = writeln!(stderr, "bitopro: {}", printable(&failure.to_string()));
     if let Some(causes) = causes(failure) {
-        let _ = writeln!(stderr, "  because: {}", printable(&causes));
+        let _ = writeln!(stderr, "  caused by: {}", printable(&causes));
     }
     failure.kind()
 }
 
-/// Returns the texts of an error's causes, if any, and names the option of a limit that was exceeded.
+/// Returns the messages of an error's causes, if any. Names the flag that raises the limit for a message that
+/// is too large.
 pub(crate) fn causes<K: Debug>(error: &transport::Error<K>) -> Option<String> {
     let mut causes = format!("{error:#}").strip_prefix(&format!("{error}: "))?.to_owned();
     if error.source().is_some_and(is_too_large) {
-        causes.push_str(" (here `--message-limit`)");
+        causes.push_str(" (for this command: `--message-limit`)");
     }
     Some(causes)
 }

@@ -1,17 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
-mod compact;
 mod credentials;
 mod decode;
 mod exit;
 mod output;
 mod printable;
-mod reader;
 mod record;
 mod sign;
 mod signals;
 mod sim;
+mod single_line;
+mod stdout_pipe;
 mod watch;
 mod writer;
 
@@ -30,53 +30,58 @@ use exit::{Failure, Status};
 fn main() -> ExitCode {
     let args = Args::parse();
     init_log();
-    let done = match args.command {
+    let result = match args.command {
         Command::Watch(args) => watch::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Decode(args) => decode::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Record(args) => record::run(&args),
     };
-    match done {
+    match result {
         Ok(status) => status.into(),
         Err(failure) => exit::report(&failure).into(),
     }
 }
 
-/// Logs go to standard error, and only where `RUST_LOG` asks for them.
+/// Logs to standard error if `RUST_LOG` is set.
 ///
-/// tungstenite writes each frame at TRACE, and with it what the account holds, and those of a close at DEBUG: only
-/// where it is asked for by name.
+/// tungstenite logs every frame at TRACE, which reveals the account's data, and close frames at DEBUG. These
+/// events are logged only if `RUST_LOG` names tungstenite.
 fn init_log() {
-    let Ok(asked) = std::env::var(EnvFilter::DEFAULT_ENV) else { return };
-    let Ok(filter) = EnvFilter::try_new(&asked) else { return };
-    let wants_frames = asked.split(',').any(|directive| directive.trim_start().starts_with("tungstenite"));
+    let Ok(directives) = std::env::var(EnvFilter::DEFAULT_ENV) else { return };
+    let Ok(filter) = EnvFilter::try_new(&directives) else { return };
+    let names_tungstenite =
+        directives.split(',').any(|directive| directive.trim_start().starts_with("tungstenite"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .finish()
-        .with(filter_fn(move |line| {
-            wants_frames || *line.level() < LevelFilter::DEBUG || !line.target().starts_with("tungstenite")
+        .with(filter_fn(move |event| {
+            names_tungstenite
+                || *event.level() < LevelFilter::DEBUG
+                || !event.target().starts_with("tungstenite")
         }))
         .init();
 }
 
-/// A runtime whose tasks run beside the main thread, so that much to print does not delay the answers to pings.
+/// Creates a runtime whose tasks run beside the main thread, so that slow printing does not delay pongs.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    has_room()
+    check_file_limit()
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build())
         .map_err(|error| {
-            Failure::new(Status::Unexpected, "the runtime could not be started").with_source(error)
+            Failure::new(Status::Unexpected, "cannot start the async runtime").with_source(error)
         })
 }
 
-/// Fails where not even a runtime's own six files may be opened: tokio panics if those for signals are not to be had.
-fn has_room() -> std::io::Result<()> {
+/// Returns an error if the six file descriptors of a runtime are not available.
+///
+/// tokio panics if it cannot open those for signals.
+fn check_file_limit() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::net::UnixStream;
-        let _room = [UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?];
+        let _descriptors = [UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?];
     }
     Ok(())
 }

@@ -2,16 +2,16 @@ use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 
 use serde::Serialize;
 
-use crate::compact::compact;
 use crate::exit::{Failure, Status};
+use crate::single_line::single_line;
 
-/// Standard output of a command that has nothing else to do, written in batches.
+/// Buffered standard output, for commands that may block on it.
 pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
 
-/// Why nothing more can be printed.
+/// The reason why nothing more can be printed.
 #[derive(Debug)]
 pub(crate) enum OutputError {
-    /// The reader has closed the pipe: it has enough, and that is fine.
+    /// The reader closed the pipe, as `head` does. Not a failure.
     ClosedPipe,
     Failed(Failure),
 }
@@ -22,7 +22,7 @@ impl From<io::Error> for OutputError {
             Self::ClosedPipe
         } else {
             Self::Failed(
-                Failure::new(Status::Unexpected, "standard output cannot be written").with_source(error),
+                Failure::new(Status::Unexpected, "cannot write to standard output").with_source(error),
             )
         }
     }
@@ -34,8 +34,8 @@ impl From<Failure> for OutputError {
     }
 }
 
-/// The end of a command that came to `status`. A closed pipe is as good an end as any other.
-pub(crate) fn settle(printed: Result<(), OutputError>, status: Status) -> Result<Status, Failure> {
+/// Returns `status`, unless printing failed. A closed pipe is not a failure.
+pub(crate) fn exit_status(printed: Result<(), OutputError>, status: Status) -> Result<Status, Failure> {
     match printed {
         Ok(()) | Err(OutputError::ClosedPipe) => Ok(status),
         Err(OutputError::Failed(failure)) => Err(failure),
@@ -56,15 +56,14 @@ impl Output {
         self.line(&json(value)?)
     }
 
-    /// Hands over what was written so far.
     pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
         Ok(self.0.flush()?)
     }
 }
 
-/// A value as JSON on one line.
+/// Returns a value as JSON on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map(compact).map_err(|error| {
-        Failure::new(Status::Unexpected, "a message cannot be written as JSON").with_source(error)
+    serde_json::to_string(value).map(single_line).map_err(|error| {
+        Failure::new(Status::Unexpected, "cannot write a message as JSON").with_source(error)
     })
 }

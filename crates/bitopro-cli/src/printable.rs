@@ -1,17 +1,17 @@
 use std::borrow::Cow;
 
-/// Escapes what a terminal would act on in a text of any origin: control characters, and characters that are invisible
-/// or reorder other text. Quotes and backslashes stay.
+/// Escapes the characters of an untrusted text that a terminal would act on: control characters, invisible
+/// characters, and those that reorder other text. Keeps quotes and backslashes.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let escaped: String = text.split_inclusive(UNCHANGED).map(segment).collect();
+    let escaped: String = text.split_inclusive(UNCHANGED).map(escape_segment).collect();
     if escaped == text { text.into() } else { escaped.into() }
 }
 
 /// Characters that `escape_debug` escapes although they are harmless.
 const UNCHANGED: [char; 3] = ['"', '\'', '\\'];
 
-/// Escapes a text that may end with one of [`UNCHANGED`], and otherwise has none.
-fn segment(text: &str) -> String {
+/// Escapes a text that contains no character of [`UNCHANGED`], except at its end.
+fn escape_segment(text: &str) -> String {
     let body = text.trim_end_matches(UNCHANGED);
     let end = text.get(body.len()..).unwrap_or_default();
     format!("{}{end}", body.escape_debug())
@@ -22,8 +22,8 @@ mod tests {
     use super::printable;
 
     #[test]
-    fn nothing_that_acts_on_a_terminal_gets_through() {
-        for (text, shown) in [
+    fn control_and_invisible_characters_are_escaped() {
+        for (text, expected) in [
             ("BTC", "BTC"),
             ("比特幣 \\ \"é\" \\'", "比特幣 \\ \"é\" \\'"),
             ("\x1b[2JBTC", "\\u{1b}[2JBTC"),
@@ -34,7 +34,7 @@ mod tests {
             ),
             ("\u{ad}\u{61c}\u{2028}\u{fff9}\u{180e}", "\\u{ad}\\u{61c}\\u{2028}\\u{fff9}\\u{180e}"),
         ] {
-            assert_eq!(printable(text), shown);
+            assert_eq!(printable(text), expected);
         }
     }
 }

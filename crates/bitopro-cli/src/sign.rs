@@ -8,7 +8,7 @@ use bitopro_client::Signer;
 use crate::args::SignArgs;
 use crate::credentials;
 use crate::exit::{Failure, Status};
-use crate::output::{Output, OutputError, settle};
+use crate::output::{Output, OutputError, exit_status};
 
 pub(crate) fn run(args: &SignArgs) -> Result<Status, Failure> {
     let signer = Signer::new(credentials::load(&args.credentials)?);
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &SignArgs) -> Result<Status, Failure> {
         Some(path) => signer.sign_body(&read(path)?),
         None => signer.sign_identity(unix_ms()),
     };
-    settle(print(headers.iter()), Status::Ok)
+    exit_status(print(headers.iter()), Status::Ok)
 }
 
 fn print<'a>(headers: impl Iterator<Item = (&'static str, &'a str)>) -> Result<(), OutputError> {
@@ -35,13 +35,16 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         fs::read(path)
     };
     read.map_err(|error| {
-        Failure::new(Status::Usage, format!("the body cannot be read from {}", path.display()))
+        Failure::new(Status::Usage, format!("cannot read the body from {}", path.display()))
             .with_source(error)
     })
 }
 
-/// The time of a signature that is used at once. A clock before 1970 signs as if it were 1970.
-#[allow(clippy::disallowed_methods, reason = "this command is the outside world")]
+/// Returns the current time in milliseconds since 1970, or 0 if the clock is earlier.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the request is sent to the real exchange, which compares the time with its own clock"
+)]
 fn unix_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)

@@ -1,6 +1,6 @@
 use std::io;
 
-/// Ctrl-C, and SIGTERM where there is such a thing.
+/// Ctrl-C and, on Unix, SIGTERM.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
@@ -9,20 +9,20 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
+    /// Starts listening.
     #[cfg(unix)]
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Listens from now on.
+    /// Starts listening.
     #[cfg(not(unix))]
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// The next of them. Cancel-safe.
+    /// Waits for the next signal. Cancel-safe.
     #[cfg(unix)]
     pub(crate) async fn next(&mut self) {
         tokio::select! {
@@ -31,7 +31,7 @@ impl Signals {
         }
     }
 
-    /// The next of them. Cancel-safe.
+    /// Waits for the next signal. Cancel-safe.
     #[cfg(not(unix))]
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {

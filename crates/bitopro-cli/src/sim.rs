@@ -8,25 +8,26 @@ use bitopro_sim::{self as sim, Scenario, Simulator};
 
 use crate::args::SimArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{Output, OutputError, settle};
+use crate::output::{Output, OutputError, exit_status};
 use crate::signals::Signals;
 use crate::watch::CA_FILE_VARIABLE;
 
-/// The default time between two moves of the market.
+/// Default interval between market moves.
 const MARKET_INTERVAL_MS: u64 = 1000;
 
 pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
-    // Before signals are handled: reading from a terminal may take any time.
+    // Signals are handled only afterwards, so that Ctrl-C interrupts a read from a terminal.
     let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
     crate::runtime()?.block_on(serve(args, scenario))
 }
 
 async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Failure> {
-    let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
+    let mut signals = Signals::listen().map_err(|error| {
+        Failure::new(Status::Unexpected, "cannot install the signal handlers").with_source(error)
+    })?;
     let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
     let builder = Simulator::builder().with_seed(args.seed).with_port(args.port);
-    let mut builder = args.switches.apply(builder);
+    let mut builder = args.exchange.apply(builder);
     if args.tls.is_some() {
         builder = builder.with_tls();
     }
@@ -34,20 +35,20 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
         builder = builder.with_market_interval(Duration::from_millis(interval));
     }
     let simulator = builder.start().await.map_err(|error| {
-        Failure::new(Status::Usage, "the simulated exchange cannot be started").with_source(error)
+        Failure::new(Status::Usage, "cannot start the simulated exchange").with_source(error)
     })?;
-    let authority = match (&args.tls, simulator.ca_pem()) {
-        (Some(directory), Some(pem)) => Some(write_authority(directory, pem)?),
+    let ca_file = match (&args.tls, simulator.ca_pem()) {
+        (Some(directory), Some(pem)) => Some(write_ca(directory, pem)?),
         _ => None,
     };
-    // A reader of these lines may close the pipe at any time after them; the exchange keeps running.
-    settle(announce(&simulator, authority.as_deref()), Status::Ok)?;
+    // The exchange keeps running if the reader of these lines closes the pipe.
+    exit_status(print_exports(&simulator, ca_file.as_deref()), Status::Ok)?;
     let scenario = scenario.unwrap_or_default();
     let ended = tokio::select! {
         () = signals.next() => Ok(Status::Ok),
-        // After the last step the exchange keeps running.
+        // The exchange keeps running after the last step.
         Err(error) = simulator.run(&scenario) => {
-            Err(Failure::new(Status::Usage, "the scenario cannot be played to its end").with_source(error))
+            Err(Failure::new(Status::Usage, "cannot play the scenario to the end").with_source(error))
         }
     };
     simulator.stop().await;
@@ -59,34 +60,34 @@ fn read_scenario(path: &Path) -> Result<Scenario, Failure> {
     let text =
         if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
     let text = text.map_err(|error| {
-        Failure::new(Status::Usage, format!("the scenario cannot be read from {shown}")).with_source(error)
+        Failure::new(Status::Usage, format!("cannot read the scenario from {shown}")).with_source(error)
     })?;
     text.parse().map_err(|error: sim::Error| {
-        Failure::new(Status::Usage, format!("{shown} is not a scenario")).with_source(error)
+        Failure::new(Status::Usage, format!("{shown} is not a valid scenario")).with_source(error)
     })
 }
 
-fn write_authority(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
+fn write_ca(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
     let path = directory.join("ca.pem");
     fs::create_dir_all(directory)
         .and_then(|()| fs::write(&path, pem))
         .and_then(|()| fs::canonicalize(&path))
         .map_err(|error| {
-            Failure::new(Status::Usage, format!("{} cannot be written", path.display())).with_source(error)
+            Failure::new(Status::Usage, format!("cannot write {}", path.display())).with_source(error)
         })
 }
 
-fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<(), OutputError> {
+fn print_exports(simulator: &Simulator, ca_file: Option<&Path>) -> Result<(), OutputError> {
     let credentials = simulator.credentials();
     let mut output = Output::stdout();
-    let authority = authority.map(|path| path.display().to_string());
+    let ca_file = ca_file.map(|path| path.display().to_string());
     let url = simulator.ws_url().to_string();
     let lines = [
         (WS_URL_VARIABLE, Some(url.as_str())),
         (API_KEY_VARIABLE, Some(credentials.api_key.as_str())),
         (API_SECRET_VARIABLE, Some(credentials.api_secret.as_str())),
         (EMAIL_VARIABLE, Some(credentials.email.as_str())),
-        (CA_FILE_VARIABLE, authority.as_deref()),
+        (CA_FILE_VARIABLE, ca_file.as_deref()),
     ];
     for (name, value) in lines {
         if let Some(value) = value {
@@ -96,7 +97,7 @@ fn announce(simulator: &Simulator, authority: Option<&Path>) -> Result<(), Outpu
     output.flush()
 }
 
-/// A value as a POSIX shell reads it back, in quotes only where it needs them.
+/// Quotes a value for a POSIX shell, if needed.
 fn quote(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
@@ -111,7 +112,7 @@ mod tests {
     use super::quote;
 
     #[test]
-    fn only_what_a_shell_would_change_is_quoted() {
+    fn only_values_that_a_shell_would_change_are_quoted() {
         assert_eq!(quote("ws://127.0.0.1:8765/ws"), "ws://127.0.0.1:8765/ws");
         assert_eq!(quote("/tmp/my dir/it's"), r"'/tmp/my dir/it'\''s'");
     }

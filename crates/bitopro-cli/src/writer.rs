@@ -1,5 +1,4 @@
-//! Standard output for what goes on for hours: a reader that is slow, or stops reading, holds up nothing but
-//! the output.
+//! Standard output of a long-running command. A reader that is slow or stops reading blocks only the output.
 
 use std::io::{self, Write};
 use std::thread;
@@ -8,88 +7,89 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::exit::{Failure, Status};
 use crate::output::OutputError;
-use crate::reader::Reader;
+use crate::stdout_pipe::StdoutPipe;
 
-/// How many chunks wait for the thread that writes. Few: what waits elsewhere can still be merged.
-const WAITING_CHUNKS: usize = 2;
+/// Capacity of the queue to the writer thread. Small, since items that still wait in the client can be
+/// merged.
+const QUEUED_CHUNKS: usize = 2;
 
-/// Writes on a thread of its own, since a write to a full pipe blocks for as long as nobody reads.
+/// Writes to standard output on a separate thread, since a write to a full pipe blocks until the reader
+/// reads.
 ///
-/// At the end of the process the thread is left behind if it still blocks.
+/// A thread that still blocks does not keep the process alive.
 pub(crate) struct Writer {
     chunks: Option<mpsc::Sender<String>>,
     ended: oneshot::Receiver<io::Result<()>>,
-    reader: Reader,
+    pipe: StdoutPipe,
 }
 
 impl Writer {
-    /// Within a runtime.
+    /// Starts the writer thread. Must be called within a runtime.
     pub(crate) fn stdout() -> Result<Self, Failure> {
-        let (chunks, waiting) = mpsc::channel(WAITING_CHUNKS);
+        let (chunks, queued) = mpsc::channel(QUEUED_CHUNKS);
         let (end, ended) = oneshot::channel();
         let work = move || {
-            // Nobody waits for the outcome once the command is over.
-            let _ = end.send(write_all(waiting, io::stdout().lock()));
+            // The receiver is dropped when the command ends.
+            let _ = end.send(write_all(queued, io::stdout().lock()));
         };
         thread::Builder::new().name("stdout".to_owned()).spawn(work).map_err(|error| {
-            Failure::new(Status::Unexpected, "no thread could be started to write the output")
-                .with_source(error)
+            Failure::new(Status::Unexpected, "cannot start a thread for standard output").with_source(error)
         })?;
-        Ok(Self { chunks: Some(chunks), ended, reader: Reader::of_stdout() })
+        Ok(Self { chunks: Some(chunks), ended, pipe: StdoutPipe::new() })
     }
 
-    /// Waits until there is room for a chunk. Cancel-safe.
-    pub(crate) async fn room(&mut self) -> Result<(), OutputError> {
+    /// Waits until the queue has room for a chunk. Cancel-safe.
+    pub(crate) async fn ready(&mut self) -> Result<(), OutputError> {
         let Some(chunks) = self.chunks.clone() else { return Ok(()) };
         tokio::select! {
             biased;
-            broken = self.broken() => Err(broken),
-            // Nobody else sends, so the room is still there afterwards.
+            error = self.failed() => Err(error),
+            // There is no other sender, so the permit can be dropped.
             Ok(_) = chunks.reserve() => Ok(()),
         }
     }
 
-    /// Hands over whole lines, for which there is [`room`](Self::room).
-    pub(crate) fn put(&mut self, chunk: String) {
+    /// Queues whole lines. The queue must be [`ready`](Self::ready).
+    pub(crate) fn send(&mut self, chunk: String) {
         if let Some(chunks) = &self.chunks {
-            // A thread that has ended has said why, which the next wait finds.
+            // If the thread has ended, the next call of `ready` or `failed` returns its error.
             let _ = chunks.try_send(chunk);
         }
     }
 
-    /// Waits until nothing more can be written, and says why. Cancel-safe.
-    pub(crate) async fn broken(&mut self) -> OutputError {
+    /// Waits until nothing more can be written, and returns the reason. Cancel-safe.
+    pub(crate) async fn failed(&mut self) -> OutputError {
         tokio::select! {
             biased;
             ended = &mut self.ended => match ended {
                 Ok(Err(error)) => error.into(),
-                _ => Failure::new(Status::Unexpected, "standard output is written no more").into(),
+                _ => Failure::new(Status::Unexpected, "the stdout writer has stopped").into(),
             },
-            () = self.reader.gone() => OutputError::ClosedPipe,
+            () = self.pipe.closed() => OutputError::ClosedPipe,
         }
     }
 
-    /// Hands over the last lines, and waits until everything is written.
+    /// Queues the last lines, and waits until everything is written.
     pub(crate) async fn finish(mut self, rest: String) -> Result<(), OutputError> {
-        self.room().await?;
-        self.put(rest);
+        self.ready().await?;
+        self.send(rest);
         self.chunks = None;
         tokio::select! {
             biased;
             ended = &mut self.ended => match ended {
                 Ok(written) => Ok(written?),
-                Err(_) => Err(Failure::new(Status::Unexpected, "standard output is written no more").into()),
+                Err(_) => Err(Failure::new(Status::Unexpected, "the stdout writer has stopped").into()),
             },
-            () = self.reader.gone() => Err(OutputError::ClosedPipe),
+            () = self.pipe.closed() => Err(OutputError::ClosedPipe),
         }
     }
 }
 
-/// Writes chunks as they come, to the end of the channel.
-fn write_all(mut chunks: mpsc::Receiver<String>, mut to: impl Write) -> io::Result<()> {
+/// Writes the chunks of a channel until its sender is dropped.
+fn write_all(mut chunks: mpsc::Receiver<String>, mut output: impl Write) -> io::Result<()> {
     while let Some(chunk) = chunks.blocking_recv() {
-        to.write_all(chunk.as_bytes())?;
-        to.flush()?;
+        output.write_all(chunk.as_bytes())?;
+        output.flush()?;
     }
     Ok(())
 }

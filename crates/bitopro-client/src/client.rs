@@ -8,10 +8,12 @@ use crate::builder::ClientBuilder;
 use crate::environment::{EnvironmentError, credentials_from_env, endpoint_from_env};
 use crate::runtime::{Account, Runtime, Subscription};
 
-/// Follows the private streams of one account. Clones share everything.
+/// A client that subscribes to the private streams of one account.
 ///
-/// A client has no connection of its own: each subscription has one. All of them share the nonces and the
-/// dial budget of the API key.
+/// A client itself has no connection. Each subscription opens one for each of its streams, and all
+/// subscriptions share the nonces and the dial budget. Clones refer to the same client.
+///
+/// # Examples
 ///
 /// ```
 /// use bitopro_client::{Client, Credentials, Item};
@@ -22,7 +24,8 @@ use crate::runtime::{Account, Runtime, Subscription};
 /// # let (connector, mut server) = memory::network();
 /// # let exchange = tokio::spawn(async move {
 /// #     let mut peer = server.next_dial().await.unwrap().accept();
-/// #     let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"BTC":{"currency":"BTC","amount":"1.10","available":"1.10","stake":"0","tradable":true}}}"#;
+/// #     let balance = r#"{"currency":"BTC","amount":"1.10","available":"1.10"}"#;
+/// #     let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{"BTC":{balance}}}}}"#);
 /// #     peer.send(Frame::text(text)).await.unwrap();
 /// #     peer.recv().await; // the close
 /// #     peer.close(1000, "").await.unwrap();
@@ -30,7 +33,7 @@ use crate::runtime::{Account, Runtime, Subscription};
 /// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
 /// let client = Client::builder(credentials)
 ///     .with_endpoint("wss://memory.test/ws")
-///     .with_connector(connector) // in memory here; leave both out for the real exchange
+///     .with_connector(connector) // in memory here; omit both lines to dial the real exchange
 ///     .build()?;
 /// let mut balances = client.balances();
 /// # let mut seen = Vec::new();
@@ -57,12 +60,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// Begins to build a client from the environment: the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and
-    /// `BITOPRO_EMAIL`, and the endpoint from `BITOPRO_WS_URL` if that is set.
+    /// Returns a builder that is configured from the environment.
+    ///
+    /// It reads the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`, and the
+    /// base endpoint from `BITOPRO_WS_URL`, if that is set.
     ///
     /// # Errors
-    ///
-    /// Returns an [`EnvironmentError`] that names every variable that is missing, or that the endpoint is not text.
+    /// Returns an [`EnvironmentError`] if a required variable is missing, or if a value is not valid.
     pub fn from_env() -> Result<ClientBuilder, EnvironmentError> {
         let builder = Self::builder(credentials_from_env()?);
         Ok(match endpoint_from_env()? {
@@ -71,64 +75,69 @@ impl Client {
         })
     }
 
-    /// Begins to build a client that signs with these credentials. To share nonces with other code that
-    /// uses the same API key, pass the [`Signer`] that it uses.
+    /// Returns a builder of a client that signs with these credentials.
+    ///
+    /// To share nonces with other code that uses the same API key, pass a clone of its [`Signer`].
     pub fn builder(signer: impl Into<Signer>) -> ClientBuilder {
         ClientBuilder::new(signer.into())
     }
 
-    /// Subscribes to the account's balances. The connection is made in the background; what becomes of it is reported by
-    /// the items.
+    /// Subscribes to the balances of the account.
+    ///
+    /// The client connects in the background. The items of the subscription report success and failure.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub fn balances(&self) -> Subscription<Balances> {
         self.runtime.subscribe(&[PrivateStream::AccountBalance])
     }
 
-    /// Subscribes to the account's open orders. See [`balances`](Self::balances).
+    /// Subscribes to the open orders of the account.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub fn active_orders(&self) -> Subscription<Orders<ActiveOrderStream>> {
         self.runtime.subscribe(&[PrivateStream::ActiveOrders])
     }
 
-    /// Subscribes to the orders that close: the recently closed ones first, then each that closes.
+    /// Subscribes to the closed orders of the account: first the recently closed ones, then each order when
+    /// it closes.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub fn history_orders(&self) -> Subscription<Orders<HistoryOrderStream>> {
         self.runtime.subscribe(&[PrivateStream::HistoryOrders])
     }
 
-    /// Subscribes to the account's trades. The stream has no snapshots: what is traded without a connection
-    /// is never sent, and after each reconnect a gap says so.
+    /// Subscribes to the trades of the account.
+    ///
+    /// This stream has no snapshots. The exchange never sends the trades that were made without a connection,
+    /// so every reconnect is followed by a gap.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub fn user_trades(&self) -> Subscription<Trade> {
         self.runtime.subscribe(&[PrivateStream::UserTrades])
     }
 
-    /// Subscribes to all four streams as one.
+    /// Subscribes to all four streams of the account, merged into one.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub fn account(&self) -> Subscription<Account> {
         self.subscribe(PrivateStream::ALL)
     }
 
-    /// Subscribes to some of the streams as one.
+    /// Subscribes to some of the streams of the account, merged into one.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub fn subscribe(&self, streams: &[PrivateStream]) -> Subscription<Account> {
         self.runtime.subscribe(streams)
     }
 
-    /// Returns a value that derives what changed from the items of [`account`](Self::account).
+    /// Returns a value that derives changes from the items of [`account`](Self::account).
     pub fn changes(&self) -> Changes {
-        self.runtime.with(|engine| engine.changes())
+        self.runtime.with_engine(|engine| engine.changes())
     }
 }

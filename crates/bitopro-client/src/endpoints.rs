@@ -1,57 +1,56 @@
 use bitopro_model::PrivateStream;
 use http::Uri;
 
-/// The base endpoint of the exchange's public documentation (v3.5.17), and of its Python and C# SDKs. It answered in
-/// September 2026.
+/// The base endpoint in the exchange's public documentation (v3.5.17) and in its Python and C# SDKs.
+///
+/// It was reachable in September 2026.
 pub const DOCUMENTED_ENDPOINT: &str = "wss://stream.bitopro.com:443/ws";
 
-/// The base endpoint to fall back to, at port 9443: that of older documentation, and of the exchange's Go SDK.
+/// The fallback base endpoint, on port 9443, from older documentation and from the exchange's Go SDK.
 pub const FALLBACK_ENDPOINT: &str = "wss://stream.bitopro.com:9443/ws";
 
-/// The base endpoints of a client, and the one that is in use: a dial that fails on the network moves on
-/// to the next, and the one that worked is kept.
+/// The base endpoints of a link, one of which is in use. A dial that fails on the network switches to the
+/// next one, and an endpoint that responds is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoints {
     bases: Vec<Uri>,
     current: usize,
-    /// How many in a row failed on the network since the last pause.
+    /// Number of consecutive network failures since the last pause.
     failed: usize,
 }
 
 impl Endpoints {
-    /// `None` if there is no endpoint at all.
+    /// Returns `None` if the list is empty.
     pub(crate) fn new(bases: Vec<Uri>) -> Option<Self> {
         (!bases.is_empty()).then_some(Self { bases, current: 0, failed: 0 })
     }
 
     /// Returns the URL of a stream at the endpoint in use.
-    #[allow(
-        clippy::indexing_slicing,
-        reason = "there is at least one base, and `current` is below their number"
-    )]
-    #[allow(clippy::expect_used, reason = "`parse_base` has made the URL of each stream")]
+    #[allow(clippy::indexing_slicing, reason = "`bases` is not empty, and `current` is less than its length")]
+    #[allow(clippy::expect_used, reason = "`parse_base` has built the URL of each stream")]
     pub(crate) fn url(&self, stream: PrivateStream) -> Uri {
-        join(&self.bases[self.current], stream).expect("a base and the path of a stream are a URL")
+        join(&self.bases[self.current], stream).expect("a base and the path of a stream form a URL")
     }
 
-    /// Moves on after a failure of the network. False after a whole round: then it is time to pause.
-    pub(crate) fn move_on(&mut self) -> bool {
+    /// Switches to the next endpoint after a network failure. Returns `false` if all endpoints have failed
+    /// since the last pause, so that the caller must pause.
+    pub(crate) fn advance(&mut self) -> bool {
         self.current = (self.current + 1) % self.bases.len();
         self.failed += 1;
-        let more = self.failed < self.bases.len();
-        if !more {
+        let has_untried = self.failed < self.bases.len();
+        if !has_untried {
             self.failed = 0;
         }
-        more
+        has_untried
     }
 
-    /// The endpoint in use answered: keep it.
-    pub(crate) fn keep(&mut self) {
+    /// Keeps the endpoint in use, because it responded.
+    pub(crate) fn reset_failures(&mut self) {
         self.failed = 0;
     }
 }
 
-/// Returns whether there is text where the port would be, which `Uri::port` ignores if it is too large a number.
+/// Returns whether the authority has an invalid port. `Uri::port` ignores a number that is too large.
 fn has_invalid_port(url: &Uri) -> bool {
     let (authority, host) =
         (url.authority().map_or("", |authority| authority.as_str()), url.host().unwrap_or(""));
@@ -66,27 +65,29 @@ fn join(base: &Uri, stream: PrivateStream) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
-/// Reads a base endpoint such as `wss://host:port/ws`.
+/// Parses a base endpoint such as `wss://host:port/ws`. The error describes the fault without any secret.
 pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
     let text = text.trim();
     if text.contains('@') {
-        // Not shown: the text before the `@` may be a password.
-        return Err("an endpoint holds a user name or password, which are not sent; remove them".to_owned());
+        // The text is not shown because it may contain a password before the `@`.
+        return Err(
+            "an endpoint contains a user name or password, which is not supported; remove it".to_owned()
+        );
     }
-    // What follows a `?` may be a token.
+    // The query is not shown because it may contain a token.
     let shown = text.split('?').next().unwrap_or_default();
     let url: Uri = text.parse().map_err(|error| format!("endpoint `{shown}` is not a URL: {error}"))?;
     let scheme = url.scheme_str().unwrap_or_default().to_ascii_lowercase();
     let fault = if !matches!(scheme.as_str(), "ws" | "wss") {
-        "it must begin with `wss://`, or with `ws://` for this machine"
+        "the scheme must be `wss://`, or `ws://` for this machine"
     } else if url.host().is_none_or(str::is_empty) {
-        "it has no host"
+        "the host is missing"
     } else if has_invalid_port(&url) {
-        "its port is not a number of at most 65535"
+        "the port is not a number up to 65535"
     } else if text.contains(['?', '#']) {
-        "it is a base to which a stream's path is added, and cannot have `?` or `#`"
+        "a base URL, to which the path of a stream is appended, cannot contain `?` or `#`"
     } else if PrivateStream::ALL.iter().any(|stream| join(&url, *stream).is_err()) {
-        "it is too long"
+        "the URL is too long"
     } else {
         return Ok(url);
     };
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stream_s_path_follows_the_base() {
+    fn the_path_of_a_stream_is_appended_to_the_base() {
         for base in ["ws://127.0.0.1:8765/ws", " ws://127.0.0.1:8765/ws/\r"] {
             let url = endpoints(&[base]).url(PrivateStream::AccountBalance);
             assert_eq!(url, "ws://127.0.0.1:8765/ws/v1/pub/auth/account-balance");
@@ -116,22 +117,22 @@ mod tests {
     }
 
     #[test]
-    fn a_round_over_all_endpoints_ends_in_a_pause() {
+    fn the_client_pauses_after_every_endpoint_has_failed() {
         let mut endpoints = endpoints(&["wss://a/ws", "wss://b/ws"]);
         let host =
             |endpoints: &Endpoints| endpoints.url(PrivateStream::AccountBalance).host().unwrap().to_owned();
-        assert!(endpoints.move_on());
+        assert!(endpoints.advance());
         assert_eq!(host(&endpoints), "b");
-        assert!(!endpoints.move_on());
+        assert!(!endpoints.advance());
         assert_eq!(host(&endpoints), "a");
-        assert!(endpoints.move_on());
-        endpoints.keep();
+        assert!(endpoints.advance());
+        endpoints.reset_failures();
         assert_eq!(host(&endpoints), "b");
-        assert!(endpoints.move_on());
+        assert!(endpoints.advance());
     }
 
     #[test]
-    fn what_cannot_be_a_base_says_why() {
+    fn an_invalid_base_is_reported_with_its_fault_and_without_secrets() {
         for (text, part) in [
             ("stream.bitopro.com", "wss://"),
             ("wss://", "not a URL"),

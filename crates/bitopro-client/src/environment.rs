@@ -9,42 +9,45 @@ pub const API_KEY_VARIABLE: &str = "BITOPRO_API_KEY";
 pub const API_SECRET_VARIABLE: &str = "BITOPRO_API_SECRET";
 /// The environment variable that holds the account's email address.
 pub const EMAIL_VARIABLE: &str = "BITOPRO_EMAIL";
-/// The environment variable that holds the base endpoint, such as `wss://host:port/ws`, if it is not the exchange's.
+/// The environment variable that holds the base endpoint, such as `wss://host:port/ws`. If it is not set, the
+/// client dials the exchange.
 pub const WS_URL_VARIABLE: &str = "BITOPRO_WS_URL";
 
-/// Why the environment holds no credentials. Never shows a value.
+/// An error in the environment variables of a client. It never shows their values.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
-    /// Variables that are not set, are empty, or are not text.
-    #[error("{} not set: set BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL", .0.join(", "))]
+    /// Some variables are unset, empty or not valid Unicode.
+    #[error("{} not set; set BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL", .0.join(", "))]
     Missing(Vec<&'static str>),
-    /// A variable that is not text.
-    #[error("{0} is not text")]
+    /// A variable is not valid Unicode.
+    #[error("{0} is not valid Unicode")]
     NotText(&'static str),
-    /// All are set, and one of them cannot be used.
-    #[error("the credentials in the environment cannot be used")]
+    /// All variables are set, but one of the values is not valid.
+    #[error("the credentials in the environment are invalid")]
     Invalid(#[from] CredentialsError),
 }
 
-/// Reads credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`, the names that the
-/// exchange's own tools use.
+/// Reads the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`.
+///
+/// The exchange's own tools use the same names.
 ///
 /// # Errors
-/// [`EnvironmentError`], which names every variable that is missing.
+/// Returns an [`EnvironmentError`] that names every missing variable, or contains the reason why the
+/// credentials are invalid.
 pub fn credentials_from_env() -> Result<Credentials, EnvironmentError> {
-    read(|name| env::var(name).ok())
+    read_credentials(|name| env::var(name).ok())
 }
 
-/// Reads the base endpoint from `BITOPRO_WS_URL`, if that is set and not empty.
+/// Reads the base endpoint from `BITOPRO_WS_URL`. Returns `None` if the variable is unset or empty.
 pub(crate) fn endpoint_from_env() -> Result<Option<String>, EnvironmentError> {
     let value = env::var_os(WS_URL_VARIABLE).filter(|value| !value.is_empty());
     value.map(|value| value.into_string().map_err(|_| EnvironmentError::NotText(WS_URL_VARIABLE))).transpose()
 }
 
-fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, EnvironmentError> {
-    let filled = |name| variable(name).filter(|value| !value.is_empty());
-    match (filled(API_KEY_VARIABLE), filled(API_SECRET_VARIABLE), filled(EMAIL_VARIABLE)) {
+fn read_credentials(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, EnvironmentError> {
+    let non_empty = |name| variable(name).filter(|value| !value.is_empty());
+    match (non_empty(API_KEY_VARIABLE), non_empty(API_SECRET_VARIABLE), non_empty(EMAIL_VARIABLE)) {
         (Some(key), Some(secret), Some(email)) => Ok(Credentials::new(key, secret, email)?),
         (key, secret, email) => {
             let missing = [(API_KEY_VARIABLE, key), (API_SECRET_VARIABLE, secret), (EMAIL_VARIABLE, email)];
@@ -58,17 +61,19 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, Enviro
 #[cfg(test)]
 mod tests {
     use super::{
-        API_KEY_VARIABLE, API_SECRET_VARIABLE, CredentialsError, EMAIL_VARIABLE, EnvironmentError, read,
+        API_KEY_VARIABLE, API_SECRET_VARIABLE, CredentialsError, EMAIL_VARIABLE, EnvironmentError,
+        read_credentials,
     };
 
     #[test]
     fn every_missing_variable_is_named() {
         let all = |name: &str| Some(format!("value@{name}"));
-        assert_eq!(read(all).unwrap().email(), "value@BITOPRO_EMAIL");
-        let error = read(|name| all(name).filter(|_| name == API_KEY_VARIABLE)).unwrap_err();
+        assert_eq!(read_credentials(all).unwrap().email(), "value@BITOPRO_EMAIL");
+        let error = read_credentials(|name| all(name).filter(|_| name == API_KEY_VARIABLE)).unwrap_err();
         assert_eq!(error, EnvironmentError::Missing(vec![API_SECRET_VARIABLE, EMAIL_VARIABLE]));
-        assert!(error.to_string().starts_with("BITOPRO_API_SECRET, BITOPRO_EMAIL not set: "), "{error}");
-        let error = read(|name| Some(String::new()).filter(|_| name != EMAIL_VARIABLE)).unwrap_err();
+        assert!(error.to_string().starts_with("BITOPRO_API_SECRET, BITOPRO_EMAIL not set; "), "{error}");
+        let error =
+            read_credentials(|name| Some(String::new()).filter(|_| name != EMAIL_VARIABLE)).unwrap_err();
         assert_eq!(
             error,
             EnvironmentError::Missing(vec![API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE])
@@ -76,8 +81,8 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_used_is_not_shown() {
-        let error = read(|_| Some("sec ret".to_owned())).unwrap_err();
+    fn an_invalid_value_is_not_shown() {
+        let error = read_credentials(|_| Some("sec ret".to_owned())).unwrap_err();
         assert_eq!(error, EnvironmentError::Invalid(CredentialsError::MalformedApiKey));
         assert!(!format!("{error} {error:?}").contains("sec ret"));
     }

@@ -11,53 +11,81 @@ use thiserror::Error as ThisError;
 
 use crate::Error;
 
-/// One item of a subscription: the data, and everything that happened to it, in one order.
+/// One item of a subscription: data, or an event in the life of a connection.
+///
+/// Data and lifecycle events arrive in one order. `Display` describes an item in one line.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::model::AccountBalance;
+/// use bitopro_client::{Closed, Item};
+///
+/// fn describe(item: &Item<AccountBalance>) -> String {
+///     match item {
+///         Item::Snapshot(event) => format!("{} balances", event.data.len()),
+///         Item::Update(event) => format!("{} balances changed", event.data.len()),
+///         other => other.to_string(), // connected, gap, malformed, unknown, disconnected, closed
+///     }
+/// }
+///
+/// let event = AccountBalance::from_json(r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}}"#)?;
+/// assert_eq!(describe(&Item::Snapshot(event)), "0 balances");
+/// assert_eq!(describe(&Item::Closed(Closed::Requested)), "closed on request");
+/// # Ok::<(), bitopro_client::model::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Item<E> {
-    /// A connection is open. The next data is its snapshot.
+    /// A connection was opened. Its snapshot is the next data, if the stream has snapshots.
     Connected(Connected),
-    /// The whole state: the first data message of a connection. Replaces what was known.
+    /// The first data message of a connection, which lists everything. It replaces what was known.
     Snapshot(E),
-    /// What changed since.
+    /// A later data message of a connection, which lists what changed.
     Update(E),
-    /// Something may have been missed here. A snapshot follows where the stream has one.
+    /// Something may have been missed here. A snapshot follows, if the stream has snapshots.
     Gap(Gap),
-    /// A message that could not be read. The connection lives; the state is no longer sure.
+    /// A message could not be read. The connection remains open, but the state is stale.
     Malformed(Malformed),
-    /// A message of a kind that this version does not know.
+    /// A message is of a kind that this version does not know.
     Unknown(UnknownMessage),
-    /// The connection ended, or a dial failed. Another dial follows.
+    /// A connection ended, or a dial failed. Another dial follows.
     Disconnected(Disconnected),
-    /// The end: nothing follows.
+    /// The stream ended. This is its last item.
     Closed(Closed),
 }
 
-/// An item of one of the streams of an account.
+/// An item of a subscription to an account, with the stream that it belongs to.
+///
+/// # Examples
 ///
 /// One pattern matches an item of any stream:
 ///
 /// ```
-/// # use bitopro_client::{AccountItem, Item};
-/// # fn report(item: AccountItem) {
-/// match item {
-///     AccountItem { stream, item: Item::Gap(gap), .. } => eprintln!("{stream}: {gap}"),
-///     AccountItem { stream, item: Item::Closed(reason), .. } => eprintln!("{stream}: {reason}"),
-///     other => println!("{other}"),
+/// use bitopro_client::model::PrivateStream;
+/// use bitopro_client::{AccountItem, Closed, Item};
+///
+/// fn report(item: &AccountItem) {
+///     match item {
+///         AccountItem { stream, item: Item::Gap(gap), .. } => eprintln!("{stream}: {gap}"),
+///         AccountItem { stream, item: Item::Closed(reason), .. } => eprintln!("{stream}: {reason}"),
+///         other => println!("{other}"),
+///     }
 /// }
-/// # }
+///
+/// report(&AccountItem::new(PrivateStream::UserTrades, Item::Closed(Closed::Requested)));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccountItem {
     /// The stream.
     pub stream: PrivateStream,
-    /// The item. Its data are messages of this stream.
+    /// The item, whose data is a message of this stream.
     pub item: Item<Message>,
 }
 
 impl AccountItem {
-    /// Creates an item of a stream, whose data must be messages of that stream.
+    /// Creates an item of a stream. Its data must be a message of that stream.
     pub fn new(stream: PrivateStream, item: Item<Message>) -> Self {
         Self { stream, item }
     }
@@ -75,17 +103,18 @@ impl fmt::Display for AccountItem {
     }
 }
 
-/// A connection is open.
+/// A newly opened connection.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connected {
-    /// The URL of the stream, which holds no secret.
+    /// The URL of the stream, which contains no secret.
     pub url: Uri,
     /// Number of this connection within the subscription, from 1.
     pub number: u64,
-    /// When its dial began. What its snapshot lists was true at some moment after that.
+    /// The start of its dial. Its snapshot was true at some moment after that.
     pub(crate) dialed: Instant,
-    /// The orders that the history has reported as closed since then. Only an account knows.
+    /// The orders that the history has reported as closed since then. Empty unless the subscription includes
+    /// the history.
     pub(crate) ended_since_dial: Vec<OrderId>,
 }
 
@@ -98,82 +127,121 @@ impl fmt::Debug for Connected {
     }
 }
 
-/// A connection ended, or a dial failed.
+/// The end of a connection, or a failed dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnected {
-    /// Why.
+    /// The reason.
     pub error: Error,
-    /// Time until the next dial, at the earliest: the streams of one client dial one after the other.
+    /// Minimum time until the next dial. The streams of a client dial one after the other, so it can take
+    /// longer.
     pub retry_in: Duration,
-    /// The refusals of this kind so far, if it is one that ends the stream when it does not pass.
+    /// The consecutive refusals so far, if the error is a refusal that ends the stream when it persists.
     pub refusals: Option<Refusals>,
 }
 
-/// Consecutive refusals for the same cause, without a success between them.
+/// Consecutive refusals for the same cause, without a success in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusals {
-    /// When the first one arrived, by the exchange's clock as far as it is known.
+    /// The arrival of the first refusal, by the exchange's clock as far as it is known.
     pub first: Timestamp,
-    /// Number of refusals. Those of a key that is not accepted (401) are counted over all streams of the client.
+    /// Number of refusals. Rejections of the API key (401) are counted over all streams of the client.
     pub count: u32,
 }
 
-/// Something may have been missed between two events.
+/// A place in a stream where something may have been missed.
+///
+/// # Examples
+///
+/// The exchange never sends again the trades that were made without a connection, so a reconnect leaves a
+/// gap:
+///
+/// ```
+/// use bitopro_client::{Client, Credentials, GapReason, Item};
+///
+/// # use bitopro_client::transport::memory;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut server) = memory::network();
+/// # let exchange = tokio::spawn(async move {
+/// #     drop(server.next_dial().await.unwrap().accept());
+/// #     let peer = server.next_dial().await.unwrap().accept();
+/// #     std::future::pending::<()>().await;
+/// #     drop(peer);
+/// # });
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// # let mut gaps = 0;
+/// let mut trades = client.user_trades();
+/// while let Some(item) = trades.next().await {
+///     if let Item::Gap(gap) = item {
+///         if let GapReason::Reconnected { since, until, .. } = gap.reason {
+///             println!("trades between {since} and {until} may be missing");
+/// #           gaps += 1;
+///         }
+/// #       trades.request_close();
+/// #       exchange.abort();
+///     }
+/// }
+/// # assert_eq!(gaps, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The last event before, if there was one.
+    /// The last event before the gap, if any.
     pub before: Option<Edge>,
-    /// The first event after. `None` on a stream without snapshots: the gap ends here, and the next event
-    /// may be hours away. The reason has the other edge then.
+    /// The first event after the gap. `None` on a stream without snapshots, where the next event may be hours
+    /// away; the reason then contains the end of the gap.
     pub after: Option<Edge>,
-    /// Why, and between which moments.
+    /// The reason, with the times or the items that it concerns.
     pub reason: GapReason,
-    /// The snapshot that follows is not sure either, since a message that was merged into it contradicted another.
+    /// The snapshot that follows is stale too, for example because a merged message contradicted another one.
     pub(crate) leaves_stale: bool,
 }
 
-/// One edge of a gap: the event that stands there.
+/// The event at one edge of a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Edge {
-    /// The event's id, if it has one.
+    /// The id of the event, if any.
     pub event_id: Option<String>,
-    /// The event's time, by the exchange's clock.
+    /// The time of the event, by the exchange's clock.
     pub timestamp: Timestamp,
 }
 
 impl Edge {
-    /// Returns the edge at a known event.
+    /// Returns the edge at an event, or `None` if its kind is unknown.
     pub(crate) fn of(message: &Message) -> Option<Self> {
         Some(Self { timestamp: message.timestamp()?, event_id: message.event_id().map(str::to_owned) })
     }
 }
 
-/// Why something may have been missed.
+/// The reason why something may have been missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapReason {
-    /// There was no connection for a while. Its edges are by the machine's clock, or by the exchange's where
-    /// that had to be corrected after a refusal.
+    /// There was no connection for some time.
+    ///
+    /// The times are by the machine's clock, or by the exchange's clock if the client had to correct the
+    /// machine's after a refusal.
     #[non_exhaustive]
     Reconnected {
-        /// When the last frame of the connection before arrived, be it a ping.
+        /// The arrival of the last frame on the previous connection, including pings.
         since: Timestamp,
-        /// When the connection after was open.
+        /// The opening of the next connection.
         until: Timestamp,
     },
-    /// The subscriber did not read for so long that items were merged into the state.
+    /// The subscriber read too slowly, so that waiting items were merged into the state.
     #[non_exhaustive]
     Overrun {
-        /// The last event that was not delivered by itself, if there was one among them.
+        /// The last event that was merged, if any.
         last: Option<Edge>,
-        /// How many items were not delivered one by one.
+        /// Number of merged items.
         missed: u64,
-        /// How many of them were messages of an unknown kind, which no state remembers.
+        /// Number of merged messages of an unknown kind, which no state contains.
         unknown: u64,
     },
 }
@@ -182,10 +250,10 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             GapReason::Reconnected { since, until } => {
-                write!(f, "events may be missing: there was no connection from {since} to {until}")?;
+                write!(f, "events may be missing: no connection from {since} to {until}")?;
             }
             GapReason::Overrun { missed, .. } => {
-                write!(f, "{missed} items were merged, since the subscriber did not read in time")?;
+                write!(f, "{missed} items were merged because the subscriber read too slowly")?;
             }
         }
         if let Some(edge) = &self.before {
@@ -240,31 +308,31 @@ impl<E: fmt::Display> fmt::Display for Item<E> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Malformed {
-    /// What is wrong with it.
+    /// The reason why it could not be read.
     pub reason: MalformedReason,
-    /// The message, whole and as it came.
+    /// The complete message, unchanged.
     pub raw: Bytes,
 }
 
-/// Why a message could not be read.
+/// The reason why a message could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum MalformedReason {
-    /// The text is not the event it should be.
+    /// The text could not be decoded as an event of the stream.
     #[error(transparent)]
     Text(#[from] DecodeError),
-    /// The message is binary, where the exchange only ever sends text.
-    #[error("a binary message, where only texts are expected")]
+    /// The message is binary, although the exchange sends only text.
+    #[error("unexpected binary message")]
     Binary,
 }
 
-/// Why a subscription ended.
+/// The reason why a stream ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
-    /// It was asked to.
+    /// The subscriber requested it.
     Requested,
-    /// No further try can mend it, or there were enough.
+    /// A failure cannot be fixed by a retry, or has persisted for too long.
     Failed(Error),
 }
 
@@ -278,13 +346,13 @@ impl fmt::Display for Closed {
 }
 
 impl<E> Item<E> {
-    /// Maps the data of a snapshot or an update, and leaves everything else unchanged.
+    /// Maps the data of a snapshot or an update. All other items remain unchanged.
     pub fn map<T>(self, with: impl FnOnce(E) -> T) -> Item<T> {
         let Ok(item) = self.try_map::<T, Infallible>(|event| Ok(with(event)));
         item
     }
 
-    /// Maps the data of a snapshot or an update if that succeeds, and leaves everything else unchanged.
+    /// Maps the data of a snapshot or an update with a fallible function. All other items remain unchanged.
     pub(crate) fn try_map<T, F>(self, with: impl FnOnce(E) -> Result<T, F>) -> Result<Item<T>, F> {
         Ok(match self {
             Self::Snapshot(event) => Item::Snapshot(with(event)?),

@@ -47,7 +47,7 @@ pub use settings::OrderUpdates;
 use settings::Settings;
 pub use system::WallClock;
 
-/// The project's README, whose Rust is compiled with the documentation's tests.
+/// The project's README, whose Rust code is compiled with the doctests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct ProjectReadme;

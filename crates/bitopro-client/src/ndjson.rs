@@ -1,4 +1,5 @@
-//! The JSON of items and states: one object, which is one line of the NDJSON that `bitopro watch` prints.
+//! The JSON format of items and states. Each is one object, on one line of the NDJSON that `bitopro watch`
+//! prints.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use serde::{Serialize, Serializer};
 use crate::account::StreamState;
 use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item, Malformed};
 
-/// Version of the format. A new field does not change it, a changed or removed one does.
+/// Version of the format. It changes when a field changes or is removed, not when one is added.
 const VERSION: u32 = 1;
 
-/// Serializes a line of NDJSON. Its format is described in the README of bitopro-cli.
+/// Serializes a line of NDJSON. The README of bitopro-cli describes the format.
 impl Serialize for AccountItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Line::new(self.stream, &self.item).serialize(serializer)
@@ -26,8 +27,8 @@ impl Serialize for AccountItem {
 impl Serialize for StreamState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let data = match self.messages.as_slice() {
-            [whole] if !matches!(whole, Message::UserTrade(_)) => StateData::Whole(Data::of(whole)),
-            each => StateData::Each(each.iter().map(Data::of).collect()),
+            [message] if !matches!(message, Message::UserTrade(_)) => StateData::One(Data::of(message)),
+            messages => StateData::Many(messages.iter().map(Data::of).collect()),
         };
         StateLine {
             v: VERSION,
@@ -90,8 +91,8 @@ struct StateLine<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum StateData<'a> {
-    Whole(Data<'a>),
-    Each(Vec<Data<'a>>),
+    One(Data<'a>),
+    Many(Vec<Data<'a>>),
 }
 
 #[derive(Serialize)]
@@ -117,28 +118,30 @@ enum Data<'a> {
     Disconnected {
         error: String,
         retry_in_ms: u64,
-        /// Consecutive refusals for this cause, and when the first one arrived.
+        /// Number of consecutive refusals for this cause.
         refusals: Option<u32>,
+        /// The arrival of the first of them.
         refused_since: Option<Timestamp>,
     },
     Closed {
         error: Option<String>,
     },
-    /// A message of a later version of the models.
+    /// A message type of a later version of bitopro-model.
     Other(&'a Message),
 }
 
 #[derive(Default, Serialize)]
 struct GapData<'a> {
     reason: &'static str,
-    /// The interval without a connection.
+    /// The start of the time without a connection.
     since: Option<Timestamp>,
+    /// The end of the time without a connection.
     until: Option<Timestamp>,
     missed: Option<u64>,
-    /// Number of those that were of an unknown kind, which no snapshot contains.
+    /// Number of missed messages of an unknown kind, which no snapshot contains.
     unknown: Option<u64>,
     before: Option<&'a Edge>,
-    /// The last event that was missed.
+    /// The last missed event.
     last: Option<&'a Edge>,
     after: Option<&'a Edge>,
 }
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_has_both_edges_and_a_key_for_everything_that_is_not_known() {
+    fn a_gap_has_a_key_for_both_edges_and_null_for_unknown_values() {
         let at = |ms| Timestamp::from_millis(ms);
         let before = Some(Edge { event_id: None, timestamp: at(1) });
         let reason = GapReason::Reconnected { since: at(2), until: at(3) };
@@ -272,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_says_what_it_is() {
+    fn a_change_names_its_kind() {
         let mut changes = crate::Changes::new(&crate::Settings::default());
         let connected = Item::Connected(crate::item::Connected {
             url: "wss://memory.test/ws".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! The meaning of a refused upgrade: one pure function from what the server said.
+//! The classification of refused upgrades by status and headers.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,15 +8,16 @@ use http::{HeaderMap, HeaderName};
 
 use crate::ErrorKind;
 
-/// Classifies a refused upgrade. `now` is the machine's time, from which a `Retry-After` that is a date is measured if
-/// the server does not report its own.
+/// Classifies a refused upgrade. A `Retry-After` that is a date is measured from the server's `Date`, or from
+/// `now`, the machine's time, if the server does not send one.
 pub(crate) fn classify(refusal: &Refusal, now: SystemTime) -> ErrorKind {
     let headers = &refusal.headers;
     match refusal.status.as_u16() {
         // The key was deleted, or the signature is wrong.
         401 => ErrorKind::Unauthorized,
         403 => ErrorKind::Forbidden,
-        // The exchange answers an unknown path with an empty 200, and a gateway or a web server with a page.
+        // For an unknown path, the exchange responds with an empty 200, and a gateway or a web server with a
+        // page.
         404 | 200..=299 => ErrorKind::WrongPath,
         400 | 422 => ErrorKind::BadRequest,
         // The nonce is too far from the server's clock, which `Date` reports.
@@ -29,7 +30,7 @@ pub(crate) fn classify(refusal: &Refusal, now: SystemTime) -> ErrorKind {
     }
 }
 
-/// Returns the server's time, if it reports one.
+/// Returns the server's time from its `Date` header, if any.
 pub(crate) fn server_time(refusal: &Refusal) -> Option<SystemTime> {
     date(&refusal.headers, DATE)
 }
@@ -38,7 +39,7 @@ fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?.trim()).ok()
 }
 
-/// `Retry-After` as seconds or as a date. Longer ones than the machine can count are as good as for ever.
+/// Parses `Retry-After` as a number of seconds or as a date. A number that overflows becomes the largest one.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -75,14 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn fault_19_a_page_under_200_is_no_better_than_an_empty_one() {
+    fn fault_19_a_200_with_a_page_is_a_wrong_path_like_an_empty_one() {
         let mut refusal = Refusal::new(StatusCode::OK);
         refusal.body = Bytes::from_static(b"<html>maintenance</html>");
         assert_eq!(classify(&refusal, now()), ErrorKind::WrongPath);
     }
 
     #[test]
-    fn a_date_to_wait_for_is_by_the_server_s_clock() {
+    fn a_retry_after_date_is_measured_by_the_clock_of_the_server() {
         let headers =
             [(RETRY_AFTER, "Sun, 06 Nov 1994 10:00:10 GMT"), (DATE, "Sun, 06 Nov 1994 10:00:00 GMT")];
         assert_eq!(
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_has_its_meaning() {
+    fn every_status_is_classified() {
         for (status, expected) in [
             (200, ErrorKind::WrongPath),
             (204, ErrorKind::WrongPath),
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_read_as_seconds_or_as_a_date() {
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
         for (text, expected) in [
             ("7", Some(Duration::from_secs(7))),
             (" 7 ", Some(Duration::from_secs(7))),
@@ -139,13 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn the_server_s_time_is_that_of_its_date() {
-        let with = |text| {
+    fn the_time_of_the_server_is_read_from_its_date_header() {
+        let time_from = |text| {
             let mut refusal = Refusal::new(StatusCode::CONFLICT);
             refusal.headers.insert(DATE, HeaderValue::from_static(text));
             server_time(&refusal)
         };
-        assert_eq!(with(NOW), Some(now()));
-        assert_eq!(with("yesterday"), None);
+        assert_eq!(time_from(NOW), Some(now()));
+        assert_eq!(time_from("yesterday"), None);
     }
 }

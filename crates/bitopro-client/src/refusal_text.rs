@@ -4,23 +4,23 @@ use http::Uri;
 use http::header::{LOCATION, SERVER};
 use serde_json::Value;
 
-/// Longest quotation of a server, in characters.
+/// Maximum length of a quoted text from a server, in characters.
 const MAX_QUOTE: usize = 200;
 
-/// Describes the answer of a server that refused an upgrade: its name and its words, if any. The description is bounded
-/// and printable, and shows no secret.
+/// Describes the response of a server that refused an upgrade: its name and its message, if any. The
+/// description is bounded and printable, and contains no secret.
 pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<String> {
     if refusal.status.is_redirection()
         && let Some(location) = refusal.headers.get(LOCATION).and_then(|location| location.to_str().ok())
     {
         let target: Option<Uri> = location.parse().ok();
         let host = match &target {
-            // A relative reference may be read as an authority.
+            // `Uri` may parse a relative reference as an authority.
             Some(url) if url.scheme().is_none() => "another path of the same host",
             Some(url) => url.host().unwrap_or("another host"),
-            None => "a URL that cannot be read",
+            None => "an invalid URL",
         };
-        return Some(format!("it points to {}", secrets.quote(host)));
+        return Some(format!("the redirect points to {}", secrets.quote(host)));
     }
     let body = String::from_utf8_lossy(&refusal.body);
     let body = body.trim();
@@ -30,23 +30,23 @@ pub(crate) fn describe(refusal: &Refusal, secrets: &Secrets<'_>) -> Option<Strin
     let server = refusal.headers.get(SERVER).and_then(|server| server.to_str().ok());
     let server = server.map(|server| format!(" ({})", secrets.quote(server))).unwrap_or_default();
     if body.starts_with('<') {
-        return Some(format!("the server{server} answered with an HTML page"));
+        return Some(format!("the server{server} responded with an HTML page"));
     }
-    let words = match serde_json::from_str(body) {
+    let message = match serde_json::from_str(body) {
         Ok(value) => message_text(value),
-        // Cut off or broken, so that escapes in it could hide what must not be shown.
+        // The JSON is truncated or invalid, so escape sequences in it could hide a secret.
         Err(_) if body.starts_with(['{', '[', '"']) => {
-            return Some(format!("the server{server} answered with JSON"));
+            return Some(format!("the server{server} responded with JSON that cannot be parsed"));
         }
         Err(_) => body.to_owned(),
     };
-    Some(format!("the server{server} says: {}", secrets.quote(&words)))
+    Some(format!("the server{server} says: {}", secrets.quote(&message)))
 }
 
-/// Returns the words in an answer: those under `error` or `message`, or else every text.
+/// Returns the message in a JSON response: the text of `error` or `message`, or else all of its values.
 fn message_text(value: Value) -> String {
-    if let Some(Value::String(words)) = value.get("error").or_else(|| value.get("message")) {
-        return words.clone();
+    if let Some(Value::String(message)) = value.get("error").or_else(|| value.get("message")) {
+        return message.clone();
     }
     match value {
         Value::Object(object) => object.into_values().map(message_text).collect::<Vec<_>>().join(" "),
@@ -56,7 +56,7 @@ fn message_text(value: Value) -> String {
     }
 }
 
-/// The parts of a dial that the server has seen and may echo.
+/// The secrets that a dial has sent, which the server may echo.
 #[derive(Debug)]
 pub(crate) struct Secrets<'a> {
     pub(crate) credentials: &'a Credentials,
@@ -64,22 +64,23 @@ pub(crate) struct Secrets<'a> {
 }
 
 impl Secrets<'_> {
-    /// Quotes a text of the server: at most 200 characters, printable, with every secret replaced.
+    /// Quotes a text from the server: at most 200 characters, printable, with every secret replaced.
     pub(crate) fn quote(&self, text: &str) -> String {
         let sent = self.sent.iter().flat_map(|sent| [sent.payload(), sent.signature()]);
         let secrets = [self.credentials.api_key(), self.credentials.email()].into_iter().chain(sent);
         let text = secrets.fold(text.to_owned(), |text, secret| redact(&text, secret));
         let quoted: String = text.chars().take(MAX_QUOTE).collect();
-        let is_cut = quoted.len() < text.len();
-        format!("{}{}", quoted.escape_debug(), if is_cut { "…" } else { "" })
+        let is_truncated = quoted.len() < text.len();
+        format!("{}{}", quoted.escape_debug(), if is_truncated { "…" } else { "" })
     }
 }
 
-/// Length of a part of a secret that is replaced wherever it occurs: the server may cut off what it echoes.
+/// Minimum length of a part of a secret that is replaced wherever it occurs, because the server may truncate
+/// what it echoes.
 const MIN_ECHO: usize = 12;
 
-/// Replaces a secret, and every long part of it, in either case. A short secret, as in a test, counts as a whole word
-/// only, unless it is an email address.
+/// Replaces a secret and every long part of it, ignoring ASCII case. A short secret, as in a test, is
+/// replaced only if it is a whole word, unless it is an email address.
 fn redact(text: &str, secret: &str) -> String {
     let (mut redacted, mut at) = (String::with_capacity(text.len()), 0);
     while let Some(next) = text[at..].chars().next() {
@@ -98,7 +99,7 @@ fn redact(text: &str, secret: &str) -> String {
     redacted
 }
 
-/// Returns the length of the longest part of the secret that the text begins with.
+/// Returns the length of the longest part of the secret with which the text begins.
 fn echoed_len(text: &str, secret: &str) -> usize {
     let common = |start: usize| {
         let pairs = text.bytes().zip(secret.bytes().skip(start));
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_who_answered_in_which_words() {
+    fn a_refusal_is_described_by_the_name_and_message_of_the_server() {
         let ip = "IP 203.0.113.9 is not in the whitelist of this API key";
         for (server, body, expected) in [
             (None, "", None),
@@ -136,7 +137,7 @@ mod tests {
             (
                 Some("nginx/1.22"),
                 "<html>404",
-                Some("the server (nginx/1.22) answered with an HTML page".to_owned()),
+                Some("the server (nginx/1.22) responded with an HTML page".to_owned()),
             ),
             (
                 Some("nginx"),
@@ -153,10 +154,10 @@ mod tests {
         let credentials = Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap();
         let secrets = Secrets { credentials: &credentials, sent: None };
         for (location, expected) in [
-            ("https://login.example/ws?next=k3y", "it points to login.example"),
-            ("/login", "it points to another path of the same host"),
-            ("maintenance.html", "it points to another path of the same host"),
-            ("https://login.example/a b", "it points to a URL that cannot be read"),
+            ("https://login.example/ws?next=k3y", "the redirect points to login.example"),
+            ("/login", "the redirect points to another path of the same host"),
+            ("maintenance.html", "the redirect points to another path of the same host"),
+            ("https://login.example/a b", "the redirect points to an invalid URL"),
         ] {
             let mut refusal = Refusal::new(StatusCode::FOUND);
             refusal.headers.insert(LOCATION, HeaderValue::from_static(location));
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_of_what_was_sent_is_never_shown() {
+    fn secrets_that_the_server_echoes_are_never_shown() {
         let shown = described(None, "k3y me@example.com PAYLOAD SIGNATURE").unwrap();
         assert_eq!(shown, "the server says: (redacted) (redacted) (redacted) (redacted)");
         for (body, expected) in [
@@ -176,8 +177,8 @@ mod tests {
         ] {
             assert_eq!(described(None, body).unwrap(), format!("the server says: {expected}"));
         }
-        let cut = described(None, r#"{"error":"me\u0040exam"#).unwrap();
-        assert_eq!(cut, "the server answered with JSON");
+        let truncated = described(None, r#"{"error":"me\u0040exam"#).unwrap();
+        assert_eq!(truncated, "the server responded with JSON that cannot be parsed");
         let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());
         let sent = signer.sign_identity(1);
         let secrets = Secrets { credentials: signer.credentials(), sent: Some(&sent) };
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_answer_is_printable_and_bounded() {
+    fn a_hostile_response_is_quoted_printable_and_bounded() {
         let shown = described(None, &format!("\u{1b}[2J\u{202e}{}", "x".repeat(900))).unwrap();
         assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}') && shown.len() < 300, "{shown}");
     }

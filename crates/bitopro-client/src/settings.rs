@@ -2,42 +2,43 @@ use std::time::Duration;
 
 use bitopro_transport::Request;
 
-/// No span of time is longer, so that sums of them are moments that a clock can show.
-const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+/// Maximum of every span of time, so that adding spans to a clock's time never overflows.
+const MAX_SPAN: Duration = Duration::from_secs(365 * 86_400);
 
-/// A key that worked is not given up any sooner: a gateway may refuse it for a minute.
-const LEAST_KEY_PATIENCE: Duration = Duration::from_secs(120);
+/// Minimum of the key patience: a gateway may refuse a valid key for a minute.
+const MIN_KEY_PATIENCE: Duration = Duration::from_secs(120);
 
-/// The configuration of an engine. The values that can be set are documented at their setters on the
-/// [builder](crate::ClientBuilder).
+/// The configuration of an engine. The setters of the [builder](crate::ClientBuilder) document the values
+/// that can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) dial_deadline: Duration,
     pub(crate) idle_limit: Duration,
-    /// Longest time from the upgrade to the first data message.
+    /// Maximum time from the upgrade to the first data message.
     pub(crate) snapshot_deadline: Duration,
     pub(crate) backoff_first: Duration,
     pub(crate) backoff_longest: Duration,
-    /// Time that a connection must have been up, after its first snapshot, for the next delays to start small again.
+    /// Time that a connection must have been open, with its first snapshot, before the backoff starts small
+    /// again.
     pub(crate) stable_after: Duration,
     pub(crate) dial_budget: u32,
     pub(crate) dial_budget_span: Duration,
-    /// Longest `Retry-After` that is believed.
+    /// Maximum of `Retry-After`; a longer one is shortened to it.
     pub(crate) retry_after_cap: Duration,
-    /// Number of consecutive refusals because of the key (401, 403) that are final before the key, or for 403 the stream's
-    /// path, has worked: more than one, since a key may just have been rotated.
+    /// Number of consecutive refusals because of the key (401, 403) that are final before the key, or for 403
+    /// the stream's path, has worked. More than one, because the key may just have been rotated.
     pub(crate) auth_attempts: u32,
-    /// Number of consecutive refusals because of the clock (409) that are final before any connection.
+    /// Number of consecutive refusals because of the clock (409) that are final before the first connection.
     pub(crate) clock_attempts: u32,
-    /// Number of consecutive certificates that are not acceptable which are final before any connection.
+    /// Number of consecutive rejected certificates that are final before the first connection.
     pub(crate) certificate_attempts: u32,
     pub(crate) patience: Duration,
     pub(crate) key_patience: Duration,
-    /// Longest wait for the exchange's clock to catch up with a nonce that is ahead of it.
+    /// Maximum time to wait for the exchange's clock to catch up with a nonce that is ahead of it.
     pub(crate) clock_wait: Duration,
     pub(crate) retry_limit: Option<u32>,
     pub(crate) queue_capacity: usize,
-    /// Longest time that the server may take to answer a close.
+    /// Maximum time to wait for the server's response to a close frame.
     pub(crate) close_deadline: Duration,
     pub(crate) dial_spacing: Duration,
     pub(crate) order_updates: OrderUpdates,
@@ -45,14 +46,15 @@ pub(crate) struct Settings {
     pub(crate) trade_capacity: usize,
 }
 
-/// What an update of the open orders holds. Nothing in the message says so.
+/// The content of an update of the open orders, which the message itself does not indicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OrderUpdates {
-    /// The orders that changed, as documented since January 2024.
+    /// An update lists the orders that changed, as documented since January 2024.
     #[default]
     Changed,
-    /// The whole list of its pair, as until then: an order of that pair that is not in it has ended.
+    /// An update lists all open orders of its pair, as documented before January 2024. An order of that pair
+    /// that is not listed is closed.
     WholePair,
 }
 
@@ -87,17 +89,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Every fault of these settings, in words.
+    /// Returns a description of every fault of these settings.
     pub(crate) fn faults(&self) -> Vec<String> {
         let spans = [
             ("dial deadline", self.dial_deadline),
             ("idle limit", self.idle_limit),
             ("first backoff", self.backoff_first),
             ("longest backoff", self.backoff_longest),
-            ("dial budget's span", self.dial_budget_span),
+            ("span of the dial budget", self.dial_budget_span),
         ];
         let may_be_zero = [
-            ("spacing of dials", self.dial_spacing),
+            ("dial spacing", self.dial_spacing),
             ("patience", self.patience),
             ("key patience", self.key_patience),
         ];
@@ -106,16 +108,16 @@ impl Settings {
             ("queue capacity", self.queue_capacity == 0),
             ("retry limit", self.retry_limit == Some(0)),
         ];
-        let zeroes = spans.iter().map(|(name, span)| (*name, span.is_zero())).chain(counts);
-        let long = spans.iter().chain(&may_be_zero).filter(|(_, span)| *span > LONGEST);
+        let zeros = spans.iter().map(|(name, span)| (*name, span.is_zero())).chain(counts);
+        let too_long = spans.iter().chain(&may_be_zero).filter(|(_, span)| *span > MAX_SPAN);
         let mut faults: Vec<String> =
-            zeroes.filter(|(_, zero)| *zero).map(|(name, _)| format!("the {name} is zero")).collect();
-        faults.extend(long.map(|(name, _)| format!("the {name} is longer than a year")));
-        if self.key_patience < LEAST_KEY_PATIENCE {
+            zeros.filter(|(_, is_zero)| *is_zero).map(|(name, _)| format!("the {name} is zero")).collect();
+        faults.extend(too_long.map(|(name, _)| format!("the {name} is longer than 365 days")));
+        if self.key_patience < MIN_KEY_PATIENCE {
             faults.push("the key patience is shorter than 2 minutes".to_owned());
         }
         if self.backoff_longest < self.backoff_first {
-            faults.push("the longest backoff is shorter than the first".to_owned());
+            faults.push("the longest backoff is shorter than the first backoff".to_owned());
         }
         faults
     }

@@ -1,18 +1,40 @@
-//! The one seam to the outside world: the clocks and the source of seeds.
+//! The only access to the system's clocks and its randomness.
 //!
-//! Everything else takes time as an argument and randomness from a seed, so that it can be replayed.
+//! All other code takes the time as an argument and draws randomness from a seed, so that it can be replayed.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// The clock that nonces are made from, and that reveals a suspend: a jump ahead of the monotonic clock by more than the
-/// idle limit makes connections untrusted. Replace it in tests, or where the machine's own cannot be trusted.
+/// The clock from which nonces are made.
+///
+/// It also reveals that the machine was suspended: if it gains more than the idle limit, or 30 s, on the
+/// monotonic clock, the state becomes stale and the connections are replaced. Defaults to the machine's
+/// clock. Replace it in tests, or if the machine's clock is not reliable.
+///
+/// # Examples
+///
+/// A clock that is corrected by a known offset:
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use bitopro_client::{Client, Credentials, WallClock};
+///
+/// let offset = Duration::from_secs(90);
+/// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let (connector, _server) = bitopro_client::transport::memory::network();
+/// let client = Client::builder(credentials)
+/// #   .with_connector(connector)
+///     .with_wall_clock(WallClock::new(move || SystemTime::now() - offset))
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 impl WallClock {
-    /// Creates a clock from a function that returns the time.
+    /// Creates a clock from a function that returns the current time.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
@@ -23,9 +45,9 @@ impl WallClock {
 }
 
 impl Default for WallClock {
-    /// The machine's clock.
+    /// Returns the machine's clock.
     fn default() -> Self {
-        #[allow(clippy::disallowed_methods, reason = "this is the seam")]
+        #[allow(clippy::disallowed_methods, reason = "this module is the only access to the system")]
         Self::new(SystemTime::now)
     }
 }
@@ -36,22 +58,22 @@ impl fmt::Debug for WallClock {
     }
 }
 
-/// The clock that deadlines are measured with: tokio's, which tests can pause.
+/// Returns the time of the clock that measures deadlines: tokio's, which tests can pause.
 pub(crate) fn monotonic_now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// A seed that differs from process to process and from call to call.
+/// Returns a seed that differs between processes and between calls.
 pub(crate) fn random_seed() -> u64 {
-    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this module is the only access to the system")]
     fastrand::u64(..)
 }
 
-/// Some moment, for tests that count from it.
+/// Returns an arbitrary start time for tests.
 #[cfg(test)]
 #[allow(
     clippy::disallowed_methods,
-    reason = "an `Instant` can be had in no other way; no test looks at its value"
+    reason = "no other function creates an `Instant`; no test depends on its value"
 )]
 pub(crate) fn test_start() -> Instant {
     Instant::now()

@@ -8,30 +8,30 @@ use crate::event::sealed::Sealed;
 use crate::wire::wire_struct;
 use crate::{Currency, Event, EventData, Extra, Message, PrivateStream};
 
-/// The event `ACCOUNT_BALANCE`: what the account holds, by currency.
+/// The event `ACCOUNT_BALANCE`: the account's balances by currency.
 ///
-/// The first one on a connection holds every currency; a later one may hold only those that changed.
-/// Nothing in the message says which it is.
+/// The first event of a connection lists every currency. A later one may list only those that changed. The
+/// message itself does not show which of the two it is.
 pub type AccountBalance = Event<Balances>;
 
 wire_struct! {
-    /// What the account holds of one currency.
-    pub struct Balance ("the balance of one currency") {
-        /// The currency's code, uppercase.
+    /// The account's balance of one currency.
+    pub struct Balance ("a balance") {
+        /// The currency's code in uppercase.
         "currency" => currency: Currency,
         /// The total amount.
         "amount" => amount: Decimal,
-        /// The part of it that can be traded or withdrawn now.
+        /// The part of the amount that can be traded or withdrawn.
         "available" => available: Decimal,
-        /// The part of it that is staked.
+        /// The part of the amount that is staked.
         "stake" => stake: Option<Decimal>,
-        /// Whether the currency can be traded.
+        /// `true` if the currency can be traded.
         "tradable" => tradable: Option<bool>,
     }
 }
 
 impl Balance {
-    /// A tradable balance, all of it available, nothing staked.
+    /// Creates the balance of a tradable currency, all of it available and none of it staked.
     pub fn new(currency: impl Into<Currency>, amount: Decimal) -> Self {
         Self {
             currency: currency.into(),
@@ -44,27 +44,27 @@ impl Balance {
     }
 }
 
-/// The `data` of an [`AccountBalance`]: balances in the order in which the exchange sent them.
+/// The `data` of an [`AccountBalance`]: balances, in the order in which the exchange sent them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Balances(Vec<Balance>);
 
 impl Balances {
-    /// Returns the balance of a currency, given its code in any case. Searches linearly.
+    /// Returns the balance of a currency. The case of the code is ignored. Searches linearly.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
         self.0.iter().find(|balance| balance.currency == currency)
     }
 
-    /// The balances, in order.
+    /// Returns an iterator over the balances, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Balance> {
         self.0.iter()
     }
 
-    /// How many currencies there are.
+    /// Returns the number of currencies.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no currency at all.
+    /// Returns whether there are no currencies.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for BalancesVisitor {
     type Value = Balances;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("balances by currency")
+        f.write_str("a map of balances by currency")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {
@@ -147,17 +147,17 @@ impl<'de> Visitor<'de> for BalancesVisitor {
             }
             balances.push(balance);
         }
-        match repeated(&balances) {
+        match duplicate_currency(&balances) {
             Some(currency) => Err(A::Error::custom(format_args!("duplicate currency `{currency}`"))),
             None => Ok(Balances(balances)),
         }
     }
 }
 
-/// A currency that occurs more than once. The exchange sends them in alphabetical order, where
-/// comparing neighbours is enough.
-fn repeated(balances: &[Balance]) -> Option<&Currency> {
+/// Returns a currency that occurs more than once, if any.
+fn duplicate_currency(balances: &[Balance]) -> Option<&Currency> {
     let mut currencies: Vec<&Currency> = Vec::new();
+    // The exchange sends currencies in alphabetical order, so comparing neighbours is usually enough.
     if balances.is_sorted_by(|a, b| a.currency < b.currency) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Decimals, exact: every digit and every trailing zero of the wire's text, or an error.
+//! Exact decimals: every digit and trailing zero on the wire is kept, or parsing fails.
 
 use std::fmt;
 
@@ -7,30 +7,32 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error as ThisError;
 
-/// Why a text is not a decimal that can be kept exactly.
+/// The error returned by [`parse_decimal`].
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum DecimalError {
-    /// The text is not an optional minus, digits, and perhaps a point with more digits.
+    /// The text is not an optional minus sign and digits, with an optional decimal point and more digits.
     #[error("not a plain decimal number such as `12.50`")]
     Syntax,
-    /// The number is well formed and has more digits than [`Decimal`] can hold (28 always fit).
-    #[error("more digits than can be kept exactly ({digits}; 28 always fit)")]
+    /// The number is well formed, but has more digits than [`Decimal`] can hold. Up to 28 always fit.
+    #[error("{digits} digits are too many to store exactly; up to 28 always fit")]
     TooManyDigits {
-        /// How many digits the text has, leading zeros of a fraction included.
+        /// Number of digits in the text, including leading zeros of a fraction.
         digits: usize,
     },
 }
 
-/// Reads a decimal exactly: the value and its scale, so that `1.10` is written back as `1.10`.
+/// Parses a decimal without rounding. The scale is kept, so `1.10` is written back as `1.10`.
 ///
-/// Accepts what the exchange sends, `-?digits[.digits]` without superfluous leading zeros, and
-/// nothing of what [`Decimal`]'s own parsers tolerate beside it (`+1`, `.5`, `1_000`, `1e3`). A
-/// negative zero keeps its sign.
+/// Accepts the format of the exchange, `-?digits[.digits]` without superfluous leading zeros. Unlike
+/// [`Decimal`]'s own parsers, it rejects `+1`, `.5`, `1_000` and `1e3`. A negative zero keeps its sign.
 ///
 /// # Errors
-/// [`DecimalError::Syntax`] for any other text, [`DecimalError::TooManyDigits`] for a number that would
-/// have to be rounded. Nothing is ever rounded.
+///
+/// Returns [`DecimalError::TooManyDigits`] for a number that would have to be rounded, and
+/// [`DecimalError::Syntax`] for any other text.
+///
+/// # Examples
 ///
 /// ```
 /// use bitopro_model::parse_decimal;
@@ -40,7 +42,7 @@ pub enum DecimalError {
 /// # Ok::<(), bitopro_model::DecimalError>(())
 /// ```
 pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
-    let digits = plain_digits(text).ok_or(DecimalError::Syntax)?;
+    let digits = count_digits(text).ok_or(DecimalError::Syntax)?;
     let mut value = Decimal::from_str_exact(text).map_err(|_| DecimalError::TooManyDigits { digits })?;
     if value.is_zero() && text.starts_with('-') {
         value.set_sign_negative(true);
@@ -48,10 +50,12 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
     Ok(value)
 }
 
-/// Adds two decimals exactly, or returns `None` if [`Decimal`] cannot hold the sum; its own operators round there.
+/// Adds two decimals exactly, or returns `None` if [`Decimal`] cannot hold the sum.
 ///
-/// The sum has as many decimals as the operand with more of them, or fewer where only zeros are lost and the sum would
-/// not fit otherwise. A sum of zero has no sign.
+/// The operators of [`Decimal`] would round such a sum. The sum has the larger scale of the two operands;
+/// trailing zeros are dropped only if the sum would not fit otherwise. A sum of zero has no sign.
+///
+/// # Examples
 ///
 /// ```
 /// use bitopro_model::{exact_add, parse_decimal};
@@ -62,14 +66,14 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
 /// # Ok::<(), bitopro_model::DecimalError>(())
 /// ```
 pub fn exact_add(a: Decimal, b: Decimal) -> Option<Decimal> {
-    // The zeros at the end of an operand can be what does not fit. Without them, a sum that overflows has more digits
-    // than a decimal holds.
+    // Trailing zeros of an operand alone can make the sum overflow. If it still overflows without them, a
+    // decimal cannot hold the sum.
     sum(a, b).or_else(|| sum(a.normalize(), b.normalize()))
 }
 
 /// Subtracts `b` from `a` exactly, or returns `None` if [`Decimal`] cannot hold the difference.
 ///
-/// The difference has the decimals that the sum of [`exact_add`] has.
+/// The scale of the difference follows the rules of [`exact_add`].
 pub fn exact_sub(a: Decimal, b: Decimal) -> Option<Decimal> {
     exact_add(a, -b)
 }
@@ -87,8 +91,8 @@ fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     }
 }
 
-/// The number of digits of a plain decimal, or `None` if the text is anything else.
-fn plain_digits(text: &str) -> Option<usize> {
+/// Returns the number of digits of a plain decimal, or `None` if the text is anything else.
+fn count_digits(text: &str) -> Option<usize> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = match unsigned.split_once('.') {
         Some((whole, fraction)) => (whole, Some(fraction)),
@@ -102,35 +106,36 @@ fn plain_digits(text: &str) -> Option<usize> {
     Some(whole.len() + fraction.map_or(0, str::len))
 }
 
-/// A decimal on the wire: a JSON string, never a JSON number (which readers take for a float).
-pub(crate) struct Exact(pub(crate) Decimal);
+/// A decimal on the wire: a JSON string. A JSON number is rejected, because many parsers turn it into a
+/// float.
+pub(crate) struct DecimalText(pub(crate) Decimal);
 
-impl<'de> Deserialize<'de> for Exact {
+impl<'de> Deserialize<'de> for DecimalText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(ExactVisitor)
+        deserializer.deserialize_str(DecimalTextVisitor)
     }
 }
 
-impl Serialize for Exact {
+impl Serialize for DecimalText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
-struct ExactVisitor;
+struct DecimalTextVisitor;
 
-impl Visitor<'_> for ExactVisitor {
-    type Value = Exact;
+impl Visitor<'_> for DecimalTextVisitor {
+    type Value = DecimalText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a decimal as a string")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Exact, E> {
-        parse_decimal(text).map(Exact).map_err(|error| {
-            let shown: String = text.chars().take(48).collect();
-            let dots = if shown.len() < text.len() { "…" } else { "" };
-            E::custom(format_args!("`{shown}{dots}`: {error}"))
+    fn visit_str<E: Error>(self, text: &str) -> Result<DecimalText, E> {
+        parse_decimal(text).map(DecimalText).map_err(|error| {
+            let excerpt: String = text.chars().take(48).collect();
+            let ellipsis = if excerpt.len() < text.len() { "…" } else { "" };
+            E::custom(format_args!("`{excerpt}{ellipsis}`: {error}"))
         })
     }
 }
@@ -141,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn is_written_back_as_it_came() {
+    fn every_digit_and_trailing_zero_is_written_back() {
         for text in [
             "0",
             "-0",
@@ -161,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_rounded_is_an_error() {
+    fn a_number_that_would_be_rounded_is_an_error() {
         for (text, digits) in [
             ("79228162514264337593543950336", 29),
             ("0.00000000000000000000000000001", 30),
@@ -218,17 +223,18 @@ mod tests {
         }
     }
 
-    /// 10^28: any decimal is a whole number of its inverse.
+    /// 10^28. Any decimal is a multiple of 10^-28.
     const ONE: i128 = 10_i128.pow(28);
 
-    /// A decimal in units of 10^-28, as a number of wholes and a rest that is not negative: more bits than an `i128`.
+    /// Splits a decimal into its integer part and a non-negative fraction in units of 10^-28. Together they
+    /// need more bits than an `i128` has.
     fn parts(value: Decimal) -> (i128, i128) {
         let scale = 10_i128.pow(value.scale());
         let (whole, rest) = (value.mantissa().div_euclid(scale), value.mantissa().rem_euclid(scale));
         (whole, rest * (ONE / scale))
     }
 
-    /// Returns whether a decimal can have this value, at any scale.
+    /// Returns whether a `Decimal` of any scale can hold this value.
     fn can_be_held((whole, rest): (i128, i128)) -> bool {
         (0..=28).any(|scale| {
             let unit = 10_i128.pow(28 - scale);
@@ -238,7 +244,7 @@ mod tests {
         })
     }
 
-    /// Decimals of any size, including those close to the ends of the range and those with many trailing zeros.
+    /// Generates decimals of any size, including some near the limits and some with many trailing zeros.
     fn decimals() -> impl Strategy<Value = Decimal> {
         let digits = prop_oneof![
             0..1_i128 << 96,
@@ -253,7 +259,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_sum_is_that_of_the_integers_or_cannot_be_held(a in decimals(), b in decimals()) {
+        fn a_sum_equals_integer_arithmetic_or_cannot_be_held(a in decimals(), b in decimals()) {
             let ((a_whole, a_rest), (b_whole, b_rest)) = (parts(a), parts(b));
             let rest = a_rest + b_rest;
             let expected = (a_whole + b_whole + rest / ONE, rest % ONE);
@@ -267,12 +273,12 @@ mod tests {
         }
 
         #[test]
-        fn fault_33_twenty_eight_digits_always_survive(text in "-?(0|[1-9][0-9]{0,13})(\\.[0-9]{1,14})?") {
+        fn fault_33_up_to_28_digits_are_always_kept(text in "-?(0|[1-9][0-9]{0,13})(\\.[0-9]{1,14})?") {
             prop_assert_eq!(parse_decimal(&text).map(|d| d.to_string()), Ok(text));
         }
 
         #[test]
-        fn fault_33_longer_ones_survive_or_fail_but_never_change(text in "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,24})?") {
+        fn fault_33_longer_decimals_are_kept_or_rejected_but_never_changed(text in "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,24})?") {
             if let Ok(value) = parse_decimal(&text) {
                 prop_assert_eq!(value.to_string(), text);
             }

@@ -3,16 +3,27 @@ use thiserror::Error;
 
 use crate::PrivateStream;
 
-/// How many bytes of the input an error shows on either side of the fault.
-const EXCERPT_REACH: usize = 40;
-/// How many bytes of a path and of a reason an error shows: both can quote the input.
+/// Number of bytes of the input that an excerpt shows on either side of the error.
+const EXCERPT_RADIUS: usize = 40;
+/// The largest number of bytes of a path or a reason in an error. Both can quote the input.
 const QUOTE_LIMIT: usize = 160;
 
-/// A text that could not be read: where, why, and a bounded piece of it.
+/// The error returned for a message that cannot be decoded.
 ///
-/// `Display` begins with the path of the field (`data.ADA.amount: …`), as far as it is known; `not JSON at
-/// line 1 column 5: …` follows where the text is not JSON. It is one line of bounded length, without control
-/// characters, whatever the text holds.
+/// `Display` begins with the field's path if it is known (`data.ADA.amount: …`), followed by the position if
+/// the text is not valid JSON (`invalid JSON at line 1 column 5: …`). The output is a single line of bounded
+/// length without control characters, for any input.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::{AccountBalance, DecodeErrorKind};
+///
+/// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":{"currency":"ADA","amount":5}}}"#;
+/// let error = AccountBalance::from_json(text).unwrap_err();
+/// assert_eq!(error.kind(), DecodeErrorKind::Data);
+/// assert_eq!(error.path(), "data.ADA.amount");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", self.describe())]
 pub struct DecodeError {
@@ -25,34 +36,37 @@ pub struct DecodeError {
     excerpt: String,
 }
 
-/// What is wrong with a text that could not be read.
+/// The kind of a [`DecodeError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// The text is not JSON, or ends too early.
+    /// The text is not valid JSON, or is truncated.
     Syntax,
-    /// The text is JSON, and a field is missing, repeated, or not what it should be.
+    /// The text is valid JSON, but a field is missing, duplicated or has an invalid value.
     Data,
 }
 
 impl DecodeError {
-    /// What is wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> DecodeErrorKind {
         self.kind
     }
 
-    /// The stream whose event it was to be, where that was known.
+    /// Returns the stream whose event was expected, if known.
     pub fn stream(&self) -> Option<PrivateStream> {
         self.stream
     }
 
-    /// The path of the field at fault, `data.ADA.amount`; empty for the message as a whole. Cut where it is
-    /// long, control characters escaped.
+    /// Returns the path of the invalid field, such as `data.ADA.amount`, or an empty string for the whole
+    /// message.
+    ///
+    /// A missing or duplicate field is reported under the path of its object. Long paths are truncated, and
+    /// control characters are escaped.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The piece of the text around the fault, at most about 80 bytes, control characters escaped.
+    /// Returns an excerpt of the text around the error: about 80 bytes, with control characters escaped.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }
@@ -65,7 +79,7 @@ impl DecodeError {
         if reason.ends_with(&position) {
             reason.truncate(reason.len() - position.len());
         }
-        let [path, reason] = [path, reason].map(|quote| shown(&quote, 0, QUOTE_LIMIT));
+        let [path, reason] = [path, reason].map(|quote| slice_for_display(&quote, 0, QUOTE_LIMIT));
         Self { kind, stream, path, reason, line, column, excerpt: excerpt(text, line, column) }
     }
 
@@ -75,16 +89,16 @@ impl DecodeError {
             DecodeErrorKind::Data if !path.is_empty() => format!("{path}: "),
             DecodeErrorKind::Data => String::new(),
             DecodeErrorKind::Syntax if path.is_empty() => {
-                format!("not JSON at line {line} column {column}: ")
+                format!("invalid JSON at line {line} column {column}: ")
             }
-            DecodeErrorKind::Syntax => format!("{path}: not JSON at line {line} column {column}: "),
+            DecodeErrorKind::Syntax => format!("{path}: invalid JSON at line {line} column {column}: "),
         };
         let event = self.stream.map(|stream| format!("in {}, ", stream.event())).unwrap_or_default();
         format!("{place}{reason} ({event}near `{excerpt}`)")
     }
 }
 
-/// Parses a whole text, and looks for the path of the fault only when there is one.
+/// Parses a whole text. If that fails, parses it again to find the path of the error.
 pub(crate) fn parse<'de, T: Deserialize<'de>>(
     text: &'de str,
     stream: Option<PrivateStream>,
@@ -93,12 +107,12 @@ pub(crate) fn parse<'de, T: Deserialize<'de>>(
         let mut json = serde_json::Deserializer::from_str(text);
         match serde_path_to_error::deserialize::<_, T>(&mut json) {
             Err(located) => {
-                // "." is the whole message, "?" a place within it that has no name yet.
+                // "." is the whole message, and "?" a position in it whose key was not read yet.
                 let path = Some(located.path().to_string()).filter(|path| path != "." && path != "?");
                 let path = path.unwrap_or_default();
                 DecodeError::new(located.inner(), path, text, stream)
             }
-            // Only what follows a whole message can have failed the first time.
+            // The message itself is valid, so the first error was about trailing characters.
             Ok(_) => DecodeError::new(&error, String::new(), text, stream),
         }
     })
@@ -107,32 +121,32 @@ pub(crate) fn parse<'de, T: Deserialize<'de>>(
 fn excerpt(text: &str, line: usize, column: usize) -> String {
     let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let at = (line_start + column).min(text.len());
-    shown(text, at.saturating_sub(EXCERPT_REACH), at + EXCERPT_REACH)
+    slice_for_display(text, at.saturating_sub(EXCERPT_RADIUS), at + EXCERPT_RADIUS)
 }
 
-/// A piece of a text, on one line and with an ellipsis where it is cut.
-fn shown(text: &str, start: usize, end: usize) -> String {
+/// Returns a slice of a text on a single line, with control characters escaped and an ellipsis at each cut.
+fn slice_for_display(text: &str, start: usize, end: usize) -> String {
     let start = floor_char_boundary(text, start);
     let end = floor_char_boundary(text, end.min(text.len()));
     let piece = text.get(start..end).unwrap_or_default();
-    let mut shown = String::with_capacity(piece.len() + 8);
+    let mut line = String::with_capacity(piece.len() + 8);
     if start > 0 {
-        shown.push('…');
+        line.push('…');
     }
     for character in piece.chars() {
         if character.is_control() {
-            shown.extend(character.escape_default());
+            line.extend(character.escape_default());
         } else {
-            shown.push(character);
+            line.push(character);
         }
     }
     if end < text.len() {
-        shown.push('…');
+        line.push('…');
     }
-    shown
+    line
 }
 
-/// `str::floor_char_boundary`, which is younger than our minimum Rust version.
+/// Replaces `str::floor_char_boundary`, which is newer than the minimum supported Rust version.
 fn floor_char_boundary(text: &str, index: usize) -> usize {
     (0..=index).rev().find(|&index| text.is_char_boundary(index)).unwrap_or(0)
 }

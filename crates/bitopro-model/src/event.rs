@@ -11,8 +11,10 @@ use crate::{Extra, Message, PrivateStream, Timestamp};
 /// The data of the events of one stream: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
 /// [`Trade`](crate::Trade).
 ///
-/// Any `Event<D>` converts to a [`Message`] with `From` and back with `TryFrom`, which returns a message of another kind
-/// unchanged. The trait is sealed: no other type implements it.
+/// An `Event<D>` converts to a [`Message`] with `From` and back with `TryFrom`, whose error is the unchanged
+/// message if it is of another kind. The trait is sealed and cannot be implemented outside this crate.
+///
+/// # Examples
 ///
 /// ```
 /// use bitopro_model::{Event, EventData, Message};
@@ -29,9 +31,8 @@ pub trait EventData: sealed::Sealed + Serialize + for<'de> Deserialize<'de> {
 pub(crate) mod sealed {
     use super::{Event, Message};
 
-    /// Restricts [`EventData`](super::EventData) to this crate, and names the variant of [`Message`] for each type.
+    /// Seals [`EventData`](super::EventData) and converts between each type and its variant of [`Message`].
     pub trait Sealed: Sized {
-        /// Wraps an event in its variant.
         fn into_message(event: Event<Self>) -> Message;
 
         /// Returns the event of a message, or the message itself if it is of another kind.
@@ -39,47 +40,68 @@ pub(crate) mod sealed {
     }
 }
 
-/// An event of a private stream: the envelope that all of them share, around `data`.
+/// An event of a private stream: the envelope fields that all events share, around `data`.
+///
+/// Most code uses the aliases [`AccountBalance`](crate::AccountBalance),
+/// [`ActiveOrders`](crate::ActiveOrders), [`HistoryOrders`](crate::HistoryOrders) and
+/// [`UserTrade`](crate::UserTrade).
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::{AccountBalance, Balance, Event, Timestamp};
+///
+/// let balances = [Balance::new("ADA", "1.10".parse()?)].into_iter().collect();
+/// let event: AccountBalance = Event::new(Timestamp::from_millis(1_639_553_303_365), balances);
+/// assert_eq!(event.name(), "ACCOUNT_BALANCE");
+///
+/// let text = serde_json::to_string(&event)?;
+/// assert_eq!(AccountBalance::from_json(&text)?, event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event<D> {
-    /// `eventID`, a random UUID. Absent before November 2024.
+    /// The `eventID`, a random UUID. Absent before November 2024.
     pub event_id: Option<String>,
-    /// When the exchange sent it: the only clock to compute with.
+    /// The time at which the exchange sent the event. Use this one for calculations, not `datetime`.
     pub timestamp: Timestamp,
-    /// `datetime`, kept as text: it has been seen in Taiwan time under a `Z`.
+    /// The `datetime`, kept as text because it has been observed in Taiwan time despite its `Z` suffix.
     pub datetime: Option<String>,
-    /// What the event says.
+    /// The content of the event.
     pub data: D,
-    /// Fields of the envelope that this version does not know, and optional ones that could not be read, verbatim.
+    /// Unknown envelope fields and unreadable optional ones, verbatim.
     pub extra: Extra,
 }
 
 impl<D: EventData> Event<D> {
-    /// An event of this moment and content, without an id.
+    /// Creates an event without an `eventID` and a `datetime`.
     pub fn new(timestamp: Timestamp, data: D) -> Self {
         Self { event_id: None, timestamp, datetime: None, data, extra: Extra::default() }
     }
 
-    /// The event's name on the wire: `ACCOUNT_BALANCE`.
+    /// Returns the event's name on the wire, such as `ACCOUNT_BALANCE`.
     pub fn name(&self) -> &'static str {
         D::STREAM.event()
     }
 
-    /// Reads one event whose kind is known.
+    /// Parses an event whose kind is known.
+    ///
+    /// To accept events of other kinds too, use [`decode`](crate::decode).
     ///
     /// # Errors
-    /// A [`DecodeError`] that names the field's path, if the text is not JSON or not this event. To
-    /// carry events of other kinds instead, use [`decode`](crate::decode).
+    ///
+    /// Returns a [`DecodeError`] if the text is not JSON, is an event of another kind or has an invalid
+    /// field.
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
         parse(text, Some(D::STREAM))
     }
 }
 
 impl<D: EventData> fmt::Display for Event<D> {
-    /// The event's name and time.
+    /// Formats the event's name and time: `USER_TRADE at 2023-09-14T04:55:58.782Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.name(), self.timestamp)
+        write!(f, "{} at {}", self.name(), self.timestamp)
     }
 }
 
@@ -108,11 +130,11 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
     type Value = Event<D>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an event {}", D::STREAM.event())
+        write!(f, "a message with the event `{}`", D::STREAM.event())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<D>, A::Error> {
-        let mut named: Option<Named<D>> = None;
+        let mut name: Option<ExpectedName<D>> = None;
         let mut event_id: Option<Option<String>> = None;
         let mut timestamp: Option<Timestamp> = None;
         let mut datetime: Option<Option<String>> = None;
@@ -120,7 +142,7 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
         let mut extra = Extra::default();
         while let Some(Key(key)) = map.next_key()? {
             match &*key {
-                "event" => put(&mut named, "event", map.next_value()?)?,
+                "event" => put(&mut name, "event", map.next_value()?)?,
                 "eventID" => put(&mut event_id, "eventID", Field::read(&key, &mut map, &mut extra)?)?,
                 "timestamp" => put(&mut timestamp, "timestamp", map.next_value()?)?,
                 "datetime" => put(&mut datetime, "datetime", Field::read(&key, &mut map, &mut extra)?)?,
@@ -128,7 +150,7 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
                 unknown => extra.read(unknown, &mut map)?,
             }
         }
-        named.ok_or_else(|| A::Error::missing_field("event"))?;
+        name.ok_or_else(|| A::Error::missing_field("event"))?;
         Ok(Event {
             event_id: event_id.flatten(),
             timestamp: timestamp.ok_or_else(|| A::Error::missing_field("timestamp"))?,
@@ -139,17 +161,17 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
     }
 }
 
-/// The `event` field, read as proof that it names the event of `D`: a mismatch ends the reading at once.
-struct Named<D>(PhantomData<D>);
+/// The `event` field, which must be the event name of `D`. A mismatch stops parsing immediately.
+struct ExpectedName<D>(PhantomData<D>);
 
-impl<'de, D: EventData> Deserialize<'de> for Named<D> {
+impl<'de, D: EventData> Deserialize<'de> for ExpectedName<D> {
     fn deserialize<T: Deserializer<'de>>(deserializer: T) -> Result<Self, T::Error> {
         let Key(name) = Key::deserialize(deserializer)?;
         let expected = D::STREAM.event();
         if name == expected {
             Ok(Self(PhantomData))
         } else {
-            Err(T::Error::custom(format_args!("`{name}` where `{expected}` was expected")))
+            Err(T::Error::custom(format_args!("unexpected event `{name}`, expected `{expected}`")))
         }
     }
 }

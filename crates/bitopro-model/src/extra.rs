@@ -4,32 +4,32 @@ use serde::de::MapAccess;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-/// Raw JSON of the fields that this version does not know, and of optional ones whose value it could not read.
+/// Raw JSON of unknown fields, and of optional fields whose value is unreadable.
 ///
-/// The exchange adds and changes fields without notice. These are written back verbatim, after the others and in
-/// the order in which they were read. An empty `Extra` does not allocate.
+/// The exchange adds and changes fields without notice. Extra fields are written back verbatim, after the
+/// known ones and in the order in which they were read. An empty `Extra` does not allocate.
 #[derive(Clone, Default)]
 pub struct Extra(Vec<Field>);
 
 type Field = (String, Box<RawValue>);
 
 impl Extra {
-    /// Returns whether there is no such field.
+    /// Returns whether there are no extra fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Number of fields.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns the raw JSON of the first field of this name.
+    /// Returns the raw JSON of the first field with this name, if any.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(known, _)| *known == name).map(|(_, raw)| raw)
     }
 
-    /// Iterates over names and raw JSON values, in the order in which they were read.
+    /// Returns an iterator over names and raw JSON values, in the order in which they were read.
     pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
         self.into_iter()
     }
@@ -57,7 +57,7 @@ impl<'a> IntoIterator for &'a Extra {
     }
 }
 
-/// Serializes a map of the fields, verbatim.
+/// Serializes the fields as a map, verbatim.
 impl Serialize for Extra {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, raw)| (name, raw)))
@@ -83,7 +83,7 @@ mod tests {
     use crate::AccountBalance;
 
     #[test]
-    fn costs_nothing_where_every_field_is_known() {
+    fn an_event_with_only_known_fields_allocates_nothing_for_extra() {
         let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":{"currency":"ADA","amount":"1",
             "available":"1","stake":"0","tradable":true}}}"#;
         let event = AccountBalance::from_json(text).unwrap();

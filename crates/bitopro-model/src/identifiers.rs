@@ -1,4 +1,4 @@
-//! The names of the wire: currencies, pairs, ids. Each has its own type, so that none is taken for another.
+//! Currencies, pairs and ids. Each has its own type, so that they cannot be confused.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -13,7 +13,8 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::wire::field_by_serde;
 
-/// Declares the names: how each is read from the wire, and the module whose functions compare it.
+/// Declares identifier types. `by` names the type that is deserialized, and `compared in` the module whose
+/// functions compare and hash.
 macro_rules! identifiers {
     ($($(#[$meta:meta])* $name:ident by $wire:ident, compared in $comparison:ident;)*) => {$(
         $(#[$meta])*
@@ -21,12 +22,12 @@ macro_rules! identifiers {
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Creates one from its text.
+            /// Creates the identifier from its text.
             pub fn new(text: impl AsRef<str>) -> Self {
                 Self(SmolStr::new(text))
             }
 
-            /// Returns the text, in the spelling in which it was read.
+            /// Returns the text in its original spelling.
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
             }
@@ -125,30 +126,33 @@ macro_rules! identifiers {
 }
 
 identifiers! {
-    /// The code of a currency, in the exchange's spelling: uppercase in balances, lowercase in orders and trades.
+    /// A currency code in the exchange's spelling: uppercase in balances, lowercase in orders and trades.
     ///
-    /// Comparisons ignore the case: `BTC` and `btc` are the same currency. Short codes are stored inline, so a clone
-    /// does not allocate.
+    /// Comparisons ignore case: `BTC` and `btc` are the same currency. Short codes are stored inline, so a
+    /// clone does not allocate.
     Currency by SmolStr, compared in any_case;
-    /// A trading pair, in the exchange's spelling: `btc_twd` in messages about orders. Comparisons ignore the case.
+    /// A trading pair in the exchange's spelling: `btc_twd` in messages about orders.
+    ///
+    /// Comparisons ignore case.
     Pair by SmolStr, compared in any_case;
-    /// An order's id: digits, for a stop order behind a prefix (`SL-1133804403`). Older messages have a
-    /// JSON number there, which is read too; a text is written.
+    /// The id of an order: digits, with a prefix for a stop order (`SL-1133804403`).
+    ///
+    /// Older messages contain a JSON number, which is accepted. The id is always written as a string.
     OrderId by TextOrNumber, compared in exact;
     /// The id of a match between two orders. The exchange may leave it empty.
     MatchId by SmolStr, compared in exact;
-    /// The exchange's sequence name of an order, such as `SOLUSDT3273528249`.
+    /// The exchange's sequence name for an order, such as `SOLUSDT3273528249`.
     OrderSeq by SmolStr, compared in exact;
 }
 
-// `exact` hashes and compares as `str` does, so a map whose keys are order ids can be asked with a `&str`.
+// `exact` hashes and compares like `str`, so a map with `OrderId` keys supports lookups by `&str`.
 impl Borrow<str> for OrderId {
     fn borrow(&self) -> &str {
         self.as_str()
     }
 }
 
-/// Comparison byte by byte, as `str` compares.
+/// Bytewise comparison, like that of `str`.
 mod exact {
     use std::cmp::Ordering;
     use std::hash::{Hash, Hasher};
@@ -183,20 +187,20 @@ mod any_case {
 
     pub(super) fn hash(text: &str, state: &mut impl Hasher) {
         text.bytes().for_each(|byte| state.write_u8(byte.to_ascii_lowercase()));
-        // No text contains this byte, so it marks the end.
+        // This byte does not occur in UTF-8, so it marks the end of the text.
         state.write_u8(0xff);
     }
 }
 
 impl Pair {
-    /// Returns the base and the quote currency in the pair's spelling, or `None` without an underscore between them.
+    /// Returns the base and quote currencies in the pair's spelling, or `None` if the pair has no underscore.
     pub fn split(&self) -> Option<(Currency, Currency)> {
         let (base, quote) = self.as_str().split_once('_')?;
         Some((base.into(), quote.into()))
     }
 }
 
-/// A text, or the integer that stands for it.
+/// The text of an id, which is a string or an integer in JSON.
 struct TextOrNumber(SmolStr);
 
 impl From<TextOrNumber> for SmolStr {
@@ -240,7 +244,7 @@ mod tests {
     use super::{Currency, OrderId, Pair};
 
     #[test]
-    fn fault_31_an_id_is_a_text_or_a_number_and_is_written_as_a_text() {
+    fn fault_31_an_id_is_read_from_a_string_or_number_and_written_as_a_string() {
         for (json, text) in [
             ("\"SL-1\"", "SL-1"),
             ("390733918", "390733918"),
@@ -257,13 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_two_currencies() {
+    fn a_pair_splits_into_base_and_quote_currency() {
         assert_eq!(Pair::new("btc_twd").split(), Some(("btc".into(), "twd".into())));
         assert_eq!(Pair::new("btctwd").split(), None);
     }
 
     #[test]
-    fn currencies_and_pairs_compare_in_any_case_and_keep_their_spelling() {
+    fn currencies_and_pairs_compare_in_any_case_and_keep_the_original_spelling() {
         assert!(Pair::new("BTC_TWD") == "btc_twd" && Pair::new("BTC_TWD") != "eth_twd");
         let (upper, lower) = (Currency::new("BTC"), Currency::new("btc"));
         assert_eq!(upper, lower);

@@ -10,31 +10,47 @@ use crate::{
     HistoryOrderStream, HistoryOrders, Orders, PrivateStream, Timestamp, Trade, UserTrade,
 };
 
-/// Any message of any private stream, told apart by its `event`.
+/// A message of any private stream, classified by its `event`.
 ///
-/// For a text whose stream is known, [`decode`] is faster, since it need not look first.
+/// If the stream of a text is known, [`decode`] is faster, because it does not have to read the event's name
+/// first.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::Message;
+///
+/// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1639553303365,"data":{}}"#;
+/// match Message::from_json(text)? {
+///     Message::AccountBalance(event) => assert!(event.data.is_empty()),
+///     other => println!("ignored {}", other.event()),
+/// }
+/// # Ok::<(), bitopro_model::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
-    /// `ACCOUNT_BALANCE`.
+    /// The event `ACCOUNT_BALANCE`.
     AccountBalance(AccountBalance),
-    /// `ACTIVE_ORDERS`.
+    /// The event `ACTIVE_ORDERS`.
     ActiveOrders(ActiveOrders),
-    /// `RECENT_HISTORY_ORDERS`.
+    /// The event `RECENT_HISTORY_ORDERS`.
     HistoryOrders(HistoryOrders),
-    /// `USER_TRADE`.
+    /// The event `USER_TRADE`.
     UserTrade(Box<UserTrade>),
-    /// An event that this version does not know.
+    /// An event that this version of the crate does not know.
     Unknown(UnknownMessage),
 }
 
 impl Message {
-    /// Reads a message of any kind. An event that this version does not know is
-    /// [`Message::Unknown`], not an error.
+    /// Parses a message of any kind.
+    ///
+    /// An unknown event is returned as [`Message::Unknown`], not as an error.
     ///
     /// # Errors
-    /// A [`DecodeError`] if the text is not a JSON object with a textual `event`, or is a known event
-    /// with a fault in it.
+    ///
+    /// Returns a [`DecodeError`] if the text is not a JSON object with a string `event`, or is a known event
+    /// with an invalid field.
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
         let EventName(event) = parse(text, None)?;
         match PrivateStream::ALL.iter().copied().find(|stream| stream.event() == event) {
@@ -46,12 +62,16 @@ impl Message {
         }
     }
 
-    /// Reads a message that arrived on this stream, as [`decode`] does: an event other than the stream's own is
-    /// [`Message::Unknown`], even if another stream carries it.
+    /// Parses a message that arrived on this stream, like [`decode`].
+    ///
+    /// Any event other than the stream's own is [`Message::Unknown`], even if it belongs to another stream.
     ///
     /// # Errors
-    /// A [`DecodeError`] if the text is not a JSON object with a textual `event`, or is the stream's own
-    /// event with a fault in it.
+    ///
+    /// Returns a [`DecodeError`] if the text is not a JSON object with a string `event`, or is the stream's
+    /// own event with an invalid field.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use bitopro_model::{Message, PrivateStream};
@@ -70,7 +90,7 @@ impl Message {
         }
     }
 
-    /// The name of the event.
+    /// Returns the name of the event.
     pub fn event(&self) -> &str {
         match self {
             Self::AccountBalance(event) => event.name(),
@@ -81,17 +101,17 @@ impl Message {
         }
     }
 
-    /// The stream that carries this event, or `None` for an unknown event.
+    /// Returns the stream that this event belongs to, or `None` for an unknown event.
     pub fn stream(&self) -> Option<PrivateStream> {
         self.envelope().map(|envelope| envelope.stream)
     }
 
-    /// The event's `timestamp`, or `None` for an unknown event.
+    /// Returns the event's `timestamp`, or `None` for an unknown event.
     pub fn timestamp(&self) -> Option<Timestamp> {
         self.envelope().map(|envelope| envelope.timestamp)
     }
 
-    /// The event's `eventID`, or `None` for an event without one and for an unknown event.
+    /// Returns the event's `eventID`, or `None` for an unknown event and for an event without one.
     pub fn event_id(&self) -> Option<&str> {
         self.envelope()?.event_id
     }
@@ -107,7 +127,7 @@ impl Message {
     }
 }
 
-/// The fields that the events of all streams have in common.
+/// The envelope fields of any known event.
 struct Envelope<'a> {
     stream: PrivateStream,
     timestamp: Timestamp,
@@ -135,7 +155,7 @@ impl<D: EventData> From<Decoded<D>> for Message {
     }
 }
 
-/// Fails with the message unchanged if it is of another kind.
+/// Returns the unchanged message as the error if it is of another kind.
 impl<D: EventData> TryFrom<Message> for Event<D> {
     type Error = Message;
 
@@ -144,22 +164,40 @@ impl<D: EventData> TryFrom<Message> for Event<D> {
     }
 }
 
-/// The outcome of reading a text on a stream whose event is known.
+/// The result of [`decode`]: the event of the expected stream, or an unknown message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded<D> {
-    /// The stream's own event.
+    /// The event of the stream.
     Event(Event<D>),
-    /// Some other event, whole and as it came.
+    /// Any other event, verbatim.
     Unknown(UnknownMessage),
 }
 
-/// Reads a message that arrived on the stream of `D`.
+/// Parses a message that arrived on the stream of `D`.
+///
+/// Any event other than the stream's own is returned as [`Decoded::Unknown`], not as an error.
 ///
 /// # Errors
-/// A [`DecodeError`] if the text is not a JSON object with a textual `event`, or is the stream's own
-/// event with a fault in it. Any other event is [`Decoded::Unknown`].
+///
+/// Returns a [`DecodeError`] if the text is not a JSON object with a string `event`, or is the stream's own
+/// event with an invalid field.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::{Balances, Decoded, decode};
+///
+/// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1639553303365,"data":{}}"#;
+/// let Decoded::Event(event) = decode::<Balances>(text)? else { panic!("unknown event") };
+/// assert_eq!(event.timestamp.as_millis(), 1_639_553_303_365);
+///
+/// let other = r#"{"event":"MAINTENANCE","minutes":30}"#;
+/// let Decoded::Unknown(message) = decode::<Balances>(other)? else { panic!("known event") };
+/// assert_eq!((message.event(), message.raw()), ("MAINTENANCE", other));
+/// # Ok::<(), bitopro_model::DecodeError>(())
+/// ```
 pub fn decode<D: EventData>(text: &str) -> Result<Decoded<D>, DecodeError> {
-    // The stream's own event is nearly all there is, so it is tried first and the rest looked at after.
+    // Nearly every message is the stream's own event, so the event's name is only read if that attempt fails.
     serde_json::from_str(text).map(Decoded::Event).or_else(|_| {
         let EventName(event) = parse(text, Some(D::STREAM))?;
         if event == D::STREAM.event() {
@@ -170,7 +208,7 @@ pub fn decode<D: EventData>(text: &str) -> Result<Decoded<D>, DecodeError> {
     })
 }
 
-/// A message whose event this version does not know, whole and as it came.
+/// A message with an unexpected or unknown event, verbatim.
 #[derive(Clone)]
 pub struct UnknownMessage {
     event: String,
@@ -182,12 +220,12 @@ impl UnknownMessage {
         Ok(Self { event, raw: parse(text, None)? })
     }
 
-    /// What the message calls itself.
+    /// Returns the message's `event`.
     pub fn event(&self) -> &str {
         &self.event
     }
 
-    /// The raw JSON of the whole message.
+    /// Returns the raw JSON of the whole message.
     pub fn raw(&self) -> &str {
         self.raw.get()
     }
@@ -214,7 +252,7 @@ impl Serialize for UnknownMessage {
 }
 
 impl fmt::Display for Message {
-    /// The event's name, and its time if it is known.
+    /// Formats the event's name, and its time if the event is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AccountBalance(event) => event.fmt(f),
@@ -238,7 +276,8 @@ impl Serialize for Message {
     }
 }
 
-/// Buffers the message's text, since its kind may only be known at its end. [`Message::from_json`] does not.
+/// Buffers the message's text, because the `event` may be its last field. [`Message::from_json`] does not
+/// buffer.
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
@@ -246,7 +285,7 @@ impl<'de> Deserialize<'de> for Message {
     }
 }
 
-/// The `event` of a message, and nothing else of it.
+/// The `event` of a message. All other fields are skipped.
 struct EventName(String);
 
 impl<'de> Deserialize<'de> for EventName {

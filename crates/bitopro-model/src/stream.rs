@@ -3,26 +3,28 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// One of the exchange's private streams. Its URL is its subscription: nothing is sent to ask for it.
+/// One of the exchange's private WebSocket streams.
+///
+/// Connecting to a stream's URL is the whole subscription. No message is sent to request it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PrivateStream {
-    /// `account-balance`: the event `ACCOUNT_BALANCE`.
+    /// The stream `account-balance` with the event `ACCOUNT_BALANCE`.
     AccountBalance,
-    /// `active-orders`: the event `ACTIVE_ORDERS`.
+    /// The stream `active-orders` with the event `ACTIVE_ORDERS`.
     ActiveOrders,
-    /// `history-orders`: the event `RECENT_HISTORY_ORDERS`.
+    /// The stream `history-orders` with the event `RECENT_HISTORY_ORDERS`.
     HistoryOrders,
-    /// `user-trades`: the event `USER_TRADE`.
+    /// The stream `user-trades` with the event `USER_TRADE`.
     UserTrades,
 }
 
 impl PrivateStream {
-    /// Every stream that this version knows.
+    /// All streams that this version of the crate knows.
     pub const ALL: &'static [Self] =
         &[Self::AccountBalance, Self::ActiveOrders, Self::HistoryOrders, Self::UserTrades];
 
-    /// The stream's name: `account-balance`.
+    /// Returns the stream's name, such as `account-balance`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AccountBalance => "account-balance",
@@ -32,7 +34,7 @@ impl PrivateStream {
         }
     }
 
-    /// The stream's path below the base endpoint.
+    /// Returns the stream's URL path, relative to the base endpoint.
     pub const fn path(self) -> &'static str {
         match self {
             Self::AccountBalance => "/v1/pub/auth/account-balance",
@@ -42,7 +44,7 @@ impl PrivateStream {
         }
     }
 
-    /// The name of the event that the stream carries: `ACCOUNT_BALANCE`.
+    /// Returns the name of the stream's event, such as `ACCOUNT_BALANCE`.
     pub const fn event(self) -> &'static str {
         match self {
             Self::AccountBalance => "ACCOUNT_BALANCE",
@@ -59,10 +61,14 @@ impl fmt::Display for PrivateStream {
     }
 }
 
-/// A text that names no stream that this version knows.
+/// The error returned when a [`PrivateStream`] is parsed from an unknown name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no private stream is called `{0}`")]
+#[error("unknown private stream `{0}`; expected one of {names}", names = all_names())]
 pub struct UnknownStream(String);
+
+fn all_names() -> String {
+    PrivateStream::ALL.iter().map(|stream| format!("`{stream}`")).collect::<Vec<_>>().join(", ")
+}
 
 impl FromStr for PrivateStream {
     type Err = UnknownStream;

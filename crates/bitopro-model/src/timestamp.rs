@@ -7,25 +7,35 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// A moment by the exchange's clock: Unix milliseconds, UTC.
+/// A time of the exchange's clock, in Unix milliseconds (UTC).
 ///
-/// The `timestamp` of an event is the only clock of the wire to compute with; `datetime` beside it is a
-/// text that has been seen eight hours off.
+/// Use the `timestamp` of an event for calculations. Its `datetime` is a text that has been observed eight
+/// hours off.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::Timestamp;
+///
+/// let sent = Timestamp::from_millis(1_639_553_303_365);
+/// assert_eq!(sent.to_string(), "2021-12-15T07:28:23.365Z");
+/// assert!(sent < Timestamp::from_millis(1_639_553_303_366));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment this many milliseconds after the Unix epoch.
+    /// Creates a timestamp from milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the number of milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The same moment as a [`SystemTime`], or `None` where the platform cannot represent it.
+    /// Converts to a [`SystemTime`], or returns `None` if the platform cannot represent the time.
     pub fn to_system_time(self) -> Option<SystemTime> {
         let distance = Duration::from_millis(self.0.unsigned_abs());
         if self.0 < 0 {
@@ -35,8 +45,9 @@ impl Timestamp {
         }
     }
 
-    /// Formats the moment as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`. Returns `None` outside of
-    /// the years 0000 to 9999, where `Display` shows a number.
+    /// Formats the time as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`.
+    ///
+    /// Returns `None` outside the years 0000 to 9999. `Display` shows a number for such a time.
     pub fn to_rfc3339(self) -> Option<String> {
         self.to_utc().map(|time| format!("{time:.3}Z"))
     }
@@ -47,19 +58,22 @@ impl Timestamp {
 }
 
 impl Timestamp {
-    /// Compares two times no more finely than the coarser of the two: if either is a whole second, to the second.
+    /// Compares two times at the precision of the less precise one: by the second if either is a whole
+    /// second.
     ///
-    /// The exchange cuts some times off to whole seconds, so within a second it is not known which is later. Not an
-    /// order to sort by: of three times, the first can equal the second and the second the third, and yet the
-    /// first precede the third.
+    /// The exchange truncates some times to whole seconds, so their order within a second is unknown. Do not
+    /// sort by this comparison, because it is not transitive: a time can compare equal to two times that
+    /// differ from each other.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::cmp::Ordering;
     ///
     /// use bitopro_model::Timestamp;
     ///
-    /// let [cut_off, full] = [1_639_386_803_000, 1_639_386_803_663].map(Timestamp::from_millis);
-    /// assert_eq!(full.compare_coarsely(cut_off), Ordering::Equal);
+    /// let [truncated, full] = [1_639_386_803_000, 1_639_386_803_663].map(Timestamp::from_millis);
+    /// assert_eq!(full.compare_coarsely(truncated), Ordering::Equal);
     /// ```
     pub fn compare_coarsely(self, other: Self) -> Ordering {
         let is_whole = |time: Self| time.0 % 1_000 == 0;
@@ -70,14 +84,16 @@ impl Timestamp {
         }
     }
 
-    /// Converts a time whose unit is not known to milliseconds. As seconds, a number of this size is before the year
-    /// 5139; as milliseconds it would be before March 1973.
-    pub(crate) const fn in_millis(self) -> Self {
+    /// Converts a time in either seconds or milliseconds to milliseconds.
+    ///
+    /// A number below 10^11 is interpreted as seconds, which is before the year 5139. In milliseconds, it
+    /// would be before March 1973.
+    pub(crate) const fn normalized_to_millis(self) -> Self {
         if self.0.unsigned_abs() < 100_000_000_000 { Self(self.0 * 1_000) } else { self }
     }
 }
 
-/// Truncates to milliseconds, towards the past.
+/// Rounds down to whole milliseconds.
 impl TryFrom<SystemTime> for Timestamp {
     type Error = TimestampRangeError;
 
@@ -92,15 +108,16 @@ impl TryFrom<SystemTime> for Timestamp {
     }
 }
 
-/// A time that milliseconds in 64 bits cannot represent.
+/// The error returned when a [`SystemTime`] does not fit into 64-bit milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the time is more than 292 million years from 1970")]
+#[error("time out of range: more than 292 million years before or after 1970")]
 #[non_exhaustive]
 pub struct TimestampRangeError;
 
 impl fmt::Display for Timestamp {
-    /// Formats the moment as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`. Outside of the years 0000
-    /// to 9999, shows the number: `-62167219200001 ms since the Unix epoch`.
+    /// Formats the time as RFC 3339 in UTC with milliseconds: `2021-12-15T07:28:23.365Z`.
+    ///
+    /// Outside the years 0000 to 9999, shows the number: `-62167219200001 ms since the Unix epoch`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_utc() {
             Some(time) => write!(f, "{time:.3}Z"),
@@ -121,32 +138,33 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A moment by the exchange's clock in whole Unix seconds, UTC: the times of a trade.
+/// A time of the exchange's clock, in whole Unix seconds (UTC). Used for the times of a trade.
 ///
-/// A type of its own, so that seconds and milliseconds cannot be taken for each other.
+/// A separate type prevents seconds from being confused with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixSeconds(i64);
 
 impl UnixSeconds {
-    /// The moment this many seconds after the Unix epoch.
+    /// Creates a time from seconds since the Unix epoch.
     pub const fn from_secs(secs: i64) -> Self {
         Self(secs)
     }
 
-    /// Seconds since the Unix epoch.
+    /// Returns the number of seconds since the Unix epoch.
     pub const fn as_secs(self) -> i64 {
         self.0
     }
 
-    /// The beginning of that second, or `None` where milliseconds cannot count so far.
+    /// Converts to a [`Timestamp`], the start of the second, or returns `None` if milliseconds overflow.
     pub fn to_timestamp(self) -> Option<Timestamp> {
         self.0.checked_mul(1_000).map(Timestamp)
     }
 }
 
 impl fmt::Display for UnixSeconds {
-    /// Formats the moment as RFC 3339 in UTC: `2021-12-15T07:28:23Z`. Outside of the years 0000 to 9999, shows the
-    /// number: `-62167219201 s since the Unix epoch`.
+    /// Formats the time as RFC 3339 in UTC: `2021-12-15T07:28:23Z`.
+    ///
+    /// Outside the years 0000 to 9999, shows the number: `-62167219201 s since the Unix epoch`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match utc(SignedDuration::from_secs(self.0)) {
             Some(time) => write!(f, "{time:.0}Z"),
@@ -167,9 +185,9 @@ impl<'de> Deserialize<'de> for UnixSeconds {
     }
 }
 
-/// Returns the date and time of day in UTC, if the year has four digits.
+/// Returns the date and time in UTC, or `None` outside the years 0000 to 9999.
 fn utc(since_epoch: SignedDuration) -> Option<DateTime> {
-    // Unlike jiff's own timestamps, which leave a day for time zones, this reaches the last moment of the year 9999.
+    // jiff's own timestamps reserve a day for time zones. A `DateTime` covers the year 9999 to its end.
     const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     EPOCH.checked_add(since_epoch).ok().filter(|time| time.year() >= 0)
 }
@@ -182,7 +200,7 @@ mod tests {
     use super::{Timestamp, UnixSeconds};
 
     #[test]
-    fn converts_to_system_time_on_both_sides_of_the_epoch() {
+    fn converts_to_and_from_system_time_on_both_sides_of_the_epoch() {
         for millis in [0, 1, -1, 1_639_553_303_365] {
             let time = Timestamp::from_millis(millis).to_system_time().unwrap();
             let back = match time.duration_since(SystemTime::UNIX_EPOCH) {
@@ -192,12 +210,12 @@ mod tests {
             assert_eq!(back, millis);
             assert_eq!(Timestamp::try_from(time), Ok(Timestamp::from_millis(millis)));
         }
-        let within_a_millisecond = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
-        assert_eq!(Timestamp::try_from(within_a_millisecond), Ok(Timestamp::from_millis(-1)));
+        let nanosecond_before_epoch = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
+        assert_eq!(Timestamp::try_from(nanosecond_before_epoch), Ok(Timestamp::from_millis(-1)));
     }
 
     #[test]
-    fn is_shown_as_rfc_3339_in_utc_within_the_years_of_four_digits() {
+    fn years_of_four_digits_are_formatted_as_rfc_3339_in_utc() {
         for (millis, expected) in [
             (1_639_553_303_365, "2021-12-15T07:28:23.365Z"),
             (1_639_553_303_000, "2021-12-15T07:28:23.000Z"),
@@ -225,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_shown_without_a_fraction() {
+    fn seconds_are_formatted_without_a_fraction() {
         for (secs, expected) in [
             (1_639_553_303, "2021-12-15T07:28:23Z"),
             (-1, "1969-12-31T23:59:59Z"),
@@ -241,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn is_compared_as_finely_as_both_times_are_written() {
+    fn coarse_comparison_uses_the_less_precise_time() {
         use Ordering::{Equal, Greater, Less};
         for (a, b, expected) in [
             (5_663, 5_664, Less),
@@ -262,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_number_is_taken_for_seconds() {
+    fn a_small_number_is_interpreted_as_seconds() {
         for (wire, millis) in [
             (1_639_386_803, 1_639_386_803_000),
             (1_639_386_803_000, 1_639_386_803_000),
@@ -272,7 +290,7 @@ mod tests {
             (0, 0),
             (i64::MIN, i64::MIN),
         ] {
-            assert_eq!(Timestamp(wire).in_millis(), Timestamp(millis));
+            assert_eq!(Timestamp(wire).normalized_to_millis(), Timestamp(millis));
         }
     }
 }

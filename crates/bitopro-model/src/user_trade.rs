@@ -9,40 +9,55 @@ use crate::{
 
 /// The event `USER_TRADE`: one of the account's orders was matched.
 ///
-/// As it is documented, the exchange sends each trade once: what is traded while there is no connection never
-/// arrives here. [`Trade::is_same_match`] tells one that is sent again.
+/// According to its documentation, the exchange sends each trade once, so trades during a disconnection are
+/// never received. [`Trade::is_same_match`] recognizes a trade that is sent again nevertheless.
 pub type UserTrade = Event<Trade>;
 
 wire_struct! {
-    /// One trade of the account.
+    /// A trade of the account: one execution of one of its orders.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bitopro_model::{Action, UserTrade};
+    ///
+    /// let text = r#"{"event":"USER_TRADE","timestamp":1694667358782,"data":{"base":"usdt","quote":"twd",
+    ///     "side":"ask","price":"32.039","volume":"10","fee":"0.64","feeCurrency":"twd",
+    ///     "transactionTimestamp":1694667358,"orderID":"390733918"}}"#;
+    /// let trade = UserTrade::from_json(text)?.data;
+    /// assert_eq!((trade.action(), trade.pair()), (Action::Sell, "usdt_twd".into()));
+    /// assert_eq!(trade.notional(), Some("320.39".parse()?));
+    /// assert_eq!(trade.transaction_timestamp.to_string(), "2023-09-14T04:55:58Z");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub struct Trade ("a trade") {
-        /// The base currency, lowercase.
+        /// The base currency in lowercase.
         "base" => base: Currency,
-        /// The quote currency, lowercase.
+        /// The quote currency in lowercase.
         "quote" => quote: Currency,
         /// The side of the account's order.
         "side" => side: TradeSide,
-        /// The price of one unit of the base currency.
+        /// The price of one unit of the base currency, in the quote currency.
         "price" => price: Decimal,
-        /// The amount of the base currency.
+        /// The traded amount of the base currency.
         "volume" => volume: Decimal,
-        /// The fee, in `fee_currency`.
+        /// The fee, in the currency `fee_currency`.
         "fee" => fee: Decimal,
-        /// The currency of the fee, lowercase.
+        /// The currency of the fee in lowercase.
         "feeCurrency" => fee_currency: Currency,
-        /// When it was matched. The exchange's only times in seconds are the two of this event.
+        /// The time of the match. Only the two times of this event are in seconds.
         "transactionTimestamp" => transaction_timestamp: UnixSeconds,
-        /// When it was processed.
+        /// The time at which the exchange processed the trade.
         "eventTimestamp" => event_timestamp: Option<UnixSeconds>,
-        /// The account's order.
+        /// The id of the account's order.
         "orderID" => order_id: OrderId,
-        /// The kind of that order.
+        /// The type of that order.
         "orderType" => order_type: Option<OrderType>,
-        /// The match. The exchange may leave it empty.
+        /// The id of the match. May be empty.
         "matchID" => match_id: Option<MatchId>,
-        /// Whether the account's order was a market order.
+        /// `true` if the account's order was a market order.
         "isMarket" => is_market: Option<bool>,
-        /// Whether the account's order was in the book first.
+        /// `true` if the account's order was the maker: it was in the order book first.
         "isMaker" => is_maker: Option<bool>,
     }
 }
@@ -65,8 +80,12 @@ impl Sealed for Trade {
 }
 
 impl Trade {
-    /// Creates a trade of a limit order that was in the order book first, without a fee, which would be in the currency
-    /// that is received. Price and volume are zero, and the time the Unix epoch, until they are set.
+    /// Creates a trade of a limit order that was the maker, without a fee.
+    ///
+    /// The fee currency is the received one. Price and volume are zero, and the time is the Unix epoch, until
+    /// they are set.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use bitopro_model::{Trade, TradeSide, UnixSeconds};
@@ -118,7 +137,7 @@ impl Trade {
         self
     }
 
-    /// Sets the time of the match, at which the event was also made.
+    /// Sets the time of the match, and the time of processing to the same value.
     #[must_use]
     pub fn with_matched(mut self, matched: UnixSeconds) -> Self {
         self.transaction_timestamp = matched;
@@ -126,33 +145,34 @@ impl Trade {
         self
     }
 
-    /// Whether the account bought or sold, in the words of orders.
+    /// Returns the side as the [`Action`] of an order: buy or sell.
     pub fn action(&self) -> Action {
         self.side.action()
     }
 
-    /// The pair, spelled as in the messages about orders.
+    /// Returns the pair, spelled as in order messages: `usdt_twd`.
     pub fn pair(&self) -> Pair {
         Pair::new(format!("{}_{}", self.base, self.quote))
     }
 
-    /// Returns whether both report the same execution: everything is equal but what the exchange may change when it sends
-    /// a trade again, which is the processing time and what is not known to this version.
+    /// Returns whether both report the same execution: order, terms, match id and fee are equal.
     ///
-    /// Two executions in the same second can be equal in all of this, so `true` does not prove that they are one.
+    /// Fields that the exchange may change when it sends a trade again are ignored: the processing time, the
+    /// order type, the flags and unknown fields. Two different executions in the same second can be equal, so
+    /// `true` does not prove that they are the same.
     pub fn is_same_trade(&self, other: &Self) -> bool {
         self.has_same_terms(other)
             && self.match_id == other.match_id
             && (self.fee, &self.fee_currency) == (other.fee, &other.fee_currency)
     }
 
-    /// Returns whether both report the same match of the same order, as where the exchange sends a trade again: they
-    /// have a `match_id`, and it and the terms of the deal are the same. Fee and processing time may differ.
+    /// Returns whether both report the same match of the same order: they have the same `match_id` and terms.
     ///
-    /// Without a `match_id` a trade cannot be distinguished from another one with the same terms, so this is `false`.
+    /// Recognizes a trade that the exchange sends again. The fee and the processing time may differ. Without
+    /// a `match_id`, trades with the same terms cannot be distinguished, so the result is `false`.
     pub fn is_same_match(&self, other: &Self) -> bool {
-        let is_named = self.match_id.as_ref().is_some_and(|id| !id.as_str().is_empty());
-        is_named && self.match_id == other.match_id && self.has_same_terms(other)
+        let has_match_id = self.match_id.as_ref().is_some_and(|id| !id.as_str().is_empty());
+        has_match_id && self.match_id == other.match_id && self.has_same_terms(other)
     }
 
     fn has_same_terms(&self, other: &Self) -> bool {
@@ -162,10 +182,11 @@ impl Trade {
             && self.transaction_timestamp == other.transaction_timestamp
     }
 
-    /// The price times the volume, in the quote currency, if that can be held exactly.
+    /// Returns the price times the volume, in the quote currency, or `None` if [`Decimal`] cannot hold it
+    /// exactly.
     pub fn notional(&self) -> Option<Decimal> {
         let product = self.price.checked_mul(self.volume)?;
-        // A product that does not fit is rounded by the library, and has then lost some of its scale.
+        // `Decimal` rounds a product that does not fit, which reduces its scale.
         let is_exact = product.is_zero() || product.scale() == self.price.scale() + self.volume.scale();
         (is_exact && product.is_zero() == (self.price.is_zero() || self.volume.is_zero())).then_some(product)
     }
@@ -182,7 +203,7 @@ mod tests {
         "eventTimestamp":1694667359,"orderID":390733918,"orderType":"Market","matchID":"","isMarket":"true","isMaker":false}}"#;
 
     #[test]
-    fn the_documented_variations_are_read_and_written_in_one_way() {
+    fn documented_variants_are_read_and_written_canonically() {
         let event = UserTrade::from_json(SAMPLE).unwrap();
         let trade = &event.data;
         assert_eq!((trade.action(), trade.pair()), (Action::Sell, Pair::new("usdt_twd")));
@@ -197,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_trade_pays_its_fee_in_what_it_receives() {
+    fn a_new_trade_pays_its_fee_in_the_received_currency() {
         let (usdt, twd, one) = (Currency::new("usdt"), Currency::new("twd"), Decimal::ONE);
         for (side, fee_currency) in [(TradeSide::Ask, &twd), (TradeSide::Bid, &usdt)] {
             let at = UnixSeconds::from_secs(7);
@@ -212,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_match_is_the_same_only_if_its_id_and_terms_are_and_a_trade_only_if_its_fee_is_too() {
+    fn the_same_match_has_the_same_id_and_terms_and_the_same_trade_also_the_same_fee() {
         let match_id = |id: &str| Some(MatchId::new(id));
         let trade = Trade { match_id: match_id("m"), ..UserTrade::from_json(SAMPLE).unwrap().data };
         let same = |other: &Trade| (trade.is_same_match(other), trade.is_same_trade(other));
@@ -241,13 +262,14 @@ mod tests {
             assert_eq!(same(&other), (true, false), "{other:?}");
         }
         for match_id in [match_id(""), None] {
-            let nameless = Trade { match_id, ..trade.clone() };
-            assert!(!nameless.is_same_match(&nameless.clone()) && nameless.is_same_trade(&nameless.clone()));
+            let without_id = Trade { match_id, ..trade.clone() };
+            assert!(!without_id.is_same_match(&without_id.clone()));
+            assert!(without_id.is_same_trade(&without_id.clone()));
         }
     }
 
     #[test]
-    fn a_notional_is_exact_or_not_told() {
+    fn a_notional_is_exact_or_none() {
         let mut trade = UserTrade::from_json(SAMPLE).unwrap().data;
         for (price, volume, expected) in [
             ("32.039", "1.0", Some("32.0390")),

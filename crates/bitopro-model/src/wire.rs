@@ -1,7 +1,7 @@
-//! How the structs of the wire are read and written: known fields by name, unknown ones kept.
+//! Reading and writing of wire structs: known fields by name, with unknown fields kept.
 //!
-//! `serde(flatten)` would keep unknown fields too, at the price of buffering every field and of turning
-//! raw numbers into floats; this reads each field once, straight into its place.
+//! `serde(flatten)` would keep unknown fields too, but it buffers every field and converts raw numbers to
+//! floats. This module parses each field once, directly into its final place.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,30 +15,30 @@ use serde::de::{
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
-use crate::decimal::Exact;
+use crate::decimal::DecimalText;
 use crate::{Extra, Timestamp, UnixSeconds};
 
 /// The value of a field of a wire struct.
 pub(crate) trait Field: Sized {
-    /// The type that is deserialized in its place.
+    /// The type that is deserialized and then converted.
     type Wire: DeserializeOwned;
 
     fn from_wire(wire: Self::Wire) -> Self;
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error>;
 
-    /// Reads the value of the key that was read last, which is `key`. Only an optional field uses `extra`.
+    /// Reads the value that follows `key`, the last key read from `map`. Only optional fields use `extra`.
     fn read<'de, A: MapAccess<'de>>(_key: &str, map: &mut A, _extra: &mut Extra) -> Result<Self, A::Error> {
         map.next_value().map(Self::from_wire)
     }
 
-    /// The value of an absent field: an error, unless the field is optional.
+    /// Returns the value of an absent field: an error, unless the field is optional.
     fn absent<E: Error>(name: &'static str) -> Result<Self, E> {
         Err(E::missing_field(name))
     }
 }
 
-/// Makes types that are read and written by their own serde implementations usable as fields.
+/// Implements [`Field`] for types through their own serde implementations.
 macro_rules! field_by_serde {
     ($($ty:ty),* $(,)?) => {$(
         impl $crate::wire::Field for $ty {
@@ -60,14 +60,14 @@ pub(crate) use field_by_serde;
 field_by_serde!(String, Timestamp, UnixSeconds);
 
 impl Field for Decimal {
-    type Wire = Exact;
+    type Wire = DecimalText;
 
-    fn from_wire(wire: Exact) -> Self {
+    fn from_wire(wire: DecimalText) -> Self {
         wire.0
     }
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry(name, &Exact(*self))
+        map.serialize_entry(name, &DecimalText(*self))
     }
 }
 
@@ -83,8 +83,8 @@ impl Field for bool {
     }
 }
 
-/// An optional field. Absent, `null` and a text that is empty where another type is expected mean the same, and are
-/// written as absent. Any other value that cannot be read is kept in `extra`.
+/// An optional field. Absent, `null`, and an empty string where another type is expected are all `None`, and
+/// are written as absent. Any other unreadable value is kept in `extra`.
 impl<T: Field> Field for Option<T> {
     type Wire = Option<T::Wire>;
 
@@ -111,7 +111,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-/// The value of an optional field, or its raw text where that is no `W`.
+/// The value of an optional field, or its raw JSON if it is not a valid `W`.
 enum Lenient<W> {
     Value(Option<W>),
     Unreadable(Box<RawValue>),
@@ -123,8 +123,10 @@ impl<'de, W: DeserializeOwned> Deserialize<'de> for Lenient<W> {
     }
 }
 
-/// The name by which `serde_json` recognises a [`RawValue`]. Asked for by name, a raw text is borrowed where the input
-/// can be, and owned elsewhere; `&RawValue` fails there, and `Box<RawValue>` allocates for every value.
+/// The name by which `serde_json` recognizes a [`RawValue`].
+///
+/// Requesting it by name yields raw JSON that is borrowed if the input allows it, and owned otherwise.
+/// `&RawValue` would fail if borrowing is impossible, and `Box<RawValue>` would allocate for every value.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 struct LenientVisitor<W>(PhantomData<W>);
@@ -136,14 +138,14 @@ impl<'de, W: DeserializeOwned> Visitor<'de> for LenientVisitor<W> {
         f.write_str("any value")
     }
 
-    /// The raw text, which `serde_json` passes as the only entry of a map.
+    /// Visits raw JSON, which `serde_json` passes as the only entry of a map.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         map.next_key::<IgnoredAny>()?;
         let Key(raw) = map.next_value()?;
         let plain =
             raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|text| !text.contains('\\'));
         let value = match plain {
-            // Most values are texts, and need not be parsed again.
+            // Most values are strings without escapes, which do not need a second pass of the JSON parser.
             Some(text) => W::deserialize(BorrowedStrDeserializer::<ValueError>::new(text)).ok().map(Some),
             None => serde_json::from_str(&raw).ok(),
         };
@@ -154,13 +156,13 @@ impl<'de, W: DeserializeOwned> Visitor<'de> for LenientVisitor<W> {
         }
     }
 
-    /// Any other deserializer has no raw texts, so a value that cannot be read is an error there.
+    /// Visits a value of any other deserializer. These have no raw JSON, so an unreadable value is an error.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         Option::deserialize(deserializer).map(Lenient::Value)
     }
 }
 
-/// A truth value. The exchange documents some as texts and sends them as JSON's own: either is read.
+/// A boolean. The exchange documents some as strings but sends JSON booleans, so both are accepted.
 pub(crate) struct Flag(bool);
 
 impl<'de> Deserialize<'de> for Flag {
@@ -191,7 +193,7 @@ impl Visitor<'_> for FlagVisitor {
     }
 }
 
-/// Puts a field's value into its slot; a second one of the same name is an error, not a choice.
+/// Stores the value of a field. A duplicate field is an error, since neither value can be preferred.
 pub(crate) fn put<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
     if slot.replace(value).is_some() {
         return Err(E::duplicate_field(name));
@@ -199,7 +201,7 @@ pub(crate) fn put<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: 
     Ok(())
 }
 
-/// The name of a field, borrowed from the input where it has no escapes.
+/// A string, such as the name of a field, borrowed from the input if it has no escapes.
 pub(crate) struct Key<'de>(pub(crate) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
@@ -226,8 +228,11 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 }
 
-/// Declares a struct of the wire: its fields with their names there (the first is written, all are read), what it is
-/// called in errors, and a public `extra` for the rest. A field is optional where its type is an `Option`.
+/// Declares a wire struct with its name in error messages, its fields, and a public `extra` for unknown
+/// fields.
+///
+/// The first name of each field is written, and all of its names are read. A field is optional if its type is
+/// an `Option`.
 macro_rules! wire_struct {
     (
         $(#[$meta:meta])*
@@ -240,7 +245,7 @@ macro_rules! wire_struct {
         #[non_exhaustive]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $ty,)*
-            /// Fields that this version does not know, and optional ones that could not be read, verbatim.
+            /// Unknown fields and unreadable optional ones, verbatim.
             pub extra: $crate::Extra,
         }
 

@@ -1,5 +1,5 @@
-//! The words of the wire: fixed texts and numbers that stand for something, and those that the exchange adds
-//! without notice.
+//! Enums with a fixed text or number on the wire. Values that the exchange adds without notice are kept as
+//! `Unknown`.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,7 +11,8 @@ use smol_str::SmolStr;
 
 use crate::wire::field_by_serde;
 
-/// Declares an enum of texts. The first text of a variant is written, all are read; any other text is kept.
+/// Declares enums with a text on the wire. The first text of a variant is written, and all of its texts are
+/// read.
 macro_rules! wire_enums {
     ($($(#[$meta:meta])* $name:ident {
         $($(#[$variant_meta:meta])* $variant:ident = $text:literal $(| $alias:literal)*,)*
@@ -21,12 +22,12 @@ macro_rules! wire_enums {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_meta])* $variant,)*
-            /// A text that this version does not know, written back verbatim.
+            /// A text that this version of the crate does not know, written back verbatim.
             Unknown(Box<str>),
         }
 
         impl $name {
-            /// The text on the wire.
+            /// Returns the text on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -75,7 +76,7 @@ macro_rules! wire_enums {
 }
 
 wire_enums! {
-    /// What an order does.
+    /// The side of an order.
     Action {
         /// Buys the base currency.
         Buy = "BUY",
@@ -83,37 +84,37 @@ wire_enums! {
         Sell = "SELL",
     }
 
-    /// What kind of order it is.
+    /// The type of an order.
     OrderType {
-        /// Executes at its price or better.
+        /// A limit order, executed at its price or better.
         Limit = "LIMIT",
-        /// Executes at once, at what the book offers. The documentation also spells it `Market`.
+        /// A market order, executed immediately at the best available prices. Also spelled `Market`.
         Market = "MARKET" | "Market",
-        /// Becomes a limit order when the stop price is reached.
+        /// A stop order, which becomes a limit order when the stop price is reached.
         StopLimit = "STOP_LIMIT",
-        /// `SP_OCO_STOPLIMIT`: of a one-cancels-the-other pair, the one that takes the profit.
+        /// The take-profit order of a one-cancels-the-other pair: `SP_OCO_STOPLIMIT`.
         SpOcoStopLimit = "SP_OCO_STOPLIMIT",
-        /// `SL_OCO_STOPLIMIT`: of a one-cancels-the-other pair, the one that stops the loss.
+        /// The stop-loss order of a one-cancels-the-other pair: `SL_OCO_STOPLIMIT`.
         SlOcoStopLimit = "SL_OCO_STOPLIMIT",
     }
 
-    /// How long an order may stand, and whether it may take.
+    /// The time in force of an order, and whether it may take liquidity.
     TimeInForce {
-        /// Good till cancelled. Market orders always say this.
+        /// Good till cancelled. Always used for market orders.
         GoodTillCancelled = "GTC",
-        /// Is cancelled rather than matched at once, so that it only ever makes.
+        /// Post-only: the order is cancelled if it would match immediately, so it is always the maker.
         PostOnly = "POST_ONLY",
     }
 
-    /// How the market must stand to the stop price for a stop order to be triggered.
+    /// The comparison of the market price with the stop price that triggers a stop order.
     Condition {
-        /// At the stop price or above.
+        /// Triggered at or above the stop price: `>=`.
         AtOrAbove = ">=",
-        /// At the stop price or below.
+        /// Triggered at or below the stop price: `<=`.
         AtOrBelow = "<=",
     }
 
-    /// The side of the book that the account's order was on, in the words of trades.
+    /// The order book side of the account's order in a trade.
     TradeSide {
         /// A sale.
         Ask = "ask",
@@ -123,7 +124,7 @@ wire_enums! {
 }
 
 impl TradeSide {
-    /// The same in the words of orders. A side that is not known stays as it is.
+    /// Returns the side as the [`Action`] of an order. An unknown side becomes an unknown action.
     pub fn action(&self) -> Action {
         match self {
             Self::Ask => Action::Sell,
@@ -133,30 +134,30 @@ impl TradeSide {
     }
 }
 
-/// How far an order has come. On the wire it is a number; 5 is not documented.
+/// The status of an order, a number on the wire. The number 5 is not documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OrderStatus {
-    /// -1: a stop order that has not been triggered.
+    /// A stop order that has not been triggered (-1).
     NotTriggered,
-    /// 0: in progress, nothing executed.
+    /// In progress, with nothing executed (0).
     InProgress,
-    /// 1: in progress, executed in part.
+    /// In progress and partially executed (1).
     InProgressPartialDeal,
-    /// 2: executed whole.
+    /// Completely executed (2).
     Completed,
-    /// 3: over, executed in part.
+    /// Closed after a partial execution (3).
     CompletedPartialDeal,
-    /// 4: cancelled.
+    /// Cancelled (4).
     Cancelled,
-    /// 6: post-only, and cancelled since it would have matched at once.
+    /// Post-only, and cancelled because it would have matched immediately (6).
     PostOnlyCancelled,
-    /// A number that this version does not know, written back as it came.
+    /// A number that this version of the crate does not know, written back unchanged.
     Unknown(i64),
 }
 
 impl OrderStatus {
-    /// The number on the wire.
+    /// Returns the number on the wire.
     pub const fn code(self) -> i64 {
         match self {
             Self::NotTriggered => -1,
@@ -170,12 +171,12 @@ impl OrderStatus {
         }
     }
 
-    /// Whether an order may still execute or be triggered. Of a status that is not known, nobody can say.
+    /// Returns whether the order can still be executed or triggered. `false` for an unknown status.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::NotTriggered | Self::InProgress | Self::InProgressPartialDeal)
     }
 
-    /// Whether nothing will happen to an order any more. Of a status that is not known, nobody can say.
+    /// Returns whether the order will not change any more. `false` for an unknown status.
     pub const fn is_final(self) -> bool {
         matches!(
             self,
@@ -218,7 +219,7 @@ mod tests {
     use super::{Action, OrderStatus, OrderType, TradeSide};
 
     #[test]
-    fn fault_31_every_status_is_written_as_it_was_read_and_is_open_final_or_unknown() {
+    fn fault_31_every_status_is_written_back_unchanged_and_is_open_final_or_unknown() {
         for code in -3..10 {
             let status = OrderStatus::from(code);
             assert_eq!(status.code(), code);
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_31_a_word_that_is_not_known_is_kept() {
+    fn fault_31_an_unknown_text_is_kept() {
         for (text, written) in
             [("LIMIT", "LIMIT"), ("Market", "MARKET"), ("ICEBERG", "ICEBERG"), ("limit", "limit")]
         {

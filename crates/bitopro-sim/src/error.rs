@@ -1,22 +1,23 @@
-/// The error of a simulator that cannot start, a text that is not a command, or a scenario that cannot be run. The message says what
-/// happened and what to do.
+/// The error of starting a simulator or a proxy, parsing a command, or parsing or running a scenario.
+///
+/// Its message says what happened and what to do.
 pub type Error = bitopro_transport::Error<ErrorKind>;
 
 /// The kinds of [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The options contradict themselves; the message names every fault.
+    /// The options are invalid. The message lists every problem.
     Options,
-    /// Something else listens on the address.
+    /// Another program listens on the address.
     AddressInUse,
-    /// The address cannot be listened on.
+    /// Listening on the address failed for another reason.
     Listen,
-    /// No certificate could be made.
+    /// Generating the certificate failed.
     Certificate,
-    /// A text is not a [`Command`](crate::Command).
+    /// The text is not a [`Command`](crate::Command).
     Command,
-    /// A scenario cannot be read, or one of its steps could not be carried out. The message names the lines; for a
-    /// scenario that was not read from a text, these are the numbers of the steps.
+    /// A scenario cannot be parsed, or one of its steps failed. The message names the lines, or the numbers
+    /// of the steps if the scenario was not parsed from text.
     Scenario,
 }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(
     clippy::result_large_err,
-    reason = "a refusal is made once for a dial, and its type is the transport's"
+    reason = "a refusal is created once per dial, and the transport defines its type"
 )]
 
 mod error;

@@ -5,34 +5,107 @@ use futures_core::Stream;
 
 use crate::{Error, Frame, Request};
 
-/// Opens WebSocket connections. Implement it, with the crate [async-trait](mod@async_trait), to bring a transport
-/// of your own; the tests of the module `contract` (feature `contract`) say what is expected, and run on yours.
+/// Opens WebSocket connections.
+///
+/// Implement it with the [async-trait](mod@async_trait) crate to use another transport. The tests of the
+/// `contract` module (feature `contract`) specify the required behaviour and can be run on any
+/// implementation.
+///
+/// # Examples
+///
+/// A connector that wraps another and counts its dials:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use async_trait::async_trait;
+/// use bitopro_transport::{Connection, Connector, Error, Request};
+///
+/// struct CountingConnector<C> {
+///     inner: C,
+///     dials: AtomicU64,
+/// }
+///
+/// #[async_trait]
+/// impl<C: Connector> Connector for CountingConnector<C> {
+///     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
+///         self.dials.fetch_add(1, Ordering::Relaxed);
+///         self.inner.connect(request).await
+///     }
+/// }
+///
+/// # #[cfg(not(feature = "memory"))] fn main() {}
+/// # #[cfg(feature = "memory")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (inner, mut server) = bitopro_transport::memory::network();
+/// let connector = CountingConnector { inner, dials: AtomicU64::new(0) };
+/// let request = Request::new("wss://stream.example/ws".parse()?);
+/// let accept = async { server.next_dial().await.map(|dial| dial.accept()) };
+/// let (connection, _peer) = tokio::join!(connector.connect(request), accept);
+/// assert!(connection.is_ok());
+/// assert_eq!(connector.dials.into_inner(), 1);
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// Dials, upgrades and gives the open connection, within the request's deadline.
+    /// Dials, upgrades and returns the open connection, within the request's deadline.
     ///
-    /// Dropping the future gives the dial up and frees everything it held.
+    /// Redirects are never followed.
     ///
     /// # Errors
-    /// An [`Error`] whose kind says what failed. A refusal by the server is an error with its status,
-    /// headers and the beginning of its body. No redirect is ever followed.
+    ///
+    /// An [`Error`] whose kind states which step failed. If the server refuses the upgrade, the error
+    /// contains the status, the headers and the beginning of the body; see [`Error::refusal`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the dial and releases all of its resources.
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error>;
 }
 
-/// An open WebSocket connection: a stream of the frames that arrive, and a way to send.
+/// An open WebSocket connection: a stream of received frames that can also send frames.
 ///
-/// - Pings are answered by the connection itself while it is polled, and still appear in the stream: they
-///   are a sign of life.
-/// - A close by the server is the last frame of the stream. A connection that ends without one gives an
-///   [`Error`] of kind [`Disconnected`](crate::ErrorKind::Disconnected), then the end.
-/// - Polling is cancel-safe: no frame is lost when a future that waits for one is dropped.
-/// - Dropping the connection closes the socket at once, without a close frame.
+/// - The connection answers pings by itself while it is polled. Pings still appear in the stream, as a sign
+///   that the server is alive.
+/// - A close frame from the server is the last item of the stream. A connection that ends without one yields
+///   an [`Error`] of kind [`Disconnected`](crate::ErrorKind::Disconnected), and then the stream ends.
+/// - Polling is cancel-safe: dropping a future that waits for a frame loses no frame.
+/// - Dropping the connection closes the socket immediately, without a close frame.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(not(feature = "memory"))] fn main() {}
+/// # #[cfg(feature = "memory")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use bitopro_transport::{Connector, Frame, Request, memory};
+/// use futures_util::StreamExt;
+///
+/// # let (connector, mut server) = memory::network();
+/// # let request = Request::new("wss://stream.example/ws".parse()?);
+/// # let accept = async { server.next_dial().await.map(|dial| dial.accept()) };
+/// # let (connection, peer) = tokio::join!(connector.connect(request), accept);
+/// # let (mut connection, mut peer) = (connection?, peer.ok_or("no dial")?);
+/// # peer.send(Frame::text("hello")).await?;
+/// # peer.close(1000, "done").await?;
+/// connection.send(Frame::text("hi")).await?;
+/// while let Some(frame) = connection.next().await {
+///     match frame? {
+///         Frame::Text(text) => println!("received {text}"),
+///         Frame::Close(_) => println!("closed by the server"),
+///         _ => {}
+///     }
+/// }
+/// # assert_eq!(peer.recv().await, Some(Frame::text("hi")));
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Connection: Stream<Item = Result<Frame, Error>> + Send + Unpin {
-    /// Sends a frame and flushes it. After a close, nothing more can be sent.
+    /// Sends a frame and flushes it. No frame can be sent after a close frame.
     ///
     /// # Errors
-    /// An [`Error`] if the connection is gone or closing.
+    ///
+    /// An [`Error`] if the connection is closed or closing.
     async fn send(&mut self, frame: Frame) -> Result<(), Error>;
 }
 

@@ -6,11 +6,31 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-/// An error of a certain kind. Decide by the [`kind`](Self::kind), never by the text.
+/// An error with a kind, a message and, if known, its cause.
 ///
-/// `Display` describes this level only, and says what to do if there is something to do; `{:#}` adds the causes, each
-/// after a colon, and [`source`](StdError::source) returns the first of them. The client and the simulator use this type
-/// with their own kinds.
+/// Decide by the [`kind`](Self::kind), never by the text. `Display` shows only the message; `{:#}` appends
+/// the causes, each after a colon. [`source`](StdError::source) returns the first cause. The client and the
+/// simulator use this type with their own kinds.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_transport::{Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::Setup => "correct the configuration of this machine",
+///         kind if kind.is_network() => "try again later",
+///         _ => "correct the request",
+///     }
+/// }
+///
+/// let cause = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let error = Error::new(ErrorKind::Connect, "cannot connect to stream.example:443").with_source(cause);
+/// assert_eq!(error.to_string(), "cannot connect to stream.example:443");
+/// assert_eq!(format!("{error:#}"), "cannot connect to stream.example:443: connection refused");
+/// assert_eq!(advice(&error), "try again later");
+/// ```
 #[derive(Clone)]
 pub struct Error<K = ErrorKind> {
     kind: K,
@@ -19,12 +39,12 @@ pub struct Error<K = ErrorKind> {
 }
 
 impl<K> Error<K> {
-    /// Creates an error of this kind with a message for a person.
+    /// Creates an error from a kind and a human-readable message.
     pub fn new(kind: K, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    /// Adds the cause.
+    /// Sets the cause, replacing any previous one.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into().into());
@@ -40,19 +60,32 @@ impl<K: Copy> Error<K> {
 }
 
 impl Error {
-    /// Creates the error of an upgrade that the server refused. Its cause is the refusal, which
-    /// [`with_source`](Self::with_source) would replace.
+    /// Creates an error of kind [`ErrorKind::Refused`] whose cause is the refusal.
+    ///
+    /// Do not call [`with_source`](Self::with_source) on it, which would replace the refusal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bitopro_transport::{Error, ErrorKind, Refusal};
+    /// use http::StatusCode;
+    ///
+    /// let error = Error::refused(Refusal::new(StatusCode::TOO_MANY_REQUESTS));
+    /// assert_eq!(error.kind(), ErrorKind::Refused);
+    /// assert_eq!(error.refusal().map(|refusal| refusal.status.as_u16()), Some(429));
+    /// assert_eq!(format!("{error:#}"), "the server refused the upgrade: HTTP 429 Too Many Requests");
+    /// ```
     pub fn refused(refusal: Refusal) -> Self {
         Self::new(ErrorKind::Refused, "the server refused the upgrade").with_source(refusal)
     }
 
-    /// Returns the server's answer, for [`ErrorKind::Refused`].
+    /// Returns the server's response if the kind is [`ErrorKind::Refused`].
     pub fn refusal(&self) -> Option<&Refusal> {
         self.source().filter(|_| self.kind == ErrorKind::Refused)?.downcast_ref()
     }
 }
 
-/// Compares kinds and messages, but not the causes.
+/// Compares the kind and the message, but not the cause.
 impl<K: PartialEq> PartialEq for Error<K> {
     fn eq(&self, other: &Self) -> bool {
         (&self.kind, &self.message) == (&other.kind, &other.message)
@@ -95,43 +128,47 @@ impl<K: fmt::Debug> StdError for Error<K> {
     }
 }
 
-/// The kinds of errors of a dial or a connection.
+/// The kind of an error of a dial or a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request itself cannot be made: a URL that is not `ws` or `wss`, a header that cannot be sent.
+    /// The request is invalid, such as a URL that is not `ws` or `wss`, or an invalid header.
     InvalidRequest,
-    /// A `ws://` URL to another machine: signed headers are never sent in clear text.
+    /// The URL is `ws://` to another machine. Signed headers are never sent in clear text.
     InsecureUrl,
-    /// What a dial needs is missing on this machine, such as the platform's CA certificates, or its environment
-    /// names a proxy that cannot be used. No retry fixes it.
+    /// This machine is not set up for the dial: its CA certificates are missing, or its environment names an
+    /// unusable proxy. Retrying does not help.
     Setup,
-    /// The name could not be resolved, or no address answered.
+    /// The name could not be resolved, or none of its addresses could be reached.
     Connect,
-    /// The proxy could not be reached, refused, or broke off before it had connected to the server. What it
-    /// answers is never a [`refusal`](Error::refusal): the server has not seen the request.
+    /// The proxy could not be reached, rejected the request, or closed the connection before it had connected
+    /// to the server. Its response is never a [`refusal`](Error::refusal), because the server has not seen the
+    /// request.
     Proxy,
-    /// TLS could not be set up, for a reason other than the server's certificate.
+    /// The TLS handshake failed for a reason other than the server's certificate.
     Tls,
-    /// The server's certificate is not acceptable: expired, for another host, by an unknown authority.
+    /// The server's certificate is not acceptable: it is expired, not yet valid, for another host, or issued
+    /// by an unknown authority.
     Certificate,
-    /// The server answered the upgrade with something other than 101: see [`Error::refusal`].
+    /// The server answered the upgrade request with a status other than 101. See [`Error::refusal`].
     Refused,
-    /// The server's answer to the upgrade is not HTTP, too large, or not a valid WebSocket handshake.
+    /// The server's response to the upgrade request is too large, or is not HTTP or a valid WebSocket
+    /// handshake.
     Handshake,
     /// The deadline of the dial passed.
     TimedOut,
     /// The connection ended without a close frame.
     Disconnected,
-    /// The server broke the rules of WebSocket.
+    /// The server violated the WebSocket protocol.
     Protocol,
-    /// A message or a frame was larger than the limit.
+    /// A message, a frame or the unsent data exceeds its limit.
     TooLarge,
 }
 
 impl ErrorKind {
-    /// Returns whether the network or the server failed before any decision about the request: another address may do
-    /// better, or the same one later.
+    /// Returns whether the network or the server failed before the server decided about the request.
+    ///
+    /// Another address, or the same one later, may succeed.
     pub const fn is_network(self) -> bool {
         match self {
             Self::Connect
@@ -151,25 +188,26 @@ impl ErrorKind {
     }
 }
 
-/// An upgrade answered with something other than 101.
+/// A response to the upgrade request with a status other than 101.
 ///
-/// `Debug` shows the names of the headers and the length of the body: a server may echo what was sent to it.
+/// `Debug` shows only the names of the headers and the length of the body, because a server may echo secrets
+/// of the request.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The HTTP status. The exchange answers an unknown path with 200 and nothing else.
+    /// The HTTP status. The exchange answers an unknown path with 200 and an empty body.
     pub status: StatusCode,
-    /// The headers: `Retry-After` and `Date` among them.
+    /// The headers, such as `Retry-After` and `Date`.
     pub headers: HeaderMap,
     /// The beginning of the body, at most [`Refusal::BODY_LIMIT`] bytes.
     pub body: Bytes,
 }
 
 impl Refusal {
-    /// How much of a refusal's body is read.
+    /// The maximum number of bytes of the body that are read.
     pub const BODY_LIMIT: usize = 1024;
 
-    /// A refusal with this status, no headers and no body.
+    /// Creates a refusal without headers and body.
     pub fn new(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
@@ -201,7 +239,7 @@ mod tests {
     use super::{Error, ErrorKind, Refusal};
 
     #[test]
-    fn debug_of_a_refusal_shows_nothing_that_the_server_may_have_echoed() {
+    fn debug_of_a_refusal_hides_values_that_the_server_may_have_echoed() {
         let mut refusal = Refusal::new(StatusCode::UNAUTHORIZED);
         refusal.headers.insert("x-echo", "s3cret".parse().unwrap());
         refusal.body = Bytes::from_static(b"s3cret");
@@ -213,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alternate_form_adds_the_causes_and_repeats_none() {
+    fn the_alternate_form_appends_each_cause_once() {
         let io = std::io::Error::other(Error::new(ErrorKind::Connect, "connection refused"));
         let error = Error::new(ErrorKind::Connect, "no connection").with_source(io);
         assert_eq!(format!("{error}"), "no connection");
@@ -223,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refused_upgrade_has_a_refusal() {
+    fn only_errors_of_kind_refused_return_a_refusal() {
         let refusal = || Refusal::new(StatusCode::BAD_GATEWAY);
         assert!(Error::refused(refusal()).refusal().is_some());
         assert!(Error::new(ErrorKind::Proxy, "no tunnel").with_source(refusal()).refusal().is_none());

@@ -4,7 +4,17 @@ use std::ops::Deref;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-/// One WebSocket message or control frame. Fragments are joined before they get here.
+/// A WebSocket message or control frame. Fragmented messages are already joined.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_transport::Frame;
+///
+/// let frame = Frame::text("hello");
+/// let Frame::Text(text) = &frame else { panic!("not a text frame") };
+/// assert_eq!(text.len(), 5); // a `Text` dereferences to `str`
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
@@ -12,46 +22,47 @@ pub enum Frame {
     Text(Text),
     /// A binary message.
     Binary(Bytes),
-    /// A ping, which the connection answers by itself.
+    /// A ping. The connection answers it by itself.
     Ping(Bytes),
     /// A pong.
     Pong(Bytes),
-    /// A close, with the reason if one was given. Nothing follows it.
+    /// A close frame, with a code and a reason if they were given. No frame follows it.
     Close(Option<CloseFrame>),
 }
 
 impl Frame {
-    /// A text frame.
+    /// Creates a text frame.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A close frame with a code (1000 is a normal closure) and a reason.
+    /// Creates a close frame from a code, such as 1000 for a normal closure, and a reason.
     pub fn close(code: u16, reason: impl Into<Text>) -> Self {
         Self::Close(Some(CloseFrame { code, reason: reason.into() }))
     }
 }
 
-/// Why a connection is being closed.
+/// The code and the reason of a close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseFrame {
-    /// The close code of RFC 6455, section 7.4: 1000 normal, 1001 going away, 1011 server error.
+    /// The status code of RFC 6455, section 7.4: 1000 for normal, 1001 for going away, 1011 for a server
+    /// error.
     pub code: u16,
-    /// A text for people, often empty.
+    /// A human-readable reason, often empty.
     pub reason: Text,
 }
 
-/// A UTF-8 text, cheap to clone, which shares the bytes that were received.
+/// A UTF-8 text that shares the received bytes and is cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text(ByteString);
 
 impl Text {
-    /// The text.
+    /// Returns the text as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text's bytes, which are UTF-8.
+    /// Converts the text into its UTF-8 bytes without copying.
     pub fn into_bytes(self) -> Bytes {
         self.0.into_bytes()
     }

@@ -1,5 +1,6 @@
-//! Connections in memory, whose other end a test holds: it answers dials, sends frames, stalls, drops.
-//! The crate's front page has an example.
+//! An in-memory network for tests.
+//!
+//! A test drives the server's end: it accepts or refuses dials, sends frames, stalls, or drops connections.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,16 +15,55 @@ use tokio::time::timeout;
 
 use crate::{Connection, Connector, Error, ErrorKind, Frame, Refusal, Request};
 
-/// How many frames may be under way in one direction before `send` waits, as a socket's buffer would.
-const FRAMES_UNDER_WAY: usize = 256;
+/// The maximum number of buffered frames in each direction. As with a socket, `send` waits while the buffer
+/// is full.
+const BUFFERED_FRAMES: usize = 256;
 
-/// A network of one server: what the connector dials, the server is asked to answer.
+/// Creates a network: a connector, and the server that receives its dials.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_transport::{Connector, ErrorKind, Request, memory};
+/// use http::StatusCode;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (connector, mut server) = memory::network();
+/// let refuse = async {
+///     let dial = server.next_dial().await?;
+///     dial.refuse(StatusCode::UNAUTHORIZED);
+///     Some(())
+/// };
+/// let request = Request::new("wss://stream.example/ws".parse()?);
+/// let (dialed, _) = tokio::join!(connector.connect(request), refuse);
+/// assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::Refused);
+/// # Ok(()) }
+/// ```
 pub fn network() -> (MemoryConnector, MemoryServer) {
     let (dials, incoming) = mpsc::unbounded_channel();
     (MemoryConnector { dials }, MemoryServer { incoming })
 }
 
-/// Dials the [`MemoryServer`] that it was made with, whatever the URL. Clones dial the same one.
+/// A connector that dials the [`MemoryServer`] of its [`network`], regardless of the URL.
+///
+/// Clones dial the same server.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bitopro_transport::{Connector, ErrorKind, Request, memory};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (connector, _server) = memory::network();
+/// let request = Request::new("wss://stream.example/ws".parse()?).with_deadline(Duration::from_secs(1));
+/// // The server never answers.
+/// let error = connector.connect(request).await.map(|_| ()).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::TimedOut);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MemoryConnector {
     dials: mpsc::UnboundedSender<IncomingDial>,
@@ -34,53 +74,83 @@ impl Connector for MemoryConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         let deadline = request.deadline();
         let (answer, answered) = oneshot::channel();
-        let gone = |_| Error::new(ErrorKind::Connect, "the server of the memory network is gone");
-        self.dials.send(IncomingDial { request, answer }).map_err(gone)?;
+        let dropped = |_| Error::new(ErrorKind::Connect, "the memory server was dropped");
+        self.dials.send(IncomingDial { request, answer }).map_err(dropped)?;
         match timeout(deadline, answered).await {
             Ok(Ok(Ok(connection))) => Ok(Box::new(connection)),
             Ok(Ok(Err(error))) => Err(error),
-            Ok(Err(_)) => Err(Error::new(ErrorKind::Disconnected, "the connection broke during the upgrade")),
+            Ok(Err(_)) => Err(Error::new(
+                ErrorKind::Disconnected,
+                "the server dropped the connection during the upgrade",
+            )),
             Err(_) => Err(Error::new(ErrorKind::TimedOut, "the upgrade request was not answered in time")),
         }
     }
 }
 
-/// The server's side of a memory network.
+/// The server of an in-memory network.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_transport::{Connector, Frame, Request, memory};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (connector, mut server) = memory::network();
+/// let request = Request::new("wss://stream.example/ws".parse()?);
+/// let accept = async {
+///     let dial = server.next_dial().await?;
+///     assert_eq!(dial.request().url().path(), "/ws");
+///     Some(dial.accept())
+/// };
+/// let (connection, peer) = tokio::join!(connector.connect(request), accept);
+///
+/// let mut peer = peer.ok_or("no dial")?;
+/// connection?.send(Frame::text("hello")).await?;
+/// assert_eq!(peer.recv().await, Some(Frame::text("hello")));
+/// assert_eq!(peer.recv().await, None); // the client has dropped the connection
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct MemoryServer {
     incoming: mpsc::UnboundedReceiver<IncomingDial>,
 }
 
 impl MemoryServer {
-    /// The next dial, or `None` once every connector is gone. Cancel-safe.
+    /// Waits for the next dial. Returns `None` if all connectors were dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no dial.
     pub async fn next_dial(&mut self) -> Option<IncomingDial> {
         self.incoming.recv().await
     }
 
-    /// The next dial, if there is one already.
+    /// Returns the next dial, or `None` if no dial is waiting.
     pub fn try_next_dial(&mut self) -> Option<IncomingDial> {
         self.incoming.try_recv().ok()
     }
 }
 
-/// A dial that waits for its answer. Keep it to let the client's deadline pass; drop it to break the
-/// connection during the upgrade.
+/// A dial that waits for the server's response.
+///
+/// Keep it to let the client's deadline pass. Drop it to break the connection during the upgrade.
 pub struct IncomingDial {
     request: Request,
     answer: oneshot::Sender<Result<MemoryConnection, Error>>,
 }
 
 impl IncomingDial {
-    /// What was asked for.
+    /// Returns the client's request.
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// Completes the upgrade and gives the server's end of the connection.
+    /// Completes the upgrade and returns the server's end of the connection.
     pub fn accept(self) -> Peer {
-        let (to_client, incoming) = mpsc::channel(FRAMES_UNDER_WAY);
-        let (outgoing, from_client) = mpsc::channel(FRAMES_UNDER_WAY);
-        // A client that gave up shows as a peer that is gone.
+        let (to_client, incoming) = mpsc::channel(BUFFERED_FRAMES);
+        let (outgoing, from_client) = mpsc::channel(BUFFERED_FRAMES);
+        // If the client has cancelled the dial, the peer reports a dropped connection.
         let _ = self.answer.send(Ok(MemoryConnection { incoming: Some(incoming), outgoing }));
         Peer { to_client, from_client }
     }
@@ -96,7 +166,7 @@ impl IncomingDial {
         self.fail(Error::refused(refusal));
     }
 
-    /// Lets the dial fail in this way.
+    /// Fails the dial with this error.
     pub fn fail(self, error: Error) {
         let _ = self.answer.send(Err(error));
     }
@@ -115,35 +185,40 @@ pub struct Peer {
     from_client: mpsc::Receiver<Frame>,
 }
 
-/// The client has dropped the connection.
+/// The error of a [`Peer`] whose client has dropped the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
 #[error("the client has dropped the connection")]
 pub struct PeerClosedError;
 
 impl Peer {
-    /// Sends a frame; waits while the client does not read.
+    /// Sends a frame. Waits while 256 frames are unread.
     ///
     /// # Errors
+    ///
     /// [`PeerClosedError`] if the client has dropped the connection.
     pub async fn send(&mut self, frame: Frame) -> Result<(), PeerClosedError> {
         self.to_client.send(frame).await.map_err(|_| PeerClosedError)
     }
 
-    /// The next frame of the client, or `None` once it has dropped the connection. Cancel-safe.
+    /// Waits for the client's next frame. Returns `None` if the client has dropped the connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no frame.
     pub async fn recv(&mut self) -> Option<Frame> {
         self.from_client.recv().await
     }
 
-    /// Sends a close frame, after which nothing more is sent.
+    /// Sends a close frame. The client ignores later frames.
     ///
     /// # Errors
+    ///
     /// [`PeerClosedError`] if the client has dropped the connection.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), PeerClosedError> {
         self.send(Frame::close(code, reason)).await
     }
 }
 
-/// The client's end of a connection in memory.
 #[derive(Debug)]
 struct MemoryConnection {
     incoming: Option<mpsc::Receiver<Frame>>,
@@ -151,7 +226,7 @@ struct MemoryConnection {
 }
 
 impl MemoryConnection {
-    /// Answers as a socket would: unless its buffer is full, and without waiting.
+    /// Answers a ping or a close frame, unless the buffer is full. Like a socket, it never waits.
     fn answer(&self, frame: Frame) {
         let _ = self.outgoing.try_send(frame);
     }
@@ -182,7 +257,7 @@ impl Stream for MemoryConnection {
 #[async_trait]
 impl Connection for MemoryConnection {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
-        let gone = |_| Error::new(ErrorKind::Disconnected, "the connection is already closed");
-        self.outgoing.send(frame).await.map_err(gone)
+        let closed = |_| Error::new(ErrorKind::Disconnected, "the connection is already closed");
+        self.outgoing.send(frame).await.map_err(closed)
     }
 }

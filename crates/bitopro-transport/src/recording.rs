@@ -1,6 +1,6 @@
-//! Writes what passes over connections as JSON lines, one [`Record`] each, for fixtures and bug reports.
+//! Records connections as JSON lines, one [`Record`] per line, for fixtures and bug reports.
 //!
-//! Frames are written as they are. The headers of a request, which hold the signature, never are.
+//! Frames are recorded unchanged. Request headers are never recorded, because they contain the signature.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,44 +13,44 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::request::shown;
+use crate::request::redacted;
 use crate::{CloseFrame, Connection, Connector, Error, Frame, Request};
 
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Record {
-    /// Milliseconds since the recording began.
+    /// Milliseconds since the first record.
     pub at_ms: u64,
-    /// The dial that it belongs to, from 1.
+    /// The number of the dial that the event belongs to, counted from 1.
     pub dial: u64,
-    /// What happened.
+    /// The event itself.
     #[serde(flatten)]
-    pub what: Recorded,
+    pub event: RecordedEvent,
 }
 
-/// What happened on a connection, from the client's side.
+/// An event of a dial or a connection, from the client's side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Recorded {
-    /// A dial began, to this URL, which is written without user, password and query.
+pub enum RecordedEvent {
+    /// A dial to this URL began. User, password and query are removed from the URL.
     Dialed(String),
-    /// The connection is open.
+    /// The server accepted the upgrade.
     Opened(()),
     /// The server refused the upgrade with this status.
     Refused(u16),
-    /// The dial, the connection or an attempt to send failed.
+    /// The dial, the connection or an attempt to send failed with this message.
     Failed(String),
-    /// The connection came to its end without an error.
+    /// The connection ended without an error.
     Ended(()),
     /// A frame arrived.
     Received(RecordedFrame),
-    /// A frame was sent. Answers to pings, which a connection gives by itself, are not recorded.
+    /// A frame was sent. Pongs that the connection sends by itself are not recorded.
     Sent(RecordedFrame),
 }
 
-/// A frame in a recording.
+/// The recorded form of a [`Frame`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -63,7 +63,7 @@ pub enum RecordedFrame {
     Ping(String),
     /// A pong, in hex.
     Pong(String),
-    /// A close, with code and reason if they were given.
+    /// A close frame, with the code and the reason if they were given.
     Close(Option<(u16, String)>),
 }
 
@@ -81,77 +81,80 @@ impl From<&Frame> for RecordedFrame {
     }
 }
 
-/// Where a recording goes. Clones write to the same place.
+/// A handle that writes a recording. Clones write to the same recording.
 #[derive(Clone)]
-pub struct Recorder(Arc<Mutex<Tape>>);
+pub struct Recorder(Arc<Mutex<Inner>>);
 
-struct Tape {
+struct Inner {
     writer: Box<dyn Write + Send>,
-    began: Option<Instant>,
+    started_at: Option<Instant>,
     dials: u64,
     state: State,
 }
 
 enum State {
     Recording,
-    /// The writer failed, with an error that nobody has seen yet.
+    /// The writer failed, and `finish` has not returned the error yet.
     Failed(io::Error),
-    /// The writer failed in this way, and somebody knows.
+    /// The writer failed with this kind, and `finish` has returned the error.
     Reported(io::ErrorKind),
 }
 
 impl Recorder {
-    /// A recording written to `writer`, one line a record.
+    /// Creates a recorder that writes one line per record to `writer`.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Tape {
+        Self(Arc::new(Mutex::new(Inner {
             writer: Box::new(writer),
-            began: None,
+            started_at: None,
             dials: 0,
             state: State::Recording,
         })))
     }
 
-    /// Flushes what was written. A connection goes on when its recording fails, so ask here.
+    /// Flushes the writer and reports whether the recording is complete.
+    ///
+    /// A connection keeps working if its recording fails, so this is the only place that reports the failure.
     ///
     /// # Errors
-    /// The first error of the writer, after which nothing more is recorded; when asked again, one of the same
-    /// kind that says so.
+    ///
+    /// The writer's first error, after which nothing more is recorded. Later calls return an error of the
+    /// same kind.
     pub fn finish(&self) -> io::Result<()> {
-        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(tape.state, State::Recording)
-            && let Err(error) = tape.writer.flush()
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(inner.state, State::Recording)
+            && let Err(error) = inner.writer.flush()
         {
-            tape.state = State::Failed(error);
+            inner.state = State::Failed(error);
         }
-        let kind = match &tape.state {
+        let kind = match &inner.state {
             State::Recording => return Ok(()),
             State::Failed(error) => error.kind(),
             State::Reported(kind) => *kind,
         };
-        Err(match std::mem::replace(&mut tape.state, State::Reported(kind)) {
+        Err(match std::mem::replace(&mut inner.state, State::Reported(kind)) {
             State::Failed(error) => error,
-            _ => io::Error::new(kind, "the recording had failed before; nothing was recorded since"),
+            _ => io::Error::new(kind, "the recording failed earlier; nothing has been recorded since"),
         })
     }
 
-    /// The number of a new dial.
-    fn begin(&self) -> u64 {
-        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tape.dials += 1;
-        tape.dials
+    /// Returns the number of a new dial.
+    fn next_dial(&self) -> u64 {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.dials += 1;
+        inner.dials
     }
 
-    fn write(&self, dial: u64, what: Recorded) {
-        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(tape.state, State::Recording) {
+    fn write(&self, dial: u64, event: RecordedEvent) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(inner.state, State::Recording) {
             return;
         }
         let now = Instant::now();
-        let began = *tape.began.get_or_insert(now);
-        let at_ms = u64::try_from(now.duration_since(began).as_millis()).unwrap_or(u64::MAX);
-        let line = serde_json::to_string(&Record { at_ms, dial, what }).map_err(io::Error::other);
-        if let Err(error) = line.and_then(|line| writeln!(tape.writer, "{line}")) {
-            tape.state = State::Failed(error);
+        let started_at = *inner.started_at.get_or_insert(now);
+        let at_ms = u64::try_from(now.duration_since(started_at).as_millis()).unwrap_or(u64::MAX);
+        let line = serde_json::to_string(&Record { at_ms, dial, event }).map_err(io::Error::other);
+        if let Err(error) = line.and_then(|line| writeln!(inner.writer, "{line}")) {
+            inner.state = State::Failed(error);
         }
     }
 }
@@ -162,7 +165,43 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// A connector that records what passes over the connections of another.
+/// A connector that records the dials and the connections of another connector.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(not(feature = "memory"))] fn main() {}
+/// # #[cfg(feature = "memory")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::fs;
+///
+/// use bitopro_transport::recording::{Recorder, RecordingConnector};
+/// use bitopro_transport::{Connector, Request, memory};
+///
+/// # let path = std::env::temp_dir().join(format!("bitopro-recording-{}.jsonl", std::process::id()));
+/// let (connector, mut server) = memory::network();
+/// let recorder = Recorder::new(fs::File::create(&path)?);
+/// let connector = RecordingConnector::new(connector, recorder.clone());
+///
+/// let request = Request::new("wss://stream.example/ws?token=secret".parse()?);
+/// let accept = async { server.next_dial().await.map(|dial| dial.accept()) };
+/// let (connection, _peer) = tokio::join!(connector.connect(request), accept);
+/// assert!(connection.is_ok());
+/// recorder.finish()?;
+///
+/// let recording = fs::read_to_string(&path)?;
+/// # fs::remove_file(&path)?;
+/// let lines: Vec<&str> = recording.lines().collect();
+/// assert_eq!(
+///     lines,
+///     [
+///         r#"{"at_ms":0,"dial":1,"dialed":"wss://stream.example/ws"}"#,
+///         r#"{"at_ms":0,"dial":1,"opened":null}"#,
+///     ]
+/// );
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RecordingConnector<C> {
     inner: C,
@@ -170,7 +209,7 @@ pub struct RecordingConnector<C> {
 }
 
 impl<C: Connector> RecordingConnector<C> {
-    /// Records what passes over the connections of `inner`.
+    /// Creates a connector that dials with `inner` and writes to `recorder`.
     pub fn new(inner: C, recorder: Recorder) -> Self {
         Self { inner, recorder }
     }
@@ -179,24 +218,24 @@ impl<C: Connector> RecordingConnector<C> {
 #[async_trait]
 impl<C: Connector> Connector for RecordingConnector<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        let dial = self.recorder.begin();
-        self.recorder.write(dial, Recorded::Dialed(shown(request.url())));
+        let dial = self.recorder.next_dial();
+        self.recorder.write(dial, RecordedEvent::Dialed(redacted(request.url())));
         match self.inner.connect(request).await {
             Ok(inner) => {
-                self.recorder.write(dial, Recorded::Opened(()));
+                self.recorder.write(dial, RecordedEvent::Opened(()));
                 Ok(Box::new(RecordingConnection {
                     inner,
                     recorder: self.recorder.clone(),
                     dial,
-                    is_over: false,
+                    end_recorded: false,
                 }))
             }
             Err(error) => {
-                let what = match error.refusal() {
-                    Some(refusal) => Recorded::Refused(refusal.status.as_u16()),
-                    None => Recorded::Failed(error.to_string()),
+                let event = match error.refusal() {
+                    Some(refusal) => RecordedEvent::Refused(refusal.status.as_u16()),
+                    None => RecordedEvent::Failed(error.to_string()),
                 };
-                self.recorder.write(dial, what);
+                self.recorder.write(dial, event);
                 Err(error)
             }
         }
@@ -207,8 +246,7 @@ struct RecordingConnection {
     inner: Box<dyn Connection>,
     recorder: Recorder,
     dial: u64,
-    /// Whether its end is recorded already.
-    is_over: bool,
+    end_recorded: bool,
 }
 
 impl Stream for RecordingConnection {
@@ -216,14 +254,14 @@ impl Stream for RecordingConnection {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(Pin::new(&mut self.inner).poll_next(context));
-        let what = match &item {
-            Some(Ok(frame)) => Recorded::Received(frame.into()),
-            Some(Err(error)) => Recorded::Failed(error.to_string()),
-            None => Recorded::Ended(()),
+        let event = match &item {
+            Some(Ok(frame)) => RecordedEvent::Received(frame.into()),
+            Some(Err(error)) => RecordedEvent::Failed(error.to_string()),
+            None => RecordedEvent::Ended(()),
         };
-        let is_end = !matches!(what, Recorded::Received(_));
-        if !is_end || !std::mem::replace(&mut self.is_over, true) {
-            self.recorder.write(self.dial, what);
+        let is_end = !matches!(event, RecordedEvent::Received(_));
+        if !is_end || !std::mem::replace(&mut self.end_recorded, true) {
+            self.recorder.write(self.dial, event);
         }
         Poll::Ready(item)
     }
@@ -232,13 +270,13 @@ impl Stream for RecordingConnection {
 #[async_trait]
 impl Connection for RecordingConnection {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
-        let record = Recorded::Sent((&frame).into());
+        let record = RecordedEvent::Sent((&frame).into());
         let sent = self.inner.send(frame).await;
-        let what = match &sent {
+        let event = match &sent {
             Ok(()) => record,
-            Err(error) => Recorded::Failed(error.to_string()),
+            Err(error) => RecordedEvent::Failed(error.to_string()),
         };
-        self.recorder.write(self.dial, what);
+        self.recorder.write(self.dial, event);
         sent
     }
 }

@@ -1,4 +1,4 @@
-//! Plays a recording back through a network in memory, at its own pace.
+//! Replays a recording over an in-memory network, with the recorded timing.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -9,21 +9,45 @@ use http::StatusCode;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::memory::{IncomingDial, MemoryServer, Peer};
-use crate::recording::{Record, Recorded, RecordedFrame};
+use crate::recording::{Record, RecordedEvent, RecordedFrame};
+use crate::request::redacted;
 use crate::{Error, ErrorKind, Frame};
 
-/// How much later than in the recording a dial may come.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The maximum delay of a dial relative to its recorded time.
+const DIAL_TOLERANCE: Duration = Duration::from_secs(60);
 
-/// A recording, ready to be played.
+/// A recording that can be played to a client.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_transport::{Connector, Frame, Request, memory, replay::Replay};
+/// use futures_util::StreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let recording = r#"{"at_ms":0,"dial":1,"dialed":"wss://stream.example/ws"}
+/// {"at_ms":0,"dial":1,"opened":null}
+/// {"at_ms":20,"dial":1,"received":{"text":"hello"}}"#;
+/// let replay = Replay::read(recording.as_bytes())?;
+///
+/// let (connector, mut server) = memory::network();
+/// let request = Request::new("wss://stream.example/ws".parse()?);
+/// let (connection, open) = tokio::join!(connector.connect(request), replay.play(&mut server));
+/// assert_eq!(connection?.next().await.ok_or("ended")??, Frame::text("hello"));
+/// assert_eq!(open?.len(), 1); // the recording ends before the connection does
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Replay(Vec<Record>);
 
 impl Replay {
-    /// Reads a recording, one record a line.
+    /// Reads a recording: one [`Record`] per line, as JSON.
     ///
     /// # Errors
-    /// Those of the reader, and one that names the line for a line that is no record.
+    ///
+    /// The reader's error, or an error of kind [`InvalidData`](io::ErrorKind::InvalidData) that contains the
+    /// number of the first line that is not a record.
     pub fn read(reader: impl BufRead) -> io::Result<Self> {
         let record = |(number, line): (usize, io::Result<String>)| {
             serde_json::from_str(&line?).map_err(|error| {
@@ -33,90 +57,96 @@ impl Replay {
         reader.lines().enumerate().map(record).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Plays the server's part: answers each recorded dial when its like comes, to the same URL, and sends
-    /// what was received when it was received. What the client sends is its own affair.
+    /// Plays the server's part of the recording.
     ///
-    /// The clock starts with the first dial. Gives the connections that are still open at the end of the
-    /// recording; dropping them ends them.
+    /// Each recorded dial waits for the client's next dial to the same URL, and is answered as in the
+    /// recording. Then the received frames are sent at their recorded times, which count from the first dial.
+    /// Frames that the client sends are not compared with the recording.
+    ///
+    /// Returns the connections that are still open at the end of the recording. Dropping them ends them.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`] if a dial does not come within a minute of its time, and
-    /// [`ErrorKind::Disconnected`] if it cannot come, since every connector is gone. Open connections end then.
+    ///
+    /// [`ErrorKind::TimedOut`] if a dial is more than 60 s late, or [`ErrorKind::Disconnected`] if all
+    /// connectors were dropped before it. An error ends all open connections.
     pub async fn play(self, server: &mut MemoryServer) -> Result<Vec<Peer>, Error> {
         let mut waiting: Vec<IncomingDial> = Vec::new();
         let mut dials: BTreeMap<u64, IncomingDial> = BTreeMap::new();
         let mut peers: BTreeMap<u64, Peer> = BTreeMap::new();
         let mut start: Option<Instant> = None;
-        for Record { at_ms, dial, what } in self.0 {
-            if let Recorded::Dialed(url) = what {
+        for Record { at_ms, dial, event } in self.0 {
+            if let RecordedEvent::Dialed(url) = event {
                 let due = start.map_or_else(Instant::now, |start| start + Duration::from_millis(at_ms));
-                let latest = due.max(Instant::now()) + PATIENCE;
-                let never =
-                    |kind, why| Error::new(kind, format!("dial {dial} of the recording, to {url}, {why}"));
-                let dialed = timeout_at(latest, dial_to(&url, server, &mut waiting)).await;
-                let dialed = dialed.map_err(|_| never(ErrorKind::TimedOut, "has not come for a minute"))?;
-                let gone = || never(ErrorKind::Disconnected, "cannot come: every connector is gone");
-                dials.insert(dial, dialed.ok_or_else(gone)?);
+                let latest = due.max(Instant::now()) + DIAL_TOLERANCE;
+                let missing =
+                    |kind, reason| Error::new(kind, format!("recorded dial {dial} to {url} {reason}"));
+                let incoming = timeout_at(latest, next_dial_to(&url, server, &mut waiting)).await;
+                let incoming =
+                    incoming.map_err(|_| missing(ErrorKind::TimedOut, "did not arrive within 60 s"))?;
+                let dropped =
+                    || missing(ErrorKind::Disconnected, "cannot arrive: all connectors were dropped");
+                dials.insert(dial, incoming.ok_or_else(dropped)?);
                 start.get_or_insert_with(Instant::now);
                 continue;
             }
             if let Some(start) = start {
                 sleep_until(start + Duration::from_millis(at_ms)).await;
             }
-            match what {
-                Recorded::Opened(()) => {
-                    if let Some(dialed) = dials.remove(&dial) {
-                        peers.insert(dial, dialed.accept());
+            match event {
+                RecordedEvent::Opened(()) => {
+                    if let Some(incoming) = dials.remove(&dial) {
+                        peers.insert(dial, incoming.accept());
                     }
                 }
-                Recorded::Refused(status) => {
-                    if let (Some(dialed), Ok(status)) = (dials.remove(&dial), StatusCode::from_u16(status)) {
-                        dialed.refuse(status);
+                RecordedEvent::Refused(status) => {
+                    if let (Some(incoming), Ok(status)) = (dials.remove(&dial), StatusCode::from_u16(status))
+                    {
+                        incoming.refuse(status);
                     }
                 }
-                Recorded::Ended(()) => {
+                RecordedEvent::Ended(()) => {
                     peers.remove(&dial);
                 }
-                Recorded::Failed(message) => {
+                RecordedEvent::Failed(message) => {
                     peers.remove(&dial);
-                    if let Some(dialed) = dials.remove(&dial) {
-                        dialed.fail(Error::new(ErrorKind::Connect, message));
+                    if let Some(incoming) = dials.remove(&dial) {
+                        incoming.fail(Error::new(ErrorKind::Connect, message));
                     }
                 }
-                Recorded::Received(frame) => {
-                    if let (Some(peer), Some(frame)) = (peers.get_mut(&dial), frame_of(frame)) {
-                        // A client that has hung up by now misses it, as it would have then.
+                RecordedEvent::Received(frame) => {
+                    if let (Some(peer), Some(frame)) = (peers.get_mut(&dial), decode_frame(frame)) {
+                        // A client that has already dropped the connection misses the frame.
                         let _ = peer.send(frame).await;
                     }
                 }
-                Recorded::Dialed(_) | Recorded::Sent(_) => {}
+                RecordedEvent::Dialed(_) | RecordedEvent::Sent(_) => {}
             }
         }
         Ok(peers.into_values().collect())
     }
 }
 
-/// The next dial to this URL. Others that come meanwhile wait for their turn.
-async fn dial_to(
+/// Waits for the next dial to this URL. Dials to other URLs are added to `waiting`.
+async fn next_dial_to(
     url: &str,
     server: &mut MemoryServer,
     waiting: &mut Vec<IncomingDial>,
 ) -> Option<IncomingDial> {
-    let is_it = |dial: &IncomingDial| crate::request::shown(dial.request().url()) == url;
-    if let Some(place) = waiting.iter().position(is_it) {
-        return Some(waiting.remove(place));
+    let matches = |dial: &IncomingDial| redacted(dial.request().url()) == url;
+    if let Some(index) = waiting.iter().position(matches) {
+        return Some(waiting.remove(index));
     }
     loop {
         let dial = server.next_dial().await?;
-        if is_it(&dial) {
+        if matches(&dial) {
             return Some(dial);
         }
         waiting.push(dial);
     }
 }
 
-/// `None` for bytes that are not the hex they should be.
-fn frame_of(frame: RecordedFrame) -> Option<Frame> {
+/// Returns `None` if the payload is not valid hex.
+fn decode_frame(frame: RecordedFrame) -> Option<Frame> {
     let bytes = |text: String| hex::decode(text).map(Bytes::from).ok();
     Some(match frame {
         RecordedFrame::Text(text) => Frame::text(text),

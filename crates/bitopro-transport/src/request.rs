@@ -6,10 +6,27 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::{Error, ErrorKind};
 
-/// A request to open a WebSocket.
+/// A request to open a WebSocket connection.
 ///
-/// `Debug` shows the names of the headers and never their values, which are the signature, and the URL without
-/// user, password and query.
+/// `Debug` shows the URL without user, password and query, and only the names of the headers, because their
+/// values contain the signature.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bitopro_transport::Request;
+///
+/// let request = Request::new("wss://stream.example/ws?token=secret".parse()?)
+///     .with_header("X-BITOPRO-APIKEY", "key")?
+///     .with_deadline(Duration::from_secs(5));
+/// assert_eq!(
+///     format!("{request:?}"),
+///     r#"Request { url: "wss://stream.example/ws", headers: ["x-bitopro-apikey"], deadline: 5s }"#
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Request {
     url: Uri,
@@ -18,36 +35,36 @@ pub struct Request {
 }
 
 impl Request {
-    /// How long a dial may take unless told otherwise.
+    /// The default deadline of a dial.
     pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 
-    /// A request for this URL, without headers, with the default deadline of 10 s.
+    /// Creates a request without headers. The deadline defaults to 10 s.
     pub fn new(url: Uri) -> Self {
         Self { url, headers: HeaderMap::new(), deadline: Self::DEFAULT_DEADLINE }
     }
 
-    /// Adds a header, marked sensitive: `Debug` of an HTTP library does not print it.
+    /// Adds a header and marks its value as sensitive, so that HTTP libraries do not print it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`] if the name or the value cannot stand in a header, or if the header
-    /// belongs to the upgrade itself: `Host`, `Connection`, `Upgrade`, `Sec-WebSocket-*`, and those that
-    /// announce a body, which an upgrade has not.
+    ///
+    /// [`ErrorKind::InvalidRequest`] if the name or the value is invalid, or if the header is reserved: the
+    /// upgrade sets `Host`, `Connection`, `Upgrade` and `Sec-WebSocket-*` itself, and has no body that
+    /// `Content-Length` or `Transfer-Encoding` could describe.
     pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
-        // Not shown: whoever swaps name and value would find the value in the error.
-        let name: HeaderName =
-            name.parse().map_err(|_| invalid("the name of a header cannot be sent".to_owned()))?;
-        if belongs_to_the_upgrade(&name) {
-            return Err(invalid(format!("header `{name}` is the upgrade's own: it cannot be set")));
+        // The error omits the name: if a caller swaps name and value, the name is a secret.
+        let name: HeaderName = name.parse().map_err(|_| invalid("invalid header name".to_owned()))?;
+        if is_reserved(&name) {
+            return Err(invalid(format!("header `{name}` is reserved for the upgrade and cannot be set")));
         }
         let mut value: HeaderValue =
-            value.parse().map_err(|_| invalid(format!("the value of header `{name}` cannot be sent")))?;
+            value.parse().map_err(|_| invalid(format!("invalid value for header `{name}`")))?;
         value.set_sensitive(true);
         self.headers.append(name, value);
         Ok(self)
     }
 
-    /// Sets the one deadline over name resolution, TCP, proxy, TLS and upgrade.
+    /// Sets the total time for name resolution, TCP, proxy, TLS and upgrade. Defaults to 10 s.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -59,12 +76,12 @@ impl Request {
         &self.url
     }
 
-    /// The headers beside those of the WebSocket upgrade itself.
+    /// Returns the headers, without those of the WebSocket upgrade itself.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// How long name resolution, TCP, proxy, TLS and upgrade may take in all.
+    /// Returns the total time for name resolution, TCP, proxy, TLS and upgrade.
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
@@ -74,20 +91,20 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
         f.debug_struct("Request")
-            .field("url", &shown(&self.url))
+            .field("url", &redacted(&self.url))
             .field("headers", &names)
             .field("deadline", &self.deadline)
             .finish()
     }
 }
 
-fn belongs_to_the_upgrade(name: &HeaderName) -> bool {
+fn is_reserved(name: &HeaderName) -> bool {
     [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE].contains(name)
         || name.as_str().starts_with("sec-websocket-")
 }
 
-/// Returns the URL as it may be shown: user, password and query may be secrets.
-pub(crate) fn shown(url: &Uri) -> String {
+/// Returns the URL without user, password and query, which may be secrets.
+pub(crate) fn redacted(url: &Uri) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
     format!("{scheme}://{host}{port}{}", url.path())
@@ -102,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_neither_values_nor_user_nor_query() {
+    fn debug_hides_header_values_user_password_and_query() {
         let request = request().with_header("X-BITOPRO-SIGNATURE", "s3cret").unwrap();
         assert_eq!(
             format!("{request:?}"),
@@ -112,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_the_upgrade_itself_are_not_taken() {
+    fn headers_that_are_reserved_for_the_upgrade_are_rejected() {
         for name in [
             "host",
             "Host",
@@ -128,13 +145,14 @@ mod tests {
         ] {
             let error = request().with_header(name, "1").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);
-            let message = format!("header `{}` is the upgrade's own: it cannot be set", name.to_lowercase());
+            let message =
+                format!("header `{}` is reserved for the upgrade and cannot be set", name.to_lowercase());
             assert_eq!(error.to_string(), message);
         }
     }
 
     #[test]
-    fn what_cannot_be_sent_is_an_error_that_does_not_show_it() {
+    fn errors_for_invalid_headers_do_not_show_the_value() {
         for (name, value) in [("X-BITOPRO-SIGNATURE", "s3cret\n"), ("s3cret:s3cret", "X-BITOPRO-SIGNATURE")] {
             let error = request().with_header(name, value).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);

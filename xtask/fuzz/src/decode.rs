@@ -1,4 +1,4 @@
-//! Any text as a message of every stream: it never panics, and what is read is written back as the same.
+//! Any text as a message of every stream. Reading it never panics, and a message is written back unchanged.
 
 use bitopro_model::{
     ActiveOrderStream, Balances, DecodeError, Decoded, Event, EventData, HistoryOrderStream, Message, Orders,
@@ -6,41 +6,42 @@ use bitopro_model::{
 };
 use std::fmt::Debug;
 
-/// The texts of one input, and so of one corpus.
+/// Runs one input, which is a text.
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let read = [
-        by_stream::<Balances>(text),
-        by_stream::<Orders<ActiveOrderStream>>(text),
-        by_stream::<Orders<HistoryOrderStream>>(text),
-        by_stream::<Trade>(text),
+        is_event_of::<Balances>(text),
+        is_event_of::<Orders<ActiveOrderStream>>(text),
+        is_event_of::<Orders<HistoryOrderStream>>(text),
+        is_event_of::<Trade>(text),
     ];
     match Message::from_json(text) {
         Ok(message) => {
-            // What is readable without its stream is so with any: as its event, or as an unknown one.
-            assert!(read.iter().all(Option::is_some), "a stream refuses what is a {}", message.event());
+            // A message that is readable without its stream is readable with any stream: as that stream's
+            // event, or as an unknown one.
+            assert!(read.iter().all(Option::is_some), "a stream cannot read a {}", message.event());
             let own = read.iter().flatten().filter(|own| **own).count();
             assert_eq!(own, usize::from(!matches!(message, Message::Unknown(_))), "{}", message.event());
             let written = json(&message);
-            let again = Message::from_json(&written).expect("what was written can be read");
+            let again = Message::from_json(&written).expect("a written message can be read");
             assert_eq!(again, message);
             assert_eq!(json(&again), written);
         }
-        Err(error) => assert_tame(&error),
+        Err(error) => assert_bounded_line(&error),
     }
     if let Ok(decimal) = parse_decimal(text) {
         assert_eq!(decimal.to_string(), text, "a decimal changed");
     }
 }
 
-/// Whether the text is the stream's own event, or `None` where it cannot be read.
-fn by_stream<D: EventData + PartialEq + Debug>(text: &str) -> Option<bool> {
+/// Returns whether the text is the stream's own event, or `None` if it cannot be read.
+fn is_event_of<D: EventData + PartialEq + Debug>(text: &str) -> Option<bool> {
     match decode::<D>(text) {
         Ok(Decoded::Event(event)) => {
             let written = json(&event);
-            let again = Event::<D>::from_json(&written).expect("what was written can be read");
+            let again = Event::<D>::from_json(&written).expect("a written message can be read");
             assert_eq!(again, event);
-            // `Decimal` calls 1.10 and 1.1 equal; their texts differ.
+            // `Decimal` compares 1.10 and 1.1 as equal, but their texts differ.
             assert_eq!(json(&again), written);
             Some(true)
         }
@@ -53,14 +54,14 @@ fn by_stream<D: EventData + PartialEq + Debug>(text: &str) -> Option<bool> {
             Some(false)
         }
         Err(error) => {
-            assert_tame(&error);
+            assert_bounded_line(&error);
             None
         }
     }
 }
 
-/// What an error says is one bounded line.
-fn assert_tame(error: &DecodeError) {
+/// Asserts that the text of an error is a single line of bounded length.
+fn assert_bounded_line(error: &DecodeError) {
     let shown = error.to_string();
     assert!(shown.len() < 2_600 && !shown.contains(char::is_control), "{shown:?}");
 }

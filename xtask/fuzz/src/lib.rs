@@ -1,5 +1,5 @@
-//! What is fuzzed: functions that take any bytes and panic where a promise is broken. They are also compiled into the
-//! tests of xtask, which give them the fixtures and what was once found.
+//! The fuzz targets: functions that accept any bytes and panic if a guarantee is violated. They are also
+//! compiled into the tests of xtask, which run them on the fixtures and on inputs that once failed.
 
 pub mod decode;
 #[path = "../../../crates/bitopro-client/src/samples.rs"]

@@ -1,7 +1,8 @@
-//! Any sequence of what can happen to the four links of an account, at any times, and what must hold all the same.
+//! Any sequence of events of the four links of an account, at any times, and the rules that always hold.
 //!
-//! An input is a list of operations, each a byte for the link (its upper two bits) and the operation, and a byte for its
-//! detail; see [`Bench::operate`]. A frame of the input's own is followed by its length (two bytes) and its text.
+//! An input is a list of operations. Each has a byte for the link (its upper two bits) and the operation, and
+//! a byte for its detail; see [`Harness::operate`]. For a text frame, the length (two bytes) and the text
+//! follow.
 
 mod link;
 #[path = "../../../crates/bitopro-client/tests/it/oracle/rules/mod.rs"]
@@ -20,23 +21,23 @@ use http::{HeaderValue, StatusCode};
 
 use super::samples::{active, balances, event, history, text, trade, with_id};
 use link::Link;
-use rules::{Dials, Items, Ledger, freshness};
+use rules::{AccountFromChanges, Dials, Items, freshness};
 
-/// Plays one input.
+/// Runs one input.
 pub fn check(data: &[u8]) {
     let mut input = Input(data);
-    let mut bench = Bench::new(input.byte());
-    bench.settle();
+    let mut harness = Harness::new(input.byte());
+    harness.settle();
     while !input.0.is_empty() {
-        bench.operate(&mut input);
-        bench.settle();
+        harness.operate(&mut input);
+        harness.settle();
     }
-    bench.recover();
+    harness.recover();
 }
 
-/// An engine, under one of several settings.
+/// Returns an engine with one of several combinations of settings.
 fn engine(settings: u8) -> Engine {
-    let credentials = Credentials::new("key", "secret", "me@example.com").expect("they can be signed with");
+    let credentials = Credentials::new("key", "secret", "me@example.com").expect("the credentials are valid");
     let mut builder = Client::builder(credentials)
         .with_endpoints(["wss://one.test/ws", "wss://two.test/ws"])
         .with_seed(settings.into());
@@ -49,10 +50,10 @@ fn engine(settings: u8) -> Engine {
     if settings & 4 == 4 {
         builder = builder.with_queue_capacity(2);
     }
-    builder.build_engine().expect("the settings are sound")
+    builder.build_engine().expect("the settings are valid")
 }
 
-/// What is left of an input. Beyond its end there are zeros.
+/// The rest of an input. Bytes beyond its end are zero.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -66,70 +67,73 @@ impl<'a> Input<'a> {
         taken
     }
 
-    /// A text with its length before it.
+    /// Takes a length and a text of that length.
     fn text(&mut self) -> String {
         let length = u16::from_be_bytes([self.byte(), self.byte()]);
         String::from_utf8_lossy(self.take(length.into())).into_owned()
     }
 }
 
-/// An engine with its account, and what its driver and its subscriber see of it.
-struct Bench {
+/// An engine with one account, and its state as the driver and the subscriber see it.
+struct Harness {
     engine: Engine,
     subscriber: SubscriberId,
     now: Instant,
     wall: SystemTime,
     dials: Dials,
-    /// A link has been connected.
+    /// A link has been connected before.
     is_key_accepted: bool,
-    /// One for each of the streams, in the order of [`PrivateStream::ALL`].
+    /// One link for each stream, in the order of [`PrivateStream::ALL`].
     links: Vec<Link>,
     /// The subscriber does not read.
     is_stalled: bool,
-    ledger: Ledger,
+    from_changes: AccountFromChanges,
 }
 
-impl Bench {
+impl Harness {
     fn new(settings: u8) -> Self {
-        #[allow(clippy::disallowed_methods, reason = "any moment will do: time passes by the input alone")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "an arbitrary start, since only the input lets time pass"
+        )]
         let now = Instant::now();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
         let mut engine = engine(settings);
         let subscriber = engine.subscribe(now, wall, PrivateStream::ALL);
-        let ledger = Ledger::new(engine.changes());
+        let from_changes = AccountFromChanges::new(engine.changes());
         let links = PrivateStream::ALL.iter().map(|stream| Link::new(*stream)).collect();
         let (dials, is_key_accepted, is_stalled) = (Dials::default(), false, false);
-        Self { engine, subscriber, now, wall, dials, is_key_accepted, links, is_stalled, ledger }
+        Self { engine, subscriber, now, wall, dials, is_key_accepted, links, is_stalled, from_changes }
     }
 
     fn id(&self, stream: PrivateStream) -> LinkId {
         let links = self.engine.links_of(self.subscriber);
-        links.into_iter().find(|link| link.stream == stream).expect("every stream is followed")
+        links.into_iter().find(|link| link.stream == stream).expect("every stream is subscribed")
     }
 
     fn link(&mut self, stream: PrivateStream) -> &mut Link {
-        self.links.iter_mut().find(|link| link.stream == stream).expect("each has one")
+        self.links.iter_mut().find(|link| link.stream == stream).expect("every stream has a link")
     }
 
-    /// One operation of the input: possible things and impossible ones.
+    /// Performs one operation of the input, even one that is impossible in practice.
     fn operate(&mut self, input: &mut Input<'_>) {
-        let (what, detail) = (input.byte(), input.byte());
-        let stream = *PrivateStream::ALL.get(usize::from(what >> 6)).expect("there are four");
+        let (operation, detail) = (input.byte(), input.byte());
+        let stream = *PrivateStream::ALL.get(usize::from(operation >> 6)).expect("there are four streams");
         let (link, now, wall) = (self.id(stream), self.now, self.wall);
-        match what & 0x3f {
+        match operation & 0x3f {
             0 => self.pass(span(detail)),
             1 => self.wall += span(detail),
             2 => self.wall = self.wall.checked_sub(span(detail)).unwrap_or(self.wall),
-            3 => self.pass_to_next(),
+            3 => self.pass_to_timeout(),
             4 => self.is_stalled = detail & 1 == 1,
             5 => self.engine.handle_timeout(now, wall),
             6 => self.engine.handle_resync(now, wall, self.subscriber),
             7 if detail == 0 => self.engine.handle_close(now, wall, self.subscriber),
-            what => match what % 6 {
+            other => match other % 6 {
                 0 | 1 => self.connect(link),
                 2 => {
                     let error = failure(detail);
-                    self.link(stream).fails(&error);
+                    self.link(stream).handle_dial_failed(&error);
                     self.engine.handle_dial_failed(now, wall, link, error);
                 }
                 3 => self.engine.handle_frame(now, wall, link, frame(detail)),
@@ -140,7 +144,7 @@ impl Bench {
     }
 
     fn connect(&mut self, link: LinkId) {
-        if self.link(link.stream).connects() {
+        if self.link(link.stream).handle_connected() {
             self.is_key_accepted = true;
         }
         self.engine.handle_connected(self.now, self.wall, link);
@@ -151,14 +155,17 @@ impl Bench {
         self.wall += span;
     }
 
-    /// Lets time pass until the engine wants to be called, and calls it, as a driver would.
-    fn pass_to_next(&mut self) {
+    /// Lets time pass until the engine's next timeout, and handles it as a driver would.
+    fn pass_to_timeout(&mut self) {
         let Some(next) = self.engine.poll_timeout() else { return };
         self.pass(next.saturating_duration_since(self.now));
         self.engine.handle_timeout(self.now, self.wall);
         self.settle();
         let next = self.engine.poll_timeout();
-        assert!(next.is_none_or(|due| due > self.now), "it wants to be called in a tight loop");
+        assert!(
+            next.is_none_or(|due| due > self.now),
+            "the next timeout is due already, which is a tight loop"
+        );
     }
 
     /// Takes all actions and items of the engine, and checks them.
@@ -166,36 +173,36 @@ impl Bench {
         while let Some((link, action)) = self.engine.poll_action(self.now, self.wall) {
             let now = self.now;
             if let Action::Dial(request) = &action {
-                assert!(!self.links.iter().any(|link| link.dials_at(now)), "two dials are in progress");
-                self.dials.count(nonce(request), now);
+                assert!(!self.links.iter().any(|link| link.is_dialing_at(now)), "two dials are in progress");
+                self.dials.apply(nonce(request), now);
             }
             let is_key_accepted = self.is_key_accepted;
-            self.link(link.stream).acts(&action, now, is_key_accepted);
+            self.link(link.stream).handle_action(&action, now, is_key_accepted);
         }
         let current = self.engine.current(self.now, self.wall, self.subscriber);
         if !self.is_stalled {
             while let Some(item) = self.engine.poll_item(self.subscriber) {
                 self.link(item.stream).items.apply(&item.item);
-                self.ledger.apply(&item);
+                self.from_changes.apply(&item);
             }
-            self.ledger.assert_agrees(&current);
+            self.from_changes.assert_matches(&current);
         }
         for (stream, is_fresh) in freshness(&current) {
             assert!(!is_fresh || self.link(stream).is_up(), "{stream} is fresh without a connection");
         }
     }
 
-    /// From here on nothing goes wrong any more, so every stream that has not ended must come back, though it may have
-    /// been asked to wait first.
+    /// Lets everything succeed, and asserts that every stream that has not ended recovers, perhaps after a
+    /// delay that the server requested.
     fn recover(&mut self) {
         self.is_stalled = false;
-        // A message that could not be read makes the state stale until there is a new connection.
+        // An unreadable message makes the state stale until the next connection.
         self.engine.handle_resync(self.now, self.wall, self.subscriber);
         self.settle();
         let until = self.now + Items::LONGEST_WAIT;
         while self.now < until {
             for stream in PrivateStream::ALL {
-                self.answer_well(*stream);
+                self.answer(*stream);
                 self.settle();
             }
             let ends = self.engine.closed_streams(self.subscriber);
@@ -203,20 +210,20 @@ impl Bench {
                 assert_eq!(ends.contains_key(&link.stream), link.items.is_closed(), "{}", link.stream);
             }
             let current = self.engine.current(self.now, self.wall, self.subscriber);
-            let has_come_back = self.links.iter().all(|link| link.items.is_closed() || link.items.has_data());
-            if has_come_back && (!ends.is_empty() || current.is_fresh()) {
+            let has_recovered = self.links.iter().all(|link| link.items.is_closed() || link.items.has_data());
+            if has_recovered && (!ends.is_empty() || current.is_fresh()) {
                 return;
             }
-            self.pass_to_next();
+            self.pass_to_timeout();
         }
         panic!(
-            "the account does not come back: {:?}",
+            "the account does not recover: {:?}",
             self.engine.current(self.now, self.wall, self.subscriber)
         );
     }
 
     /// Answers a stream as a healthy exchange does.
-    fn answer_well(&mut self, stream: PrivateStream) {
+    fn answer(&mut self, stream: PrivateStream) {
         let link = self.id(stream);
         if self.link(stream).is_dialing() {
             self.connect(link);
@@ -232,7 +239,7 @@ impl Bench {
     }
 }
 
-/// The nonce of a dial's request.
+/// Returns the nonce of a dial's request.
 fn nonce(request: &Request) -> u64 {
     let payload = request.headers().get("x-bitopro-payload").and_then(|payload| payload.to_str().ok());
     let claim = Payload::received(payload.expect("a dial is signed")).identity_claim();
@@ -247,7 +254,7 @@ fn user_trade() -> String {
     text(&event(2, trade(7, "m")))
 }
 
-/// From nothing to a day.
+/// Returns a span between zero and 16 days.
 fn span(detail: u8) -> Duration {
     const MILLIS: [u64; 16] = [
         0, 1, 9, 10, 99, 100, 999, 1_000, 2_000, 9_999, 10_000, 11_000, 29_999, 30_000, 3_600_000, 86_400_000,
@@ -291,10 +298,10 @@ fn failure(detail: u8) -> transport::Error {
     const STATUSES: [u16; 16] =
         [200, 301, 400, 401, 403, 404, 408, 409, 418, 422, 429, 500, 502, 503, 504, 599];
     if let Some(kind) = KINDS.get(usize::from(detail)) {
-        return transport::Error::new(*kind, "it failed");
+        return transport::Error::new(*kind, "a simulated failure");
     }
     let status = STATUSES.get(usize::from(detail & 0xf)).copied().unwrap_or(503);
-    let mut refusal = Refusal::new(StatusCode::from_u16(status).expect("a status"));
+    let mut refusal = Refusal::new(StatusCode::from_u16(status).expect("the status is valid"));
     let dates = ["Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "yesterday"];
     let waits = ["7", "0", "99999999999999999999", "Thu, 01 Jan 2026 01:00:00 GMT", "soon", "3600", "86400"];
     let chosen = usize::from(detail >> 4);

@@ -1,4 +1,4 @@
-//! The SDK in a virtual environment under cargo's target directory.
+//! A virtual environment with the SDK, in cargo's target directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use crate::workspace;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
-/// Returns the interpreter that has the SDK, installed if needed, or the reason why this machine cannot have it.
+/// Installs the SDK if needed. Returns the interpreter that can import it, or the reason why this machine
+/// cannot install the SDK.
 pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
     let dir = workspace::metadata()?.target_directory.as_std_path().join("compat");
     let python = dir.join("bin").join("python");
@@ -21,27 +22,27 @@ pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
     }
     let _ = fs::remove_file(&installed);
     let venv = workspace::command("python3").args(["-m", "venv", "--clear"]).arg(&dir).output();
-    if let Some(why) = problem(venv) {
-        return Ok(Err(format!("`python3 -m venv` does not work here: {why}")));
+    if let Some(reason) = failure(venv) {
+        return Ok(Err(format!("`python3 -m venv` failed: {reason}")));
     }
     let wanted = dir.join("wanted.txt");
     fs::write(&wanted, REQUIREMENTS).with_context(|| format!("cannot write {}", wanted.display()))?;
     let install = interpreter(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
         .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
-        // A machine without a network should fail soon.
+        // Fail quickly on a machine without a network.
         .args(["--retries", "1", "--timeout", "15", "--requirement"])
         .arg(&wanted)
         .output();
-    if let Some(why) = problem(install) {
-        // An index with other files than the pinned ones is not a reason to skip.
-        if why.contains("HASHES") {
-            bail!("the SDK's packages are not the pinned ones: {why}");
+    if let Some(reason) = failure(install) {
+        // A package that differs from the pinned one is an error, not a reason to skip.
+        if reason.contains("HASHES") {
+            bail!("the SDK's packages do not match the pinned hashes: {reason}");
         }
-        return Ok(Err(format!("the SDK cannot be installed here: {why}")));
+        return Ok(Err(format!("cannot install the SDK: {reason}")));
     }
     if !imports(&python) {
-        bail!("the SDK is installed but cannot be imported by {}", python.display());
+        bail!("the SDK is installed, but {} cannot import it", python.display());
     }
     fs::rename(&wanted, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
     Ok(Ok(python))
@@ -53,11 +54,11 @@ fn interpreter(python: &Path) -> Command {
 
 fn imports(python: &Path) -> bool {
     let import = "from bitoproClient import bitopro_websocket_client";
-    problem(interpreter(python).args(["-I", "-c", import]).output()).is_none()
+    failure(interpreter(python).args(["-I", "-c", import]).output()).is_none()
 }
 
-/// Returns what the program printed if it failed.
-fn problem(output: std::io::Result<Output>) -> Option<String> {
+/// Returns the output of the program if it failed.
+fn failure(output: std::io::Result<Output>) -> Option<String> {
     let output = match output {
         Ok(output) if output.status.success() => return None,
         Ok(output) => output,
@@ -71,15 +72,15 @@ fn problem(output: std::io::Result<Output>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{REQUIREMENTS, problem, workspace};
+    use super::{REQUIREMENTS, failure, workspace};
 
     #[test]
-    fn a_missing_or_failing_program_reports_why() {
-        assert!(problem(workspace::command("true").output()).is_none());
-        assert!(problem(workspace::command("false").output()).unwrap().contains("exit status: 1"));
+    fn a_failing_program_is_reported_with_its_output() {
+        assert!(failure(workspace::command("true").output()).is_none());
+        assert!(failure(workspace::command("false").output()).unwrap().contains("exit status: 1"));
         let failing = workspace::command("sh").args(["-c", "echo no; echo index >&2; exit 3"]).output();
-        assert_eq!(problem(failing).unwrap(), "no index");
-        assert!(problem(workspace::command("no-such-program-here").output()).is_some());
+        assert_eq!(failure(failing).unwrap(), "no index");
+        assert!(failure(workspace::command("no-such-program-here").output()).is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The tests that are named after a fault, and their results.
+//! Lists and runs the tests that are named after a fault.
 
 use std::collections::BTreeMap;
 use std::process::{Output, Stdio};
@@ -17,7 +17,7 @@ pub(super) struct Test {
 }
 
 impl Test {
-    /// Returns the test of this name, if its function is named after a fault.
+    /// Parses the name of a test. Returns `None` if its function is not named after a fault.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let (number, rest) = function(name).strip_prefix("fault_")?.split_at_checked(2)?;
         rest.strip_prefix('_')?;
@@ -34,7 +34,7 @@ fn function(name: &str) -> &str {
     name.rsplit("::").next().unwrap_or(name)
 }
 
-/// Lists all tests that are named after a fault, except for those that are ignored by default.
+/// Lists all tests that are named after a fault, except those that are ignored by default.
 pub(super) fn list() -> anyhow::Result<Vec<Test>> {
     let list = |options: &[&str]| {
         let output = cargo_test(&["--quiet"], options)?;
@@ -56,7 +56,8 @@ pub(super) fn run() -> anyhow::Result<(BTreeMap<Test, bool>, String)> {
     Ok((results(&text), text))
 }
 
-/// Reads the lines `test NAME ... ok`. A name that occurs in several binaries passed if it did in all of them.
+/// Parses lines such as `test NAME ... ok`. A test that occurs in several binaries has passed if it passed in
+/// each.
 pub(super) fn results(text: &str) -> BTreeMap<Test, bool> {
     let mut results = BTreeMap::new();
     for line in text.lines() {
@@ -71,10 +72,10 @@ pub(super) fn results(text: &str) -> BTreeMap<Test, bool> {
     results
 }
 
-fn cargo_test(of_cargo: &[&str], of_tests: &[&str]) -> anyhow::Result<Output> {
+fn cargo_test(cargo_args: &[&str], test_args: &[&str]) -> anyhow::Result<Output> {
     // The same selection as the README's command, so that CI builds nothing twice.
     let mut cargo =
         cargo(&["test", "--locked", "--workspace", "--all-features", "--tests", "--no-fail-fast"]);
-    cargo.args(of_cargo).args(["--", "fault_"]).args(of_tests).stderr(Stdio::inherit());
+    cargo.args(cargo_args).args(["--", "fault_"]).args(test_args).stderr(Stdio::inherit());
     cargo.output().context("cannot start cargo")
 }

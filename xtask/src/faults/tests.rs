@@ -1,10 +1,10 @@
 use std::fmt::Write;
 
 use super::harness::results;
-use super::{Test, chapter, covered, problems, read, shown};
+use super::{Test, coverage, failure_model, fault_with_results, problems, read};
 
-/// A chapter with all faults, each with the tests in its last column.
-fn chapter(column: impl Fn(u8) -> &'static str) -> String {
+/// Returns a document with all faults, whose last column has this content.
+fn document(column: impl Fn(u8) -> &'static str) -> String {
     let mut text = "Words\n\n| no. | fault | promise | tests |\n| --- | --- | --- | --- |\n".to_owned();
     for number in 1..=55 {
         writeln!(text, "| {number} | fault {number} | promise {number} | {} |", column(number)).unwrap();
@@ -21,45 +21,45 @@ fn tests_of_all_except(number: u8) -> Vec<Test> {
 }
 
 fn found(text: &str, tests: &[Test]) -> Vec<String> {
-    problems(text, &chapter::rows(text).unwrap(), tests)
+    problems(text, &failure_model::rows(text).unwrap(), tests)
 }
 
 #[test]
-fn a_filled_chapter_has_no_problems() {
+fn a_document_with_all_test_names_has_no_problems() {
     let tests = [tests_of_all_except(0), vec![test("fault_07_b")]].concat();
-    let text = chapter::filled(&chapter(|_| ""), &tests).unwrap();
+    let text = failure_model::with_test_names(&document(|_| ""), &tests).unwrap();
     assert!(text.contains("\n| 7 | fault 7 | promise 7 | `fault_07_a`<br>`fault_07_b` |\n"), "{text}");
     assert!(text.ends_with("| `fault_55_a` |\n\nMore words | and a bar.\n"), "{text}");
     assert_eq!(found(&text, &tests), [""; 0]);
-    assert_eq!(chapter::filled(&text, &tests).unwrap(), text);
-    assert_eq!(covered(&chapter::rows(&text).unwrap(), &tests), "55 of 55 faults have tests");
+    assert_eq!(failure_model::with_test_names(&text, &tests).unwrap(), text);
+    assert_eq!(coverage(&failure_model::rows(&text).unwrap(), &tests), "55 of 55 faults have tests");
 }
 
 #[test]
 fn a_fault_without_a_test_is_reported() {
     let tests = tests_of_all_except(7);
-    let text = chapter::filled(&chapter(|_| ""), &tests).unwrap();
+    let text = failure_model::with_test_names(&document(|_| ""), &tests).unwrap();
     assert!(text.contains("| promise 7 | none yet |"), "{text}");
     assert_eq!(found(&text, &tests), ["fault 7 has no test `fault_07_…`: fault 7"]);
-    assert_eq!(covered(&chapter::rows(&text).unwrap(), &tests), "54 of 55 faults have tests");
+    assert_eq!(coverage(&failure_model::rows(&text).unwrap(), &tests), "54 of 55 faults have tests");
 }
 
 #[test]
-fn a_stale_column_and_a_test_without_a_fault_are_reported() {
+fn outdated_names_and_a_test_without_a_fault_are_reported() {
     let mut tests = tests_of_all_except(0);
-    let stale = chapter(|_| "`fault_01_that_was`");
-    let differs = "the tests in docs/failures.md are not current: run `cargo xtask faults --write`";
-    assert_eq!(found(&stale, &tests), [differs]);
-    let text = chapter::filled(&stale, &tests).unwrap();
+    let outdated = document(|_| "`fault_01_old_name`");
+    let expected = "the test names in docs/failures.md are out of date; run `cargo xtask faults --write`";
+    assert_eq!(found(&outdated, &tests), [expected]);
+    let text = failure_model::with_test_names(&outdated, &tests).unwrap();
     tests.push(test("fault_56_x"));
-    let unlisted = "docs/failures.md does not list the fault of the test module::fault_56_x";
+    let unlisted = "docs/failures.md does not list the fault of the test `module::fault_56_x`";
     assert_eq!(found(&text, &tests), [unlisted]);
 }
 
 #[test]
-fn a_chapter_lists_every_fault_once_in_whole_rows() {
-    let text = chapter(|_| "");
-    for (row, instead, part) in [
+fn every_fault_has_exactly_one_complete_row() {
+    let text = document(|_| "");
+    for (row, replacement, part) in [
         ("| 7 | fault 7 | promise 7 |  |\n", "", "does not list fault 7"),
         ("| 7 |", "| 8 |", "duplicate fault 8"),
         ("| 55 |", "| 56 |", "does not list fault 55"),
@@ -67,30 +67,30 @@ fn a_chapter_lists_every_fault_once_in_whole_rows() {
         ("| promise 7 |", "|  |", "row 7 of the failure model has an empty cell"),
     ] {
         assert!(text.contains(row), "{row}");
-        let error = chapter::rows(&text.replacen(row, instead, 1)).unwrap_err();
+        let error = failure_model::rows(&text.replacen(row, replacement, 1)).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
     }
-    chapter::rows(&read().unwrap()).unwrap();
+    failure_model::rows(&read().unwrap()).unwrap();
 }
 
 #[test]
-fn results_are_shown_under_their_fault() {
-    let text = chapter(|_| "");
-    let rows = chapter::rows(&text).unwrap();
+fn results_are_listed_by_fault() {
+    let text = document(|_| "");
+    let rows = failure_model::rows(&text).unwrap();
     let results = results(
         "running 4 tests\ntest a::fault_07_a ... ok\ntest b::fault_07_b ... FAILED\ntest fault_08_a ... ok\n\
          test fault_09_a ... ignored, takes long\n\ntest b::fault_07_b ... ok\n",
     );
     assert_eq!(results.len(), 3);
     assert_eq!(
-        shown(7, &rows[&7], &results),
+        fault_with_results(7, &rows[&7], &results),
         " 7  fault 7\n    passed  a::fault_07_a\n    FAILED  b::fault_07_b\n"
     );
-    assert_eq!(shown(9, &rows[&9], &results), " 9  fault 9\n    NO TEST\n");
+    assert_eq!(fault_with_results(9, &rows[&9], &results), " 9  fault 9\n    NO TEST\n");
 }
 
 #[test]
-fn only_two_digits_in_their_place_name_a_fault() {
+fn only_a_two_digit_prefix_names_a_fault() {
     for (name, expected) in [
         ("fault_07_frozen", Some(7)),
         ("faults::frozen::fault_44_x", Some(44)),

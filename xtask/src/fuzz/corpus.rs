@@ -1,5 +1,5 @@
-//! The seeds of fuzzing: inputs that reach the code that matters, made from the fixtures. The targets below
-//! `xtask/fuzz/src` document their layout.
+//! The seeds for fuzzing: inputs that reach the relevant code, made from the fixtures. The targets in
+//! `xtask/fuzz/src` document their format.
 
 use super::Target;
 use crate::fixtures;
@@ -10,11 +10,11 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
     let texts = texts.iter().map(String::as_str);
     Ok(match target {
         Target::Decode => texts.chain(DECIMALS).map(|text| text.as_bytes().to_vec()).collect(),
-        Target::Session => texts.flat_map(|text| LINKS.map(|link| life(link, text))).collect(),
+        Target::Session => texts.flat_map(|text| LINKS.map(|link| reconnecting_link(link, text))).collect(),
         Target::Upgrade => {
             let upgraded = texts.map(|text| [HANDSHAKE.as_bytes(), &frame(text)].concat());
             let refused = REFUSALS.into_iter().map(|refusal| refusal.as_bytes().to_vec());
-            // The server sends all of it, and then closes the connection.
+            // With this first byte, the server sends the whole answer and then closes the connection.
             upgraded.chain(refused).map(|answer| [vec![1], answer].concat()).collect()
         }
     })
@@ -23,11 +23,13 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
 const DECIMALS: [&str; 6] =
     ["0", "-0.00", "1.10", "999999999999.99999999", "79228162514264337593543950335", "1e5"];
 
-/// The links of an input's operations, in the order in which they dial: history, open orders, balances, trades.
+/// The link bits of an operation, in the order in which the links dial: history, open orders, balances,
+/// trades.
 const LINKS: [u8; 4] = [0x80, 0x40, 0, 0xc0];
 
-/// Returns operations that connect all links; this one receives the text, loses its connection and repeats that.
-fn life(link: u8, text: &str) -> Vec<u8> {
+/// Returns operations that connect all links. The given link then receives the text, reconnects, and receives
+/// the text again.
+fn reconnecting_link(link: u8, text: &str) -> Vec<u8> {
     const SETTINGS: u8 = 0;
     const NEXT: [u8; 2] = [3, 0];
     const CONNECTED: u8 = 12;
@@ -61,7 +63,7 @@ const REFUSALS: [&str; 7] = [
     "SSH-2.0-OpenSSH_9.6\r\n",
 ];
 
-/// Returns a text as a single frame of a server.
+/// Returns a text as a single, unmasked WebSocket frame.
 fn frame(text: &str) -> Vec<u8> {
     let length = text.len();
     let head = match (u8::try_from(length), u16::try_from(length)) {

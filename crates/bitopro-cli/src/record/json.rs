@@ -1,4 +1,5 @@
-//! The tokens of JSON, unchanged: no number is read, no string is escaped again.
+//! Splits JSON into its tokens without changing them: numbers are not parsed and strings are not escaped
+//! again.
 
 /// Returns the strings and keys of valid JSON, unescaped.
 pub(super) fn strings(text: &str) -> Vec<String> {
@@ -8,7 +9,7 @@ pub(super) fn strings(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The tokens of valid JSON: punctuation, whole strings, and everything else between them.
+/// An iterator over the tokens of valid JSON: punctuation, strings, and the numbers and words between them.
 pub(super) struct Tokens<'a>(pub(super) &'a str);
 
 impl<'a> Iterator for Tokens<'a> {
@@ -40,7 +41,7 @@ mod tests {
     use super::{Tokens, strings};
 
     #[test]
-    fn every_token_is_unchanged() {
+    fn tokens_are_returned_unchanged() {
         let text = " {\"b\" : [ ],\r\n\"n\":1234567890123456789.00e5 ,\"s\":\"x, {\\\"\\\\\",\"l\":[null,{\"t\":true}]}";
         let expected = r#"{"b":[],"n":1234567890123456789.00e5,"s":"x, {\"\\","l":[null,{"t":true}]}"#;
         assert_eq!(Tokens(text).collect::<String>(), expected);

@@ -1,10 +1,10 @@
-//! Records an account's balances without anything personal in them.
+//! Records an account's balances without personal data.
 
+mod capture;
+mod connector;
 mod json;
 mod scrub;
 mod secrets;
-mod take;
-mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -20,33 +20,34 @@ use bitopro_client::{API_SECRET_VARIABLE, Client, Credentials, Item, WS_URL_VARI
 
 use crate::args::RecordArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{Output, settle};
+use crate::output::{Output, exit_status};
 use crate::printable::printable;
 use crate::signals::Signals;
 use crate::watch::{CA_FILE_VARIABLE, connector, setting};
+use capture::{Recording, RecordingLimits, capture};
 use scrub::Scrubber;
 use secrets::Secrets;
-use take::{Goal, Recording, take};
 
 pub(crate) fn run(args: &RecordArgs) -> Result<Status, Failure> {
     if args.file.exists() {
-        return Err(exists(&args.file));
+        return Err(file_exists(&args.file));
     }
     let credentials = credentials_from_env().map_err(|error| {
-        Failure::new(Status::Auth, "no credentials in the environment").with_source(error)
+        Failure::new(Status::Auth, "no usable credentials in the environment").with_source(error)
     })?;
     let mut secrets = account_secrets(&credentials);
-    let goal = Goal { updates: args.updates, within: Duration::from_secs(args.seconds) };
-    let recording = crate::runtime()?.block_on(record_streams(credentials, goal))?;
+    let limits = RecordingLimits { updates: args.updates, duration: Duration::from_secs(args.seconds) };
+    let recording = crate::runtime()?.block_on(record_balances(credentials, limits))?;
     secrets.extend(recording.secrets());
     save(&args.file, &scrubbed(&recording, &secrets)?)?;
     let mut output = Output::stdout();
-    let summary = format!("{}; look at {} before you share it", recording.summary(goal), args.file.display());
-    settle(output.line(&printable(&summary)).and_then(|()| output.flush()), Status::Ok)
+    let summary =
+        format!("{}; review {} before you share it", recording.summary(limits), args.file.display());
+    exit_status(output.line(&printable(&summary)).and_then(|()| output.flush()), Status::Ok)
 }
 
-fn exists(file: &Path) -> Failure {
-    let message = format!("{} exists and is not overwritten; choose another file", file.display());
+fn file_exists(file: &Path) -> Failure {
+    let message = format!("{} already exists; choose another file", file.display());
     Failure::new(Status::Usage, message)
 }
 
@@ -58,19 +59,20 @@ fn account_secrets(credentials: &Credentials) -> Secrets {
     ])
 }
 
-async fn record_streams(credentials: Credentials, goal: Goal) -> Result<Recording, Failure> {
-    let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
+async fn record_balances(credentials: Credentials, limits: RecordingLimits) -> Result<Recording, Failure> {
+    let mut signals = Signals::listen().map_err(|error| {
+        Failure::new(Status::Unexpected, "cannot install the signal handlers").with_source(error)
+    })?;
     let mut builder = Client::builder(credentials);
     if let Some(url) = setting::<String>(None, WS_URL_VARIABLE) {
         builder = builder.with_endpoint(url);
     }
     let connector = connector(setting(None, CA_FILE_VARIABLE), Limits::default())?;
-    take(builder, connector, goal, signals.next(), show).await
+    capture(builder, connector, limits, signals.next(), print_progress).await
 }
 
-/// Prints what happens, without anything of the account. A closed pipe does not end the recording.
-fn show(item: &Item<AccountBalance>) {
+/// Prints the progress of a recording, without data of the account. A closed pipe does not end the recording.
+fn print_progress(item: &Item<AccountBalance>) {
     let text = match item {
         Item::Connected(connected) => format!("connected to {}", connected.url),
         Item::Snapshot(event) => format!("received a snapshot of {} currencies", event.data.len()),
@@ -84,18 +86,19 @@ fn show(item: &Item<AccountBalance>) {
     let _ = output.line(&printable(&text)).and_then(|()| output.flush());
 }
 
-/// Returns the scrubbed messages, one a line, unless a secret occurs in them.
+/// Returns the scrubbed messages, one per line, or an error if a secret occurs in them.
 fn scrubbed(recording: &Recording, secrets: &Secrets) -> Result<String, Failure> {
     let mut scrubber = Scrubber::new();
     let mut lines = String::new();
     for (text, number) in recording.messages().zip(1..) {
         let line = scrubber.scrub(text).map_err(|error| {
-            let message = format!("nothing was written: message {number} cannot be scrubbed");
+            let message = format!("cannot scrub message {number}; no file was written");
             Failure::new(Status::BadData, message).with_source(error)
         })?;
         if let Some(name) = secrets.found_in(&line) {
             let message = format!(
-                "nothing was written: message {number} would hold {name}; report this, without the message"
+                "message {number} contains {name} after scrubbing; no file was written; \
+                report this bug without the message"
             );
             return Err(Failure::new(Status::Unexpected, message));
         }
@@ -105,11 +108,11 @@ fn scrubbed(recording: &Recording, secrets: &Secrets) -> Result<String, Failure>
     Ok(lines)
 }
 
-/// Writes a new file, all of it or none.
+/// Writes a new file, and removes it again if that fails.
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => exists(path),
-        _ => Failure::new(Status::Usage, format!("{} cannot be written", path.display())).with_source(error),
+        std::io::ErrorKind::AlreadyExists => file_exists(path),
+        _ => Failure::new(Status::Usage, format!("cannot write {}", path.display())).with_source(error),
     };
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(|error| {

@@ -5,10 +5,10 @@ use bitopro_client::model::{AccountBalance, Balance};
 use bitopro_client::{Client, ClientBuilder, Item};
 use bitopro_sim::{Command, Simulator};
 
-use super::take::{Goal, take};
+use super::capture::{RecordingLimits, capture};
 
-fn want(updates: usize) -> Goal {
-    Goal { updates, within: Duration::from_secs(60) }
+fn at_most(updates: usize) -> RecordingLimits {
+    RecordingLimits { updates, duration: Duration::from_secs(60) }
 }
 
 fn builder(simulator: &Simulator) -> ClientBuilder {
@@ -28,10 +28,10 @@ async fn a_deadline_ends_a_recording_with_fewer_updates() {
         }
     };
     let recording =
-        take(builder(&simulator), simulator.connector(), want(5), pending(), observe).await.unwrap();
+        capture(builder(&simulator), simulator.connector(), at_most(5), pending(), observe).await.unwrap();
     assert_eq!(
-        recording.summary(want(5)),
-        "recorded a snapshot and 1 of 5 updates, since 60 s are over; left out 2 messages that are not balances"
+        recording.summary(at_most(5)),
+        "recorded a snapshot and 1 of 5 updates within 60 s; left out 2 messages other than balances"
     );
     assert_eq!(recording.messages().count(), 2);
 }
@@ -50,12 +50,12 @@ async fn a_recording_continues_after_a_lost_connection() {
         }
     };
     let recording =
-        take(builder(&simulator), simulator.connector(), want(1), pending(), observe).await.unwrap();
+        capture(builder(&simulator), simulator.connector(), at_most(1), pending(), observe).await.unwrap();
     assert_eq!(snapshots, 2);
     let events: Vec<_> = recording.messages().map(|text| AccountBalance::from_json(text).unwrap()).collect();
     assert_eq!(events.iter().map(|event| event.data.len()).collect::<Vec<_>>(), [12, 1]);
     let id = events[0].event_id.as_deref().unwrap();
-    assert_eq!(recording.secrets().found_in(&format!("\"{id}\"")), Some("an event's id"));
+    assert_eq!(recording.secrets().found_in(&format!("\"{id}\"")), Some("an event id"));
     let signed = format!("\"{}\"", simulator.credentials().api_key);
     assert_eq!(recording.secrets().found_in(&signed), Some("a header of the signed request"));
 }
@@ -64,15 +64,19 @@ async fn a_recording_continues_after_a_lost_connection() {
 async fn a_signal_ends_a_recording() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let stop = tokio::time::sleep(Duration::from_secs(7));
-    let recording = take(builder(&simulator), simulator.connector(), want(1), stop, |_| {}).await.unwrap();
-    assert_eq!(recording.summary(want(1)), "recorded a snapshot and 0 of 1 updates, since it was stopped");
+    let recording =
+        capture(builder(&simulator), simulator.connector(), at_most(1), stop, |_| {}).await.unwrap();
+    assert_eq!(recording.summary(at_most(1)), "recorded a snapshot and 0 of 1 updates before it was stopped");
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_recorded_without_a_snapshot() {
+async fn a_recording_without_a_snapshot_is_an_error() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
-    let immediately = Goal { updates: 1, within: Duration::ZERO };
-    let recording = take(builder(&simulator), simulator.connector(), immediately, pending(), |_| {}).await;
+    let no_time = RecordingLimits { updates: 1, duration: Duration::ZERO };
+    let recording = capture(builder(&simulator), simulator.connector(), no_time, pending(), |_| {}).await;
     let failure = format!("{:?}", recording.err().unwrap());
-    assert!(failure.contains("nothing was recorded: no snapshot arrived within 0 s"), "{failure}");
+    assert!(
+        failure.contains("no snapshot arrived before the recording ended; `--seconds` is 0"),
+        "{failure}"
+    );
 }

@@ -1,7 +1,7 @@
 use bitopro_client::model::{Message, Orders, Pair};
 use bitopro_client::{Item, StreamState};
 
-/// The currencies and pairs that are printed: all of them, if none was named.
+/// The currencies and pairs to print, or none to print all.
 #[derive(Debug, Default)]
 pub(super) struct Filter(Vec<String>);
 
@@ -10,20 +10,22 @@ impl Filter {
         Self(codes)
     }
 
-    /// Returns what is left of an item. Of an update that may be nothing; a snapshot of which nothing is left still
-    /// says that there is nothing.
+    /// Removes the data that does not match from an item.
+    ///
+    /// Returns `None` for an update without matching data, but keeps an empty snapshot, which is information
+    /// too.
     pub(super) fn apply(&self, item: Item<Message>) -> Option<Item<Message>> {
         Some(match item {
-            Item::Snapshot(message) => Item::Snapshot(self.narrow(message)?),
-            Item::Update(message) => {
-                Item::Update(self.narrow(message).filter(|left| self.0.is_empty() || !is_bare(left))?)
-            }
+            Item::Snapshot(message) => Item::Snapshot(self.filter_message(message)?),
+            Item::Update(message) => Item::Update(
+                self.filter_message(message).filter(|message| self.0.is_empty() || !is_empty(message))?,
+            ),
             other => other,
         })
     }
 
-    /// What is left of an event. Of a trade that is all or nothing.
-    fn narrow(&self, message: Message) -> Option<Message> {
+    /// Removes the data that does not match from a message. Returns `None` for a trade that does not match.
+    fn filter_message(&self, message: Message) -> Option<Message> {
         if self.0.is_empty() {
             return Some(message);
         }
@@ -31,47 +33,47 @@ impl Filter {
             Message::AccountBalance(mut event) => {
                 let balances = std::mem::take(&mut event.data).into_iter();
                 event.data =
-                    balances.filter(|balance| self.names_currency(balance.currency.as_str())).collect();
+                    balances.filter(|balance| self.matches_currency(balance.currency.as_str())).collect();
                 Message::AccountBalance(event)
             }
             Message::ActiveOrders(mut event) => {
-                event.data = self.orders(&event.data);
+                event.data = self.filter_orders(&event.data);
                 Message::ActiveOrders(event)
             }
             Message::HistoryOrders(mut event) => {
-                event.data = self.orders(&event.data);
+                event.data = self.filter_orders(&event.data);
                 Message::HistoryOrders(event)
             }
-            Message::UserTrade(event) if !self.names_pair(&event.data.pair()) => return None,
+            Message::UserTrade(event) if !self.matches_pair(&event.data.pair()) => return None,
             other => other,
         })
     }
 
-    /// Returns what is left of a stream's state.
-    pub(super) fn state(&self, mut state: StreamState) -> StreamState {
-        state.messages = state.messages.into_iter().filter_map(|event| self.narrow(event)).collect();
+    /// Removes the data that does not match from a stream's state.
+    pub(super) fn filter_state(&self, mut state: StreamState) -> StreamState {
+        state.messages = state.messages.into_iter().filter_map(|event| self.filter_message(event)).collect();
         state
     }
 
-    fn orders<K>(&self, orders: &Orders<K>) -> Orders<K> {
-        let named = orders.by_pair().filter(|(pair, _)| self.names_pair(pair));
-        named.map(|(pair, orders)| (pair.clone(), orders.to_vec())).collect()
+    fn filter_orders<K>(&self, orders: &Orders<K>) -> Orders<K> {
+        let matching = orders.by_pair().filter(|(pair, _)| self.matches_pair(pair));
+        matching.map(|(pair, orders)| (pair.clone(), orders.to_vec())).collect()
     }
 
-    /// A pair names both of its currencies.
-    fn names_currency(&self, currency: &str) -> bool {
+    /// Returns whether a currency matches a code or is part of a pair in the filter.
+    fn matches_currency(&self, currency: &str) -> bool {
         self.0.iter().any(|code| code.split('_').any(|part| part.eq_ignore_ascii_case(currency)))
     }
 
-    /// A currency names every pair that it is part of.
-    fn names_pair(&self, pair: &Pair) -> bool {
+    /// Returns whether a pair matches a code, or one of its currencies does.
+    fn matches_pair(&self, pair: &Pair) -> bool {
         let is_part = |code: &String| pair.as_str().split('_').any(|part| part.eq_ignore_ascii_case(code));
         self.0.iter().any(|code| *pair == **code || is_part(code))
     }
 }
 
-/// Whether an event names nothing at all.
-fn is_bare(message: &Message) -> bool {
+/// Returns whether a message contains neither balances nor pairs.
+fn is_empty(message: &Message) -> bool {
     match message {
         Message::AccountBalance(event) => event.data.is_empty(),
         Message::ActiveOrders(event) => event.data.by_pair().next().is_none(),
@@ -82,23 +84,25 @@ fn is_bare(message: &Message) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Filter, Item, Message, is_bare};
+    use super::{Filter, Item, Message, is_empty};
     use crate::watch::samples;
 
-    /// What is left of an update, as JSON.
-    fn left(codes: &[&str], message: &str) -> Option<serde_json::Value> {
+    /// Returns the filtered data of an update as JSON.
+    fn filtered(codes: &[&str], message: &str) -> Option<serde_json::Value> {
         let filter = Filter::new(codes.iter().map(|&code| code.to_owned()).collect());
         let item = Item::Update(Message::from_json(message).unwrap());
-        let Item::Update(message) = filter.apply(item)? else { panic!("an update stays one") };
+        let Item::Update(message) = filter.apply(item)? else {
+            panic!("the filter changed the kind of item")
+        };
         Some(serde_json::to_value(message).unwrap()["data"].take())
     }
 
     fn keys(codes: &[&str], message: &str) -> Option<Vec<String>> {
-        left(codes, message).map(|data| data.as_object().unwrap().keys().cloned().collect())
+        filtered(codes, message).map(|data| data.as_object().unwrap().keys().cloned().collect())
     }
 
     #[test]
-    fn balances_are_named_by_currency_or_pair() {
+    fn balances_match_a_currency_or_a_pair() {
         for (codes, expected) in [
             (&[][..], Some(vec!["BTC", "TWD"])),
             (&["btc"], Some(vec!["BTC"])),
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_and_trades_are_named_by_pair_or_by_either_currency() {
+    fn orders_and_trades_match_their_pair_or_either_currency() {
         let history = samples::ORDERS.replace("ACTIVE_ORDERS", "RECENT_HISTORY_ORDERS");
         for (codes, orders, trade) in [
             (&[][..], Some(vec!["btc_twd", "eth_usdt"]), true),
@@ -126,15 +130,15 @@ mod tests {
             let orders = orders.map(|pairs| pairs.into_iter().map(str::to_owned).collect::<Vec<_>>());
             assert_eq!(keys(codes, samples::ORDERS), orders, "{codes:?}");
             assert_eq!(keys(codes, &history), orders, "{codes:?}");
-            assert_eq!(left(codes, samples::TRADE).is_some(), trade, "{codes:?}");
+            assert_eq!(filtered(codes, samples::TRADE).is_some(), trade, "{codes:?}");
         }
     }
 
     #[test]
-    fn a_snapshot_of_which_nothing_is_left_says_so() {
+    fn a_snapshot_without_matching_data_is_kept() {
         let filter = Filter::new(vec!["sol".to_owned()]);
         let item = Item::Snapshot(Message::from_json(samples::ORDERS).unwrap());
         let item = filter.apply(item).unwrap();
-        assert!(matches!(item, Item::Snapshot(message) if is_bare(&message)));
+        assert!(matches!(item, Item::Snapshot(message) if is_empty(&message)));
     }
 }

@@ -23,17 +23,17 @@ use crate::exit::{Failure, Status};
 use crate::signals::Signals;
 use crate::writer::Writer;
 use filter::Filter;
-use printer::{Form, Printer};
+use printer::{Printer, Renderer};
 use screen::Screen;
 use table::Table;
 use watcher::Watcher;
 
-/// A PEM file with certificates to trust beside the platform's.
+/// The environment variable with a PEM file of CA certificates to trust in addition to the platform's.
 pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
 
-/// How many failures `--once` puts up with.
-const ATTEMPTS_OF_ONCE: u32 = 3;
-/// How often the market of the demo moves.
+/// Number of consecutive failures that end `--once`.
+const MAX_ONCE_ATTEMPTS: u32 = 3;
+/// Interval between market moves of the demo.
 const DEMO_INTERVAL: Duration = Duration::from_millis(800);
 
 pub(crate) fn run(args: WatchArgs) -> Result<Status, Failure> {
@@ -41,25 +41,26 @@ pub(crate) fn run(args: WatchArgs) -> Result<Status, Failure> {
 }
 
 async fn watch(args: WatchArgs) -> Result<Status, Failure> {
-    let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(Status::Unexpected, "signals cannot be awaited").with_source(error))?;
+    let mut signals = Signals::listen().map_err(|error| {
+        Failure::new(Status::Unexpected, "cannot install the signal handlers").with_source(error)
+    })?;
     let demo = if args.demo { Some(start_demo().await?) } else { None };
     let client = client(&args, demo.as_ref())?;
     let streams = streams(args.stream);
     let subscription = client.subscribe(streams);
-    let form = form(&args, streams.len() > 1);
+    let renderer = renderer(&args, streams.len() > 1);
     let filter = Filter::new(args.filter);
-    let printer = Printer::new(filter, form, streams, client.changes(), subscription.reader());
+    let printer = Printer::new(filter, renderer, streams, client.changes(), subscription.reader());
     let watcher = Watcher::new(subscription, streams, printer, Writer::stdout()?, args.once);
-    let ended = watcher.run(&mut signals).await;
+    let result = watcher.run(&mut signals).await;
     if let Some(demo) = demo {
         demo.stop().await;
     }
-    ended
+    result
 }
 
-fn streams(of: WatchStream) -> &'static [PrivateStream] {
-    match of {
+fn streams(stream: WatchStream) -> &'static [PrivateStream] {
+    match stream {
         WatchStream::Balances => &[PrivateStream::AccountBalance],
         WatchStream::Orders => &[PrivateStream::ActiveOrders],
         WatchStream::History => &[PrivateStream::HistoryOrders],
@@ -68,28 +69,29 @@ fn streams(of: WatchStream) -> &'static [PrivateStream] {
     }
 }
 
-fn form(args: &WatchArgs, is_mixed: bool) -> Form {
+fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
     let on_terminal = std::io::stdout().is_terminal();
     let table = || Table::new(on_terminal && std::env::var_os("NO_COLOR").is_none(), is_mixed);
     match args.format.unwrap_or(if on_terminal { Format::Table } else { Format::Ndjson }) {
-        Format::Ndjson => Form::Ndjson { state: args.state },
+        Format::Ndjson => Renderer::Ndjson { state: args.state },
         Format::Table if args.state => {
-            Form::Screen(Screen::new(table(), on_terminal.then_some(terminal_height)))
+            Renderer::Screen(Screen::new(table(), on_terminal.then_some(terminal_height)))
         }
-        Format::Table => Form::Table(table()),
+        Format::Table => Renderer::Table(table()),
     }
 }
 
-/// How many lines the terminal has now; of one that does not tell, as many as terminals have had at least.
+/// Returns the current number of lines of the terminal, or 24 if it is unknown.
 fn terminal_height() -> usize {
-    const USUAL: usize = 24;
+    const DEFAULT_HEIGHT: usize = 24;
 
-    terminal_size::terminal_size_of(std::io::stdout()).map_or(USUAL, |(_, height)| usize::from(height.0))
+    terminal_size::terminal_size_of(std::io::stdout())
+        .map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height.0))
 }
 
 async fn start_demo() -> Result<Simulator, Failure> {
     Simulator::builder().with_market_interval(DEMO_INTERVAL).start().await.map_err(|error| {
-        Failure::new(Status::Unexpected, "the demo's exchange cannot be started").with_source(error)
+        Failure::new(Status::Unexpected, "cannot start the simulated exchange of the demo").with_source(error)
     })
 }
 
@@ -111,7 +113,7 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
     let ca_file = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none());
     builder = builder.with_connector(connector(ca_file, limits)?);
     if args.once {
-        builder = builder.with_retry_limit(ATTEMPTS_OF_ONCE);
+        builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);
     }
     builder.build().map_err(|error| Failure::new(Status::Usage, error.to_string()))
 }
@@ -122,11 +124,11 @@ pub(crate) fn connector(ca_file: Option<PathBuf>, limits: Limits) -> Result<Tung
     let Some(path) = ca_file else { return Ok(connector) };
     let usage = |message: String| Failure::new(Status::Usage, message);
     let shown = path.display();
-    let pem = fs::read(&path).map_err(|error| usage(format!("{shown} cannot be read")).with_source(error))?;
+    let pem = fs::read(&path).map_err(|error| usage(format!("cannot read {shown}")).with_source(error))?;
     connector.with_extra_roots(pem).map_err(|error| usage(format!("{shown}: {error}")))
 }
 
-/// Returns the value of a flag, or else of the environment.
+/// Returns the value of a flag, or else of an environment variable, if not empty.
 pub(crate) fn setting<T: From<String>>(flag: Option<T>, variable: &str) -> Option<T> {
     flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()).map(T::from))
 }

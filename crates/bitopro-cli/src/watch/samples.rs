@@ -1,4 +1,4 @@
-//! Messages and changes to test the printing with.
+//! Messages and changes for tests of the output.
 
 use super::table::BalanceChanges;
 
@@ -8,7 +8,7 @@ pub(super) const ORDERS: &str = r#"{"event":"ACTIVE_ORDERS","timestamp":16395533
 
 pub(super) const TRADE: &str = r#"{"event":"USER_TRADE","eventID":"t-1","timestamp":1694667358782,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1.0","fee":"0.032039","feeCurrency":"twd","transactionTimestamp":1694667358,"eventTimestamp":1694667359,"orderID":"390733918","orderType":"MARKET","matchID":"","isMarket":true,"isMaker":false}}"#;
 
-/// Returns the change of a balance, such as `BTC -0.25`.
+/// Parses the change of a balance, such as `BTC -0.25`.
 pub(super) fn changes(text: &str) -> BalanceChanges {
     let (currency, by) = text.split_once(' ').unwrap();
     BalanceChanges::from([(currency.into(), Some(by.parse().unwrap()))])

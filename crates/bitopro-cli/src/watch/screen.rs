@@ -1,4 +1,4 @@
-//! How things stand, for people: whole tables.
+//! Prints the complete state of each stream as a table.
 
 use std::collections::VecDeque;
 
@@ -8,32 +8,32 @@ use bitopro_client::{Item, StreamState};
 use super::layout::Layout;
 use super::table::{self, BalanceChanges, Style, Table, TextTable, time_of_day};
 
-/// How many of the latest notes are kept below the tables.
-const NOTES: usize = 4;
+/// Maximum number of notes below the tables.
+const MAX_NOTES: usize = 4;
 
 pub(super) struct Screen {
     table: Table,
     /// The last change of each balance.
     changes: BalanceChanges,
-    /// On a terminal the tables are drawn over the last ones, with the latest notes below them.
+    /// If present, the tables replace the previous ones on the terminal, with the latest notes below them.
     terminal: Option<Terminal>,
 }
 
 struct Terminal {
-    /// How many lines there are, which may change.
+    /// Returns the current number of lines.
     height: fn() -> usize,
     notes: VecDeque<String>,
     is_outdated: bool,
 }
 
 impl Screen {
-    pub(super) fn new(table: Table, height_of_terminal: Option<fn() -> usize>) -> Self {
+    pub(super) fn new(table: Table, terminal_height: Option<fn() -> usize>) -> Self {
         let terminal =
-            height_of_terminal.map(|height| Terminal { height, notes: VecDeque::new(), is_outdated: false });
+            terminal_height.map(|height| Terminal { height, notes: VecDeque::new(), is_outdated: false });
         Self { table, changes: BalanceChanges::new(), terminal }
     }
 
-    /// Prints an item of a stream, or the state that it led to. On a terminal, that is left to [`draw`](Self::draw).
+    /// Prints an item of a stream, or the state after it. On a terminal, [`draw`](Self::draw) prints instead.
     pub(super) fn print(
         &mut self,
         stream: PrivateStream,
@@ -49,81 +49,81 @@ impl Screen {
                 terminal.is_outdated = true;
                 if !is_data {
                     terminal.notes.push_back(self.table.note(stream, item));
-                    if terminal.notes.len() > NOTES {
+                    if terminal.notes.len() > MAX_NOTES {
                         terminal.notes.pop_front();
                     }
                 }
             }
             None if is_data => {
                 if let Some(state) = state() {
-                    section(&state, &self.changes, None, &mut self.table.sheet(lines));
+                    section(&state, &self.changes, None, &mut self.table.text_table(lines));
                 }
             }
             None => lines.push_str(&self.table.note(stream, item)),
         }
     }
 
-    /// Draws the states over what was drawn before, if anything has happened since.
+    /// Draws the states over the previous ones, if any item has arrived since.
     pub(super) fn draw(&mut self, states: impl Iterator<Item = StreamState>, lines: &mut String) {
         let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_outdated) else { return };
         terminal.is_outdated = false;
-        // The cursor stands below the last line.
+        // The last line is for the cursor.
         let height = (terminal.height)().saturating_sub(1);
         let states: Vec<StreamState> = states.collect();
         let wanted: Vec<usize> = states.iter().map(|state| table::height(&state.messages)).collect();
         let layout = Layout::new(height, &wanted, terminal.notes.len());
         let mut drawn = String::new();
         for (state, body) in states.iter().zip(&layout.bodies) {
-            section(state, &self.changes, Some(*body), &mut self.table.sheet(&mut drawn));
+            section(state, &self.changes, Some(*body), &mut self.table.text_table(&mut drawn));
             if layout.is_spaced {
                 drawn.push('\n');
             }
         }
-        let older = terminal.notes.len() - layout.notes;
-        drawn.extend(terminal.notes.iter().skip(older).map(String::as_str));
-        over(&drawn, height, lines);
+        let skipped = terminal.notes.len() - layout.notes;
+        drawn.extend(terminal.notes.iter().skip(skipped).map(String::as_str));
+        overwrite(&drawn, height, lines);
     }
 }
 
-/// What puts the first lines of a text over all that is on a terminal, without a moment at which nothing is there.
-fn over(text: &str, height: usize, lines: &mut String) {
+/// Replaces the contents of a terminal with the first lines of a text, without flicker.
+fn overwrite(text: &str, height: usize, lines: &mut String) {
     const HOME: &str = "\x1b[H";
     const CLEAR_REST: &str = "\x1b[K";
     const CLEAR_BELOW: &str = "\x1b[J";
-    // A line that is too long would else take two.
-    const CUT: &str = "\x1b[?7l";
+    // Without it, a line that is too long would occupy two lines.
+    const NO_WRAP: &str = "\x1b[?7l";
     const WRAP: &str = "\x1b[?7h";
 
-    lines.extend([HOME, CUT]);
+    lines.extend([HOME, NO_WRAP]);
     for line in text.lines().take(height) {
         lines.extend([line, CLEAR_REST, "\n"]);
     }
     lines.extend([CLEAR_BELOW, WRAP]);
 }
 
-/// Prints a heading and the table of one stream, whose body has at most this many lines.
-fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, sheet: &mut TextTable<'_>) {
+/// Prints a title and the table of one stream, with at most `body` lines below its column names.
+fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, out: &mut TextTable<'_>) {
     let as_of = state.as_of.map(|time| format!("as of {} UTC", time_of_day(time)));
     let stale = if state.is_stale { "may be out of date" } else { "" };
-    let line = sheet.line().cell(Style::Cyan, state.stream).cell(Style::Dim, as_of.unwrap_or_default());
+    let line = out.line().cell(Style::Cyan, state.stream).cell(Style::Dim, as_of.unwrap_or_default());
     line.cell(Style::Yellow, stale).end();
-    table::state(&state.messages, changes, body, sheet);
+    table::state(&state.messages, changes, body, out);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BalanceChanges, Item, Message, NOTES, PrivateStream, Screen, StreamState, Table};
+    use super::{BalanceChanges, Item, MAX_NOTES, Message, PrivateStream, Screen, StreamState, Table};
     use crate::watch::samples;
 
-    fn board(height: fn() -> usize) -> Screen {
+    fn screen(height: fn() -> usize) -> Screen {
         Screen::new(Table::new(false, true), Some(height))
     }
 
-    /// Reports an unknown event.
-    fn note(board: &mut Screen, number: u32, lines: &mut String) {
-        let unknown = Message::from_json(&format!("{{\"event\":\"NEWS_{number}\"}}")).unwrap();
-        let Message::Unknown(unknown) = unknown else { panic!("nobody knows it") };
-        board.print(
+    /// Prints an unknown event, which becomes a note.
+    fn print_note(screen: &mut Screen, number: u32, lines: &mut String) {
+        let unknown = Message::from_json(&format!("{{\"event\":\"UNKNOWN_{number}\"}}")).unwrap();
+        let Message::Unknown(unknown) = unknown else { panic!("the event is known") };
+        screen.print(
             PrivateStream::UserTrades,
             &Item::Unknown(unknown),
             BalanceChanges::new(),
@@ -132,23 +132,23 @@ mod tests {
         );
     }
 
-    fn draw(board: &mut Screen, stream: PrivateStream, json: &str) -> String {
+    fn draw(screen: &mut Screen, stream: PrivateStream, json: &str) -> String {
         let events = vec![Message::from_json(json).unwrap()];
         let mut lines = String::new();
-        board.draw([StreamState::new(stream, events)].into_iter(), &mut lines);
+        screen.draw([StreamState::new(stream, events)].into_iter(), &mut lines);
         lines
     }
 
     #[test]
-    fn a_terminal_is_drawn_over_when_something_happened_and_shows_the_latest_notes() {
-        let mut board = board(|| 24);
+    fn the_terminal_is_redrawn_after_new_items_and_shows_the_latest_notes() {
+        let mut screen = screen(|| 24);
         let mut draw = |numbers: std::ops::Range<u32>| {
             let mut lines = String::new();
             for number in numbers {
-                note(&mut board, number, &mut lines);
+                print_note(&mut screen, number, &mut lines);
             }
-            assert_eq!(lines, "", "nothing is drawn in between");
-            draw(&mut board, PrivateStream::ActiveOrders, samples::ORDERS)
+            assert_eq!(lines, "", "printing an item draws nothing");
+            draw(&mut screen, PrivateStream::ActiveOrders, samples::ORDERS)
         };
         assert_eq!(draw(0..0), "");
         let drawn = draw(0..6);
@@ -157,35 +157,38 @@ mod tests {
             "{drawn}"
         );
         assert!(drawn.contains("8917255503"), "{drawn}");
-        assert!(!drawn.contains("NEWS_1\x1b") && drawn.ends_with("NEWS_5\x1b[K\n\x1b[J\x1b[?7h"), "{drawn}");
-        assert_eq!(drawn.matches("NEWS_").count(), NOTES);
+        assert!(
+            !drawn.contains("UNKNOWN_1\x1b") && drawn.ends_with("UNKNOWN_5\x1b[K\n\x1b[J\x1b[?7h"),
+            "{drawn}"
+        );
+        assert_eq!(drawn.matches("UNKNOWN_").count(), MAX_NOTES);
         assert_eq!(draw(0..0), "");
     }
 
     #[test]
-    fn a_balance_shows_its_last_change_until_the_next() {
-        let mut board = board(|| 24);
+    fn a_balance_shows_its_last_change_until_the_next_one() {
+        let mut screen = screen(|| 24);
         let message = Message::from_json(samples::BALANCES).unwrap();
         let (stream, update) = (PrivateStream::AccountBalance, Item::Update(message));
         for (changed, expected) in [("BTC -0.25", "-0.25"), ("TWD 1", "-0.25"), ("BTC 0.10", "+0.10")] {
             let changes = samples::changes(changed);
-            board.print(stream, &update, changes, || None, &mut String::new());
-            let drawn = draw(&mut board, stream, samples::BALANCES);
+            screen.print(stream, &update, changes, || None, &mut String::new());
+            let drawn = draw(&mut screen, stream, samples::BALANCES);
             let row = drawn.lines().find(|line| line.contains("BTC")).unwrap();
             assert!(row.trim_end_matches("\x1b[K").ends_with(expected), "{drawn}");
         }
     }
 
     #[test]
-    fn it_fits_on_any_terminal() {
+    fn the_screen_fits_terminals_of_any_height() {
         const HEIGHTS: [fn() -> usize; 6] = [|| 0, || 1, || 3, || 5, || 7, || 100];
         for height in HEIGHTS {
-            let mut board = board(height);
+            let mut screen = screen(height);
             for number in 0..6 {
-                note(&mut board, number, &mut String::new());
+                print_note(&mut screen, number, &mut String::new());
             }
-            let lines = draw(&mut board, PrivateStream::ActiveOrders, samples::ORDERS);
-            // Heading, columns, two orders, an empty line and four notes.
+            let lines = draw(&mut screen, PrivateStream::ActiveOrders, samples::ORDERS);
+            // Title, column names, two orders, an empty line and four notes.
             assert_eq!(lines.matches('\n').count(), (height)().saturating_sub(1).min(9), "{lines}");
         }
     }

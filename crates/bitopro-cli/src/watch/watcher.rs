@@ -8,16 +8,16 @@ use futures_util::FutureExt;
 
 use super::printer::Printer;
 use crate::exit::{Failure, Status, causes};
-use crate::output::{OutputError, settle};
+use crate::output::{OutputError, exit_status};
 use crate::signals::Signals;
 use crate::writer::Writer;
 
-/// How long the reader may take, after a signal, to read what is left.
-const GRACE: Duration = Duration::from_secs(1);
-/// Number of bytes after which a chunk is printed, with the rest of its item. Later items can still be merged.
-const CHUNK: usize = 64 << 10;
-/// How long `--once` waits for the next try.
-const LONGEST_WAIT_OF_ONCE: Duration = Duration::from_secs(30);
+/// Time after a signal in which the reader can read the remaining lines.
+const GRACE_PERIOD: Duration = Duration::from_secs(1);
+/// Number of bytes after which no more items are added to a chunk. Later items can still be merged.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Maximum time that `--once` waits for the next attempt.
+const MAX_ONCE_WAIT: Duration = Duration::from_secs(30);
 
 /// Prints the items of a subscription.
 pub(super) struct Watcher {
@@ -25,24 +25,24 @@ pub(super) struct Watcher {
     streams: &'static [PrivateStream],
     printer: Printer,
     writer: Writer,
-    /// What is printed next.
+    /// The next chunk.
     lines: String,
-    /// The streams that `--once` waits for.
+    /// The streams that `--once` still waits for.
     awaited: Option<BTreeSet<PrivateStream>>,
-    saw_malformed: BTreeSet<PrivateStream>,
-    /// Why the first stream that failed did.
+    malformed_streams: BTreeSet<PrivateStream>,
+    /// The failure of the first stream that failed.
     failure: Option<Failure>,
 }
 
-/// Why nothing more is followed.
-enum End {
+/// The reason why the watcher stops.
+enum StopReason {
     Signal,
-    /// Everything that `--once` waited for is there, or will not come.
-    Enough,
+    /// Every stream that `--once` waits for has arrived or has ended.
+    OnceComplete,
     /// Every stream has ended.
-    Over,
-    /// The next try of a stream is too far off for `--once`.
-    TooLong(PrivateStream, Error),
+    StreamsEnded,
+    /// The next attempt of a stream is too far away for `--once`.
+    RetryTooLate(PrivateStream, Error),
 }
 
 impl Watcher {
@@ -60,128 +60,140 @@ impl Watcher {
             printer,
             writer,
             lines: String::new(),
-            saw_malformed: BTreeSet::new(),
+            malformed_streams: BTreeSet::new(),
             failure: None,
         }
     }
 
-    /// Prints to the end of all streams, a signal, a closed pipe, or what `--once` waits for.
+    /// Prints items until all streams have ended, a signal arrives, the pipe is closed or `--once` is
+    /// complete.
     pub(super) async fn run(mut self, signals: &mut Signals) -> Result<Status, Failure> {
-        let end = match self.print_items(signals).await {
-            Ok(end) => end,
-            Err(unprintable) => return settle(Err(unprintable), Status::Ok),
+        let stop_reason = match self.print_items(signals).await {
+            Ok(stop_reason) => stop_reason,
+            Err(error) => return exit_status(Err(error), Status::Ok),
         };
-        self.print_rest(&end).await?;
-        let is_signalled = matches!(end, End::Signal);
+        self.print_remaining(&stop_reason).await?;
+        let is_signalled = matches!(stop_reason, StopReason::Signal);
         let failure = self.failure.filter(|_| !is_signalled);
         let mut written = pin!(self.writer.finish(self.lines));
         if !is_signalled {
             tokio::select! {
                 written = &mut written => {
-                    settle(written, Status::Ok)?;
+                    exit_status(written, Status::Ok)?;
                     return failure.map_or(Ok(Status::Ok), Err);
                 }
                 () = signals.next() => {}
             }
         }
-        match tokio::time::timeout(GRACE, written).await {
-            Ok(written) => settle(written, Status::Ok),
-            // Nobody reads, and the command was told to end.
+        match tokio::time::timeout(GRACE_PERIOD, written).await {
+            Ok(written) => exit_status(written, Status::Ok),
+            // The reader does not read, and the signal takes precedence.
             Err(_) => Ok(Status::Ok),
         }
     }
 
-    async fn print_items(&mut self, signals: &mut Signals) -> Result<End, OutputError> {
+    async fn print_items(&mut self, signals: &mut Signals) -> Result<StopReason, OutputError> {
         loop {
-            // Items are taken only when they can be printed: until then the client merges them.
+            // Items are taken only when they can be printed. Until then, the client can merge them.
             tokio::select! {
-                () = signals.next() => return Ok(End::Signal),
-                room = self.writer.room() => room?,
+                () = signals.next() => return Ok(StopReason::Signal),
+                ready = self.writer.ready() => ready?,
             }
             let first = tokio::select! {
-                () = signals.next() => return Ok(End::Signal),
-                broken = self.writer.broken() => return Err(broken),
+                () = signals.next() => return Ok(StopReason::Signal),
+                error = self.writer.failed() => return Err(error),
                 item = self.subscription.next() => item,
             };
             if first.is_none() {
-                return Ok(End::Over);
+                return Ok(StopReason::StreamsEnded);
             }
             let mut next = first;
             while let Some(item) = next {
-                if let Some(end) = self.take(item)? {
-                    return Ok(end);
+                if let Some(stop_reason) = self.handle(item)? {
+                    return Ok(stop_reason);
                 }
-                // What is there already goes into the same chunk.
-                let has_room = self.lines.len() < CHUNK;
+                // Items that are already queued become part of the same chunk.
+                let has_room = self.lines.len() < CHUNK_BYTES;
                 next = if has_room { self.subscription.next().now_or_never().flatten() } else { None };
             }
-            self.printer.complete(&mut self.lines);
-            self.writer.put(std::mem::take(&mut self.lines));
+            self.printer.finish_chunk(&mut self.lines);
+            self.writer.send(std::mem::take(&mut self.lines));
         }
     }
 
-    /// Prints an item. Returns why it was the last that is wanted, if it was.
-    fn take(&mut self, item: AccountItem) -> Result<Option<End>, Failure> {
+    /// Prints an item. Returns the reason to stop after it, if any.
+    fn handle(&mut self, item: AccountItem) -> Result<Option<StopReason>, Failure> {
         let stream = item.stream;
-        let mut is_there = false;
-        let mut too_long = None;
+        let mut has_arrived = false;
+        let mut retry_too_late = None;
         match &item.item {
-            Item::Snapshot(_) => is_there = true,
-            Item::Connected(_) => is_there = stream == PrivateStream::UserTrades,
+            Item::Snapshot(_) => has_arrived = true,
+            Item::Connected(_) => has_arrived = stream == PrivateStream::UserTrades,
             Item::Closed(closed) => {
-                is_there = true;
-                self.note_end(stream, closed);
+                has_arrived = true;
+                self.record_failure(stream, closed);
             }
             Item::Malformed(_) => {
-                self.saw_malformed.insert(stream);
+                self.malformed_streams.insert(stream);
             }
             Item::Disconnected(Disconnected { error, retry_in, .. })
-                if self.awaited.is_some() && *retry_in > LONGEST_WAIT_OF_ONCE =>
+                if self.awaited.is_some() && *retry_in > MAX_ONCE_WAIT =>
             {
                 let seconds = retry_in.as_secs();
-                let message =
-                    format!("{error} (the next try is in {seconds} s, for which --once does not wait)");
-                self.failure = Some(self.failure_of(stream, Status::of(error), message, error));
-                too_long = Some(End::TooLong(stream, error.clone()));
+                let limit = MAX_ONCE_WAIT.as_secs();
+                let message = format!(
+                    "{error}; the next attempt is in {seconds} s, but `--once` waits at most {limit} s"
+                );
+                self.failure = Some(self.stream_failure(stream, Status::of(error), message, error));
+                retry_too_late = Some(StopReason::RetryTooLate(stream, error.clone()));
             }
             _ => {}
         }
         self.printer.print(item, &mut self.lines)?;
-        if let Some(awaited) = self.awaited.as_mut().filter(|_| is_there) {
+        if let Some(awaited) = self.awaited.as_mut().filter(|_| has_arrived) {
             awaited.remove(&stream);
-            return Ok(awaited.is_empty().then_some(End::Enough));
+            return Ok(awaited.is_empty().then_some(StopReason::OnceComplete));
         }
-        Ok(too_long)
+        Ok(retry_too_late)
     }
 
-    /// Closes everything, and prints what still comes: after a signal all of it, else the ends alone. It takes
-    /// no longer than the close deadline, so the writer need not be waited for in between.
-    async fn print_rest(&mut self, end: &End) -> Result<(), Failure> {
+    /// Closes all streams and prints the remaining items: after a signal all of them, otherwise only the ends
+    /// of streams.
+    ///
+    /// Takes at most the close deadline, and therefore does not wait for the writer in between.
+    async fn print_remaining(&mut self, stop_reason: &StopReason) -> Result<(), Failure> {
         self.subscription.request_close();
         while let Some(mut item) = self.subscription.next().await {
-            if let (End::TooLong(stream, error), Item::Closed(closed)) = (end, &mut item.item)
+            if let (StopReason::RetryTooLate(stream, error), Item::Closed(closed)) =
+                (stop_reason, &mut item.item)
                 && *stream == item.stream
             {
                 *closed = Closed::Failed(error.clone());
             }
-            if matches!((end, &item.item), (End::Signal, _) | (_, Item::Closed(_))) {
+            if matches!((stop_reason, &item.item), (StopReason::Signal, _) | (_, Item::Closed(_))) {
                 self.printer.print(item, &mut self.lines)?;
             }
         }
-        self.printer.complete(&mut self.lines);
+        self.printer.finish_chunk(&mut self.lines);
         Ok(())
     }
 
-    fn note_end(&mut self, stream: PrivateStream, closed: &Closed) {
+    fn record_failure(&mut self, stream: PrivateStream, closed: &Closed) {
         let (None, Closed::Failed(error)) = (&self.failure, closed) else { return };
         let status = match error.kind() {
-            ErrorKind::NoSnapshot if self.saw_malformed.contains(&stream) => Status::BadData,
+            ErrorKind::NoSnapshot if self.malformed_streams.contains(&stream) => Status::BadData,
             _ => Status::of(error),
         };
-        self.failure = Some(self.failure_of(stream, status, error.to_string(), error));
+        self.failure = Some(self.stream_failure(stream, status, error.to_string(), error));
     }
 
-    fn failure_of(&self, stream: PrivateStream, status: Status, message: String, error: &Error) -> Failure {
+    fn stream_failure(
+        &self,
+        stream: PrivateStream,
+        status: Status,
+        message: String,
+        error: &Error,
+    ) -> Failure {
         let message = if self.streams.len() > 1 { format!("{stream}: {message}") } else { message };
         let failure = Failure::new(status, message);
         match causes(error) {
@@ -191,7 +203,7 @@ impl Watcher {
     }
 }
 
-/// The streams that `--once` waits for: those that begin with a snapshot, or else the first connection.
+/// Returns the streams that `--once` waits for: those with a snapshot, or else all, until they are connected.
 fn awaited(streams: &[PrivateStream]) -> BTreeSet<PrivateStream> {
     let streams = streams.iter().copied();
     let with_snapshots: BTreeSet<_> =

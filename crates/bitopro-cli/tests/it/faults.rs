@@ -1,6 +1,6 @@
-//! Processes that are stopped and go on. Names begin with the row of the catalogue of faults.
+//! Processes that are suspended and resumed. Names begin with the fault's number in the failure model.
 //!
-//! Limits are short, and a machine that is slow may lose a connection once more: what is asserted holds all the same.
+//! Limits are short, and a slow machine may lose a connection more than once. The assertions hold regardless.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -17,7 +17,7 @@ use crate::sim::exports;
 const LIMIT: Duration = Duration::from_millis(500);
 
 #[tokio::test]
-async fn fault_07_a_simulator_that_is_frozen_is_noticed_and_found_again_when_it_goes_on() {
+async fn fault_07_a_frozen_simulator_is_detected_and_reconnected_when_it_resumes() {
     let mut sim = Running::start(&mut bitopro(&["sim", "--interval", "20"]));
     let values: Vec<String> = exports(&mut sim, 4).into_iter().map(|(_, value)| value).collect();
     let [url, key, secret, email] = &values[..] else { panic!("{values:?}") };
@@ -31,37 +31,38 @@ async fn fault_07_a_simulator_that_is_frozen_is_noticed_and_found_again_when_it_
             .build()
             .unwrap()
             .balances();
-    // Far more than any limit here, for what would else be waited for without end.
-    let mut next = async || timeout(120 * LIMIT, balances.next()).await.expect("something happens").unwrap();
+    // Much longer than any other limit, so that a missing item fails the test instead of blocking it.
+    let mut next = async || timeout(120 * LIMIT, balances.next()).await.expect("no item arrived").unwrap();
     while !matches!(next().await, Item::Snapshot(_)) {}
     sim.signal("STOP");
-    let lost = |item: &Item<_>, why| matches!(item, Item::Disconnected(disconnected) if disconnected.error.kind() == why);
-    while !lost(&next().await, ErrorKind::Idle) {}
-    // It is still listened for it, but nobody answers.
-    while !lost(&next().await, ErrorKind::Network) {}
+    let is_lost =
+        |item: &Item<_>, kind| matches!(item, Item::Disconnected(lost) if lost.error.kind() == kind);
+    while !is_lost(&next().await, ErrorKind::Idle) {}
+    // The kernel still accepts connections, but the frozen simulator does not answer.
+    while !is_lost(&next().await, ErrorKind::Network) {}
     sim.signal("CONT");
     let gap = loop {
         match next().await {
             Item::Gap(gap) => break gap,
             Item::Connected(_) | Item::Disconnected(_) => {}
-            other => panic!("{other:?} where a gap was expected"),
+            other => panic!("expected a gap, got {other:?}"),
         }
     };
     let mut latest = gap.before.unwrap().timestamp;
     assert!(latest > Timestamp::from_millis(0));
-    // The simulator goes on with the old connection too, as far as it knows: nothing of that is heard.
-    let mut heard = BTreeSet::new();
+    // The simulator resumes the old connection too. The client must not deliver anything from it.
+    let mut delivered = BTreeSet::new();
     for _ in 0..20 {
         if let Item::Snapshot(event) | Item::Update(event) = next().await {
             assert!(event.timestamp >= latest, "{event:?} is older than {latest}");
             latest = event.timestamp;
-            assert!(heard.insert(event.event_id.clone()), "{event:?} is heard twice");
+            assert!(delivered.insert(event.event_id.clone()), "{event:?} is delivered twice");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn fault_40_a_watch_that_is_stopped_and_goes_on_tells_the_gap_and_the_truth() {
+async fn fault_40_a_resumed_watch_reports_a_gap_and_the_current_state() {
     let simulator = Simulator::builder()
         .with_ping_period(Duration::from_millis(20))
         .with_pong_deadline(LIMIT)
@@ -71,7 +72,7 @@ async fn fault_40_a_watch_that_is_stopped_and_goes_on_tells_the_gap_and_the_trut
     let mut running = Running::start(&mut watch(&simulator, "balances", &[]));
     while running.json()["type"] != "snapshot" {}
     running.signal("STOP");
-    // It is dropped for want of a pong.
+    // The simulator drops the connection because no pong arrives.
     while simulator.connections() > 0 {
         tokio::task::yield_now().await;
     }
@@ -87,23 +88,23 @@ async fn fault_40_a_watch_that_is_stopped_and_goes_on_tells_the_gap_and_the_trut
                 break;
             }
             let may_precede = line["type"] == "connected" || line["type"] == "disconnected";
-            assert!(may_precede, "{line} where a {expected} was expected");
+            assert!(may_precede, "expected {expected}, got {line}");
         }
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn fault_40_a_command_that_may_open_hardly_any_file_says_so_and_does_not_panic() {
+fn fault_40_a_low_limit_of_open_files_is_an_error_and_not_a_panic() {
     for limit in 6..=8 {
         let watch = bitopro(&["watch", "balances", "--demo", "--once"]);
         let limited = format!(r#"ulimit -n {limit} && exec "$0" "$@""#);
-        let done =
+        let outcome =
             run(Command::new("sh").args(["-c", &limited]).arg(watch.get_program()).args(watch.get_args()));
-        assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{limit}: {done:?}");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{limit}: {outcome:?}");
         assert!(
-            done.stderr.contains("bitopro: ") && done.stderr.contains("os error 24"),
-            "{limit}: {done:?}"
+            outcome.stderr.contains("bitopro: ") && outcome.stderr.contains("os error 24"),
+            "{limit}: {outcome:?}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The real binary, run as a user would.
+//! Runs the real binary as a user would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod decode;

@@ -1,4 +1,4 @@
-//! Whoever reads the output: not at all, not any more, or not through a pipe.
+//! Readers of the output: one that does not read, one that closes the pipe, and a regular file.
 
 use std::fs;
 use std::process::Stdio;
@@ -9,9 +9,9 @@ use tokio::net::unix::pipe;
 
 use crate::process::{Running, bitopro, watch};
 
-/// A pipe into which nothing more can be written, and its other end.
+/// Returns a full pipe and its reading end.
 async fn full_pipe() -> (Stdio, pipe::Receiver) {
-    /// Written whole or not at all, on every system.
+    /// Small enough to be written completely or not at all on every system.
     const CHUNK: [u8; 512] = [b'\n'; 512];
 
     let (sender, receiver) = pipe::pipe().unwrap();
@@ -21,12 +21,12 @@ async fn full_pipe() -> (Stdio, pipe::Receiver) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_signal_ends_it_although_nobody_reads() {
+async fn a_signal_ends_the_command_although_its_output_is_not_read() {
     for signal in ["INT", "TERM"] {
         let simulator = Simulator::builder().start().await.unwrap();
         let (stdout, unread) = full_pipe().await;
         let running = Running::start_into(&mut watch(&simulator, "balances", &[]), stdout);
-        // It heeds signals before it dials.
+        // Signals are handled before the first dial.
         while simulator.connections() == 0 {
             tokio::task::yield_now().await;
         }
@@ -40,7 +40,7 @@ async fn a_signal_ends_it_although_nobody_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_closed_pipe_is_noticed_while_nothing_happens() {
+async fn a_closed_pipe_ends_the_command_without_new_output() {
     let simulator = Simulator::builder().start().await.unwrap();
     let mut running = Running::start(&mut watch(&simulator, "balances", &[]));
     for expected in ["connected", "snapshot"] {
@@ -51,7 +51,7 @@ async fn a_closed_pipe_is_noticed_while_nothing_happens() {
 }
 
 #[test]
-fn a_file_takes_it_all() {
+fn the_output_can_be_a_regular_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("balances.jsonl");
     let file = fs::File::create(&path).unwrap();
@@ -61,7 +61,7 @@ fn a_file_takes_it_all() {
 }
 
 #[test]
-fn decode_tells_of_bad_lines_although_nobody_reads_the_good_ones() {
+fn the_exit_code_of_decode_reports_bad_lines_even_if_the_pipe_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("frames.jsonl");
     let good = "{\"event\":\"MARGIN_BALANCE_INFO\"}\n";

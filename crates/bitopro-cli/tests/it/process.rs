@@ -1,4 +1,4 @@
-//! Runs the command, and ends it when a test is over.
+//! Runs the command, and kills it when a test ends.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use bitopro_sim::Simulator;
 use serde_json::Value;
 
-/// The command that follows a stream of this simulator's account.
+/// Returns `bitopro watch` for a stream of the simulator's account.
 pub(crate) fn watch(simulator: &Simulator, stream: &str, args: &[&str]) -> Command {
     let credentials = simulator.credentials();
     let mut command = bitopro(&["watch", stream]);
@@ -15,7 +15,7 @@ pub(crate) fn watch(simulator: &Simulator, stream: &str, args: &[&str]) -> Comma
     command
 }
 
-/// The command, without what the environment of the tests may say about BitoPro and proxies.
+/// Returns the command without the variables for BitoPro and proxies from the environment of the tests.
 pub(crate) fn bitopro(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bitopro"));
     for name in ["WS_URL", "API_KEY", "API_SECRET", "EMAIL", "CA_FILE"] {
@@ -32,47 +32,47 @@ pub(crate) fn with_credentials(command: &mut Command, key: &str, secret: &str, e
     command.env("BITOPRO_API_KEY", key).env("BITOPRO_API_SECRET", secret).env("BITOPRO_EMAIL", email);
 }
 
-/// What a command printed, and how it ended.
+/// The output and the exit code of a command.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Done {
-    /// The lines of standard output, each of them JSON.
+impl Outcome {
+    /// Parses each line of standard output as JSON.
     pub(crate) fn json(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// The types of the lines, in order.
+    /// Returns the `type` of each line.
     pub(crate) fn types(&self) -> Vec<String> {
         self.json().iter().map(|line| line["type"].as_str().unwrap().to_owned()).collect()
     }
 }
 
-pub(crate) fn run(command: &mut Command) -> Done {
+pub(crate) fn run(command: &mut Command) -> Outcome {
     run_with_input(command, b"")
 }
 
-pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Done {
+pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
-    let writing = std::thread::spawn(move || stdin.write_all(&input));
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().unwrap();
-    // A command that does not read its input to the end breaks the pipe.
-    let _ = writing.join().unwrap();
-    Done {
+    // Fails with a broken pipe if the command does not read all of its input.
+    let _ = writer.join().unwrap();
+    Outcome {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
-/// A command that runs, and is killed if the test ends before it does.
+/// A running command, which is killed on drop.
 pub(crate) struct Running {
     child: Child,
     stdout: Option<BufReader<ChildStdout>>,
@@ -83,18 +83,18 @@ impl Running {
         Self::start_into(command, Stdio::piped())
     }
 
-    /// With a standard output of the test's own.
+    /// Starts a command with the given standard output.
     pub(crate) fn start_into(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
         let mut child = command.stdout(stdout).stderr(Stdio::null()).spawn().unwrap();
         let stdout = child.stdout.take().map(BufReader::new);
         Self { child, stdout }
     }
 
-    /// The next line of its standard output.
+    /// Reads the next line of standard output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "it ended with {line:?}");
+        assert!(line.ends_with('\n'), "the output ended with {line:?}");
         line.trim_end().to_owned()
     }
 
@@ -111,7 +111,7 @@ impl Running {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// The rest of its standard output, and how it ended.
+    /// Waits for the end, and returns the rest of standard output and the exit status.
     pub(crate) fn finish(mut self) -> (String, ExitStatus) {
         let mut rest = String::new();
         if let Some(stdout) = &mut self.stdout {

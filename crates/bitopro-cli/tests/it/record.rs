@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bitopro_client::model::{AccountBalance, Balance, PrivateStream, parse_decimal};
 use bitopro_sim::{self as sim, SimCredentials, Simulator};
 
-use crate::process::{Done, bitopro, run, with_credentials};
+use crate::process::{Outcome, bitopro, run, with_credentials};
 
 fn record(simulator: &Simulator, file: &Path, args: &[&str]) -> Command {
     let account = simulator.credentials();
@@ -18,18 +18,18 @@ fn record(simulator: &Simulator, file: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs the command and calls `then` when it has the snapshot.
-fn run_and_then(command: &mut Command, then: impl FnOnce()) -> Done {
+/// Runs the command, and calls `action` after it has received the snapshot.
+fn run_with_action(command: &mut Command, action: impl FnOnce()) -> Outcome {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut stdout = String::new();
     while !stdout.contains("snapshot") {
         assert_ne!(output.read_line(&mut stdout).unwrap(), 0, "{stdout}");
     }
-    then();
+    action();
     output.read_to_string(&mut stdout).unwrap();
     let rest = child.wait_with_output().unwrap();
-    Done { code: rest.status.code(), stdout, stderr: String::from_utf8(rest.stderr).unwrap() }
+    Outcome { code: rest.status.code(), stdout, stderr: String::from_utf8(rest.stderr).unwrap() }
 }
 
 fn btc(amount: &str) -> Balance {
@@ -37,20 +37,20 @@ fn btc(amount: &str) -> Balance {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_recording_has_the_messages_without_anything_personal() {
+async fn a_recording_contains_the_messages_without_personal_data() {
     let simulator = Simulator::builder().with_seed(3).with_tls().start().await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let [file, ca_file] = ["balances.jsonl", "ca.pem"].map(|name| dir.path().join(name));
     fs::write(&ca_file, simulator.ca_pem().unwrap()).unwrap();
     let before = simulator.balances();
     let mut command = record(&simulator, &file, &["--updates", "2"]);
-    let done = run_and_then(command.env("BITOPRO_CA_FILE", ca_file), || {
+    let outcome = run_with_action(command.env("BITOPRO_CA_FILE", ca_file), || {
         simulator.set_balance(btc("1234.5678"));
         simulator.set_balance(btc("1"));
     });
-    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
-    let last = done.stdout.lines().last().unwrap();
-    assert!(last.starts_with("recorded a snapshot and 2 of 2 updates; look at "), "{last}");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    let last = outcome.stdout.lines().last().unwrap();
+    assert!(last.starts_with("recorded a snapshot and 2 of 2 updates; review "), "{last}");
 
     let text = fs::read_to_string(&file).unwrap();
     let events: Vec<_> = text.lines().map(|line| AccountBalance::from_json(line).unwrap()).collect();
@@ -81,22 +81,22 @@ async fn an_existing_file_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("balances.jsonl");
     fs::write(&file, "mine").unwrap();
-    let done = run(&mut record(&simulator, &file, &[]));
-    assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""));
-    assert!(done.stderr.contains("exists and is not overwritten"), "{}", done.stderr);
+    let outcome = run(&mut record(&simulator, &file, &[]));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    assert!(outcome.stderr.contains("already exists; choose another file"), "{}", outcome.stderr);
     assert!(simulator.upgrade_attempts().is_empty());
 
     fs::remove_file(&file).unwrap();
-    let done = run_and_then(&mut record(&simulator, &file, &[]), || {
+    let outcome = run_with_action(&mut record(&simulator, &file, &[]), || {
         fs::write(&file, "mine").unwrap();
         simulator.set_balance(btc("7"));
     });
-    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn nothing_is_written_where_a_secret_would_be() {
+async fn no_file_is_written_if_a_secret_would_be_in_it() {
     let SimCredentials { email, api_key, .. } = SimCredentials::demo();
     for (name, expected) in [
         (email.clone(), "the account's email address"),
@@ -107,32 +107,34 @@ async fn nothing_is_written_where_a_secret_would_be() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("balances.jsonl");
         let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{}},"{name}":1}}"#);
-        let done = run_and_then(&mut record(&simulator, &file, &[]), || {
+        let outcome = run_with_action(&mut record(&simulator, &file, &[]), || {
             simulator.execute(&sim::Command::text(None, text)).unwrap();
         });
-        assert_eq!(done.code, Some(1), "{}", done.stdout);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stdout);
         assert!(
-            done.stderr.contains(&format!("nothing was written: message 2 would hold {expected}")),
+            outcome
+                .stderr
+                .contains(&format!("message 2 contains {expected} after scrubbing; no file was written")),
             "{}",
-            done.stderr
+            outcome.stderr
         );
-        assert!(!done.stderr.contains(&name) && fs::read_dir(dir.path()).unwrap().next().is_none());
+        assert!(!outcome.stderr.contains(&name) && fs::read_dir(dir.path()).unwrap().next().is_none());
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_refusal_says_what_to_check_and_shows_no_secret() {
+async fn a_refused_key_reports_what_to_check_and_shows_no_secret() {
     let simulator = Simulator::builder().start().await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("balances.jsonl");
     let SimCredentials { email, api_key, .. } = simulator.credentials();
     let mut command = record(&simulator, &file, &[]);
     with_credentials(&mut command, api_key, "a-wrong-secret", email);
-    let done = run(&mut command);
-    assert_eq!(done.code, Some(3), "{}", done.stderr);
-    assert!(done.stderr.contains("nothing was recorded"), "{}", done.stderr);
-    assert!(done.stderr.contains("check key, secret and email"), "{}", done.stderr);
-    let shown = done.stdout + &done.stderr;
+    let outcome = run(&mut command);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("no snapshot was recorded"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("check the key, the secret and the email"), "{}", outcome.stderr);
+    let shown = outcome.stdout + &outcome.stderr;
     for secret in [email, api_key, "a-wrong-secret"] {
         assert!(!shown.contains(secret), "{secret} is in {shown}");
     }
@@ -141,7 +143,7 @@ async fn a_refusal_says_what_to_check_and_shows_no_secret() {
 
 #[test]
 fn credentials_come_from_the_environment() {
-    let done = run(&mut bitopro(&["record", "/nowhere/balances.jsonl"]));
-    assert_eq!(done.code, Some(3));
-    assert!(done.stderr.contains("BITOPRO_API_KEY"), "{}", done.stderr);
+    let outcome = run(&mut bitopro(&["record", "/nowhere/balances.jsonl"]));
+    assert_eq!(outcome.code, Some(3));
+    assert!(outcome.stderr.contains("BITOPRO_API_KEY"), "{}", outcome.stderr);
 }

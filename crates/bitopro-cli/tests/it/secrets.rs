@@ -1,15 +1,15 @@
-//! Nothing that signs a request shows, however much is logged.
+//! Credentials and signatures never appear in the output, at any log level.
 
 use bitopro_sim::Simulator;
 
-use crate::process::{Done, bitopro, run, with_credentials};
+use crate::process::{Outcome, bitopro, run, with_credentials};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn no_log_shows_what_signs_a_request() {
+async fn no_log_shows_credentials_or_signatures() {
     let simulator = Simulator::builder().start().await.unwrap();
     let credentials = simulator.credentials().clone();
     let url = simulator.ws_url().to_string();
-    let watch = |secret: &str, url: &str| -> Done {
+    let watch = |secret: &str, url: &str| -> Outcome {
         let mut command = bitopro(&["watch", "balances", "--once", "--url", url]);
         with_credentials(
             command.env("RUST_LOG", "trace,tungstenite=trace"),
@@ -21,33 +21,38 @@ async fn no_log_shows_what_signs_a_request() {
     };
     let good = watch(&credentials.api_secret, &url);
     assert_eq!(good.code, Some(0));
-    assert!(good.stderr.contains("TRACE"), "nothing was logged, so nothing was tested: {}", good.stderr);
-    let refused = watch("an-other-secret", &url);
+    assert!(good.stderr.contains("TRACE"), "nothing was logged, so the test checks nothing: {}", good.stderr);
+    let refused = watch("another-secret", &url);
     assert_eq!(refused.code, Some(3));
-    let lost = watch(&credentials.api_secret, &url.replace("/ws", "/nowhere"));
-    assert_eq!(lost.code, Some(2));
-    for done in [good, refused, lost] {
-        let shown = done.stdout + &done.stderr;
+    let wrong_path = watch(&credentials.api_secret, &url.replace("/ws", "/nowhere"));
+    assert_eq!(wrong_path.code, Some(2));
+    for outcome in [good, refused, wrong_path] {
+        let shown = outcome.stdout + &outcome.stderr;
         let secrets = [&credentials.api_secret, &credentials.api_key, &credentials.email];
-        for secret in secrets.map(String::as_str).into_iter().chain(["an-other-secret", "eyJ"]) {
+        for secret in secrets.map(String::as_str).into_iter().chain(["another-secret", "eyJ"]) {
             assert!(!shown.contains(secret), "{secret} is in {shown}");
         }
     }
 }
 
 #[test]
-fn frames_are_in_the_log_only_where_they_are_asked_for_by_name() {
-    for (log, shows) in [
+fn frames_are_logged_only_if_the_filter_names_tungstenite() {
+    for (filter, expected) in [
         ("trace", &["DEBUG hyper"][..]),
         ("trace,tokio_tungstenite=off", &["DEBUG hyper"]),
         ("trace,tungstenite=trace", &["DEBUG hyper", "DEBUG tungstenite", "payload: 0x7b"]),
         ("tungstenite=debug", &["DEBUG tungstenite"]),
         ("off", &[]),
     ] {
-        let done = run(bitopro(&["watch", "balances", "--demo", "--once"]).env("RUST_LOG", log));
-        assert_eq!(done.code, Some(0));
+        let outcome = run(bitopro(&["watch", "balances", "--demo", "--once"]).env("RUST_LOG", filter));
+        assert_eq!(outcome.code, Some(0));
         for part in ["DEBUG hyper", "DEBUG tungstenite", "payload: 0x7b"] {
-            assert_eq!(done.stderr.contains(part), shows.contains(&part), "{part}: {log}: {}", done.stderr);
+            assert_eq!(
+                outcome.stderr.contains(part),
+                expected.contains(&part),
+                "{part}: {filter}: {}",
+                outcome.stderr
+            );
         }
     }
 }
@@ -62,10 +67,10 @@ fn no_flag_takes_a_secret() {
         &["sign", "--help"],
         &["record", "--help"],
     ] {
-        let done = run(&mut bitopro(command));
-        assert_eq!(done.code, Some(0));
+        let outcome = run(&mut bitopro(command));
+        assert_eq!(outcome.code, Some(0));
         for flag in ["--secret", "--api", "--key", "--email", "--password", "--insecure"] {
-            assert!(!done.stdout.contains(flag), "{flag} in {}", done.stdout);
+            assert!(!outcome.stdout.contains(flag), "{flag} in {}", outcome.stdout);
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::process::{Running, bitopro, run};
 
-/// The exports that the command prints first.
+/// Reads the exports that the command prints first.
 pub(crate) fn exports(running: &mut Running, count: usize) -> Vec<(String, String)> {
     (0..count)
         .map(|_| {
@@ -18,7 +18,7 @@ pub(crate) fn exports(running: &mut Running, count: usize) -> Vec<(String, Strin
 }
 
 #[test]
-fn its_exports_are_all_that_another_command_needs() {
+fn the_exports_configure_another_command() {
     let mut sim = Running::start(&mut bitopro(&["sim"]));
     let exports = exports(&mut sim, 4);
     let names: Vec<&str> = exports.iter().map(|(name, _)| name.as_str()).collect();
@@ -31,7 +31,7 @@ fn its_exports_are_all_that_another_command_needs() {
 }
 
 #[test]
-fn with_tls_the_authority_is_what_makes_it_trusted() {
+fn the_tls_certificate_is_trusted_only_with_the_ca_file() {
     let directory = tempfile::tempdir().unwrap();
     let mut sim = Running::start(&mut bitopro(&[
         "sim",
@@ -43,16 +43,16 @@ fn with_tls_the_authority_is_what_makes_it_trusted() {
     let exports = exports(&mut sim, 5);
     assert!(exports[0].1.starts_with("wss://localhost:"), "{exports:?}");
     assert_eq!(exports[4].0, "BITOPRO_CA_FILE");
-    let trusting = run(bitopro(&["watch", "balances", "--once"]).envs(exports.clone()));
-    assert_eq!((trusting.code, trusting.types().len()), (Some(0), 3), "{}", trusting.stderr);
-    let with_quirk =
+    let with_ca = run(bitopro(&["watch", "balances", "--once"]).envs(exports.clone()));
+    assert_eq!((with_ca.code, with_ca.types().len()), (Some(0), 3), "{}", with_ca.stderr);
+    let without_ca =
         run(bitopro(&["watch", "balances", "--once"]).envs(exports).env_remove("BITOPRO_CA_FILE"));
-    assert_eq!(with_quirk.code, Some(4));
-    assert!(with_quirk.stderr.contains("certificate"), "{}", with_quirk.stderr);
+    assert_eq!(without_ca.code, Some(4));
+    assert!(without_ca.stderr.contains("certificate"), "{}", without_ca.stderr);
 }
 
 #[test]
-fn a_scenario_is_played_before_those_it_waits_for() {
+fn a_scenario_waits_for_its_clients() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("day.scenario");
     let text = "# One socket.\n0 wait 1\n0 place a buy btc_twd 0.01 at 1000000\n0 fill a 0.004\n0 cancel a\n";
@@ -69,26 +69,29 @@ fn a_scenario_is_played_before_those_it_waits_for() {
 }
 
 #[test]
-fn a_scenario_that_cannot_be_played_is_told_with_its_lines() {
+fn errors_in_a_scenario_name_their_lines() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("day.scenario");
-    for (text, told) in [
-        ("0 wait 0\n0 dance\nsoon tick\n", &["is not a scenario", "line 2: ", "line 3: "][..]),
-        ("0 tick\n0 cancel nothing\n", &["cannot be played", "line 2: no open order has the id nothing"]),
+    for (text, expected) in [
+        ("0 wait 0\n0 dance\nsoon tick\n", &["is not a valid scenario", "line 2: ", "line 3: "][..]),
+        (
+            "0 tick\n0 cancel nothing\n",
+            &["cannot play the scenario", "line 2: no open order has the id nothing"],
+        ),
     ] {
         std::fs::write(&path, text).unwrap();
-        let done = run(&mut bitopro(&["sim", "--scenario", path.to_str().unwrap()]));
-        assert_eq!(done.code, Some(2), "{}", done.stderr);
-        assert!(told.iter().all(|told| done.stderr.contains(told)), "{}", done.stderr);
+        let outcome = run(&mut bitopro(&["sim", "--scenario", path.to_str().unwrap()]));
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(expected.iter().all(|part| outcome.stderr.contains(part)), "{}", outcome.stderr);
     }
-    let done = run(&mut bitopro(&["sim", "--scenario", "/nowhere/day.scenario"]));
-    assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""));
-    assert!(done.stderr.contains("/nowhere/day.scenario"), "{}", done.stderr);
+    let outcome = run(&mut bitopro(&["sim", "--scenario", "/nowhere/day.scenario"]));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    assert!(outcome.stderr.contains("/nowhere/day.scenario"), "{}", outcome.stderr);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_it_cleanly() {
+fn a_signal_ends_the_command_cleanly() {
     for signal in ["INT", "TERM"] {
         let mut sim = Running::start(&mut bitopro(&["sim"]));
         exports(&mut sim, 4);
@@ -98,21 +101,21 @@ fn a_signal_ends_it_cleanly() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn an_occupied_port_is_an_error() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let done = run(&mut bitopro(&["sim", "--port", &port]));
-    assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""));
-    assert!(done.stderr.contains(&port), "{}", done.stderr);
+    let outcome = run(&mut bitopro(&["sim", "--port", &port]));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    assert!(outcome.stderr.contains(&port), "{}", outcome.stderr);
 }
 
-/// Sockets to a simulator that runs as a command, whose messages are seen as they come.
-struct Caller {
+/// A client that reads the raw messages of a simulator that runs as a command.
+struct RawClient {
     exports: Vec<(String, String)>,
     nonce: u64,
 }
 
-impl Caller {
+impl RawClient {
     async fn dial(&mut self, stream: PrivateStream) -> Box<dyn Connection> {
         let [url, key, secret, email] = [0, 1, 2, 3].map(|at| self.exports[at].1.clone());
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
@@ -126,7 +129,7 @@ impl Caller {
     }
 }
 
-/// The next event, and how many pings came before it.
+/// Returns the next event and the number of pings before it.
 async fn next(connection: &mut Box<dyn Connection>) -> (Value, usize) {
     let mut pings = 0;
     loop {
@@ -138,8 +141,8 @@ async fn next(connection: &mut Box<dyn Connection>) -> (Value, usize) {
 }
 
 #[tokio::test]
-async fn each_switch_shows_in_what_is_sent() {
-    const SWITCHED: &[&str] = &[
+async fn each_quirk_changes_the_messages() {
+    const QUIRKS: &[&str] = &[
         "--balance-updates=all",
         "--active-updates=whole-pair",
         "--final-orders=vanish",
@@ -156,57 +159,57 @@ async fn each_switch_shows_in_what_is_sent() {
     let text = "0 wait 2\n0 place a buy eth_twd 0.1 at market\n0 place b buy btc_twd 0.01 at 1000000\n\
                 0 cancel b\n0 wait 5\n100 place c sell eth_twd 0.1 at market\n";
     std::fs::write(&path, text).unwrap();
-    for (flags, is_switched) in [(&[][..], false), (SWITCHED, true)] {
+    for (flags, has_quirks) in [(&[][..], false), (QUIRKS, true)] {
         let scenario = ["sim", "--scenario", path.to_str().unwrap()];
         let mut sim = Running::start(&mut bitopro(&[&scenario[..], flags].concat()));
-        let mut caller = Caller { exports: exports(&mut sim, 4), nonce: 0 };
-        let mut balances = caller.dial(PrivateStream::AccountBalance).await;
+        let mut client = RawClient { exports: exports(&mut sim, 4), nonce: 0 };
+        let mut balances = client.dial(PrivateStream::AccountBalance).await;
         let (first, _) = next(&mut balances).await;
         assert_eq!(first["data"].as_object().unwrap().len(), 12);
-        assert_eq!(first.get("eventID").is_none(), is_switched);
-        let ahead = |event: &Value| {
+        assert_eq!(first.get("eventID").is_none(), has_quirks);
+        let hours_ahead = |event: &Value| {
             let (hour, at) = (event["datetime"].as_str().unwrap(), event["timestamp"].as_i64().unwrap());
             (hour[11..13].parse::<i64>().unwrap() - at / 3_600_000).rem_euclid(24)
         };
-        assert_eq!(ahead(&first), if is_switched { 8 } else { 0 });
+        assert_eq!(hours_ahead(&first), if has_quirks { 8 } else { 0 });
 
-        let mut open = caller.dial(PrivateStream::ActiveOrders).await;
+        let mut open = client.dial(PrivateStream::ActiveOrders).await;
         let (listed, _) = next(&mut open).await;
-        assert_eq!(listed["data"]["btc_twd"][0]["id"].is_number(), is_switched);
+        assert_eq!(listed["data"]["btc_twd"][0]["id"].is_number(), has_quirks);
         let update = next(&mut balances).await.0;
-        assert_eq!(update["data"].as_object().unwrap().len(), if is_switched { 12 } else { 2 });
+        assert_eq!(update["data"].as_object().unwrap().len(), if has_quirks { 12 } else { 2 });
         for _ in 0..2 {
             next(&mut balances).await;
         }
-        // Of `a`, which was never open, `b` as it is placed, and `b` as it ends.
-        let [of_a, placed, ended] =
+        // The market order `a`, which was never open, and `b` as it is placed and cancelled.
+        let [filled, placed, cancelled] =
             [next(&mut open).await.0, next(&mut open).await.0, next(&mut open).await.0];
         let count = |event: &Value, pair: &str| event["data"][pair].as_array().unwrap().len();
-        let counts = [count(&of_a, "eth_twd"), count(&placed, "btc_twd"), count(&ended, "btc_twd")];
-        assert_eq!(counts, if is_switched { [1, 4, 3] } else { [1, 1, 1] });
+        let counts = [count(&filled, "eth_twd"), count(&placed, "btc_twd"), count(&cancelled, "btc_twd")];
+        assert_eq!(counts, if has_quirks { [1, 4, 3] } else { [1, 1, 1] });
 
-        let mut history = caller.dial(PrivateStream::HistoryOrders).await;
-        assert_eq!(next(&mut history).await.0["data"].as_object().unwrap().is_empty(), is_switched);
-        let mut trades = caller.dial(PrivateStream::UserTrades).await;
-        // The fifth, for which the scenario waits.
-        let _one_more = caller.dial(PrivateStream::UserTrades).await;
+        let mut history = client.dial(PrivateStream::HistoryOrders).await;
+        assert_eq!(next(&mut history).await.0["data"].as_object().unwrap().is_empty(), has_quirks);
+        let mut trades = client.dial(PrivateStream::UserTrades).await;
+        // The fifth connection, for which the scenario waits.
+        let _fifth = client.dial(PrivateStream::UserTrades).await;
         let (trade, pings) = next(&mut trades).await;
-        assert_eq!(trade["data"]["side"], if is_switched { "bid" } else { "ask" });
-        let again = if is_switched { next(&mut trades).await } else { (trade, pings) };
+        assert_eq!(trade["data"]["side"], if has_quirks { "bid" } else { "ask" });
+        let again = if has_quirks { next(&mut trades).await } else { (trade, pings) };
         assert_eq!(again.0["data"]["side"], "ask");
-        assert_eq!(again.1 > 0, is_switched, "a ping each millisecond, and 100 of them");
+        assert_eq!(again.1 > 0, has_quirks, "expected a ping per millisecond for 100 ms");
     }
 }
 
 #[test]
-fn a_switch_takes_only_what_it_knows() {
-    for (flag, told) in [
+fn invalid_values_of_quirks_are_usage_errors() {
+    for (flag, expected) in [
         ("--order-ids=roman", "[possible values: texts, numbers]"),
         ("--ping-period=0", "0 is not in 1.."),
         ("--pong-deadline=soon", "invalid digit"),
     ] {
-        let done = run(&mut bitopro(&["sim", flag]));
-        assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{flag}");
-        assert!(done.stderr.contains(told), "{}", done.stderr);
+        let outcome = run(&mut bitopro(&["sim", flag]));
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{flag}");
+        assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
     }
 }

@@ -1,4 +1,4 @@
-//! The streams beside the balances, and all of them as one.
+//! Streams other than the balances, and all streams together.
 
 use std::collections::BTreeSet;
 
@@ -10,28 +10,28 @@ use serde_json::{Value, json};
 
 use crate::process::{Running, bitopro, run, watch};
 
-/// An account with two currencies, no orders, and a market that stands still.
+/// Starts a simulator without market moves, and with an account of two currencies and no orders.
 async fn quiet_account() -> Simulator {
     let balances = [("BTC", 10), ("TWD", 10_000_000)].map(|(code, amount)| Balance::new(code, amount.into()));
     Simulator::builder().with_balances(balances).start().await.unwrap()
 }
 
-/// An order that the market does not match.
+/// Places an order that the market does not match.
 fn place(simulator: &Simulator) -> OrderId {
     let order = NewOrder::limit("btc_twd", Action::Buy, Decimal::new(200, 4), 1_000_000.into());
     simulator.place(&order).unwrap()
 }
 
-fn start(simulator: &Simulator, stream: &str, args: &[&str], begin: &[&str]) -> Running {
+fn start(simulator: &Simulator, stream: &str, args: &[&str], types: &[&str]) -> Running {
     let mut running = Running::start(&mut watch(simulator, stream, args));
-    for expected in begin {
+    for expected in types {
         assert_eq!(running.json()["type"], *expected);
     }
     running
 }
 
 #[test]
-fn all_of_the_demo_is_a_living_account() {
+fn the_demo_updates_all_streams() {
     let mut running = Running::start(&mut bitopro(&["watch", "all", "--demo"]));
     let mut missing: BTreeSet<(&str, &str)> = ["account-balance", "active-orders", "history-orders"]
         .into_iter()
@@ -45,30 +45,33 @@ fn all_of_the_demo_is_a_living_account() {
 }
 
 #[test]
-fn once_ends_when_all_that_has_snapshots_is_there() {
-    let done = run(&mut bitopro(&["watch", "all", "--demo", "--once"]));
-    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
-    let lines = done.json();
-    let of = |wanted: &str| -> BTreeSet<String> {
-        let lines = lines.iter().filter(|line| line["type"] == wanted);
+fn once_ends_after_every_snapshot_has_arrived() {
+    let outcome = run(&mut bitopro(&["watch", "all", "--demo", "--once"]));
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    let lines = outcome.json();
+    let streams_with = |r#type: &str| -> BTreeSet<String> {
+        let lines = lines.iter().filter(|line| line["type"] == r#type);
         lines.map(|line| line["stream"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(
-        of("snapshot"),
+        streams_with("snapshot"),
         ["account-balance", "active-orders", "history-orders"].map(str::to_owned).into()
     );
-    assert_eq!(of("closed").len(), 4);
+    assert_eq!(streams_with("closed").len(), 4);
 
-    let done = run(&mut bitopro(&["watch", "trades", "--demo", "--once"]));
-    assert_eq!((done.code, done.types()), (Some(0), vec!["connected".to_owned(), "closed".to_owned()]));
+    let outcome = run(&mut bitopro(&["watch", "trades", "--demo", "--once"]));
+    assert_eq!((outcome.code, outcome.types()), (Some(0), vec!["connected".to_owned(), "closed".to_owned()]));
     for stream in ["orders", "history"] {
-        let done = run(&mut bitopro(&["watch", stream, "--demo", "--once"]));
-        assert_eq!((done.code, done.types().join(" ").as_str()), (Some(0), "connected snapshot closed"));
+        let outcome = run(&mut bitopro(&["watch", stream, "--demo", "--once"]));
+        assert_eq!(
+            (outcome.code, outcome.types().join(" ").as_str()),
+            (Some(0), "connected snapshot closed")
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn orders_are_in_the_exchange_s_own_words() {
+async fn orders_keep_the_field_names_of_the_exchange() {
     let simulator = quiet_account().await;
     let mut running = start(&simulator, "orders", &[], &["connected", "snapshot"]);
     let id = place(&simulator);
@@ -87,7 +90,7 @@ async fn orders_are_in_the_exchange_s_own_words() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn history_and_trades_tell_what_became_of_an_order() {
+async fn history_and_trades_report_a_filled_order() {
     let simulator = quiet_account().await;
     let mut history = start(&simulator, "history", &[], &["connected", "snapshot"]);
     let mut trades = start(&simulator, "trades", &[], &["connected"]);
@@ -115,7 +118,7 @@ async fn history_and_trades_tell_what_became_of_an_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_filter_leaves_out_what_it_does_not_name() {
+async fn a_filter_removes_data_that_does_not_match() {
     let simulator = quiet_account().await;
     let mut running = start(&simulator, "all", &["--filter", "btc"], &[]);
     let mut connected = 0;
@@ -128,7 +131,7 @@ async fn a_filter_leaves_out_what_it_does_not_name() {
             assert_eq!(line["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["BTC"]);
         }
     }
-    // Nothing but TWD changes, and then the order of BTC.
+    // The change of TWD is filtered out, so the order of BTC is next.
     simulator.set_balance(Balance::new("TWD", 9_000_000.into()));
     place(&simulator);
     let line = running.json();
@@ -136,7 +139,7 @@ async fn a_filter_leaves_out_what_it_does_not_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_state_follows_each_change() {
+async fn the_state_is_printed_after_each_change() {
     let simulator = quiet_account().await;
     let mut running = start(&simulator, "orders", &["--state"], &["connected", "snapshot"]);
     let state = running.json();
@@ -171,22 +174,22 @@ async fn the_state_follows_each_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_state_as_a_table_is_the_whole_table() {
+async fn the_state_as_a_table_contains_every_order() {
     let simulator = quiet_account().await;
     let (_, second) = (place(&simulator), place(&simulator));
     let args = ["--state", "--format", "table"];
     let mut running = Running::start(&mut watch(&simulator, "orders", &args));
     let mut read = |count: usize| -> Vec<String> { (0..count).map(|_| running.line()).collect() };
-    let begin = read(5);
-    assert!(begin[0].starts_with("· connected") && begin[1].starts_with("active-orders as of "), "{begin:?}");
-    assert!(begin[3].ends_with(" open") && begin[4].ends_with(" open"), "{begin:?}");
+    let first = read(5);
+    assert!(first[0].starts_with("· connected") && first[1].starts_with("active-orders as of "), "{first:?}");
+    assert!(first[3].ends_with(" open") && first[4].ends_with(" open"), "{first:?}");
     simulator.cancel(&second).unwrap();
     let after = read(3);
     assert!(after[0].starts_with("active-orders as of ") && after[2].ends_with(" open"), "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn of_a_whole_account_the_failed_stream_is_named() {
+async fn a_failure_of_a_whole_account_names_the_stream() {
     for (status, header, code) in
         [(StatusCode::NOT_FOUND, None, 2), (StatusCode::TOO_MANY_REQUESTS, Some("3000"), 6)]
     {
@@ -196,10 +199,10 @@ async fn of_a_whole_account_the_failed_stream_is_named() {
             .headers
             .extend(header.map(|value| (http::header::RETRY_AFTER, HeaderValue::from_static(value))));
         simulator.refuse_next(99, refusal);
-        let done = run(&mut watch(&simulator, "all", &["--once"]));
-        assert_eq!(done.code, Some(code), "{}", done.stderr);
-        assert_eq!(done.types().iter().filter(|r#type| *r#type == "closed").count(), 4);
+        let outcome = run(&mut watch(&simulator, "all", &["--once"]));
+        assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+        assert_eq!(outcome.types().iter().filter(|r#type| *r#type == "closed").count(), 4);
         let named = ["account-balance: ", "active-orders: ", "history-orders: ", "user-trades: "];
-        assert!(named.iter().any(|name| done.stderr.contains(name)), "{}", done.stderr);
+        assert!(named.iter().any(|name| outcome.stderr.contains(name)), "{}", outcome.stderr);
     }
 }

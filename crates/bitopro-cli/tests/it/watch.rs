@@ -6,11 +6,11 @@ use http::{HeaderValue, StatusCode};
 use crate::process::{Running, bitopro, run, watch, with_credentials};
 
 #[test]
-fn the_demo_shows_the_balances_without_account_or_network() {
-    let done = run(&mut bitopro(&["watch", "balances", "--demo", "--once"]));
-    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
-    assert_eq!(done.types(), ["connected", "snapshot", "closed"]);
-    let snapshot = &done.json()[1];
+fn the_demo_needs_neither_an_account_nor_a_network() {
+    let outcome = run(&mut bitopro(&["watch", "balances", "--demo", "--once"]));
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    assert_eq!(outcome.types(), ["connected", "snapshot", "closed"]);
+    let snapshot = &outcome.json()[1];
     assert_eq!(snapshot["stream"], "account-balance");
     assert!(snapshot["event_id"].is_string() && snapshot["timestamp"].is_u64(), "{snapshot}");
     assert_eq!(snapshot["data"]["ADA"]["amount"], "999999999999.99999999");
@@ -18,7 +18,7 @@ fn the_demo_shows_the_balances_without_account_or_network() {
 }
 
 #[test]
-fn the_demo_moves_and_a_closed_pipe_ends_it() {
+fn the_demo_prints_updates_until_the_pipe_is_closed() {
     let mut running = Running::start(&mut bitopro(&["watch", "balances", "--demo"]));
     for expected in ["connected", "snapshot", "update"] {
         assert_eq!(running.json()["type"], expected);
@@ -30,7 +30,7 @@ fn the_demo_moves_and_a_closed_pipe_ends_it() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_it_cleanly() {
+fn a_signal_ends_the_command_cleanly() {
     for signal in ["INT", "TERM"] {
         let mut running = Running::start(&mut bitopro(&["watch", "balances", "--demo"]));
         assert_eq!(running.json()["type"], "connected");
@@ -43,15 +43,15 @@ fn a_signal_ends_it_cleanly() {
 }
 
 #[test]
-fn a_table_is_for_people_and_loses_no_digit() {
-    let done = run(&mut bitopro(&["watch", "balances", "--demo", "--once", "--format", "table"]));
-    assert_eq!(done.code, Some(0));
-    assert!(done.stdout.contains("999999999999.99999999  999999999999.99999999\n"), "{}", done.stdout);
-    assert!(!done.stdout.contains('\x1b'), "no colours into a pipe");
+fn a_table_shows_every_digit_without_colours_in_a_pipe() {
+    let outcome = run(&mut bitopro(&["watch", "balances", "--demo", "--once", "--format", "table"]));
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stdout.contains("999999999999.99999999  999999999999.99999999\n"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains('\x1b'), "no colours into a pipe");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn no_name_from_the_network_acts_on_the_terminal() {
+async fn names_from_the_network_are_escaped() {
     let hostile = Balance::new("\x1b[2J\rBTC\u{202e}", 1.into());
     let simulator = Simulator::builder().with_balances([hostile]).start().await.unwrap();
     let mut running = Running::start(&mut watch(&simulator, "balances", &["--format", "table"]));
@@ -74,7 +74,7 @@ async fn no_name_from_the_network_acts_on_the_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_balance_has_the_same_change_in_both_views() {
+async fn both_table_views_show_the_same_balance_changes() {
     for args in [&["--format", "table"][..], &["--format", "table", "--state"]] {
         let balances = [("BTC", 10), ("TWD", 1_000)].map(|(code, amount)| Balance::new(code, amount.into()));
         let simulator = Simulator::builder().with_balances(balances).start().await.unwrap();
@@ -109,7 +109,7 @@ async fn a_balance_has_the_same_change_in_both_views() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_happens_to_a_stream_is_in_its_lines() {
+async fn connection_events_are_printed_in_order() {
     let simulator = Simulator::builder().start().await.unwrap();
     let mut running = Running::start(&mut watch(&simulator, "balances", &[]));
     let mut read = || running.json();
@@ -137,65 +137,69 @@ async fn what_happens_to_a_stream_is_in_its_lines() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn each_kind_of_failure_has_its_exit_code() {
-    let refusing = async |status: StatusCode| {
+async fn each_kind_of_refusal_has_its_exit_code() {
+    let watch_refused = async |status: StatusCode| {
         let simulator = Simulator::builder().start().await.unwrap();
         let mut refusal = Refusal::new(status);
-        // A 429 that gives no time pauses for longer than a test should take.
+        // Without the header, a 429 would pause for too long.
         refusal.headers.insert("retry-after", HeaderValue::from_static("0"));
         simulator.refuse_next(9, refusal);
-        let done = run(&mut watch(&simulator, "balances", &["--once"]));
-        (done.code, simulator.upgrade_attempts().len(), done)
+        let outcome = run(&mut watch(&simulator, "balances", &["--once"]));
+        (outcome.code, simulator.upgrade_attempts().len(), outcome)
     };
-    for (status, code, dials, told) in [
-        (StatusCode::UNAUTHORIZED, 3, 2, "check key, secret and email"),
+    for (status, code, dials, expected) in [
+        (StatusCode::UNAUTHORIZED, 3, 2, "check the key, the secret and the email"),
         (StatusCode::FORBIDDEN, 3, 2, "permissions"),
         (StatusCode::NOT_FOUND, 2, 1, "base URL"),
         (StatusCode::OK, 2, 1, "base URL"),
         (StatusCode::TEMPORARY_REDIRECT, 2, 1, "not followed"),
         (StatusCode::TOO_MANY_REQUESTS, 6, 3, "too many requests"),
         (StatusCode::CONFLICT, 7, 3, "NTP"),
-        (StatusCode::BAD_GATEWAY, 4, 3, "cannot answer"),
+        (StatusCode::BAD_GATEWAY, 4, 3, "temporarily unavailable"),
         (StatusCode::BAD_REQUEST, 1, 1, "newer version"),
     ] {
-        let (ended, dialled, done) = refusing(status).await;
-        assert_eq!((ended, dialled), (Some(code), dials), "{status}: {}", done.stderr);
-        assert!(done.stderr.starts_with("bitopro: ") && done.stderr.contains(told), "{}", done.stderr);
-        assert_eq!(done.types().last().map(String::as_str), Some("closed"));
+        let (ended, dialled, outcome) = watch_refused(status).await;
+        assert_eq!((ended, dialled), (Some(code), dials), "{status}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.starts_with("bitopro: ") && outcome.stderr.contains(expected),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!(outcome.types().last().map(String::as_str), Some("closed"));
     }
 }
 
-/// Elsewhere the roots are the system's own, which nothing in the environment takes away.
+/// Only on Linux, since elsewhere the environment cannot replace the system's root certificates.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_machine_without_ca_certificates_says_so_and_ends_with_2() {
+fn missing_ca_certificates_are_a_usage_error() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("wss://{}/ws", listener.local_addr().unwrap());
     let mut command = bitopro(&["watch", "balances", "--url", &url]);
     with_credentials(&mut command, "key", "secret", "me@example.com");
-    let done = run(command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere"));
-    assert_eq!(done.code, Some(2), "{done:?}");
-    assert!(done.stderr.contains("CA certificates"), "{done:?}");
+    let outcome = run(command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere"));
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.stderr.contains("CA certificates"), "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn once_does_not_wait_for_a_try_that_is_far_off() {
+async fn once_does_not_wait_for_a_distant_attempt() {
     for (status, code) in [(StatusCode::TOO_MANY_REQUESTS, 6), (StatusCode::SERVICE_UNAVAILABLE, 4)] {
         let simulator = Simulator::builder().start().await.unwrap();
         let mut refusal = Refusal::new(status);
         refusal.headers.insert("retry-after", HeaderValue::from_static("3000"));
         simulator.refuse_next(9, refusal);
-        let done = run(&mut watch(&simulator, "balances", &["--once"]));
-        assert_eq!((done.code, simulator.upgrade_attempts().len()), (Some(code), 1), "{}", done.stderr);
-        assert_eq!(done.types(), ["disconnected", "closed"]);
-        assert!(done.json()[1]["data"]["error"].is_string(), "{}", done.stdout);
-        // What was asked for, and up to about a second of jitter.
-        assert!(["3000 s", "3001 s"].iter().any(|wait| done.stderr.contains(wait)), "{}", done.stderr);
+        let outcome = run(&mut watch(&simulator, "balances", &["--once"]));
+        assert_eq!((outcome.code, simulator.upgrade_attempts().len()), (Some(code), 1), "{}", outcome.stderr);
+        assert_eq!(outcome.types(), ["disconnected", "closed"]);
+        assert!(outcome.json()[1]["data"]["error"].is_string(), "{}", outcome.stdout);
+        // The requested time, with up to about 1 s of jitter.
+        assert!(["3000 s", "3001 s"].iter().any(|wait| outcome.stderr.contains(wait)), "{}", outcome.stderr);
     }
 }
 
 #[test]
-fn what_a_user_gets_wrong_is_told_before_anything_is_dialled() {
+fn usage_errors_are_reported_before_the_first_dial() {
     let missing = run(&mut bitopro(&["watch", "balances"]));
     assert_eq!(missing.code, Some(3));
     assert!(
@@ -204,7 +208,7 @@ fn what_a_user_gets_wrong_is_told_before_anything_is_dialled() {
         missing.stderr
     );
 
-    for (args, told) in [
+    for (args, expected) in [
         (&["--url", "http://127.0.0.1/ws"][..], "wss://"),
         (&["--url", "nonsense"], "wss://"),
         (&["--url", "wss://"], "not a URL"),
@@ -213,9 +217,9 @@ fn what_a_user_gets_wrong_is_told_before_anything_is_dialled() {
     ] {
         let mut command = bitopro(&["watch", "balances"]);
         with_credentials(command.args(args), "key", "secret", "me@example.com");
-        let done = run(&mut command);
-        assert_eq!(done.code, Some(2), "{args:?}: {}", done.stderr);
-        assert!(done.stderr.contains(told), "{}", done.stderr);
+        let outcome = run(&mut command);
+        assert_eq!(outcome.code, Some(2), "{args:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
     }
     for args in [
         &["watch", "nothing"][..],
@@ -229,34 +233,38 @@ fn what_a_user_gets_wrong_is_told_before_anything_is_dialled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn fault_55_a_message_beyond_the_limit_is_reported_with_the_option_that_raises_it() {
     let simulator = Simulator::builder().start().await.unwrap();
-    let done = run(&mut watch(&simulator, "balances", &["--once", "--message-limit", "1000"]));
-    assert_eq!(done.code, Some(4), "{}", done.stderr);
+    let outcome = run(&mut watch(&simulator, "balances", &["--once", "--message-limit", "1000"]));
+    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
     let expected = "exceeds the limit of 1000 bytes; raise it with `Limits::message_bytes`";
-    assert!(done.stderr.contains(&format!("{expected} (here `--message-limit`)")), "{}", done.stderr);
-    assert!(done.json()[1]["data"]["error"].as_str().unwrap().ends_with(expected), "{}", done.stdout);
-    let done = run(&mut bitopro(&["watch", "balances", "--message-limit", "0"]));
-    assert_eq!(done.code, Some(2), "{}", done.stderr);
-    assert!(done.stderr.contains("a number of bytes, at least 1"), "{}", done.stderr);
+    assert!(
+        outcome.stderr.contains(&format!("{expected} (for this command: `--message-limit`)")),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.json()[1]["data"]["error"].as_str().unwrap().ends_with(expected), "{}", outcome.stdout);
+    let outcome = run(&mut bitopro(&["watch", "balances", "--message-limit", "0"]));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("a number of bytes, at least 1"), "{}", outcome.stderr);
 }
 
 #[test]
-fn nobody_there_is_a_network_failure_after_three_tries() {
+fn a_refused_tcp_connection_is_a_network_failure_after_three_attempts() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
     drop(listener);
     let mut command = bitopro(&["watch", "balances", "--once", "--url", &url]);
     with_credentials(&mut command, "key", "secret", "me@example.com");
-    let done = run(&mut command);
+    let outcome = run(&mut command);
     assert_eq!(
-        (done.code, done.types()),
+        (outcome.code, outcome.types()),
         (Some(4), vec!["disconnected".to_owned(), "disconnected".to_owned(), "closed".to_owned()])
     );
-    assert!(done.stderr.contains("because: no connection to 127.0.0.1:"), "{}", done.stderr);
+    assert!(outcome.stderr.contains("caused by: cannot connect to 127.0.0.1:"), "{}", outcome.stderr);
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn credentials_may_come_from_a_file_that_is_the_user_s_alone() {
+async fn a_credentials_file_must_not_be_accessible_to_other_users() {
     use std::os::unix::fs::PermissionsExt;
 
     let simulator = Simulator::builder().start().await.unwrap();
@@ -273,8 +281,8 @@ async fn credentials_may_come_from_a_file_that_is_the_user_s_alone() {
         let url = simulator.ws_url().to_string();
         let path = path.to_str().unwrap();
         let mut command = bitopro(&["watch", "balances", "--once", "--url", &url, "--credentials", path]);
-        let done = run(command.env("BITOPRO_API_KEY", "not-this-one"));
-        assert_eq!(done.code, Some(code), "{mode:o}: {}", done.stderr);
-        assert_eq!(done.stderr.contains("chmod 600"), code == 3, "{}", done.stderr);
+        let outcome = run(command.env("BITOPRO_API_KEY", "not-this-one"));
+        assert_eq!(outcome.code, Some(code), "{mode:o}: {}", outcome.stderr);
+        assert_eq!(outcome.stderr.contains("chmod 600"), code == 3, "{}", outcome.stderr);
     }
 }

@@ -1,7 +1,7 @@
 //! The load generator: a server of raw WebSocket frames, plain and over TLS.
 //!
-//! `GET /ca` returns its certificate, and `GET /go` starts the load of every open connection. The first segment of a
-//! connection's path names its load, the rest is the stream's path.
+//! `GET /ca` returns its certificate, and `GET /go` starts the load of every open connection. The first
+//! segment of a connection's path is the name of its load, and the rest is the path of the stream.
 
 use std::io::Read as _;
 use std::net::Ipv4Addr;
@@ -34,7 +34,7 @@ pub(crate) const PACED: u32 = 2_000;
 /// Number of trades whose latency is measured.
 pub(crate) const TRADES: u32 = 3_000;
 
-/// Prints the ports, and serves until the input ends.
+/// Prints the ports and serves until standard input ends.
 pub(crate) async fn serve() {
     let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -58,7 +58,7 @@ pub(crate) async fn serve() {
     });
     let go = watch::Sender::new(());
     loop {
-        // A connection ends with an error when its reader does.
+        // The errors are ignored: a connection fails when its client exits.
         tokio::select! {
             accepted = plain.accept() => if let Ok((stream, _)) = accepted {
                 let _ = stream.set_nodelay(true);
@@ -107,20 +107,21 @@ async fn send<S: AsyncRead + AsyncWrite>(
         ("quiet" | "burst", "user-trades") => (0, TRADES),
         _ => (0, 0),
     };
-    // Prepared now, or the generator would be slower than a bare reader. More than the client's 1,000 kept trades.
+    // The frames are prepared in advance so that the generator is faster than a bare reader. They contain
+    // more trades than the 1,000 that the client keeps, so that repeated trades are not recognised.
     let chunk =
         |from: u64| (from..from + u64::from(CHUNK)).flat_map(|id| message(link, id, 1)).collect::<Vec<u8>>();
     let chunks: Vec<_> =
         (0..32).filter(|_| flood > 0).map(|number| chunk(1 + number * u64::from(CHUNK))).collect();
-    let mut begin = go.subscribe();
+    let mut start = go.subscribe();
     writer.write_all(answer.as_bytes()).await?;
     writer.write_all(&snapshot).await?;
     writer.flush().await?;
     let mut nothing = sink();
-    let mut gone = pin!(copy(&mut reader, &mut nothing));
+    let mut closed = pin!(copy(&mut reader, &mut nothing));
     tokio::select! {
-        _ = &mut gone => return Ok(()),
-        _ = begin.changed() => {}
+        _ = &mut closed => return Ok(()),
+        _ = start.changed() => {}
     }
     for chunk in chunks.iter().cycle().take((flood / CHUNK) as usize) {
         writer.write_all(chunk).await?;
@@ -139,10 +140,10 @@ async fn send<S: AsyncRead + AsyncWrite>(
         writer.write_all(&snapshot).await?;
     }
     writer.flush().await?;
-    gone.await.map(drop)
+    closed.await.map(drop)
 }
 
-/// Returns a frame of one event. Only its ids vary, so that no update reverses the progress of an order.
+/// Returns a frame with one event. Only its ids vary, so that no update reverses the progress of an order.
 fn message(link: &str, id: u64, currencies: u32) -> Vec<u8> {
     const AT: i64 = 1_795_312_800_000;
     let text = match link {

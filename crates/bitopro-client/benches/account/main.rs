@@ -1,29 +1,31 @@
-//! Measures what the client adds to a bare WebSocket: CPU time, memory and latency, through its public API alone.
+//! Measures the CPU time, memory and latency that the client adds to a bare WebSocket, through its public
+//! API.
 //!
-//! Run it with `cargo bench -p bitopro-client --bench account`; an argument such as `-- latency/burst` selects
-//! rows whose name contains it. It needs Linux, two cores and about 75 s. Each measurement runs in its own
-//! process, which connects to a load generator in another one, so that the table counts the client's CPU only.
+//! Run it with `cargo bench -p bitopro-client --bench account`; an argument such as `-- latency/burst`
+//! selects rows whose name contains it. It needs Linux, two cores and about 75 s. Each measurement runs in
+//! its own process, which connects to a load generator in another one, so that the table counts the client's
+//! CPU only.
 //!
 //! | column | meaning |
 //! |---|---|
-//! | `bare` | tokio-tungstenite read loops over the same sockets with the same read buffer, without decoding |
-//! | `client` | the client, read to the last item |
+//! | `bare` | tokio-tungstenite read loops on the same sockets with the same read buffer, without decoding |
+//! | `client` | the client, whose items are all read |
 //! | `ratio` | `client` divided by `bare` |
-//! | `lost` | updates that overran the client's queue and were merged; if more than 1 %, do not compare the row |
+//! | `lost` | updates that did not fit into the client's queue and were merged; if more than 1 %, do not compare the row |
 //!
 //! | row | meaning |
 //! |---|---|
 //! | `cpu/LOAD/LINK/RUNTIME/READER` | µs of CPU time per update, through `balances()` or `account()` |
 //! | `memory/LINK/account` | KiB of resident memory per idle account of four streams and 150 currencies |
 //! | `latency/LOAD/RUNTIME/p50`, `p99` | µs from just before a trade is written until its item is read, 1,000 trades per second |
-//! | `latency/burst/RUNTIME/snapshots` | items of balance snapshots read per second meanwhile; merged ones do not count |
+//! | `latency/burst/RUNTIME/snapshots` | balance snapshots read per second during that time, without merged ones |
 //!
-//! Loads: `flood` sends updates of one balance as fast as the socket takes them, `paced` 1,000 per second, `mixed`
-//! floods all four sockets of the account. `quiet` sends only trades; `burst` also sends snapshots of 150 currencies
-//! (16 kB) on the sibling socket of the balances, as many as it takes. Latency is measured over TLS. Runtimes:
-//! `current` is tokio's `current_thread`, `multi` has two workers.
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a failure ends this program")]
-#![allow(clippy::disallowed_methods, reason = "two processes compare their clocks")]
+//! Loads: `flood` sends updates of one balance as fast as the socket accepts them, `paced` sends 1,000 per
+//! second, and `mixed` floods all four sockets of the account. `quiet` sends only trades; `burst` also sends
+//! snapshots of 150 currencies (16 kB) on the socket of the balances, as fast as it accepts them. Latency is
+//! measured over TLS. Runtimes: `current` is tokio's `current_thread`, and `multi` has two worker threads.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a failure ends the program")]
+#![allow(clippy::disallowed_methods, reason = "two processes need the same clock")]
 
 mod generator;
 mod run;
@@ -119,7 +121,7 @@ fn table(filter: &str) {
     server.wait().expect("the server ends with its input");
 }
 
-/// The clock that both processes share.
+/// Returns the time of the wall clock, which both processes share.
 fn unix_nanos() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
     u64::try_from(since.as_nanos()).expect("a clock before 2554")

@@ -1,4 +1,4 @@
-//! One measurement, in its own process.
+//! One measurement, which runs in a separate process.
 
 use std::future::poll_fn;
 use std::io::{Read, Write};
@@ -26,28 +26,28 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use crate::generator::{FLOOD, MIXED, PACED, TRADES};
 use crate::{shim, unix_nanos};
 
-/// Ends of the paths of the account's streams.
+/// The last parts of the paths of the account's streams.
 const LINKS: [&str; 4] = ["account-balance", "orders", "orders/histories", "user-trades"];
 /// Number of idle accounts.
 const ACCOUNTS: u32 = 200;
 
-/// Items that the readers of this process have seen.
+/// The items that the readers of this process have received.
 #[derive(Default)]
-struct Seen {
+struct Counters {
     updates: AtomicU32,
-    takes_latency: bool,
+    measures_latency: bool,
     latencies: Mutex<Vec<u64>>,
 }
 
-impl Seen {
+impl Counters {
     fn add(&self, is_update: bool, sent_at: impl FnOnce() -> Option<u64>) {
-        if let Some(sent_at) = self.takes_latency.then(sent_at).flatten() {
+        if let Some(sent_at) = self.measures_latency.then(sent_at).flatten() {
             self.latencies.lock().expect("no panic").push(unix_nanos().saturating_sub(sent_at));
         }
         self.updates.fetch_add(u32::from(is_update), Ordering::Relaxed);
     }
 
-    /// Waits until all updates have arrived, or none has for a second. Returns how many have.
+    /// Waits until all updates have arrived, or until none has arrived for a second. Returns their number.
     async fn wait_for(&self, updates: u32, count: impl Fn(&Self) -> u32) -> u32 {
         let (mut last, mut since) = (0, Instant::now());
         loop {
@@ -67,23 +67,24 @@ impl Seen {
     }
 }
 
-/// A reader of some load.
+/// A reader of one load.
 pub(crate) struct Run<'a> {
     reader: &'a str,
     load: &'a str,
     encrypted: bool,
     control: u16,
     port: u16,
-    seen: Arc<Seen>,
+    counters: Arc<Counters>,
     connector: TungsteniteConnector,
     tls: TlsConnector,
-    /// Not dropped before the end, like those of a program.
+    /// Kept until the end of the measurement, as in a real program.
     clients: Vec<Client>,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(reader: &'a str, load: &'a str, encrypted: bool, control: u16, port: u16) -> Self {
-        let seen = Arc::new(Seen { takes_latency: matches!(load, "quiet" | "burst"), ..Seen::default() });
+        let counters =
+            Arc::new(Counters { measures_latency: matches!(load, "quiet" | "burst"), ..Counters::default() });
         let pem = request(control, "/ca");
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).expect("PEM")).expect("a root");
@@ -94,10 +95,10 @@ impl<'a> Run<'a> {
             .with_no_client_auth();
         let connector = TungsteniteConnector::new().without_proxy().with_extra_roots(pem).expect("a root");
         let tls = TlsConnector::from(Arc::new(tls));
-        Self { reader, load, encrypted, control, port, seen, connector, tls, clients: Vec::new() }
+        Self { reader, load, encrypted, control, port, counters, connector, tls, clients: Vec::new() }
     }
 
-    /// Returns the number of lost updates, then the figures.
+    /// Returns the number of lost updates, followed by the measured figures.
     pub(crate) async fn measure(mut self) -> Vec<f64> {
         self.open(1).await;
         if self.load == "idle" {
@@ -105,18 +106,19 @@ impl<'a> Run<'a> {
             self.open(ACCOUNTS).await;
             return vec![0.0, (resident_kib() - before) / f64::from(ACCOUNTS)];
         }
-        let seen = Arc::clone(&self.seen);
-        let settled = seen.updates();
-        seen.latencies.lock().expect("no panic").clear();
+        let counters = Arc::clone(&self.counters);
+        let settled = counters.updates();
+        counters.latencies.lock().expect("no panic").clear();
         let (cpu, begin) = (cpu_time(), Instant::now());
         request(self.control, "/go");
-        if seen.takes_latency {
-            let trades =
-                |seen: &Seen| u32::try_from(seen.latencies.lock().expect("no panic").len()).unwrap_or(0);
-            let arrived = seen.wait_for(TRADES, trades).await;
-            let snapshots = seen.updates() - settled - arrived;
+        if counters.measures_latency {
+            let trades = |counters: &Counters| {
+                u32::try_from(counters.latencies.lock().expect("no panic").len()).unwrap_or(0)
+            };
+            let arrived = counters.wait_for(TRADES, trades).await;
+            let snapshots = counters.updates() - settled - arrived;
             let rate = f64::from(snapshots) / begin.elapsed().as_secs_f64();
-            let mut latencies = std::mem::take(&mut *seen.latencies.lock().expect("no panic"));
+            let mut latencies = std::mem::take(&mut *counters.latencies.lock().expect("no panic"));
             latencies.sort_unstable();
             let percentile = |percent| {
                 let nanos = latencies.get(latencies.len() * percent / 100).copied().unwrap_or_default();
@@ -129,15 +131,15 @@ impl<'a> Run<'a> {
             "mixed" => MIXED * 4,
             _ => PACED,
         };
-        let arrived = seen.wait_for(sent, |seen| seen.updates() - settled).await;
-        let spent = cpu_time().saturating_sub(cpu).as_secs_f64();
-        vec![f64::from(sent - arrived), spent * 1e6 / f64::from(sent)]
+        let arrived = counters.wait_for(sent, |counters| counters.updates() - settled).await;
+        let cpu_seconds = cpu_time().saturating_sub(cpu).as_secs_f64();
+        vec![f64::from(sent - arrived), cpu_seconds * 1e6 / f64::from(sent)]
     }
 
-    /// Opens accounts, and waits until the first message of each socket has arrived.
+    /// Opens accounts and waits for the first message of each socket.
     async fn open(&mut self, accounts: u32) {
         let links = if self.reader.ends_with("balances") { &LINKS[..1] } else { &LINKS[..] };
-        let mut sockets = self.seen.updates();
+        let mut sockets = self.counters.updates();
         for account in 1..=accounts {
             if self.reader.starts_with("bare") {
                 for link in links {
@@ -147,9 +149,13 @@ impl<'a> Run<'a> {
                 self.open_client();
             }
             sockets += u32::try_from(links.len()).unwrap_or_default();
-            // A few accounts at a time: memory that only connecting needs should not count much.
+            // A few accounts at a time, so that memory that is only needed to connect has little influence.
             if account % 20 == 0 || account == accounts {
-                assert_eq!(self.seen.wait_for(sockets, Seen::updates).await, sockets, "first messages");
+                assert_eq!(
+                    self.counters.wait_for(sockets, Counters::updates).await,
+                    sockets,
+                    "first messages"
+                );
             }
         }
         sleep(Duration::from_millis(200)).await;
@@ -164,12 +170,12 @@ impl<'a> Run<'a> {
             .with_connector(self.connector.clone())
             .build()
             .expect("a client");
-        let seen = Arc::clone(&self.seen);
+        let counters = Arc::clone(&self.counters);
         if self.reader == "balances" {
-            follow(client.balances(), move |item| seen.add(shim::is_update(item), || None));
+            read_all(client.balances(), move |item| counters.add(shim::is_update(item), || None));
         } else {
-            follow(client.account(), move |item| {
-                seen.add(shim::is_update(&item.item), || shim::sent_at(item));
+            read_all(client.account(), move |item| {
+                counters.add(shim::is_update(&item.item), || shim::sent_at(item));
             });
         }
         self.clients.push(client);
@@ -180,41 +186,41 @@ impl<'a> Run<'a> {
         stream.set_nodelay(true).expect("a socket");
         if self.encrypted {
             let name = ServerName::from(IpAddr::from(Ipv4Addr::LOCALHOST));
-            self.follow_bare(self.tls.connect(name, stream).await.expect("TLS"), link).await;
+            self.read_bare(self.tls.connect(name, stream).await.expect("TLS"), link).await;
         } else {
-            self.follow_bare(stream, link).await;
+            self.read_bare(stream, link).await;
         }
     }
 
-    async fn follow_bare<S>(&self, stream: S, link: &str)
+    async fn read_bare<S>(&self, stream: S, link: &str)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let url = format!("ws://127.0.0.1:{}/{}/v1/pub/auth/{link}", self.port, self.load);
         let config = WebSocketConfig::default().read_buffer_size(8 << 10).write_buffer_size(0);
         let (socket, _) = client_async_with_config(url, stream, Some(config)).await.expect("an upgrade");
-        let seen = Arc::clone(&self.seen);
+        let counters = Arc::clone(&self.counters);
         let sent_at = |item: &Result<Message, WsError>| {
             let (_, rest) = item.as_ref().ok()?.to_text().ok()?.split_once(r#""matchID":""#)?;
             rest.split_once('"')?.0.parse().ok()
         };
         let is_trades = link == "user-trades";
-        follow(socket, move |item| seen.add(item.is_ok(), || sent_at(item).filter(|_| is_trades)));
+        read_all(socket, move |item| counters.add(item.is_ok(), || sent_at(item).filter(|_| is_trades)));
     }
 }
 
-fn follow<S: Stream<Item: Send> + Unpin + Send + 'static>(
+fn read_all<S: Stream<Item: Send> + Unpin + Send + 'static>(
     mut items: S,
-    look: impl Fn(&S::Item) + Send + 'static,
+    observe: impl Fn(&S::Item) + Send + 'static,
 ) {
     tokio::spawn(async move {
         while let Some(item) = poll_fn(|context| Pin::new(&mut items).poll_next(context)).await {
-            look(&item);
+            observe(&item);
         }
     });
 }
 
-/// Makes a request to the load generator.
+/// Sends a request to the load generator.
 fn request(port: u16, path: &str) -> String {
     let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a server");
     write!(stream, "GET {path} HTTP/1.1\r\n\r\n").expect("a request");
@@ -223,7 +229,7 @@ fn request(port: u16, path: &str) -> String {
     answer
 }
 
-/// CPU time of all threads of this process, exact to the last context switch of each.
+/// Returns the CPU time of all threads of this process, each up to its last context switch.
 fn cpu_time() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
     let times = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
@@ -231,7 +237,7 @@ fn cpu_time() -> Duration {
     Duration::from_nanos(nanos)
 }
 
-/// Resident memory of this process. `smaps_rollup` counts pages, where `status` only estimates.
+/// Returns the resident memory of this process. `smaps_rollup` counts pages; `status` is only an estimate.
 fn resident_kib() -> f64 {
     let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux");
     let rss = text.lines().find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"));

@@ -9,12 +9,12 @@ use super::change::{BalanceChange, Change, ChangeSink};
 pub struct BalanceMap(BTreeMap<Currency, Balance>);
 
 impl BalanceMap {
-    /// Returns the balance of a currency, given its code in any case.
+    /// Returns the balance of a currency. The case of its code is ignored.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
         self.0.get(&Currency::new(currency))
     }
 
-    /// Returns all balances, by currency in alphabetical order.
+    /// Returns all balances, in alphabetical order of their currencies.
     pub fn iter(&self) -> btree_map::Values<'_, Currency, Balance> {
         self.0.values()
     }
@@ -24,15 +24,15 @@ impl BalanceMap {
         self.0.len()
     }
 
-    /// Returns whether there is no currency.
+    /// Returns whether there are no balances.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Replaces all balances by those of a snapshot.
+    /// Replaces all balances with those of a snapshot.
     pub(super) fn replace(&mut self, event: &AccountBalance, sink: &mut ChangeSink<'_>) {
         let new = || event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
-        if !sink.is_wanted() {
+        if !sink.is_enabled() {
             self.0.clear();
             return self.0.extend(new());
         }
@@ -50,7 +50,7 @@ impl BalanceMap {
     pub(super) fn update(&mut self, event: &AccountBalance, across_gap: bool, sink: &mut ChangeSink<'_>) {
         for balance in &event.data {
             let known = self.0.get_mut(&balance.currency);
-            if sink.is_wanted() && known.as_deref() != Some(balance) {
+            if sink.is_enabled() && known.as_deref() != Some(balance) {
                 sink.push(|| change(&balance.currency, known.as_deref(), Some(balance), across_gap));
             }
             match known {

@@ -1,4 +1,4 @@
-//! Changes of an account: an order was opened, filled or cancelled, a balance changed by an amount.
+//! Changes of an account, such as a filled order or a balance that changed by an amount.
 
 use std::fmt;
 
@@ -8,52 +8,77 @@ use super::Account;
 use crate::Settings;
 use crate::item::AccountItem;
 
-/// Something that happened to an account.
+/// A difference that an item made to an account, derived by [`Changes`].
+///
+/// `Display` describes a change in one line.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::Change;
+///
+/// /// Returns a line for each fill, and ignores other changes.
+/// fn describe_fill(change: &Change) -> Option<String> {
+///     match change {
+///         Change::OrderPartiallyFilled(change) | Change::OrderFilled(change) => {
+///             let amount = change.executed()?;
+///             Some(format!("order {} of {}: {amount} executed", change.order.id, change.order.pair))
+///         }
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "change", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Change {
-    /// A balance is not what it was.
+    /// A balance changed.
     Balance(BalanceChange),
-    /// An order is open that was not.
+    /// An order was opened, or is listed as open again.
     OrderOpened(OrderChange),
     /// A stop order was triggered.
     OrderTriggered(OrderChange),
-    /// More of an open order was executed.
+    /// The executed amount of an open order increased.
     OrderPartiallyFilled(OrderChange),
-    /// An order was executed whole.
+    /// An order was executed completely.
     OrderFilled(OrderChange),
-    /// An order is over, executed in part (status 3).
+    /// An order was closed after a partial execution (status 3).
     OrderClosedPartiallyFilled(OrderChange),
     /// An order was cancelled.
     OrderCancelled(OrderChange),
-    /// A post-only order was cancelled, since it would have matched immediately.
+    /// A post-only order was cancelled because it would have matched immediately.
     OrderRejectedPostOnly(OrderChange),
-    /// An order is no longer listed as open, or the history has it with an unknown status: it is closed, and the reason
-    /// is not known. If the history reports the reason later, that is a separate change; if the order is listed again,
-    /// it is opened again.
+    /// An order was closed for an unknown reason: it is no longer listed as open, or the history lists it
+    /// with an unknown status.
+    ///
+    /// If the history reports the reason later, that is a separate change. If the order is listed as open
+    /// again, that is an [`OrderOpened`](Self::OrderOpened).
     OrderMissing(OrderChange),
 }
 
-/// The change of a balance.
+/// A change of a balance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BalanceChange {
     /// The currency.
     pub currency: Currency,
-    /// The balance as it was known before, if the currency was there.
+    /// The balance before the change, or `None` if the currency was not listed.
     pub before: Option<Balance>,
-    /// The balance as it is known now, unless the currency is gone.
+    /// The balance after the change, or `None` if the currency is no longer listed.
     pub after: Option<Balance>,
-    /// Set if something may have been missed in between, so that this may be the sum of several changes: the stream was
-    /// without a connection, or since the last snapshot a message could not be read or contradicted another.
+    /// Set if something may have been missed before the change, so that it may be the sum of several changes.
+    ///
+    /// This is the case if the stream was without a connection, or if a message since the last snapshot could
+    /// not be read or contradicted another one.
     pub across_gap: bool,
 }
 
 impl BalanceChange {
-    /// Returns the change of the total, if it can be represented exactly. A currency that was not there counts as zero, as
-    /// the exchange shows one that is not held.
+    /// Returns the change of the total amount, if it can be represented exactly.
+    ///
+    /// A currency that is not listed counts as zero, because the exchange lists currencies that are not held
+    /// as zero.
     pub fn by(&self) -> Option<Decimal> {
         let amount =
             |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.amount);
@@ -61,21 +86,21 @@ impl BalanceChange {
     }
 }
 
-/// The change of an order.
+/// A change of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct OrderChange {
-    /// The order as it is known now; of one that is missing, as it was last known.
+    /// The order after the change. If it is no longer listed, the order as last known.
     pub order: Order,
-    /// The order as it was known before, if it was.
+    /// The order before the change, or `None` if it was not known.
     pub before: Option<Order>,
-    /// Set if something may have been missed in between, so that this may be the sum of several changes.
+    /// Set if something may have been missed before the change, so that it may be the sum of several changes.
     pub across_gap: bool,
 }
 
 impl OrderChange {
-    /// Returns the amount that was executed since the order was last known, if that can be represented exactly.
+    /// Returns the amount that was executed between `before` and `order`, if it can be represented exactly.
     pub fn executed(&self) -> Option<Decimal> {
         let before = self.before.as_ref().map_or(Decimal::ZERO, |before| before.executed_amount);
         exact_sub(self.order.executed_amount, before)
@@ -109,34 +134,33 @@ impl fmt::Display for BalanceChange {
             Some(by) if by.is_zero() => {}
             Some(by) if by.is_sign_negative() => write!(f, ", changed by {by}")?,
             Some(by) => write!(f, ", changed by +{by}")?,
-            None => f.write_str(", changed by an amount that cannot be represented")?,
+            None => f.write_str(", changed by an amount that cannot be represented exactly")?,
         }
         f.write_str(if self.across_gap { ", across a gap" } else { "" })
     }
 }
 
 impl OrderChange {
-    fn describe(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self, event: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Order { id, pair, action, executed_amount, original_amount, .. } = &self.order;
         write!(
             f,
-            "order {id} ({} {pair}) {what}: {executed_amount} of {original_amount} executed",
+            "order {id} ({} {pair}) {event}: {executed_amount} of {original_amount} executed",
             action.as_str()
         )?;
         f.write_str(if self.across_gap { ", across a gap" } else { "" })
     }
 }
 
-/// The receiver of changes, if any.
+/// A collector of changes, or a disabled one, for which no changes are created.
 pub(super) struct ChangeSink<'a>(Option<&'a mut Vec<Change>>);
 
 impl ChangeSink<'_> {
-    /// Creates a sink that wants no changes, so that none are made.
-    pub(super) fn none() -> Self {
+    pub(super) fn disabled() -> Self {
         Self(None)
     }
 
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(super) fn is_enabled(&self) -> bool {
         self.0.is_some()
     }
 
@@ -151,11 +175,33 @@ impl ChangeSink<'_> {
     }
 }
 
-/// Derives [`Change`]s from the items of an account. Each is derived from what was seen: what the first snapshot lists
-/// is not a change, and what was found out after a gap is marked.
+/// Derives [`Change`]s from the items of an account.
 ///
-/// Created by [`Client::changes`](crate::Client::changes). The rules are those of the state, such as
-/// [`OpenOrders`](crate::OpenOrders), but the items are those that were delivered.
+/// It is created by [`Client::changes`](crate::Client::changes), and applies the delivered items by the same
+/// rules as the current state, which [`OpenOrders`](crate::OpenOrders) describes. Only observed differences
+/// are changes: the content of the first snapshot is not a change, and changes that were found after a gap
+/// are marked.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::model::{AccountBalance, Balance, Event, Timestamp};
+/// use bitopro_client::{Client, Credentials, Item};
+///
+/// /// Creates a message like those that `Client::account` delivers.
+/// fn balance(time: i64, amount: i64) -> AccountBalance {
+///     Event::new(Timestamp::from_millis(time), [Balance::new("BTC", amount.into())].into_iter().collect())
+/// }
+///
+/// # let (connector, _server) = bitopro_client::transport::memory::network();
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// let mut changes = client.changes();
+/// assert!(changes.apply(&Item::Snapshot(balance(1, 3)).into()).is_empty());
+/// let found = changes.apply(&Item::Update(balance(2, 5)).into());
+/// assert_eq!(found[0].to_string(), "BTC: 5 (5 available), changed by +2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Changes(Account);
 
@@ -164,10 +210,12 @@ impl Changes {
         Self(Account::new(settings))
     }
 
-    /// Returns what an item changed, in order. Pass every item of the account, in the order in which they arrived.
+    /// Returns the changes that an item makes, in order.
+    ///
+    /// Pass every item of the account, in the order of delivery.
     pub fn apply(&mut self, item: &AccountItem) -> Vec<Change> {
         let mut changes = Vec::new();
-        // A fresh snapshot, if one is needed, has been requested when the item arrived.
+        // The client requested any fresh snapshot when the item arrived.
         let _ = self.0.apply_to(item.stream, &item.item, &mut ChangeSink(Some(&mut changes)));
         changes
     }

@@ -6,7 +6,36 @@ use bitopro_model::{Decimal, Order, PrivateStream, Timestamp, exact_sub};
 use super::{BalanceMap, ClosedOrders, OpenOrders, RecentTrades, StreamState};
 use crate::item::{Gap, GapReason};
 
-/// A state as it was last known: one consistent view, which does not change while it is held.
+/// The current state of one stream: a consistent view that does not change while it is held.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::{Client, Credentials};
+///
+/// # use bitopro_client::transport::{Frame, memory};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut server) = memory::network();
+/// # tokio::spawn(async move {
+/// #     let mut peer = server.next_dial().await.unwrap().accept();
+/// #     let balance = r#"{"currency":"BTC","amount":"1.10","available":"1"}"#;
+/// #     let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{"BTC":{balance}}}}}"#);
+/// #     peer.send(Frame::text(text)).await.unwrap();
+/// #     std::future::pending::<()>().await;
+/// # });
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// let balances = client.balances();
+/// balances.ready().await?;
+/// if let Some(current) = balances.current().filter(|current| !current.is_stale()) {
+///     let bitcoin = current.state().get("BTC");
+///     println!("{bitcoin:?}, {:?} old", current.age());
+/// #   assert_eq!(bitcoin.unwrap().amount.to_string(), "1.10");
+/// }
+/// # assert!(balances.current().is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Current<S> {
     state: Arc<S>,
@@ -27,24 +56,28 @@ impl<S> Current<S> {
         Self { state, as_of, age, is_stale, connection }
     }
 
-    /// Returns the state itself.
+    /// Returns the state.
     pub fn state(&self) -> &S {
         &self.state
     }
 
-    /// Returns the time of the last event in it, by the exchange's clock. A stream without snapshots may have had none
-    /// yet.
+    /// Returns the time of the last event in the state, by the exchange's clock.
+    ///
+    /// Returns `None` if a stream without snapshots has not delivered an event yet.
     pub fn as_of(&self) -> Option<Timestamp> {
         self.as_of
     }
 
-    /// Returns the time between the arrival of the last event and the reading.
+    /// Returns the age of the state: the time between the arrival of the last event and the call that read
+    /// the state.
     pub fn age(&self) -> Duration {
         self.age
     }
 
-    /// Returns whether it may be out of date: there is no connection, its snapshot has not arrived yet, a message since
-    /// could not be read or took back progress, or the machine slept since.
+    /// Returns whether the state may be out of date.
+    ///
+    /// A state is stale without a connection and before the snapshot of a new connection. It also becomes
+    /// stale when a message cannot be read or reverses progress, and after the machine was suspended.
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
@@ -54,7 +87,7 @@ impl<S> Current<S> {
         self.connection
     }
 
-    /// The same, and out of date if something else that it depends on may be.
+    /// Marks the state as stale if something that it depends on is stale.
     pub(crate) fn stale_if(mut self, is_stale: bool) -> Self {
         self.is_stale |= is_stale;
         self
@@ -67,8 +100,41 @@ impl<S> Clone for Current<S> {
     }
 }
 
-/// The state of an account, all parts of it read at the same moment. A part is `None` before its first snapshot, the
-/// trades before their first connection, and always if its stream is not subscribed.
+/// The current state of an account, with all parts read at the same moment.
+///
+/// A part is `None` before its first snapshot (the trades: before their first connection), and if its stream
+/// is not subscribed.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::model::PrivateStream;
+/// use bitopro_client::{Client, Credentials};
+///
+/// # use bitopro_client::transport::{Frame, memory};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut server) = memory::network();
+/// # tokio::spawn(async move {
+/// #     let mut orders = server.next_dial().await.unwrap().accept();
+/// #     orders.send(Frame::text(r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{}}"#)).await.unwrap();
+/// #     let mut balances = server.next_dial().await.unwrap().accept();
+/// #     balances.send(Frame::text(r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}}"#)).await.unwrap();
+/// #     std::future::pending::<()>().await;
+/// # });
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// let account = client.subscribe(&[PrivateStream::AccountBalance, PrivateStream::ActiveOrders]);
+/// account.ready().await?;
+/// let current = account.current();
+/// if current.is_fresh()
+///     && let (Some(balances), Some(orders)) = (&current.balances, &current.open_orders)
+/// {
+///     println!("{} currencies, {} open orders", balances.state().len(), orders.state().len());
+/// }
+/// assert!(current.trades.is_none(), "the trades are not subscribed");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CurrentAccount {
@@ -80,17 +146,17 @@ pub struct CurrentAccount {
     pub closed_orders: Option<Current<ClosedOrders>>,
     /// The recent trades.
     pub trades: Option<Current<RecentTrades>>,
-    /// Number of streams that are subscribed.
+    /// Number of subscribed streams.
     pub(crate) subscribed: usize,
 }
 
 impl CurrentAccount {
-    /// Returns the state of one stream as messages, or `None` if it is not known yet.
+    /// Returns the state of one stream as messages, or `None` if it is not known.
     pub fn stream(&self, stream: PrivateStream) -> Option<StreamState> {
         StreamState::read(self, stream)
     }
 
-    /// Returns whether the part of every stream that is subscribed is known, and none may be out of date.
+    /// Returns whether the state of every subscribed stream is known and fresh.
     pub fn is_fresh(&self) -> bool {
         fn fresh<S>(part: Option<&Current<S>>) -> usize {
             usize::from(part.is_some_and(|part| !part.is_stale()))
@@ -100,38 +166,40 @@ impl CurrentAccount {
         *subscribed > 0 && fresh(balances.as_ref()) + orders + fresh(trades.as_ref()) == *subscribed
     }
 
-    /// The orders that may be behind trades that this gap of the trades lost: those that changed since it began,
-    /// and of which more was executed than the trades that are known account for. Ended ones first, in the order of
-    /// history, then open ones.
+    /// Returns the orders with fills that may be missing because of a gap in the trades.
     ///
-    /// Immediately after a gap the history may not know yet: call this once [`is_fresh`](Self::is_fresh) is true. Trades
-    /// of an order from before this client subscribed it, or beyond the trades that are kept, are not known either.
+    /// These are the orders that changed since the start of the gap and whose executed amount is not
+    /// explained by the known trades: first the closed orders, the latest last, then the open orders.
+    ///
+    /// Immediately after a gap, the history may be incomplete: call this once [`is_fresh`](Self::is_fresh)
+    /// returns `true`. Trades from before the subscription, and older ones than the client keeps, are not
+    /// known and count as missing too.
     pub fn missing_fills(&self, gap: &Gap) -> Vec<MissingFills> {
-        let began = began(gap);
+        let start = gap_start(gap);
         let closed = self.closed_orders.iter().flat_map(|orders| orders.state().iter());
         let open = self.open_orders.iter().flat_map(|orders| orders.state().iter());
-        // Of an order without a time, nothing says that it did not change since.
+        // An order without a time may have changed since.
         let is_before = |time: Option<Timestamp>| {
-            time.zip(began).is_some_and(|(time, began)| time.compare_coarsely(began).is_lt())
+            time.zip(start).is_some_and(|(time, start)| time.compare_coarsely(start).is_lt())
         };
         let changed = closed.chain(open).filter(|order| !is_before(order.updated()));
-        changed.filter_map(|order| self.less_trades(order)).collect()
+        changed.filter_map(|order| self.missing_fills_of(order)).collect()
     }
 
-    /// What was executed of an order and is in no trade that is known.
-    fn less_trades(&self, order: &Order) -> Option<MissingFills> {
+    /// Subtracts the known trades of an order from its executed amount.
+    fn missing_fills_of(&self, order: &Order) -> Option<MissingFills> {
         let trades = self.trades.iter().flat_map(|trades| trades.state().of_order(order.id.as_str()));
         let mut volumes = trades.map(|trade| trade.data.volume);
         let missing = volumes.try_fold(order.executed_amount, exact_sub);
-        let is_accounted = missing.is_some_and(|missing| missing <= Decimal::ZERO);
-        (!is_accounted).then(|| MissingFills { order: order.clone(), missing })
+        let is_explained = missing.is_some_and(|missing| missing <= Decimal::ZERO);
+        (!is_explained).then(|| MissingFills { order: order.clone(), missing })
     }
 }
 
-/// When a gap began, by the exchange's clock.
-fn began(gap: &Gap) -> Option<Timestamp> {
+/// Returns the start of a gap by the exchange's clock, if known.
+fn gap_start(gap: &Gap) -> Option<Timestamp> {
     match (&gap.before, &gap.reason) {
-        // No trade came since, so none was made while there was a connection.
+        // This is the last trade before the gap: until the connection ended, no other was made.
         (Some(edge), _) => Some(edge.timestamp),
         (None, GapReason::Reconnected { since, .. }) => {
             Some(Timestamp::from_millis(since.as_millis().saturating_sub(CLOCK_SLACK_MS)))
@@ -140,15 +208,16 @@ fn began(gap: &Gap) -> Option<Timestamp> {
     }
 }
 
-/// How far the machine's clock may be off the exchange's, in milliseconds, while its nonces are accepted.
+/// Maximum difference between the machine's clock and the exchange's, in milliseconds, with which nonces are
+/// accepted.
 const CLOCK_SLACK_MS: i64 = 60_000;
 
-/// An order of which more was executed than the trades that are known account for.
+/// An order whose executed amount is not explained by the known trades.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingFills {
     /// The order.
     pub order: Order,
-    /// How much of the base currency was executed without a trade that is known, if that can be held exactly.
+    /// The executed amount without a known trade, in the base currency, if it can be represented exactly.
     pub missing: Option<Decimal>,
 }

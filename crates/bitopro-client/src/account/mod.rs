@@ -1,4 +1,4 @@
-//! The state of an account: the one fold of its items.
+//! The state of an account, to which its items add up.
 
 mod balances;
 mod change;
@@ -19,7 +19,7 @@ use bitopro_model::{ActiveOrderStream, Event, Message, Orders, PrivateStream, Ti
 use crate::Settings;
 use crate::item::{Connected, Item};
 use change::ChangeSink;
-use orders::OrderRules;
+use orders::OrderState;
 
 pub use balances::BalanceMap;
 pub use change::{BalanceChange, Change, Changes, OrderChange};
@@ -29,53 +29,53 @@ pub(crate) use recently_closed::RecentlyClosed;
 pub use stream_state::StreamState;
 pub use trades::RecentTrades;
 
-/// Folds the items of an account into its state. Reports what each of them changed, if that is wanted.
+/// Applies the items of an account to its state, and optionally reports the changes.
 ///
-/// The client applies each item when it arrives, [`Changes`] when it was delivered. The rules are the same.
+/// The client applies each item when it arrives, and [`Changes`] when it was delivered, by the same rules.
 #[derive(Debug)]
 pub(crate) struct Account {
     streams: BTreeMap<PrivateStream, StreamStatus>,
     balances: Arc<BalanceMap>,
-    orders: OrderRules,
+    orders: OrderState,
     trades: Arc<RecentTrades>,
-    /// The connection of the open orders is older than that of the history.
+    /// The connection of the open orders is older than the connection of the history.
     active_is_older: bool,
 }
 
-/// A stream that needs a fresh snapshot, and why.
+/// A request for a fresh snapshot of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SnapshotRequest {
     pub(crate) stream: PrivateStream,
     pub(crate) reason: &'static str,
 }
 
-const HISTORY_RECONNECTED: &str = "the history was without a connection, so orders may have closed unnoticed";
-const REVERSED: &str = "an update took back the progress of an order, so the state is not trusted";
+const HISTORY_RECONNECTED: &str = "the order history was disconnected, so orders may have closed unnoticed";
+const PROGRESS_REVERSED: &str = "an update reversed the progress of an order, so the state is not reliable";
 
-/// The age of one stream's state.
+/// The status of one stream and of its state.
 #[derive(Debug, Clone, Copy, Default)]
 struct StreamStatus {
     /// The time of the last event, by the exchange's clock.
     as_of: Option<Timestamp>,
     freshness: Freshness,
-    /// The next snapshot is not sure either.
+    /// The next snapshot is stale too.
     next_is_stale: bool,
     is_connected: bool,
-    /// Number of the connection that is open, or was last.
-    open: u64,
+    /// Number of the connection that is open, or was open last.
+    open_connection: u64,
     /// Number of the connection that delivered the last event.
-    connection: u64,
+    event_connection: u64,
 }
 
-/// The trust in a stream's state.
+/// The freshness of a stream's state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Freshness {
-    /// No snapshot has arrived yet, nor of a stream without snapshots a connection.
+    /// No snapshot has arrived yet. A stream without snapshots has not been connected yet.
     #[default]
     Unknown,
-    /// Something was missed since the last snapshot, or may have been.
+    /// Something may have been missed since the last snapshot.
     Stale,
-    /// Everything since the last snapshot is in the state.
+    /// The state contains everything since the last snapshot.
     Fresh,
 }
 
@@ -96,7 +96,7 @@ impl StreamStatus {
 
     fn record<D>(&mut self, event: &Event<D>) {
         self.as_of = Some(event.timestamp);
-        self.connection = self.open;
+        self.event_connection = self.open_connection;
     }
 
     fn record_snapshot<D>(&mut self, event: &Event<D>) {
@@ -107,12 +107,12 @@ impl StreamStatus {
 
     fn current<S>(&self, state: &Arc<S>, age: Option<Duration>) -> Option<Current<S>> {
         let age = age.filter(|_| self.is_known())?;
-        Some(Current::new(Arc::clone(state), self.as_of, age, !self.is_fresh(), self.connection))
+        Some(Current::new(Arc::clone(state), self.as_of, age, !self.is_fresh(), self.event_connection))
     }
 }
 
-/// Returns whether the first message of a connection is the whole state. Where it is not, what happens without a
-/// connection is never sent.
+/// Returns whether a connection of this stream begins with a snapshot. If not, the exchange never sends what
+/// happens without a connection.
 pub(crate) fn has_snapshot(stream: PrivateStream) -> bool {
     stream != PrivateStream::UserTrades
 }
@@ -122,15 +122,15 @@ impl Account {
         Self {
             streams: BTreeMap::new(),
             balances: Arc::default(),
-            orders: OrderRules::new(settings),
+            orders: OrderState::new(settings),
             trades: Arc::new(RecentTrades::new(settings.trade_capacity)),
             active_is_older: false,
         }
     }
 
-    /// Applies an item without reporting what it changed. Returns which stream needs a fresh snapshot, if any.
+    /// Applies an item without reporting changes. Returns a request if a stream needs a fresh snapshot.
     pub(crate) fn apply(&mut self, stream: PrivateStream, item: &Item<Message>) -> Option<SnapshotRequest> {
-        self.apply_to(stream, item, &mut ChangeSink::none())
+        self.apply_to(stream, item, &mut ChangeSink::disabled())
     }
 
     fn apply_to(
@@ -143,7 +143,7 @@ impl Account {
             Item::Connected(connected) => self.connect(stream, connected),
             Item::Snapshot(message) => return self.replace(stream, message, sink),
             Item::Update(message) => return self.update(stream, message, sink),
-            // A stream without snapshots knows all that can be known after the gap.
+            // A stream without snapshots stays fresh, because no later message closes the gap.
             Item::Gap(gap) if has_snapshot(stream) => {
                 let status = self.streams.entry(stream).or_default();
                 status.mark_stale();
@@ -159,14 +159,14 @@ impl Account {
         None
     }
 
-    /// Records that something on a stream was missed, or may have been.
+    /// Records that something on a stream may have been missed.
     fn mark_stale(&mut self, stream: PrivateStream) {
         self.streams.entry(stream).or_default().mark_stale();
     }
 
     fn connect(&mut self, stream: PrivateStream, connected: &Connected) {
         let status = self.streams.entry(stream).or_default();
-        (status.open, status.is_connected) = (connected.number, true);
+        (status.open_connection, status.is_connected) = (connected.number, true);
         if !has_snapshot(stream) {
             status.freshness = Freshness::Fresh;
         }
@@ -190,21 +190,21 @@ impl Account {
     ) -> Option<SnapshotRequest> {
         let status = self.streams.entry(stream).or_default();
         let is_first = !status.is_known();
-        // What the first snapshot lists is not a change.
-        let mut none = ChangeSink::none();
-        let sink_of_list = if is_first { &mut none } else { &mut *sink };
+        // The content of the first snapshot is not a change.
+        let mut disabled = ChangeSink::disabled();
+        let snapshot_sink = if is_first { &mut disabled } else { &mut *sink };
         match message {
             Message::AccountBalance(event) => {
                 status.record_snapshot(event);
-                Arc::make_mut(&mut self.balances).replace(event, sink_of_list);
+                Arc::make_mut(&mut self.balances).replace(event, snapshot_sink);
             }
             Message::ActiveOrders(event) => {
                 status.record_snapshot(event);
-                self.orders.list(event, sink_of_list);
+                self.orders.apply_open_snapshot(event, snapshot_sink);
             }
             Message::HistoryOrders(event) => {
                 status.record_snapshot(event);
-                self.orders.list_history(event, status.open, is_first, sink);
+                self.orders.apply_history_snapshot(event, status.open_connection, is_first, sink);
                 return self.request_open_orders();
             }
             _ => {}
@@ -212,11 +212,13 @@ impl Account {
         None
     }
 
-    /// Requests a fresh list of open orders if theirs is older than that of the history. Until then they are stale.
+    /// Requests a fresh snapshot of the open orders if their connection is older than the history's. Until it
+    /// arrives, the open orders are stale.
     ///
-    /// Perhaps only the history reports the end of an order, so what it missed without a connection is learned from a
-    /// list of open orders that is younger than its new one. Since a client makes one dial at a time, that is any whose
-    /// connection comes after. A new connection of the history has proved itself by its list.
+    /// The history may be the only stream that reports an order as closed. What it missed without a
+    /// connection is only visible in a snapshot of the open orders that is younger than the history's new
+    /// connection. Because a client makes one dial at a time, every later connection has such a snapshot. The
+    /// request waits for the history's snapshot, which shows that its new connection works.
     fn request_open_orders(&mut self) -> Option<SnapshotRequest> {
         let stream = PrivateStream::ActiveOrders;
         if !self.active_is_older {
@@ -234,11 +236,11 @@ impl Account {
     ) -> Option<SnapshotRequest> {
         let status = self.streams.entry(stream).or_default();
         if !status.is_known() {
-            // Without a snapshot before it, an update would pass for the whole state.
+            // Without an earlier snapshot, an update would be mistaken for the whole state.
             return None;
         }
         let across_gap = !status.is_fresh();
-        let is_possible = match message {
+        let is_consistent = match message {
             Message::AccountBalance(event) => {
                 status.record(event);
                 Arc::make_mut(&mut self.balances).update(event, across_gap, sink);
@@ -246,11 +248,11 @@ impl Account {
             }
             Message::ActiveOrders(event) => {
                 status.record(event);
-                self.orders.update(event, across_gap, sink)
+                self.orders.apply_open_update(event, across_gap, sink)
             }
             Message::HistoryOrders(event) => {
                 status.record(event);
-                self.orders.update_history(event, status.open, across_gap, sink)
+                self.orders.apply_history_update(event, status.open_connection, across_gap, sink)
             }
             Message::UserTrade(event) => {
                 status.record(event);
@@ -259,23 +261,23 @@ impl Account {
             }
             _ => true,
         };
-        if is_possible {
+        if is_consistent {
             return None;
         }
         self.mark_stale(stream);
-        Some(SnapshotRequest { stream, reason: REVERSED })
+        Some(SnapshotRequest { stream, reason: PROGRESS_REVERSED })
     }
 
     fn is_connected(&self, stream: PrivateStream) -> bool {
         self.streams.get(&stream).is_some_and(|status| status.is_connected)
     }
 
-    /// Returns whether a stream's state is known, and all that has arrived since its snapshot is in it.
+    /// Returns whether a stream's state is known and fresh.
     pub(crate) fn is_fresh(&self, stream: PrivateStream) -> bool {
         self.streams.get(&stream).is_some_and(StreamStatus::is_fresh)
     }
 
-    /// Returns the whole state of a stream that has snapshots as one message.
+    /// Returns the whole state of a stream as one message, or `None` if the stream has no snapshots.
     pub(crate) fn to_message(&self, stream: PrivateStream) -> Option<Message> {
         let as_of = self.streams.get(&stream)?.as_of?;
         match stream {
@@ -294,15 +296,15 @@ impl Account {
         }
     }
 
-    /// Returns the state. `age` is the time since the last event of a stream that is followed.
+    /// Returns the state. `age` returns the time since the last event of a subscribed stream.
     pub(crate) fn current(&self, age: impl Fn(PrivateStream) -> Option<Duration>) -> CurrentAccount {
         let status = |stream| self.streams.get(&stream).copied().unwrap_or_default();
-        let (active, history) = (PrivateStream::ActiveOrders, PrivateStream::HistoryOrders);
+        let (open_orders, closed_orders) = (PrivateStream::ActiveOrders, PrivateStream::HistoryOrders);
         let (balances, trades) = (PrivateStream::AccountBalance, PrivateStream::UserTrades);
         CurrentAccount {
             balances: status(balances).current(&self.balances, age(balances)),
-            open_orders: status(active).current(self.orders.open(), age(active)),
-            closed_orders: status(history).current(self.orders.closed(), age(history)),
+            open_orders: status(open_orders).current(self.orders.open(), age(open_orders)),
+            closed_orders: status(closed_orders).current(self.orders.closed(), age(closed_orders)),
             trades: status(trades).current(&self.trades, age(trades)),
             subscribed: 0,
         }

@@ -12,14 +12,44 @@ use crate::settings::OrderUpdates;
 
 /// The open orders of an account.
 ///
-/// Within a connection a later message replaces an earlier one, whatever its times say: some are truncated to seconds.
-/// An order leaves when this stream or the history reports it as closed, or when a snapshot, which lists every open
-/// order, does not list it. An order with a status that this version does not know is open as long as this stream
-/// lists it, and closed once the history does.
+/// Within a connection, a later message replaces an earlier one regardless of its times, some of which are
+/// truncated to seconds. An order is removed when this stream or the history reports it as closed, or when a
+/// snapshot, which lists every open order, does not list it. An order with an unknown status is open as long
+/// as this stream lists it, and closed once the history lists it.
 ///
-/// An update that takes back progress (the executed amount falls, or a closed order is open again) is not applied; the
-/// state is then stale until the fresh snapshot that the client requests. A snapshot overrides everything that was
-/// known before its connection was dialled.
+/// An update that reverses progress (the executed amount decreases, or a closed order is open again) is not
+/// applied. The state is then stale until the fresh snapshot that the client requests. A snapshot overrides
+/// everything that was known before its connection was dialled.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::{Client, Credentials};
+///
+/// # use bitopro_client::transport::{Frame, memory};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut server) = memory::network();
+/// # tokio::spawn(async move {
+/// #     let mut peer = server.next_dial().await.unwrap().accept();
+/// #     let order = r#""action":"SELL","type":"LIMIT","price":"107","status":0,"originalAmount":"1""#;
+/// #     let order = format!(r#"{order},"remainingAmount":"1","executedAmount":"0""#);
+/// #     let order = format!(r#"{{"id":"8917255503","pair":"sol_usdt",{order}}}"#);
+/// #     let text = format!(r#"{{"event":"ACTIVE_ORDERS","timestamp":1,"data":{{"sol_usdt":[{order}]}}}}"#);
+/// #     peer.send(Frame::text(text)).await.unwrap();
+/// #     std::future::pending::<()>().await;
+/// # });
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// let orders = client.active_orders();
+/// orders.ready().await?;
+/// let current = orders.current().ok_or("not known yet")?;
+/// for order in current.state().of_pair("SOL_USDT") {
+///     println!("order {}: {} of {} executed", order.id, order.executed_amount, order.original_amount);
+/// }
+/// # assert_eq!(current.state().of_pair("SOL_USDT").count(), 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OpenOrders(BTreeMap<OrderId, Order>);
 
@@ -29,12 +59,12 @@ impl OpenOrders {
         self.0.get(id)
     }
 
-    /// Returns all orders, by id.
+    /// Returns all orders, in order of their ids.
     pub fn iter(&self) -> btree_map::Values<'_, OrderId, Order> {
         self.0.values()
     }
 
-    /// Returns the orders of a pair, in whichever case it is spelled, by id.
+    /// Returns the orders of a pair, in order of their ids. The case of the pair is ignored.
     pub fn of_pair<'a>(&'a self, pair: &'a str) -> impl Iterator<Item = &'a Order> {
         self.iter().filter(move |order| order.pair == *pair)
     }
@@ -44,7 +74,7 @@ impl OpenOrders {
         self.0.len()
     }
 
-    /// Returns whether there is no order.
+    /// Returns whether there are no orders.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -59,10 +89,12 @@ impl<'a> IntoIterator for &'a OpenOrders {
     }
 }
 
-/// The recently closed orders, the latest last, up to the number that the builder's `with_closed_order_capacity` sets.
+/// The recently closed orders of an account, the latest last.
 ///
-/// A shorter list of a new connection removes nothing: what is closed remains closed. An update that takes back
-/// progress is not applied, and makes the history stale until the next snapshot.
+/// [`ClientBuilder::with_closed_order_capacity`](crate::ClientBuilder::with_closed_order_capacity) sets their
+/// maximum number. A shorter list from a new connection removes nothing, because a closed order remains
+/// closed. An update that reverses progress is not applied, and makes the state stale until the next
+/// snapshot.
 #[derive(Debug, Clone)]
 pub struct ClosedOrders {
     /// The orders, each with the number of the connection that last reported it.
@@ -80,7 +112,7 @@ impl<'a> IntoIterator for &'a ClosedOrders {
 }
 
 impl ClosedOrders {
-    /// Returns the order with this id. Searches linearly.
+    /// Returns the order with this id, by a linear search.
     pub fn get(&self, id: &str) -> Option<&Order> {
         self.iter().rev().find(|order| order.id == id)
     }
@@ -95,7 +127,7 @@ impl ClosedOrders {
         self.orders.len()
     }
 
-    /// Returns whether there is no order.
+    /// Returns whether there are no orders.
     pub fn is_empty(&self) -> bool {
         self.orders.is_empty()
     }
@@ -104,9 +136,9 @@ impl ClosedOrders {
         self.orders.iter().position(|(known, _)| known.id == *id)
     }
 
-    /// Puts an order behind those that changed before it. Of equal or unknown times, the one that arrives later comes
-    /// later.
-    fn put(&mut self, order: &Order, connection: u64) {
+    /// Inserts an order after those that changed before it. If the times are equal or unknown, the order of
+    /// arrival counts.
+    fn insert(&mut self, order: &Order, connection: u64) {
         if let Some(known) = self.position(&order.id) {
             self.orders.remove(known);
         }
@@ -121,34 +153,34 @@ impl ClosedOrders {
         }
     }
 
-    /// Returns whether an order can be true after what this connection reported before.
-    fn allows(&self, order: &Order, connection: u64) -> bool {
+    /// Returns whether an order is consistent with the earlier reports of this connection.
+    fn is_consistent(&self, order: &Order, connection: u64) -> bool {
         let known = self.position(&order.id).and_then(|known| self.orders.get(known));
         known.is_none_or(|(known, reported_by)| *reported_by != connection || !is_reversed(known, order))
     }
 }
 
-/// Returns whether a message takes back progress that an earlier one of the same connection reported: the executed
-/// amount falls, or a final status is left.
+/// Returns whether a message reverses progress that an earlier one of the same connection reported: the
+/// executed amount decreases, or a final status changes.
 fn is_reversed(known: &Order, order: &Order) -> bool {
     order.executed_amount < known.executed_amount || known.is_final() && order.status != known.status
 }
 
-/// Number of missing orders that are remembered until the history reports their end.
-pub(super) const MISSING: usize = 4096;
+/// Maximum number of missing orders that are remembered until the history reports them as closed.
+pub(super) const MISSING_CAPACITY: usize = 4096;
 
-/// The orders of an account, open and closed, and the rules by which the messages of both streams change them.
+/// The open and closed orders of an account, which are changed by the messages of both order streams.
 #[derive(Debug)]
-pub(super) struct OrderRules {
+pub(super) struct OrderState {
     open: Arc<OpenOrders>,
     closed: Arc<ClosedOrders>,
     recently_closed: RecentlyClosed,
-    /// Orders that are no longer listed as open, and of which the end is not known. Kept only for changes.
+    /// Orders that are no longer listed as open, closed for an unknown reason. Kept only to derive changes.
     missing: BTreeMap<OrderId, Order>,
     updates: OrderUpdates,
 }
 
-impl OrderRules {
+impl OrderState {
     pub(super) fn new(settings: &Settings) -> Self {
         let closed = ClosedOrders { orders: VecDeque::new(), capacity: settings.closed_order_capacity };
         Self {
@@ -168,27 +200,27 @@ impl OrderRules {
         &self.closed
     }
 
-    /// Handles a new connection of the open orders.
+    /// Handles a new connection of the stream of open orders.
     pub(super) fn connect(&mut self, connected: &Connected) {
         self.recently_closed.connect(connected);
     }
 
     /// Applies a snapshot of the open orders.
-    pub(super) fn list(&mut self, event: &ActiveOrders, sink: &mut ChangeSink<'_>) {
+    pub(super) fn apply_open_snapshot(&mut self, event: &ActiveOrders, sink: &mut ChangeSink<'_>) {
         let listed: BTreeSet<&OrderId> = event.data.iter().map(|order| &order.id).collect();
         self.remove_unlisted(|order| !listed.contains(&order.id), true, sink);
         for order in &event.data {
             if order.is_final() {
                 self.close(order, Reporter::ActiveOrders, true, sink);
             } else if self.recently_closed.reopen(&order.id) {
-                self.put_open(order, true, sink);
+                self.insert_open(order, true, sink);
             }
         }
     }
 
-    /// Applies an update of the open orders. Returns whether all of it can be true after what the same connection
-    /// reported before; what cannot is left out.
-    pub(super) fn update(
+    /// Applies an update of the open orders. Returns whether all of it is consistent with the earlier
+    /// messages of the same connection; inconsistent orders are not applied.
+    pub(super) fn apply_open_update(
         &mut self,
         event: &ActiveOrders,
         across_gap: bool,
@@ -197,15 +229,15 @@ impl OrderRules {
         if self.updates == OrderUpdates::WholePair {
             for (pair, orders) in event.data.by_pair() {
                 let listed: BTreeSet<&OrderId> = orders.iter().map(|order| &order.id).collect();
-                let is_gone = |order: &Order| order.pair == *pair && !listed.contains(&order.id);
-                self.remove_unlisted(is_gone, across_gap, sink);
+                let is_unlisted = |order: &Order| order.pair == *pair && !listed.contains(&order.id);
+                self.remove_unlisted(is_unlisted, across_gap, sink);
             }
         }
-        let mut is_possible = true;
+        let mut is_consistent = true;
         for order in &event.data {
-            is_possible &= self.update_order(order, across_gap, sink);
+            is_consistent &= self.update_order(order, across_gap, sink);
         }
-        is_possible
+        is_consistent
     }
 
     fn update_order(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) -> bool {
@@ -219,14 +251,14 @@ impl OrderRules {
         let state = self.recently_closed.known_state(&order.id);
         if state == KnownState::Open {
             self.recently_closed.reopen(&order.id);
-            self.put_open(order, across_gap, sink);
+            self.insert_open(order, across_gap, sink);
         }
         state != KnownState::Reopened
     }
 
-    /// Applies the list that a new connection of the history sends first. What is in the very first one is a change only
-    /// if it ends an order that was seen open.
-    pub(super) fn list_history(
+    /// Applies a snapshot of the history. An order in the first snapshot is a change only if it was observed
+    /// as open before.
+    pub(super) fn apply_history_snapshot(
         &mut self,
         event: &HistoryOrders,
         connection: u64,
@@ -235,41 +267,41 @@ impl OrderRules {
     ) {
         let mut orders: Vec<&Order> = event.data.iter().collect();
         if orders.len() > RecentlyClosed::CAPACITY {
-            // Of more orders than are remembered, the latest are.
+            // If there are more orders than are remembered, the latest ones must come last.
             orders.sort_by_key(|order| order.updated());
         }
         for order in orders {
-            Arc::make_mut(&mut self.closed).put(order, connection);
-            let is_old =
+            Arc::make_mut(&mut self.closed).insert(order, connection);
+            let is_unobserved =
                 is_first && !self.open.0.contains_key(&order.id) && !self.missing.contains_key(&order.id);
-            let mut sink = if is_old { ChangeSink::none() } else { sink.reborrow() };
+            let mut sink = if is_unobserved { ChangeSink::disabled() } else { sink.reborrow() };
             self.close_by_history(order, true, &mut sink);
         }
     }
 
-    /// Applies an update of the history. Returns whether all of it can be true after what the same connection reported
-    /// before; what cannot is left out.
-    pub(super) fn update_history(
+    /// Applies an update of the history. Returns whether all of it is consistent with the earlier messages of
+    /// the same connection; inconsistent orders are not applied.
+    pub(super) fn apply_history_update(
         &mut self,
         event: &HistoryOrders,
         connection: u64,
         across_gap: bool,
         sink: &mut ChangeSink<'_>,
     ) -> bool {
-        let mut is_possible = true;
+        let mut is_consistent = true;
         for order in &event.data {
-            if self.closed.allows(order, connection) {
-                Arc::make_mut(&mut self.closed).put(order, connection);
+            if self.closed.is_consistent(order, connection) {
+                Arc::make_mut(&mut self.closed).insert(order, connection);
                 self.close_by_history(order, across_gap, sink);
             } else {
-                is_possible = false;
+                is_consistent = false;
             }
         }
-        is_possible
+        is_consistent
     }
 
-    /// Closes an order that the history reports. One that is open says nothing: only the other stream lists open
-    /// orders. With a status that is not known, it is closed.
+    /// Closes an order that the history lists with a final or an unknown status. An open status is ignored,
+    /// because only the other stream lists open orders.
     fn close_by_history(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) {
         if order.is_final() {
             self.close(order, Reporter::HistoryOrders, across_gap, sink);
@@ -285,21 +317,21 @@ impl OrderRules {
     /// Removes the open orders that are no longer listed.
     fn remove_unlisted(
         &mut self,
-        is_gone: impl Fn(&Order) -> bool,
+        is_unlisted: impl Fn(&Order) -> bool,
         across_gap: bool,
         sink: &mut ChangeSink<'_>,
     ) {
-        let gone: Vec<OrderId> =
-            self.open.iter().filter(|order| is_gone(order)).map(|order| order.id.clone()).collect();
-        for id in gone {
+        let unlisted: Vec<OrderId> =
+            self.open.iter().filter(|order| is_unlisted(order)).map(|order| order.id.clone()).collect();
+        for id in unlisted {
             let Some(order) = self.take_open(&id) else { continue };
-            if !sink.is_wanted() {
+            if !sink.is_enabled() {
                 continue;
             }
             let before = Some(order.clone());
             sink.push(|| Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
             self.missing.insert(id, order);
-            if self.missing.len() > MISSING {
+            if self.missing.len() > MISSING_CAPACITY {
                 self.missing.pop_first();
             }
         }
@@ -309,12 +341,12 @@ impl OrderRules {
         if self.open.0.contains_key(id) { Arc::make_mut(&mut self.open).0.remove(id) } else { None }
     }
 
-    /// Closes an order with a final status. Reports that, unless its end is known.
-    fn close(&mut self, order: &Order, by: Reporter, across_gap: bool, sink: &mut ChangeSink<'_>) {
+    /// Closes an order with a final status, and reports the change unless it was reported before.
+    fn close(&mut self, order: &Order, reporter: Reporter, across_gap: bool, sink: &mut ChangeSink<'_>) {
         let is_known = self.recently_closed.contains(&order.id);
-        self.recently_closed.insert(&order.id, by);
+        self.recently_closed.insert(&order.id, reporter);
         let before = self.take_open(&order.id);
-        let ending = match order.status {
+        let to_change = match order.status {
             OrderStatus::Completed => Change::OrderFilled,
             OrderStatus::CompletedPartialDeal => Change::OrderClosedPartiallyFilled,
             OrderStatus::Cancelled => Change::OrderCancelled,
@@ -326,14 +358,14 @@ impl OrderRules {
         }
         let missing = self.missing.remove(&order.id);
         let across_gap = across_gap || missing.is_some();
-        sink.push(|| ending(OrderChange { order: order.clone(), before: before.or(missing), across_gap }));
+        sink.push(|| to_change(OrderChange { order: order.clone(), before: before.or(missing), across_gap }));
     }
 
-    /// Adds or replaces an order that the stream of open orders lists. One with a status that is not known is open too.
-    fn put_open(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) {
+    /// Adds or replaces an order that the stream of open orders lists, including one with an unknown status.
+    fn insert_open(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) {
         let missing = self.missing.remove(&order.id);
         let known = Arc::make_mut(&mut self.open).0.insert(order.id.clone(), order.clone());
-        if !sink.is_wanted() {
+        if !sink.is_enabled() {
             return;
         }
         let is_new = known.is_none();

@@ -4,57 +4,59 @@ use bitopro_model::OrderId;
 
 use crate::item::Connected;
 
-/// Recently closed orders. A later message about one of them is overtaken, a repetition or a contradiction.
+/// The recently closed orders, which show that a later message lists a closed order as open: because the
+/// message was overtaken, is a repetition, or contradicts an earlier one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RecentlyClosed {
     by_id: BTreeMap<OrderId, CloseRecord>,
-    order: VecDeque<OrderId>,
+    /// The ids in the order of insertion.
+    queue: VecDeque<OrderId>,
 }
 
-/// The source of what is known about the end of an order.
+/// The source and the time of the report that an order was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CloseRecord {
-    by: Reporter,
-    /// It was known before the present connection of the open orders was dialled.
+    reporter: Reporter,
+    /// The report arrived before the dial of the current connection of the open orders.
     is_before_dial: bool,
 }
 
-/// The stream that reported the end of an order.
+/// The stream that reported an order as closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reporter {
     ActiveOrders,
     HistoryOrders,
 }
 
-/// The meaning of an update of the open orders for an order, given what is known about its end.
+/// The known state of an order that an update of the open orders lists as open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KnownState {
-    /// It is not known to be closed.
+    /// The order is not known to be closed.
     Open,
-    /// It is closed, and the update is a repetition or was overtaken.
+    /// The order is closed. The update is a repetition or was overtaken.
     Closed,
-    /// The same connection reported it as closed: the update takes that back.
+    /// The same connection reported the order as closed, which the update contradicts.
     Reopened,
 }
 
 impl RecentlyClosed {
-    /// Number of orders that are remembered: far more than close while a message is on its way.
+    /// Maximum number of remembered orders. Far fewer close while a message is in transit.
     pub(crate) const CAPACITY: usize = 4096;
 
     pub(crate) fn contains(&self, id: &OrderId) -> bool {
         self.by_id.contains_key(id)
     }
 
-    pub(crate) fn insert(&mut self, id: &OrderId, by: Reporter) {
-        let record = CloseRecord { by, is_before_dial: false };
+    pub(crate) fn insert(&mut self, id: &OrderId, reporter: Reporter) {
+        let record = CloseRecord { reporter, is_before_dial: false };
         match self.by_id.get_mut(id) {
-            Some(known) if known.is_before_dial || by == Reporter::ActiveOrders => *known = record,
+            Some(known) if known.is_before_dial || reporter == Reporter::ActiveOrders => *known = record,
             Some(_) => {}
             None => {
                 self.by_id.insert(id.clone(), record);
-                self.order.push_back(id.clone());
-                if self.order.len() > Self::CAPACITY
-                    && let Some(oldest) = self.order.pop_front()
+                self.queue.push_back(id.clone());
+                if self.queue.len() > Self::CAPACITY
+                    && let Some(oldest) = self.queue.pop_front()
                 {
                     self.by_id.remove(&oldest);
                 }
@@ -62,35 +64,36 @@ impl RecentlyClosed {
         }
     }
 
-    /// Handles a new connection of the open orders. Its snapshot overrides what was known before its dial.
+    /// Handles a new connection of the open orders, whose snapshot overrides everything that was known before
+    /// its dial.
     pub(crate) fn connect(&mut self, connected: &Connected) {
-        let since_dial: BTreeSet<&OrderId> = connected.ended_since_dial.iter().collect();
+        let closed_since_dial: BTreeSet<&OrderId> = connected.ended_since_dial.iter().collect();
         for (id, record) in &mut self.by_id {
-            record.is_before_dial = !since_dial.contains(id);
+            record.is_before_dial = !closed_since_dial.contains(id);
         }
     }
 
-    /// Opens an order again that a new connection lists, unless its end was reported after the dial. Returns whether the
-    /// order is open.
+    /// Forgets that an order was closed, because a new connection lists it as open, unless it was reported as
+    /// closed after the dial. Returns whether the order is open.
     pub(crate) fn reopen(&mut self, id: &OrderId) -> bool {
         match self.by_id.get(id) {
             None => true,
             Some(record) if record.is_before_dial => {
                 self.by_id.remove(id);
-                self.order.retain(|known| known != id);
+                self.queue.retain(|known| known != id);
                 true
             }
             Some(_) => false,
         }
     }
 
-    /// Returns what an update of the open orders means that lists this order with a status that is not final.
+    /// Returns the known state of an order that an update of the open orders lists without a final status.
     pub(crate) fn known_state(&self, id: &OrderId) -> KnownState {
         match self.by_id.get(id) {
-            // Whatever this connection says is newer than what was known before its dial.
+            // Every message of this connection is newer than a report from before its dial.
             None | Some(CloseRecord { is_before_dial: true, .. }) => KnownState::Open,
-            Some(CloseRecord { by: Reporter::ActiveOrders, .. }) => KnownState::Reopened,
-            Some(CloseRecord { by: Reporter::HistoryOrders, .. }) => KnownState::Closed,
+            Some(CloseRecord { reporter: Reporter::ActiveOrders, .. }) => KnownState::Reopened,
+            Some(CloseRecord { reporter: Reporter::HistoryOrders, .. }) => KnownState::Closed,
         }
     }
 }

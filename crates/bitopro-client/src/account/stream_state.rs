@@ -7,27 +7,55 @@ use bitopro_model::{
 
 use super::{Current, CurrentAccount};
 
-/// The state of one stream, written as the messages that the exchange would send for it.
+/// The current state of one stream, as the messages that the exchange would send for it.
 ///
-/// Returned by [`CurrentAccount::stream`]. With the feature `serde` it serializes to a line of type `state`, with the
-/// data of its messages.
+/// [`CurrentAccount::stream`] returns it. With the feature `serde`, it serializes to a line of type `state`
+/// with the data of its messages.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::model::PrivateStream;
+/// use bitopro_client::{Client, Credentials};
+///
+/// # use bitopro_client::transport::{Frame, memory};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut server) = memory::network();
+/// # tokio::spawn(async move {
+/// #     let mut orders = server.next_dial().await.unwrap().accept();
+/// #     orders.send(Frame::text(r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{}}"#)).await.unwrap();
+/// #     std::future::pending::<()>().await;
+/// # });
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// let account = client.subscribe(&[PrivateStream::ActiveOrders]);
+/// account.ready().await?;
+/// let state = account.current().stream(PrivateStream::ActiveOrders).ok_or("not known yet")?;
+/// for message in &state.messages {
+///     println!("{}: {message}", state.stream);
+/// }
+/// # assert_eq!(state.messages.len(), 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamState {
     /// The stream.
     pub stream: PrivateStream,
-    /// The time of the last event in it, by the exchange's clock.
+    /// The time of the last event in the state, by the exchange's clock.
     pub as_of: Option<Timestamp>,
-    /// The time between the arrival of the last event and the reading.
+    /// The time between the arrival of the last event and the call that read the state.
     pub age: Duration,
-    /// Set if it may be out of date.
+    /// Set if the state may be out of date.
     pub is_stale: bool,
-    /// One message with everything, or on the stream of trades one message for each trade.
+    /// One message with the whole state, or one message for each trade on the stream of trades.
     pub messages: Vec<Message>,
 }
 
 impl StreamState {
-    /// Creates the state of a stream from its messages, as one whose age is not known and which may be out of date.
+    /// Creates the state of a stream from its messages. It is stale, with [`Duration::MAX`] as its unknown
+    /// age.
     pub fn new(stream: PrivateStream, messages: Vec<Message>) -> Self {
         let as_of = messages.last().and_then(Message::timestamp);
         Self { stream, as_of, age: Duration::MAX, is_stale: true, messages }
@@ -37,13 +65,13 @@ impl StreamState {
         let CurrentAccount { balances, open_orders, closed_orders, trades, .. } = account;
         Some(match stream {
             PrivateStream::AccountBalance => Self::of(stream, balances.as_ref()?, |as_of, balances| {
-                whole::<Balances>(as_of, balances.iter().cloned().collect())
+                snapshot::<Balances>(as_of, balances.iter().cloned().collect())
             }),
             PrivateStream::ActiveOrders => Self::of(stream, open_orders.as_ref()?, |as_of, orders| {
-                whole::<Orders<ActiveOrderStream>>(as_of, orders.iter().cloned().collect())
+                snapshot::<Orders<ActiveOrderStream>>(as_of, orders.iter().cloned().collect())
             }),
             PrivateStream::HistoryOrders => Self::of(stream, closed_orders.as_ref()?, |as_of, orders| {
-                whole::<Orders<HistoryOrderStream>>(as_of, orders.iter().cloned().collect())
+                snapshot::<Orders<HistoryOrderStream>>(as_of, orders.iter().cloned().collect())
             }),
             PrivateStream::UserTrades => Self::of(stream, trades.as_ref()?, |_, trades| {
                 trades.iter().cloned().map(Message::from).collect()
@@ -63,7 +91,7 @@ impl StreamState {
     }
 }
 
-/// Returns a state that is one message.
-fn whole<D: EventData>(as_of: Option<Timestamp>, data: D) -> Vec<Message> {
+/// Returns the single message of a stream that has snapshots.
+fn snapshot<D: EventData>(as_of: Option<Timestamp>, data: D) -> Vec<Message> {
     as_of.map(|as_of| Event::new(as_of, data).into()).into_iter().collect()
 }

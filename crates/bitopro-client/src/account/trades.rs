@@ -2,13 +2,17 @@ use std::collections::{VecDeque, vec_deque};
 
 use bitopro_model::UserTrade;
 
-/// The recent trades, the latest last, up to the number that the builder's `with_trade_capacity` sets.
+/// The recent trades of an account, the latest last.
 ///
-/// A trade that happened without a connection is, as documented, never sent: the stream reports
-/// the gap. A trade that arrives again is kept once, although the stream delivers it each time. It is recognised by its
-/// content: under its event id by [`Trade::is_same_trade`](bitopro_model::Trade::is_same_trade), under a new one by
-/// [`Trade::is_same_match`](bitopro_model::Trade::is_same_match). A different trade under a known event id is kept, and
-/// so is an equal one without a `matchID` in a new event, since it may be another.
+/// [`ClientBuilder::with_trade_capacity`](crate::ClientBuilder::with_trade_capacity) sets their maximum
+/// number. As documented, the exchange never sends a trade that was made without a connection; the stream
+/// reports a gap instead.
+///
+/// A trade that arrives again is kept only once, although the stream delivers it each time. It is recognised
+/// by its content: in an event with the same id by
+/// [`Trade::is_same_trade`](bitopro_model::Trade::is_same_trade), in another event by
+/// [`Trade::is_same_match`](bitopro_model::Trade::is_same_match). A different trade in an event with a known
+/// id is kept. So is an equal trade without a `matchID` in another event, because it may be a different one.
 #[derive(Debug, Clone)]
 pub struct RecentTrades {
     trades: VecDeque<UserTrade>,
@@ -34,7 +38,7 @@ impl RecentTrades {
         self.trades.iter()
     }
 
-    /// Returns the trades of the order with this id, the latest last. Searches linearly.
+    /// Returns the trades of the order with this id, the latest last, by a linear search.
     pub fn of_order<'a>(&'a self, id: &'a str) -> impl DoubleEndedIterator<Item = &'a UserTrade> {
         self.iter().filter(move |trade| trade.data.order_id == id)
     }
@@ -44,12 +48,12 @@ impl RecentTrades {
         self.trades.len()
     }
 
-    /// Returns whether there is no trade.
+    /// Returns whether there are no trades.
     pub fn is_empty(&self) -> bool {
         self.trades.is_empty()
     }
 
-    /// Adds a trade, unless it is a repeat.
+    /// Adds a trade unless it is already known.
     pub(super) fn add(&mut self, event: &UserTrade) {
         let is_known = |known: &UserTrade| {
             let is_same_event = known.event_id.is_some() && known.event_id == event.event_id;

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-/// Growing, jittered delays between dials.
+/// Growing delays with full jitter between dials.
 ///
-/// Full jitter: each delay is drawn evenly between nothing and a bound that doubles. A crowd of clients
-/// that lost the same server then comes back spread out.
+/// Each delay is drawn uniformly between zero and a bound that doubles. Clients that lost the same server at
+/// the same time therefore spread their reconnects.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -23,8 +23,8 @@ impl Backoff {
         delay
     }
 
-    /// Begins no smaller than after so many delays.
-    pub(crate) fn catch_up(&mut self, delays: u32) {
+    /// Raises the bound to at least the value that it has after this number of delays.
+    pub(crate) fn raise_bound(&mut self, delays: u32) {
         let bound = self.first.saturating_mul(2_u32.saturating_pow(delays));
         self.bound = self.bound.max(bound.min(self.longest));
     }
@@ -54,28 +54,31 @@ mod tests {
         }
 
         #[test]
-        fn catching_up_never_makes_it_shorter(seed: u64, delays in 0u32..100, caught_up in 0u32..100) {
+        fn raising_the_bound_never_lowers_it(seed: u64, delays in 0u32..100, other_delays in 0u32..100) {
             let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), seed);
             for _ in 0..delays {
                 backoff.next_delay();
             }
             let before = backoff.bound;
-            backoff.catch_up(caught_up);
-            let expected = Duration::from_secs(1 << caught_up.min(5)).min(Duration::from_secs(30));
+            backoff.raise_bound(other_delays);
+            let expected = Duration::from_secs(1 << other_delays.min(5)).min(Duration::from_secs(30));
             prop_assert_eq!(backoff.bound, before.max(expected));
         }
     }
 
     #[test]
-    fn clients_that_start_together_come_back_apart() {
-        let first: Vec<Duration> = (0..200)
+    fn the_first_delays_of_many_clients_are_spread_evenly() {
+        let first_delays: Vec<Duration> = (0..200)
             .map(|seed| Backoff::new(Duration::from_secs(1), Duration::from_secs(30), seed).next_delay())
             .collect();
-        let within = |from: u64, to: u64| {
-            first.iter().filter(|d| (from..to).contains(&u64::try_from(d.as_millis()).unwrap())).count()
+        let count_between = |from: u64, to: u64| {
+            first_delays
+                .iter()
+                .filter(|d| (from..to).contains(&u64::try_from(d.as_millis()).unwrap()))
+                .count()
         };
         for quarter in 0..4 {
-            let count = within(quarter * 250, (quarter + 1) * 250);
+            let count = count_between(quarter * 250, (quarter + 1) * 250);
             assert!((25..=75).contains(&count), "{count} of 200 in quarter {quarter}");
         }
     }

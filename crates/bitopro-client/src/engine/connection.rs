@@ -2,63 +2,63 @@ use std::time::{Duration, Instant};
 
 use bitopro_model::Timestamp;
 
-use super::dialer::Reading;
+use super::dialer::ClockReading;
 use crate::Settings;
 
-/// The phases of a link.
+/// The state of a link.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Waits for its turn to dial.
+    /// Waiting for its turn to dial.
     Waiting { check_at: Instant },
-    /// The driver dials; the request has its own deadline.
-    Dialing { since: Instant, until: Instant, clock: Reading },
-    /// Frames arrive.
-    Open(Open),
-    /// A close frame was sent, its answer is awaited.
+    /// The driver is dialling. The request also carries a deadline, which ends before `until`.
+    Dialing { since: Instant, until: Instant, clock: ClockReading },
+    /// The connection is open.
+    Open(OpenConnection),
+    /// A close frame was sent; its answer is awaited.
     Closing { until: Instant },
-    /// Over.
+    /// The stream has ended.
     Closed,
 }
 
-/// An open connection.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenConnection {
     since: Instant,
-    /// The exchange's clock at the dial. Read again for each, since a machine may sleep in between.
-    clock: Reading,
+    /// The exchange's clock at the dial. It is read for each dial, since the machine may sleep between two of
+    /// them.
+    clock: ClockReading,
     pub(super) last_frame: Instant,
-    pub(super) snapshot: Snapshot,
-    /// A data message has arrived.
+    pub(super) snapshot: SnapshotStatus,
+    /// True if a data message has arrived.
     pub(super) has_data: bool,
-    pub(super) resync: Option<Resync>,
-    /// When to check next whether the connection is alive. Frames leave it unchanged, so that they cost no timer.
+    pub(super) resync: Option<PendingResync>,
+    /// The time of the next idle check. Frames do not move it, so that they do not reset the timer.
     idle_check: Instant,
 }
 
-/// A fresh snapshot that is wanted.
+/// A scheduled resync.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Resync {
+pub(super) struct PendingResync {
     pub(super) at: Instant,
     pub(super) reason: &'static str,
 }
 
-/// What became of a connection's first data message.
+/// The status of a connection's snapshot, which is its first data message.
 #[derive(Debug)]
-pub(super) enum Snapshot {
+pub(super) enum SnapshotStatus {
     /// It has not arrived yet.
     Awaited { until: Instant },
-    /// It could not be read, so what follows are updates of an unknown state: only a new connection helps, if this is
-    /// still so when the deadline passes.
+    /// It could not be read, so all further messages are updates of an unknown state. The connection is
+    /// replaced when the deadline passes.
     Unreadable { until: Instant },
-    /// It has arrived, or the stream has none.
-    Seen,
+    /// It has arrived, or the stream has no snapshots.
+    Arrived,
 }
 
-/// Longest time between two checks of an open connection, so that a machine that slept notices soon after.
-const LONGEST_CHECK: Duration = Duration::from_secs(5);
+/// Maximum time between two idle checks, so that a suspend of the machine is detected soon after.
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-impl Snapshot {
-    /// Records that a message could not be read. If it was the first one, it was the snapshot.
+impl SnapshotStatus {
+    /// Records an unreadable message. If it was the first message, it was the snapshot.
     pub(super) fn mark_unreadable(&mut self) {
         if let Self::Awaited { until } = *self {
             *self = Self::Unreadable { until };
@@ -68,33 +68,33 @@ impl Snapshot {
     fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Awaited { until } | Self::Unreadable { until } => Some(*until),
-            Self::Seen => None,
+            Self::Arrived => None,
         }
     }
 }
 
-impl Open {
-    pub(super) fn new(clock: Reading, now: Instant, settings: &Settings, has_snapshot: bool) -> Self {
-        let awaited = Snapshot::Awaited { until: now + settings.snapshot_deadline };
+impl OpenConnection {
+    pub(super) fn new(clock: ClockReading, now: Instant, settings: &Settings, has_snapshot: bool) -> Self {
+        let awaited = SnapshotStatus::Awaited { until: now + settings.snapshot_deadline };
         Self {
             since: now,
             clock,
             last_frame: now,
-            snapshot: if has_snapshot { awaited } else { Snapshot::Seen },
+            snapshot: if has_snapshot { awaited } else { SnapshotStatus::Arrived },
             has_data: false,
             resync: None,
-            idle_check: now + settings.idle_limit.min(LONGEST_CHECK),
+            idle_check: now + settings.idle_limit.min(MAX_CHECK_INTERVAL),
         }
     }
 
-    /// Returns when the connection was opened, by the exchange's clock.
-    pub(super) fn opened(&self) -> Timestamp {
-        self.clock.at(self.since)
+    /// Returns the time at which the connection was opened, by the exchange's clock.
+    pub(super) fn opened_at(&self) -> Timestamp {
+        self.clock.time_at(self.since)
     }
 
-    /// Returns when the last frame arrived, by the exchange's clock.
-    pub(super) fn last_heard(&self) -> Timestamp {
-        self.clock.at(self.last_frame)
+    /// Returns the time at which the last frame arrived, by the exchange's clock.
+    pub(super) fn last_frame_at(&self) -> Timestamp {
+        self.clock.time_at(self.last_frame)
     }
 
     pub(super) fn next_check(&self) -> Instant {
@@ -102,10 +102,10 @@ impl Open {
         [self.snapshot.deadline(), resync].into_iter().flatten().fold(self.idle_check, Instant::min)
     }
 
-    /// Returns whether no frame arrived for too long. If not, moves the next check.
-    pub(super) fn is_idle(&mut self, now: Instant, limit: Duration) -> bool {
+    /// Returns whether the connection has been idle for at least `limit`. Schedules the next check.
+    pub(super) fn check_idle(&mut self, now: Instant, limit: Duration) -> bool {
         let idle_at = self.last_frame + limit;
-        self.idle_check = idle_at.min(now + LONGEST_CHECK);
+        self.idle_check = idle_at.min(now + MAX_CHECK_INTERVAL);
         idle_at <= now
     }
 
@@ -113,8 +113,8 @@ impl Open {
         self.snapshot.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Returns whether the connection has lasted long enough for the next delays to start small again.
+    /// Returns whether the snapshot has arrived and the connection was opened at least `after` ago.
     pub(super) fn is_stable(&self, now: Instant, after: Duration) -> bool {
-        matches!(self.snapshot, Snapshot::Seen) && self.since + after <= now
+        matches!(self.snapshot, SnapshotStatus::Arrived) && self.since + after <= now
     }
 }

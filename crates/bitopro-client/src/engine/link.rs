@@ -1,4 +1,4 @@
-//! The life of one stream's connections.
+//! The state machine that keeps one stream of one subscriber connected.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,11 +8,11 @@ use bitopro_model::{Message, PrivateStream, Timestamp};
 use bitopro_transport::{self as transport, Frame, Request};
 
 use super::backoff::Backoff;
-use super::connection::{Open, Phase, Resync, Snapshot};
-use super::dialer::{Dialer, Limited, Reading, Streak, Turn};
-use super::patience::Streaks;
-use super::received::Received;
-use super::suspend::SuspendWatch;
+use super::connection::{OpenConnection, PendingResync, Phase, SnapshotStatus};
+use super::decoded_frame::DecodedFrame;
+use super::dialer::{ClockReading, Dialer, LimiterHandle, RefusalStreak, Turn};
+use super::patience::RefusalStreaks;
+use super::suspend::SuspendDetector;
 use super::{Action, LinkId};
 use crate::account::has_snapshot;
 use crate::endpoints::Endpoints;
@@ -21,80 +21,80 @@ use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, R
 use crate::{Error, ErrorKind, Settings};
 
 /// Grace period after a dial's deadline, which the connector itself enforces.
-const DIAL_SLACK: Duration = Duration::from_secs(1);
+const DIAL_GRACE: Duration = Duration::from_secs(1);
 
-/// The moment, and everything that a link shares with the other links of the API key.
+/// The current time, and everything that a link shares with the other links of the API key.
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
     pub(super) signer: &'a Signer,
     pub(super) dialer: &'a mut Dialer,
-    /// The limit that the API key shares with others, if any.
-    pub(super) limited: Option<&'a Limited>,
+    /// The dial limiter that the client shares with other clients, if any.
+    pub(super) limiter: Option<&'a LimiterHandle>,
     pub(super) now: Instant,
     pub(super) wall: SystemTime,
 }
 
 impl Context<'_> {
-    /// Returns the exchange's clock.
-    pub(super) fn clock(&self) -> Reading {
+    pub(super) fn clock(&self) -> ClockReading {
         self.dialer.read_clock(self.now, self.wall)
     }
 }
 
-/// The connections of one stream, one after the other.
+/// The successive connections of one stream of one subscriber.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: LinkId,
-    /// The headers of the last dial.
-    pub(super) sent: Option<SignedHeaders>,
+    /// The signed headers of the last dial.
+    pub(super) last_headers: Option<SignedHeaders>,
     pub(super) endpoints: Endpoints,
     pub(super) backoff: Backoff,
     pub(super) phase: Phase,
     pub(super) actions: VecDeque<Action>,
-    /// Items, each with the size of the message in which it arrived.
+    /// New items, each with the size of its message in bytes.
     pub(super) items: VecDeque<(Item<Message>, usize)>,
-    /// The last data event of any connection.
+    /// The last data message, of any connection.
     last_event: Option<Edge>,
-    /// When the last event arrived, or of a stream without snapshots the first connection.
-    received: Option<Instant>,
-    /// Since when something may be missing that no gap has announced yet, by the exchange's clock.
+    /// The time at which the last data message arrived. A stream without snapshots starts with its first
+    /// connection.
+    last_data_at: Option<Instant>,
+    /// The start of the next gap, by the exchange's clock, if something may have been missed.
     missing_since: Option<Timestamp>,
     /// Number of connections so far.
     connections: u64,
     /// Number of failures since the last snapshot.
     failures: u32,
-    pub(super) streaks: Streaks,
-    /// Connections in a row that the server refused after it had accepted them.
-    pub(super) refused_upgrades: Option<Streak>,
-    /// A connection has delivered data or lasted.
-    pub(super) has_served: bool,
-    /// When a fresh snapshot was last requested.
+    pub(super) streaks: RefusalStreaks,
+    /// Consecutive connections that the server accepted and then closed as refused.
+    pub(super) refusals_after_upgrade: Option<RefusalStreak>,
+    /// True if any connection so far has delivered data or become stable.
+    pub(super) has_been_usable: bool,
+    /// The time of the last resync.
     last_resync: Option<Instant>,
-    suspend: SuspendWatch,
+    suspend: SuspendDetector,
 }
 
 impl Link {
-    /// Creates a link that wants to dial immediately. The seed decides its jitter.
+    /// Creates a link that is ready to dial. Its jitter is derived from the seed.
     pub(super) fn new(id: LinkId, endpoints: Endpoints, seed: u64, cx: &mut Context<'_>) -> Self {
         let Context { settings, now, wall, .. } = *cx;
         cx.dialer.add(id, now);
         Self {
             id,
             backoff: Backoff::new(settings.backoff_first, settings.backoff_longest, seed),
-            suspend: SuspendWatch::new(now, wall, settings.idle_limit),
-            sent: None,
+            suspend: SuspendDetector::new(now, wall, settings.idle_limit),
+            last_headers: None,
             endpoints,
             phase: Phase::Waiting { check_at: now },
             actions: VecDeque::new(),
             items: VecDeque::new(),
             last_event: None,
-            received: None,
+            last_data_at: None,
             missing_since: None,
             connections: 0,
             failures: 0,
-            streaks: Streaks::default(),
-            refused_upgrades: None,
-            has_served: false,
+            streaks: RefusalStreaks::default(),
+            refusals_after_upgrade: None,
+            has_been_usable: false,
             last_resync: None,
         }
     }
@@ -103,17 +103,17 @@ impl Link {
         self.id.stream
     }
 
-    /// Returns the next action of the driver.
+    /// Returns the next action for the driver, if any.
     pub(super) fn poll_action(&mut self, cx: &mut Context<'_>) -> Option<Action> {
-        self.has_slept(cx);
+        self.handle_suspend(cx);
         if let Some(action) = self.actions.pop_front() {
             return Some(action);
         }
         if !self.is_waiting() {
             return None;
         }
-        let at_most = cx.settings.dial_deadline + DIAL_SLACK;
-        match cx.dialer.turn(self.id, cx.now, at_most, cx.limited) {
+        let max_duration = cx.settings.dial_deadline + DIAL_GRACE;
+        match cx.dialer.turn(self.id, cx.now, max_duration, cx.limiter) {
             Turn::Dial => {}
             Turn::Wait(check_at) => {
                 self.phase = Phase::Waiting { check_at };
@@ -125,9 +125,9 @@ impl Link {
             }
         }
         let clock = cx.clock();
-        match self.request(cx, clock) {
+        match self.sign_request(cx, clock) {
             Ok(request) => {
-                self.phase = Phase::Dialing { since: cx.now, until: cx.now + at_most, clock };
+                self.phase = Phase::Dialing { since: cx.now, until: cx.now + max_duration, clock };
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -137,13 +137,14 @@ impl Link {
         }
     }
 
-    /// Returns whether the link waits for its turn to dial, which may come earlier than
-    /// [`poll_timeout`](Self::poll_timeout) when another link has finished a dial.
+    /// Returns whether the link waits for its turn to dial. The turn may come before
+    /// [`poll_timeout`](Self::poll_timeout), when another link finishes its dial.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Waiting { .. })
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action).
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout) and then
+    /// [`poll_action`](Self::poll_action), if any.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Waiting { check_at } => Some(*check_at),
@@ -153,61 +154,61 @@ impl Link {
         }
     }
 
-    /// Returns whether a connection is open, so that frames mean something.
+    /// Returns whether a connection is open. Frames are ignored otherwise.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open(_) | Phase::Closing { .. })
     }
 
-    /// Returns whether the stream has ended: the last item is [`Item::Closed`].
+    /// Returns whether the stream has ended. Its last item is [`Item::Closed`].
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)
     }
 
-    /// Handles a dial that led to an open connection.
+    /// Handles a dial that succeeded.
     pub(super) fn handle_connected(&mut self, cx: &mut Context<'_>) {
         let Phase::Dialing { since, clock, .. } = self.phase else { return };
         let url = self.endpoints.url(self.stream());
-        self.endpoints.keep();
-        self.streaks = Streaks::default();
-        cx.dialer.accept(self.id, self.stream(), cx.now);
+        self.endpoints.reset_failures();
+        self.streaks = RefusalStreaks::default();
+        cx.dialer.record_upgrade(self.id, self.stream(), cx.now);
         self.connections += 1;
         let (number, ended_since_dial) = (self.connections, Vec::new());
-        self.push(Item::Connected(Connected { url, number, dialed: since, ended_since_dial }));
-        let open = Open::new(clock, cx.now, cx.settings, has_snapshot(self.stream()));
+        self.push_item(Item::Connected(Connected { url, number, dialed: since, ended_since_dial }));
+        let open = OpenConnection::new(clock, cx.now, cx.settings, has_snapshot(self.stream()));
         if !has_snapshot(self.stream()) {
-            self.received.get_or_insert(cx.now);
-            // What was missed is never sent, so the gap has no later edge and is reported immediately.
-            self.push_gap(open.opened(), None);
+            self.last_data_at.get_or_insert(cx.now);
+            // The missed events are never sent, so the gap has no later edge and is emitted immediately.
+            self.push_gap(open.opened_at(), None);
         }
-        self.suspend.forget();
+        self.suspend.record_frame();
         self.phase = Phase::Open(open);
     }
 
-    /// Handles a frame that arrived.
-    pub(super) fn handle_received(&mut self, cx: &mut Context<'_>, received: Received) {
-        if self.has_slept(cx) {
-            // What waited in the socket was sent before the sleep.
+    /// Handles a frame that arrived on the connection.
+    pub(super) fn handle_decoded(&mut self, cx: &mut Context<'_>, frame: DecodedFrame) {
+        if self.handle_suspend(cx) {
+            // The frame may have waited in the socket since before the sleep.
             return;
         }
         match &mut self.phase {
             Phase::Open(open) => {
                 open.last_frame = cx.now;
-                self.suspend.forget();
-                match received {
-                    Received::Message(Message::Unknown(unknown), bytes) => {
+                self.suspend.record_frame();
+                match frame {
+                    DecodedFrame::Message(Message::Unknown(unknown), bytes) => {
                         self.items.push_back((Item::Unknown(unknown), bytes));
                     }
-                    Received::Message(message, bytes) => self.handle_message(cx, message, bytes),
-                    Received::Malformed(malformed) => {
+                    DecodedFrame::Message(message, bytes) => self.handle_message(cx, message, bytes),
+                    DecodedFrame::Malformed(malformed) => {
                         open.snapshot.mark_unreadable();
                         let bytes = malformed.raw.len();
                         self.items.push_back((Item::Malformed(malformed), bytes));
                     }
-                    Received::Close(close) => self.handle_server_close(cx, close),
-                    Received::Other => {}
+                    DecodedFrame::Close(close) => self.handle_server_close(cx, close),
+                    DecodedFrame::Other => {}
                 }
             }
-            Phase::Closing { .. } if matches!(received, Received::Close(_)) => {
+            Phase::Closing { .. } if matches!(frame, DecodedFrame::Close(_)) => {
                 self.actions.push_back(Action::Disconnect);
                 self.end(cx, Closed::Requested);
             }
@@ -215,20 +216,22 @@ impl Link {
         }
     }
 
-    /// Drops the connection if the machine slept: nothing that arrived before says anything about now.
-    fn has_slept(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Drops the connection if the machine slept for too long to trust it. Returns whether the connection was
+    /// dropped.
+    fn handle_suspend(&mut self, cx: &mut Context<'_>) -> bool {
         let slept = self.suspend.advance(cx.now, cx.wall);
         if !slept.is_zero() {
-            // The monotonic clock has not noticed.
-            self.received = self.received.map(|received| received.checked_sub(slept).unwrap_or(received));
+            // The monotonic clock did not advance during the sleep.
+            self.last_data_at = self.last_data_at.map(|at| at.checked_sub(slept).unwrap_or(at));
         }
         let Phase::Open(open) = &self.phase else { return false };
-        let Some(slept) = self.suspend.slept(cx.now.saturating_duration_since(open.last_frame)) else {
+        let Some(slept) = self.suspend.excessive_sleep(cx.now.saturating_duration_since(open.last_frame))
+        else {
             return false;
         };
         self.actions.push_back(Action::Disconnect);
         let message =
-            format!("this machine slept for about {} s, so the connection is not trusted", slept.as_secs());
+            format!("this machine slept for about {} s, so the connection may be dead", slept.as_secs());
         self.disconnect(cx, Error::new(ErrorKind::Idle, message), None);
         true
     }
@@ -237,7 +240,7 @@ impl Link {
     pub(super) fn handle_lost(&mut self, cx: &mut Context<'_>, error: transport::Error) {
         match self.phase {
             Phase::Open(_) => {
-                self.refused_upgrades = None;
+                self.refusals_after_upgrade = None;
                 self.actions.push_back(Action::Disconnect);
                 self.disconnect(cx, from_transport(error), None);
             }
@@ -246,15 +249,15 @@ impl Link {
         }
     }
 
-    /// Handles the moment that [`poll_timeout`](Self::poll_timeout) returned.
+    /// Handles the deadlines that have passed.
     pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        if self.has_slept(cx) {
+        if self.handle_suspend(cx) {
             return;
         }
         let idle_limit = cx.settings.idle_limit;
         match &mut self.phase {
             Phase::Open(open) => {
-                if open.is_idle(cx.now, idle_limit) {
+                if open.check_idle(cx.now, idle_limit) {
                     self.actions.push_back(Action::Disconnect);
                     let message =
                         format!("no frame arrived for {} s, not even a ping", idle_limit.as_secs_f64());
@@ -263,15 +266,15 @@ impl Link {
                     self.resync(cx, resync.reason);
                 } else if open.is_snapshot_overdue(cx.now) {
                     self.actions.push_back(Action::Disconnect);
-                    let message = "no snapshot that can be read arrived in time";
+                    let message = "no readable snapshot arrived in time";
                     self.disconnect(cx, Error::new(ErrorKind::NoSnapshot, message), None);
                 }
             }
             Phase::Dialing { until, .. } if *until <= cx.now => {
                 self.actions.push_back(Action::Disconnect);
-                let message = "the connector did not keep the dial's deadline";
+                let message = "the connector exceeded the dial deadline";
                 let error = from_transport(transport::Error::new(transport::ErrorKind::TimedOut, message));
-                self.dial_again(cx, error, None);
+                self.redial(cx, error, None);
             }
             Phase::Closing { until } if *until <= cx.now => {
                 self.actions.push_back(Action::Disconnect);
@@ -281,7 +284,7 @@ impl Link {
         }
     }
 
-    /// Handles the subscriber's request to end the stream.
+    /// Starts to close the stream.
     pub(super) fn handle_close(&mut self, cx: &mut Context<'_>) {
         match self.phase {
             Phase::Open(_) => {
@@ -296,26 +299,29 @@ impl Link {
         }
     }
 
-    /// Ends the stream, if it has not ended: its driver is gone.
+    /// Ends the stream immediately, because its driver has stopped.
     pub(super) fn handle_stopped(&mut self, cx: &mut Context<'_>) {
         if !self.is_closed() {
-            let message = "the stream was stopped from outside: did its runtime shut down?";
+            let message =
+                "the stream was stopped; its subscription was dropped, or its runtime has shut down";
             self.actions.clear();
             self.end(cx, Closed::Failed(Error::new(ErrorKind::Stopped, message)));
         }
     }
 
-    /// Handles the subscriber's request for a fresh snapshot, which only a new connection gives.
+    /// Reconnects to get the fresh snapshot that the subscriber requested.
     pub(super) fn handle_resync(&mut self, cx: &mut Context<'_>) {
         self.resync(cx, "a fresh snapshot was requested");
     }
 
-    /// Requests a fresh snapshot for a reason other than the subscriber's wish: soon, but not more often than a
-    /// connection needs to prove itself. A new connection before then makes it unnecessary.
+    /// Schedules a resync that the subscriber did not request.
+    ///
+    /// It happens immediately, but not sooner than a connection takes to become stable after the previous
+    /// resync. A new connection before then makes it unnecessary.
     pub(super) fn handle_snapshot_request(&mut self, cx: &mut Context<'_>, reason: &'static str) {
         if let Phase::Open(open) = &mut self.phase {
             let at = self.last_resync.map_or(cx.now, |last| cx.now.max(last + cx.settings.stable_after));
-            open.resync.get_or_insert(Resync { at, reason });
+            open.resync.get_or_insert(PendingResync { at, reason });
         }
     }
 
@@ -326,20 +332,20 @@ impl Link {
             self.record_stability(cx);
             self.mark_gap();
             // Nothing failed, so only the budget delays the next dial.
-            self.wait(cx, Error::new(ErrorKind::Resync, reason), Duration::ZERO, None);
+            self.schedule_dial(cx, Error::new(ErrorKind::Resync, reason), Duration::ZERO, None);
         }
     }
 
     fn handle_message(&mut self, cx: &Context<'_>, message: Message, bytes: usize) {
         let Phase::Open(open) = &mut self.phase else { return };
-        let opened = open.opened();
+        let opened = open.opened_at();
         open.has_data = true;
-        self.has_served = true;
-        self.refused_upgrades = None;
-        self.received = Some(cx.now);
-        let is_first = matches!(open.snapshot, Snapshot::Awaited { .. });
+        self.has_been_usable = true;
+        self.refusals_after_upgrade = None;
+        self.last_data_at = Some(cx.now);
+        let is_first = matches!(open.snapshot, SnapshotStatus::Awaited { .. });
         if is_first {
-            open.snapshot = Snapshot::Seen;
+            open.snapshot = SnapshotStatus::Arrived;
             self.failures = 0;
         }
         let edge = Edge::of(&message);
@@ -349,89 +355,98 @@ impl Link {
         self.last_event = edge;
     }
 
-    /// Returns the time since the last event arrived, and whether it may be out of date although nothing was missed until
-    /// then: the machine may have slept since, or the connection is closing, so that frames are no longer read.
+    /// Returns the age of the last event, and whether the state is outdated for a reason that no item has
+    /// reported yet: the machine slept in the meantime, or the connection is closing and its frames are no
+    /// longer read.
     pub(super) fn age(&self, now: Instant, wall: SystemTime) -> Option<(Duration, bool)> {
-        let slept = self.suspend.since(now, wall);
-        let age = now.saturating_duration_since(self.received?) + slept;
+        let slept = self.suspend.slept_since_advance(now, wall);
+        let age = now.saturating_duration_since(self.last_data_at?) + slept;
         Some((age, self.suspend.is_too_long(slept) || matches!(self.phase, Phase::Closing { .. })))
     }
 
-    /// Signs the request for a dial at this moment.
-    fn request(&mut self, cx: &Context<'_>, clock: Reading) -> Result<Request, Error> {
+    /// Creates a request that is signed for the current time of the exchange.
+    fn sign_request(&mut self, cx: &Context<'_>, clock: ClockReading) -> Result<Request, Error> {
         let url = self.endpoints.url(self.stream());
-        let signed = cx.signer.sign_identity(u64::try_from(clock.shown_ms).unwrap_or(0));
-        let signed = self.sent.insert(signed);
+        let signed = cx.signer.sign_identity(u64::try_from(clock.exchange_ms).unwrap_or(0));
+        let signed = self.last_headers.insert(signed);
         let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);
         let signed =
             signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
         signed.map_err(from_transport)
     }
 
-    /// Handles an open connection that is gone.
-    pub(super) fn disconnect(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<Streak>) {
+    /// Schedules the next dial after the loss of an open connection.
+    pub(super) fn disconnect(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<RefusalStreak>) {
         self.record_stability(cx);
         self.mark_gap();
         self.retry(cx, error, Duration::ZERO, streak);
     }
 
-    /// Lets the next delays start small again after a connection that has proved itself.
+    /// Resets the backoff if the connection is stable.
     pub(super) fn record_stability(&mut self, cx: &mut Context<'_>) {
         if let Phase::Open(open) = &self.phase
             && open.is_stable(cx.now, cx.settings.stable_after)
         {
             self.backoff.reset();
             self.failures = 0;
-            self.has_served = true;
-            self.refused_upgrades = None;
+            self.has_been_usable = true;
+            self.refusals_after_upgrade = None;
         }
     }
 
-    /// Records that something may be missed from the last frame on. Before the first event of a stream with
-    /// snapshots there was nothing to miss.
+    /// Starts a gap at the last frame of the connection. A stream with snapshots cannot miss anything before
+    /// its first event.
     fn mark_gap(&mut self) {
         if let Phase::Open(open) = &self.phase
             && (self.last_event.is_some() || !has_snapshot(self.stream()))
         {
-            self.missing_since.get_or_insert(open.last_heard());
+            self.missing_since.get_or_insert(open.last_frame_at());
         }
     }
 
-    /// Reports a gap between the last event and this one, or now, if something may be missing.
+    /// Emits the current gap, if any. It ends at the event `after`, or at `opened` on a stream without
+    /// snapshots.
     fn push_gap(&mut self, opened: Timestamp, after: Option<Edge>) {
         let Some(since) = self.missing_since.take() else { return };
-        // A clock may have been set back in between.
+        // The clock may have been set back in the meantime.
         let reason = GapReason::Reconnected { since, until: opened.max(since) };
         let before = self.last_event.clone();
-        self.push(Item::Gap(Gap { before, after, reason, leaves_stale: false }));
+        self.push_item(Item::Gap(Gap { before, after, reason, leaves_stale: false }));
     }
 
-    /// Tries again after this pause, or the longer one that the exchange asked for, which all streams keep, and a
-    /// growing delay on top; or gives up after the allowed number of failures.
+    /// Schedules the next dial after a failure, or ends the stream if the retry limit is reached.
+    ///
+    /// The delay is `pause`, or the longer pause that the exchange requested, plus the backoff. The pause
+    /// applies to all streams, the backoff only to this one.
     pub(super) fn retry(
         &mut self,
         cx: &mut Context<'_>,
         error: Error,
         pause: Duration,
-        streak: Option<Streak>,
+        streak: Option<RefusalStreak>,
     ) {
         match self.next_delay(cx, &error, pause) {
-            Some(delay) => self.wait(cx, error, delay, streak),
+            Some(delay) => self.schedule_dial(cx, error, delay, streak),
             None => self.end(cx, Closed::Failed(error)),
         }
     }
 
-    /// Tries again after a delay that holds for every stream.
-    pub(super) fn retry_for_all(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<Streak>) {
+    /// Schedules the next dial after a failure, with a delay that applies to all streams.
+    pub(super) fn retry_with_shared_delay(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: Error,
+        streak: Option<RefusalStreak>,
+    ) {
         let Some(delay) = self.next_delay(cx, &error, Duration::ZERO) else {
             return self.end(cx, Closed::Failed(error));
         };
-        // Before the end of this dial gives another stream its turn.
+        // Must precede `schedule_dial`, which ends this dial and thereby gives another stream its turn.
         cx.dialer.hold(cx.now + delay);
-        self.wait(cx, error, delay, streak);
+        self.schedule_dial(cx, error, delay, streak);
     }
 
-    /// Returns the delay before the next dial, or `None` after the allowed number of failures.
+    /// Counts a failure. Returns the delay before the next dial, or `None` if the retry limit is reached.
     fn next_delay(&mut self, cx: &mut Context<'_>, error: &Error, pause: Duration) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
         if cx.settings.retry_limit.is_some_and(|limit| self.failures >= limit) {
@@ -444,32 +459,32 @@ impl Link {
         if !pause.is_zero() {
             cx.dialer.hold(cx.now + pause);
         }
-        // Every client was asked for the same pause, so jitter comes on top.
+        // Many clients may have been given the same pause, so the jitter is added to it.
         Some(pause + self.backoff.next_delay())
     }
 
-    pub(super) fn wait(
+    pub(super) fn schedule_dial(
         &mut self,
         cx: &mut Context<'_>,
         error: Error,
         delay: Duration,
-        streak: Option<Streak>,
+        streak: Option<RefusalStreak>,
     ) {
         cx.dialer.wait(self.id, cx.now + delay);
-        let shared = cx.limited.map_or(cx.now, |limited| limited.free_at(cx.now));
-        let check_at = cx.dialer.free_at(cx.now).max(shared).max(cx.now + delay);
+        let limiter_free_at = cx.limiter.map_or(cx.now, |limiter| limiter.free_at(cx.now));
+        let check_at = cx.dialer.free_at(cx.now).max(limiter_free_at).max(cx.now + delay);
         self.phase = Phase::Waiting { check_at };
-        let refusals = streak.map(|streak| Refusals { first: streak.since, count: streak.count });
-        self.push(Item::Disconnected(Disconnected { error, retry_in: check_at - cx.now, refusals }));
+        let refusals = streak.map(|streak| Refusals { first: streak.first_timestamp, count: streak.count });
+        self.push_item(Item::Disconnected(Disconnected { error, retry_in: check_at - cx.now, refusals }));
     }
 
-    fn push(&mut self, item: Item<Message>) {
+    fn push_item(&mut self, item: Item<Message>) {
         self.items.push_back((item, 0));
     }
 
     pub(super) fn end(&mut self, cx: &mut Context<'_>, closed: Closed) {
         cx.dialer.close(self.id);
         self.phase = Phase::Closed;
-        self.push(Item::Closed(closed));
+        self.push_item(Item::Closed(closed));
     }
 }

@@ -1,12 +1,12 @@
-//! All connections of an API key as one plain value, without sockets, tasks, locks or clocks.
+//! The logic of all links of an API key as one plain value, without sockets, tasks, locks or clocks.
 
 mod backoff;
 mod connection;
+mod decoded_frame;
 mod dialer;
 mod failures;
 mod link;
 mod patience;
-mod received;
 mod subscriber;
 mod suspend;
 #[cfg(test)]
@@ -27,18 +27,25 @@ use crate::item::{AccountItem, Closed};
 use link::{Context, Link};
 use subscriber::Subscriber;
 
+pub(crate) use decoded_frame::DecodedFrame;
 pub use dialer::DialLimiter;
-pub(crate) use dialer::Limited;
-pub(crate) use received::Received;
+pub(crate) use dialer::LimiterHandle;
 
-/// Decides everything about the connections of one API key: when to dial what, what the frames mean, and which state
-/// they add up to. A plain value without I/O, for another runtime, or for a test that controls the time.
+/// The logic of all connections of one API key, as a plain value without I/O.
 ///
-/// A driver reports what happened (`handle_*`, with the time as an argument) and does what the engine asks for
-/// ([`poll_action`](Self::poll_action)). After every call, take all actions, all items
-/// ([`poll_item`](Self::poll_item)) and the next deadline ([`poll_timeout`](Self::poll_timeout)).
-/// [`Client`](crate::Client) is such a driver, on tokio. All methods take the monotonic clock as `now`, and the
-/// machine's wall clock as `wall`, from which nonces are made.
+/// An engine decides when to dial, what the frames mean, and which state they add up to. Use it with another
+/// async runtime, or in tests that control the time. [`Client`](crate::Client) is a ready-made driver on
+/// tokio.
+///
+/// A driver reports events with the `handle_*` methods. After each of these calls, it performs all actions
+/// from [`poll_action`](Self::poll_action), takes all items from [`poll_item`](Self::poll_item), and
+/// schedules the next call of [`handle_timeout`](Self::handle_timeout) for
+/// [`poll_timeout`](Self::poll_timeout).
+///
+/// Methods that take the time expect the monotonic clock as `now`, and the machine's wall clock as `wall`.
+/// Nonces are derived from the wall clock.
+///
+/// # Examples
 ///
 /// ```
 /// use std::time::{Duration, Instant, SystemTime};
@@ -53,19 +60,19 @@ pub(crate) use received::Received;
 /// let (mut now, mut wall) = (Instant::now(), SystemTime::now());
 /// let subscriber = engine.subscribe(now, wall, &[PrivateStream::AccountBalance]);
 ///
-/// // The engine asks for a dial, which your transport makes.
+/// // The engine requests a dial, which the transport makes.
 /// let Some((link, Action::Dial(request))) = engine.poll_action(now, wall) else { panic!("no dial") };
 /// assert_eq!(request.url().path(), "/ws/v1/pub/auth/account-balance");
 /// engine.handle_connected(now, wall, link);
 ///
-/// // Then you pass on every frame that arrives, and time as it passes.
+/// // The driver passes on every frame that arrives.
 /// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}}"#;
 /// engine.handle_frame(now, wall, link, Frame::text(text));
 /// let items: Vec<AccountItem> = std::iter::from_fn(|| engine.poll_item(subscriber)).collect();
 /// assert!(matches!(items[1].item, Item::Snapshot(_)));
 /// assert!(!engine.current(now, wall, subscriber).balances.unwrap().is_stale());
 ///
-/// // Without a frame for 30 s the connection is given up.
+/// // The engine drops a connection on which no frame has arrived for 30 s.
 /// while let Some(due) = engine.poll_timeout().filter(|due| *due <= now + Duration::from_secs(30)) {
 ///     wall += due - now;
 ///     now = due;
@@ -82,12 +89,13 @@ pub struct Engine {
     signer: Signer,
     endpoints: Endpoints,
     dialer: dialer::Dialer,
-    /// Of the jitter, which all links share: their dials are made one after the other in any case, and links that fail
-    /// together then keep their order, so that the history is dialled before the open orders.
+    /// The seed of the jitter. All links share it, so that links that fail at the same time keep their order
+    /// and the history is dialled before the open orders. Dials never coincide, since only one is in progress
+    /// at a time.
     seed: u64,
     subscribers: BTreeMap<SubscriberId, Subscriber>,
     next_id: u64,
-    /// A link has something to do because of another one, or of its subscriber.
+    /// True if a link may have work to do because of another link or its subscriber.
     has_changed: bool,
 }
 
@@ -95,7 +103,7 @@ pub struct Engine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriberId(u64);
 
-/// Identifies the connection of one stream for one subscriber.
+/// Identifies a link: one stream of one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct LinkId {
@@ -105,15 +113,16 @@ pub struct LinkId {
     pub stream: PrivateStream,
 }
 
-/// A request of an [`Engine`] to its driver, for one link.
+/// An action that an [`Engine`] requests from its driver for one link.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Action {
-    /// Dial this. It is signed for this moment: a dial that has to wait must ask again.
+    /// Dial with this request immediately. Its signature contains the current time, so it must not be
+    /// delayed.
     Dial(Request),
     /// Send this frame on the connection.
     Send(Frame),
-    /// Drop the connection, or the dial that is in progress.
+    /// Drop the connection or the dial in progress.
     Disconnect,
 }
 
@@ -135,20 +144,21 @@ impl Engine {
         &self.settings
     }
 
-    /// Subscribes to these streams, each over a separate connection. They are dialled one after the other.
+    /// Adds a subscriber to these streams. Each stream has a separate connection, and they are dialled one at
+    /// a time.
     pub fn subscribe(&mut self, now: Instant, wall: SystemTime, streams: &[PrivateStream]) -> SubscriberId {
         let subscriber = SubscriberId(self.next_id);
         self.next_id += 1;
         let Self { settings, signer, endpoints, dialer, seed, .. } = self;
-        let mut cx = Context { settings, signer, dialer, limited: None, now, wall };
+        let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
         let links = dial_order(streams)
             .map(|stream| Link::new(LinkId { subscriber, stream }, endpoints.clone(), *seed, &mut cx));
         self.subscribers.insert(subscriber, Subscriber::new(settings, links.collect()));
         subscriber
     }
 
-    /// Returns the next action, and the link for which it is. A dial comes last, so that it does not begin beside one that
-    /// is to be dropped.
+    /// Returns the next action and its link, if any. A dial comes after all other actions, so that it does
+    /// not start while another dial still has to be dropped.
     pub fn poll_action(&mut self, now: Instant, wall: SystemTime) -> Option<(LinkId, Action)> {
         let mut links: Vec<&Link> = self.links().collect();
         links.sort_by_key(|link| link.actions.is_empty());
@@ -162,31 +172,34 @@ impl Engine {
         now: Instant,
         wall: SystemTime,
         link: LinkId,
-        limited: Option<&Limited>,
+        limiter: Option<&LimiterHandle>,
     ) -> Option<Action> {
         self.with_link(now, wall, link, |link, cx| {
-            cx.limited = limited;
+            cx.limiter = limiter;
             link.poll_action(cx)
         })
         .flatten()
     }
 
-    /// Returns the next item of a subscriber. After [`Item::Closed`](crate::Item::Closed) of each stream there are none.
+    /// Returns the next item of a subscriber, if any. The last item of each stream is
+    /// [`Item::Closed`](crate::Item::Closed).
     pub fn poll_item(&mut self, subscriber: SubscriberId) -> Option<AccountItem> {
         self.subscribers.get_mut(&subscriber)?.poll_item()
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action).
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout) and then
+    /// [`poll_action`](Self::poll_action), if any.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.links().filter_map(Link::poll_timeout).min()
     }
 
-    /// Returns when to handle the timeout of a link.
+    /// Returns the time at which to call [`handle_link_timeout`](Self::handle_link_timeout), if any.
     pub(crate) fn link_timeout(&self, link: LinkId) -> Option<Instant> {
         self.link(link)?.poll_timeout()
     }
 
-    /// Handles the moment that [`poll_timeout`](Self::poll_timeout) returned.
+    /// Handles the deadlines that have passed. Call it at the time that [`poll_timeout`](Self::poll_timeout)
+    /// returned.
     pub fn handle_timeout(&mut self, now: Instant, wall: SystemTime) {
         let is_due = |link: &&Link| link.poll_timeout().is_some_and(|due| due <= now);
         let due: Vec<LinkId> = self.links().filter(is_due).map(|link| link.id).collect();
@@ -199,7 +212,7 @@ impl Engine {
         self.with_link(now, wall, link, Link::handle_timeout);
     }
 
-    /// Handles a dial that led to an open connection.
+    /// Handles a dial that succeeded.
     pub fn handle_connected(&mut self, now: Instant, wall: SystemTime, link: LinkId) {
         self.with_link(now, wall, link, Link::handle_connected);
     }
@@ -215,19 +228,19 @@ impl Engine {
         self.with_link(now, wall, link, |link, cx| link.handle_dial_failed(cx, error));
     }
 
-    /// Handles a frame that arrived.
+    /// Handles a frame that arrived on the connection.
     pub fn handle_frame(&mut self, now: Instant, wall: SystemTime, link: LinkId, frame: Frame) {
-        self.handle_received(now, wall, link, Received::read(link.stream, frame));
+        self.handle_decoded(now, wall, link, DecodedFrame::decode(link.stream, frame));
     }
 
-    pub(crate) fn handle_received(
+    pub(crate) fn handle_decoded(
         &mut self,
         now: Instant,
         wall: SystemTime,
         link: LinkId,
-        received: Received,
+        frame: DecodedFrame,
     ) {
-        self.with_link(now, wall, link, |link, cx| link.handle_received(cx, received));
+        self.with_link(now, wall, link, |link, cx| link.handle_decoded(cx, frame));
     }
 
     /// Handles a connection that ended without a close frame.
@@ -235,22 +248,23 @@ impl Engine {
         self.with_link(now, wall, link, |link, cx| link.handle_lost(cx, error));
     }
 
-    /// Handles a subscriber's request to end all of its streams, each of which ends within the close deadline.
+    /// Starts to close all streams of a subscriber. Each of them ends within the close deadline of 2 s.
     pub fn handle_close(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
         self.with_links(now, wall, subscriber, Link::handle_close);
     }
 
-    /// Handles a subscriber's request for fresh snapshots, which only new connections give.
+    /// Reconnects all connected streams of a subscriber to get fresh snapshots.
     pub fn handle_resync(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
         self.with_links(now, wall, subscriber, Link::handle_resync);
     }
 
-    /// Handles the loss of a link's driver, which ends its stream.
+    /// Ends the stream of a link whose driver has stopped.
     pub(crate) fn handle_stopped(&mut self, now: Instant, wall: SystemTime, link: LinkId) {
         self.with_link(now, wall, link, Link::handle_stopped);
     }
 
-    /// Ends all streams of a subscriber immediately, and drops what waits for it. Its state remains, and is stale.
+    /// Ends all streams of a subscriber immediately, and discards its waiting items. Its state remains
+    /// readable, but is stale.
     pub fn stop(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
         self.with_links(now, wall, subscriber, Link::handle_stopped);
         if let Some(subscriber) = self.subscribers.get_mut(&subscriber) {
@@ -265,9 +279,9 @@ impl Engine {
         }
     }
 
-    /// Returns the state of a subscriber's streams as it is known now. It is empty after the removal.
+    /// Returns the current state of a subscriber. It is empty after the subscriber has been removed.
     pub fn current(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentAccount {
-        self.subscribers.get(&subscriber).map(|known| known.current(now, wall)).unwrap_or_default()
+        self.subscribers.get(&subscriber).map(|subscriber| subscriber.current(now, wall)).unwrap_or_default()
     }
 
     /// Returns whether every stream of a subscriber has ended.
@@ -275,48 +289,48 @@ impl Engine {
         self.links_of(subscriber).into_iter().all(|link| self.is_closed(link))
     }
 
-    /// Returns the links of a subscriber.
+    /// Returns the links of a subscriber. The list is empty after the subscriber has been removed.
     pub fn links_of(&self, subscriber: SubscriberId) -> Vec<LinkId> {
         let links = self.subscribers.get(&subscriber).into_iter().flat_map(Subscriber::links);
         links.map(|link| link.id).collect()
     }
 
-    /// Returns a value that derives what changed from the items of a subscriber.
+    /// Creates a value that derives the changes of an account from the items of a subscriber.
     pub fn changes(&self) -> Changes {
         Changes::new(&self.settings)
     }
 
-    /// Returns why each of a subscriber's streams that has ended did.
+    /// Returns the reason why each closed stream of a subscriber ended.
     pub fn closed_streams(&self, subscriber: SubscriberId) -> BTreeMap<PrivateStream, Closed> {
         self.subscribers.get(&subscriber).map(Subscriber::closed_streams).unwrap_or_default()
     }
 
-    /// Returns whether every stream of a subscriber has ended, and no item waits for it.
+    /// Returns whether every stream of a subscriber has ended and no items remain.
     pub fn is_exhausted(&self, subscriber: SubscriberId) -> bool {
         self.subscribers.get(&subscriber).is_none_or(Subscriber::is_exhausted)
     }
 
-    /// Returns the number of changes of a subscriber's state so far.
+    /// Returns a number that increases with every change of a subscriber's state.
     pub(crate) fn version(&self, subscriber: SubscriberId) -> u64 {
         self.subscribers.get(&subscriber).map_or(0, Subscriber::version)
     }
 
-    /// Returns whether a link is between two connections, so that its turn to dial may come at any time.
+    /// Returns whether a link waits for its turn to dial, which may come at any time.
     pub(crate) fn is_waiting(&self, link: LinkId) -> bool {
         self.link(link).is_some_and(Link::is_waiting)
     }
 
-    /// Returns whether a link has an open connection, so that its frames mean something.
+    /// Returns whether a link has an open connection. Frames for other links are ignored.
     pub fn is_open(&self, link: LinkId) -> bool {
         self.link(link).is_some_and(Link::is_open)
     }
 
-    /// Returns whether nothing is left to do for a link.
+    /// Returns whether the stream of a link has ended, or its subscriber was removed.
     pub(crate) fn is_closed(&self, link: LinkId) -> bool {
         self.link(link).is_none_or(Link::is_closed)
     }
 
-    /// Returns whether a link other than the one that was last handled may have something to do, since the last call.
+    /// Returns whether the events since the previous call may have given other links work to do.
     pub(crate) fn take_changed(&mut self) -> bool {
         let dialer = self.dialer.take_changed();
         std::mem::take(&mut self.has_changed) || dialer
@@ -330,7 +344,7 @@ impl Engine {
         self.subscribers.get(&id.subscriber)?.links().find(|link| link.id == id)
     }
 
-    /// Works with a link, and delivers the items that result.
+    /// Calls `work` with a link, and queues the resulting items.
     fn with_link<'a, T>(
         &'a mut self,
         now: Instant,
@@ -340,13 +354,13 @@ impl Engine {
     ) -> Option<T> {
         let Self { settings, signer, dialer, subscribers, has_changed, .. } = self;
         let subscriber = subscribers.get_mut(&id.subscriber)?;
-        let mut cx = Context { settings, signer, dialer, limited: None, now, wall };
+        let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
         let result = work(subscriber.link_mut(id.stream)?, &mut cx);
         *has_changed |= subscriber.collect(id.stream, &mut cx);
         Some(result)
     }
 
-    /// Works with all links of a subscriber.
+    /// Calls `work` with each link of a subscriber.
     fn with_links(
         &mut self,
         now: Instant,
@@ -361,8 +375,8 @@ impl Engine {
     }
 }
 
-/// Returns the streams in the order of their first dials. The history is first: if its dial is too, the first list of
-/// open orders is young enough.
+/// Returns the streams in the order of their first dials. The history comes first, because a list of open
+/// orders is fresh only if it is younger than the connection of the history.
 fn dial_order(streams: &[PrivateStream]) -> impl Iterator<Item = PrivateStream> {
     let mut streams = streams.to_vec();
     streams.sort_by_key(|stream| match stream {

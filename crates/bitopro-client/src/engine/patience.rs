@@ -1,32 +1,33 @@
-//! When a refusal ends a stream: one pure function of what was refused, how often and for how long.
+//! The rules by which refusals end a stream. They depend only on the cause, the number and the duration of
+//! the refusals.
 
 use std::time::Instant;
 
-use super::dialer::Streak;
+use super::dialer::RefusalStreak;
 use crate::{ErrorKind, Settings};
 
-/// Number of refusals, at least, after which a key that has worked is given up.
-const KEY_REFUSALS: u32 = 3;
+/// Minimum number of refusals that end a stream whose key has worked.
+const MIN_KEY_REFUSALS: u32 = 3;
 
-/// The kinds of refusals that can end a stream. Each has its own streak and its own rule.
+/// The causes of refusals that can end a stream, each with its own rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
     /// 401: the key is not accepted on any path.
     Key,
     /// 403: the key is not accepted on this path.
     Permission,
-    /// The path: 400, 404, 422, a redirect, or a 2xx instead of the upgrade.
+    /// 400, 404, 422, a redirect, or a 2xx instead of the upgrade: the path is not served.
     Path,
-    /// 409: the clock.
+    /// 409: the clock is wrong.
     Clock,
-    /// The server's certificate.
+    /// The server's certificate is not acceptable.
     Certificate,
-    /// This machine.
+    /// This machine is not set up to dial.
     Setup,
 }
 
 impl Cause {
-    /// Returns the cause of a failure that can end a stream. All others are retried forever.
+    /// Returns the cause of a failure, or `None` if the failure is not a refusal of one of these kinds.
     pub(super) fn of(kind: ErrorKind) -> Option<Self> {
         match kind {
             ErrorKind::Unauthorized => Some(Self::Key),
@@ -39,11 +40,14 @@ impl Cause {
         }
     }
 
-    /// Returns whether a streak of refusals ends the stream. `has_worked` says whether what was refused had been
-    /// accepted by this client before: then a gateway may merely have a bad minute.
+    /// Returns whether a streak of refusals ends the stream.
+    ///
+    /// `has_worked` is whether this client has used the refused key, path or setup successfully before. If
+    /// so, the refusals may be a temporary fault of a gateway, so they end the stream only after the
+    /// patience.
     pub(super) fn is_final(
         self,
-        streak: Streak,
+        streak: RefusalStreak,
         has_worked: bool,
         now: Instant,
         settings: &Settings,
@@ -51,8 +55,8 @@ impl Cause {
         if has_worked {
             match self {
                 Self::Key | Self::Permission => {
-                    let enough = settings.auth_attempts.max(KEY_REFUSALS);
-                    streak.count >= enough && streak.has_lasted(now, settings.key_patience)
+                    let min_count = settings.auth_attempts.max(MIN_KEY_REFUSALS);
+                    streak.count >= min_count && streak.has_lasted(now, settings.key_patience)
                 }
                 Self::Path | Self::Clock | Self::Certificate | Self::Setup => {
                     streak.has_lasted(now, settings.patience)
@@ -70,19 +74,19 @@ impl Cause {
     }
 }
 
-/// The streaks of one stream's refusals since its last connection.
+/// The streaks of refusals of one stream since its last connection.
 #[derive(Debug, Default)]
-pub(super) struct Streaks {
-    /// 401 and 403 together.
-    pub(super) auth: Option<Streak>,
-    pub(super) path: Option<Streak>,
-    pub(super) clock: Option<Streak>,
-    pub(super) certificate: Option<Streak>,
-    pub(super) setup: Option<Streak>,
+pub(super) struct RefusalStreaks {
+    /// 401 and 403 combined.
+    pub(super) auth: Option<RefusalStreak>,
+    pub(super) path: Option<RefusalStreak>,
+    pub(super) clock: Option<RefusalStreak>,
+    pub(super) certificate: Option<RefusalStreak>,
+    pub(super) setup: Option<RefusalStreak>,
 }
 
-impl Streaks {
-    pub(super) fn of(&mut self, cause: Cause) -> &mut Option<Streak> {
+impl RefusalStreaks {
+    pub(super) fn of(&mut self, cause: Cause) -> &mut Option<RefusalStreak> {
         match cause {
             Cause::Key | Cause::Permission => &mut self.auth,
             Cause::Path => &mut self.path,
@@ -101,14 +105,14 @@ mod tests {
 
     use super::Cause;
     use crate::Settings;
-    use crate::engine::dialer::Streak;
+    use crate::engine::dialer::RefusalStreak;
     use crate::system::test_start;
 
     #[test]
-    fn each_cause_has_its_rule_before_and_after_it_has_worked() {
+    fn each_cause_has_one_rule_before_the_first_success_and_another_one_after_it() {
         let (settings, start) = (Settings::default(), test_start());
         let is_final = |cause: Cause, count, seconds, has_worked| {
-            let streak = Streak { first: start, since: Timestamp::from_millis(0), count };
+            let streak = RefusalStreak { first_at: start, first_timestamp: Timestamp::from_millis(0), count };
             cause.is_final(streak, has_worked, start + Duration::from_secs(seconds), &settings)
         };
         for (cause, count) in [

@@ -9,14 +9,15 @@ use crate::account::{Account, Current, CurrentAccount, RecentlyClosed};
 use crate::item::{AccountItem, Closed, Connected, Item};
 use crate::queue::Queue;
 
-/// The links of a subscriber, the state that their items add up to, and the items that wait for it.
+/// The links of a subscriber, their current state, and the items that wait for the subscriber.
 #[derive(Debug)]
 pub(super) struct Subscriber {
     links: Vec<Link>,
     account: Account,
     queue: Queue,
-    /// The orders that the history has recently reported as closed, the latest last.
-    ended: VecDeque<(Instant, OrderId)>,
+    /// The orders that the history has recently reported as closed, and the times of these reports, in this
+    /// order.
+    recently_closed: VecDeque<(Instant, OrderId)>,
     version: u64,
 }
 
@@ -26,7 +27,7 @@ impl Subscriber {
             links,
             account: Account::new(settings),
             queue: Queue::new(settings.queue_capacity),
-            ended: VecDeque::new(),
+            recently_closed: VecDeque::new(),
             version: 0,
         }
     }
@@ -43,26 +44,26 @@ impl Subscriber {
         self.version
     }
 
-    /// Applies and queues the items of a link. Returns whether another link has something to do as a result.
+    /// Applies and queues the new items of a link. Returns whether another link has work to do as a result.
     pub(super) fn collect(&mut self, stream: PrivateStream, cx: &mut Context<'_>) -> bool {
         let mut has_changed = false;
         while let Some((mut item, bytes)) = self.link_mut(stream).and_then(|link| link.items.pop_front()) {
             self.version += 1;
-            self.complete(stream, &mut item);
-            self.note_ends(stream, &item, cx.now);
-            if let Some(renewal) = self.account.apply(stream, &item)
-                && let Some(link) = self.link_mut(renewal.stream)
+            self.add_closed_since_dial(stream, &mut item);
+            self.record_closed_orders(stream, &item, cx.now);
+            if let Some(request) = self.account.apply(stream, &item)
+                && let Some(link) = self.link_mut(request.stream)
             {
-                link.handle_snapshot_request(cx, renewal.reason);
-                has_changed |= renewal.stream != stream;
+                link.handle_snapshot_request(cx, request.reason);
+                has_changed |= request.stream != stream;
             }
             self.queue.push(AccountItem::new(stream, item), bytes);
         }
         has_changed
     }
 
-    /// Records the orders that the history reports as closed.
-    fn note_ends(&mut self, stream: PrivateStream, item: &Item<Message>, now: Instant) {
+    /// Records the orders that an item of the history reports as closed.
+    fn record_closed_orders(&mut self, stream: PrivateStream, item: &Item<Message>, now: Instant) {
         let follows_active = self.links.iter().any(|link| link.stream() == PrivateStream::ActiveOrders);
         if stream != PrivateStream::HistoryOrders || !follows_active {
             return;
@@ -73,26 +74,29 @@ impl Subscriber {
             return;
         };
         let closed = event.data.iter().filter(|order| !order.is_open());
-        self.ended.extend(closed.map(|order| (now, order.id.clone())));
-        let excess = self.ended.len().saturating_sub(RecentlyClosed::CAPACITY);
-        self.ended.drain(..excess);
+        self.recently_closed.extend(closed.map(|order| (now, order.id.clone())));
+        let excess = self.recently_closed.len().saturating_sub(RecentlyClosed::CAPACITY);
+        self.recently_closed.drain(..excess);
     }
 
-    /// Adds to a connection of the open orders which orders the history has reported as closed since its dial began.
-    fn complete(&self, stream: PrivateStream, item: &mut Item<Message>) {
+    /// Adds to a connection of the open orders the orders that the history has reported as closed since its
+    /// dial started.
+    fn add_closed_since_dial(&self, stream: PrivateStream, item: &mut Item<Message>) {
         if let (PrivateStream::ActiveOrders, Item::Connected(Connected { dialed, ended_since_dial, .. })) =
             (stream, item)
         {
-            let ended = self.ended.iter().filter(|(at, _)| at >= dialed);
-            *ended_since_dial = ended.map(|(_, id)| id.clone()).collect();
+            let closed = self.recently_closed.iter().filter(|(at, _)| at >= dialed);
+            *ended_since_dial = closed.map(|(_, id)| id.clone()).collect();
         }
     }
 
-    /// Returns the next item. Ends of orders that were merged are delivered earlier than they arrived, so that a
-    /// connection may have to know of more of them than when it was queued.
+    /// Returns the next item, if any.
+    ///
+    /// Merged items of the history are delivered at the position of the first of them. A connection that was
+    /// queued after it may therefore need more closed orders than it had when it was queued.
     pub(super) fn poll_item(&mut self) -> Option<AccountItem> {
         let mut next = self.queue.pop(&self.account)?;
-        self.complete(next.stream, &mut next.item);
+        self.add_closed_since_dial(next.stream, &mut next.item);
         Some(next)
     }
 
@@ -121,7 +125,7 @@ impl Subscriber {
         current.closed_orders =
             current.closed_orders.map(|part| part.stale_if(is_outdated(PrivateStream::HistoryOrders)));
         current.trades = current.trades.map(|part| part.stale_if(is_outdated(PrivateStream::UserTrades)));
-        // Perhaps only the history reports that an order was closed.
+        // Some orders may be reported as closed only by the history.
         let follows_history = link(PrivateStream::HistoryOrders).is_some();
         let is_history_stale = current.closed_orders.as_ref().is_none_or(Current::is_stale);
         let is_stale = is_outdated(PrivateStream::ActiveOrders) || follows_history && is_history_stale;

@@ -1,54 +1,56 @@
 use std::time::{Duration, Instant, SystemTime};
 
-/// Detects that the machine slept: its wall clock advanced while the monotonic clock, on Linux, stood still.
+/// Detects that the machine slept: the wall clock advanced, but the monotonic clock, which Linux stops during
+/// a suspend, did not.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SuspendWatch {
+pub(crate) struct SuspendDetector {
     now: Instant,
     wall: SystemTime,
     /// Time slept since the last frame.
     slept: Duration,
-    /// A shorter sleep is like any other silence, and the wall clock may be set by as much.
+    /// The longest sleep, including silence, after which a connection is still trusted. Setting the wall
+    /// clock forward by less has no effect.
     limit: Duration,
 }
 
-/// A difference between the clocks that means nothing.
-const NOISE: Duration = Duration::from_secs(1);
+/// The largest difference between the clocks that is ignored.
+const CLOCK_NOISE: Duration = Duration::from_secs(1);
 
-/// Longest sleep after which a connection is trusted, whatever the idle limit is.
-const LONGEST_TRUSTED: Duration = Duration::from_secs(30);
+/// The upper bound of `limit`, for any idle limit.
+const MAX_LIMIT: Duration = Duration::from_secs(30);
 
-impl SuspendWatch {
+impl SuspendDetector {
     pub(crate) fn new(now: Instant, wall: SystemTime, idle_limit: Duration) -> Self {
-        Self { now, wall, slept: Duration::ZERO, limit: idle_limit.min(LONGEST_TRUSTED) }
+        Self { now, wall, slept: Duration::ZERO, limit: idle_limit.min(MAX_LIMIT) }
     }
 
-    /// Returns how long the machine has slept since the last look.
-    pub(crate) fn since(&self, now: Instant, wall: SystemTime) -> Duration {
+    /// Returns the time slept since the last call of [`advance`](Self::advance).
+    pub(crate) fn slept_since_advance(&self, now: Instant, wall: SystemTime) -> Duration {
         let by_wall = wall.duration_since(self.wall).unwrap_or_default();
         let slept = by_wall.saturating_sub(now.saturating_duration_since(self.now));
-        if slept > NOISE { slept } else { Duration::ZERO }
+        if slept > CLOCK_NOISE { slept } else { Duration::ZERO }
     }
 
-    /// Looks at the clocks, and returns how long the machine has slept since the last look.
+    /// Records the current time. Returns the time slept since the previous call.
     pub(crate) fn advance(&mut self, now: Instant, wall: SystemTime) -> Duration {
-        let slept = self.since(now, wall);
+        let slept = self.slept_since_advance(now, wall);
         (self.now, self.wall) = (now, wall);
         self.slept += slept;
         slept
     }
 
-    /// Returns the time slept since the last frame, if it and the time awake since then are too long together.
-    pub(crate) fn slept(&self, awake: Duration) -> Option<Duration> {
+    /// Returns the time slept since the last frame, if that plus the time awake since then exceeds the limit.
+    pub(crate) fn excessive_sleep(&self, awake: Duration) -> Option<Duration> {
         (!self.slept.is_zero() && self.slept + awake > self.limit).then_some(self.slept)
     }
 
-    /// Returns whether a sleep is too long to trust what was heard before it.
+    /// Returns whether a sleep is too long to trust the state from before it.
     pub(crate) fn is_too_long(&self, slept: Duration) -> bool {
         slept > self.limit
     }
 
     /// Records that a frame arrived.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn record_frame(&mut self) {
         self.slept = Duration::ZERO;
     }
 }
@@ -57,24 +59,29 @@ impl SuspendWatch {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::SuspendWatch;
+    use super::SuspendDetector;
     use crate::system::test_start;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_sleep_is_what_the_wall_clock_has_more_than_the_monotonic_one() {
+    fn a_sleep_is_the_lead_of_the_wall_clock_over_the_monotonic_clock() {
         let (start, wall) = (test_start(), SystemTime::UNIX_EPOCH + SECOND * 1_000_000);
-        let mut watch = SuspendWatch::new(start, wall, SECOND * 30);
-        assert_eq!(watch.since(start + SECOND * 600, wall + SECOND * 601), Duration::ZERO);
-        assert_eq!(watch.since(start + SECOND * 600, wall - SECOND * 600), Duration::ZERO);
-        assert_eq!(watch.advance(start + SECOND, wall + SECOND * 26), SECOND * 25);
-        assert_eq!((watch.slept(SECOND), watch.slept(SECOND * 6)), (None, Some(SECOND * 25)));
-        assert_eq!(watch.advance(start + SECOND * 2, wall + SECOND * 52), SECOND * 25);
-        assert_eq!(watch.slept(Duration::ZERO), Some(SECOND * 50), "sleeps add up");
-        watch.forget();
-        assert_eq!(watch.slept(SECOND * 100), None);
-        let patient = SuspendWatch::new(start, wall, SECOND * 600);
-        assert!(patient.is_too_long(SECOND * 31) && !patient.is_too_long(SECOND * 30));
+        let mut detector = SuspendDetector::new(start, wall, SECOND * 30);
+        assert_eq!(detector.slept_since_advance(start + SECOND * 600, wall + SECOND * 601), Duration::ZERO);
+        assert_eq!(detector.slept_since_advance(start + SECOND * 600, wall - SECOND * 600), Duration::ZERO);
+        assert_eq!(detector.advance(start + SECOND, wall + SECOND * 26), SECOND * 25);
+        assert_eq!(
+            (detector.excessive_sleep(SECOND), detector.excessive_sleep(SECOND * 6)),
+            (None, Some(SECOND * 25))
+        );
+        assert_eq!(detector.advance(start + SECOND * 2, wall + SECOND * 52), SECOND * 25);
+        assert_eq!(detector.excessive_sleep(Duration::ZERO), Some(SECOND * 50), "sleeps add up");
+        detector.record_frame();
+        assert_eq!(detector.excessive_sleep(SECOND * 100), None);
+        let with_long_idle_limit = SuspendDetector::new(start, wall, SECOND * 600);
+        assert!(
+            with_long_idle_limit.is_too_long(SECOND * 31) && !with_long_idle_limit.is_too_long(SECOND * 30)
+        );
     }
 }

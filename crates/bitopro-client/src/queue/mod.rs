@@ -10,8 +10,8 @@ use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapRe
 
 /// The items that wait for a subscriber, in the order of their arrival.
 ///
-/// Bounded for each stream: when the subscriber does not read, what arrives is merged into the state, and delivered as
-/// a gap and a snapshot in the place of the first item that was merged.
+/// The queue of each stream is bounded. Once it is full, further items are merged into the state. A gap and a
+/// snapshot replace them, at the position of the first merged item.
 #[derive(Debug)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
@@ -20,14 +20,14 @@ pub(crate) struct Queue {
     capacity: usize,
 }
 
-/// Maximum size of the waiting messages of a stream, beside their number: they can be large.
+/// Maximum total size of the waiting messages of a stream, in bytes. Their number is limited separately.
 const QUEUE_BYTES: usize = 32 << 20;
 
 #[derive(Debug)]
 enum Entry {
-    /// An item, and the size of the message in which it arrived.
+    /// An item, and the size of its message in bytes.
     Item(AccountItem, usize),
-    /// The items of this stream that were merged.
+    /// The position of the merged items of this stream.
     Merged(PrivateStream),
 }
 
@@ -36,37 +36,40 @@ enum Entry {
 struct StreamQueue {
     items: usize,
     bytes: usize,
-    /// The last data event that was queued or merged.
+    /// The last data message that was queued or merged.
     last_event: Option<Edge>,
     merged: Option<MergedItems>,
-    /// The last connection has not delivered data yet.
+    /// True if the stream is connected and has not received data over this connection.
     awaits_data: bool,
-    /// The last message that could not be read, if no snapshot has arrived since.
-    unread: Option<Malformed>,
-    /// The reason why the stream ended, once it has.
+    /// The last unreadable message since the last snapshot or connection, if any.
+    unreadable: Option<Malformed>,
+    /// The reason why the stream ended, if it has ended.
     closed: Option<Closed>,
 }
 
-/// The items that were merged since the queue was full.
+/// A summary of the items that have been merged since the queue became full.
 #[derive(Debug, Default)]
 struct MergedItems {
+    /// Number of merged items.
     missed: u64,
+    /// Number of merged messages of an unknown kind.
     unknown: u64,
+    /// The last event before the first merged item.
     before: Option<Edge>,
-    /// The last event that was merged.
+    /// The last merged event.
     last: Option<Edge>,
-    /// The last connection that was merged.
+    /// The last merged connection.
     connected: Option<Connected>,
-    /// The last end of a connection that was merged, if no connection followed.
+    /// The last merged disconnection, unless a connection followed it.
     disconnected: Option<Disconnected>,
-    /// Data arrived after that connection.
+    /// True if data was merged after the last merged connection, or at all if no connection was merged.
     has_data: bool,
-    /// The connection before the first merged item had not delivered data.
+    /// True if the stream awaited the first data of a connection when the first item was merged.
     began_without_data: bool,
-    /// A gap after which no data arrived.
+    /// The last merged gap, unless data followed it.
     gap: Option<Gap>,
-    /// A merged message could not be read, and no snapshot arrived since.
-    has_unread: bool,
+    /// True if an unreadable message was merged, and neither a snapshot nor a connection was merged after it.
+    has_unreadable: bool,
 }
 
 impl Queue {
@@ -74,7 +77,7 @@ impl Queue {
         Self { entries: VecDeque::new(), streams: BTreeMap::new(), capacity }
     }
 
-    /// Adds an item that arrived in a message of this size.
+    /// Adds an item whose message has this size in bytes.
     pub(crate) fn push(&mut self, AccountItem { stream, item }: AccountItem, bytes: usize) {
         let queue = self.streams.entry(stream).or_default();
         if queue.closed.is_some() {
@@ -97,7 +100,7 @@ impl Queue {
         self.entries.push_back(Entry::Merged(stream));
     }
 
-    /// Returns the next item, or `None` if none waits. `account` is the state into which items were merged.
+    /// Removes and returns the next item, if any. `account` is the state into which items were merged.
     pub(crate) fn pop(&mut self, account: &Account) -> Option<AccountItem> {
         loop {
             match self.entries.pop_front()? {
@@ -107,7 +110,7 @@ impl Queue {
                     queue.bytes -= bytes;
                     return Some(item);
                 }
-                Entry::Merged(stream) => self.deliver_merged(stream, account),
+                Entry::Merged(stream) => self.expand_merged(stream, account),
             }
         }
     }
@@ -116,7 +119,7 @@ impl Queue {
         self.entries.is_empty()
     }
 
-    /// Drops all waiting items.
+    /// Discards all waiting items.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         for queue in self.streams.values_mut() {
@@ -124,13 +127,14 @@ impl Queue {
         }
     }
 
-    /// Returns the reason why a stream ended, once it has.
+    /// Returns the reason why a stream ended, or `None` while it has not ended.
     pub(crate) fn closed(&self, stream: PrivateStream) -> Option<&Closed> {
         self.streams.get(&stream)?.closed.as_ref()
     }
 
-    /// Puts what was merged at the front of the queue: a gap, the connection's present state, and a snapshot.
-    fn deliver_merged(&mut self, stream: PrivateStream, account: &Account) {
+    /// Replaces the merged items of a stream by a gap, the state of the connection, and a snapshot, at the
+    /// front of the queue.
+    fn expand_merged(&mut self, stream: PrivateStream, account: &Account) {
         let Some(queue) = self.streams.get_mut(&stream) else { return };
         let Some(merged) = queue.merged.take() else { return };
         let MergedItems { missed, unknown, last, connected, disconnected, .. } = merged;
@@ -140,22 +144,23 @@ impl Queue {
             reason: GapReason::Overrun { missed, unknown, last },
             leaves_stale: !account.is_fresh(stream),
         });
-        // A new connection without data has its own snapshot still to come, unless it is gone.
+        // A new connection without data still expects its own snapshot, unless it has already ended.
         let is_before_connection = connected.is_some() && !merged.has_data;
-        let is_early = !merged.began_without_data && (connected.is_none() || disconnected.is_some());
-        let is_wanted = merged.has_data || is_early;
-        let mut snapshot = account.to_message(stream).filter(|_| is_wanted).map(Item::Snapshot);
-        // What could not be read still makes the state unsure, so it is delivered after the snapshot, again if need be.
-        let unread = queue.unread.clone().filter(|_| merged.has_unread || snapshot.is_some());
-        let early = snapshot.take_if(|_| is_before_connection);
+        let shows_old_state = !merged.began_without_data && (connected.is_none() || disconnected.is_some());
+        let needs_snapshot = merged.has_data || shows_old_state;
+        let mut snapshot = account.to_message(stream).filter(|_| needs_snapshot).map(Item::Snapshot);
+        // An unreadable message leaves the state stale, so it follows the snapshot, even if it was delivered
+        // before.
+        let unreadable = queue.unreadable.clone().filter(|_| merged.has_unreadable || snapshot.is_some());
+        let old_snapshot = snapshot.take_if(|_| is_before_connection);
         let items = [
             Some(gap),
-            early,
+            old_snapshot,
             connected.map(Item::Connected),
             snapshot,
             merged.gap.map(Item::Gap),
             disconnected.map(Item::Disconnected),
-            unread.map(Item::Malformed),
+            unreadable.map(Item::Malformed),
         ];
         for item in items.into_iter().flatten().rev() {
             let bytes = if let Item::Malformed(malformed) = &item { malformed.raw.len() } else { 0 };
@@ -167,21 +172,21 @@ impl Queue {
 }
 
 impl StreamQueue {
-    /// Records what an item says about the stream. Returns the last event before it.
+    /// Updates the status of the stream for an item that is added. Returns the last event before that item.
     fn record(&mut self, item: &Item<Message>) -> Option<Edge> {
         match item {
             Item::Snapshot(message) => {
-                (self.unread, self.awaits_data) = (None, false);
+                (self.unreadable, self.awaits_data) = (None, false);
                 return std::mem::replace(&mut self.last_event, Edge::of(message));
             }
             Item::Update(message) => {
                 self.awaits_data = false;
                 return std::mem::replace(&mut self.last_event, Edge::of(message));
             }
-            Item::Malformed(malformed) => self.unread = Some(malformed.clone()),
+            Item::Malformed(malformed) => self.unreadable = Some(malformed.clone()),
             Item::Closed(closed) => self.closed = Some(closed.clone()),
-            // Until its snapshot the state is not sure in any case.
-            Item::Connected(_) => (self.unread, self.awaits_data) = (None, true),
+            // The state is stale until the next snapshot in any case.
+            Item::Connected(_) => (self.unreadable, self.awaits_data) = (None, true),
             Item::Disconnected(_) => self.awaits_data = false,
             Item::Gap(_) | Item::Unknown(_) => {}
         }
@@ -195,23 +200,23 @@ impl MergedItems {
         match item {
             Item::Connected(connected) => {
                 (self.connected, self.disconnected, self.has_data) = (Some(connected), None, false);
-                self.has_unread = false;
+                self.has_unreadable = false;
             }
             Item::Disconnected(disconnected) => self.disconnected = Some(disconnected),
             Item::Snapshot(message) => {
                 self.record_data(&message);
-                // What could not be read before it has no bearing on what is known now.
-                self.has_unread = false;
+                // A snapshot replaces everything that was unreadable before it.
+                self.has_unreadable = false;
             }
             Item::Update(message) => self.record_data(&message),
             Item::Gap(gap) => self.gap = Some(gap),
-            Item::Malformed(_) => self.has_unread = true,
+            Item::Malformed(_) => self.has_unreadable = true,
             Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
             Item::Closed(_) => {}
         }
     }
 
-    /// Records an event. Everything that was missed before it lies between the edges of the gap.
+    /// Records a data message. The gap of the overrun includes any gap that was merged before it.
     fn record_data(&mut self, message: &Message) {
         self.last = Edge::of(message);
         self.has_data = true;

@@ -1,4 +1,4 @@
-//! The task of one link: it moves bytes between a socket and the engine, and decides nothing.
+//! The task of one link. It moves frames between a socket and the engine; the engine makes all decisions.
 
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
@@ -13,41 +13,40 @@ use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::SubscriptionInner;
-use crate::engine::{Action, Engine, LinkId, Received};
+use crate::engine::{Action, DecodedFrame, Engine, LinkId};
 
-/// Number of frames that are handled before the subscriber gets its turn.
+/// Maximum number of frames in a batch, so that the subscriber can run between two batches.
 const BATCH: usize = 64;
 
-/// Size of their messages after which a batch ends, so that other links and readers do not wait long for the lock.
+/// Number of message bytes after which a batch ends, so that other links and readers do not wait long for the
+/// lock.
 const BATCH_BYTES: usize = 256 << 10;
 
 pub(super) struct Driver {
-    shared: Arc<SubscriptionInner>,
+    subscription: Arc<SubscriptionInner>,
     link: LinkId,
     socket: Socket,
-    /// The frames that are handled next. Empty between two batches; kept for its memory.
-    batch: Vec<Received>,
-    /// The subscriber has not been woken for all items yet.
+    /// The decoded frames of the current batch. Empty between two batches; kept to reuse its allocation.
+    batch: Vec<DecodedFrame>,
+    /// True if items have arrived for which the subscriber has not been woken.
     has_changed: bool,
 }
 
 type Dialed = Result<Box<dyn Connection>, Error>;
 
-/// The way to the exchange.
 enum Socket {
     Down,
     Dialing(Pin<Box<dyn Future<Output = Dialed> + Send>>),
     Up(Box<dyn Connection>),
 }
 
-/// An arrival over the socket.
-enum Arrival {
+enum SocketEvent {
     Dialed(Dialed),
     Frame(Frame),
     Lost(Error),
 }
 
-/// The state of the link in the engine.
+/// The status of the link, as reported by the engine.
 struct LinkStatus {
     actions: Vec<Action>,
     timeout: Option<Instant>,
@@ -56,20 +55,20 @@ struct LinkStatus {
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<SubscriptionInner>, link: LinkId) -> Self {
-        Self { shared, link, socket: Socket::Down, batch: Vec::new(), has_changed: false }
+    pub(super) fn new(subscription: Arc<SubscriptionInner>, link: LinkId) -> Self {
+        Self { subscription, link, socket: Socket::Down, batch: Vec::new(), has_changed: false }
     }
 
     pub(super) async fn run(mut self) {
-        let shared = Arc::clone(&self.shared);
-        let runtime = &shared.runtime;
-        let limiter = runtime.limited.as_ref().map(|(_, changed)| &**changed);
+        let subscription = Arc::clone(&self.subscription);
+        let runtime = &subscription.runtime;
+        let limiter_changed = runtime.limiter.as_ref().map(|(_, changed)| &**changed);
         let mut timer = Timer::new();
         let (mut has_more, mut is_waiting) = (false, false);
         let mut engine_changed = pin!(runtime.changed.notified());
-        let mut limit_changed = pin!(limiter.map(Notify::notified));
+        let mut limit_changed = pin!(limiter_changed.map(Notify::notified));
         loop {
-            // Before the look at the engine, so that no change in between is missed.
+            // Enabled before the engine is queried, so that no change in between is missed.
             engine_changed.as_mut().enable();
             if is_waiting && let Some(limit_changed) = limit_changed.as_mut().as_pin_mut() {
                 limit_changed.enable();
@@ -79,44 +78,45 @@ impl Driver {
             if status.is_closed && status.actions.is_empty() {
                 return;
             }
-            let has_begun_to_wait = !std::mem::replace(&mut is_waiting, status.is_waiting) && is_waiting;
-            if has_begun_to_wait || !status.actions.is_empty() {
+            let was_waiting = std::mem::replace(&mut is_waiting, status.is_waiting);
+            if (is_waiting && !was_waiting) || !status.actions.is_empty() {
                 for action in status.actions {
-                    self.act(action).await;
+                    self.perform(action).await;
                 }
                 continue;
             }
             timer.set(status.timeout);
             if std::mem::take(&mut has_more) {
-                // In a burst the subscriber gets its turn too, or its queue overflows although it reads.
+                // Without a yield, a burst would overflow the queue of a subscriber that does read.
                 yield_now().await;
-                // And the deadlines theirs: frames without end must not put them off.
-                if status.timeout.is_some_and(|deadline| deadline <= runtime.moment().0) {
-                    self.with(runtime.moment(), Engine::handle_link_timeout);
+                // An endless flood of frames must not delay the deadlines.
+                if status.timeout.is_some_and(|deadline| deadline <= runtime.now().0) {
+                    self.with_engine(runtime.now(), Engine::handle_link_timeout);
                     continue;
                 }
             }
             tokio::select! {
                 biased;
                 () = engine_changed.as_mut() => engine_changed.set(runtime.changed.notified()),
-                arrival = self.socket.next() => has_more = self.handle(arrival),
-                () = fires(limit_changed.as_mut().as_pin_mut()), if is_waiting => {
-                    limit_changed.set(limiter.map(Notify::notified));
+                event = self.socket.next() => has_more = self.handle(event),
+                () = notified_or_pending(limit_changed.as_mut().as_pin_mut()), if is_waiting => {
+                    limit_changed.set(limiter_changed.map(Notify::notified));
                 }
-                // A peer that sends bytes without end, and never a frame, uses up the budget of the task.
-                () = unconstrained(timer.wait()) => self.with(runtime.moment(), Engine::handle_link_timeout),
+                // A peer that keeps sending bytes without completing a frame uses up the cooperative budget
+                // of the task.
+                () = unconstrained(timer.wait()) => self.with_engine(runtime.now(), Engine::handle_link_timeout),
             }
         }
     }
 
-    /// Works with the engine on this link.
-    fn with<R>(
+    /// Calls the engine for this link, and records whether that changed the state of the subscriber.
+    fn with_engine<R>(
         &mut self,
         (now, wall): (Instant, SystemTime),
         work: impl FnOnce(&mut Engine, Instant, SystemTime, LinkId) -> R,
     ) -> R {
-        let id = self.shared.id;
-        let (result, has_changed) = self.shared.runtime.with(|engine| {
+        let id = self.subscription.id;
+        let (result, has_changed) = self.subscription.runtime.with_engine(|engine| {
             let before = engine.version(id);
             let result = work(engine, now, wall, self.link);
             (result, engine.version(id) != before)
@@ -126,10 +126,10 @@ impl Driver {
     }
 
     fn link_status(&mut self) -> LinkStatus {
-        let shared = Arc::clone(&self.shared);
-        let limited = shared.runtime.limited.as_ref().map(|(limited, _)| limited);
-        self.with(shared.runtime.moment(), |engine, now, wall, link| LinkStatus {
-            actions: std::iter::from_fn(|| engine.poll_link_action(now, wall, link, limited)).collect(),
+        let subscription = Arc::clone(&self.subscription);
+        let limiter = subscription.runtime.limiter.as_ref().map(|(limiter, _)| limiter);
+        self.with_engine(subscription.runtime.now(), |engine, now, wall, link| LinkStatus {
+            actions: std::iter::from_fn(|| engine.poll_link_action(now, wall, link, limiter)).collect(),
             timeout: engine.link_timeout(link),
             is_waiting: engine.is_waiting(link),
             is_closed: engine.is_closed(link),
@@ -138,12 +138,12 @@ impl Driver {
 
     fn wake_subscriber(&mut self) {
         if std::mem::take(&mut self.has_changed) {
-            self.shared.wake();
+            self.subscription.wake();
         }
     }
 
-    async fn act(&mut self, action: Action) {
-        let runtime = &self.shared.runtime;
+    async fn perform(&mut self, action: Action) {
+        let runtime = &self.subscription.runtime;
         match action {
             Action::Dial(request) => {
                 let connector = Arc::clone(&runtime.connector);
@@ -151,7 +151,7 @@ impl Driver {
             }
             Action::Send(frame) => {
                 if let Socket::Up(connection) = &mut self.socket {
-                    // A send that fails or stalls shows as a connection that is lost or silent.
+                    // A send that fails or stalls later shows as a lost or silent connection.
                     let _ = timeout(runtime.send_deadline, connection.send(frame)).await;
                 }
             }
@@ -159,46 +159,49 @@ impl Driver {
         }
     }
 
-    /// Handles what arrived, and the frames that are already there. Returns whether there was a whole batch of them.
-    fn handle(&mut self, arrival: Arrival) -> bool {
-        let moment = self.shared.runtime.moment();
-        let (next, is_full) = self.read_batch(arrival);
+    /// Handles an event, and the frames that have arrived since. Returns whether the batch is full, so that
+    /// more frames may be waiting.
+    fn handle(&mut self, event: SocketEvent) -> bool {
+        let now = self.subscription.runtime.now();
+        let (next, is_full) = self.read_batch(event);
         if !self.batch.is_empty() {
             let mut batch = std::mem::take(&mut self.batch);
-            self.with(moment, |engine, now, wall, link| {
-                batch.drain(..).for_each(|received| engine.handle_received(now, wall, link, received));
+            self.with_engine(now, |engine, now, wall, link| {
+                batch.drain(..).for_each(|frame| engine.handle_decoded(now, wall, link, frame));
             });
             self.batch = batch;
         }
         match next {
-            Some(Arrival::Dialed(Ok(connection))) => {
+            Some(SocketEvent::Dialed(Ok(connection))) => {
                 self.socket = Socket::Up(connection);
-                self.with(moment, Engine::handle_connected);
+                self.with_engine(now, Engine::handle_connected);
             }
-            Some(Arrival::Dialed(Err(error))) => {
+            Some(SocketEvent::Dialed(Err(error))) => {
                 self.socket = Socket::Down;
-                self.with(moment, |engine, now, wall, link| {
+                self.with_engine(now, |engine, now, wall, link| {
                     engine.handle_dial_failed(now, wall, link, error);
                 });
             }
-            Some(Arrival::Lost(error)) => {
-                self.with(moment, |engine, now, wall, link| engine.handle_lost(now, wall, link, error));
+            Some(SocketEvent::Lost(error)) => {
+                self.with_engine(now, |engine, now, wall, link| engine.handle_lost(now, wall, link, error));
             }
-            Some(Arrival::Frame(_)) | None => {}
+            Some(SocketEvent::Frame(_)) | None => {}
         }
         is_full
     }
 
-    /// Reads this frame and those that are already there, without the lock, which other links and readers need. Returns
-    /// what arrived instead of a frame, and whether the batch is full.
-    fn read_batch(&mut self, arrival: Arrival) -> (Option<Arrival>, bool) {
-        let mut next = Some(arrival);
+    /// Decodes this frame and those that have arrived since. Does not hold the lock, which other links and
+    /// readers need.
+    ///
+    /// Returns the event that ended the batch, unless it was a frame, and whether the batch is full.
+    fn read_batch(&mut self, event: SocketEvent) -> (Option<SocketEvent>, bool) {
+        let mut next = Some(event);
         let mut bytes = 0;
-        while let Some(Arrival::Frame(frame)) = next {
-            let received = Received::read(self.link.stream, frame);
-            bytes += received.bytes();
-            let is_last = matches!(received, Received::Close(_));
-            self.batch.push(received);
+        while let Some(SocketEvent::Frame(frame)) = next {
+            let frame = DecodedFrame::decode(self.link.stream, frame);
+            bytes += frame.bytes();
+            let is_last = matches!(frame, DecodedFrame::Close(_));
+            self.batch.push(frame);
             if is_last {
                 return (None, false);
             }
@@ -212,23 +215,23 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Ends the stream when the driver is gone, for whatever reason, so that no subscriber waits forever.
+    /// Ends the stream when its driver stops for any reason, so that no subscriber waits forever.
     fn drop(&mut self) {
-        self.with(self.shared.runtime.moment(), Engine::handle_stopped);
-        self.shared.wake();
+        self.with_engine(self.subscription.runtime.now(), Engine::handle_stopped);
+        self.subscription.wake();
     }
 }
 
 impl Socket {
-    /// Returns what arrives next. Cancel-safe.
-    async fn next(&mut self) -> Arrival {
+    /// Returns the next event. Cancel-safe.
+    async fn next(&mut self) -> SocketEvent {
         match self {
             Self::Down => pending().await,
-            Self::Dialing(dial) => Arrival::Dialed(dial.await),
+            Self::Dialing(dial) => SocketEvent::Dialed(dial.await),
             Self::Up(connection) => match connection.next().await {
-                Some(Ok(frame)) => Arrival::Frame(frame),
-                Some(Err(error)) => Arrival::Lost(error),
-                None => Arrival::Lost(Error::new(
+                Some(Ok(frame)) => SocketEvent::Frame(frame),
+                Some(Err(error)) => SocketEvent::Lost(error),
+                None => SocketEvent::Lost(Error::new(
                     ErrorKind::Disconnected,
                     "the connection ended without a close frame",
                 )),
@@ -237,15 +240,15 @@ impl Socket {
     }
 }
 
-/// Completes when a notification fires, if any.
-async fn fires(notified: Option<Pin<&mut Notified<'_>>>) {
+/// Waits for a notification. Never completes if `notified` is `None`.
+async fn notified_or_pending(notified: Option<Pin<&mut Notified<'_>>>) {
     match notified {
         Some(notified) => notified.await,
         None => pending().await,
     }
 }
 
-/// A timer that is only touched when its deadline changes.
+/// A timer that is only reset when its deadline changes.
 struct Timer {
     deadline: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,

@@ -1,4 +1,4 @@
-//! The engine on tokio: sockets, tasks and the lock around the engine.
+//! Runs an engine on tokio: sockets, tasks and the lock around the engine.
 
 mod driver;
 mod subscription;
@@ -13,22 +13,23 @@ use bitopro_transport::Connector;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use crate::engine::{DialLimiter, Engine, Limited, SubscriberId};
+use crate::engine::{DialLimiter, Engine, LimiterHandle, SubscriberId};
 use crate::system::{WallClock, monotonic_now};
 use driver::Driver;
 
 pub use subscription::{Reader, Subscription};
 pub use topic::{Account, Topic};
 
-/// The engine of a client, which its subscriptions share.
+/// The engine of a client, and everything else that its subscriptions share.
 pub(crate) struct Runtime {
     engine: Mutex<Engine>,
-    /// Notified when a link may have something to do because of another one, or of its subscriber.
+    /// Notified when a link may have work to do because of another link or its subscriber.
     changed: Notify,
     connector: Arc<dyn Connector>,
     clock: WallClock,
-    /// The limit that the client shares with others, if any, and what is notified when their turns change.
-    limited: Option<(Limited, Arc<Notify>)>,
+    /// The dial limiter that the client shares with other clients, if any, and its notification that another
+    /// client may have its turn.
+    limiter: Option<(LimiterHandle, Arc<Notify>)>,
     send_deadline: Duration,
 }
 
@@ -45,36 +46,38 @@ impl Runtime {
             changed: Notify::new(),
             connector,
             clock,
-            limited: limiter.map(|limiter| (limiter.join(), Arc::clone(&limiter.changed))),
+            limiter: limiter.map(|limiter| (limiter.register(), Arc::clone(&limiter.changed))),
         }
     }
 
-    /// Subscribes to these streams. A task for each of their connections is spawned.
+    /// Subscribes to these streams, and spawns a driver for each of their links.
     pub(crate) fn subscribe<T: Topic>(self: &Arc<Self>, streams: &[PrivateStream]) -> Subscription<T> {
-        let (now, wall) = self.moment();
-        let (id, links) = self.with(|engine| {
+        let (now, wall) = self.now();
+        let (id, links) = self.with_engine(|engine| {
             let id = engine.subscribe(now, wall, streams);
             (id, engine.links_of(id))
         });
-        let shared = Arc::new(SubscriptionInner {
+        let inner = Arc::new(SubscriptionInner {
             runtime: Arc::clone(self),
             id,
             consumer: AtomicWaker::new(),
             changed: Notify::new(),
         });
-        let drive = |link| tokio::spawn(Driver::new(Arc::clone(&shared), link).run()).abort_handle();
-        let drivers = links.into_iter().map(drive).collect();
-        Subscription::new(shared, drivers)
+        let spawn = |link| tokio::spawn(Driver::new(Arc::clone(&inner), link).run()).abort_handle();
+        let drivers = links.into_iter().map(spawn).collect();
+        Subscription::new(inner, drivers)
     }
 
-    fn moment(&self) -> (Instant, SystemTime) {
+    /// Returns the current time of the monotonic clock and of the wall clock.
+    fn now(&self) -> (Instant, SystemTime) {
         (monotonic_now(), self.clock.now())
     }
 
-    /// Works with the engine, and wakes the other drivers if they may have something to do.
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Engine) -> R) -> R {
+    /// Locks the engine for `work`, and wakes the other drivers if they may have work to do afterwards.
+    pub(crate) fn with_engine<R>(&self, work: impl FnOnce(&mut Engine) -> R) -> R {
         let (result, has_changed) = {
-            // No code panics while it holds the lock, so a poisoned one is still sound.
+            // No code panics while it holds the lock, so the engine is consistent even if the lock is
+            // poisoned.
             let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
             (work(&mut engine), engine.take_changed())
         };
@@ -91,11 +94,12 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// The part that a subscription, its readers and its drivers share. The subscriber is removed with the last of them.
+/// The state that a subscription shares with its readers and drivers. Dropping the last of them removes the
+/// subscriber from the engine.
 struct SubscriptionInner {
     runtime: Arc<Runtime>,
     id: SubscriberId,
-    /// The task that reads the subscription.
+    /// Wakes the task that polls the subscription.
     consumer: AtomicWaker,
     /// Notified when the state has changed.
     changed: Notify,
@@ -110,6 +114,6 @@ impl SubscriptionInner {
 
 impl Drop for SubscriptionInner {
     fn drop(&mut self) {
-        self.runtime.with(|engine| engine.remove(self.id));
+        self.runtime.with_engine(|engine| engine.remove(self.id));
     }
 }

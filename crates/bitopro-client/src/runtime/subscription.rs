@@ -15,40 +15,76 @@ use super::topic::Topic;
 use crate::item::Closed;
 use crate::{Error, ErrorKind};
 
-/// A subscription to one stream, or to a whole [`Account`](crate::Account): a [`Stream`] of items, and the state that
-/// they add up to.
+/// A subscription to one stream, or to a whole [`Account`](crate::Account).
 ///
-/// The sockets are read whether or not this is polled. What is not read in time is merged into the state, stream by
-/// stream, and announced by a [`Gap`](crate::Gap). Each stream has its own connections, gaps and end; the subscription
-/// ends when all of them have. Dropping it ends the connections immediately; [`close`](Self::close) ends them politely.
+/// A subscription is a [`Stream`] of items, together with the current state that they add up to. Each stream
+/// has its own connections, gaps and end; the subscription ends when all of its streams have ended.
+///
+/// The sockets are read whether or not the subscription is polled. If the subscriber reads too slowly, the
+/// waiting items of each stream are merged into the state and replaced by a [`Gap`](crate::Gap).
+///
+/// Dropping a subscription drops its connections immediately. To send a close frame first, call
+/// [`close`](Self::close).
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::transport::{Frame, memory};
+/// use bitopro_client::{Client, Credentials, Item};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // An exchange in memory. Leave the connector out to dial the real one.
+/// let (connector, mut exchange) = memory::network();
+/// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// let client = Client::builder(credentials).with_connector(connector).build()?;
+/// let mut balances = client.balances();
+///
+/// // The exchange accepts the connection and sends a snapshot.
+/// let mut peer = exchange.next_dial().await.ok_or("no dial")?.accept();
+/// let btc = r#"{"currency":"BTC","amount":"1.10","available":"0.85"}"#;
+/// let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{"BTC":{btc}}}}}"#);
+/// peer.send(Frame::text(text)).await?;
+///
+/// assert!(matches!(balances.next().await, Some(Item::Connected(_))));
+/// assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
+///
+/// // The state can be read at any time, without waiting for an item.
+/// let current = balances.current().ok_or("no snapshot")?;
+/// let btc = current.state().get("BTC").ok_or("no BTC")?;
+/// assert_eq!(btc.amount.to_string(), "1.10");
+/// assert!(!current.is_stale());
+/// # Ok(()) }
+/// ```
 #[must_use = "a subscription ends when it is dropped"]
 pub struct Subscription<T: Topic> {
-    shared: Arc<SubscriptionInner>,
+    inner: Arc<SubscriptionInner>,
     drivers: Vec<AbortHandle>,
     topic: PhantomData<fn() -> T>,
 }
 
 impl<T: Topic> Subscription<T> {
-    pub(super) fn new(shared: Arc<SubscriptionInner>, drivers: Vec<AbortHandle>) -> Self {
-        Self { shared, drivers, topic: PhantomData }
+    pub(super) fn new(inner: Arc<SubscriptionInner>, drivers: Vec<AbortHandle>) -> Self {
+        Self { inner, drivers, topic: PhantomData }
     }
 
-    /// Returns the next item, or `None` after the end of every stream.
+    /// Returns the next item, or `None` after every stream has ended.
     ///
     /// # Cancel safety
-    /// If the future is dropped, no item is lost.
+    ///
+    /// This method is cancel safe: if the future is dropped, no item is lost.
     pub async fn next(&mut self) -> Option<T::Item> {
         poll_fn(|context| self.poll_item(context)).await
     }
 
     fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<T::Item>> {
-        let SubscriptionInner { runtime, id, consumer, .. } = &*self.shared;
+        let SubscriptionInner { runtime, id, consumer, .. } = &*self.inner;
         loop {
-            let take = || runtime.with(|engine| (engine.poll_item(*id), engine.is_exhausted(*id)));
+            let take = || runtime.with_engine(|engine| (engine.poll_item(*id), engine.is_exhausted(*id)));
             let mut taken = take();
             if let (None, false) = taken {
                 consumer.register(context.waker());
-                // An item may have arrived before the registration.
+                // An item may have arrived just before the waker was registered.
                 taken = take();
             }
             match taken {
@@ -63,39 +99,42 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// Returns the state as it is known now: one consistent picture. The part of a stream is `None` before its first
-    /// snapshot.
+    /// Returns a consistent copy of the current state. The state of a stream is `None` before its first
+    /// snapshot; trades, which have no snapshots, have a state from their first connection on.
     ///
-    /// Reading it is cheap, and so is keeping it for a moment. While it is kept, the next message that changes the same
-    /// part makes one copy of that part: of all balances, open orders, closed orders or trades that are known. Drop it
-    /// before you wait for the next item.
+    /// The copy is cheap because it shares its data with the subscription. While it is held, the next message
+    /// that changes the state of a stream has to clone that state: all known balances, open orders, closed
+    /// orders or trades. Drop the copy before waiting for the next item.
     pub fn current(&self) -> T::Current {
-        self.shared.current::<T>()
+        self.inner.current::<T>()
     }
 
-    /// Returns a handle that reads the state from elsewhere. It does not keep the subscription alive.
+    /// Creates a handle that reads the state from another task or thread. It does not keep the subscription
+    /// alive.
     pub fn reader(&self) -> Reader<T> {
-        let seen = self.shared.runtime.with(|engine| engine.version(self.shared.id));
-        Reader { seen, shared: Arc::clone(&self.shared), topic: PhantomData }
+        let seen_version = self.inner.runtime.with_engine(|engine| engine.version(self.inner.id));
+        Reader { seen_version, inner: Arc::clone(&self.inner), topic: PhantomData }
     }
 
     /// Waits until the state of every stream is known and fresh.
     ///
-    /// Items are not consumed: they wait to be read, and are merged if they are too many.
+    /// This consumes no items. They remain in the queue, and are merged if it overflows.
     ///
     /// # Errors
-    /// The reason why a stream has ended, since the state cannot become fresh then.
+    ///
+    /// Returns the reason why a stream has ended, since its state cannot become fresh again.
     ///
     /// # Cancel safety
-    /// The future can be dropped at any time.
+    ///
+    /// This method is cancel safe.
     pub async fn ready(&self) -> Result<(), Error> {
         loop {
-            let changed = self.shared.changed.notified();
-            let (runtime, id) = (&self.shared.runtime, self.shared.id);
-            let (now, wall) = runtime.moment();
-            let (ends, is_fresh) =
-                runtime.with(|engine| (engine.closed_streams(id), engine.current(now, wall, id).is_fresh()));
-            match ends.into_values().next() {
+            let changed = self.inner.changed.notified();
+            let (runtime, id) = (&self.inner.runtime, self.inner.id);
+            let (now, wall) = runtime.now();
+            let (closed, is_fresh) = runtime
+                .with_engine(|engine| (engine.closed_streams(id), engine.current(now, wall, id).is_fresh()));
+            match closed.into_values().next() {
                 Some(Closed::Failed(error)) => return Err(error),
                 Some(Closed::Requested) => {
                     return Err(Error::new(ErrorKind::Stopped, "a stream was closed on request"));
@@ -106,31 +145,35 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// Requests fresh snapshots, which only new connections give: each stream that is connected continues with
-    /// `Disconnected`, `Connected`, a gap and a snapshot.
+    /// Requests fresh snapshots by reconnecting every connected stream.
+    ///
+    /// Each of these streams continues with `Disconnected`, `Connected`, a gap and a snapshot.
     pub fn resync(&self) {
-        let (now, wall) = self.shared.runtime.moment();
-        self.shared.runtime.with(|engine| engine.handle_resync(now, wall, self.shared.id));
-        self.shared.wake();
+        let (now, wall) = self.inner.runtime.now();
+        self.inner.runtime.with_engine(|engine| engine.handle_resync(now, wall, self.inner.id));
+        self.inner.wake();
     }
 
-    /// Requests the end of every stream, which is reported as [`Item::Closed`](crate::Item::Closed) within the close
-    /// deadline.
+    /// Starts to close every stream. Each emits [`Item::Closed`](crate::Item::Closed) within the close
+    /// deadline of 2 s.
     pub fn request_close(&self) {
-        let (now, wall) = self.shared.runtime.moment();
-        self.shared.runtime.with(|engine| engine.handle_close(now, wall, self.shared.id));
-        self.shared.wake();
+        let (now, wall) = self.inner.runtime.now();
+        self.inner.runtime.with_engine(|engine| engine.handle_close(now, wall, self.inner.id));
+        self.inner.wake();
     }
 
-    /// Closes the connections politely, within the close deadline, and returns why each stream ended. Items that wait
-    /// are dropped; to read them instead, call [`request_close`](Self::request_close) and poll to the end.
+    /// Closes the connections with a close frame, and returns the reason why each stream ended.
+    ///
+    /// Takes at most the close deadline of 2 s, and discards the remaining items. To read them, call
+    /// [`request_close`](Self::request_close) instead and poll until the subscription ends.
     ///
     /// # Cancel safety
-    /// If the future is dropped, so is the subscription, which ends the connections immediately.
+    ///
+    /// Dropping the future drops the subscription, and thereby its connections.
     pub async fn close(mut self) -> BTreeMap<PrivateStream, Closed> {
         self.request_close();
         while self.next().await.is_some() {}
-        self.shared.runtime.with(|engine| engine.closed_streams(self.shared.id))
+        self.inner.runtime.with_engine(|engine| engine.closed_streams(self.inner.id))
     }
 }
 
@@ -144,48 +187,84 @@ impl<T: Topic> Stream for Subscription<T> {
 
 impl<T: Topic> Drop for Subscription<T> {
     fn drop(&mut self) {
-        let (now, wall) = self.shared.runtime.moment();
-        self.shared.runtime.with(|engine| engine.stop(now, wall, self.shared.id));
+        let (now, wall) = self.inner.runtime.now();
+        self.inner.runtime.with_engine(|engine| engine.stop(now, wall, self.inner.id));
         self.drivers.iter().for_each(AbortHandle::abort);
-        self.shared.wake();
+        self.inner.wake();
     }
 }
 
 impl<T: Topic> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("id", &self.shared.id).finish_non_exhaustive()
+        f.debug_struct("Subscription").field("id", &self.inner.id).finish_non_exhaustive()
     }
 }
 
-/// Reads the state of a [`Subscription`] from elsewhere. After the subscription's end the state is stale.
+/// A handle that reads the current state of a [`Subscription`] from another task or thread.
+///
+/// A reader remains usable after the subscription has ended; the state is stale then.
+///
+/// # Examples
+///
+/// ```
+/// # use bitopro_client::transport::{Frame, memory};
+/// # use bitopro_client::{Client, Credentials};
+/// #
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut exchange) = memory::network();
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// let balances = client.balances();
+/// let mut reader = balances.reader();
+/// let watcher = tokio::spawn(async move {
+///     while reader.changed().await {
+///         if let Some(current) = reader.current().filter(|current| !current.is_stale()) {
+///             return current.state().get("BTC").map(|btc| btc.amount);
+///         }
+///     }
+///     None
+/// });
+/// # let mut peer = exchange.next_dial().await.ok_or("no dial")?.accept();
+/// # let btc = r#"{"currency":"BTC","amount":"1.10","available":"0.85"}"#;
+/// # let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{"BTC":{btc}}}}}"#);
+/// # peer.send(Frame::text(text)).await?;
+/// let amount = watcher.await?.ok_or("no BTC")?;
+/// assert_eq!(amount.to_string(), "1.10");
+/// # Ok(()) }
+/// ```
 pub struct Reader<T: Topic> {
-    shared: Arc<SubscriptionInner>,
-    /// The version of the state that [`changed`](Self::changed) has reported.
-    seen: u64,
+    inner: Arc<SubscriptionInner>,
+    /// The last version of the state that [`changed`](Self::changed) reported.
+    seen_version: u64,
     topic: PhantomData<fn() -> T>,
 }
 
 impl<T: Topic> Reader<T> {
-    /// Returns the state as it is known now. See [`Subscription::current`].
+    /// Returns a consistent copy of the current state. See [`Subscription::current`].
     pub fn current(&self) -> T::Current {
-        self.shared.current::<T>()
+        self.inner.current::<T>()
     }
 
-    /// Waits until the state, or its freshness, has changed since the last call, or since the reader was created. Returns `false` once every stream has
-    /// ended, so that it does not change any more.
+    /// Waits until the state or its freshness has changed since the previous call, or since the reader was
+    /// created.
+    ///
+    /// Returns `true` after a change, and `false` once every stream has ended and all changes have been
+    /// reported.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the change is reported by the next call.
+    ///
+    /// This method is cancel safe: if the future is dropped, the next call reports the change.
     pub async fn changed(&mut self) -> bool {
         loop {
-            let changed = self.shared.changed.notified();
-            let id = self.shared.id;
-            let (version, is_over) =
-                self.shared.runtime.with(|engine| (engine.version(id), engine.has_ended(id)));
-            if std::mem::replace(&mut self.seen, version) != version {
+            let changed = self.inner.changed.notified();
+            let id = self.inner.id;
+            let (version, has_ended) =
+                self.inner.runtime.with_engine(|engine| (engine.version(id), engine.has_ended(id)));
+            if std::mem::replace(&mut self.seen_version, version) != version {
                 return true;
             }
-            if is_over {
+            if has_ended {
                 return false;
             }
             changed.await;
@@ -195,19 +274,19 @@ impl<T: Topic> Reader<T> {
 
 impl SubscriptionInner {
     fn current<T: Topic>(&self) -> T::Current {
-        let (now, wall) = self.runtime.moment();
-        T::current(self.runtime.with(|engine| engine.current(now, wall, self.id)))
+        let (now, wall) = self.runtime.now();
+        T::current(self.runtime.with_engine(|engine| engine.current(now, wall, self.id)))
     }
 }
 
 impl<T: Topic> Clone for Reader<T> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), seen: self.seen, topic: PhantomData }
+        Self { inner: Arc::clone(&self.inner), seen_version: self.seen_version, topic: PhantomData }
     }
 }
 
 impl<T: Topic> fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("id", &self.shared.id).finish_non_exhaustive()
+        f.debug_struct("Reader").field("id", &self.inner.id).finish_non_exhaustive()
     }
 }

@@ -7,24 +7,100 @@ use bitopro_model::{Orders, Trade, UserTrade};
 use crate::account::{BalanceMap, ClosedOrders, Current, CurrentAccount, OpenOrders, RecentTrades};
 use crate::item::{AccountItem, Item};
 
-/// A subject to subscribe to: one stream, named by the data of its events, or a whole [`Account`].
+/// The subject of a [`Subscription`](crate::Subscription): one stream or a whole [`Account`].
 ///
-/// Implemented for [`Balances`], [`Orders<ActiveOrderStream>`](Orders), [`Orders<HistoryOrderStream>`](Orders), [`Trade`] and [`Account`];
-/// it cannot be implemented elsewhere.
+/// A single stream is identified by the data of its events: [`Balances`],
+/// [`Orders<ActiveOrderStream>`](Orders), [`Orders<HistoryOrderStream>`](Orders) or [`Trade`]. This trait is
+/// sealed and cannot be implemented outside of this crate.
+///
+/// # Examples
+///
+/// A function that accepts a subscription to any topic:
+///
+/// ```
+/// use bitopro_client::{Subscription, Topic};
+///
+/// async fn count_items<T: Topic>(mut subscription: Subscription<T>) -> usize {
+///     let mut count = 0;
+///     while subscription.next().await.is_some() {
+///         count += 1;
+///     }
+///     count
+/// }
+/// # use bitopro_client::transport::memory;
+/// # use bitopro_client::{Client, Credentials};
+/// #
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, _exchange) = memory::network();
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+///
+/// let (trades, account) = (client.user_trades(), client.account());
+/// trades.request_close();
+/// account.request_close();
+/// assert_eq!(count_items(trades).await, 1); // `Closed`
+/// assert_eq!(count_items(account).await, 4); // `Closed` for each of the four streams
+/// # Ok(()) }
+/// ```
 pub trait Topic: sealed::Sealed + 'static {
-    /// The items that a subscription emits.
+    /// An item of the subscription.
     type Item;
 
-    /// The state.
+    /// The current state, as returned by [`Subscription::current`](crate::Subscription::current).
     type Current;
 }
 
-/// The streams of an account as one: each item says of which stream it is.
+/// The topic of a whole account: all of its streams in one subscription, in the order of arrival.
+///
+/// Each [`AccountItem`] names its stream. This type has no values; it only names the topic.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::{Account, Item, Subscription};
+///
+/// /// Waits for the next data message of any stream.
+/// async fn next_data(account: &mut Subscription<Account>) -> Option<String> {
+///     while let Some(next) = account.next().await {
+///         match next.item {
+///             Item::Snapshot(_) => return Some(format!("snapshot of {}", next.stream)),
+///             Item::Update(_) => return Some(format!("update of {}", next.stream)),
+///             _ => {}
+///         }
+///     }
+///     None
+/// }
+/// # use bitopro_client::transport::{Frame, memory};
+/// # use bitopro_client::{Client, Credentials};
+/// #
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (connector, mut exchange) = memory::network();
+/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
+/// # let client = Client::builder(credentials).with_connector(connector).build()?;
+/// # let snapshot = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}}"#;
+/// # tokio::spawn(async move {
+/// #     let mut peers = Vec::new();
+/// #     while let Some(dial) = exchange.next_dial().await {
+/// #         let is_balance = dial.request().url().path().ends_with("account-balance");
+/// #         let mut peer = dial.accept();
+/// #         if is_balance {
+/// #             peer.send(Frame::text(snapshot)).await.unwrap();
+/// #         }
+/// #         peers.push(peer);
+/// #     }
+/// # });
+///
+/// let mut account = client.account();
+/// assert_eq!(next_data(&mut account).await.as_deref(), Some("snapshot of account-balance"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Account {}
 
 pub(super) mod sealed {
-    /// Converts what is known of an account into what is known of a topic.
+    /// Projects the items and the state of an account onto those of a topic.
     pub trait Sealed {
         fn item(item: super::AccountItem) -> Option<<Self as super::Topic>::Item>
         where
@@ -36,8 +112,8 @@ pub(super) mod sealed {
     }
 }
 
-/// Returns the item of a single stream.
-fn event<D: EventData>(item: AccountItem) -> Option<Item<Event<D>>> {
+/// Converts an item of an account into one of a single stream. Returns `None` for items of other streams.
+fn stream_item<D: EventData>(item: AccountItem) -> Option<Item<Event<D>>> {
     item.item.try_map(D::from_message).ok()
 }
 
@@ -63,7 +139,7 @@ impl Topic for Balances {
 
 impl sealed::Sealed for Balances {
     fn item(item: AccountItem) -> Option<Item<AccountBalance>> {
-        event(item)
+        stream_item(item)
     }
 
     fn current(account: CurrentAccount) -> Option<Current<BalanceMap>> {
@@ -78,7 +154,7 @@ impl Topic for Orders<ActiveOrderStream> {
 
 impl sealed::Sealed for Orders<ActiveOrderStream> {
     fn item(item: AccountItem) -> Option<Item<ActiveOrders>> {
-        event(item)
+        stream_item(item)
     }
 
     fn current(account: CurrentAccount) -> Option<Current<OpenOrders>> {
@@ -93,7 +169,7 @@ impl Topic for Orders<HistoryOrderStream> {
 
 impl sealed::Sealed for Orders<HistoryOrderStream> {
     fn item(item: AccountItem) -> Option<Item<HistoryOrders>> {
-        event(item)
+        stream_item(item)
     }
 
     fn current(account: CurrentAccount) -> Option<Current<ClosedOrders>> {
@@ -108,7 +184,7 @@ impl Topic for Trade {
 
 impl sealed::Sealed for Trade {
     fn item(item: AccountItem) -> Option<Item<UserTrade>> {
-        event(item)
+        stream_item(item)
     }
 
     fn current(account: CurrentAccount) -> Option<Current<RecentTrades>> {

@@ -24,13 +24,13 @@ const ACTIVE: &str = "/ws/v1/pub/auth/orders";
 const HISTORY: &str = "/ws/v1/pub/auth/orders/histories";
 const TRADES: &str = "/ws/v1/pub/auth/user-trades";
 
-/// A trade with this number as its ids and its time.
+/// Returns a trade whose ids and time are this number.
 fn trade(number: i64) -> Frame {
     let trade = samples::trade(1, format_args!("m{number}"));
     frame(&with_id(format!("t{number}"), event(number, trade)))
 }
 
-/// Accepts dials until every one of these paths has its peer.
+/// Accepts dials until this many paths are connected, and returns their peers by path.
 async fn accept(server: &mut MemoryServer, count: usize) -> BTreeMap<String, Peer> {
     let mut peers = BTreeMap::new();
     while peers.len() < count {
@@ -40,7 +40,7 @@ async fn accept(server: &mut MemoryServer, count: usize) -> BTreeMap<String, Pee
     peers
 }
 
-/// An account whose four streams are connected and have told what they hold: no orders, one balance.
+/// Returns an account whose four streams are connected and fresh, with no orders and one balance.
 async fn settled(
     builder: ClientBuilder,
     server: &mut MemoryServer,
@@ -83,7 +83,7 @@ async fn four_streams_are_dialled_one_after_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_of_all_streams_come_in_the_order_in_which_they_arrived() {
+async fn items_of_all_streams_are_delivered_in_order_of_arrival() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
     let mut expected = Vec::new();
@@ -99,13 +99,13 @@ async fn items_of_all_streams_come_in_the_order_in_which_they_arrived() {
         tokio::time::sleep(Duration::from_millis(1)).await;
         expected.push(path);
     }
-    let came: Vec<_> = std::iter::from_fn(|| account.next().now_or_never().flatten()).collect();
-    let came: Vec<String> = came.iter().map(|item| format!("/ws{}", item.stream.path())).collect();
-    assert_eq!(came, expected);
+    let delivered: Vec<_> = std::iter::from_fn(|| account.next().now_or_never().flatten()).collect();
+    let delivered: Vec<String> = delivered.iter().map(|item| format!("/ws{}", item.stream.path())).collect();
+    assert_eq!(delivered, expected);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
+async fn an_order_is_removed_when_either_stream_reports_it_closed() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
     let open = |id: &str| order(id, 0, 0, 10);
@@ -117,18 +117,18 @@ async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
     orders_peer.send(frame(&active([order("1", 2, 0, 11)]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["2", "3"]);
-    let ended = order("2", 4, 0, 11);
-    peers.get_mut(HISTORY).unwrap().send(frame(&history([ended]))).await.unwrap();
+    let closed = order("2", 4, 0, 11);
+    peers.get_mut(HISTORY).unwrap().send(frame(&history([closed]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     assert_eq!(account.current().closed_orders.unwrap().state().get("2").unwrap().status.code(), 4);
-    // The history has overtaken one of these, and the time of the other is older than its arrival.
+    // The history has already closed order 2. The time of order 3 is older than the known one.
     orders_peer.send(frame(&active([open("2"), order("3", 1, 0, 9)]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
     let orders = account.current().open_orders.unwrap();
     assert!(orders.state().get("3").unwrap().status.code() == 1 && !orders.is_stale());
-    // What the connection itself reported as closed cannot be open again.
+    // An order that this connection reported as closed cannot be open again.
     orders_peer.send(frame(&active([open("1")]))).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), ["3"]);
@@ -136,7 +136,7 @@ async fn an_order_leaves_when_either_stream_says_that_it_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended_during_it() {
+async fn fault_51_a_snapshot_reopens_an_order_closed_before_its_dial_but_not_one_closed_during_it() {
     let (builder, mut server) = network();
     let client = builder.build().unwrap();
     let mut account = client.account();
@@ -146,30 +146,30 @@ async fn fault_51_a_snapshot_opens_what_ended_before_its_dial_and_not_what_ended
     }
     let mut changes = client.changes();
     let open = |id: &str| order(id, 0, 0, 10);
-    let ended = |id: &str| frame(&history([order(id, 4, 0, 11)]));
+    let closed = |id: &str| frame(&history([order(id, 4, 0, 11)]));
     let pause = || tokio::time::sleep(Duration::from_millis(1));
     let mut orders_peer = peers.remove(ACTIVE).unwrap();
     orders_peer.send(frame(&active([open("1"), open("2")]))).await.unwrap();
     pause().await;
     drop(orders_peer);
     pause().await;
-    peers.get_mut(HISTORY).unwrap().send(ended("1")).await.unwrap();
+    peers.get_mut(HISTORY).unwrap().send(closed("1")).await.unwrap();
     pause().await;
     let dial = server.next_dial().await.unwrap();
     pause().await;
-    peers.get_mut(HISTORY).unwrap().send(ended("2")).await.unwrap();
+    peers.get_mut(HISTORY).unwrap().send(closed("2")).await.unwrap();
     pause().await;
     let mut orders_peer = dial.accept();
     orders_peer.send(frame(&active([open("1"), open("2")]))).await.unwrap();
     pause().await;
     assert_eq!(open_ids(&account), ["1"]);
-    // The items lead to the same result.
+    // The items give the same result.
     let opened = merged::drain(&mut account, &mut changes, usize::MAX);
     assert_eq!(opened, ["1", "2", "1"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reconnect_s_snapshot_replaces_the_open_orders() {
+async fn the_snapshot_of_a_reconnect_replaces_the_open_orders() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
     let open = |id: &str| order(id, 0, 0, 10);
@@ -198,7 +198,7 @@ async fn a_reconnect_s_snapshot_replaces_the_open_orders() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trades_lost_without_a_connection_are_a_gap_at_once() {
+async fn a_reconnect_of_the_trades_emits_a_gap_immediately() {
     let (builder, mut server) = network();
     let start = tokio::time::Instant::now();
     let wall = move || SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + start.elapsed();
@@ -212,7 +212,7 @@ async fn trades_lost_without_a_connection_are_a_gap_at_once() {
             Some(AccountItem { item: Item::Update(Message::UserTrade(_)), .. })
         ));
     }
-    assert_eq!(account.current().trades.unwrap().state().len(), 2, "a trade that arrives twice is one trade");
+    assert_eq!(account.current().trades.unwrap().state().len(), 2, "a repeated trade counts once");
     let lost = wall();
     tokio::time::sleep(Duration::from_secs(2)).await;
     drop(trades_peer);
@@ -235,11 +235,11 @@ async fn trades_lost_without_a_connection_are_a_gap_at_once() {
     assert_eq!((since.to_system_time(), until.to_system_time()), (Some(lost), Some(back)));
     assert!(back > lost + Duration::from_secs(2));
     assert_eq!(gap.before.unwrap().event_id.as_deref(), Some("t8"));
-    assert!(account.current().is_fresh(), "all that can be known is known");
+    assert!(account.current().is_fresh(), "trades have no snapshot, so they are fresh after the gap");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resync_of_an_account_is_a_new_connection_of_each_stream() {
+async fn a_resync_of_an_account_reconnects_each_stream() {
     let (builder, mut server) = network();
     let (account, peers) = settled(builder, &mut server).await;
     let shown = format!("{account:?} {:?}", account.reader());
@@ -250,11 +250,15 @@ async fn a_resync_of_an_account_is_a_new_connection_of_each_stream() {
         accept(&mut server, 4).await.into_keys().collect::<Vec<_>>(),
         peers.into_keys().collect::<Vec<_>>()
     );
-    assert!(start.elapsed() < Duration::from_secs(5), "not because they are idle: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "the streams reconnected only after {:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_an_account_leaves_nothing() {
+async fn closing_or_dropping_an_account_leaves_no_task() {
     let (builder, mut server) = network();
     let (account, mut peers) = settled(builder, &mut server).await;
     let closing = tokio::spawn(account.close());
@@ -275,8 +279,8 @@ async fn closing_an_account_leaves_nothing() {
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 
-/// The open orders after these messages, under a policy.
-async fn after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
+/// Returns the ids of the open orders after these messages, under this policy.
+async fn open_ids_after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
     let (builder, mut server) = network();
     let mut orders: Subscription<Orders<ActiveOrderStream>> =
         builder.with_order_updates(updates).build().unwrap().active_orders();
@@ -290,24 +294,30 @@ async fn after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_policy_is_right_for_its_kind_of_server() {
+async fn each_order_policy_fits_its_kind_of_server() {
     let open = |pair: &str, id: &str| of_pair(pair, order(id, 0, 0, 10));
     let first = frame(&active([open("a_b", "1"), open("a_b", "2"), open("c_d", "3")]));
-    // Order 1 of `a_b` is cancelled and order 4 opened: as changes, and as the pair's whole list.
+    // Order 1 of `a_b` is cancelled and order 4 is opened, once as changes and once as the pair's whole list.
     let changed = frame(&active([of_pair("a_b", order("1", 4, 0, 11)), open("a_b", "4")]));
     let whole = frame(&active([open("a_b", "2"), open("a_b", "4")]));
     let none =
         frame(&event::<Orders<ActiveOrderStream>>(1, [(Pair::new("a_b"), Vec::new())].into_iter().collect()));
-    assert_eq!(after(OrderUpdates::Changed, &[first.clone(), changed.clone()]).await, ["2", "3", "4"]);
-    assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), whole.clone()]).await, ["2", "3", "4"]);
-    assert_eq!(after(OrderUpdates::WholePair, &[first.clone(), none]).await, ["3"]);
-    // The wrong pairing shows: an order that ended stays, or one that is open is lost.
-    assert_eq!(after(OrderUpdates::Changed, &[first.clone(), whole]).await, ["1", "2", "3", "4"]);
-    assert_eq!(after(OrderUpdates::WholePair, &[first, changed]).await, ["3", "4"]);
+    assert_eq!(
+        open_ids_after(OrderUpdates::Changed, &[first.clone(), changed.clone()]).await,
+        ["2", "3", "4"]
+    );
+    assert_eq!(
+        open_ids_after(OrderUpdates::WholePair, &[first.clone(), whole.clone()]).await,
+        ["2", "3", "4"]
+    );
+    assert_eq!(open_ids_after(OrderUpdates::WholePair, &[first.clone(), none]).await, ["3"]);
+    // Under the wrong policy, a closed order remains or an open one is lost.
+    assert_eq!(open_ids_after(OrderUpdates::Changed, &[first.clone(), whole]).await, ["1", "2", "3", "4"]);
+    assert_eq!(open_ids_after(OrderUpdates::WholePair, &[first, changed]).await, ["3", "4"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_outage_all_streams_are_back_soon() {
+async fn after_an_outage_all_streams_reconnect_within_a_known_time() {
     for outage in [1, 5, 60, 600] {
         let (builder, mut server) = network();
         let (mut account, peers) = settled(builder, &mut server).await;
@@ -333,55 +343,54 @@ async fn after_an_outage_all_streams_are_back_soon() {
             }
         }
         let took = back.elapsed();
-        // At worst the longest pause, and three more dials at the even rate of the budget.
+        // The worst case is the longest backoff and three more dials at the steady rate of the dial budget.
         assert!(took < Duration::from_secs(if outage < 100 { 30 } else { 90 }), "{took:?} after {outage} s");
         account.request_close();
         while account.next().await.is_some() {}
     }
 }
 
-/// Whether the open orders may be out of date.
-fn quirks_orders(account: &Subscription<Account>) -> bool {
+fn open_orders_are_stale(account: &Subscription<Account>) -> bool {
     account.current().open_orders.unwrap().is_stale()
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_orders_are_in_doubt_while_history_is() {
+async fn open_orders_are_stale_while_the_history_is() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
-    assert!(!quirks_orders(&account));
+    assert!(!open_orders_are_stale(&account));
     peers.get_mut(HISTORY).unwrap().send(Frame::text("{")).await.unwrap();
     account.next().await.unwrap();
-    assert!(quirks_orders(&account), "the end of an order may have been in it");
+    assert!(open_orders_are_stale(&account), "the unreadable message may have closed an order");
     peers.remove(HISTORY);
     account.next().await.unwrap();
-    assert!(quirks_orders(&account));
+    assert!(open_orders_are_stale(&account));
     server.next_dial().await.unwrap().refuse(http::StatusCode::NOT_FOUND);
     account.next().await.unwrap();
-    assert!(quirks_orders(&account), "for ever, since history is over");
+    assert!(open_orders_are_stale(&account), "the history has ended, so the open orders stay stale");
     assert!(!account.current().balances.unwrap().is_stale());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_that_history_has_with_an_unknown_status_is_not_open() {
+async fn an_order_in_the_history_with_an_unknown_status_is_not_open() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
     let orders_peer = peers.get_mut(ACTIVE).unwrap();
     orders_peer.send(frame(&active([order("1", 0, 0, 10)]))).await.unwrap();
     account.next().await.unwrap();
-    let ended = frame(&history([order("1", 5, 0, 11)]));
-    peers.get_mut(HISTORY).unwrap().send(ended).await.unwrap();
+    let closed = frame(&history([order("1", 5, 0, 11)]));
+    peers.get_mut(HISTORY).unwrap().send(closed).await.unwrap();
     account.next().await.unwrap();
     assert_eq!(open_ids(&account), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while() {
+async fn an_unstable_history_causes_one_dial_of_the_open_orders_every_30_s() {
     let (builder, mut server) = network();
     let builder = builder
         .with_dial_budget(100_000, Duration::from_secs(300))
         .with_backoff(Duration::from_millis(1), Duration::from_millis(1))
-        // Nobody pings here.
+        // This server sends no pings.
         .with_idle_limit(Duration::from_secs(3600));
     let (mut account, mut peers) = settled(builder, &mut server).await;
     peers.remove(HISTORY);
@@ -394,7 +403,7 @@ async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while
         let mut peer = dial.accept();
         if path == HISTORY {
             history_dials += 1;
-            // Half of its connections do not even last until their list.
+            // Every other connection of the history ends before its snapshot.
             if history_dials % 2 == 0 {
                 let _ = peer.send(frame(&history([]))).await;
             }
@@ -408,12 +417,15 @@ async fn a_history_that_comes_and_goes_costs_the_open_orders_one_dial_in_a_while
     }
     reading.abort();
     assert!(history_dials >= 500, "{history_dials}");
-    // One every 30 s, neither more often nor put off for ever.
-    assert!((18..=21).contains(&active_dials), "{active_dials} for {history_dials} of history");
+    // One dial every 30 s: neither more often nor postponed forever.
+    assert!(
+        (18..=21).contains(&active_dials),
+        "{active_dials} dials of the open orders, {history_dials} of the history"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_of_open_orders_that_is_younger_than_history_s_connection_is_not_asked_for_again() {
+async fn open_orders_listed_after_the_history_connected_are_not_requested_again() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
     peers.remove(HISTORY);
@@ -425,47 +437,48 @@ async fn a_list_of_open_orders_that_is_younger_than_history_s_connection_is_not_
     history_peer.send(frame(&history([]))).await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(server.try_next_dial().is_none());
-    assert!(!quirks_orders(&account));
+    assert!(!open_orders_are_stale(&account));
     account.request_close();
     while account.next().await.is_some() {}
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_of_open_orders_that_is_older_than_history_s_connection_is_asked_for_again_at_once() {
+async fn open_orders_listed_before_the_history_connected_are_requested_again_immediately() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder, &mut server).await;
-    // Both are lost, and the open orders come back last: their list is the younger one, and nothing is asked for.
+    // Both connections are lost and the open orders reconnect last. Their list is the newer one, so no resync
+    // follows.
     peers.retain(|path, _| path != HISTORY && path != ACTIVE);
     let mut history_peer = loop {
         let dial = server.next_dial().await.unwrap();
         match dial.request().url().path() {
             HISTORY => break dial.accept(),
             ACTIVE => dial.refuse(http::StatusCode::SERVICE_UNAVAILABLE),
-            other => panic!("a dial of {other}"),
+            other => panic!("unexpected dial of {other}"),
         }
     };
     history_peer.send(frame(&history([]))).await.unwrap();
     let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
     active_peer.send(frame(&active([]))).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!quirks_orders(&account));
-    // Only history is lost.
+    assert!(!open_orders_are_stale(&account));
+    // Only the history is lost.
     drop(history_peer);
     let mut history_peer = accept(&mut server, 1).await.remove(HISTORY).unwrap();
     let start = tokio::time::Instant::now();
     history_peer.send(frame(&history([]))).await.unwrap();
     let mut active_peer = accept(&mut server, 1).await.remove(ACTIVE).unwrap();
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-    assert!(quirks_orders(&account));
+    assert!(open_orders_are_stale(&account));
     active_peer.send(frame(&active([]))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert!(!quirks_orders(&account));
+    assert!(!open_orders_are_stale(&account));
     account.request_close();
     while account.next().await.is_some() {}
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_40_after_a_suspend_nothing_counts_as_fresh_until_the_connections_are_replaced() {
+async fn fault_40_after_a_suspend_nothing_is_fresh_until_the_connections_are_replaced() {
     let slept = Arc::new(AtomicU64::new(0));
     let (builder, mut server) = network();
     let (wall, start) = (Arc::clone(&slept), tokio::time::Instant::now());
@@ -482,7 +495,7 @@ async fn fault_40_after_a_suspend_nothing_counts_as_fresh_until_the_connections_
     assert!(!current.is_fresh());
     let balances = current.balances.unwrap();
     assert!(balances.is_stale() && balances.age() >= Duration::from_secs(600), "{:?}", balances.age());
-    // The connections live, but what they said before does not count.
+    // The connections are still open, but their earlier messages no longer count as fresh.
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(!reader.current().is_fresh());
     for _ in 0..4 {

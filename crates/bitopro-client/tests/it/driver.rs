@@ -22,7 +22,7 @@ async fn connected() -> (Balance, MemoryServer, Peer) {
     (balances, server, peer)
 }
 
-/// Connected, with a snapshot that was read.
+/// Returns a connected subscription whose first snapshot has been read.
 async fn settled() -> (Balance, MemoryServer, Peer) {
     let (mut balances, server, mut peer) = connected().await;
     peer.send(balance(1)).await.unwrap();
@@ -41,7 +41,7 @@ fn current(balances: &Balance) -> (String, bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_and_its_state_tell_the_same() {
+async fn the_items_and_the_current_state_agree() {
     let (mut balances, _server, mut peer) = settled().await;
     let reader = balances.reader();
     peer.send(balance(2)).await.unwrap();
@@ -55,21 +55,21 @@ async fn a_stream_and_its_state_tell_the_same() {
     );
     peer.send(balance(2)).await.unwrap();
     balances.next().await.unwrap();
-    assert_eq!(reader.current().unwrap().age(), Duration::ZERO, "an update makes it young again");
+    assert_eq!(reader.current().unwrap().age(), Duration::ZERO, "an update resets the age");
     drop(peer);
     assert!(matches!(balances.next().await, Some(Item::Disconnected(_))));
     assert_eq!(current(&balances), ("2".to_owned(), true));
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_known_before_the_first_snapshot() {
+async fn there_is_no_state_before_the_first_snapshot() {
     let (mut balances, _server, _peer) = connected().await;
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
     assert!(balances.current().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_view_does_not_change_while_it_is_looked_at() {
+async fn a_view_of_the_state_does_not_change_with_later_items() {
     let (mut balances, _server, mut peer) = settled().await;
     let before = balances.current().unwrap();
     peer.send(balance(2)).await.unwrap();
@@ -79,14 +79,14 @@ async fn a_view_does_not_change_while_it_is_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_that_does_not_read_costs_neither_the_pong_nor_the_memory() {
+async fn an_unread_subscription_answers_pings_and_bounds_its_queue() {
     let (mut balances, _server, mut peer) = settled().await;
     for number in 2..10_000 {
         peer.send(balance(number)).await.unwrap();
     }
     peer.send(Frame::Ping(vec![7].into())).await.unwrap();
     assert_eq!(peer.recv().await, Some(Frame::Pong(vec![7].into())));
-    // The ping came last, so everything before it has been handled too.
+    // The ping arrived last, so everything before it has been handled too.
     assert_eq!(current(&balances), ("9999".to_owned(), false));
     let items: Vec<_> = std::iter::from_fn(|| balances.next().now_or_never().flatten()).collect();
     assert_eq!(items.len(), 1024 + 2);
@@ -96,9 +96,9 @@ async fn a_subscriber_that_does_not_read_costs_neither_the_pong_nor_the_memory()
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_04_a_silent_connection_is_given_up_and_dialled_again() {
+async fn fault_04_a_silent_connection_is_closed_and_dialled_again() {
     let (mut balances, mut server, mut old) = settled().await;
-    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("it is noticed");
+    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("the silence is noticed");
     let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     let mut peer = server.next_dial().await.unwrap().accept();
@@ -108,11 +108,11 @@ async fn fault_04_a_silent_connection_is_given_up_and_dialled_again() {
     assert!(matches!(gap.reason, GapReason::Reconnected { .. }), "{gap:?}");
     assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
     assert_eq!(current(&balances), ("2".to_owned(), false));
-    assert!(old.send(balance(99)).await.is_err(), "the old connection is gone");
+    assert!(old.send(balance(99)).await.is_err(), "the old connection is still open");
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_08_a_dial_that_is_not_answered_is_tried_again() {
+async fn fault_08_an_unanswered_dial_is_retried() {
     let (builder, mut server) = network();
     let mut balances = builder.build().unwrap().balances();
     let _kept = server.next_dial().await.unwrap();
@@ -121,13 +121,13 @@ async fn fault_08_a_dial_that_is_not_answered_is_tried_again() {
     server.next_dial().await.unwrap();
 }
 
-/// Closes a subscription, and returns why its stream ended.
-async fn end_of(balances: Subscription<Balances>) -> Closed {
+/// Closes a subscription, and returns the reason for the end of its stream.
+async fn close_reason(balances: Subscription<Balances>) -> Closed {
     balances.close().await.remove(&PrivateStream::AccountBalance).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_is_final_ends_the_stream_with_its_reason() {
+async fn a_final_refusal_ends_the_stream_with_its_reason() {
     let (builder, mut server) = network();
     let mut balances = builder.build().unwrap().balances();
     server.next_dial().await.unwrap().refuse(StatusCode::NOT_FOUND);
@@ -135,13 +135,15 @@ async fn a_refusal_that_is_final_ends_the_stream_with_its_reason() {
     assert_eq!(error.kind(), ErrorKind::WrongPath);
     assert!(balances.next().await.is_none());
     assert!(balances.next().await.is_none());
-    assert!(matches!(end_of(balances).await, Closed::Failed(error) if error.kind() == ErrorKind::WrongPath));
-    // Nobody holds the connector any more, so nobody will ever dial.
+    assert!(
+        matches!(close_reason(balances).await, Closed::Failed(error) if error.kind() == ErrorKind::WrongPath)
+    );
+    // The connector has been dropped, so there can be no further dial.
     assert!(server.next_dial().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_says_so_to_the_server_and_waits_for_its_answer() {
+async fn a_close_sends_a_close_frame_and_waits_for_the_answer() {
     let (balances, _server, mut peer) = settled().await;
     let closing = tokio::spawn(balances.close());
     assert_eq!(peer.recv().await, Some(Frame::close(1000, "")));
@@ -151,10 +153,10 @@ async fn a_close_says_so_to_the_server_and_waits_for_its_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_that_is_not_answered_ends_at_its_deadline() {
+async fn an_unanswered_close_ends_at_its_deadline() {
     let (balances, _server, _peer) = settled().await;
     let start = tokio::time::Instant::now();
-    assert!(matches!(end_of(balances).await, Closed::Requested));
+    assert!(matches!(close_reason(balances).await, Closed::Requested));
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
 
@@ -175,7 +177,7 @@ async fn dropping_the_subscription_leaves_no_task_and_no_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_it_in_backoff_dials_no_more() {
+async fn a_subscription_dropped_during_backoff_does_not_dial_again() {
     let (builder, mut server) = network();
     let mut balances = builder.build().unwrap().balances();
     server.next_dial().await.unwrap().refuse(StatusCode::SERVICE_UNAVAILABLE);
@@ -187,7 +189,7 @@ async fn dropping_it_in_backoff_dials_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_future_that_is_dropped_loses_no_item() {
+async fn dropping_the_future_of_next_loses_no_item() {
     let (mut balances, _server, mut peer) = settled().await;
     for number in 2..50 {
         assert!(balances.next().now_or_never().is_none());
@@ -198,7 +200,7 @@ async fn a_future_that_is_dropped_loses_no_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resync_brings_a_fresh_snapshot() {
+async fn a_resync_reconnects_and_delivers_a_fresh_snapshot() {
     let (mut balances, mut server, _old) = settled().await;
     balances.resync();
     assert!(matches!(balances.next().await, Some(Item::Disconnected(_))));
@@ -211,7 +213,7 @@ async fn a_resync_brings_a_fresh_snapshot() {
 }
 
 #[test]
-fn a_runtime_that_shuts_down_ends_the_stream() {
+fn a_runtime_shutdown_ends_the_stream() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (mut balances, _server, _peer) = runtime.block_on(settled());
     drop(runtime);
@@ -222,7 +224,7 @@ fn a_runtime_that_shuts_down_ends_the_stream() {
 }
 
 #[test]
-fn a_driver_that_never_ran_ends_its_stream_too() {
+fn a_runtime_shutdown_ends_a_stream_whose_driver_never_ran() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (builder, _server) = network();
     let client = builder.build().unwrap();
@@ -235,7 +237,7 @@ fn a_driver_that_never_ran_ends_its_stream_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_knows_at_once_that_its_subscription_is_gone() {
+async fn a_reader_is_stale_as_soon_as_its_subscription_is_dropped() {
     let (balances, _server, _peer) = settled().await;
     let reader = balances.reader();
     assert!(!reader.current().unwrap().is_stale());
@@ -244,20 +246,20 @@ async fn a_reader_knows_at_once_that_its_subscription_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_does_not_wait_for_a_server_that_takes_nothing() {
+async fn a_close_does_not_wait_for_a_server_that_does_not_read() {
     let (mut balances, _server, mut peer) = settled().await;
-    // The peer reads nothing, so that pongs fill the way to it and the close frame has to wait.
+    // The peer reads nothing, so pongs fill its buffer and the close frame has to wait.
     for _ in 0..1_000 {
         peer.send(Frame::Ping(vec![0].into())).await.unwrap();
     }
     assert!(balances.next().now_or_never().is_none());
     let start = tokio::time::Instant::now();
-    assert!(matches!(end_of(balances).await, Closed::Requested));
+    assert!(matches!(close_reason(balances).await, Closed::Requested));
     assert!(start.elapsed() <= Duration::from_secs(4), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_subscriptions_share_nonces_and_budget() {
+async fn two_subscriptions_share_the_nonces_and_the_dial_budget() {
     let (builder, mut server) = network();
     let client = builder.with_dial_budget(3, Duration::from_secs(60)).build().unwrap();
     let _both = (client.balances(), client.clone().balances());
@@ -276,7 +278,7 @@ async fn two_subscriptions_share_nonces_and_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_reads_is_bounded_by_the_bytes_of_its_messages_too() {
+async fn the_queue_is_also_bounded_by_the_size_of_its_messages() {
     const MIB: usize = 1 << 20;
     let Frame::Text(text) = balance(7) else { panic!("not a text") };
     let known = Frame::text(text.replacen('{', &format!(r#"{{"new":"{}","#, "x".repeat(MIB)), 1));
@@ -292,8 +294,9 @@ async fn what_nobody_reads_is_bounded_by_the_bytes_of_its_messages_too() {
         }
         sleep(Duration::from_millis(1)).await;
         let items: Vec<_> = std::iter::from_fn(|| stream.next().now_or_never().flatten()).collect();
-        let waited = items.iter().take_while(|item| !matches!(item, Item::Gap(_))).count();
-        // A connection, a snapshot, and 32 MiB less the rest of each message.
-        assert_eq!(waited, 2 + 31, "{:?}", items.iter().map(std::mem::discriminant).collect::<Vec<_>>());
+        let queued = items.iter().take_while(|item| !matches!(item, Item::Gap(_))).count();
+        // A connection, a snapshot, and 31 messages: 32 of them, each a little more than 1 MiB, exceed the
+        // limit of 32 MiB.
+        assert_eq!(queued, 2 + 31, "{:?}", items.iter().map(std::mem::discriminant).collect::<Vec<_>>());
     }
 }

@@ -1,4 +1,4 @@
-//! The interface of subscriptions and readers besides the items.
+//! The methods of subscriptions and readers other than `next`.
 
 use bitopro_client::engine::{Action, Engine};
 use bitopro_client::model::{Balances, PrivateStream};
@@ -53,7 +53,7 @@ async fn an_account_is_ready_when_the_state_of_each_stream_is_fresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_has_ended_is_never_ready() {
+async fn ready_is_an_error_after_the_stream_has_ended() {
     let (builder, mut server) = network();
     let balances = builder.build().unwrap().balances();
     server.next_dial().await.unwrap().refuse(StatusCode::NOT_FOUND);
@@ -65,7 +65,7 @@ async fn a_stream_that_has_ended_is_never_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_waits_for_each_change_until_the_end() {
+async fn a_reader_observes_each_change_until_the_end() {
     let (builder, mut server) = network();
     let balances = builder.build().unwrap().balances();
     let mut reader = balances.reader();
@@ -93,7 +93,7 @@ async fn a_reader_waits_for_each_change_until_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_streams_that_are_followed_are_dialled_and_each_end_has_its_reason() {
+async fn only_subscribed_streams_are_dialled_and_each_end_has_its_reason() {
     let (builder, mut server) = network();
     let streams = [PrivateStream::UserTrades, PrivateStream::AccountBalance, PrivateStream::UserTrades];
     let mut account = builder.build().unwrap().subscribe(&streams);
@@ -113,7 +113,7 @@ async fn only_the_streams_that_are_followed_are_dialled_and_each_end_has_its_rea
     assert_eq!(end.unwrap().0, PrivateStream::UserTrades);
     let shown: Vec<String> = items.iter().map(ToString::to_string).collect();
     assert!(
-        shown.contains(&"account-balance: snapshot ACCOUNT_BALANCE of 1970-01-01T00:00:00.001Z".to_owned())
+        shown.contains(&"account-balance: snapshot ACCOUNT_BALANCE at 1970-01-01T00:00:00.001Z".to_owned())
     );
     let closing = tokio::spawn(account.close());
     peer.recv().await.unwrap();

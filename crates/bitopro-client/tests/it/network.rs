@@ -1,4 +1,4 @@
-//! What the tests over the memory transport share.
+//! Helpers for the tests over the memory transport.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use bitopro_client::{Client, ClientBuilder, Credentials};
 
 use crate::samples;
 
-/// A client that is still to be built, and the server that it dials, in memory.
+/// Returns the builder of a client, and the in-memory server that the client dials.
 pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
     let (connector, server) = memory::network();
     let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
@@ -21,21 +21,21 @@ pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
     (builder, server)
 }
 
-/// A message with this amount of TWD, of that time too.
+/// Returns a balance message whose amount of TWD and timestamp are this number.
 pub(crate) fn balance(amount: i64) -> Frame {
     Frame::text(samples::balance(amount, amount))
 }
 
-/// The frame of a message.
+/// Returns the text frame of an event.
 pub(crate) fn frame<D: EventData>(event: &Event<D>) -> Frame {
     Frame::text(samples::text(event))
 }
 
-/// A recording in memory.
+/// A shared buffer in memory, to record sessions in.
 #[derive(Clone, Default)]
-pub(crate) struct Tape(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Tape {
+impl Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -45,7 +45,7 @@ impl Write for Tape {
     }
 }
 
-impl Tape {
+impl SharedBuffer {
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

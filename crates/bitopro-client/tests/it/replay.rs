@@ -1,4 +1,4 @@
-//! A session that was recorded plays back to the byte.
+//! A recorded session can be replayed byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -12,31 +12,31 @@ use bitopro_client::{Account, AccountItem, Client, Credentials, Item, Subscripti
 use bitopro_sim::{Clock, Command, Simulator};
 use tokio::time::timeout;
 
-use crate::network::Tape;
+use crate::network::SharedBuffer;
 
-/// An account over a connector that is recorded.
+/// Returns an account over a recording connector, and the buffer with the recording.
 fn account(
     connector: impl Connector + 'static,
     credentials: Credentials,
     url: &str,
-) -> (Subscription<Account>, Tape) {
-    let tape = Tape::default();
+) -> (Subscription<Account>, SharedBuffer) {
+    let buffer = SharedBuffer::default();
     let wall = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
     let client = Client::builder(credentials)
         .with_endpoint(url)
-        .with_connector(RecordingConnector::new(connector, Recorder::new(tape.clone())))
+        .with_connector(RecordingConnector::new(connector, Recorder::new(buffer.clone())))
         .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
         .with_seed(7);
-    (client.build().unwrap().account(), tape)
+    (client.build().unwrap().account(), buffer)
 }
 
-/// The items of each stream. Between streams nothing is in order where things happen in the same moment.
+/// The items of each stream. Items of different streams that arrive at the same moment have no defined order.
 #[derive(Debug, Default, PartialEq)]
-struct Told(BTreeMap<PrivateStream, Vec<String>>);
+struct ItemsByStream(BTreeMap<PrivateStream, Vec<String>>);
 
-impl Told {
-    fn note(&mut self, item: &AccountItem) {
-        self.0.entry(item.stream).or_default().push(told(&item.item));
+impl ItemsByStream {
+    fn push(&mut self, item: &AccountItem) {
+        self.0.entry(item.stream).or_default().push(summary(&item.item));
     }
 
     fn count(&self) -> usize {
@@ -44,8 +44,8 @@ impl Told {
     }
 }
 
-/// An item without what depends on the transport: the error of a connection that was lost.
-fn told<E: Debug>(item: &Item<E>) -> String {
+/// Returns the text of an item, without the error of a lost connection, which depends on the transport.
+fn summary<E: Debug>(item: &Item<E>) -> String {
     match item {
         Item::Disconnected(disconnected) => format!("disconnected, {:?}", disconnected.retry_in),
         other => format!("{other:?}"),
@@ -53,16 +53,16 @@ fn told<E: Debug>(item: &Item<E>) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recorded_day_plays_back_to_the_byte() {
+async fn a_recorded_session_replays_byte_for_byte() {
     let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
     let simulator = Simulator::builder().with_seed(7).with_clock(clock).start_in_memory().unwrap();
     let credentials = simulator.credentials().to_credentials().unwrap();
     let url = simulator.ws_url().to_string();
-    let (mut recorded, tape) = account(simulator.connector(), credentials.clone(), &url);
-    let mut before = Told::default();
+    let (mut recorded, buffer) = account(simulator.connector(), credentials.clone(), &url);
+    let mut before = ItemsByStream::default();
     for step in 0..200 {
         while let Ok(Some(item)) = timeout(Duration::from_secs(1), recorded.next()).await {
-            before.note(&item);
+            before.push(&item);
         }
         simulator.tick();
         if step % 50 == 49 {
@@ -70,29 +70,29 @@ async fn a_recorded_day_plays_back_to_the_byte() {
         }
     }
     while let Ok(Some(item)) = timeout(Duration::from_secs(60), recorded.next()).await {
-        before.note(&item);
+        before.push(&item);
     }
-    let recording = tape.text();
+    let recording = buffer.text();
     assert!(recording.lines().count() > 400, "{}", recording.lines().count());
 
     let (connector, mut server) = memory::network();
     let replay = Replay::read(recording.as_bytes()).unwrap();
     let playing = tokio::spawn(async move { replay.play(&mut server).await });
     let (mut replayed, again) = account(connector, credentials, &url);
-    let mut after = Told::default();
+    let mut after = ItemsByStream::default();
     while after.count() < before.count() {
-        after.note(&replayed.next().await.unwrap());
+        after.push(&replayed.next().await.unwrap());
     }
     let _open = playing.await.unwrap().unwrap();
     assert_eq!(after, before);
-    let received = |tape: &str| -> BTreeSet<String> {
-        tape.lines().filter(|line| line.contains("\"received\"")).map(str::to_owned).collect()
+    let received = |recording: &str| -> BTreeSet<String> {
+        recording.lines().filter(|line| line.contains("\"received\"")).map(str::to_owned).collect()
     };
-    assert_eq!(received(&again.text()), received(&recording), "to the byte, and to the millisecond");
+    assert_eq!(received(&again.text()), received(&recording), "the replay differs from the recording");
 }
 
 #[test]
-fn a_line_that_is_no_record_is_named() {
+fn an_invalid_line_is_reported_with_its_number() {
     let error = Replay::read(&b"{\"at_ms\":0,\"dial\":1,\"opened\":null}\n{}\n"[..]).unwrap_err();
     assert!(error.to_string().starts_with("line 2: "), "{error}");
 }

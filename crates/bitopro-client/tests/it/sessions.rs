@@ -1,4 +1,4 @@
-//! The sessions that are kept play back to the byte, and come to the same items each time.
+//! The recorded sessions among the fixtures replay byte for byte, and give the same items each time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,27 +8,27 @@ use std::time::Duration;
 
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::transport::memory;
-use bitopro_client::transport::recording::{Record, Recorded, Recorder, RecordingConnector};
+use bitopro_client::transport::recording::{Record, RecordedEvent, Recorder, RecordingConnector};
 use bitopro_client::transport::replay::Replay;
 use bitopro_client::{AccountItem, Client, Credentials, Item, WallClock};
 use bitopro_sim::Clock;
 use tokio::time::timeout;
 
-use crate::network::Tape;
+use crate::network::SharedBuffer;
 
-/// With the seed of the sessions' own client, dials come when they came then.
+/// The seed of the recorded client, so that the dials happen at the recorded times.
 const SEED: u64 = 7;
-/// When all sessions began, which the edges of gaps are told by.
-const BEGAN: Timestamp = Timestamp::from_millis(1_795_312_800_000);
+/// The start of all sessions. The edges of gaps are derived from it.
+const START: Timestamp = Timestamp::from_millis(1_795_312_800_000);
 
-type Told = (PrivateStream, String);
+type Line = (PrivateStream, String);
 
 struct Session {
     name: String,
     recording: String,
 }
 
-/// Every session that is kept.
+/// Returns every recorded session.
 fn sessions() -> Vec<Session> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/sessions"));
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -45,13 +45,13 @@ impl Session {
         self.recording.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// The base endpoint, and the streams that it was dialled for.
+    /// Returns the base endpoint, and the streams that were dialled.
     fn dialled(&self) -> (String, Vec<PrivateStream>) {
         let mut base = String::new();
         let mut streams = Vec::new();
         for record in self.records() {
-            let Recorded::Dialed(url) = record.what else { continue };
-            // The longest path, since one is the beginning of another.
+            let RecordedEvent::Dialed(url) = record.event else { continue };
+            // The longest match, since one path is the beginning of another.
             let paths = PrivateStream::ALL.iter().filter(|stream| url.ends_with(stream.path()));
             let stream = *paths.max_by_key(|stream| stream.path().len()).expect(&url);
             url.strip_suffix(stream.path()).unwrap().clone_into(&mut base);
@@ -62,53 +62,53 @@ impl Session {
         (base, streams)
     }
 
-    /// What a client tells that follows the same, and the recording of it.
-    async fn played(&self) -> (Vec<Told>, String) {
+    /// Replays the session to a client, and returns its items and its own recording.
+    async fn play(&self) -> (Vec<Line>, String) {
         let (connector, mut server) = memory::network();
         let replay = Replay::read(self.recording.as_bytes()).unwrap();
         let (base, streams) = self.dialled();
-        let (tape, wall) = (Tape::default(), Clock::following_tokio(BEGAN));
+        let (buffer, wall) = (SharedBuffer::default(), Clock::following_tokio(START));
         let client = Client::builder(Credentials::new("key", "secret", "me@example.com").unwrap())
             .with_endpoint(base)
-            .with_connector(RecordingConnector::new(connector, Recorder::new(tape.clone())))
+            .with_connector(RecordingConnector::new(connector, Recorder::new(buffer.clone())))
             .with_wall_clock(WallClock::new(move || wall.now().to_system_time().unwrap()))
             .with_seed(SEED)
             .build()
             .unwrap();
         let mut items = client.subscribe(&streams);
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         let mut playing = Box::pin(replay.play(&mut server));
         let _open = loop {
             tokio::select! {
                 biased;
                 open = &mut playing => break open.unwrap(),
-                item = items.next() => told.push(self::told(&item.unwrap())),
+                item = items.next() => lines.push(line(&item.unwrap())),
             }
         };
         while let Ok(Some(item)) = timeout(Duration::from_secs(1), items.next()).await {
-            told.push(self::told(&item));
+            lines.push(line(&item));
         }
-        (told, tape.text())
+        (lines, buffer.text())
     }
 }
 
-/// An item in short, its data as JSON.
-fn told(AccountItem { stream, item, .. }: &AccountItem) -> Told {
+/// Returns the text of an item, with its data as JSON.
+fn line(AccountItem { stream, item, .. }: &AccountItem) -> Line {
     let json = |message: &Message| serde_json::to_string(message).unwrap();
-    let told = match item {
+    let text = match item {
         Item::Connected(connected) => format!("connection {}", connected.number),
         Item::Snapshot(message) => format!("snapshot {}", json(message)),
         Item::Update(message) => format!("update {}", json(message)),
         Item::Gap(gap) => format!("gap: {gap}"),
         Item::Malformed(malformed) => format!("malformed: {}", malformed.reason),
         Item::Unknown(unknown) => format!("unknown {}", unknown.raw()),
-        Item::Disconnected(lost) => format!("disconnected, again in {:?}: {}", lost.retry_in, lost.error),
+        Item::Disconnected(lost) => format!("disconnected, retry in {:?}: {}", lost.retry_in, lost.error),
         other => format!("{other:?}"),
     };
-    (*stream, told)
+    (*stream, text)
 }
 
-/// The lines of each connection, which are in order.
+/// Groups the lines by connection. Those of one connection are in order.
 fn by_dial(recording: &str) -> BTreeMap<u64, Vec<String>> {
     let mut dials: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for line in recording.lines() {
@@ -119,16 +119,16 @@ fn by_dial(recording: &str) -> BTreeMap<u64, Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kept_session_plays_back_to_the_byte_and_the_millisecond() {
+async fn a_recorded_session_replays_to_the_byte_and_the_millisecond() {
     let sessions = sessions();
     assert!(sessions.len() >= 3);
     for session in sessions {
-        let (told, again) = session.played().await;
+        let (items, again) = session.play().await;
         assert_eq!(by_dial(&again), by_dial(&session.recording), "{}", session.name);
-        // Between streams, what happens in one moment has no order.
+        // Items of different streams that arrive at the same moment have no defined order.
         let mut lines = String::new();
         for stream in PrivateStream::ALL {
-            for (_, item) in told.iter().filter(|(of, _)| of == stream) {
+            for (_, item) in items.iter().filter(|(of, _)| of == stream) {
                 writeln!(lines, "{stream}: {item}").unwrap();
             }
         }

@@ -1,10 +1,10 @@
-//! A simulated exchange in memory, and a client of it, on one paused clock.
+//! A simulated exchange in memory and a client of it, on one paused clock.
 
 use bitopro_client::model::Timestamp;
 use bitopro_client::{Client, ClientBuilder, OrderUpdates, WallClock};
 use bitopro_sim::{ActiveUpdates, Clock, Quirks, Simulator, SimulatorBuilder};
 
-/// A simulator that runs, and a client that is still to be built.
+/// Starts a simulator, and returns it with the builder of a client.
 pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, ClientBuilder) {
     let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
     let wall = clock.clone();

@@ -9,7 +9,7 @@ use bitopro_sim::{Command, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
-use crate::oracle::{Oracle, Truth};
+use crate::oracle::{GroundTruth, Oracle};
 use crate::simulated::simulated;
 
 fn client(simulator: &Simulator) -> ClientBuilder {
@@ -19,7 +19,7 @@ fn client(simulator: &Simulator) -> ClientBuilder {
 
 async fn next_snapshot(balances: &mut Subscription<Balances>) -> AccountBalance {
     loop {
-        match balances.next().await.expect("the stream goes on") {
+        match balances.next().await.expect("the stream has not ended") {
             Item::Snapshot(event) => return event,
             Item::Closed(closed) => panic!("{closed:?}"),
             _ => {}
@@ -31,10 +31,10 @@ fn nonces(simulator: &Simulator) -> Vec<u64> {
     simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect()
 }
 
-fn assert_agrees(balances: &Subscription<Balances>, simulator: &Simulator) {
+fn assert_matches(balances: &Subscription<Balances>, simulator: &Simulator) {
     let view = balances.current().unwrap();
     assert!(!view.is_stale());
-    Truth::new(simulator, false).assert_balances(view.state());
+    GroundTruth::new(simulator, false).assert_balances(view.state());
 }
 
 #[tokio::test]
@@ -42,12 +42,12 @@ async fn balances_arrive_over_a_signed_socket() {
     let simulator = Simulator::builder().start().await.unwrap();
     let mut balances = client(&simulator).build().unwrap().balances();
     next_snapshot(&mut balances).await;
-    assert_agrees(&balances, &simulator);
+    assert_matches(&balances, &simulator);
     for amount in 1..100 {
         let sent = simulator.set_balance(Balance::new("BTC", Decimal::new(amount, 8))).unwrap();
         let Some(Item::Update(event)) = balances.next().await else { panic!("no update") };
         assert_eq!(event, sent);
-        assert_agrees(&balances, &simulator);
+        assert_matches(&balances, &simulator);
     }
     let ends = balances.close().await;
     assert!(matches!(ends[&PrivateStream::AccountBalance], Closed::Requested));
@@ -55,16 +55,16 @@ async fn balances_arrive_over_a_signed_socket() {
 }
 
 #[tokio::test]
-async fn balances_arrive_over_tls_from_an_authority_that_was_added() {
+async fn balances_arrive_over_tls_with_an_added_authority() {
     let simulator = Simulator::builder().with_tls().start().await.unwrap();
     let trusting = TungsteniteConnector::new().with_extra_roots(simulator.ca_pem().unwrap()).unwrap();
     let mut balances = client(&simulator).with_connector(trusting).build().unwrap().balances();
     next_snapshot(&mut balances).await;
-    assert_agrees(&balances, &simulator);
+    assert_matches(&balances, &simulator);
 }
 
 #[tokio::test]
-async fn after_a_lost_connection_the_state_is_the_server_s_again() {
+async fn after_a_lost_connection_the_state_matches_the_server_again() {
     let simulator = Simulator::builder().start().await.unwrap();
     let mut balances = client(&simulator)
         .with_backoff(Duration::from_millis(1), Duration::from_millis(1))
@@ -80,39 +80,39 @@ async fn after_a_lost_connection_the_state_is_the_server_s_again() {
         holdings.get_mut(&"BTC".into()).unwrap().amount = Decimal::ZERO;
     });
     next_snapshot(&mut balances).await;
-    assert_agrees(&balances, &simulator);
+    assert_matches(&balances, &simulator);
     assert!(nonces(&simulator).is_sorted_by(|a, b| a < b));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_behind_is_mended() {
+async fn a_clock_that_is_behind_is_corrected() {
     let (simulator, client) = simulated(Simulator::builder().with_clock_offset_ms(3_600_000), 1);
     let mut balances = client.build().unwrap().balances();
     let Some(Item::Disconnected(disconnected)) = balances.next().await else { panic!("no refusal") };
-    // HTTP dates have whole seconds.
+    // HTTP dates have a precision of one second.
     let ErrorKind::ClockSkew { ahead_ms: Some(ahead_ms) } = disconnected.error.kind() else { panic!() };
     assert!((3_599_000..=3_600_000).contains(&ahead_ms), "{ahead_ms}");
     next_snapshot(&mut balances).await;
-    assert_agrees(&balances, &simulator);
+    assert_matches(&balances, &simulator);
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_07_a_server_that_falls_silent_is_noticed_within_the_idle_limit() {
+async fn fault_07_a_silent_server_is_noticed_within_the_idle_limit() {
     let (simulator, client) = simulated(Simulator::builder(), 1);
     let mut balances = client.build().unwrap().balances();
     next_snapshot(&mut balances).await;
     simulator.execute(&Command::PausePings).unwrap();
     let silent = tokio::time::Instant::now();
-    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("it is noticed");
+    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("the silence is noticed");
     let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     assert_eq!(silent.elapsed(), Duration::from_secs(30));
     simulator.execute(&Command::ResumePings).unwrap();
     next_snapshot(&mut balances).await;
-    assert_agrees(&balances, &simulator);
+    assert_matches(&balances, &simulator);
 }
 
-/// What may happen to an account and its connection, drawn from a seed.
+/// Applies a random disturbance to the account or its connection.
 fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
     let execute = |command: &Command| drop(simulator.execute(command).unwrap());
     match random.u8(0..20) {
@@ -139,9 +139,9 @@ fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
     }
 }
 
-/// After the last disturbance has healed, the state is the server's, and so is what the items add up to.
+/// Some time after the last disturbance, the state and the replayed items match the server.
 #[tokio::test(start_paused = true)]
-async fn whatever_happens_the_state_becomes_the_server_s() {
+async fn after_random_disturbances_the_state_matches_the_server() {
     for seed in 1..=100 {
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
@@ -152,7 +152,7 @@ async fn whatever_happens_the_state_becomes_the_server_s() {
         for _ in 0..random.usize(1..200) {
             disturb(&simulator, &mut random);
             let pause = Duration::from_millis(random.u64(0..2_000));
-            // Some subscribers read at once, some only now and then.
+            // Some subscribers read immediately, others only now and then.
             if random.bool() {
                 while let Ok(Some(item)) = timeout(pause, balances.next()).await {
                     oracle.apply(&item.into());
@@ -161,14 +161,14 @@ async fn whatever_happens_the_state_becomes_the_server_s() {
                 sleep(pause).await;
             }
         }
-        // A malformed message leaves the state in doubt until a fresh snapshot, so one is asked for.
+        // A malformed message leaves the state stale until the next snapshot, so the test requests one.
         sleep(Duration::from_secs(120)).await;
         balances.resync();
         while let Ok(Some(item)) = timeout(Duration::from_secs(120), balances.next()).await {
             oracle.apply(&item.into());
         }
-        assert_agrees(&balances, &simulator);
-        Truth::new(&simulator, false).assert_balances(oracle.replay.balances.values());
+        assert_matches(&balances, &simulator);
+        GroundTruth::new(&simulator, false).assert_balances(oracle.replay.balances.values());
         assert!(nonces(&simulator).is_sorted_by(|a, b| a < b));
     }
 }

@@ -1,4 +1,4 @@
-//! Trades that are sent again on connect, which the documentation rules out and an exchange may do all the same.
+//! Trades that are sent again on connect. The documentation rules this out, but an exchange may still do it.
 
 use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::{Item, Subscription};
@@ -8,7 +8,7 @@ use crate::network::{frame, network};
 use crate::samples::{event, trade, with_id};
 use crate::simulated::simulated;
 
-/// Reads to the next trade that is delivered.
+/// Reads up to the next trade.
 async fn next(trades: &mut Subscription<Trade>) -> UserTrade {
     loop {
         if let Item::Update(event) = trades.next().await.unwrap() {
@@ -22,7 +22,7 @@ fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
+async fn a_trade_sent_again_on_connect_is_delivered_again_but_kept_once() {
     let builder = Simulator::builder().with_quirks(Quirks::default().with(TradesOnConnect::Last));
     let (simulator, client) = simulated(builder, 7);
     let mut trades = client.build().unwrap().user_trades();
@@ -36,7 +36,7 @@ async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
     assert_eq!(again.data, first.data);
     assert_ne!(again.event_id, first.event_id);
     assert_eq!(known(&trades), std::slice::from_ref(&first));
-    // And one that was missed is not lost on it.
+    // A missed trade that is sent on connect is not mistaken for a repeat.
     simulator.execute(&Command::Disconnect(None)).unwrap();
     traded(&simulator);
     let missed = next(&mut trades).await;
@@ -46,17 +46,17 @@ async fn a_trade_that_comes_again_on_connect_is_delivered_and_stands_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_match_id_only_the_event_id_tells_that_it_is_the_same() {
+async fn without_a_match_id_a_repeat_is_recognised_by_its_event_id() {
     let (builder, mut server) = network();
     let mut trades = builder.build().unwrap().user_trades();
     let mut peer = server.next_dial().await.unwrap().accept();
-    for (event_id, match_id, known_by_then) in
+    for (event_id, match_id, expected_count) in
         [("a", "m", 1), ("a", "m", 1), ("b", "m", 1), ("c", "n", 2), ("d", "", 3), ("d", "", 3), ("e", "", 4)]
     {
         let event = with_id(event_id, event(7, trade(1, match_id)));
         peer.send(frame(&event)).await.unwrap();
         let delivered = next(&mut trades).await;
         assert_eq!(delivered.event_id.as_deref(), Some(event_id));
-        assert_eq!(known(&trades).len(), known_by_then, "{event_id} {match_id}");
+        assert_eq!(known(&trades).len(), expected_count, "{event_id} {match_id}");
     }
 }

@@ -5,12 +5,14 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::OrderId;
 
-/// The id that a client gave its order. A JSON number; a text of digits is read too.
+/// The id that the client assigned to an order.
+///
+/// A number in JSON. A string of digits is accepted too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(u64);
 
 impl ClientId {
-    /// The id as a number.
+    /// Returns the id as a number.
     pub const fn get(self) -> u64 {
         self.0
     }

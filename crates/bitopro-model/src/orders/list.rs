@@ -7,8 +7,8 @@ use serde::ser::{Serialize, Serializer};
 use crate::event::sealed::Sealed;
 use crate::{Event, EventData, Message, Order, OrderStream, Pair, PrivateStream};
 
-/// The `data` of [`ActiveOrders`](crate::ActiveOrders) and [`HistoryOrders`](crate::HistoryOrders): orders by pair, in the order in which the exchange
-/// sent them.
+/// The `data` of [`ActiveOrders`](crate::ActiveOrders) and [`HistoryOrders`](crate::HistoryOrders): orders
+/// grouped by pair, in the order in which the exchange sent them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Orders<K> {
     by_pair: Vec<(Pair, Vec<Order>)>,
@@ -16,27 +16,27 @@ pub struct Orders<K> {
 }
 
 impl<K> Orders<K> {
-    /// The pairs with their orders. A pair may have none.
+    /// Returns an iterator over the pairs and their orders. The list of a pair may be empty.
     pub fn by_pair(&self) -> impl Iterator<Item = (&Pair, &[Order])> {
         self.by_pair.iter().map(|(pair, orders)| (pair, orders.as_slice()))
     }
 
-    /// Iterates over all orders.
+    /// Returns an iterator over the orders of all pairs.
     pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
         self.into_iter()
     }
 
-    /// The order with this id. Looks at one after the other.
+    /// Returns the order with this id, if any. Searches linearly.
     pub fn get(&self, id: &str) -> Option<&Order> {
         self.iter().find(|order| order.id == id)
     }
 
-    /// How many orders there are.
+    /// Returns the number of orders of all pairs.
     pub fn len(&self) -> usize {
         self.by_pair.iter().map(|(_, orders)| orders.len()).sum()
     }
 
-    /// Whether there is no order.
+    /// Returns whether there are no orders.
     pub fn is_empty(&self) -> bool {
         self.by_pair.iter().all(|(_, orders)| orders.is_empty())
     }
@@ -69,7 +69,7 @@ impl<K: OrderStream> Sealed for Orders<K> {
 }
 
 impl<K> FromIterator<Order> for Orders<K> {
-    /// Groups orders by their pair, the pairs in the order in which they first occur.
+    /// Groups orders by pair. The pairs are in the order of their first occurrence.
     fn from_iter<I: IntoIterator<Item = Order>>(orders: I) -> Self {
         let mut grouped = Self::default();
         grouped.extend(orders);
@@ -135,7 +135,7 @@ impl<'de, K> Visitor<'de> for OrdersVisitor<K> {
     type Value = Orders<K>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("orders by pair")
+        f.write_str("a map of orders by pair")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Orders<K>, A::Error> {
@@ -143,7 +143,7 @@ impl<'de, K> Visitor<'de> for OrdersVisitor<K> {
         while let Some((pair, orders)) = map.next_entry::<Pair, Vec<Order>>()? {
             if let Some(other) = orders.iter().find(|order| order.pair != pair) {
                 let (id, found) = (&other.id, &other.pair);
-                return Err(A::Error::custom(format_args!("key `{pair}` holds order {id} of `{found}`")));
+                return Err(A::Error::custom(format_args!("key `{pair}` holds order `{id}` for `{found}`")));
             }
             if by_pair.iter().any(|(known, _)| *known == pair) {
                 return Err(A::Error::custom(format_args!("duplicate pair `{pair}`")));

@@ -1,4 +1,4 @@
-//! The events about orders.
+//! The events of the two order streams.
 
 mod client_id;
 mod list;
@@ -16,9 +16,11 @@ use crate::Event;
 
 /// The event `ACTIVE_ORDERS`: the account's open orders.
 ///
-/// The first one on a connection holds the open orders of all pairs; a later one those of a single pair
-/// that changed, or that pair's whole list, as the exchange did until January 2024.
+/// The first event of a connection lists the open orders of all pairs. A later one lists the changed orders
+/// of a single pair. Until January 2024, it listed all open orders of that pair.
 pub type ActiveOrders = Event<Orders<ActiveOrderStream>>;
 
-/// The event `RECENT_HISTORY_ORDERS`: recently closed orders, and then each that closes.
+/// The event `RECENT_HISTORY_ORDERS`: recently closed orders.
+///
+/// The first event of a connection lists recent orders. A later one lists orders that have just closed.
 pub type HistoryOrders = Event<Orders<HistoryOrderStream>>;

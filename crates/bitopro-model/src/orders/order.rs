@@ -8,58 +8,79 @@ use crate::{
 };
 
 wire_struct! {
-    /// An order.
+    /// An order of the account.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bitopro_model::{ActiveOrders, OrderStatus};
+    ///
+    /// let text = r#"{"event":"ACTIVE_ORDERS","timestamp":1639552073346,"data":{"btc_twd":[{
+    ///     "id":"8917255503","pair":"btc_twd","price":"2600000","action":"BUY","type":"LIMIT","status":1,
+    ///     "originalAmount":"0.010","remainingAmount":"0.006","executedAmount":"0.004"}]}}"#;
+    /// let event = ActiveOrders::from_json(text)?;
+    /// for order in &event.data {
+    ///     assert_eq!(order.status, OrderStatus::InProgressPartialDeal);
+    ///     assert!(order.is_open() && order.is_partially_filled());
+    ///     assert_eq!(order.remaining_amount.to_string(), "0.006");
+    /// }
+    /// # Ok::<(), bitopro_model::DecodeError>(())
+    /// ```
     pub struct Order ("an order") {
-        /// The order's id.
+        /// The id of the order.
         "id" => id: OrderId,
-        /// The pair, lowercase.
+        /// The pair in lowercase.
         "pair" => pair: Pair,
-        /// The price of one unit of the base currency.
+        /// The price of one unit of the base currency, in the quote currency.
         "price" => price: Decimal,
-        /// The average price of what was executed.
+        /// The average price of the executed amount.
         "avgExecutionPrice" => avg_execution_price: Option<Decimal>,
-        /// Whether it buys or sells.
+        /// The side: buy or sell.
         "action" => action: Action,
-        /// The kind of order.
+        /// The order type.
         "type" => order_type: OrderType,
-        /// Deprecated by the exchange: the same as `updatedTimestamp`. Verbatim: see [`Order::updated`].
+        /// The same time as `updatedTimestamp`, verbatim. Deprecated by the exchange; see [`Order::updated`].
         "timestamp" => timestamp: Option<Timestamp>,
-        /// Time of the last change, verbatim. Absent in old messages: see [`Order::updated`].
+        /// The time of the last change, verbatim. Absent in old messages; see [`Order::updated`].
         "updatedTimestamp" => updated_timestamp: Option<Timestamp>,
-        /// Time at which it was placed, verbatim. Absent in old messages: see [`Order::created`].
+        /// The time at which the order was placed, verbatim. Absent in old messages; see [`Order::created`].
         "createdTimestamp" => created_timestamp: Option<Timestamp>,
-        /// How far it has come.
+        /// The status.
         "status" => status: OrderStatus,
-        /// The amount of the base currency that was ordered.
+        /// The ordered amount, in the base currency.
         "originalAmount" => original_amount: Decimal,
-        /// What of it is still open.
+        /// The part of the ordered amount that is not executed yet.
         "remainingAmount" => remaining_amount: Decimal,
-        /// What of it was executed.
+        /// The part of the ordered amount that was executed.
         "executedAmount" => executed_amount: Decimal,
-        /// The fee so far, in `fee_symbol`.
+        /// The fee charged so far, in the currency `fee_symbol`.
         "fee" => fee: Option<Decimal>,
-        /// The currency of the fee, lowercase.
+        /// The currency of the fee in lowercase.
         "feeSymbol" => fee_symbol: Option<Currency>,
         /// The part of the fee that was paid in BITO.
         "bitoFee" => bito_fee: Option<Decimal>,
-        /// What was executed, in the quote currency.
+        /// The value of the executed amount, in the quote currency.
         "total" => total: Option<Decimal>,
-        /// The exchange's sequence name.
+        /// The exchange's sequence name for the order.
         "seq" => seq: Option<OrderSeq>,
-        /// How long it may stand.
+        /// The time in force: how long the order remains open.
         "timeInForce" => time_in_force: Option<TimeInForce>,
-        /// The price that triggers it. Only stop orders have one.
+        /// The price that triggers a stop order. Absent for other orders.
         "stopPrice" => stop_price: Option<Decimal>,
-        /// How the market must stand to the stop price. Only stop orders have one.
+        /// The comparison with the stop price that triggers a stop order. Absent for other orders.
         "condition" => condition: Option<Condition>,
-        /// The id that the client gave it, 1 to 2,147,483,647. Older messages spell it `clientId`.
+        /// The id that the client assigned, from 1 to 2,147,483,647. Spelled `clientId` in older messages.
         "clientID" | "clientId" => client_id: Option<ClientId>,
     }
 }
 
 impl Order {
-    /// Creates an order as it is right after it was placed: in progress, good till cancelled, nothing executed yet, its
-    /// fee in the currency that it receives. Price and amount are zero and the times absent until they are set.
+    /// Creates a newly placed order: in progress, good till cancelled, with nothing executed.
+    ///
+    /// The fee currency is the one that the order receives. Price and amount are zero and the times are
+    /// `None` until they are set.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use bitopro_model::{Action, Order, OrderType, Timestamp};
@@ -108,14 +129,14 @@ impl Order {
         self
     }
 
-    /// Sets the amount of the base currency that was ordered, all of which remains.
+    /// Sets the ordered amount in the base currency, all of which remains to be executed.
     #[must_use]
     pub fn with_amount(mut self, amount: Decimal) -> Self {
         (self.original_amount, self.remaining_amount) = (amount, amount);
         self
     }
 
-    /// Sets the time at which the order was placed and last changed.
+    /// Sets the time at which the order was placed, and the time of the last change to the same value.
     #[must_use]
     pub fn with_created(mut self, created: Timestamp) -> Self {
         self.created_timestamp = Some(created);
@@ -125,34 +146,34 @@ impl Order {
 
     /// Returns the time of the last change: `updatedTimestamp`, or else the deprecated `timestamp`.
     ///
-    /// It is in milliseconds whatever the unit on the wire was: a number below 10^11 is taken for seconds. The times of
-    /// the streams are multiples of 1,000 ms, and those of the REST interface's open orders are seconds, so
-    /// compare them with [`Timestamp::compare_coarsely`].
+    /// The result is in milliseconds regardless of the unit on the wire: a number below 10^11 is interpreted
+    /// as seconds. Times on the streams are multiples of 1,000 ms, and open orders of the REST API have times
+    /// in seconds, so compare them with [`Timestamp::compare_coarsely`].
     pub fn updated(&self) -> Option<Timestamp> {
-        self.updated_timestamp.or(self.timestamp).map(Timestamp::in_millis)
+        self.updated_timestamp.or(self.timestamp).map(Timestamp::normalized_to_millis)
     }
 
-    /// Returns the time at which it was placed, in milliseconds as that of [`Order::updated`].
+    /// Returns the time at which the order was placed, converted to milliseconds like [`Order::updated`].
     pub fn created(&self) -> Option<Timestamp> {
-        self.created_timestamp.map(Timestamp::in_millis)
+        self.created_timestamp.map(Timestamp::normalized_to_millis)
     }
 
-    /// Whether it may still execute or be triggered.
+    /// Returns whether the order can still be executed or triggered.
     pub fn is_open(&self) -> bool {
         self.status.is_open()
     }
 
-    /// Whether nothing will happen to it any more.
+    /// Returns whether the status is final, so that the order will not change any more.
     pub fn is_final(&self) -> bool {
         self.status.is_final()
     }
 
-    /// Whether some of it was executed and some was not, however it ended.
+    /// Returns whether a part of the order was executed, but not all of it. The order may be open or closed.
     pub fn is_partially_filled(&self) -> bool {
         !self.executed_amount.is_zero() && self.executed_amount < self.original_amount
     }
 
-    /// Whether all of it was executed.
+    /// Returns whether the whole order was executed.
     pub fn is_filled(&self) -> bool {
         self.status == OrderStatus::Completed
     }

@@ -3,9 +3,10 @@ use std::fmt;
 use super::{ActiveOrders, HistoryOrders};
 use crate::{Message, PrivateStream};
 
-/// One of the two streams of orders, [`Active`] and [`History`], whose messages have the same shape.
+/// One of the two order streams, [`ActiveOrderStream`] and [`HistoryOrderStream`], whose messages have the
+/// same format.
 ///
-/// The trait is sealed: no other type implements it.
+/// The trait is sealed and cannot be implemented outside this crate.
 pub trait OrderStream: sealed::SealedStream + fmt::Debug + Clone + PartialEq + Eq + 'static {
     /// The stream.
     const STREAM: PrivateStream;
@@ -32,7 +33,7 @@ impl sealed::SealedStream for ActiveOrderStream {
     }
 }
 
-/// The stream of orders that ended.
+/// The stream of closed orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryOrderStream {}
 
@@ -56,7 +57,8 @@ impl sealed::SealedStream for HistoryOrderStream {
 mod sealed {
     use crate::{Event, Message, Orders};
 
-    /// Restricts [`OrderStream`](super::OrderStream) to this crate, and names the variant of [`Message`] for each stream.
+    /// Seals [`OrderStream`](super::OrderStream) and converts between each stream's event and its variant of
+    /// [`Message`].
     pub trait SealedStream: Sized {
         fn into_message(event: Event<Orders<Self>>) -> Message;
 

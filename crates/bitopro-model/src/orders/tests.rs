@@ -19,7 +19,7 @@ fn order(changes: &[(&str, &str)]) -> Order {
 }
 
 #[test]
-fn a_message_is_written_as_it_came() {
+fn a_message_is_written_back_unchanged() {
     let text = message(&[]);
     let event = ActiveOrders::from_json(&text).unwrap();
     assert_eq!(serde_json::to_string(&event).unwrap(), text);
@@ -30,7 +30,7 @@ fn a_message_is_written_as_it_came() {
 }
 
 #[test]
-fn the_documented_variations_are_read() {
+fn documented_variants_are_read() {
     let stop = order(&[
         (r#""id":"8917255503""#, r#""id":"SL-1133804403""#),
         (r#""type":"LIMIT""#, r#""type":"STOP_LIMIT""#),
@@ -59,12 +59,15 @@ fn the_documented_variations_are_read() {
     assert_eq!(old.id.as_str(), "8917255503");
     assert_eq!(old.updated().map(Timestamp::as_millis), Some(1_639_386_803_663));
     assert_eq!((old.order_type, old.client_id.map(ClientId::get)), (OrderType::Market, Some(7)));
-    let twice = message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":7"#)]);
-    assert!(ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate field `clientID`"));
+    let duplicate =
+        message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":7"#)]);
+    assert!(
+        ActiveOrders::from_json(&duplicate).unwrap_err().to_string().contains("duplicate field `clientID`")
+    );
 }
 
 #[test]
-fn times_are_in_milliseconds_and_stay_verbatim_in_the_fields() {
+fn accessors_return_milliseconds_and_fields_keep_the_original_times() {
     let times =
         r#""timestamp":1639386803663,"updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"#;
     for (instead, updated, created) in [
@@ -87,8 +90,8 @@ fn times_are_in_milliseconds_and_stay_verbatim_in_the_fields() {
 }
 
 #[test]
-fn questions_about_an_order_have_answers() {
-    for (status, executed, open, last, part, filled) in [
+fn predicates_follow_the_status_and_the_executed_amount() {
+    for (status, executed, is_open, is_final, is_partially_filled, is_filled) in [
         (-1, "0", true, false, false, false),
         (0, "0", true, false, false, false),
         (1, "0.01", true, false, true, false),
@@ -102,13 +105,13 @@ fn questions_about_an_order_have_answers() {
             (r#""status":0"#, &format!(r#""status":{status}"#)),
             (r#""executedAmount":"0""#, &format!(r#""executedAmount":"{executed}""#)),
         ]);
-        let answers = (order.is_open(), order.is_final(), order.is_partially_filled(), order.is_filled());
-        assert_eq!(answers, (open, last, part, filled), "{status}");
+        let actual = (order.is_open(), order.is_final(), order.is_partially_filled(), order.is_filled());
+        assert_eq!(actual, (is_open, is_final, is_partially_filled, is_filled), "{status}");
     }
 }
 
 #[test]
-fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
+fn a_new_order_is_open_and_pays_its_fee_in_the_received_currency() {
     let (one, placed) = (Decimal::ONE, Timestamp::from_millis(1_639_386_803_662));
     for (action, fee_symbol) in [(Action::Buy, "btc"), (Action::Sell, "twd")] {
         let order = Order::new("1", "btc_twd", action, OrderType::Limit)
@@ -123,19 +126,21 @@ fn a_new_order_is_open_and_pays_its_fee_in_what_it_receives() {
 }
 
 #[test]
-fn an_order_in_the_wrong_place_is_an_error() {
+fn an_order_under_the_wrong_pair_is_an_error() {
     let wrong = message(&[(r#""sol_usdt":["#, r#""eth_usdt":["#)]);
     let error = ActiveOrders::from_json(&wrong).unwrap_err().to_string();
-    assert!(error.starts_with("data: key `eth_usdt` holds order 8917255503 of `sol_usdt`"), "{error}");
+    assert!(error.starts_with("data: key `eth_usdt` holds order `8917255503` for `sol_usdt`"), "{error}");
     assert!(ActiveOrders::from_json(&message(&[(r#""sol_usdt":["#, r#""SOL_USDT":["#)])).is_ok());
-    let twice = message(&[(r#""btc_twd":[]"#, r#""sol_usdt":[]"#)]);
-    assert!(ActiveOrders::from_json(&twice).unwrap_err().to_string().contains("duplicate pair `sol_usdt`"));
-    let path = ActiveOrders::from_json(&message(&[(r#""price":"107""#, r#""price":107"#)])).unwrap_err();
-    assert_eq!(path.path(), "data.sol_usdt[0].price");
+    let duplicate = message(&[(r#""btc_twd":[]"#, r#""sol_usdt":[]"#)]);
+    assert!(
+        ActiveOrders::from_json(&duplicate).unwrap_err().to_string().contains("duplicate pair `sol_usdt`")
+    );
+    let error = ActiveOrders::from_json(&message(&[(r#""price":"107""#, r#""price":107"#)])).unwrap_err();
+    assert_eq!(error.path(), "data.sol_usdt[0].price");
 }
 
 #[test]
-fn orders_are_grouped_by_pair_as_they_come() {
+fn orders_are_grouped_by_pair_in_order_of_first_occurrence() {
     let mut other = order(&[]);
     other.pair = Pair::new("btc_twd");
     let orders: Orders<ActiveOrderStream> = [order(&[]), other, order(&[])].into_iter().collect();

@@ -1,4 +1,4 @@
-//! What is said of a broken message, word for word: of balances here, of the others in their own modules.
+//! The exact text of decode errors: for balances here, and for orders and trades in their own modules.
 
 mod orders;
 mod trades;
@@ -11,15 +11,15 @@ use bitopro_model::{
 
 const ADA: &str = r#""currency":"ADA","amount":"1","available":"1","stake":"0","tradable":true"#;
 
-/// A message whose `data` is this.
+/// Returns a message with this `data`.
 fn with_data(data: &str) -> String {
     format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{data}}}"#)
 }
 
-/// A message with one currency, in whose fields one place is different.
-fn with_ada(place: &str, instead: &str) -> String {
-    assert!(ADA.contains(place), "{place}");
-    with_data(&format!(r#"{{"ADA":{{{}}}}}"#, ADA.replacen(place, instead, 1)))
+/// Returns a message with the balance of one currency, in which `to` replaces the first `from`.
+fn with_ada(from: &str, to: &str) -> String {
+    assert!(ADA.contains(from), "{from}");
+    with_data(&format!(r#"{{"ADA":{{{}}}}}"#, ADA.replacen(from, to, 1)))
 }
 
 fn error(text: &str) -> DecodeError {
@@ -27,11 +27,11 @@ fn error(text: &str) -> DecodeError {
 }
 
 #[test]
-fn fault_44_in_a_balance_names_its_path() {
+fn fault_44_an_error_in_a_balance_names_its_path() {
     let amount = r#""amount":"1""#;
     let twenty_nine = with_ada(amount, r#""amount":"79228162514264337593543950336""#);
     let forty = with_ada(amount, r#""amount":"1234567890123456789012345678901234567890""#);
-    let twice =
+    let duplicate =
         with_data(&format!(r#"{{"ADA":{{{ADA}}},"BTC":{{{}}},"ADA":{{{ADA}}}}}"#, ADA.replace("ADA", "BTC")));
     let table = [
         (with_ada(r#""amount":"1","#, ""), "data.ADA: missing field `amount`"),
@@ -52,12 +52,12 @@ fn fault_44_in_a_balance_names_its_path() {
         (with_ada("true", r#"true,"stake":"0""#), "data.ADA: duplicate field `stake`"),
         (
             twenty_nine,
-            "data.ADA.amount: `79228162514264337593543950336`: more digits than can be kept exactly (29; 28 always fit)",
+            "data.ADA.amount: `79228162514264337593543950336`: 29 digits are too many to store exactly; up to 28 always fit",
         ),
         (
             forty,
-            "data.ADA.amount: `1234567890123456789012345678901234567890`: more digits than can be kept exactly \
-             (40; 28 always fit)",
+            "data.ADA.amount: `1234567890123456789012345678901234567890`: 40 digits are too many to store exactly; \
+             up to 28 always fit",
         ),
         (
             with_ada(amount, r#""amount":"1e5""#),
@@ -72,14 +72,11 @@ fn fault_44_in_a_balance_names_its_path() {
             "data.ADA.amount: ``: not a plain decimal number such as `12.50`",
         ),
         (with_data(&format!(r#"{{"BTC":{{{ADA}}}}}"#)), "data: key `BTC` holds the balance for `ADA`"),
-        (twice, "data: duplicate currency `ADA`"),
-        (with_data(r#"{"ADA":null}"#), "data.ADA: invalid type: null, expected the balance of one currency"),
-        (
-            with_data(r#"{"ADA":[]}"#),
-            "data.ADA: invalid type: sequence, expected the balance of one currency",
-        ),
-        (with_data("null"), "data: invalid type: null, expected balances by currency"),
-        (with_data("[]"), "data: invalid type: sequence, expected balances by currency"),
+        (duplicate, "data: duplicate currency `ADA`"),
+        (with_data(r#"{"ADA":null}"#), "data.ADA: invalid type: null, expected a balance"),
+        (with_data(r#"{"ADA":[]}"#), "data.ADA: invalid type: sequence, expected a balance"),
+        (with_data("null"), "data: invalid type: null, expected a map of balances by currency"),
+        (with_data("[]"), "data: invalid type: sequence, expected a map of balances by currency"),
         (r#"{"event":"ACCOUNT_BALANCE","timestamp":1}"#.to_owned(), "missing field `data`"),
         (r#"{"event":"ACCOUNT_BALANCE","data":{}}"#.to_owned(), "missing field `timestamp`"),
         (
@@ -96,20 +93,20 @@ fn fault_44_in_a_balance_names_its_path() {
         ),
         (with_data(r#"{},"timestamp":2"#), "duplicate field `timestamp`"),
     ];
-    assert_faults::<Balances>(table);
+    assert_errors::<Balances>(table);
 }
 
-/// Each text is refused with this path and reason, before the excerpt that follows.
-fn assert_faults<D: EventData + Debug>(table: impl IntoIterator<Item = (String, &'static str)>) {
+/// Asserts that each text fails with this path and reason, followed by the excerpt.
+fn assert_errors<D: EventData + Debug>(table: impl IntoIterator<Item = (String, &'static str)>) {
     for (text, expected) in table {
         let error = decode::<D>(&text).expect_err(&text);
         let shown = error.to_string();
-        let place = format!(" (in {}, near `{}`)", D::STREAM.event(), error.excerpt());
-        assert_eq!(shown, format!("{expected}{place}"), "{text}");
+        let location = format!(" (in {}, near `{}`)", D::STREAM.event(), error.excerpt());
+        assert_eq!(shown, format!("{expected}{location}"), "{text}");
         assert_eq!((error.kind(), error.stream()), (DecodeErrorKind::Data, Some(D::STREAM)));
         assert!(expected.starts_with(error.path()), "{text}");
 
-        // Whoever does not know the stream, or knows the event, hears the same.
+        // Parsing without a known stream, or with a known event, returns the same error.
         assert_eq!(Message::from_json(&text).expect_err(&text).to_string(), shown);
         assert_eq!(Event::<D>::from_json(&text).expect_err(&text).to_string(), shown);
         assert_eq!(Message::from_stream(D::STREAM, &text).expect_err(&text), error);
@@ -117,29 +114,29 @@ fn assert_faults<D: EventData + Debug>(table: impl IntoIterator<Item = (String, 
 }
 
 #[test]
-fn fault_32_a_text_that_is_no_message_says_so_whole() {
+fn fault_32_a_text_that_is_not_a_message_is_an_error_with_an_excerpt() {
     let whole = with_data(&format!(r#"{{"ADA":{{{ADA}}}}}"#));
     let table = [
-        ("", "not JSON at line 1 column 0: EOF while parsing a value (in ACCOUNT_BALANCE, near ``)"),
-        ("hello", "not JSON at line 1 column 1: expected value (in ACCOUNT_BALANCE, near `hello`)"),
+        ("", "invalid JSON at line 1 column 0: EOF while parsing a value (in ACCOUNT_BALANCE, near ``)"),
+        ("hello", "invalid JSON at line 1 column 1: expected value (in ACCOUNT_BALANCE, near `hello`)"),
         (
             &whole[..90],
-            "data: not JSON at line 1 column 90: EOF while parsing a string (in ACCOUNT_BALANCE, near \
+            "data: invalid JSON at line 1 column 90: EOF while parsing a string (in ACCOUNT_BALANCE, near \
              `…ADA\":{\"currency\":\"ADA\",\"amount\":\"1\",\"ava`)",
         ),
         (
             "{\"event\":\"ACCOUNT_BALANCE\",\n\"data\":{]}",
-            "data: not JSON at line 2 column 9: key must be a string (in ACCOUNT_BALANCE, near \
+            "data: invalid JSON at line 2 column 9: key must be a string (in ACCOUNT_BALANCE, near \
              `{\"event\":\"ACCOUNT_BALANCE\",\\n\"data\":{]}`)",
         ),
         (
             r#"{"event":"MARGIN","timestamp":1,"data":{"a":tru}}"#,
-            "data: not JSON at line 1 column 48: expected ident (in ACCOUNT_BALANCE, near \
+            "data: invalid JSON at line 1 column 48: expected ident (in ACCOUNT_BALANCE, near \
              `…:\"MARGIN\",\"timestamp\":1,\"data\":{\"a\":tru}}`)",
         ),
         (
             r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}} x"#,
-            "not JSON at line 1 column 53: trailing characters (in ACCOUNT_BALANCE, near \
+            "invalid JSON at line 1 column 53: trailing characters (in ACCOUNT_BALANCE, near \
              `…OUNT_BALANCE\",\"timestamp\":1,\"data\":{}} x`)",
         ),
         (
@@ -172,17 +169,17 @@ fn fault_32_a_text_that_is_no_message_says_so_whole() {
 }
 
 #[test]
-fn the_kind_tells_a_broken_text_from_a_wrong_one() {
+fn the_kind_distinguishes_invalid_json_from_invalid_data() {
     for text in ["", "hello", "{", r#"{"event":"ACCOUNT_BALANCE","x":tru}"#, "{} {}"] {
         let [by_stream, by_event] = [error(text), AccountBalance::from_json(text).expect_err(text)];
-        // `{} {}` lacks its event before anything follows it.
+        // The missing `event` of `{} {}` is reported before the trailing characters.
         let expected = if text == "{} {}" { DecodeErrorKind::Data } else { DecodeErrorKind::Syntax };
         assert_eq!((by_stream.kind(), by_event.kind()), (expected, expected), "{text}");
     }
 }
 
 #[test]
-fn fault_32_depth_costs_no_stack_wherever_it_is() {
+fn fault_32_deep_nesting_never_overflows_the_stack() {
     let deep = "[".repeat(100_000);
     for text in [
         deep.clone(),
@@ -200,10 +197,10 @@ fn fault_32_depth_costs_no_stack_wherever_it_is() {
     assert_eq!(Message::from_json(&balanced).unwrap().event(), "DEEP");
 }
 
-/// The parser itself goes 128 levels deep. Nothing that is read here gets near that: a known field has another type at
-/// the first bracket, and what is kept is skipped in a loop.
+/// The parser's own recursion limit of 128 levels is never reached: a known field fails at the first bracket
+/// because of its type, and the values of other fields are skipped in a loop.
 #[test]
-fn fault_32_nesting_of_any_depth_is_refused_in_a_required_field_and_kept_in_any_other() {
+fn fault_32_nesting_of_any_depth_is_an_error_in_required_fields_and_kept_in_all_others() {
     for depth in [1, 127, 128, 129, 100_000] {
         for (open, inner, close) in [("[", "", "]"), (r#"{"a":"#, "1", "}")] {
             let deep = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
@@ -233,7 +230,7 @@ fn fault_32_nesting_of_any_depth_is_refused_in_a_required_field_and_kept_in_any_
 }
 
 #[test]
-fn fault_32_what_a_hostile_text_can_put_into_an_error_is_bounded_and_printable() {
+fn fault_32_the_error_for_a_hostile_text_is_bounded_and_printable() {
     let long = "\\u001b[31m\\n台".repeat(1000);
     for text in [
         with_data(&format!(r#"{{"{long}":{{}}}}"#)),

@@ -1,5 +1,5 @@
-//! Every place of every fixture made wrong in every way: what comes of it is an error that names the place, or one of
-//! few leniencies by which nothing is lost.
+//! Mutates every value of every fixture in every way. The result must be an error that names the value's
+//! path, or one of a few documented leniencies that lose no data.
 
 use std::collections::BTreeSet;
 
@@ -8,29 +8,30 @@ use bitopro_model::{Message, PrivateStream};
 use crate::fixtures::{self, Fixture, Stream};
 use crate::json::{Json, Kind};
 
-/// What is done to a place.
+/// A change to one value of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Wrong {
-    Gone,
-    Twice,
-    As(Kind),
+enum Mutation {
+    Remove,
+    Duplicate,
+    /// Replaces the value by one of another kind.
+    Convert(Kind),
 }
 
-use Wrong::{As, Gone};
+use Mutation::{Convert, Duplicate, Remove};
 
-const ID: &[Wrong] = &[As(Kind::Number), As(Kind::Text)];
+const ID: &[Mutation] = &[Convert(Kind::Number), Convert(Kind::Text)];
 
-/// All that is read although it is not as documented, beside [`OPTIONAL`]. `*` is any currency or pair, `[]` any order of
-/// a list.
-const LENIENT: &[(&str, &[Wrong])] = &[
+/// Mutations of required fields that are accepted. `*` matches any currency or pair, and `[]` any order of a
+/// list.
+const LENIENT: &[(&str, &[Mutation])] = &[
     ("data.*[].id", ID),
     ("data.orderID", ID),
-    // Another message, without this currency, pair or order.
-    ("data.*", &[Gone]),
-    ("data.*[]", &[Gone]),
+    // The result is a valid message without this currency, pair or order.
+    ("data.*", &[Remove]),
+    ("data.*[]", &[Remove]),
 ];
 
-/// The optional fields: nothing but a second one of the same name is an error there.
+/// The optional fields. Only a duplicate is an error.
 pub(crate) const OPTIONAL: &[&str] = &[
     "eventID",
     "datetime",
@@ -57,7 +58,7 @@ pub(crate) const OPTIONAL: &[&str] = &[
     "data.isMaker",
 ];
 
-/// The fields of fixtures that the model does not know. It keeps them, whatever they hold.
+/// The fields of fixtures that the model does not know. Their values are kept, whatever their type.
 const UNKNOWN: &[&str] = &[
     "sequence",
     "account",
@@ -71,33 +72,33 @@ const UNKNOWN: &[&str] = &[
     "data.rebate",
 ];
 
-fn is_unknown(place: &str) -> bool {
+fn is_unknown(pattern: &str) -> bool {
     UNKNOWN.iter().any(|unknown| {
-        place.strip_prefix(unknown).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        pattern.strip_prefix(unknown).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     })
 }
 
-/// A place in a message.
+/// The position of a value in a message.
 #[derive(Debug, Clone, Default)]
-struct Place {
-    /// Which child of which child, from the whole message on.
-    way: Vec<usize>,
-    /// As an error names it, `data.ADA.amount`.
+struct Position {
+    /// Index of the child at each level, starting from the whole message.
+    indices: Vec<usize>,
+    /// The path in an error, such as `data.ADA.amount`.
     path: String,
-    /// The same for every currency, pair and order, `data.*.amount`.
-    general: String,
-    /// The path of what it stands in.
-    parent: String,
-    /// Its own key, if it has one.
+    /// The path with placeholders for currencies, pairs and orders, such as `data.*.amount`.
+    pattern: String,
+    /// The path of the containing object or list.
+    parent_path: String,
+    /// The key of the value, if it is a member of an object.
     key: Option<String>,
 }
 
-impl Place {
+impl Position {
     fn member(&self, at: usize, key: &str, stream: PrivateStream) -> Self {
-        let dot = if self.way.is_empty() { "" } else { "." };
-        let is_name = self.general == "data" && stream != PrivateStream::UserTrades;
-        let general = if is_name { "*" } else { key };
-        self.child(at, &format!("{dot}{key}"), &format!("{dot}{general}"), Some(key.to_owned()))
+        let dot = if self.indices.is_empty() { "" } else { "." };
+        let is_placeholder = self.pattern == "data" && stream != PrivateStream::UserTrades;
+        let pattern = if is_placeholder { "*" } else { key };
+        self.child(at, &format!("{dot}{key}"), &format!("{dot}{pattern}"), Some(key.to_owned()))
     }
 
     fn item(&self, at: usize) -> Self {
@@ -105,71 +106,74 @@ impl Place {
     }
 
     fn is_optional(&self) -> bool {
-        OPTIONAL.contains(&self.general.as_str())
+        OPTIONAL.contains(&self.pattern.as_str())
     }
 
-    fn child(&self, at: usize, path: &str, general: &str, key: Option<String>) -> Self {
+    fn child(&self, at: usize, path: &str, pattern: &str, key: Option<String>) -> Self {
         Self {
-            way: [&self.way[..], &[at]].concat(),
+            indices: [&self.indices[..], &[at]].concat(),
             path: format!("{}{path}", self.path),
-            general: format!("{}{general}", self.general),
-            parent: self.path.clone(),
+            pattern: format!("{}{pattern}", self.pattern),
+            parent_path: self.path.clone(),
             key,
         }
     }
 }
 
-/// How many currencies of a message have their places made wrong: in one of 150 they stand for the others.
+/// The largest number of currencies per message that are mutated, as a sample of a message with 150 of them.
 const CURRENCIES: usize = 20;
 
-/// Every place in `json`, which is at `place`, and that place itself.
-fn places(json: &Json, place: Place, stream: PrivateStream, into: &mut Vec<Place>) {
+/// Collects the positions of all values in `json`, including `position`, its own.
+fn collect_positions(json: &Json, position: Position, stream: PrivateStream, into: &mut Vec<Position>) {
     match json {
         Json::Leaf(_) => {}
         Json::List(items) => {
-            items.iter().enumerate().for_each(|(at, item)| places(item, place.item(at), stream, into));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(at, item)| collect_positions(item, position.item(at), stream, into));
         }
         Json::Object(members) => {
-            let is_many = place.general == "data" && stream == PrivateStream::AccountBalance;
-            let most = if is_many { CURRENCIES } else { usize::MAX };
-            for (at, (key, value)) in members.iter().enumerate().take(most) {
-                places(value, place.member(at, key, stream), stream, into);
+            let is_many = position.pattern == "data" && stream == PrivateStream::AccountBalance;
+            let limit = if is_many { CURRENCIES } else { usize::MAX };
+            for (at, (key, value)) in members.iter().enumerate().take(limit) {
+                collect_positions(value, position.member(at, key, stream), stream, into);
             }
         }
     }
-    into.push(place);
+    into.push(position);
 }
 
-fn at<'a>(json: &'a mut Json, way: &[usize]) -> &'a mut Json {
-    way.iter().fold(json, |json, &at| match json {
+fn value_at<'a>(json: &'a mut Json, indices: &[usize]) -> &'a mut Json {
+    indices.iter().fold(json, |json, &at| match json {
         Json::List(items) => &mut items[at],
         Json::Object(members) => &mut members[at].1,
-        Json::Leaf(_) => panic!("nothing is in {json}"),
+        Json::Leaf(_) => panic!("{json} has no children"),
     })
 }
 
-/// The message with one place wrong, or `None` where there is no such thing.
-fn made_wrong(message: &Json, place: &Place, wrong: Wrong) -> Option<Json> {
+/// Returns the message with one mutation, or `None` if the mutation is not applicable.
+fn mutated(message: &Json, position: &Position, mutation: Mutation) -> Option<Json> {
     let mut message = message.clone();
-    if let As(kind) = wrong {
-        let there = at(&mut message, &place.way);
-        (there.kind() != kind).then(|| *there = there.clone().into_kind(kind))?;
+    if let Convert(kind) = mutation {
+        let value = value_at(&mut message, &position.indices);
+        (value.kind() != kind).then(|| *value = value.clone().into_kind(kind))?;
         return Some(message);
     }
-    let (&last, way) = place.way.split_last()?;
-    match (at(&mut message, way), wrong) {
-        (Json::Object(members), Gone) => drop(members.remove(last)),
+    let (&last, indices) = position.indices.split_last()?;
+    match (value_at(&mut message, indices), mutation) {
+        (Json::Object(members), Remove) => drop(members.remove(last)),
         (Json::Object(members), _) => members.insert(last, members[last].clone()),
-        (Json::List(items), Gone) => drop(items.remove(last)),
+        (Json::List(items), Remove) => drop(items.remove(last)),
         _ => return None,
     }
     Some(message)
 }
 
-/// How a known event is written that is read: `place` and below as the page of this crate says, all else as it came.
-fn normalised(json: Json, place: &Place, stream: PrivateStream) -> Json {
-    let general = place.general.as_str();
-    if is_unknown(general) {
+/// Returns the canonical form of a known event, in which `json` is the value at `position`.
+fn normalised(json: Json, position: &Position, stream: PrivateStream) -> Json {
+    let pattern = position.pattern.as_str();
+    if is_unknown(pattern) {
         return json;
     }
     match json {
@@ -177,10 +181,10 @@ fn normalised(json: Json, place: &Place, stream: PrivateStream) -> Json {
             members
                 .into_iter()
                 .enumerate()
-                .map(|(at, (key, value))| (place.member(at, &key, stream), key, value))
-                .filter(|(place, _, value)| !(place.is_optional() && value.kind() == Kind::Null))
-                .map(|(place, key, value)| {
-                    let value = normalised(value, &place, stream);
+                .map(|(at, (key, value))| (position.member(at, &key, stream), key, value))
+                .filter(|(position, _, value)| !(position.is_optional() && value.kind() == Kind::Null))
+                .map(|(position, key, value)| {
+                    let value = normalised(value, &position, stream);
                     let is_client_id = key == "clientId" && value.kind() == Kind::Number;
                     (if is_client_id { "clientID".to_owned() } else { key }, value)
                 })
@@ -188,11 +192,11 @@ fn normalised(json: Json, place: &Place, stream: PrivateStream) -> Json {
         ),
         Json::List(items) => {
             let items = items.into_iter().enumerate();
-            Json::List(items.map(|(at, item)| normalised(item, &place.item(at), stream)).collect())
+            Json::List(items.map(|(at, item)| normalised(item, &position.item(at), stream)).collect())
         }
         Json::Leaf(token) => {
             let unquoted = token.trim_matches('"');
-            match general {
+            match pattern {
                 "data.*[].id" | "data.orderID" => Json::Leaf(token).into_kind(Kind::Text),
                 "data.*[].clientID" | "data.*[].clientId" if unquoted.parse::<u64>().is_ok() => {
                     Json::Leaf(unquoted.to_owned())
@@ -209,62 +213,69 @@ fn normalised(json: Json, place: &Place, stream: PrivateStream) -> Json {
     }
 }
 
-fn may(place: &Place, wrong: Wrong) -> bool {
-    if place.is_optional() {
-        return wrong != Wrong::Twice;
+fn is_accepted(position: &Position, mutation: Mutation) -> bool {
+    if position.is_optional() {
+        return mutation != Duplicate;
     }
-    LENIENT.iter().any(|(lenient, wrongs)| *lenient == place.general && wrongs.contains(&wrong))
+    LENIENT.iter().any(|(lenient, mutations)| *lenient == position.pattern && mutations.contains(&mutation))
 }
 
-/// What is said of a place that is wrong, up to the details of its value.
-fn fault(place: &Place, wrong: Wrong) -> String {
-    let Place { path, parent, key, .. } = place;
-    let within = if parent.is_empty() { String::new() } else { format!("{parent}: ") };
+/// Returns the start of the error message for a mutation, without the details of the value.
+fn expected_error(position: &Position, mutation: Mutation) -> String {
+    let Position { path, parent_path, key, .. } = position;
+    let prefix = if parent_path.is_empty() { String::new() } else { format!("{parent_path}: ") };
     let field =
         key.as_deref().map(|key| if key == "clientId" { "clientID" } else { key }).unwrap_or_default();
-    match wrong {
-        Gone => format!("{within}missing field `{field}` ("),
-        Wrong::Twice if place.general == "data.*" => {
+    match mutation {
+        Remove => format!("{prefix}missing field `{field}` ("),
+        Duplicate if position.pattern == "data.*" => {
             let kind = if field.contains('_') { "pair" } else { "currency" };
-            format!("{within}duplicate {kind} `{field}` (")
+            format!("{prefix}duplicate {kind} `{field}` (")
         }
-        Wrong::Twice => format!("{within}duplicate field `{field}` ("),
-        As(_) if path.is_empty() => "invalid type: ".to_owned(),
-        As(_) => format!("{path}: invalid type: "),
+        Duplicate => format!("{prefix}duplicate field `{field}` ("),
+        Convert(_) if path.is_empty() => "invalid type: ".to_owned(),
+        Convert(_) => format!("{path}: invalid type: "),
     }
 }
 
-/// Reads a text in every way there is, all of which must agree.
+/// Parses a text in all ways, whose results must agree. An error is its path and message.
 fn read(stream: &Stream, text: &str) -> Result<Message, (String, String)> {
-    let said = |error: bitopro_model::DecodeError| (error.path().to_owned(), error.to_string());
-    let read = (stream.decode)(text).map_err(said);
-    let any = Message::from_json(text).map_err(said);
+    let describe = |error: bitopro_model::DecodeError| (error.path().to_owned(), error.to_string());
+    let read = (stream.decode)(text).map_err(describe);
+    let any = Message::from_json(text).map_err(describe);
     assert_eq!(any.as_ref().ok(), read.as_ref().ok(), "{text}");
     assert_eq!(any.as_ref().err().map(|(path, _)| path), read.as_ref().err().map(|(path, _)| path), "{text}");
     read
 }
 
 #[test]
-fn fault_44_every_place_of_every_fixture_is_read_as_it_is_or_named_in_an_error() {
+fn fault_44_every_mutation_of_every_fixture_is_read_losslessly_or_named_in_an_error() {
     let (mut lenient, mut optional, mut unknown) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for Fixture { path: fixture, text, stream, .. } in fixtures::all() {
         let message = Json::parse(&text);
         let is_known = Message::from_json(&text).unwrap().event() == stream.id.event();
-        let mut all = Vec::new();
-        places(&message, Place::default(), stream.id, &mut all);
-        for place in all {
-            for wrong in [Gone, Wrong::Twice].into_iter().chain(Kind::ALL.map(As)) {
-                let Some(changed) = made_wrong(&message, &place, wrong) else { continue };
-                let case = format!("{fixture}, {} {wrong:?}", place.path);
+        let mut positions = Vec::new();
+        collect_positions(&message, Position::default(), stream.id, &mut positions);
+        for position in positions {
+            for mutation in [Remove, Duplicate].into_iter().chain(Kind::ALL.map(Convert)) {
+                let Some(changed) = mutated(&message, &position, mutation) else { continue };
+                let case = format!("{fixture}, {} {mutation:?}", position.path);
                 let read = read(&stream, &changed.to_string());
-                let is_envelope = matches!(place.general.as_str(), "" | "event");
+                let is_envelope = matches!(position.pattern.as_str(), "" | "event");
                 match read {
-                    Err((path, said)) => {
-                        assert!(is_known || is_envelope, "{case}: {said}");
-                        assert!(said.starts_with(&fault(&place, wrong)), "{case}: {said}");
-                        let named = if matches!(wrong, As(_)) { &place.path } else { &place.parent };
-                        assert_eq!(&path, named, "{case}: {said}");
-                        assert!(!is_unknown(&place.general) && !may(&place, wrong), "{case}: {said}");
+                    Err((path, error)) => {
+                        assert!(is_known || is_envelope, "{case}: {error}");
+                        assert!(error.starts_with(&expected_error(&position, mutation)), "{case}: {error}");
+                        let named = if matches!(mutation, Convert(_)) {
+                            &position.path
+                        } else {
+                            &position.parent_path
+                        };
+                        assert_eq!(&path, named, "{case}: {error}");
+                        assert!(
+                            !is_unknown(&position.pattern) && !is_accepted(&position, mutation),
+                            "{case}: {error}"
+                        );
                     }
                     Ok(read) if !is_known => {
                         assert!(!is_envelope, "{case}: {read:?}");
@@ -273,15 +284,16 @@ fn fault_44_every_place_of_every_fixture_is_read_as_it_is_or_named_in_an_error()
                     }
                     Ok(read) => {
                         let written = Json::parse(&serde_json::to_string(&read).unwrap()).sorted();
-                        let expected = normalised(changed, &Place::default(), stream.id).sorted();
+                        let expected = normalised(changed, &Position::default(), stream.id).sorted();
                         assert_eq!(written, expected, "{case}");
-                        if is_unknown(&place.general) {
-                            unknown.extend(UNKNOWN.iter().filter(|unknown| place.general == **unknown));
-                        } else if place.is_optional() {
-                            assert_ne!(wrong, Wrong::Twice, "{case}");
-                            optional.extend(OPTIONAL.iter().filter(|optional| place.general == **optional));
+                        if is_unknown(&position.pattern) {
+                            unknown.extend(UNKNOWN.iter().filter(|unknown| position.pattern == **unknown));
+                        } else if position.is_optional() {
+                            assert_ne!(mutation, Duplicate, "{case}");
+                            optional
+                                .extend(OPTIONAL.iter().filter(|optional| position.pattern == **optional));
                         } else {
-                            lenient.insert((place.general.clone(), wrong));
+                            lenient.insert((position.pattern.clone(), mutation));
                         }
                     }
                 }
@@ -290,9 +302,9 @@ fn fault_44_every_place_of_every_fixture_is_read_as_it_is_or_named_in_an_error()
     }
     let documented: BTreeSet<_> = LENIENT
         .iter()
-        .flat_map(|(place, wrongs)| wrongs.iter().map(|wrong| ((*place).to_owned(), *wrong)))
+        .flat_map(|(pattern, mutations)| mutations.iter().map(|mutation| ((*pattern).to_owned(), *mutation)))
         .collect();
-    assert_eq!(lenient, documented, "what is lenient, and what is documented to be");
-    assert_eq!(optional, OPTIONAL.iter().collect(), "the optional fields of the fixtures");
-    assert_eq!(unknown, UNKNOWN.iter().collect(), "the unknown fields of the fixtures");
+    assert_eq!(lenient, documented, "accepted mutations of required fields");
+    assert_eq!(optional, OPTIONAL.iter().collect(), "optional fields of the fixtures");
+    assert_eq!(unknown, UNKNOWN.iter().collect(), "unknown fields of the fixtures");
 }

@@ -1,4 +1,4 @@
-//! Every fixture of the manifest: read, pinned, written back, read again.
+//! Every fixture of the manifest is parsed, compared with a snapshot, written back and parsed again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,25 +9,25 @@ use bitopro_model::{
 };
 use serde_json::Value;
 
-/// A fixture, as the manifest lists it.
+/// A fixture that is listed in the manifest.
 pub(crate) struct Fixture {
     pub(crate) path: String,
     pub(crate) text: String,
     pub(crate) stream: Stream,
-    /// Whether it is written back token by token.
+    /// `true` if the model writes the fixture back token by token.
     canonical: bool,
 }
 
-/// The ways to read a text when its stream is known.
+/// The parsing functions for texts of one stream.
 #[derive(Clone, Copy)]
 pub(crate) struct Stream {
-    /// Where its fixtures are.
+    /// The folder of the stream's fixtures.
     folder: &'static str,
     pub(crate) id: PrivateStream,
     pub(crate) decode: fn(&str) -> Result<Message, DecodeError>,
     from_json: fn(&str) -> Result<Message, DecodeError>,
     deserialize: fn(&str) -> serde_json::Result<Message>,
-    /// To the stream's event and back, or the message itself if it is not such an event.
+    /// Converts a message to the stream's event and back. Fails with the message if it is of another kind.
     convert: fn(Message) -> Result<Message, Message>,
 }
 
@@ -53,8 +53,8 @@ impl Stream {
     }
 }
 
-/// What is not written as it came: the fixture, and in it each place with what is written instead. Everything else
-/// is written unchanged, though known fields come first and in their usual order.
+/// The fixtures that are not written back verbatim, each with its replacements: the original and the written
+/// text. Everything else is unchanged, except that known fields come first and in their canonical order.
 const NORMALISED: &[(&str, &[(&str, &str)])] = &[
     ("active-orders/client-id-old-spelling.json", &[(r#""clientId": 1234"#, r#""clientID": 1234"#)]),
     ("active-orders/market-order.json", &[(r#""type": "Market""#, r#""type": "MARKET""#)]),
@@ -88,20 +88,22 @@ const NORMALISED: &[(&str, &[(&str, &str)])] = &[
 ];
 
 impl Fixture {
-    /// The text with what is known to be written in another way.
+    /// Returns the text after the replacements in [`NORMALISED`].
     fn normalised(&self) -> String {
-        let places =
-            NORMALISED.iter().find(|(path, _)| *path == self.path).map_or(&[][..], |(_, places)| places);
-        places.iter().fold(self.text.clone(), |text, (came, written)| {
-            assert_eq!(text.matches(came).count(), 1, "{}: {came}", self.path);
-            text.replace(came, written)
+        let replacements = NORMALISED
+            .iter()
+            .find(|(path, _)| *path == self.path)
+            .map_or(&[][..], |(_, replacements)| replacements);
+        replacements.iter().fold(self.text.clone(), |text, (original, written)| {
+            assert_eq!(text.matches(original).count(), 1, "{}: {original}", self.path);
+            text.replace(original, written)
         })
     }
 }
 
-/// The fixtures of all streams, each one message. Sessions are replayed in bitopro-client.
+/// Returns the fixtures of all streams, each with one message. Sessions are replayed in bitopro-client.
 pub(crate) fn all() -> Vec<Fixture> {
-    // A link to the workspace's folder, which is a copy in the published package.
+    // A symbolic link to the workspace's folder. The published package contains a copy.
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"));
     let manifest = fs::read_to_string(dir.join("manifest.json")).unwrap();
     let entries: Vec<Value> = serde_json::from_str(&manifest).unwrap();
@@ -121,7 +123,7 @@ pub(crate) fn all() -> Vec<Fixture> {
         .collect()
 }
 
-/// JSON without the whitespace between its tokens, and otherwise untouched.
+/// Removes whitespace between tokens.
 fn minified(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     json.chars()
@@ -134,13 +136,13 @@ fn minified(json: &str) -> String {
 }
 
 #[test]
-fn every_stream_has_fixtures_of_its_own_event() {
+fn every_stream_has_a_fixture_of_its_event() {
     let fixtures = all();
     for &stream in PrivateStream::ALL {
-        let mut own = fixtures.iter().filter(|fixture| fixture.stream.id == stream);
+        let mut candidates = fixtures.iter().filter(|fixture| fixture.stream.id == stream);
         assert!(
-            own.any(|own| Message::from_json(&own.text).unwrap().event() == stream.event()),
-            "no fixture of {stream}"
+            candidates.any(|fixture| Message::from_json(&fixture.text).unwrap().event() == stream.event()),
+            "no fixture for {stream}"
         );
     }
     for (path, _) in NORMALISED {
@@ -150,7 +152,7 @@ fn every_stream_has_fixtures_of_its_own_event() {
 }
 
 #[test]
-fn the_parsed_value_and_the_frame_written_back_are_pinned() {
+fn the_parsed_value_and_the_written_frame_match_the_snapshots() {
     for fixture in all() {
         let message = Message::from_json(&fixture.text).unwrap();
         let written = serde_json::to_string_pretty(&message).unwrap();
@@ -171,25 +173,25 @@ fn a_canonical_fixture_is_written_back_token_by_token() {
 }
 
 #[test]
-fn nothing_of_any_fixture_is_lost() {
+fn every_token_of_a_fixture_is_written_back() {
     for fixture in all() {
         let written = serde_json::to_string(&Message::from_json(&fixture.text).unwrap()).unwrap();
         assert_eq!(sorted_tokens(&written), sorted_tokens(&fixture.normalised()), "{}", fixture.path);
     }
 }
 
-/// What stays the same when only the order of fields changes: the fields, and the marks around them.
+/// Returns the tokens in sorted order, so that texts with a different field order compare equal.
 fn sorted_tokens(json: &str) -> Vec<String> {
-    let is_mark = |c: char| "{}[],".contains(c);
+    let is_punctuation = |c: char| "{}[],".contains(c);
     let json = minified(json);
-    let marks = json.matches(is_mark);
-    let mut tokens: Vec<String> = json.split(is_mark).chain(marks).map(str::to_owned).collect();
+    let punctuation = json.matches(is_punctuation);
+    let mut tokens: Vec<String> = json.split(is_punctuation).chain(punctuation).map(str::to_owned).collect();
     tokens.sort_unstable();
     tokens
 }
 
 #[test]
-fn what_is_written_reads_as_the_same_and_is_written_in_the_same_way() {
+fn a_written_message_reads_back_equal_and_is_written_identically() {
     for Fixture { path, text, .. } in all() {
         let message = Message::from_json(&text).unwrap();
         let written = serde_json::to_string(&message).unwrap();
@@ -200,7 +202,7 @@ fn what_is_written_reads_as_the_same_and_is_written_in_the_same_way() {
 }
 
 #[test]
-fn every_way_of_reading_gives_the_same() {
+fn all_parsing_functions_return_the_same_message() {
     for Fixture { path, text, stream, .. } in all() {
         let message = Message::from_json(&text).unwrap();
         assert_eq!(serde_json::from_str::<Message>(&text).unwrap(), message, "{path}");
@@ -216,9 +218,8 @@ fn every_way_of_reading_gives_the_same() {
     }
 }
 
-/// The other streams carry such an event as unknown, and lose nothing of it either.
 #[test]
-fn fault_31_a_stream_carries_the_events_of_others_as_unknown() {
+fn fault_31_an_event_of_another_stream_is_an_unknown_message_with_the_whole_text() {
     for Fixture { path, text, stream, .. } in all() {
         for other in Stream::all().iter().filter(|other| other.id != stream.id) {
             let decoded = (other.decode)(&text).unwrap();
@@ -231,25 +232,29 @@ fn fault_31_a_stream_carries_the_events_of_others_as_unknown() {
 }
 
 #[test]
-fn a_message_converts_to_the_event_of_its_own_stream_only() {
+fn a_message_converts_only_to_the_event_of_its_stream() {
     for Fixture { path, text, .. } in all() {
         let message = Message::from_json(&text).unwrap();
         for stream in Stream::all() {
             let converted = (stream.convert)(message.clone());
-            let is_own = message.stream() == Some(stream.id);
-            assert_eq!(converted, if is_own { Ok(message.clone()) } else { Err(message.clone()) }, "{path}");
+            let is_same_stream = message.stream() == Some(stream.id);
+            assert_eq!(
+                converted,
+                if is_same_stream { Ok(message.clone()) } else { Err(message.clone()) },
+                "{path}"
+            );
         }
     }
 }
 
 #[test]
-fn a_message_reports_what_its_envelope_holds() {
+fn a_message_returns_the_fields_of_its_envelope() {
     for Fixture { path, text, .. } in all() {
         let message = Message::from_json(&text).unwrap();
         let wire: Value = serde_json::from_str(&text).unwrap();
         let stream = PrivateStream::ALL.iter().copied().find(|stream| wire["event"] == stream.event());
         assert_eq!(message.stream(), stream, "{path}");
-        // An unknown event may be anything, so nothing of it is read.
+        // The envelope of an unknown event is not parsed, since its format may be different.
         assert_eq!(
             message.timestamp().map(Timestamp::as_millis),
             stream.and_then(|_| wire["timestamp"].as_i64()),
@@ -259,15 +264,15 @@ fn a_message_reports_what_its_envelope_holds() {
     }
 }
 
-/// A `Value` sorts keys and turns long numbers into floats, but keeps all that the model knows.
+/// A `Value` sorts keys and converts long numbers to floats, but known fields survive.
 #[test]
-fn a_value_in_between_loses_nothing_that_is_known() {
+fn known_fields_survive_a_round_trip_through_a_value() {
     for fixture in all() {
         let value: Value = serde_json::from_str(&fixture.text).unwrap();
         let through: Message = serde_json::from_value(value).unwrap();
         let expected: Value = serde_json::from_str(&fixture.normalised()).unwrap();
         assert_eq!(serde_json::to_value(&through).unwrap(), expected, "{}", fixture.path);
-        // In a `Value`, decimals are texts, so this is exact to the last zero.
+        // Decimals are strings in a `Value`, so the comparison includes trailing zeros.
         let direct = Message::from_json(&fixture.text).unwrap();
         assert_eq!(serde_json::to_value(&direct).unwrap(), expected, "{}", fixture.path);
     }

@@ -1,4 +1,4 @@
-//! JSON as it is written: numbers to the last digit, keys in their order and as often as they occur.
+//! JSON values that keep the text of numbers, the order of keys and duplicate keys.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Json {
-    /// Everything but lists and objects, as its token.
+    /// The token of a value that is not a list or an object.
     Leaf(String),
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
@@ -46,8 +46,8 @@ impl Json {
         }
     }
 
-    /// The same in another kind, as far as there is such a thing: `"1.10"` as the number 1.10, an object as the list of
-    /// its values.
+    /// Converts to another kind, keeping the content where possible: `"1.10"` becomes the number 1.10, and an
+    /// object the list of its values.
     pub(crate) fn into_kind(self, kind: Kind) -> Self {
         let inner = match &self {
             Self::Leaf(token) => token.trim_matches('"'),
@@ -82,7 +82,7 @@ impl Json {
             .is_ok_and(|raw| Self::Leaf(raw.get().to_owned()).kind() == Kind::Number)
     }
 
-    /// The same with the keys of every object in alphabetical order.
+    /// Sorts the keys of every object alphabetically.
     pub(crate) fn sorted(self) -> Self {
         match self {
             Self::Leaf(_) => self,

@@ -1,4 +1,5 @@
-//! Optional fields: whatever they hold, the message is read, and what could not be read is written back verbatim.
+//! Optional fields: a message is read regardless of their values, and unreadable values are written back
+//! verbatim.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +14,10 @@ const BALANCE: &str = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":
 const ORDER: &str = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":[{"id":"7","pair":"btc_twd","price":"107","action":"SELL","type":"LIMIT","status":0,"originalAmount":"2","remainingAmount":"2","executedAmount":"0"}]}}"#;
 const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"orderID":"7"}}"#;
 
-/// A value of a field that is written back in another way: as another value, or not at all.
+/// A value that is not written back verbatim: its text, and the written text or `None` if it is omitted.
 type Rewritten = (&'static str, Option<&'static str>);
 
-/// The place of a field, a value as which it is read, and what is rewritten.
+/// The path of a field, a valid value, and the values that are rewritten.
 type Field = (&'static str, &'static str, &'static [Rewritten]);
 
 const TEXT: &[Rewritten] = &[];
@@ -24,7 +25,8 @@ const EMPTY_IS_ABSENT: &[Rewritten] = &[(r#""""#, None)];
 const FLAG: &[Rewritten] = &[(r#""""#, None), (r#""true""#, Some("true")), (r#" "false" "#, Some("false"))];
 const CLIENT_ID: &[Rewritten] = &[(r#""""#, None), (r#""7""#, Some("7"))];
 
-/// Messages without optional fields, and these fields. What is not rewritten is unreadable, unless the field is a text.
+/// Messages without optional fields, each with its optional fields. A value that is not listed as rewritten
+/// is unreadable, unless the field is a text.
 const MESSAGES: &[(&str, &[Field])] = &[
     (
         BALANCE,
@@ -66,7 +68,7 @@ const MESSAGES: &[(&str, &[Field])] = &[
     ),
 ];
 
-/// Values of every type, including some that no Rust type holds.
+/// Values of every JSON type, including some that no Rust type can hold.
 const VALUES: &[&str] = &[
     r#""""#,
     r#""\ud800""#,
@@ -85,10 +87,10 @@ const VALUES: &[&str] = &[
     r#"{"amount": "1", "amount": "2"}"#,
 ];
 
-/// The message with this member in the innermost object, before all others.
-fn with(message: &str, place: &str, value: &str) -> String {
-    let name = place.rsplit('.').next().unwrap();
-    let before = match place.split_once('.') {
+/// Inserts a member at the start of the innermost object.
+fn with_member(message: &str, path: &str, value: &str) -> String {
+    let name = path.rsplit('.').next().unwrap();
+    let before = match path.split_once('.') {
         None => r#""event":"#,
         Some(_) => {
             ["\"currency\":", "\"id\":", "\"base\":"].into_iter().find(|key| message.contains(key)).unwrap()
@@ -97,22 +99,23 @@ fn with(message: &str, place: &str, value: &str) -> String {
     message.replacen(before, &format!(r#""{name}":{value},{before}"#), 1)
 }
 
-/// The member in an object that is written: after the required ones, whether it is known or kept.
-fn member(place: &str, value: &str) -> String {
-    let name = place.rsplit('.').next().unwrap();
+/// Returns the member as it is written.
+fn member(path: &str, value: &str) -> String {
+    let name = path.rsplit('.').next().unwrap();
     format!(r#""{name}":{value}"#)
 }
 
-fn written(message: &str) -> String {
-    let read = Message::from_json(message).unwrap_or_else(|error| panic!("{error}: {message}"));
+/// Parses a message in several ways, writes it and checks that it reads back equal. Returns the written text.
+fn round_trip(message: &str) -> String {
+    let parsed = Message::from_json(message).unwrap_or_else(|error| panic!("{error}: {message}"));
     let value: serde_json::Result<serde_json::Value> = serde_json::from_str(message);
-    if let Ok(through) = value.and_then(serde_json::from_value::<Message>) {
-        assert_eq!(through.event(), read.event());
+    if let Ok(from_value) = value.and_then(serde_json::from_value::<Message>) {
+        assert_eq!(from_value.event(), parsed.event());
     }
-    let reader: Message = serde_json::from_reader(message.as_bytes()).unwrap();
-    assert_eq!(reader, read);
-    let written = serde_json::to_string(&read).unwrap();
-    assert_eq!(Message::from_json(&written).unwrap(), read, "{written}");
+    let from_reader: Message = serde_json::from_reader(message.as_bytes()).unwrap();
+    assert_eq!(from_reader, parsed);
+    let written = serde_json::to_string(&parsed).unwrap();
+    assert_eq!(Message::from_json(&written).unwrap(), parsed, "{written}");
     written
 }
 
@@ -120,32 +123,36 @@ fn written(message: &str) -> String {
 fn fault_54_an_optional_field_of_any_value_is_read_or_kept() {
     let mut tested = BTreeSet::new();
     for (message, fields) in MESSAGES {
-        assert_eq!(written(message), *message, "absent");
-        for (place, good, rewritten) in *fields {
-            let canonical = if place.ends_with("clientId") { "data.*[].clientID" } else { place };
-            assert!(written(&with(message, place, good)).contains(&member(canonical, good)), "{place}");
-            assert_eq!(written(&with(message, place, "null")), *message, "{place}");
+        assert_eq!(round_trip(message), *message, "absent");
+        for (path, valid, rewritten) in *fields {
+            let canonical = if path.ends_with("clientId") { "data.*[].clientID" } else { path };
+            let written = round_trip(&with_member(message, path, valid));
+            assert!(written.contains(&member(canonical, valid)), "{path}");
+            assert_eq!(round_trip(&with_member(message, path, "null")), *message, "{path}");
             for value in VALUES {
-                let written = written(&with(message, place, value));
-                match rewritten.iter().find(|(came, _)| came == value) {
-                    Some((_, None)) => assert_eq!(written, *message, "{place}: {value}"),
-                    Some((_, Some(instead))) => {
-                        assert!(written.contains(&member(canonical, instead)), "{place}: {value}: {written}");
+                let written = round_trip(&with_member(message, path, value));
+                match rewritten.iter().find(|(original, _)| original == value) {
+                    Some((_, None)) => assert_eq!(written, *message, "{path}: {value}"),
+                    Some((_, Some(replacement))) => {
+                        assert!(
+                            written.contains(&member(canonical, replacement)),
+                            "{path}: {value}: {written}"
+                        );
                     }
                     None => {
-                        let shown = serde_json::from_str::<String>(value)
+                        let text = serde_json::from_str::<String>(value)
                             .ok()
                             .filter(|_| rewritten.is_empty())
                             .map(|text| serde_json::to_string(&text).unwrap());
-                        let kept = member(place, shown.as_deref().unwrap_or(value.trim()));
-                        assert!(written.contains(&kept), "{place}: {value}: {written}");
+                        let kept = member(path, text.as_deref().unwrap_or(value.trim()));
+                        assert!(written.contains(&kept), "{path}: {value}: {written}");
                     }
                 }
             }
-            tested.insert(*place);
+            tested.insert(*path);
         }
     }
-    assert_eq!(tested, OPTIONAL.iter().copied().collect(), "every optional field is tested");
+    assert_eq!(tested, OPTIONAL.iter().copied().collect(), "tested fields");
 }
 
 fn order(fields: &str) -> Event<Orders<ActiveOrderStream>> {
@@ -159,7 +166,7 @@ fn order(fields: &str) -> Event<Orders<ActiveOrderStream>> {
 }
 
 #[test]
-fn fault_54_what_could_not_be_read_is_none_and_stays_in_extra() {
+fn fault_54_an_unreadable_optional_field_is_none_and_kept_in_extra() {
     let event = order(r#","fee":0.5,"total":"","bitoFee":null,"seq":"","clientId":"mine","stopPrice":"0""#);
     let order = event.data.get("7001").unwrap();
     assert_eq!((order.fee, order.total, order.bito_fee, order.client_id), (None, None, None, None));
@@ -177,24 +184,25 @@ fn fault_54_an_order_without_its_deprecated_timestamp_is_read() {
 }
 
 #[test]
-fn fault_54_messages_of_the_past_and_of_other_accounts_are_read() {
+fn fault_54_old_messages_and_messages_of_other_accounts_are_read() {
     for text in [
-        // Before November 2024 the eventID did not exist; before 2021 ids were numbers and orders had one time.
+        // Messages before November 2024 have no `eventID`. Before 2021, ids were numbers and orders had only
+        // one time.
         r#"{"event":"ACTIVE_ORDERS","timestamp":1566209000200,"datetime":"2019-08-19T10:03:20.200Z","data":{"eth_twd":[{"id":2451234567,"pair":"eth_twd","price":"6200","avgExecutionPrice":"0","action":"BUY","type":"LIMIT","timestamp":1566209000000,"status":0,"originalAmount":"0.5","remainingAmount":"0.5","executedAmount":"0","fee":"0","feeSymbol":"eth","bitoFee":"0","total":"0","seq":"ETHTWD11","timeInForce":"GTC","clientId":12}]}}"#,
         r#"{"event":"RECENT_HISTORY_ORDERS","timestamp":1604300000000,"datetime":"2020-11-02T06:53:20.000Z","data":{"btc_usdt":[{"id":3452766477,"pair":"btc_usdt","price":"0","avgExecutionPrice":"13500.1","action":"SELL","type":"Market","timestamp":1604299999000,"status":2,"originalAmount":"0.01","remainingAmount":"0","executedAmount":"0.01","fee":"0.27","feeSymbol":"usdt","bitoFee":"0","total":"135.001","seq":"BTCUSDT5","timeInForce":"GTC"}]}}"#,
         r#"{"event":"USER_TRADE","timestamp":1621500000000,"datetime":"2021-05-20T08:40:00.000Z","data":{"base":"usdt","quote":"twd","side":"bid","price":"28.1","volume":"100","fee":"0.2","feeCurrency":"usdt","transactionTimestamp":1621500000,"eventTimestamp":1621500000,"orderID":390733918,"orderType":"Market","matchID":"","isMarket":"true","isMaker":"false"}}"#,
-        // A currency's key in lowercase, a fee paid in BITO, a strategy in an order.
+        // A currency key in lowercase, a fee paid in BITO, and an order with a strategy.
         r#"{"event":"ACCOUNT_BALANCE","timestamp":1764170000900,"data":{"eth":{"currency":"ETH","amount":"2.5","available":"2","stake":"0.5","tradable":true}}}"#,
         r#"{"event":"USER_TRADE","timestamp":1706062784500,"datetime":"x","data":{"base":"eth","quote":"twd","side":"bid","price":"70673","volume":"0.0009","fee":"184","feeCurrency":"BITO","transactionTimestamp":1706062784,"orderID":"4869968086","orderType":"MARKET","matchID":"","isMarket":true,"isMaker":false}}"#,
         r#"{"event":"ACTIVE_ORDERS","timestamp":1764170000900,"data":{"btc_twd":[{"id":"7001","pair":"btc_twd","price":"2600000","action":"BUY","type":"LIMIT","status":0,"originalAmount":"0.01","remainingAmount":"0.01","executedAmount":"0","clientID":"","stopProfitSetting":{"stopPrice":"100","orderID":"SL-1"}}]}}"#,
     ] {
-        written(text);
+        round_trip(text);
     }
 }
 
-/// `serde(flatten)` buffers what it reads, where a value has no raw text any more.
+/// `serde(flatten)` buffers the values, so their raw JSON is not available.
 #[test]
-fn fault_54_a_known_value_is_read_by_any_deserializer() {
+fn fault_54_a_valid_optional_field_is_read_by_any_deserializer() {
     #[derive(Deserialize)]
     struct Named {
         name: String,

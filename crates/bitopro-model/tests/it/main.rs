@@ -1,10 +1,10 @@
-//! The model against the fixtures, against broken messages, and against random ones.
+//! Integration tests: the model is run against fixtures, invalid messages and random messages.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "all of it is tests, which fail by panicking"
+    reason = "tests fail by panicking"
 )]
 
 mod errors;

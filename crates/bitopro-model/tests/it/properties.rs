@@ -1,4 +1,4 @@
-//! Random balances, and fixtures of all streams with random damage.
+//! Property tests with random balances and with randomly damaged fixtures of all streams.
 
 use bitopro_model::{AccountBalance, Balance, Balances, Decimal, Message, Timestamp};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use crate::fixtures;
 
 fn decimal() -> impl Strategy<Value = Decimal> {
-    // What `Decimal` can hold: 96 bits, at most 28 of the digits behind the point.
+    // The range of `Decimal`: 96 bits, with at most 28 digits after the decimal point.
     (0..1_i128 << 96, 0..=28_u32, any::<bool>()).prop_map(|(digits, scale, negative)| {
         Decimal::from_i128_with_scale(if negative { -digits } else { digits }, scale)
     })
@@ -27,14 +27,14 @@ fn balances() -> impl Strategy<Value = Balances> {
     })
 }
 
-/// One change to a text, wherever it falls.
+/// A random change to a text.
 #[derive(Debug, Clone)]
 enum Damage {
     Cut(Index),
     Flip(Index, u8),
     Remove(Index),
     Insert(Index, u8),
-    /// Copies a piece to another place: repeated keys, repeated objects.
+    /// Copies a slice to another position, which can duplicate keys and objects.
     Copy(Index, Index, Index),
 }
 
@@ -61,16 +61,16 @@ fn damaged(text: &str, damages: &[Damage]) -> String {
             Damage::Remove(at) => drop(bytes.remove(at.index(length))),
             Damage::Copy(from, to, at) => {
                 let (from, to) = (from.index(length), to.index(length));
-                let piece = bytes[from.min(to)..from.max(to)].to_vec();
+                let slice = bytes[from.min(to)..from.max(to)].to_vec();
                 let at = at.index(length);
-                bytes.splice(at..at, piece);
+                bytes.splice(at..at, slice);
             }
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Any JSON, as text. Numbers that no float holds are among it.
+/// Generates the text of any JSON value, including numbers that a float cannot hold.
 fn raw_json() -> impl Strategy<Value = String> {
     let leaf =
         prop::sample::select(vec!["null", "true", "7", "-1.50", "1e400", "\"\"", "\"1.10\"", "\"台\""]);
@@ -83,60 +83,61 @@ fn raw_json() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// The exchange adds fields anywhere and without notice.
+    /// The exchange adds fields to any object without notice.
     #[test]
-    fn fault_31_a_field_that_is_new_is_kept_as_it_came_and_the_rest_stays(
-        which in any::<Index>(),
-        place in any::<Index>(),
+    fn fault_31_a_new_field_is_kept_verbatim_and_the_other_fields_are_unchanged(
+        index in any::<Index>(),
+        position in any::<Index>(),
         value in raw_json(),
     ) {
         let fixtures = fixtures::all();
-        let fixture = which.get(&fixtures);
+        let fixture = index.get(&fixtures);
         let message = Message::from_json(&fixture.text).unwrap();
-        // Each known field that every object of the wire has stands for its object.
+        // Each of these fields occurs exactly once in its kind of object, so it marks a position in every
+        // object.
         let known = ["\"event\":", "\"currency\":", "\"pair\":", "\"matchID\":"];
-        let places: Vec<usize> =
+        let positions: Vec<usize> =
             known.iter().flat_map(|name| fixture.text.match_indices(name)).map(|(at, _)| at).collect();
-        let new = format!("\"zzNew\":{value}");
+        let member = format!("\"zzNew\":{value}");
         let mut text = fixture.text.clone();
-        text.insert_str(*place.get(&places), &format!("{new},"));
+        text.insert_str(*position.get(&positions), &format!("{member},"));
         let read = Message::from_json(&text).unwrap();
         prop_assert_eq!(read.event(), message.event());
         let written = serde_json::to_string(&read).unwrap();
         if !matches!(read, Message::Unknown(_)) {
-            prop_assert_eq!(written.matches(&new).count(), 1, "{}", written);
-            let without = written.replacen(&format!(",{new}"), "", 1);
+            prop_assert_eq!(written.matches(&member).count(), 1, "{}", written);
+            let without = written.replacen(&format!(",{member}"), "", 1);
             prop_assert_eq!(Message::from_json(&without).unwrap(), message);
         }
     }
 
     #[test]
-    fn fault_33_random_balances_come_back_exactly(data in balances(), millis in any::<i64>(), id in any::<Option<String>>()) {
+    fn fault_33_random_balances_survive_a_round_trip_exactly(data in balances(), millis in any::<i64>(), id in any::<Option<String>>()) {
         let mut event = AccountBalance::new(Timestamp::from_millis(millis), data);
         event.event_id = id;
         let written = serde_json::to_string(&event).unwrap();
         let read = AccountBalance::from_json(&written).unwrap();
         prop_assert_eq!(&read, &event);
-        // `Decimal` calls 1.10 and 1.1 equal; their texts differ.
+        // `Decimal` compares 1.10 and 1.1 as equal, but their texts differ.
         prop_assert_eq!(serde_json::to_string(&read).unwrap(), written);
     }
 
     #[test]
-    fn fault_32_a_damaged_fixture_never_panics_and_never_changes_in_writing(
-        which in any::<Index>(),
+    fn fault_32_a_damaged_fixture_never_panics_and_survives_a_round_trip(
+        index in any::<Index>(),
         damages in prop::collection::vec(damage(), 1..4),
     ) {
         let fixtures = fixtures::all();
-        let fixture = which.get(&fixtures);
+        let fixture = index.get(&fixtures);
         let text = damaged(&fixture.text, &damages);
         let by_stream = (fixture.stream.decode)(&text);
         match Message::from_json(&text) {
             Ok(message) => {
                 prop_assert!(by_stream.is_ok());
                 let written = serde_json::to_string(&message).unwrap();
-                let again = Message::from_json(&written).unwrap();
-                prop_assert_eq!(&again, &message);
-                prop_assert_eq!(serde_json::to_string(&again).unwrap(), written);
+                let reread = Message::from_json(&written).unwrap();
+                prop_assert_eq!(&reread, &message);
+                prop_assert_eq!(serde_json::to_string(&reread).unwrap(), written);
             }
             Err(error) => {
                 prop_assert!(by_stream.is_err());
@@ -147,7 +148,7 @@ proptest! {
 }
 
 #[test]
-fn public_types_can_be_shared_between_threads() {
+fn public_types_are_send_and_sync() {
     fn check<T: Send + Sync>() {}
     check::<Message>();
     check::<AccountBalance>();

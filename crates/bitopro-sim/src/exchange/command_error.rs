@@ -3,60 +3,67 @@ use std::fmt;
 
 use bitopro_model::{Action, Currency, Decimal, OrderId, Pair};
 
-/// Reason why a [`Command`](crate::Command) was not carried out. Nothing has changed then.
+/// The reason why a [`Command`](crate::Command) was not carried out. A failed command changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandError {
     /// The pair is not two currencies with an underscore between them.
     NotAPair(Pair),
-    /// The action is neither to buy nor to sell.
+    /// The action is neither buy nor sell.
     NotAnAction(Action),
-    /// The account has no balance of this currency, or one that cannot be traded.
+    /// The account has no balance of this currency, or the balance is not tradable.
     NotTradable(Currency),
-    /// A price, a stop price or an amount is not above zero.
+    /// A price, stop price or amount is not above zero.
     NotPositive,
-    /// The order is worth less than one unit of the last decimal.
+    /// The order is worth less than 0.00000001 of its quote currency.
     TooSmall,
-    /// The account has too little of the currency available.
+    /// The available balance of the currency is too small.
     Insufficient(Currency),
-    /// A number cannot be held exactly.
+    /// A resulting number has too many digits to be exact.
     Inexact,
     /// The simulator's market has no price for the pair.
     NoMarket(Pair),
-    /// No order with this id is open.
+    /// No open order has this id.
     NotOpen(OrderId),
-    /// A stop order that has not been triggered cannot be filled.
+    /// The stop order cannot be filled before it is triggered.
     NotTriggered(OrderId),
-    /// Only a stop order that waits can be triggered.
+    /// The order is not a stop order that waits to be triggered.
     NothingToTrigger(OrderId),
-    /// More than remains of the order.
+    /// The amount is larger than the remaining amount of the order, given here.
     MoreThanRemains(Decimal),
-    /// Fewer connections than a scenario waits for.
+    /// Fewer connections are open than the scenario waits for.
     TooFewConnections(usize),
-    /// The command, named here, concerns connections, which an exchange without a simulator does not have.
+    /// The command, given here, acts on connections, which an [`Exchange`](crate::Exchange) alone does not
+    /// have.
     NeedsSimulator(String),
 }
 
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAPair(pair) => write!(f, "`{pair}` is not a pair such as btc_twd"),
-            Self::NotAnAction(action) => write!(f, "`{action}` is neither BUY nor SELL"),
+            Self::NotAPair(pair) => {
+                write!(f, "`{pair}` is not a pair; expected two currencies, such as `btc_twd`")
+            }
+            Self::NotAnAction(action) => write!(f, "unknown action `{action}`; expected `BUY` or `SELL`"),
             Self::NotTradable(currency) => {
-                write!(f, "the account has no balance of {currency} that can be traded")
+                write!(f, "the account has no tradable balance of {currency}")
             }
             Self::NotPositive => f.write_str("prices and amounts must be above zero"),
             Self::TooSmall => f.write_str("the order is worth less than 0.00000001 of its quote currency"),
-            Self::Insufficient(currency) => write!(f, "the account has too little {currency} available"),
-            Self::Inexact => f.write_str("the numbers have too many digits to be added exactly"),
+            Self::Insufficient(currency) => write!(f, "the available balance of {currency} is too small"),
+            Self::Inexact => f.write_str("the result has too many digits to be exact"),
             Self::NoMarket(pair) => write!(f, "the simulated market has no price for {pair}"),
             Self::NotOpen(id) => write!(f, "no open order has the id {id}"),
-            Self::NotTriggered(id) => write!(f, "stop order {id} has not been triggered"),
-            Self::NothingToTrigger(id) => write!(f, "order {id} does not wait to be triggered"),
-            Self::MoreThanRemains(remaining) => write!(f, "only {remaining} of the order remains"),
-            Self::TooFewConnections(count) => write!(f, "there are fewer than {count} connections"),
+            Self::NotTriggered(id) => write!(f, "stop order {id} has not been triggered; trigger it first"),
+            Self::NothingToTrigger(id) => {
+                write!(f, "order {id} is not a stop order that waits to be triggered")
+            }
+            Self::MoreThanRemains(remaining) => {
+                write!(f, "the amount exceeds the order's remaining amount of {remaining}")
+            }
+            Self::TooFewConnections(count) => write!(f, "fewer than {count} connections are open"),
             Self::NeedsSimulator(command) => {
-                write!(f, "`{command}` concerns connections; it needs a running simulator")
+                write!(f, "`{command}` acts on connections and needs a running simulator")
             }
         }
     }

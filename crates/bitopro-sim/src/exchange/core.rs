@@ -11,15 +11,34 @@ use crate::exchange::events::publisher::Publisher;
 use crate::exchange::market::trader::Trader;
 use crate::{Command, CommandError, Holdings, NewOrder, Push, Quirks};
 
-/// The exchange itself, without sockets, tasks or a clock: the time is an argument, and the same seed and
-/// times give the same events, byte for byte.
+/// The exchange alone, a value without sockets, tasks or a clock.
 ///
-/// Every method that changes something returns the events to send, in order. Made by
-/// [`SimulatorBuilder::build_exchange`](crate::SimulatorBuilder::build_exchange).
+/// The time is an argument of its methods: the same seed and the same times give the same messages, byte for
+/// byte. Methods that change the account return the messages to send, in order.
+///
+/// [`SimulatorBuilder::build_exchange`](crate::SimulatorBuilder::build_exchange) creates it.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::{PrivateStream, Timestamp};
+/// use bitopro_sim::{Command, Simulator};
+///
+/// let mut exchange = Simulator::builder().build_exchange()?;
+/// let now = Timestamp::from_millis(1_639_553_303_365);
+/// let snapshot = exchange.snapshot(PrivateStream::AccountBalance, now).ok_or("no snapshot")?;
+/// assert_eq!(snapshot.as_balances().map(|balances| balances.data.len()), Some(12));
+///
+/// let command: Command = "deposit BTC 0.5".parse()?;
+/// let updates = exchange.execute(now, &command)?;
+/// assert_eq!(updates.len(), 1);
+/// assert_eq!(updates[0].stream, PrivateStream::AccountBalance);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Exchange {
     account: Account,
-    /// The orders that were placed under a name.
+    /// The ids of the orders that were placed under a name.
     names: BTreeMap<String, OrderId>,
     trader: Trader,
     publisher: Publisher,
@@ -28,48 +47,51 @@ pub struct Exchange {
 impl Exchange {
     pub(crate) fn new(seed: u64, account: Account, quirks: Quirks) -> Self {
         let mut rng = Rng::with_seed(seed);
-        // The trader has its own generator, so that connections do not change what it does.
+        // The trader has its own generator, so that connections do not influence the market.
         let trader = Trader::new(rng.fork());
         Self { account, names: BTreeMap::new(), trader, publisher: Publisher::new(rng, quirks) }
     }
 
-    /// The balances of the account.
+    /// Returns the balances of the account.
     pub fn balances(&self) -> &Holdings {
         self.account.holdings()
     }
 
-    /// The account's open orders, by id.
+    /// Returns the account's open orders, sorted by id.
     pub fn open_orders(&self) -> impl Iterator<Item = &Order> {
         self.account.open_orders()
     }
 
-    /// The recently closed orders, the oldest first; at most 100.
+    /// Returns the last 100 closed orders, oldest first.
     pub fn closed_orders(&self) -> impl Iterator<Item = &Order> {
         self.account.closed_orders()
     }
 
-    /// The trades, the oldest first; the last 10,000.
+    /// Returns the last 10,000 trades, oldest first.
     pub fn trades(&self) -> impl Iterator<Item = &Trade> {
         self.account.trades()
     }
 
-    /// The market's price of a pair, for those that have one.
+    /// Returns the market's price of a pair, or `None` if the market does not have the pair.
     pub fn market_price(&self, pair: &Pair) -> Option<Decimal> {
         let (base, quote) = currencies(pair).ok()?;
         self.trader.market().price(&base, &quote)
     }
 
-    /// Returns the event that a connection to a stream begins with. That of trades begins with none
-    /// unless [`TradesOnConnect`](crate::TradesOnConnect) says otherwise.
+    /// Returns the first message of a connection to a stream.
+    ///
+    /// The stream of trades has none, unless [`TradesOnConnect::Last`](crate::TradesOnConnect::Last) repeats the
+    /// last trade.
     pub fn snapshot(&mut self, stream: PrivateStream, now: Timestamp) -> Option<Push> {
         self.publisher.snapshot(&self.account, stream, now)
     }
 
-    /// Carries out a command about the account.
+    /// Carries out a command that acts on the account.
     ///
     /// # Errors
-    /// A [`CommandError`] that says why not; [`CommandError::NeedsSimulator`] for a command about
-    /// connections.
+    ///
+    /// Returns a [`CommandError`] if the command cannot be carried out, which is
+    /// [`CommandError::NeedsSimulator`] for one that acts on connections.
     pub fn execute(&mut self, now: Timestamp, command: &Command) -> Result<Vec<Push>, CommandError> {
         match command {
             Command::Place { name, order } => {
@@ -100,10 +122,11 @@ impl Exchange {
         }
     }
 
-    /// Places an order, matches it if the market does so immediately, and returns its id too.
+    /// Places an order, which the market may match immediately, and returns its id and the messages to send.
     ///
     /// # Errors
-    /// A [`CommandError`] that says why the exchange does not accept it.
+    ///
+    /// Returns a [`CommandError`] if the exchange does not accept the order.
     pub fn place(&mut self, now: Timestamp, order: &NewOrder) -> Result<(OrderId, Vec<Push>), CommandError> {
         let before = self.account.holdings().clone();
         let market = self.market_price(&order.pair);
@@ -112,22 +135,21 @@ impl Exchange {
         Ok((change.order.id, pushes))
     }
 
-    /// Changes any number of balances. Returns no event if nothing changed.
+    /// Changes any number of balances. Returns no message if nothing changed.
     ///
-    /// A currency that is removed is in no update; it is missing from the next snapshot. Orders that
-    /// lock more than the new balance leaves room for, between what is available and the whole amount,
-    /// are cancelled.
+    /// No update shows that a currency was removed; it is only missing from the next snapshot. Open orders are
+    /// cancelled if they lock more than the part of the new amount that is neither available nor staked.
     pub fn update_balances(&mut self, now: Timestamp, change: impl FnOnce(&mut Holdings)) -> Vec<Push> {
         let before = self.account.holdings().clone();
         let mut holdings = before.clone();
         change(&mut holdings);
-        // A balance may have been put under a key other than its own currency.
-        let cancelled = self.account.set_holdings(now, holdings::of(holdings.into_values()));
+        // The closure may have inserted a balance under a key other than its currency.
+        let cancelled = self.account.set_holdings(now, holdings::by_currency(holdings.into_values()));
         self.publisher.updates(&self.account, now, &before, &cancelled)
     }
 
-    /// Makes one step of the market: a price moves, and the account's orders with it, or the account
-    /// places, fills or cancels one. Returns no event if the account holds too little to trade.
+    /// Runs one step of the market: a price moves and may trigger or fill orders; otherwise an order is
+    /// placed, filled or cancelled at random. Returns no message if the account holds too little to trade.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
         let commands = self.trader.step(&self.account);
         commands.iter().flat_map(|command| self.execute(now, command).unwrap_or_default()).collect()
@@ -143,7 +165,7 @@ impl Exchange {
         Ok(self.publisher.updates(&self.account, now, &before, change.as_slice()))
     }
 
-    /// The id of an order by the name that it was placed under, or else the text as an id.
+    /// Resolves the name of an order. Any other text is taken as an id.
     fn order_id(&self, name: &str) -> OrderId {
         self.names.get(name).cloned().unwrap_or_else(|| OrderId::new(name))
     }

@@ -1,22 +1,22 @@
-//! Exact amounts without zeros at their end, as the simulator sends them.
+//! Exact arithmetic whose results have no trailing zeros, as the simulator sends them.
 
 use bitopro_model::{Decimal, exact_add, exact_sub};
 
-/// The decimals of an amount that a trade leaves behind.
+/// Number of decimals to which products and averages are truncated.
 pub(crate) const AMOUNT_SCALE: u32 = 8;
 
-/// `a + b`, or `None` if it cannot be held exactly.
+/// Returns `a + b`, or `None` if the sum cannot be represented exactly.
 pub(crate) fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     exact_add(a, b).map(|sum| sum.normalize())
 }
 
-/// `a - b`, or `None` if it cannot be held exactly.
+/// Returns `a - b`, or `None` if the difference cannot be represented exactly.
 pub(crate) fn difference(a: Decimal, b: Decimal) -> Option<Decimal> {
     exact_sub(a, b).map(|difference| difference.normalize())
 }
 
-/// `a * b`, cut off after [`AMOUNT_SCALE`] decimals, or `None` if it is too large.
-pub(crate) fn product_cut_off(a: Decimal, b: Decimal) -> Option<Decimal> {
+/// Returns `a * b`, truncated after [`AMOUNT_SCALE`] decimals, or `None` if the product is too large.
+pub(crate) fn truncated_product(a: Decimal, b: Decimal) -> Option<Decimal> {
     let product = a.mantissa().checked_mul(b.mantissa())?;
     let scale = a.scale() + b.scale();
     let excess = scale.saturating_sub(AMOUNT_SCALE);
@@ -29,14 +29,14 @@ mod tests {
     use bitopro_model::{Decimal, parse_decimal};
     use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
 
-    use super::{difference, product_cut_off, sum};
+    use super::{difference, sum, truncated_product};
 
     fn decimal(text: &str) -> Decimal {
         parse_decimal(text).unwrap()
     }
 
     #[test]
-    fn sums_are_exact_or_nothing() {
+    fn a_sum_is_exact_or_none() {
         for (a, b, expected) in [
             ("999999999999.99999999", "0.00000001", Some("1000000000000")),
             ("999999999999.99999999", "-0.00000001", Some("999999999999.99999998")),
@@ -54,21 +54,21 @@ mod tests {
     }
 
     #[test]
-    fn products_are_cut_off_not_rounded() {
+    fn products_are_truncated_rather_than_rounded() {
         for (a, b, expected) in [
             ("0.99999999", "0.99999999", Some("0.99999998")),
             ("0.00000009", "0.1", Some("0")),
             ("3", "2.5", Some("7.5")),
             ("79228162514264337593543950335", "79228162514264337593543950335", None),
         ] {
-            let product = product_cut_off(decimal(a), decimal(b));
+            let product = truncated_product(decimal(a), decimal(b));
             assert_eq!(product.map(|product| product.to_string()).as_deref(), expected, "{a} {b}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_added_can_be_taken_away(
+        fn subtraction_reverses_addition(
             a in (any::<i64>(), 0_u32..=12).prop_map(|(m, s)| Decimal::new(m, s)),
             b in (any::<i64>(), 0_u32..=12).prop_map(|(m, s)| Decimal::new(m, s)),
         ) {

@@ -1,21 +1,22 @@
-//! The points that the exchange's documentation leaves open, or that changed over the years.
+//! Behaviour that the exchange's documentation leaves open, or that changed over the years.
 //!
-//! The table at the end of this file is the only list: the types, their names and their help come from it.
+//! The table at the end of this file is the only list of quirks. Their types, names and help texts are
+//! generated from it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Error, ErrorKind};
 
-/// One of the [`Quirks`]: its name, its help text and its values.
+/// The name, help text and possible values of one of the [`Quirks`].
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Quirk {
-    /// The name, such as `order-ids`.
+    /// The name of the quirk, such as `order-ids`.
     pub name: &'static str,
-    /// A sentence about it, without a full stop.
+    /// A description of the quirk, without a full stop.
     pub help: &'static str,
-    /// Its values, the default first.
+    /// The possible values, starting with the default.
     pub values: &'static [QuirkValue],
     get: fn(&Quirks) -> QuirkValue,
     set: fn(&mut Quirks, &str) -> bool,
@@ -25,20 +26,20 @@ pub struct Quirk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QuirkValue {
-    /// The name, such as `numbers`.
+    /// The name of the value, such as `numbers`.
     pub name: &'static str,
-    /// A sentence about it, without a full stop.
+    /// A description of the value, without a full stop.
     pub help: &'static str,
 }
 
 impl Quirk {
-    /// Returns the value that it has in these quirks.
+    /// Returns the value of this quirk in `quirks`.
     pub fn value(&self, quirks: &Quirks) -> QuirkValue {
         (self.get)(quirks)
     }
 }
 
-/// An enum that is one of the [`Quirks`], such as [`OrderIds`].
+/// Implemented by the enum of each of the [`Quirks`], such as [`OrderIds`]. This trait is sealed.
 pub trait QuirkType: Copy + sealed::Sealed {
     #[doc(hidden)]
     fn set_in(self, quirks: &mut Quirks);
@@ -49,39 +50,40 @@ mod sealed {
 }
 
 impl Quirks {
-    /// Sets one of them.
+    /// Sets one quirk.
     #[must_use]
     pub fn with(mut self, value: impl QuirkType) -> Self {
         value.set_in(&mut self);
         self
     }
 
-    /// Sets one of them by its name and the name of its value.
+    /// Sets one quirk by its name and the name of its value.
     ///
     /// # Errors
-    /// An [`Error`] of kind [`Options`](ErrorKind::Options) if there is no such name or value.
+    ///
+    /// Returns an [`Error`] of kind [`Options`](ErrorKind::Options) if the name or the value is unknown.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let Some(quirk) = Self::ALL.iter().find(|quirk| quirk.name == name) else {
             let known = listed(Self::ALL.iter().map(|quirk| quirk.name));
-            return Err(unknown(format!("unknown quirk `{name}`; expected {known}")));
+            return Err(options_error(format!("unknown quirk `{name}`; expected {known}")));
         };
         if (quirk.set)(self, value) {
             return Ok(());
         }
         let known = listed(quirk.values.iter().map(|value| value.name));
-        Err(unknown(format!("unknown value `{value}` of `{name}`; expected {known}")))
+        Err(options_error(format!("unknown value `{value}` of `{name}`; expected {known}")))
     }
 }
 
-fn unknown(fault: String) -> Error {
-    Error::new(ErrorKind::Options, fault)
+fn options_error(message: String) -> Error {
+    Error::new(ErrorKind::Options, message)
 }
 
 fn listed(names: impl Iterator<Item = &'static str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
 }
 
-/// Writes every quirk, as in `balance-updates=changed order-ids=numbers`.
+/// Writes all quirks, each as a word such as `order-ids=numbers`.
 impl fmt::Display for Quirks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, quirk) in Self::ALL.iter().enumerate() {
@@ -92,30 +94,33 @@ impl fmt::Display for Quirks {
     }
 }
 
-/// Reads what `Display` writes. Quirks that are not named have their default.
+/// Parses the output of `Display`. Quirks that are not named have their default value.
 impl FromStr for Quirks {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (mut quirks, mut faults) = (Self::default(), Vec::new());
+        let (mut quirks, mut errors) = (Self::default(), Vec::new());
         for word in text.split_whitespace() {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            if let Err(fault) = quirks.set(name, value) {
-                faults.push(fault.to_string());
+            if let Err(error) = quirks.set(name, value) {
+                errors.push(error.to_string());
             }
         }
-        if faults.is_empty() { Ok(quirks) } else { Err(unknown(faults.join("; "))) }
+        if errors.is_empty() { Ok(quirks) } else { Err(options_error(errors.join("; "))) }
     }
 }
 
-/// Makes an enum of each quirk, and [`Quirks`] of all of them. The first value of each is the default.
+/// Defines an enum for each quirk, and [`Quirks`] with a field for each. The first value of a quirk is its
+/// default.
 macro_rules! quirks {
     ($($field:ident $name:literal $quirk:ident: $help:literal {
         $($(#[$default:ident])? $value:ident $value_name:literal: $value_help:literal,)+
     })+) => {
-        /// The points that the exchange's documentation leaves open, or that changed over the years.
+        /// Behaviour that the exchange's documentation leaves open, or that changed over the years.
         ///
-        /// The default is as documented, or an assumption where nothing is.
+        /// The defaults follow the documentation, and are assumptions where it says nothing.
+        ///
+        /// # Examples
         ///
         /// ```
         /// use bitopro_sim::{Quirks, OrderIds};
@@ -133,7 +138,7 @@ macro_rules! quirks {
         }
 
         impl Quirks {
-            /// Every quirk, with its name, its help text and its values.
+            /// All quirks, with their names, help texts and values.
             pub const ALL: &[Quirk] = &[$(Quirk {
                 name: $name,
                 help: $help,
@@ -177,37 +182,37 @@ macro_rules! quirks {
 }
 
 quirks! {
-    balance_updates "balance-updates" BalanceUpdates: "Balances that an update holds" {
-        #[default] Changed "changed": "The currencies that changed, as documented",
-        All "all": "Every currency, as in an older FAQ of the exchange",
+    balance_updates "balance-updates" BalanceUpdates: "Balances in an update of the balances" {
+        #[default] Changed "changed": "Only the currencies that changed, as documented",
+        All "all": "All currencies, as in an older FAQ of the exchange",
     }
-    active_updates "active-updates" ActiveUpdates: "Orders that an update of the open orders holds" {
-        #[default] Changed "changed": "The order that changed, as documented since v3.5.13 (January 2024)",
-        WholePair "whole-pair": "All open orders of its pair, as documented before",
+    active_updates "active-updates" ActiveUpdates: "Orders in an update of the open orders" {
+        #[default] Changed "changed": "Only the order that changed, as documented since v3.5.13 (January 2024)",
+        WholePair "whole-pair": "All open orders of its pair, as documented before that version",
     }
-    final_orders "final-orders" FinalOrders: "The last update of the open orders about an order that closes" {
-        #[default] Shown "shown": "The order with its final status; not documented",
-        Vanish "vanish": "The order is not sent again, and its pair's list no longer has it; not documented",
+    final_orders "final-orders" FinalOrders: "Update of the open orders when an order closes" {
+        #[default] Shown "shown": "Shows the order once more, with its final status; not documented",
+        Vanish "vanish": "Does not show the order again; a list of its pair is sent without it; not documented",
     }
-    history_on_connect "history-on-connect" HistoryOnConnect: "The first event of the order history" {
+    history_on_connect "history-on-connect" HistoryOnConnect: "First message of the order history" {
         #[default] Recent "recent": "The recently closed orders, as documented",
-        Empty "empty": "No orders, even if some have closed before",
+        Empty "empty": "Never any orders, even if some have closed before",
     }
-    trades_on_connect "trades-on-connect" TradesOnConnect: "The first event of the trades" {
-        #[default] Nothing "nothing": "None, as documented: what is traded without a connection is never sent",
-        Last "last": "The last trade again, if any, with a new event id and timestamp",
+    trades_on_connect "trades-on-connect" TradesOnConnect: "First message of the trades" {
+        #[default] Nothing "nothing": "None, as documented: trades made without a connection are never sent",
+        Last "last": "The last trade again, if any, with a new `eventID` and `timestamp`",
     }
-    order_ids "order-ids" OrderIds: "The form of order ids" {
-        #[default] Texts "texts": "Texts, as documented",
-        Numbers "numbers": "Numbers if they are digits only, as in older documentation and in samples of trades",
+    order_ids "order-ids" OrderIds: "JSON type of order ids" {
+        #[default] Texts "texts": "Strings, as documented",
+        Numbers "numbers": "Numbers if they consist of digits only, as in older documentation and in samples of trades",
     }
-    datetimes "datetimes" Datetimes: "The time zone of `datetime`, which always ends in a `Z`" {
+    datetimes "datetimes" Datetimes: "Time zone of `datetime`, which always ends in `Z`" {
         #[default] Utc "utc": "UTC, as documented",
-        TaiwanMarkedUtc "taiwan-marked-utc": "Taiwan's, eight hours ahead of what the `Z` says, as measured",
+        TaiwanMarkedUtc "taiwan-marked-utc": "Taiwan time, eight hours ahead of UTC in spite of the `Z`, as measured",
     }
-    event_ids "event-ids" EventIds: "The presence of `eventID` in events" {
-        #[default] Present "present": "A random UUID, as since November 2024",
-        Absent "absent": "None, as before",
+    event_ids "event-ids" EventIds: "Presence of `eventID` in messages" {
+        #[default] Present "present": "A random UUID, as sent since November 2024",
+        Absent "absent": "No `eventID`, as before November 2024",
     }
 }
 
@@ -216,7 +221,7 @@ mod tests {
     use super::{BalanceUpdates, Datetimes, OrderIds, Quirks};
 
     #[test]
-    fn every_value_is_set_by_its_name_and_nothing_else_changes() {
+    fn setting_a_value_by_name_changes_only_its_quirk() {
         for quirk in Quirks::ALL {
             let default = quirk.values[0];
             assert_eq!(quirk.value(&Quirks::default()), default, "{}", quirk.name);
@@ -235,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_names_every_quirk() {
+    fn display_writes_all_quirks_and_from_str_reads_some() {
         let quirks = Quirks::default().with(BalanceUpdates::All).with(Datetimes::TaiwanMarkedUtc);
         let text = "balance-updates=all active-updates=changed final-orders=shown history-on-connect=recent \
             trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present";

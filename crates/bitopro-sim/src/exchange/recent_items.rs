@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::collections::vec_deque::Iter;
 
-/// The most recent items, the oldest first. Older ones are dropped: a simulator may run for weeks.
+/// The most recent items, oldest first. Older ones are dropped, since a simulator may run for weeks.
 #[derive(Debug, Clone)]
 pub(crate) struct RecentItems<T> {
     items: VecDeque<T>,

@@ -6,34 +6,34 @@ use std::time::Duration;
 
 use crate::gateway::refusal;
 
-/// The path that all streams share, the base of every URL.
+/// The base path of every stream's URL.
 pub const BASE_PATH: &str = "/ws";
 
-/// The distance that a nonce may have from the server's clock, in either direction.
+/// The largest difference between a nonce and the exchange's clock, in either direction: 60 s.
 ///
-/// An assumption: documented is only that a wrong clock is answered with 409, not how wrong it has to be.
+/// An assumption. The documentation says that a wrong clock is answered with 409, but not how wrong it has to
+/// be.
 pub const NONCE_WINDOW: Duration = Duration::from_secs(60);
 
-/// A request for a stream, as the exchange sees it.
+/// An HTTP request for a stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UpgradeRequest<'a> {
-    /// The path, [`BASE_PATH`] included.
+    /// The path, including [`BASE_PATH`].
     pub(crate) path: &'a str,
-    /// The headers.
     pub(crate) headers: &'a HeaderMap,
-    /// True for a `GET` that asks for a WebSocket.
+    /// True for a `GET` request to upgrade to a WebSocket.
     pub(crate) is_upgrade: bool,
 }
 
 impl UpgradeRequest<'_> {
-    /// The nonce that the payload claims, if it can be read. Nothing is verified here.
+    /// Returns the nonce in the payload, if it is readable. Verifies nothing.
     pub(crate) fn claimed_nonce(&self) -> Option<u64> {
         let payload = Payload::received(self.headers.get(PAYLOAD_HEADER)?.to_str().ok()?);
         payload.identity_claim().ok().map(|claim| claim.nonce)
     }
 }
 
-/// Authenticates requests of the one account, and refuses all others.
+/// Authenticates requests for the simulator's account, and refuses all others.
 #[derive(Debug)]
 pub(crate) struct Authentication {
     credentials: Credentials,
@@ -45,11 +45,11 @@ impl Authentication {
         Self { credentials, last_nonce: None }
     }
 
-    /// Returns the stream that a request may open, as the real exchange would decide it at this time. A
-    /// nonce that was accepted once is never accepted again.
+    /// Returns the stream that a request may open. A nonce that was accepted once is never accepted again.
     ///
     /// # Errors
-    /// The [`Refusal`] to answer with, whose `Date` is the exchange's time.
+    ///
+    /// Returns the [`Refusal`] to answer with, whose `Date` is the exchange's time.
     pub(crate) fn authorize(
         &mut self,
         request: &UpgradeRequest<'_>,
@@ -58,7 +58,7 @@ impl Authentication {
         self.check(request, now).map_err(|refusal| refusal::with_date(refusal, now))
     }
 
-    /// Checks the path first, then that it is an upgrade, then the account: the order is an assumption.
+    /// Checks the path, then that the request is an upgrade, then the account. This order is an assumption.
     fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<PrivateStream, Refusal> {
         let stream = stream_at(request.path).ok_or_else(refusal::unknown_path)?;
         if !request.is_upgrade {
@@ -78,13 +78,14 @@ impl Authentication {
         if api_key != self.credentials.api_key() {
             return Err(refusal::unauthorized());
         }
-        // Over the text as it was sent: clients differ in alphabet, order of keys and spaces.
+        // Verifies the payload's text as received, since clients differ in alphabet, key order and
+        // whitespace.
         self.credentials.verify(&payload, signature).map_err(|_| refusal::unauthorized())?;
         let claim = payload.identity_claim().map_err(|_| refusal::bad_request())?;
         if claim.identity != self.credentials.email() {
             return Err(refusal::unauthorized());
         }
-        // The window comes before the order of nonces, so that a clock which went back gets a 409.
+        // The clock is checked before the order of nonces, so that a client whose clock went back gets 409.
         let distance = i128::from(claim.nonce) - i128::from(now.as_millis());
         if distance.unsigned_abs() > NONCE_WINDOW.as_millis() {
             return Err(refusal::clock_conflict(now));

@@ -15,18 +15,45 @@ use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server::limits;
 use crate::gateway::{server, session};
 
-/// The bytes that a connection in memory holds in each direction, as the buffers of a socket would.
+/// Number of bytes that a connection in memory buffers in each direction, like the buffers of a socket.
 const PIPE_BYTES: usize = 64 << 10;
 
-/// Dials a simulator in memory, whatever the host of the URL: no socket, no real time. The frames are
-/// WebSocket's own, over a pipe. Clones dial the same simulator.
+/// A connector that dials a simulator in memory, without sockets and regardless of the URL's host.
+///
+/// Connections exchange real WebSocket frames over a pipe and work under a paused tokio clock. Clones dial
+/// the same simulator. [`Simulator::connector`](crate::Simulator::connector) creates it.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_auth::Signer;
+/// use bitopro_model::PrivateStream;
+/// use bitopro_sim::Simulator;
+/// use bitopro_transport::{Connector, Frame, Request};
+/// use futures_util::StreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let simulator = Simulator::builder().start_in_memory()?;
+/// let connector = simulator.connector();
+///
+/// let url = format!("{}{}", simulator.ws_url(), PrivateStream::ActiveOrders.path());
+/// let now_ms = u64::try_from(simulator.now().as_millis())?;
+/// let signed = Signer::new(simulator.credentials().to_credentials()?).sign_identity(now_ms);
+/// let mut request = Request::new(url.parse()?);
+/// for (name, value) in signed.iter() {
+///     request = request.with_header(name, value)?;
+/// }
+/// let mut connection = connector.connect(request).await?;
+/// assert!(matches!(connection.next().await, Some(Ok(Frame::Text(_)))));
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct SimConnector {
     dispatcher: Arc<Dispatcher>,
     incoming: mpsc::UnboundedSender<Incoming>,
 }
 
-/// A connection that did not come through the listener.
+/// A connection that the listener did not accept.
 pub(crate) enum Incoming {
     /// A connection in memory whose dial was accepted.
     Authorized { stream: PrivateStream, pipe: DuplexStream },
@@ -66,9 +93,9 @@ impl Connector for SimConnector {
         if self.dispatcher.is_closing() || self.incoming.is_closed() {
             return Err(stopped());
         }
-        let asking =
+        let upgrade =
             UpgradeRequest { path: request.url().path(), headers: request.headers(), is_upgrade: true };
-        let stream = self.dispatcher.authorize(&asking).map_err(|mut refusal| {
+        let stream = self.dispatcher.authorize(&upgrade).map_err(|mut refusal| {
             refusal.body.truncate(Refusal::BODY_LIMIT);
             Error::refused(refusal)
         })?;

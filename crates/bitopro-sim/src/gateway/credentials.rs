@@ -2,9 +2,10 @@ use std::fmt;
 
 use bitopro_auth::{Credentials, CredentialsError};
 
-/// The one account of a simulated exchange, with its secret in plain text: it guards nothing.
+/// The credentials of a simulated exchange's account.
 ///
-/// `Debug` shows none of it, in case a real key is used.
+/// The secret is public, since it protects nothing. `Debug` is redacted all the same, in case a real key is
+/// used.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SimCredentials {
@@ -17,20 +18,21 @@ pub struct SimCredentials {
 }
 
 impl SimCredentials {
-    /// Creates the credentials of any account. The simulator checks them when it starts.
+    /// Creates credentials. The simulator validates them when it starts.
     pub fn new(api_key: impl Into<String>, api_secret: impl Into<String>, email: impl Into<String>) -> Self {
         Self { api_key: api_key.into(), api_secret: api_secret.into(), email: email.into() }
     }
 
-    /// Returns the credentials that a simulator has by default.
+    /// Returns the default credentials of a simulator.
     pub fn demo() -> Self {
         Self::new("demo-key-of-the-simulator", "demo-secret-of-the-simulator", "demo@example.com")
     }
 
-    /// Returns the same credentials in the form that a client signs with.
+    /// Converts them to the credentials that a client signs with.
     ///
     /// # Errors
-    /// [`CredentialsError`] if a part is empty or cannot be sent.
+    ///
+    /// Returns a [`CredentialsError`] if a part is empty or cannot be sent.
     pub fn to_credentials(&self) -> Result<Credentials, CredentialsError> {
         Credentials::new(self.api_key.as_str(), self.api_secret.as_str(), self.email.as_str())
     }

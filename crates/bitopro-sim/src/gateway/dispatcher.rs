@@ -16,10 +16,10 @@ use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::{SocketEnd, Sockets};
 use crate::{Clock, Exchange, Push, SentMessage, UpgradeAttempt};
 
-/// The number of dials that are remembered.
+/// Number of dials that are kept.
 const DIALS_KEPT: usize = 10_000;
 
-/// Shared by the simulator's handle, its connectors and its sessions.
+/// State shared by the simulator's handle, its connectors and its sessions.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     clock: Clock,
@@ -36,11 +36,11 @@ struct State {
     authentication: Authentication,
     sockets: Sockets,
     dials: RecentItems<UpgradeAttempt>,
-    /// Refusals that were asked for, each with the number of dials that are left.
+    /// The requested refusals, each with the number of dials left to refuse.
     refusals: VecDeque<(usize, Refusal)>,
 }
 
-/// A connection's subscription to a stream, which ends when this is dropped.
+/// A connection's subscription to a stream, which ends when dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) dispatcher: Arc<Dispatcher>,
@@ -70,13 +70,13 @@ impl Dispatcher {
         self.clock_offset_ms.store(offset, Ordering::Relaxed);
     }
 
-    /// The exchange's time.
+    /// Returns the exchange's time.
     pub(crate) fn now(&self) -> Timestamp {
         let offset = self.clock_offset_ms.load(Ordering::Relaxed);
         Timestamp::from_millis(self.clock.now().as_millis().saturating_add(offset))
     }
 
-    /// Decides about a dial, and remembers it.
+    /// Decides whether to accept a dial, and records it.
     pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<PrivateStream, Refusal> {
         self.locked(|state| {
             let decision = match state.next_refusal() {
@@ -92,7 +92,7 @@ impl Dispatcher {
         })
     }
 
-    /// Sends a connection its snapshot and, from that moment on, every update. `None` while closing.
+    /// Subscribes a connection, and queues its snapshot and every later update. Returns `None` while closing.
     pub(crate) fn subscribe(self: &Arc<Self>, stream: PrivateStream) -> Option<Subscription> {
         self.locked(|state| {
             if self.is_closing() {
@@ -104,7 +104,7 @@ impl Dispatcher {
         })
     }
 
-    /// Changes the exchange, and sends the events that come of it.
+    /// Changes the exchange, and sends the resulting messages.
     pub(crate) fn change<T, E>(
         &self,
         change: impl FnOnce(&mut Exchange, Timestamp) -> Result<(T, Vec<Push>), E>,
@@ -118,7 +118,7 @@ impl Dispatcher {
         })
     }
 
-    /// As [`change`](Self::change), for what cannot fail.
+    /// Like [`change`](Self::change), for a change that cannot fail.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Exchange, Timestamp) -> Vec<Push>) -> Vec<Push> {
         let Ok(((), pushes)) = self.change::<_, Infallible>(|exchange, now| Ok(((), change(exchange, now))));
         pushes
@@ -148,7 +148,7 @@ impl Dispatcher {
         self.locked(|state| state.refusals.push_back((count, refusal)));
     }
 
-    /// Reads the exchange. Nothing is sent meanwhile.
+    /// Reads the exchange while it cannot change.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Exchange) -> T) -> T {
         self.locked(|state| read(&state.exchange))
     }
@@ -179,12 +179,12 @@ impl Dispatcher {
 
     /// Resolves when no more subscriptions are accepted.
     pub(crate) async fn closing(&self) {
-        // The sender lives as long as `self`.
+        // An error is impossible, since `self` owns the sender.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
     fn locked<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        // A change that panicked has changed a copy only.
+        // Poisoning is harmless: a caller's closure that panicked has only changed a copy.
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// When pings are sent, and how long a pong may take.
+/// The interval of pings, and the deadline of the answering pongs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keepalive {
     pub(crate) ping_period: Duration,

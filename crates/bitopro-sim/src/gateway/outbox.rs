@@ -1,4 +1,4 @@
-//! The queue of frames for one socket. Its size is bounded: a client that does not read delays no other.
+//! The bounded queue of frames for one socket, so that a client that does not read cannot delay the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bitopro_transport::Frame;
 use tokio::sync::mpsc;
 
-/// The cost of a frame beside its text, so that many empty frames are bounded too.
+/// The cost of a frame in addition to its payload, which bounds the number of empty frames too.
 const FRAME_OVERHEAD_BYTES: usize = 64;
 
-/// The exchange's end of the queue, which never waits.
+/// The exchange's end of the queue, where adding a frame never waits.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     frames: mpsc::UnboundedSender<Frame>,
-    waiting: Arc<AtomicUsize>,
+    queued_bytes: Arc<AtomicUsize>,
     limit: usize,
 }
 
@@ -21,38 +21,39 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     frames: mpsc::UnboundedReceiver<Frame>,
-    waiting: Arc<AtomicUsize>,
+    queued_bytes: Arc<AtomicUsize>,
 }
 
-/// The queue is full, or the socket is gone.
+/// The queue is full, or the socket has been closed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct OutboxError;
 
 pub(crate) fn outbox(limit: usize) -> (Outbox, Inbox) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
-    (Outbox { frames: sender, waiting: Arc::clone(&waiting), limit }, Inbox { frames: receiver, waiting })
+    let queued_bytes = Arc::new(AtomicUsize::new(0));
+    let outbox = Outbox { frames: sender, queued_bytes: Arc::clone(&queued_bytes), limit };
+    (outbox, Inbox { frames: receiver, queued_bytes })
 }
 
 impl Outbox {
-    /// Adds a frame to the queue. One that is larger than the limit is accepted while the queue is empty.
+    /// Adds a frame to the queue. A frame larger than the limit is accepted only if the queue is empty.
     ///
-    /// Only called under the dispatcher's lock, so that nothing is added between the check and the addition.
+    /// The caller holds the dispatcher's lock, so that no frame is added between the check and the addition.
     pub(crate) fn put(&self, frame: Frame) -> Result<(), OutboxError> {
-        let waiting = self.waiting.load(Ordering::Acquire);
-        if waiting > 0 && waiting.saturating_add(cost(&frame)) > self.limit {
+        let queued = self.queued_bytes.load(Ordering::Acquire);
+        if queued > 0 && queued.saturating_add(cost(&frame)) > self.limit {
             return Err(OutboxError);
         }
-        self.waiting.fetch_add(cost(&frame), Ordering::AcqRel);
+        self.queued_bytes.fetch_add(cost(&frame), Ordering::AcqRel);
         self.frames.send(frame).map_err(|_| OutboxError)
     }
 }
 
 impl Inbox {
-    /// The next frame, or `None` once the other end is gone and all is taken. Cancel-safe.
+    /// Returns the next frame, or `None` once the queue is empty and the other end was dropped. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         let frame = self.frames.recv().await?;
-        self.waiting.fetch_sub(cost(&frame), Ordering::AcqRel);
+        self.queued_bytes.fetch_sub(cost(&frame), Ordering::AcqRel);
         Some(frame)
     }
 }
@@ -73,7 +74,7 @@ mod tests {
     use super::{FRAME_OVERHEAD_BYTES, OutboxError, outbox};
 
     #[tokio::test]
-    async fn what_is_taken_makes_room() {
+    async fn taking_a_frame_frees_its_space() {
         let (outbox, mut inbox) = outbox(3 * (FRAME_OVERHEAD_BYTES + 1));
         for text in ["a", "b", "c"] {
             assert_eq!(outbox.put(Frame::text(text)), Ok(()));
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_frame_beyond_the_limit_is_taken_when_none_waits() {
+    async fn a_frame_beyond_the_limit_is_accepted_by_an_empty_queue() {
         let (outbox, mut inbox) = outbox(10);
         let large = Frame::text("x".repeat(100));
         assert_eq!(outbox.put(large.clone()), Ok(()));
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_gone_takes_nothing() {
+    fn a_closed_socket_accepts_no_frames() {
         let (outbox, inbox) = outbox(1000);
         drop(inbox);
         assert_eq!(outbox.put(Frame::text("a")), Err(OutboxError));

@@ -1,8 +1,7 @@
-//! The answers of an exchange that does not upgrade. Give one to
-//! [`Simulator::refuse_next`](crate::Simulator::refuse_next), or make your own.
+//! Refusals as the exchange sends them, for [`Simulator::refuse_next`](crate::Simulator::refuse_next).
 //!
-//! The statuses are the documented ones, and an unknown path is answered as measured. The bodies are an
-//! assumption: what the exchange says beside the status is not documented.
+//! The statuses are documented, except for the answer to an unknown path, which was measured. The bodies are
+//! an assumption: only the statuses are documented.
 
 use std::time::Duration;
 
@@ -12,48 +11,48 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-/// An unknown path: HTTP 200 and nothing else (measured).
+/// The path is unknown: HTTP 200 with an empty body (measured).
 pub const UNKNOWN_PATH: StatusCode = StatusCode::OK;
-/// A request that is not a WebSocket upgrade, or whose payload lacks identity or nonce (documented as
+/// The request is not a WebSocket upgrade, or its payload lacks the identity or nonce (documented as
 /// "parameters mismatch").
 pub const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
-/// A key, signature, identity or nonce that is not good (documented).
+/// The key, signature, identity or nonce is wrong (documented).
 pub const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
-/// A key without permission (documented).
+/// The key has no permission (documented).
 pub const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
-/// A client whose clock is off (documented).
+/// The client's clock is off (documented).
 pub const CLOCK_CONFLICT: StatusCode = StatusCode::CONFLICT;
 /// More than 600 requests in a minute (documented).
 pub const TOO_MANY_REQUESTS: StatusCode = StatusCode::TOO_MANY_REQUESTS;
-/// The exchange has a fault (documented).
+/// The exchange has an internal error (documented).
 pub const BAD_GATEWAY: StatusCode = StatusCode::BAD_GATEWAY;
 
-/// The answer to an unknown path: [`UNKNOWN_PATH`], with no body.
+/// Creates an [`UNKNOWN_PATH`] refusal, which has no body.
 pub fn unknown_path() -> Refusal {
     Refusal::new(UNKNOWN_PATH)
 }
 
-/// [`BAD_REQUEST`].
+/// Creates a [`BAD_REQUEST`] refusal.
 pub fn bad_request() -> Refusal {
     with_error(BAD_REQUEST, "parameters mismatch")
 }
 
-/// [`UNAUTHORIZED`]. It does not say which part was not good.
+/// Creates an [`UNAUTHORIZED`] refusal. It does not say which part was wrong.
 pub fn unauthorized() -> Refusal {
     with_error(UNAUTHORIZED, "unauthorized api key")
 }
 
-/// [`FORBIDDEN`].
+/// Creates a [`FORBIDDEN`] refusal.
 pub fn forbidden() -> Refusal {
     with_error(FORBIDDEN, "no permission")
 }
 
-/// [`CLOCK_CONFLICT`], with the server's time in its `Date`.
+/// Creates a [`CLOCK_CONFLICT`] refusal with the server's time in its `Date` header.
 pub fn clock_conflict(server_time: Timestamp) -> Refusal {
     with_date(with_error(CLOCK_CONFLICT, "the client's clock is off"), server_time)
 }
 
-/// [`TOO_MANY_REQUESTS`], with `Retry-After` in whole seconds if it is given.
+/// Creates a [`TOO_MANY_REQUESTS`] refusal, with a `Retry-After` header in whole seconds if given.
 pub fn too_many_requests(retry_after: Option<Duration>) -> Refusal {
     let mut refusal = with_error(TOO_MANY_REQUESTS, "too many requests");
     if let Some(wait) = retry_after {
@@ -62,7 +61,7 @@ pub fn too_many_requests(retry_after: Option<Duration>) -> Refusal {
     refusal
 }
 
-/// [`BAD_GATEWAY`], with a page for people, as a proxy in front of an exchange sends it.
+/// Creates a [`BAD_GATEWAY`] refusal with an HTML page, as a proxy in front of the exchange would send it.
 pub fn bad_gateway() -> Refusal {
     let mut refusal = Refusal::new(BAD_GATEWAY);
     refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
@@ -70,8 +69,8 @@ pub fn bad_gateway() -> Refusal {
     refusal
 }
 
-/// The answer of this status: one of the above, or else one with no body.
-pub(crate) fn of(status: StatusCode, server_time: Timestamp) -> Refusal {
+/// Creates a refusal with any status: one of the above, or one without a body.
+pub(crate) fn with_status(status: StatusCode, server_time: Timestamp) -> Refusal {
     let refusal = match status {
         BAD_REQUEST => bad_request(),
         UNAUTHORIZED => unauthorized(),
@@ -84,7 +83,7 @@ pub(crate) fn of(status: StatusCode, server_time: Timestamp) -> Refusal {
     with_date(refusal, server_time)
 }
 
-/// Adds the `Date` header, which has the server's time to the second.
+/// Sets the `Date` header to the server's time, in whole seconds.
 #[must_use]
 pub fn with_date(mut refusal: Refusal, server_time: Timestamp) -> Refusal {
     if let Some((name, value)) = date(server_time) {
@@ -93,9 +92,9 @@ pub fn with_date(mut refusal: Refusal, server_time: Timestamp) -> Refusal {
     refusal
 }
 
-/// The `Date` header, or `None` for a time that HTTP cannot express.
+/// Returns the `Date` header, or `None` for a time outside the years 1970 to 9999.
 pub(crate) fn date(now: Timestamp) -> Option<(HeaderName, HeaderValue)> {
-    // `httpdate` panics outside of these years.
+    // `httpdate` panics outside these years.
     const YEARS_1970_TO_9999_MS: std::ops::Range<i64> = 0..253_402_300_800_000;
     let time = Some(now).filter(|now| YEARS_1970_TO_9999_MS.contains(&now.as_millis()))?.to_system_time()?;
     Some((DATE, httpdate::fmt_http_date(time).parse().ok()?))

@@ -2,15 +2,15 @@ use bitopro_model::PrivateStream;
 
 use crate::Push;
 
-/// An event that the exchange sent.
+/// A message that the exchange sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentMessage {
-    /// The stream.
+    /// The stream that the message belongs to.
     pub stream: PrivateStream,
-    /// The event's `eventID`, where events have one.
+    /// The message's `eventID`, if any.
     pub event_id: Option<String>,
-    /// The number of sockets that it was sent to.
+    /// Number of sockets that the message was sent to.
     pub sockets: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP/1 side of a socket: one request after the other until one is upgraded.
+//! The HTTP/1 phase of a socket, which serves requests until one of them is upgraded.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,23 +25,23 @@ use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::{refusal, session};
 
-/// The time that an upgrade may take, TLS included. An assumption.
+/// Deadline for the upgrade, including TLS. An assumption.
 const UPGRADE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The limits of the server's end of a connection. The outbox bounds what is sent.
+/// Returns the limits of the server's end of a connection, whose outbox bounds the frames to send.
 pub(crate) fn limits() -> Limits {
     Limits::default().with_message_bytes(64 << 10).with_write_buffer_bytes(usize::MAX)
 }
 
 /// Serves one accepted socket until it ends.
 pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, dispatcher: Arc<Dispatcher>) {
-    // Only a matter of latency.
+    // A failure only costs latency.
     let _ = stream.set_nodelay(true);
     match tls {
         None => serve_stream(stream, dispatcher).await,
         Some(tls) => {
-            let upgrade = async { upgraded(tls.accept(stream).await.ok()?, &dispatcher).await };
-            converse(upgrade, &dispatcher).await;
+            let upgrade = async { upgrade(tls.accept(stream).await.ok()?, &dispatcher).await };
+            serve_upgrade(upgrade, &dispatcher).await;
         }
     }
 }
@@ -51,11 +51,11 @@ pub(crate) async fn serve_stream<S>(stream: S, dispatcher: Arc<Dispatcher>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    converse(upgraded(stream, &dispatcher), &dispatcher).await;
+    serve_upgrade(upgrade(stream, &dispatcher), &dispatcher).await;
 }
 
 /// Waits for the upgrade until its deadline, and then serves the connection.
-async fn converse(
+async fn serve_upgrade(
     upgrade: impl Future<Output = Option<(PrivateStream, Upgraded)>>,
     dispatcher: &Arc<Dispatcher>,
 ) {
@@ -72,67 +72,67 @@ async fn converse(
 
 type Upgraded = TokioIo<hyper::upgrade::Upgraded>;
 
-/// Answers requests until one is upgraded, or the client goes away.
-async fn upgraded<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(PrivateStream, Upgraded)>
+/// Answers requests until one is upgraded. Returns `None` if the client disconnects first.
+async fn upgrade<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(PrivateStream, Upgraded)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let admitted: Arc<Mutex<Option<(PrivateStream, OnUpgrade)>>> = Arc::default();
+    let accepted: Arc<Mutex<Option<(PrivateStream, OnUpgrade)>>> = Arc::default();
     let service = service_fn(|request| {
-        let answer = match admit(request, dispatcher) {
-            Ok((stream, upgrade, answer)) => {
-                *admitted.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, upgrade));
-                answer
+        let response = match accept_upgrade(request, dispatcher) {
+            Ok((stream, upgrade, response)) => {
+                *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, upgrade));
+                response
             }
-            Err(refusal) => refused(refusal),
+            Err(refusal) => refusal_response(refusal),
         };
-        async { Ok::<_, Infallible>(answer) }
+        async { Ok::<_, Infallible>(response) }
     });
-    // The `Date` is the exchange's, whose clock may be off, not this machine's.
+    // The `Date` header shows the exchange's time, which may differ from this machine's.
     let serving = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(io), service);
-    // A client that goes away in the middle is its own affair.
+    // A client that disconnects during the handshake is not an error.
     let _ = serving.with_upgrades().await;
-    let (stream, upgrade) = admitted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let (stream, upgrade) = accepted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     Some((stream, TokioIo::new(upgrade.await.ok()?)))
 }
 
-type Answer = Response<Full<Bytes>>;
+type HttpResponse = Response<Full<Bytes>>;
 
-fn admit(
+fn accept_upgrade(
     request: http::Request<Incoming>,
     dispatcher: &Dispatcher,
-) -> Result<(PrivateStream, OnUpgrade, Answer), Refusal> {
+) -> Result<(PrivateStream, OnUpgrade, HttpResponse), Refusal> {
     let headers = request.headers();
-    let is_upgrade = request.method() == Method::GET && asks_for_websocket(headers);
+    let is_upgrade = request.method() == Method::GET && is_websocket_upgrade(headers);
     let stream = dispatcher.authorize(&UpgradeRequest { path: request.uri().path(), headers, is_upgrade })?;
     let key = headers.get(SEC_WEBSOCKET_KEY).ok_or_else(refusal::bad_request)?;
     let accept = derive_accept_key(key.as_bytes()).parse().map_err(|_| refusal::bad_request())?;
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    answer.headers_mut().extend([
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().extend([
         (CONNECTION, HeaderValue::from_static("Upgrade")),
         (UPGRADE, HeaderValue::from_static("websocket")),
         (SEC_WEBSOCKET_ACCEPT, accept),
     ]);
-    answer.headers_mut().extend(refusal::date(dispatcher.now()));
-    Ok((stream, hyper::upgrade::on(request), answer))
+    response.headers_mut().extend(refusal::date(dispatcher.now()));
+    Ok((stream, hyper::upgrade::on(request), response))
 }
 
-/// RFC 6455, section 4.2.1.
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let lists = |name: HeaderName, token: &str| {
+/// Returns whether these are the headers of an opening handshake (RFC 6455, section 4.2.1).
+fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
+    let contains = |name: HeaderName, token: &str| {
         let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     };
-    lists(UPGRADE, "websocket")
-        && lists(CONNECTION, "upgrade")
-        && lists(SEC_WEBSOCKET_VERSION, "13")
+    contains(UPGRADE, "websocket")
+        && contains(CONNECTION, "upgrade")
+        && contains(SEC_WEBSOCKET_VERSION, "13")
         && headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
-fn refused(refusal: Refusal) -> Answer {
-    let mut answer = Response::new(Full::new(refusal.body));
-    *answer.status_mut() = refusal.status;
-    *answer.headers_mut() = refusal.headers;
-    answer
+fn refusal_response(refusal: Refusal) -> HttpResponse {
+    let mut response = Response::new(Full::new(refusal.body));
+    *response.status_mut() = refusal.status;
+    *response.headers_mut() = refusal.headers;
+    response
 }

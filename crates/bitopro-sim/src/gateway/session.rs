@@ -1,4 +1,4 @@
-//! One open connection, seen from the exchange.
+//! The exchange's side of an open connection.
 
 use std::future::pending;
 use std::time::Duration;
@@ -12,35 +12,35 @@ use super::keepalive::Keepalive;
 use crate::gateway::dispatcher::{Dispatcher, Subscription};
 use crate::gateway::outbox::Inbox;
 
-/// The time that a client may take to answer a close. An assumption.
+/// Deadline for a client to answer a close frame. An assumption.
 pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Serves a connection until it ends, and drops it. What the client sends is read and ignored; pings and
-/// closes are answered by the connection itself.
+/// Serves a connection until it ends. The client's frames are read and ignored; the connection itself answers
+/// pings and close frames.
 pub(crate) async fn serve(mut connection: impl Connection, mut subscription: Subscription) {
     let Subscription { dispatcher, socket } = &mut subscription;
     tokio::select! {
         biased;
         _ = &mut socket.disconnected => {}
-        () = converse(&mut connection, &mut socket.inbox, dispatcher) => {}
+        () = exchange_frames(&mut connection, &mut socket.inbox, dispatcher) => {}
     }
 }
 
-async fn converse(connection: &mut impl Connection, inbox: &mut Inbox, dispatcher: &Dispatcher) {
+async fn exchange_frames(connection: &mut impl Connection, inbox: &mut Inbox, dispatcher: &Dispatcher) {
     let Keepalive { ping_period, pong_deadline } = dispatcher.keepalive;
     let mut pings = interval_at(Instant::now() + ping_period, ping_period);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut pong_due: Option<Instant> = None;
     loop {
         let frame = tokio::select! {
-            // What has arrived is looked at before the pong's deadline is.
+            // Received frames are handled before the pong's deadline, which they may clear.
             biased;
             _ = pings.tick() => {
                 if dispatcher.are_pings_paused() {
                     continue;
                 }
                 pong_due.get_or_insert(Instant::now() + pong_deadline);
-                // Measured: the exchange's pings have no payload.
+                // The exchange's pings have no payload (measured).
                 Frame::Ping(Bytes::new())
             }
             received = connection.next() => match received {
@@ -51,14 +51,14 @@ async fn converse(connection: &mut impl Connection, inbox: &mut Inbox, dispatche
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => continue,
             },
-            () = passed(pong_due) => return,
+            () = deadline_elapsed(pong_due) => return,
             frame = inbox.next() => match frame {
                 Some(frame) => frame,
                 None => return,
             },
         };
         let closing = matches!(frame, Frame::Close(_));
-        // A client that takes nothing for that long does not answer pings either.
+        // A client that has stopped reading would not answer pings either.
         let Ok(Ok(())) = timeout(pong_deadline, connection.send(frame)).await else { return };
         if closing {
             let _ =
@@ -68,7 +68,7 @@ async fn converse(connection: &mut impl Connection, inbox: &mut Inbox, dispatche
     }
 }
 
-async fn passed(deadline: Option<Instant>) {
+async fn deadline_elapsed(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,

@@ -9,10 +9,10 @@ use crate::exchange::recent_items::RecentItems;
 use crate::gateway::outbox::{Inbox, Outbox, outbox};
 use crate::{Push, SentMessage};
 
-/// The number of events that are remembered.
+/// Number of sent messages that are kept.
 const SENT_KEPT: usize = 10_000;
 
-/// The sockets that have subscribed to a stream, and what was sent to them.
+/// The sockets that have subscribed to a stream, and the messages that were sent to them.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     by_id: BTreeMap<u64, Socket>,
@@ -34,7 +34,7 @@ struct Socket {
 pub(crate) struct SocketEnd {
     pub(crate) id: u64,
     pub(crate) inbox: Inbox,
-    /// Resolves when the socket was disconnected.
+    /// Resolves when the socket is disconnected.
     pub(crate) disconnected: oneshot::Receiver<Infallible>,
 }
 
@@ -43,7 +43,7 @@ impl Sockets {
         Self { by_id: BTreeMap::new(), next_id: 0, sent: RecentItems::new(SENT_KEPT), queue_bytes }
     }
 
-    /// Adds a socket that begins with this event, if any.
+    /// Adds a socket whose first message is the snapshot, if any.
     pub(crate) fn add(&mut self, stream: PrivateStream, snapshot: Option<&Push>) -> Option<SocketEnd> {
         let (outbox, inbox) = outbox(self.queue_bytes);
         if let Some(snapshot) = snapshot {
@@ -61,19 +61,19 @@ impl Sockets {
         self.by_id.remove(&id);
     }
 
-    /// Disconnects the sockets of a stream, or all.
+    /// Disconnects the sockets of a stream, or all sockets.
     pub(crate) fn disconnect(&mut self, stream: Option<PrivateStream>) {
         self.by_id.retain(|_, socket| stream.is_some_and(|stream| stream != socket.stream));
     }
 
-    /// Sends an event to the sockets of its stream.
+    /// Sends a message to the sockets of its stream.
     pub(crate) fn publish(&mut self, push: &Push) {
         let sockets = self.send(Some(push.stream), &Frame::text(push.text.as_str()));
         self.sent.push(SentMessage::new(push, sockets));
     }
 
-    /// Sends a frame to the sockets of a stream, or to all, and counts them. One that does not keep up is
-    /// disconnected.
+    /// Sends a frame to the sockets of a stream, or to all sockets, and returns their number. A socket whose
+    /// queue is full is disconnected.
     pub(crate) fn send(&mut self, stream: Option<PrivateStream>, frame: &Frame) -> usize {
         let mut count = 0;
         self.by_id.retain(|_, socket| {

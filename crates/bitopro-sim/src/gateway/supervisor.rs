@@ -1,4 +1,4 @@
-//! The one task that all others belong to.
+//! The root task, which owns all other tasks.
 
 use std::future::pending;
 use std::io;
@@ -18,11 +18,11 @@ use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server;
 use crate::gateway::session::CLOSE_DEADLINE;
 
-/// The pause after accepting failed, most likely for want of file descriptors.
+/// The pause after a failure to accept, most likely for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections and moves the market. Every other task lives in a set that it owns: when it is
-/// stopped or aborted, they end with it.
+/// Accepts connections and moves the market. It owns the set of all other tasks, which end when it is stopped
+/// or aborted.
 pub(crate) struct Supervisor {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) listener: Option<TcpListener>,
@@ -62,7 +62,7 @@ impl Supervisor {
         drop(listener);
         incoming.close();
         dispatcher.close(&Frame::close(1001, "the simulator is stopping"));
-        // Those who have not answered by then are not waited for.
+        // Connections of clients that have not answered by then are aborted.
         let _ = timeout(CLOSE_DEADLINE, async { while tasks.join_next().await.is_some() {} }).await;
         tasks.shutdown().await;
     }

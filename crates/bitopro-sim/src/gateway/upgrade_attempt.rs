@@ -2,15 +2,15 @@ use http::StatusCode;
 
 use crate::gateway::authentication::UpgradeRequest;
 
-/// A dial that reached the simulator, and how it was answered.
+/// A dial that reached the simulator, and the status of the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpgradeAttempt {
-    /// The path that was asked for.
+    /// The requested path.
     pub path: String,
-    /// The status of the answer; 101 if the dial was accepted.
+    /// The status of the response, which is 101 if the dial was accepted.
     pub status: StatusCode,
-    /// The nonce in the payload, if it can be read.
+    /// The nonce in the payload, if readable.
     pub nonce: Option<u64>,
 }
 

@@ -3,11 +3,15 @@ use http::StatusCode;
 
 use crate::NewOrder;
 
-/// Something that a simulated exchange is asked to do: in code, in a [`Scenario`](crate::Scenario), and by
-/// its own market.
+/// An instruction to a simulated exchange, for its account or for its connections.
 ///
-/// Each has a text, which `FromStr` reads and `Display` writes. An order is referred to by the name that it
-/// was placed under, or else by its id; names are single words.
+/// [`Simulator::execute`](crate::Simulator::execute) and [`Exchange::execute`](crate::Exchange::execute)
+/// carry it out, and a [`Scenario`](crate::Scenario) is a list of commands.
+///
+/// Every command has a text, which `FromStr` parses and `Display` writes. Commands refer to an order by the
+/// name under which it was placed, which is a single word, or by its id.
+///
+/// # Examples
 ///
 /// ```
 /// use bitopro_model::Decimal;
@@ -21,70 +25,72 @@ use crate::NewOrder;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Places an order, under a name or without one: `place a buy btc_twd 0.01 at 2600000`.
+    /// Places an order: `place a buy btc_twd 0.01 at 2600000`.
     ///
-    /// A market order is `at market`. After the price of a limit order, `post-only` or a stop such as
-    /// `when <= 2400000` may follow, and after all that a client id, `client 7`. An order without a name has
-    /// `-` in its place.
+    /// The name `-` means none, and the price `market` a market order. The price of a limit order
+    /// may be followed by `post-only` or a stop such as `when <= 2400000`. A client id such as `client 7` comes
+    /// last.
     Place {
-        /// The name that later commands know it by.
+        /// The name by which later commands refer to the order.
         name: Option<String>,
         /// The order.
         order: NewOrder,
     },
-    /// Fills an open order at its own price: `fill a 0.004`, or `fill a` for all that remains.
+    /// Fills an open order at its own price: `fill a 0.004`, or `fill a` for its remaining amount.
     Fill {
         /// The order's name or id.
         order: String,
-        /// The amount of the base currency, or `None` for all that remains.
+        /// The amount in the base currency, or `None` for the remaining amount.
         amount: Option<Decimal>,
     },
-    /// Cancels an open order, and releases what it locks: `cancel a`.
+    /// Cancels an open order and releases the amount that it locks: `cancel a`.
     Cancel(String),
     /// Triggers a stop order, which becomes a limit order under the same id: `trigger a`.
     Trigger(String),
-    /// Adds to the amount of a currency and to what is available of it: `deposit ADA 12.50`.
+    /// Adds to the amount and the available amount of a currency: `deposit ADA 12.50`.
     ///
-    /// A negative amount is a withdrawal, and is refused if less is available.
+    /// A negative amount is a withdrawal, which fails if it exceeds the available amount.
     Deposit {
         /// The currency.
         currency: Currency,
         /// The amount to add.
         amount: Decimal,
     },
-    /// Sets the balance of a currency: `balance ADA 12.50 available 2 stake 10`, or without what is
-    /// available for all but the stake. `untradable` may follow.
+    /// Sets the balance of a currency: `balance ADA 12.50 available 2 stake 10`.
     ///
-    /// Orders for which it leaves no room are cancelled: between what is available or staked and the whole
-    /// amount, there must be as much as the orders lock.
+    /// The available amount defaults to the amount without the stake, and the stake to 0. `untradable` may
+    /// follow.
+    ///
+    /// Open orders are cancelled if they lock more than the part of the amount that is neither available nor
+    /// staked.
     SetBalance(Balance),
-    /// Makes this many steps of the market: `tick 3`, or `tick` for one.
+    /// Runs this many steps of the market: `tick 3`, or `tick` for one.
     Tick(u32),
-    /// Waits until there are at least this many connections: `wait 4`, or `wait` for one.
+    /// Waits until at least this many connections are open: `wait 4`, or `wait` for one.
     ///
-    /// Only [`Simulator::run`](crate::Simulator::run) waits; elsewhere it fails if there are fewer.
+    /// Only [`Simulator::run`](crate::Simulator::run) waits. Elsewhere the command fails if fewer are open.
     AwaitConnections(usize),
     /// Sends a text verbatim to every connection, `text {"event":"NEWS"}`, or to those of one stream,
     /// `text-to user-trades {"event":"NEWS"}`.
     SendText {
-        /// The stream, or `None` for all.
+        /// The stream, or `None` for all streams.
         stream: Option<PrivateStream>,
-        /// The text, whether or not it makes sense.
+        /// The text, which need not be valid JSON.
         text: String,
     },
-    /// Refuses the next dials with the documented answer of a status: `refuse 2 502`.
+    /// Refuses the next dials with a status and its usual headers and body: `refuse 2 502`.
     ///
-    /// Several refusals are used one after the other.
+    /// Refusals are queued, and each applies once the ones before it are used up.
     Refuse {
-        /// The number of dials.
+        /// Number of dials to refuse.
         count: usize,
-        /// The status, which is not informational.
+        /// The status, which must not be informational.
         status: StatusCode,
     },
     /// Sends a close frame to every connection, `close 1001 maintenance`, or to those of one stream,
-    /// `close user-trades 1001`, after what is on its way.
+    /// `close user-trades 1001`, after the messages that are already queued.
     Close {
-        /// The stream, or `None` for all.
+        /// The stream, or `None` for all streams.
         stream: Option<PrivateStream>,
         /// The close code.
         code: u16,
@@ -92,13 +98,13 @@ pub enum Command {
         reason: String,
     },
     /// Ends every connection immediately and without a close frame, `disconnect`, or those of one stream,
-    /// `disconnect user-trades`. What is on its way may be lost.
+    /// `disconnect user-trades`. Queued messages may be lost.
     Disconnect(Option<PrivateStream>),
-    /// Sends no pings until they are resumed: `pause-pings`.
+    /// Stops sending pings until they are resumed: `pause-pings`.
     PausePings,
-    /// Sends pings again, each at its next regular time: `resume-pings`.
+    /// Resumes pings at their regular times: `resume-pings`.
     ResumePings,
-    /// Puts the exchange's clock this many milliseconds ahead of the one it was started with:
+    /// Sets the exchange's clock this many milliseconds ahead of the clock that it was started with:
     /// `clock-offset -3600000`.
     SetClockOffsetMs(i64),
 }

@@ -1,4 +1,4 @@
-//! The text of a command.
+//! Formats commands as text.
 
 use std::fmt::{self, Display, Formatter};
 

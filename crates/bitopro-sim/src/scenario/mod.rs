@@ -1,4 +1,4 @@
-//! The vocabulary of commands, and scenarios: commands with the times between them.
+//! Commands, and scenarios, which are lists of commands with delays.
 
 pub(crate) mod command;
 mod format;

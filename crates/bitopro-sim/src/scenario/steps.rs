@@ -3,33 +3,36 @@ use std::time::Duration;
 
 use crate::{Command, Error, ErrorKind};
 
-/// A sequence of commands for [`Simulator::run`](crate::Simulator::run), with the times between them.
+/// A sequence of commands with delays, for [`Simulator::run`](crate::Simulator::run).
 ///
-/// It is made step by step, or read from a text. Each line has the milliseconds to wait after the step
-/// before it, and a [`Command`]; empty lines and lines that begin with `#` are left out.
+/// Build it with [`then`](Self::then), or parse it from text. Each line of the text consists of a delay in
+/// milliseconds after the previous step and a [`Command`]. Empty lines and lines that begin with `#` are
+/// skipped.
+///
+/// # Examples
 ///
 /// ```
 /// use bitopro_sim::Scenario;
 ///
 /// let scenario: Scenario = r#"
-/// ## Wait until there are this many connections.
+/// ## Wait until this many connections are open.
 /// 0     wait 4
-/// ## An order gets a name. Amounts are of the base currency.
+/// ## Orders have names. Amounts are in the base currency.
 /// 500   place a buy btc_twd 0.01 at 2600000
 /// 0     place b sell eth_twd 0.5 at 200000 post-only client 7
 /// 0     place c sell btc_twd 0.1 at 2390000 when <= 2400000
 /// 0     place d buy usdt_twd 100 at market
-/// ## By its name, or by its id. A fill without an amount fills what remains.
+/// ## Refer to an order by its name or id. Without an amount, the remaining amount is filled.
 /// 500   fill a 0.004
 /// 500   fill a
 /// 0     cancel b
 /// 0     trigger c
-/// ## All but the stake is available by default.
+/// ## The amount without the stake is available by default.
 /// 500   balance ADA 12.50 available 2 stake 10
 /// 0     deposit ADA -1.50
-/// ## Steps of the market: one by default.
+/// ## Run steps of the market, one by default.
 /// 500   tick 3
-/// ## A refusal has a count and a status, a close a code and perhaps a reason.
+/// ## Act on connections. `refuse` takes a count and a status, and `close` a code and an optional reason.
 /// 500   text {"event":"NEWS","data":{}}
 /// 0     pause-pings
 /// 0     resume-pings
@@ -47,7 +50,7 @@ pub struct Scenario {
     steps: Vec<Step>,
 }
 
-/// A command, the time to wait before it, and its line.
+/// A command, the delay before it, and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) after: Duration,
@@ -56,12 +59,12 @@ pub(crate) struct Step {
 }
 
 impl Scenario {
-    /// Creates a scenario without steps.
+    /// Creates an empty scenario.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a command, to be carried out this long after the one before it.
+    /// Adds a command, which runs this long after the previous step.
     #[must_use]
     pub fn then(mut self, after: Duration, command: Command) -> Self {
         self.steps.push(Step { after, line: self.steps.len() + 1, command });
@@ -73,7 +76,7 @@ impl Scenario {
         self.steps.len()
     }
 
-    /// Returns whether it has no steps.
+    /// Returns whether the scenario has no steps.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
@@ -87,7 +90,7 @@ impl FromStr for Scenario {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (mut steps, mut faults) = (Vec::new(), Vec::new());
+        let (mut steps, mut errors) = (Vec::new(), Vec::new());
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -95,23 +98,22 @@ impl FromStr for Scenario {
             }
             match step(line) {
                 Ok((after, command)) => steps.push(Step { after, line: number, command }),
-                Err(fault) => faults.push(format!("line {number}: {fault}")),
+                Err(error) => errors.push(format!("line {number}: {error}")),
             }
         }
-        if faults.is_empty() {
+        if errors.is_empty() {
             Ok(Self { steps })
         } else {
-            Err(Error::new(ErrorKind::Scenario, faults.join("; ")))
+            Err(Error::new(ErrorKind::Scenario, errors.join("; ")))
         }
     }
 }
 
-/// Splits a line into the time to wait and the command.
+/// Parses a line as a delay and a command.
 fn step(line: &str) -> Result<(Duration, Command), String> {
     let (after, command) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let after: u64 = after
-        .parse()
-        .map_err(|_| format!("found `{after}`, expected the milliseconds after the step before"))?;
+    let after: u64 =
+        after.parse().map_err(|_| format!("found `{after}`, expected a delay in milliseconds"))?;
     let command = command.parse().map_err(|error: Error| error.to_string())?;
     Ok((Duration::from_millis(after), command))
 }

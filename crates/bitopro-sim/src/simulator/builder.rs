@@ -13,17 +13,40 @@ use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::Sockets;
 use crate::{Clock, Error, ErrorKind, Exchange, NewOrder, Quirks, SimCredentials, Simulator};
 
-/// The longest duration of any option.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// The longest duration that an option accepts.
+const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Options of a [`Simulator`], or of an [`Exchange`] alone. Every option has a default.
+///
+/// [`Simulator::builder`] creates it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bitopro_model::{Balance, Decimal};
+/// use bitopro_sim::{OrderIds, Quirks, Simulator};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let simulator = Simulator::builder()
+///     .with_seed(7)
+///     .with_balances([Balance::new("BTC", Decimal::TWO), Balance::new("TWD", Decimal::ONE_THOUSAND)])
+///     .with_quirks(Quirks::default().with(OrderIds::Numbers))
+///     .with_ping_period(Duration::from_secs(1))
+///     .start()
+///     .await?;
+/// assert!(simulator.ws_url().to_string().starts_with("ws://127.0.0.1:"));
+/// simulator.stop().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens until the simulator is started"]
 pub struct SimulatorBuilder {
     seed: u64,
     credentials: SimCredentials,
     balances: Vec<Balance>,
-    /// The orders of the demo account, whose balances count them in.
+    /// The open orders of the demo account, whose balances account for them.
     orders: Vec<NewOrder>,
     quirks: Quirks,
     address: SocketAddr,
@@ -36,7 +59,7 @@ pub struct SimulatorBuilder {
 }
 
 impl Simulator {
-    /// Returns the default options of a simulator.
+    /// Returns a builder with the default options.
     pub fn builder() -> SimulatorBuilder {
         SimulatorBuilder::new()
     }
@@ -69,47 +92,48 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Sets the credentials of the one account. Defaults to [`SimCredentials::demo`].
+    /// Sets the credentials of the account. Defaults to [`SimCredentials::demo`].
     pub fn with_credentials(mut self, credentials: SimCredentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// Sets the balances at the start, without open orders. Defaults to a demo account of twelve
-    /// currencies and four open orders.
+    /// Sets the initial balances, without open orders. Defaults to a demo account with twelve currencies and
+    /// four open orders.
     pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
         self.balances = balances.into_iter().collect();
         self.orders.clear();
         self
     }
 
-    /// Starts with the demo account, but with this many currencies. Defaults to 12; a real account has
-    /// about 150.
+    /// Starts with the demo account, extended or shortened to this many currencies. Defaults to 12; a real
+    /// account has about 150.
     pub fn with_currencies(mut self, count: usize) -> Self {
         self.balances = demo::balances(count);
         self.orders = demo::orders();
         self
     }
 
-    /// Decides what the exchange's documentation leaves open. Defaults to [`Quirks::default`].
+    /// Sets the behaviour that the exchange's documentation leaves open. Defaults to [`Quirks::default`].
     pub fn with_quirks(mut self, quirks: Quirks) -> Self {
         self.quirks = quirks;
         self
     }
 
-    /// Sets the address to listen on. Defaults to 127.0.0.1 and any free port.
+    /// Sets the address to listen on. Defaults to any free port of 127.0.0.1.
     pub fn with_address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Sets the port to listen on, and keeps the rest of the address. Defaults to 0, which is any free one.
+    /// Sets the port to listen on, and keeps the IP address. Defaults to 0, which selects any free port.
     pub fn with_port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
     }
 
-    /// Serves TLS, with a certificate for this machine that is made at the start. Defaults to plain text.
+    /// Serves TLS, with a certificate for this machine that is generated at the start. Defaults to plain
+    /// text.
     pub fn with_tls(mut self) -> Self {
         self.tls = true;
         self
@@ -121,21 +145,21 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Sets the time that a pong may take before the connection is dropped without a close frame. Defaults
-    /// to 5 s, as documented; 60 s was measured.
+    /// Sets the deadline for a pong, after which the connection is dropped without a close frame. Defaults to
+    /// 5 s, as documented; 60 s was measured.
     pub fn with_pong_deadline(mut self, deadline: Duration) -> Self {
         self.keepalive.pong_deadline = deadline;
         self
     }
 
-    /// Sets the time between two steps of the market. Defaults to no steps: balances change only by command.
+    /// Sets the time between two steps of the market. Defaults to no steps, so that only commands change the
+    /// account.
     pub fn with_market_interval(mut self, interval: Duration) -> Self {
         self.market_interval = Some(interval);
         self
     }
 
-    /// Sets the number of bytes that may wait to be sent to one socket before it is dropped. Defaults to
-    /// 8 MiB.
+    /// Sets the number of bytes that may be queued for one socket before it is dropped. Defaults to 8 MiB.
     pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
@@ -147,36 +171,48 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Puts the exchange's clock this many milliseconds ahead of [`with_clock`](Self::with_clock). Defaults
+    /// Sets the exchange's clock this many milliseconds ahead of [`with_clock`](Self::with_clock). Defaults
     /// to 0.
     pub fn with_clock_offset_ms(mut self, offset: i64) -> Self {
         self.clock_offset_ms = offset;
         self
     }
 
-    /// Creates the exchange alone. The options about sockets and time are checked, but not used.
+    /// Creates the exchange alone. The options of sockets and time are validated, but not used.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`], with every fault of the options.
+    ///
+    /// Returns an [`Error`] of kind [`ErrorKind::Options`] that lists every problem with the options.
     pub fn build_exchange(self) -> Result<Exchange, Error> {
         self.check()?;
         Ok(self.exchange())
     }
 
-    /// Starts a simulator that is reached through [`Simulator::connector`] only, without sockets. Must be
-    /// called within a tokio runtime, whose clock may be paused.
+    /// Starts a simulator without sockets, which is reached through [`Simulator::connector`]. The clock of
+    /// the tokio runtime may be paused.
     ///
     /// # Errors
-    /// [`ErrorKind::Options`], with every fault of the options.
+    ///
+    /// Returns an [`Error`] of kind [`ErrorKind::Options`] that lists every problem with the options.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
     pub fn start_in_memory(self) -> Result<Simulator, Error> {
         let dispatcher = self.dispatcher()?;
-        Ok(Simulator::launch(dispatcher, Endpoint::memory()?, self.credentials, self.market_interval))
+        Ok(Simulator::spawn(dispatcher, Endpoint::memory()?, self.credentials, self.market_interval))
     }
 
     /// Starts a simulator that listens on its address. It accepts connections once this returns.
     ///
     /// # Errors
-    /// An [`Error`] whose kind says what failed; [`ErrorKind::AddressInUse`] is the common one.
+    ///
+    /// Returns an [`Error`] of kind [`ErrorKind::Options`], [`AddressInUse`](ErrorKind::AddressInUse),
+    /// [`Listen`](ErrorKind::Listen) or, with TLS, [`Certificate`](ErrorKind::Certificate).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
     pub async fn start(self) -> Result<Simulator, Error> {
         let dispatcher = self.dispatcher()?;
         let endpoint = if self.tls {
@@ -184,7 +220,7 @@ impl SimulatorBuilder {
         } else {
             Endpoint::listen(self.address).await?
         };
-        Ok(Simulator::launch(dispatcher, endpoint, self.credentials, self.market_interval))
+        Ok(Simulator::spawn(dispatcher, endpoint, self.credentials, self.market_interval))
     }
 
     fn dispatcher(&self) -> Result<Dispatcher, Error> {
@@ -199,45 +235,45 @@ impl SimulatorBuilder {
     }
 
     fn exchange(&self) -> Exchange {
-        let account = Account::new(holdings::of(self.balances.clone()), &self.orders, demo::PLACED);
+        let account = Account::new(holdings::by_currency(self.balances.clone()), &self.orders, demo::PLACED);
         Exchange::new(self.seed, account, self.quirks)
     }
 
     fn check(&self) -> Result<bitopro_auth::Credentials, Error> {
-        let mut faults = Vec::new();
+        let mut problems = Vec::new();
         for (name, duration) in [
             ("ping_period", Some(self.keepalive.ping_period)),
             ("pong_deadline", Some(self.keepalive.pong_deadline)),
             ("market_interval", self.market_interval),
         ] {
             if duration.is_some_and(|duration| duration.is_zero()) {
-                faults.push(format!("`{name}` is zero: give at least 1 ms"));
+                problems.push(format!("`{name}` is zero; use at least 1 ms"));
             }
-            // A point in time that far away cannot be computed on every platform.
-            if duration.is_some_and(|duration| duration > LONGEST) {
-                faults.push(format!("`{name}` is too long: give at most 10 years"));
+            // Not every platform can represent an instant that far in the future.
+            if duration.is_some_and(|duration| duration > MAX_DURATION) {
+                problems.push(format!("`{name}` is too long; use at most 10 years"));
             }
         }
         let mut seen: BTreeSet<&Currency> = BTreeSet::new();
         for Balance { currency, amount, available, .. } in &self.balances {
             if !seen.insert(currency) {
-                faults.push(format!("`balances` has {currency} twice: give each currency once"));
+                problems.push(format!("duplicate currency `{currency}` in `balances`"));
             }
             if !(Decimal::ZERO..=*amount).contains(available) {
-                faults.push(format!(
-                    "`balances` has {available} of {amount} {currency} available: give between zero and all"
+                problems.push(format!(
+                    "available amount {available} of `{currency}` in `balances` is not between 0 and {amount}"
                 ));
             }
         }
         let credentials = self.credentials.to_credentials();
         if let Err(error) = &credentials {
-            faults.push(error.to_string());
+            problems.push(error.to_string());
         }
         match credentials {
-            Ok(credentials) if faults.is_empty() => Ok(credentials),
+            Ok(credentials) if problems.is_empty() => Ok(credentials),
             _ => Err(Error::new(
                 ErrorKind::Options,
-                format!("the simulator cannot start: {}", faults.join("; ")),
+                format!("invalid simulator options: {}", problems.join("; ")),
             )),
         }
     }

@@ -6,16 +6,17 @@ use tokio::time::sleep;
 use crate::gateway::refusal;
 use crate::{Command, CommandError, Error, ErrorKind, Push, Scenario, Simulator};
 
-/// The interval at which a scenario that waits for connections counts them.
-const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// Interval at which a scenario that waits for connections polls their number.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Commands and scenarios.
 impl Simulator {
-    /// Carries out a command, and returns the events that were sent. Of the commands about connections,
-    /// which send none, only [`Command::AwaitConnections`] can fail.
+    /// Carries out a command, and returns the messages sent about the account.
     ///
     /// # Errors
-    /// A [`CommandError`] that says why not. Nothing has changed then.
+    ///
+    /// Returns a [`CommandError`] if the command cannot be carried out; it has changed nothing then. Among
+    /// the commands that act on connections, only [`Command::AwaitConnections`] can fail.
     pub fn execute(&self, command: &Command) -> Result<Vec<Push>, CommandError> {
         let dispatcher = &self.dispatcher;
         match command {
@@ -25,7 +26,7 @@ impl Simulator {
             Command::AwaitConnections(_) => {}
             Command::SendText { stream, text } => dispatcher.send(*stream, &Frame::text(text.as_str())),
             Command::Refuse { count, status } => {
-                self.refuse_next(*count, refusal::of(*status, self.now()));
+                self.refuse_next(*count, refusal::with_status(*status, self.now()));
             }
             Command::Close { stream, code, reason } => {
                 dispatcher.send(*stream, &Frame::close(*code, reason.as_str()));
@@ -42,24 +43,29 @@ impl Simulator {
         Ok(Vec::new())
     }
 
-    /// Refuses the next `count` dials with any refusal, whatever they ask for. [`Command::Refuse`] does so with
-    /// the documented ones.
+    /// Refuses the next `count` dials, whatever their request, with this refusal. [`Command::Refuse`] creates
+    /// one from a status.
     pub fn refuse_next(&self, count: usize, refusal: Refusal) {
         self.dispatcher.refuse_next(count, refusal);
     }
 
-    /// Runs a scenario to its end. Cancel-safe: when this is dropped, what was done stays done, and the
-    /// rest does not happen.
+    /// Runs a scenario to its end, or to its first error.
     ///
     /// # Errors
-    /// An [`Error`] that names the first step that could not be done. Those after it are not.
+    ///
+    /// Returns an [`Error`] of kind [`ErrorKind::Scenario`] that names the step that failed. The later steps
+    /// do not run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future skips the remaining steps. Completed steps keep their effect.
     pub async fn run(&self, scenario: &Scenario) -> Result<(), Error> {
         for step in scenario.steps() {
             sleep(step.after).await;
             loop {
                 match self.execute(&step.command) {
                     Ok(_) => break,
-                    Err(CommandError::TooFewConnections(_)) => sleep(LOOK_INTERVAL).await,
+                    Err(CommandError::TooFewConnections(_)) => sleep(POLL_INTERVAL).await,
                     Err(error) => {
                         let message = format!("line {}: {error}", step.line);
                         return Err(Error::new(ErrorKind::Scenario, message));

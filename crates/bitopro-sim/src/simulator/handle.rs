@@ -17,8 +17,29 @@ use crate::{SimConnector, SimCredentials, UpgradeAttempt};
 
 /// A simulated exchange that runs until it is stopped or dropped.
 ///
-/// Every method that changes something has done so when it returns; what it sends is then on its way, in
-/// the same order to every connection. A connection receives events from its snapshot on.
+/// Methods that change the account take effect before they return. They queue the resulting messages in the
+/// same order for every connection of a stream. A connection receives its snapshot first, and then every
+/// later update.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::{Action, Decimal};
+/// use bitopro_sim::{NewOrder, Simulator};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let simulator = Simulator::builder().start().await?;
+/// println!("connect clients to {}", simulator.ws_url());
+///
+/// let (amount, price) = (Decimal::new(1, 2), Decimal::from(2_600_000));
+/// let id = simulator.place(&NewOrder::limit("btc_twd", Action::Buy, amount, price))?;
+/// simulator.fill(&id, Decimal::new(4, 3))?;
+/// simulator.cancel(&id)?;
+/// assert_eq!(simulator.trades().len(), 1);
+/// assert_eq!(simulator.closed_orders()[0].executed_amount, Decimal::new(4, 3));
+/// simulator.stop().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Simulator {
     pub(super) dispatcher: Arc<Dispatcher>,
@@ -32,7 +53,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    pub(super) fn launch(
+    pub(super) fn spawn(
         dispatcher: Dispatcher,
         endpoint: Endpoint,
         credentials: SimCredentials,
@@ -65,24 +86,24 @@ impl Simulator {
         }
     }
 
-    /// The address that is listened on, or `None` without sockets.
+    /// Returns the address that the simulator listens on, or `None` without sockets.
     pub fn addr(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// The base of every stream's URL, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
+    /// Returns the base of every stream's URL, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
     ///
-    /// Without sockets it is one that only the [`connector`](Self::connector) reaches.
+    /// Without sockets, only the [`connector`](Self::connector) reaches it.
     pub fn ws_url(&self) -> &Uri {
         &self.ws_url
     }
 
-    /// The credentials of the account.
+    /// Returns the credentials of the account.
     pub fn credentials(&self) -> &SimCredentials {
         &self.credentials
     }
 
-    /// The certificate of the authority to trust, in PEM, or `None` without TLS.
+    /// Returns the certificate of the authority that clients must trust, in PEM, or `None` without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
@@ -92,36 +113,39 @@ impl Simulator {
         SimConnector::new(Arc::clone(&self.dispatcher), self.incoming.clone())
     }
 
-    /// Serves a caller's byte stream as if it had been accepted: a pipe that a test breaks, or a simulated
-    /// network. No TLS is spoken on it, whatever the simulator does on its port.
+    /// Serves a byte stream like an accepted connection, such as a pipe that a test breaks or one of a
+    /// simulated network.
+    ///
+    /// The stream carries plain text, even if the simulator serves TLS on its port. A stopped simulator drops
+    /// it.
     pub fn serve_connection<S>(&self, io: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        // A simulator that has stopped drops it, which ends it.
+        // After a stop, sending fails and drops the stream.
         let _ = self.incoming.send(Incoming::ByteStream(Box::new(io)));
     }
 
-    /// The exchange's time.
+    /// Returns the exchange's time.
     pub fn now(&self) -> Timestamp {
         self.dispatcher.now()
     }
 
-    /// The number of open connections that have their snapshot.
+    /// Returns the number of open connections whose snapshot has been queued.
     pub fn connections(&self) -> usize {
         self.dispatcher.connections()
     }
 
-    /// The dials that reached the simulator, in order; the last 10,000 of them.
+    /// Returns the last 10,000 dials that reached the simulator, oldest first.
     pub fn upgrade_attempts(&self) -> Vec<UpgradeAttempt> {
         self.dispatcher.upgrade_attempts()
     }
 
-    /// Closes every socket with 1001, waits up to 2 s for their answers, and ends every task.
+    /// Closes every socket with code 1001, waits up to 2 s for the answers, and ends all tasks.
     pub async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(task) = self.task.as_mut() {
-            // Nothing else aborts it, and a panic in it has been reported where it happened.
+            // The task is not aborted elsewhere, and a panic in it has already been reported.
             let _ = task.await;
         }
     }

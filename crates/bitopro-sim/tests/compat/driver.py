@@ -1,8 +1,8 @@
-"""Runs one private stream of the exchange's Python SDK, and prints what it hands to its callback.
+"""Runs one private stream of the exchange's Python SDK, and prints every message passed to its callback.
 
-One JSON object a line: {"event": ...} as Python reads it, or {"unreadable": "..."} for a text that is not JSON.
-The SDK is as it comes from the package index; from outside, only the module's URL constant is set. It cannot be
-stopped: the process ends with its standard input, or is killed.
+Each line of the output is a JSON object: {"event": ...} with the message as Python parsed it, or {"unreadable": "..."}
+with a text that is not JSON. The SDK is the unmodified package; only its module's URL constant is set. It cannot be
+stopped, so the process exits when its standard input closes, or is killed.
 """
 
 import json
@@ -17,13 +17,13 @@ def on_message(message: str) -> None:
     try:
         line = {"event": json.loads(message)}
     except ValueError:
-        # The SDK would catch this and go on.
+        # The SDK would catch the exception and continue.
         line = {"unreadable": message}
     print(json.dumps(line), flush=True)
 
 
 def main(class_name: str) -> None:
-    # The class puts its path behind it when it is made.
+    # The class appends its path to this constant when it is instantiated.
     sdk.BitoproWebsocketEndpoint = os.environ["COMPAT_WS_URL"]
     stream_class: type[sdk.BitoproExWebsocket] = getattr(sdk, class_name)
     stream = stream_class(
@@ -35,7 +35,7 @@ def main(class_name: str) -> None:
     stream.init_websocket()
     stream.start()
     sys.stdin.read()
-    # Its thread is not a daemon, and would go on dialling.
+    # The SDK's thread is not a daemon and would keep dialing.
     os._exit(0)
 
 

@@ -1,18 +1,19 @@
-//! The changes to the account and the ends of connections.
+//! The steps of the scenario: changes to the account, and ways to end connections.
 
 use bitopro_model::{Action, Balance, Condition, Decimal};
 use bitopro_sim::{Command, NewOrder, Simulator};
 
-type Move = (&'static str, fn(&Simulator) -> anyhow::Result<()>);
+type Step = (&'static str, fn(&Simulator) -> anyhow::Result<()>);
 
-/// Played in order while connected, and again after each reconnect.
-pub(super) const MOVES: [Move; 7] = [
-    ("twenty digits of a balance", |simulator| {
-        // Alternates between two amounts, so that each call is a change.
-        let whole = Decimal::from_i128_with_scale(99_999_999_999_999_999_999, 8);
-        let less = whole - Decimal::new(1, 8);
-        let now = simulator.balances().values().any(|held| held.currency == "DOGE" && held.amount == whole);
-        simulator.set_balance(Balance::new("DOGE", if now { less } else { whole }));
+/// Steps that run in order while connected, and again after each reconnect.
+pub(super) const STEPS: [Step; 7] = [
+    ("a balance with twenty digits", |simulator| {
+        // Alternates between two amounts, so that each call changes the balance.
+        let amount = Decimal::from_i128_with_scale(99_999_999_999_999_999_999, 8);
+        let lower = amount - Decimal::new(1, 8);
+        let is_full =
+            simulator.balances().values().any(|held| held.currency == "DOGE" && held.amount == amount);
+        simulator.set_balance(Balance::new("DOGE", if is_full { lower } else { amount }));
         Ok(())
     }),
     ("an order filled in two parts", |simulator| {
@@ -27,7 +28,7 @@ pub(super) const MOVES: [Move; 7] = [
         simulator.cancel(&id)?;
         Ok(())
     }),
-    ("a post-only order that would take", |simulator| {
+    ("a post-only order that the market would match", |simulator| {
         let (amount, price) = (Decimal::new(1, 2), Decimal::from(4_000_000));
         simulator.place(&NewOrder::post_only("btc_twd", Action::Buy, amount, price))?;
         Ok(())
@@ -52,9 +53,9 @@ pub(super) const MOVES: [Move; 7] = [
     }),
 ];
 
-/// Changes the account while no client is connected: an order is placed and filled in part, another one cancelled, a
-/// currency removed and a balance changed.
-pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
+/// Changes the account while no client is connected: places and partly fills an order, cancels another one,
+/// removes a currency and changes a balance.
+pub(super) fn change_while_disconnected(simulator: &Simulator) -> anyhow::Result<()> {
     let id = simulator.place(&buy(1, 2_300_000))?;
     simulator.fill(&id, Decimal::new(4, 3))?;
     if let Some(other) = simulator.open_orders().iter().find(|order| order.id != id) {
@@ -70,15 +71,15 @@ pub(super) fn while_away(simulator: &Simulator) -> anyhow::Result<()> {
     Ok(())
 }
 
-type End = (&'static str, fn() -> Command);
+type ConnectionEnd = (&'static str, fn() -> Command);
 
-/// The ways in which connections end.
-pub(super) const ENDS: [End; 2] = [
+/// Commands that end connections.
+pub(super) const CONNECTION_ENDS: [ConnectionEnd; 2] = [
     ("without a close frame", || Command::Disconnect(None)),
     ("with a close frame", || Command::close(None, 1001, "compat")),
 ];
 
-/// Hundredths of a bitcoin, far from the market's price.
+/// Creates an order for some hundredths of a bitcoin. All prices used are far below the market's.
 fn buy(hundredths: i64, price: i64) -> NewOrder {
     NewOrder::limit("btc_twd", Action::Buy, Decimal::new(hundredths, 2), Decimal::from(price))
 }

@@ -1,20 +1,22 @@
-//! The simulator's answers to what the exchange's documentation leaves open, or has changed.
+//! Settings of the simulator, which cover all values of its quirks.
 
 use std::time::Duration;
 
 use bitopro_sim::{Simulator, SimulatorBuilder};
 
-/// The simulator's quirks, and with them what its events should look like.
+/// The simulator's quirks and keepalive, which determine the format of its messages.
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) name: &'static str,
-    /// Whatever differs from the documentation, by the flags of `bitopro sim`.
+    /// The quirks that differ from their defaults, in the format of `Quirks`.
     quirks: &'static str,
     keepalive: [Duration; 2],
 }
 
-/// Together every value of every quirk. Orders vanish only where whole lists are sent: elsewhere the stream of open
-/// orders alone does not show that they closed, which the SDK cannot change.
+/// Settings that together contain every value of every quirk.
+///
+/// `final-orders=vanish` requires `active-updates=whole-pair`: otherwise the stream of open orders does not
+/// show that an order closed, and the SDK's entries would keep it.
 pub(super) const SETTINGS: [Setting; 3] = [
     Setting {
         name: "as documented",
@@ -27,7 +29,7 @@ pub(super) const SETTINGS: [Setting; 3] = [
         keepalive: [Duration::from_secs(20), Duration::from_secs(5)],
     },
     Setting {
-        name: "as measured, or as it may be",
+        name: "as measured or suspected",
         quirks: "active-updates=whole-pair final-orders=vanish history-on-connect=empty \
                    trades-on-connect=last datetimes=taiwan-marked-utc",
         keepalive: [Duration::from_secs(1), Duration::from_secs(60)],
@@ -36,10 +38,10 @@ pub(super) const SETTINGS: [Setting; 3] = [
 
 impl Setting {
     pub(super) fn has(&self, quirk: &str) -> bool {
-        self.quirks.split_whitespace().any(|set| set == quirk)
+        self.quirks.split_whitespace().any(|value| value == quirk)
     }
 
-    /// Number of hours by which `datetime` is ahead of `timestamp`.
+    /// Returns the number of hours by which `datetime` is ahead of `timestamp`.
     pub(super) fn hours_ahead(&self) -> i64 {
         if self.has("datetimes=taiwan-marked-utc") { 8 } else { 0 }
     }

@@ -1,5 +1,5 @@
-//! The four streams of the exchange's documentation and its SDK. The wire format is written out here and in `truth`
-//! rather than taken from our model, which would agree with itself.
+//! The four private streams. The wire format is written out here and in `truth` instead of using our model,
+//! which would only be compared with itself.
 
 use anyhow::{Context, ensure};
 use bitopro_model::PrivateStream;
@@ -7,7 +7,7 @@ use bitopro_sim::Simulator;
 use serde_json::{Map, Value};
 
 use super::setting::Setting;
-use super::stream_events::Entries;
+use super::stream_messages::Entries;
 use super::truth;
 
 /// One private stream.
@@ -15,13 +15,13 @@ use super::truth;
 pub(super) struct Stream {
     pub(super) kind: PrivateStream,
     pub(super) event: &'static str,
-    /// The SDK's class for it.
+    /// The SDK's class for the stream.
     pub(super) class: &'static str,
-    /// Returns whether the first event of a connection is a snapshot.
-    pub(super) begins_with_all: fn(&Setting) -> bool,
-    /// Merges an event's `data` into the entries.
+    /// Returns whether the first message of a connection is a snapshot.
+    pub(super) has_snapshot: fn(&Setting) -> bool,
+    /// Merges a message's `data` into the entries.
     pub(super) apply: fn(&mut Entries, &Map<String, Value>, &Setting) -> anyhow::Result<()>,
-    /// Returns the entries that the simulator's account calls for.
+    /// Returns the entries that the simulator's account should result in.
     pub(super) truth: fn(&Simulator, &Setting) -> anyhow::Result<Entries>,
 }
 
@@ -30,7 +30,7 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::AccountBalance,
         event: "ACCOUNT_BALANCE",
         class: "BitoproUserBlanceWs",
-        begins_with_all: |_| true,
+        has_snapshot: |_| true,
         apply: balances,
         truth: truth::balances,
     },
@@ -38,7 +38,7 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::ActiveOrders,
         event: "ACTIVE_ORDERS",
         class: "BitoproUserOrdersWs",
-        begins_with_all: |_| true,
+        has_snapshot: |_| true,
         apply: open_orders,
         truth: truth::open_orders,
     },
@@ -46,29 +46,29 @@ pub(super) const STREAMS: [Stream; 4] = [
         kind: PrivateStream::HistoryOrders,
         event: "RECENT_HISTORY_ORDERS",
         class: "BitoproHistoryOrders",
-        begins_with_all: |setting| !setting.has("history-on-connect=empty"),
-        apply: ended_orders,
-        truth: truth::history,
+        has_snapshot: |setting| !setting.has("history-on-connect=empty"),
+        apply: closed_orders,
+        truth: truth::closed_orders,
     },
     Stream {
         kind: PrivateStream::UserTrades,
         event: "USER_TRADE",
         class: "BitoproUserTradeWs",
-        begins_with_all: |_| false,
+        has_snapshot: |_| false,
         apply: trade,
         truth: truth::trades,
     },
 ];
 
-/// Completed, completed in part, cancelled, cancelled for being post-only.
+/// Filled, cancelled after a partial fill, cancelled, and cancelled post-only.
 const FINAL: [i64; 4] = [2, 3, 4, 6];
 
 impl Stream {
-    /// The ids, if any, of the events that reached a client, in order.
+    /// Returns the `eventID`s, if any, of the messages that reached a client, in order.
     pub(super) fn sent(&self, simulator: &Simulator) -> anyhow::Result<Vec<Option<String>>> {
         let sent = simulator.sent().into_iter().filter(|sent| sent.stream == self.kind && sent.sockets > 0);
         sent.map(|sent| {
-            ensure!(sent.sockets == 1, "{} sockets follow {}", sent.sockets, self.event);
+            ensure!(sent.sockets == 1, "{} sockets are subscribed to {}", sent.sockets, self.event);
             Ok(sent.event_id)
         })
         .collect()
@@ -89,7 +89,7 @@ fn open_orders(entries: &mut Entries, data: &Map<String, Value>, setting: &Setti
     }
     for order in orders(data)? {
         let id = id(order)?;
-        let status = order.get("status").and_then(Value::as_i64).context("an order has no status")?;
+        let status = order.get("status").and_then(Value::as_i64).context("order without a status")?;
         if FINAL.contains(&status) {
             entries.remove(&id);
         } else {
@@ -99,37 +99,38 @@ fn open_orders(entries: &mut Entries, data: &Map<String, Value>, setting: &Setti
     Ok(())
 }
 
-fn ended_orders(entries: &mut Entries, data: &Map<String, Value>, _: &Setting) -> anyhow::Result<()> {
+fn closed_orders(entries: &mut Entries, data: &Map<String, Value>, _: &Setting) -> anyhow::Result<()> {
     for order in orders(data)? {
         entries.insert(id(order)?, order.clone());
     }
     Ok(())
 }
 
-/// Over all connections, no trade arrives twice, or where it may, it is the same one.
+/// Adds a trade. None may arrive twice, across all connections, unless the setting allows it and both are
+/// equal.
 fn trade(entries: &mut Entries, data: &Map<String, Value>, setting: &Setting) -> anyhow::Result<()> {
     let trade = Value::Object(data.clone());
     let id = text(&trade, "matchID")?.to_owned();
-    let before = entries.insert(id.clone(), trade);
+    let previous = entries.insert(id.clone(), trade);
     let may_repeat = setting.has("trades-on-connect=last");
-    let is_fine = before.is_none() || may_repeat && before.as_ref() == entries.get(&id);
-    ensure!(is_fine, "trade `{id}` arrived twice");
+    let is_valid = previous.is_none() || may_repeat && previous.as_ref() == entries.get(&id);
+    ensure!(is_valid, "trade `{id}` arrived twice");
     Ok(())
 }
 
-/// The orders of all pairs, each under its own pair.
+/// Returns the orders of all pairs, after checking that each is listed under its own pair.
 fn orders(data: &Map<String, Value>) -> anyhow::Result<Vec<&Value>> {
     let mut all = Vec::new();
     for (pair, orders) in data {
-        for order in orders.as_array().with_context(|| format!("no list under {pair}"))? {
-            ensure!(text(order, "pair")? == pair, "an order of another pair under {pair}");
+        for order in orders.as_array().with_context(|| format!("the value of `{pair}` is not a list"))? {
+            ensure!(text(order, "pair")? == pair, "order of another pair under `{pair}`");
             all.push(order);
         }
     }
     Ok(all)
 }
 
-/// A text, or a number.
+/// Returns an order's id, which may be a string or a number.
 fn id(order: &Value) -> anyhow::Result<String> {
     match order.get("id") {
         Some(Value::Number(id)) => Ok(id.to_string()),
@@ -138,5 +139,5 @@ fn id(order: &Value) -> anyhow::Result<String> {
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> anyhow::Result<&'a str> {
-    object.get(field).and_then(Value::as_str).with_context(|| format!("no text in `{field}`"))
+    object.get(field).and_then(Value::as_str).with_context(|| format!("`{field}` is not a string"))
 }

@@ -1,5 +1,5 @@
-//! The simulator's account in the format of the exchange's documentation, written by hand. Every field must be there
-//! and no other, and numbers are compared as texts.
+//! The simulator's account in the documented wire format, written by hand. All fields must be present and no
+//! others, and decimals are compared as strings.
 
 use anyhow::ensure;
 use bitopro_model::{
@@ -10,7 +10,7 @@ use bitopro_sim::Simulator;
 use serde_json::{Value, json};
 
 use super::setting::Setting;
-use super::stream_events::Entries;
+use super::stream_messages::Entries;
 
 #[allow(clippy::unnecessary_wraps, reason = "one signature for all streams")]
 pub(super) fn balances(simulator: &Simulator, _: &Setting) -> anyhow::Result<Entries> {
@@ -22,60 +22,63 @@ pub(super) fn open_orders(simulator: &Simulator, setting: &Setting) -> anyhow::R
     Ok(by_id(&simulator.open_orders(), setting))
 }
 
-/// Recently closed orders; where history begins empty, those that closed while a client was connected.
-pub(super) fn history(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
-    let ended = simulator.closed_orders();
-    let ended = if setting.has("history-on-connect=empty") {
-        received(ended, PrivateStream::HistoryOrders, First::Nothing, simulator)?
+/// Returns the recently closed orders, or only those that closed while a client was connected if the order
+/// history begins empty.
+pub(super) fn closed_orders(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
+    let orders = simulator.closed_orders();
+    let orders = if setting.has("history-on-connect=empty") {
+        received(orders, PrivateStream::HistoryOrders, FirstMessage::Empty, simulator)?
     } else {
-        ended
+        orders
     };
-    Ok(by_id(&ended, setting))
+    Ok(by_id(&orders, setting))
 }
 
-/// The trades that reached a client. A trade without a connected client is sent only where the last trade is repeated
-/// on connect, and if it was the last.
+/// Returns the trades that reached a client. A trade made while no client was connected arrives only if the
+/// last trade is repeated on connect and this is the last one.
 pub(super) fn trades(simulator: &Simulator, setting: &Setting) -> anyhow::Result<Entries> {
-    let first = if setting.has("trades-on-connect=last") { First::TheLast } else { First::Missing };
+    let first =
+        if setting.has("trades-on-connect=last") { FirstMessage::LastChange } else { FirstMessage::None };
     let received = received(simulator.trades(), PrivateStream::UserTrades, first, simulator)?;
-    let id = |done: &Trade| done.match_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    Ok(received.iter().map(|done| (id(done), trade(done, setting))).collect())
+    let id = |trade: &Trade| trade.match_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    Ok(received.iter().map(|received| (id(received), trade(received, setting))).collect())
 }
 
-/// Content of the first event of a connection.
+/// The content of the first message of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum First {
-    /// There is no such event.
-    Missing,
-    /// Nothing.
-    Nothing,
-    /// The last change before it, if any.
-    TheLast,
+enum FirstMessage {
+    /// The connection has no first message.
+    None,
+    /// No data.
+    Empty,
+    /// The last change before the connection, if any.
+    LastChange,
 }
 
-/// The changes that reached a client, of changes that were each sent in one event. The scenario makes a change during
-/// every disconnect, so the first event that a client receives after it begins a connection.
+/// Selects the changes that reached a client from `all` changes, each of which was sent in one message. The
+/// scenario makes a change during every disconnect, so the first message that a client receives after that
+/// begins a connection.
 fn received<T: Clone>(
     all: Vec<T>,
     stream: PrivateStream,
-    first: First,
+    first: FirstMessage,
     simulator: &Simulator,
 ) -> anyhow::Result<Vec<T>> {
-    let mut done = all.into_iter();
+    let mut changes = all.into_iter();
     let (mut received, mut last) = (Vec::new(), None);
-    let mut begins = first == First::Nothing;
+    let mut is_first = first == FirstMessage::Empty;
     for sent in simulator.sent().into_iter().filter(|sent| sent.stream == stream) {
         let is_received = sent.sockets > 0;
-        if is_received && std::mem::take(&mut begins) {
-            received.extend(last.clone().filter(|_| first == First::TheLast));
+        if is_received && std::mem::take(&mut is_first) {
+            received.extend(last.clone().filter(|_| first == FirstMessage::LastChange));
             continue;
         }
-        last = done.next();
-        ensure!(last.is_some(), "more events of {stream} than changes");
+        last = changes.next();
+        ensure!(last.is_some(), "more messages than changes on {stream}");
         received.extend(last.clone().filter(|_| is_received));
-        begins = !is_received && first != First::Missing;
+        is_first = !is_received && first != FirstMessage::None;
     }
-    ensure!(done.next().is_none(), "more changes than events of {stream}");
+    ensure!(changes.next().is_none(), "more changes than messages on {stream}");
     Ok(received)
 }
 
@@ -83,7 +86,7 @@ fn by_id(orders: &[Order], setting: &Setting) -> Entries {
     orders.iter().map(|placed| (placed.id.to_string(), order(placed, setting))).collect()
 }
 
-/// As a text, or under that setting as a number if it is one.
+/// Returns an id as a JSON string, or as a number if the setting requires it and it consists of digits.
 fn id(id: &OrderId, setting: &Setting) -> Value {
     match id.as_str().parse::<u64>() {
         Ok(number) if setting.has("order-ids=numbers") => json!(number),

@@ -1,4 +1,4 @@
-//! Starting, stopping, and what is left afterwards.
+//! Starting and stopping, and the release of all resources.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -10,24 +10,25 @@ use futures_util::StreamExt;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-use crate::caller::{every_way, in_memory, over_sockets, until_disconnected};
+use crate::harness::{all_transports, in_memory, over_sockets, until_disconnected};
 
 fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
 #[tokio::test]
-async fn stopping_says_goodbye_and_leaves_no_task() {
-    for caller in every_way(Simulator::builder().with_market_interval(Duration::from_secs(1))).await {
+async fn stopping_sends_a_close_frame_and_ends_all_tasks() {
+    for harness in all_transports(Simulator::builder().with_market_interval(Duration::from_secs(1))).await {
         let before = tasks();
-        let mut connections = [caller.connect().await, caller.connect().await];
+        let mut connections = [harness.connect().await, harness.connect().await];
         assert!(tasks() >= before + 2);
-        let (connector, signer, url) = (caller.connector, caller.signer, caller.simulator.ws_url().clone());
-        let stopping = caller.simulator.stop();
+        let (connector, signer, url) =
+            (harness.connector, harness.signer, harness.simulator.ws_url().clone());
+        let stopping = harness.simulator.stop();
         let reading = async {
             for connection in &mut connections {
-                let goodbye = connection.next().await.unwrap().unwrap();
-                assert_eq!(goodbye, Frame::close(1001, "the simulator is stopping"));
+                let last = connection.next().await.unwrap().unwrap();
+                assert_eq!(last, Frame::close(1001, "the simulator is stopping"));
                 assert!(connection.next().await.is_none());
             }
         };
@@ -44,66 +45,66 @@ async fn stopping_says_goodbye_and_leaves_no_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stopping_does_not_wait_for_those_who_do_not_answer() {
-    let caller = in_memory(Simulator::builder());
-    let _silent = caller.connect().await;
-    caller.simulator.execute(&Command::text(None, "x".repeat(1_000_000))).unwrap();
+async fn stopping_does_not_wait_for_clients_that_do_not_answer() {
+    let harness = in_memory(Simulator::builder());
+    let _silent = harness.connect().await;
+    harness.simulator.execute(&Command::text(None, "x".repeat(1_000_000))).unwrap();
     let start = tokio::time::Instant::now();
-    caller.simulator.stop().await;
+    harness.simulator.stop().await;
     assert_eq!(tasks(), 0);
     assert!(start.elapsed() <= Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn stopping_does_not_wait_for_those_who_were_only_just_let_in() {
-    // Whether the stop or the newcomer is seen first is chosen at random.
+async fn stopping_does_not_wait_for_newly_accepted_clients() {
+    // The supervisor handles the stop and the new connection in random order.
     for _ in 0..50 {
-        let caller = in_memory(Simulator::builder());
-        let mut connection = caller.dial().await.unwrap();
+        let harness = in_memory(Simulator::builder());
+        let mut connection = harness.dial().await.unwrap();
         let start = tokio::time::Instant::now();
-        caller.simulator.stop().await;
+        harness.simulator.stop().await;
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert_eq!(until_disconnected(&mut connection).await, []);
     }
 }
 
 #[tokio::test]
-async fn stopping_does_not_wait_for_those_who_have_not_asked_yet() {
+async fn stopping_does_not_wait_for_sockets_without_a_request() {
     for builder in [Simulator::builder(), Simulator::builder().with_tls()] {
-        let caller = over_sockets(builder).await;
-        let _undecided = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
-        let _connection = caller.connect().await;
-        caller.simulator.execute(&Command::Disconnect(None)).unwrap();
+        let harness = over_sockets(builder).await;
+        let _idle = TcpStream::connect(harness.simulator.addr().unwrap()).await.unwrap();
+        let _connection = harness.connect().await;
+        harness.simulator.execute(&Command::Disconnect(None)).unwrap();
         let start = tokio::time::Instant::now();
-        caller.simulator.stop().await;
+        harness.simulator.stop().await;
         assert_eq!(tasks(), 0);
-        assert!(start.elapsed() < Duration::from_secs(2), "it was waited for");
+        assert!(start.elapsed() < Duration::from_secs(2), "stopping waited for a socket");
     }
 }
 
 #[tokio::test]
-async fn dropping_it_ends_everything_at_once() {
-    for caller in every_way(Simulator::builder()).await {
-        let mut connection = caller.connect().await;
+async fn dropping_the_simulator_ends_all_connections_immediately() {
+    for harness in all_transports(Simulator::builder()).await {
+        let mut connection = harness.connect().await;
         let others = tasks();
-        drop(caller.simulator);
+        drop(harness.simulator);
         assert_eq!(until_disconnected(&mut connection).await, []);
-        // Dropping asks the tasks to end, which they do when the runtime gets to them.
+        // An aborted task ends only when the runtime next polls it.
         while tasks() > others - 2 {
             tokio::task::yield_now().await;
         }
-        drop(caller.connector);
+        drop(harness.connector);
     }
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_said_to_be() {
+async fn a_port_in_use_is_reported() {
     let first = Simulator::builder().start().await.unwrap();
     let port = first.addr().unwrap().port();
     let error = Simulator::builder().with_port(port).start().await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressInUse);
     let expected = format!(
-        "port {port} of 127.0.0.1 is taken: stop what listens there, or choose another (0 takes any)"
+        "port {port} of 127.0.0.1 is in use; stop the other program, or choose another port (0 for any free one)"
     );
     assert_eq!(error.to_string(), expected);
     assert!(error.source().is_some());
@@ -114,7 +115,7 @@ async fn a_port_that_is_taken_is_said_to_be() {
 }
 
 #[test]
-fn every_fault_of_the_options_is_named_at_once() {
+fn all_invalid_options_are_reported_together() {
     let mut overdrawn = Balance::new("ETH", Decimal::ONE);
     overdrawn.available = Decimal::TWO;
     let error = Simulator::builder()
@@ -128,34 +129,34 @@ fn every_fault_of_the_options_is_named_at_once() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Options);
     let message = error.to_string();
-    for fault in [
+    for problem in [
         "`ping_period` is zero",
         "`pong_deadline` is too long",
         "`market_interval`",
-        "BTC twice",
-        "2 of 1 ETH available",
+        "duplicate currency `BTC`",
+        "available amount 2 of `ETH`",
         "API key is empty",
     ] {
-        assert!(message.contains(fault), "{message}");
+        assert!(message.contains(problem), "{message}");
     }
     assert!(!message.contains("pong_deadline` is zero") && !message.contains("ping_period` is too long"));
 }
 
 #[tokio::test]
-async fn nothing_shows_the_account() {
+async fn debug_output_hides_the_credentials() {
     let account = SimCredentials::new("the-key", "the-secret", "me@example.com");
     let builder = Simulator::builder().with_credentials(account.clone());
     let exchange = builder.clone().build_exchange().unwrap();
-    let caller = in_memory(builder.clone());
-    let _connection = caller.connect().await;
-    let simulator = &caller.simulator;
-    let shown = format!(
+    let harness = in_memory(builder.clone());
+    let _connection = harness.connect().await;
+    let simulator = &harness.simulator;
+    let debug = format!(
         "{account:?} {builder:?} {exchange:?} {simulator:?} {simulator:#?} {:?} {:?}",
         simulator.upgrade_attempts(),
         simulator.connector(),
     );
-    for secret in ["me@example.com", "the-key", "the-secret", caller.sign().payload()] {
-        assert!(!shown.contains(secret), "{shown}");
+    for secret in ["me@example.com", "the-key", "the-secret", harness.sign().payload()] {
+        assert!(!debug.contains(secret), "{debug}");
     }
 }
 

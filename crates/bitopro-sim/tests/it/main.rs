@@ -1,16 +1,16 @@
-//! The simulator seen by clients, over real sockets and in memory.
+//! Tests of the simulator from a client's side, over real sockets and in memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-mod caller;
-mod given_streams;
+mod byte_streams;
+mod connection_commands;
+mod harness;
 mod keepalive;
 mod lifecycle;
-mod listener;
 mod proxy;
 mod refusals;
 mod replay;
+mod replica;
 mod scenario;
 mod streams;
 mod tls;
 mod trading;
-mod trouble;

@@ -1,4 +1,4 @@
-//! Every way in which a dial is not let in.
+//! Dials that are refused, for each possible reason.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use bitopro_transport::{Connection, Error, ErrorKind, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::caller::{Caller, STREAM, event, every_way, in_memory, over_sockets};
+use crate::harness::{Harness, STREAM, all_transports, in_memory, next_message, over_sockets};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
@@ -17,9 +17,9 @@ const UPGRADE: &str = "Connection: close, Upgrade\r\nUpgrade: websocket\r\n";
 const VERSION: &str = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 fn refused(dialed: Result<Box<dyn Connection>, Error>) -> Refusal {
-    let error = dialed.map(|_| ()).expect_err("the dial was let in");
+    let error = dialed.map(|_| ()).expect_err("the dial was accepted");
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
-    error.refusal().expect("a refusal").clone()
+    error.refusal().expect("a refused dial has a refusal").clone()
 }
 
 fn without<'a>(signed: &'a SignedHeaders, name: &str) -> Vec<(&'a str, &'a str)> {
@@ -27,16 +27,16 @@ fn without<'a>(signed: &'a SignedHeaders, name: &str) -> Vec<(&'a str, &'a str)>
 }
 
 #[tokio::test]
-async fn who_is_not_the_account_is_refused_with_401() {
-    for caller in every_way(Simulator::builder()).await {
+async fn wrong_credentials_are_refused_with_401() {
+    for harness in all_transports(Simulator::builder()).await {
         let SimCredentials { email, api_key, api_secret, .. } = SimCredentials::demo();
-        let good = caller.sign();
+        let good = harness.sign();
         let flipped = good.signature().chars().rev().collect::<String>();
         let mut swapped = without(&good, SIGNATURE_HEADER);
         swapped.push((SIGNATURE_HEADER, &flipped));
-        let other_secret = caller.sign_as(&email, &api_key, "other");
-        let other_key = caller.sign_as(&email, "other", &api_secret);
-        let other_email = caller.sign_as("other@example.com", &api_key, &api_secret);
+        let other_secret = harness.sign_as(&email, &api_key, "other");
+        let other_key = harness.sign_as(&email, "other", &api_secret);
+        let other_email = harness.sign_as("other@example.com", &api_key, &api_secret);
         let cases = [
             ("no headers", vec![]),
             ("no key", without(&good, API_KEY_HEADER)),
@@ -49,81 +49,81 @@ async fn who_is_not_the_account_is_refused_with_401() {
         ];
         let count = cases.len();
         for (case, headers) in cases {
-            let refusal = refused(caller.ask(STREAM, headers).await);
+            let refusal = refused(harness.dial_path(STREAM, headers).await);
             assert_eq!(refusal.status.as_u16(), 401, "{case}");
             assert_eq!(refusal.body, r#"{"error":"unauthorized api key"}"#.as_bytes(), "{case}");
         }
-        // None of them used up the nonce.
-        assert!(caller.ask(STREAM, good.iter()).await.is_ok());
-        assert_eq!(caller.statuses(), [vec![401; count], vec![101]].concat());
+        // The refused dials did not use up the nonce.
+        assert!(harness.dial_path(STREAM, good.iter()).await.is_ok());
+        assert_eq!(harness.statuses(), [vec![401; count], vec![101]].concat());
     }
 }
 
 #[tokio::test]
-async fn captured_headers_are_worth_nothing() {
-    for caller in every_way(Simulator::builder()).await {
-        let captured = caller.sign();
-        let mut connection = caller.ask(STREAM, captured.iter()).await.unwrap();
-        event(&mut connection).await;
-        assert_eq!(refused(caller.ask(STREAM, captured.iter()).await).status.as_u16(), 401);
+async fn captured_headers_cannot_be_replayed() {
+    for harness in all_transports(Simulator::builder()).await {
+        let captured = harness.sign();
+        let mut connection = harness.dial_path(STREAM, captured.iter()).await.unwrap();
+        next_message(&mut connection).await;
+        assert_eq!(refused(harness.dial_path(STREAM, captured.iter()).await).status.as_u16(), 401);
         drop(connection);
-        assert_eq!(refused(caller.ask(STREAM, captured.iter()).await).status.as_u16(), 401);
-        assert!(caller.dial().await.is_ok());
-        let dials = caller.simulator.upgrade_attempts();
+        assert_eq!(refused(harness.dial_path(STREAM, captured.iter()).await).status.as_u16(), 401);
+        assert!(harness.dial().await.is_ok());
+        let dials = harness.simulator.upgrade_attempts();
         assert_eq!(dials[0].nonce, dials[1].nonce);
         assert!(dials[3].nonce > dials[0].nonce);
-        assert_eq!(caller.statuses(), [101, 401, 401, 101]);
+        assert_eq!(harness.statuses(), [101, 401, 401, 101]);
     }
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_an_empty_200_whoever_asks() {
-    for caller in every_way(Simulator::builder()).await {
+async fn an_unknown_path_is_an_empty_200_with_or_without_credentials() {
+    for harness in all_transports(Simulator::builder()).await {
         for path in
             ["/v1/pub/auth/nothing", "/v1/pub/order-holdings/BTC_TWD", "", "/v1/pub/auth/account-balance/"]
         {
-            for headers in [vec![], caller.sign().iter().collect()] {
-                let refusal = refused(caller.ask(path, headers).await);
+            for headers in [vec![], harness.sign().iter().collect()] {
+                let refusal = refused(harness.dial_path(path, headers).await);
                 assert_eq!((refusal.status.as_u16(), refusal.body.len()), (200, 0), "{path}");
             }
         }
-        let asked = caller.simulator.upgrade_attempts().pop().unwrap();
-        assert_eq!(asked.path, "/ws/v1/pub/auth/account-balance/");
-        assert!(!asked.is_accepted());
+        let last = harness.simulator.upgrade_attempts().pop().unwrap();
+        assert_eq!(last.path, "/ws/v1/pub/auth/account-balance/");
+        assert!(!last.is_accepted());
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_told_the_time() {
-    for caller in every_way(Simulator::builder().with_clock(Clock::fixed(NOW))).await {
+async fn a_clock_conflict_has_the_exchange_time() {
+    for harness in all_transports(Simulator::builder().with_clock(Clock::fixed(NOW))).await {
         for (offset, date) in [
             (3_600_000, "Wed, 15 Dec 2021 08:28:23 GMT"),
             (-3_600_000, "Wed, 15 Dec 2021 06:28:23 GMT"),
             (60_100, "Wed, 15 Dec 2021 07:29:23 GMT"),
         ] {
-            caller.simulator.execute(&Command::SetClockOffsetMs(offset)).unwrap();
-            let signed = caller.signer.sign_identity(u64::try_from(NOW.as_millis()).unwrap());
-            let refusal = refused(caller.ask(STREAM, signed.iter()).await);
+            harness.simulator.execute(&Command::SetClockOffsetMs(offset)).unwrap();
+            let signed = harness.signer.sign_identity(u64::try_from(NOW.as_millis()).unwrap());
+            let refusal = refused(harness.dial_path(STREAM, signed.iter()).await);
             assert_eq!(refusal.status.as_u16(), 409);
             assert_eq!(refusal.headers["date"], date);
         }
-        caller.simulator.execute(&Command::SetClockOffsetMs(0)).unwrap();
-        assert!(caller.dial().await.is_ok());
-        assert_eq!(caller.statuses(), [409, 409, 409, 101]);
+        harness.simulator.execute(&Command::SetClockOffsetMs(0)).unwrap();
+        assert!(harness.dial().await.is_ok());
+        assert_eq!(harness.statuses(), [409, 409, 409, 101]);
     }
 }
 
 #[tokio::test]
-async fn an_ordered_refusal_is_sent_as_it_is_with_no_date_of_another_clock() {
-    for caller in every_way(Simulator::builder()).await {
-        caller.simulator.refuse_next(1, Refusal::new(refusal::CLOCK_CONFLICT));
-        assert_eq!(refused(caller.dial().await).headers.get("date"), None);
+async fn a_requested_refusal_is_sent_unchanged_without_an_added_date() {
+    for harness in all_transports(Simulator::builder()).await {
+        harness.simulator.refuse_next(1, Refusal::new(refusal::CLOCK_CONFLICT));
+        assert_eq!(refused(harness.dial().await).headers.get("date"), None);
     }
 }
 
 #[tokio::test]
-async fn refusals_can_be_ordered_one_after_the_other() {
-    for caller in every_way(Simulator::builder()).await {
+async fn requested_refusals_are_sent_in_order() {
+    for harness in all_transports(Simulator::builder()).await {
         let time = Timestamp::from_millis(784_111_777_000);
         for (count, refusal) in [
             (2, refusal::too_many_requests(Some(Duration::from_secs(7)))),
@@ -132,81 +132,82 @@ async fn refusals_can_be_ordered_one_after_the_other() {
             (1, refusal::clock_conflict(time)),
             (1, refusal::forbidden()),
         ] {
-            caller.simulator.refuse_next(count, refusal);
+            harness.simulator.refuse_next(count, refusal);
         }
-        let mut seen = Vec::new();
+        let mut received = Vec::new();
         for _ in 0..5 {
-            seen.push(refused(caller.dial().await));
+            received.push(refused(harness.dial().await));
         }
-        assert_eq!(seen[1].headers["retry-after"], "7");
-        assert!(seen[2].body.starts_with(b"<html>"), "{:?}", seen[2]);
-        assert_eq!(seen[3].headers["date"], "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert!(caller.dial().await.is_ok());
-        assert_eq!(caller.statuses(), [429, 429, 502, 409, 403, 101]);
+        assert_eq!(received[1].headers["retry-after"], "7");
+        assert!(received[2].body.starts_with(b"<html>"), "{:?}", received[2]);
+        assert_eq!(received[3].headers["date"], "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert!(harness.dial().await.is_ok());
+        assert_eq!(harness.statuses(), [429, 429, 502, 409, 403, 101]);
     }
 }
 
-/// Sends a request as it is, and gives the status line and what follows the head.
-async fn raw(caller: &Caller, request: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
+/// Sends a request verbatim, and returns the status line and the body of the response.
+async fn send_raw(harness: &Harness, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(harness.simulator.addr().unwrap()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     (head.lines().next().unwrap().to_owned(), body.to_owned())
 }
 
 #[tokio::test]
-async fn the_answer_to_an_upgrade_tells_the_exchange_s_time() {
-    let caller = over_sockets(Simulator::builder().with_clock(Clock::fixed(NOW))).await;
-    let signed: String = caller.sign().iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
+async fn the_response_to_an_upgrade_has_the_exchange_time() {
+    let harness = over_sockets(Simulator::builder().with_clock(Clock::fixed(NOW))).await;
+    let signed: String =
+        harness.sign().iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
     let request = format!("GET /ws{STREAM} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{VERSION}{signed}\r\n");
-    let mut stream = TcpStream::connect(caller.simulator.addr().unwrap()).await.unwrap();
+    let mut stream = TcpStream::connect(harness.simulator.addr().unwrap()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = vec![0; 400];
     stream.read_exact(&mut head).await.unwrap();
     let head = String::from_utf8_lossy(&head);
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    // The accept key is that of RFC 6455 for this key, section 1.3.
+    // The accept key of this key in RFC 6455, section 1.3.
     assert!(head.contains("\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
     assert!(head.contains("\r\ndate: Wed, 15 Dec 2021 07:28:23 GMT\r\n"), "{head}");
 }
 
 #[tokio::test]
-async fn what_is_not_a_websocket_upgrade_is_a_bad_request() {
-    let caller = over_sockets(Simulator::builder()).await;
+async fn a_request_other_than_a_websocket_upgrade_is_a_bad_request() {
+    let harness = over_sockets(Simulator::builder()).await;
     let common = "Host: localhost\r\nConnection: close\r\n";
     let upgrade = format!("Host: localhost\r\n{UPGRADE}");
     let version = VERSION;
-    let old = VERSION.replace("13", "8");
+    let old_version = VERSION.replace("13", "8");
     for (request, status) in [
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}\r\n"), 400),
         (format!("POST /ws{STREAM} HTTP/1.1\r\n{upgrade}{version}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}\r\n"), 400),
-        (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}{old}\r\n"), 400),
+        (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}{old_version}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}{version}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}Upgrade: websocket\r\n{version}\r\n"), 400),
         (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}{version}\r\n"), 401),
         (format!("GET / HTTP/1.1\r\n{common}\r\n"), 200),
         (format!("DELETE /ws/elsewhere HTTP/1.1\r\n{common}\r\n"), 200),
     ] {
-        let (line, body) = raw(&caller, &request).await;
+        let (line, body) = send_raw(&harness, &request).await;
         assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line} for {request}");
         assert_eq!(body.is_empty(), status == 200, "{body} for {request}");
     }
 }
 
 #[tokio::test]
-async fn only_the_last_dials_are_remembered() {
+async fn only_the_last_dials_are_kept() {
     const KEPT: usize = 10_000;
-    let caller = in_memory(Simulator::builder());
-    assert!(caller.dial().await.is_ok());
+    let harness = in_memory(Simulator::builder());
+    assert!(harness.dial().await.is_ok());
     for _ in 1..KEPT {
-        refused(caller.ask("", []).await);
+        refused(harness.dial_path("", []).await);
     }
-    assert!(caller.simulator.upgrade_attempts()[0].is_accepted());
-    refused(caller.ask("", []).await);
-    let dials = caller.simulator.upgrade_attempts();
+    assert!(harness.simulator.upgrade_attempts()[0].is_accepted());
+    refused(harness.dial_path("", []).await);
+    let dials = harness.simulator.upgrade_attempts();
     assert_eq!(dials.len(), KEPT);
     assert!(dials.iter().all(|dial| !dial.is_accepted()));
 }

@@ -1,4 +1,4 @@
-//! Scenarios, run on paused time.
+//! Scenarios, run on a paused clock.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use bitopro_transport::Frame;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use crate::caller::{amount, in_memory, text, until_disconnected};
+use crate::harness::{in_memory, next_amount, next_text, until_disconnected};
 
 fn scenario(text: &str) -> Scenario {
     text.parse().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_are_called_by_their_names_or_ids() {
+async fn steps_refer_to_orders_by_name_or_id() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let start = Instant::now();
     let scenario = scenario(
@@ -31,14 +31,14 @@ async fn orders_are_called_by_their_names_or_ids() {
     );
     simulator.run(&scenario).await.unwrap();
     assert_eq!(start.elapsed(), Duration::from_millis(200));
-    let ended: Vec<i64> = simulator.closed_orders().iter().map(|order| order.status.code()).collect();
-    assert_eq!(ended, [2, 6, 2, 3, 4]);
+    let statuses: Vec<i64> = simulator.closed_orders().iter().map(|order| order.status.code()).collect();
+    assert_eq!(statuses, [2, 6, 2, 3, 4]);
     assert_eq!((simulator.trades().len(), simulator.open_orders().len()), (3, 3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_comes_in_its_order() {
-    let caller = in_memory(Simulator::builder());
+async fn connection_commands_take_effect_in_order() {
+    let harness = in_memory(Simulator::builder());
     let scenario = scenario(
         "0  wait 2
          0  balance BTC 7
@@ -48,45 +48,46 @@ async fn trouble_comes_in_its_order() {
          10 refuse 1 429
          0  disconnect",
     );
-    let listening = async {
-        let mut balances = caller.connect().await;
-        let mut orders = caller.ask(PrivateStream::ActiveOrders.path(), caller.sign().iter()).await.unwrap();
-        text(&mut orders).await;
-        assert_eq!(amount(&mut balances, "BTC").await, "7");
-        assert_eq!(text(&mut balances).await, r#"{"event":"NEWS"}"#);
-        text(&mut balances).await;
+    let reading = async {
+        let mut balances = harness.connect().await;
+        let mut orders =
+            harness.dial_path(PrivateStream::ActiveOrders.path(), harness.sign().iter()).await.unwrap();
+        next_text(&mut orders).await;
+        assert_eq!(next_amount(&mut balances, "BTC").await, "7");
+        assert_eq!(next_text(&mut balances).await, r#"{"event":"NEWS"}"#);
+        next_text(&mut balances).await;
         assert_eq!(balances.next().await.unwrap().unwrap(), Frame::close(4_001, "back soon"));
     };
-    let (done, ()) = tokio::join!(caller.simulator.run(&scenario), listening);
-    done.unwrap();
-    assert_eq!(caller.simulator.connections(), 0);
-    assert!(caller.dial().await.is_err());
-    assert_eq!(caller.statuses(), [101, 101, 429]);
+    let (result, ()) = tokio::join!(harness.simulator.run(&scenario), reading);
+    result.unwrap();
+    assert_eq!(harness.simulator.connections(), 0);
+    assert!(harness.dial().await.is_err());
+    assert_eq!(harness.statuses(), [101, 101, 429]);
 
-    let mut connection = caller.connect().await;
-    let drop_it = Scenario::new().then(Duration::from_secs(1), Command::Disconnect(None));
-    caller.simulator.run(&drop_it).await.unwrap();
+    let mut connection = harness.connect().await;
+    let disconnect = Scenario::new().then(Duration::from_secs(1), Command::Disconnect(None));
+    harness.simulator.run(&disconnect).await.unwrap();
     assert_eq!(until_disconnected(&mut connection).await, []);
 }
 
 #[tokio::test]
 async fn only_a_scenario_waits_for_connections() {
-    let caller = in_memory(Simulator::builder());
-    let execute = |text: &str| caller.simulator.execute(&text.parse().unwrap());
+    let harness = in_memory(Simulator::builder());
+    let execute = |text: &str| harness.simulator.execute(&text.parse().unwrap());
     assert_eq!(execute("wait 1"), Err(CommandError::TooFewConnections(1)));
-    let _connection = caller.connect().await;
+    let _connection = harness.connect().await;
     assert_eq!(execute("wait 1"), Ok(vec![]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_that_cannot_be_done_is_named_and_ends_it() {
+async fn a_failed_step_is_reported_and_ends_the_scenario() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let before = simulator.balances();
     for (text, expected) in [
         ("# unknown\n0 cancel a\n0 balance BTC 1", "line 2: no open order has the id a"),
-        ("0 place a buy mith_twd 1 at 1", "line 1: the account has no balance of MITH that can be traded"),
-        ("0 deposit BTC -100", "line 1: the account has too little BTC available"),
-        ("0 place a sell btc_twd 1000 at 9999999", "line 1: the account has too little BTC available"),
+        ("0 place a buy mith_twd 1 at 1", "line 1: the account has no tradable balance of MITH"),
+        ("0 deposit BTC -100", "line 1: the available balance of BTC is too small"),
+        ("0 place a sell btc_twd 1000 at 9999999", "line 1: the available balance of BTC is too small"),
     ] {
         assert_eq!(simulator.run(&scenario(text)).await.unwrap_err().to_string(), expected);
     }

@@ -20,7 +20,7 @@ use super::{RigDial, RigPeer};
 use crate::tungstenite::{Limits, TungsteniteConnection};
 use crate::{Connection, Frame, Refusal};
 
-/// A WebSocket server on this machine that the contract drives, for connectors that dial real sockets.
+/// A WebSocket server on this machine for testing connectors that dial real sockets.
 #[derive(Debug)]
 pub struct LoopbackServer {
     url: Uri,
@@ -29,10 +29,15 @@ pub struct LoopbackServer {
 }
 
 impl LoopbackServer {
-    /// A server on a free port of 127.0.0.1.
+    /// Starts a server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// Those of listening there.
+    ///
+    /// An I/O error if the server cannot listen.
+    ///
+    /// # Panics
+    ///
+    /// Panics if called outside of a tokio runtime with I/O enabled.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("ws://{}/", listener.local_addr()?).parse().map_err(io::Error::other)?;
@@ -45,16 +50,20 @@ impl LoopbackServer {
         Ok(Self { url, dials, accepting })
     }
 
-    /// The server's base URL.
+    /// Returns the server's base URL.
     pub fn url(&self) -> Uri {
         self.url.clone()
     }
 
-    /// The next dial.
+    /// Waits for the next dial.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no dial.
     pub async fn next_dial(&mut self) -> Box<dyn RigDial> {
         match self.dials.recv().await {
             Some(dial) => Box::new(dial),
-            // The accepting task holds a sender for as long as the server lives.
+            // The accepting task holds a sender until the server is dropped.
             None => std::future::pending().await,
         }
     }
@@ -69,18 +78,18 @@ impl Drop for LoopbackServer {
 type Request = http::Request<Incoming>;
 type Answer = Response<Full<Bytes>>;
 
-/// Serves the one request of a connection as the driver of the dial answers it.
+/// Serves one connection. The response to its request comes from the test, through a [`LoopbackDial`].
 async fn serve(stream: TcpStream, dials: mpsc::UnboundedSender<LoopbackDial>) {
     let service = service_fn(move |request: Request| {
         let dials = dials.clone();
         async move {
             let (answer, answered) = oneshot::channel();
             let _ = dials.send(LoopbackDial { request, answer });
-            // A dropped dial is an error here, which breaks the connection.
+            // If the test drops the dial, this returns an error, which breaks the connection.
             answered.await
         }
     });
-    // A client that went away is what some of the tests are about.
+    // Some tests drop the client, so an error is expected.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
@@ -117,7 +126,7 @@ impl RigDial for LoopbackDial {
         let _ = self.answer.send(answer);
         let connection = match upgraded.await {
             Ok(upgraded) => {
-                // Enough for the largest message that the tests send.
+                // The buffer must hold the largest message of the tests.
                 let limits = Limits::default().with_write_buffer_bytes(64 << 20);
                 Some(TungsteniteConnection::server(TokioIo::new(upgraded), Bytes::new(), limits).await)
             }

@@ -1,18 +1,51 @@
-//! What every [`Connector`] must do, as tests that run on yours too.
+//! Contract tests that every [`Connector`] must pass.
 //!
-//! Write a [`Rig`] that pairs your connector with a server's end that the tests drive, then let
-//! [`contract_tests!`](crate::contract_tests) make one test of each promise:
+//! To test a connector, write a [`Rig`] that pairs it with a server that the tests drive. Then
+//! [`contract_tests!`](crate::contract_tests) generates one test for each case in [`cases`]. The macro needs
+//! tokio with the features `macros`, `rt` and `test-util`. The traits are implemented with the
+//! [async-trait](mod@async_trait) crate.
 //!
-//! ```text
-//! async fn rig() -> MyRig { … }
-//! bitopro_transport::contract_tests!(rig);
+//! # Examples
+//!
+//! A connector for real sockets can use [`LoopbackServer`] as its server:
+//!
 //! ```
+//! use std::sync::Arc;
 //!
-//! The promises themselves are the functions of [`cases`]. To implement the traits, here and in the crate, use the crate
-//! [async-trait](mod@async_trait).
+//! use async_trait::async_trait;
+//! use bitopro_transport::contract::{LoopbackServer, Rig, RigDial, cases};
+//! use bitopro_transport::{Connector, TungsteniteConnector};
+//! use http::Uri;
 //!
-//! For a connector that dials real sockets, [`LoopbackServer`] is the other half of the rig, ready made.
-//! The macro needs tokio with its `macros`, `rt` and `test-util` features.
+//! struct SocketRig(LoopbackServer);
+//!
+//! #[async_trait]
+//! impl Rig for SocketRig {
+//!     fn connector(&self) -> Arc<dyn Connector> {
+//!         Arc::new(TungsteniteConnector::new())
+//!     }
+//!
+//!     fn url(&self) -> Uri {
+//!         self.0.url()
+//!     }
+//!
+//!     async fn next_dial(&mut self) -> Box<dyn RigDial> {
+//!         self.0.next_dial().await
+//!     }
+//! }
+//!
+//! async fn rig() -> SocketRig {
+//!     SocketRig(LoopbackServer::start().await.expect("a free port"))
+//! }
+//!
+//! bitopro_transport::contract_tests!(rig);
+//!
+//! // A single case can also be called directly, for example in a debugger.
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! cases::frames_arrive_whole_and_in_order(&mut rig().await).await;
+//! # }
+//! ```
 
 pub mod cases;
 mod loopback;
@@ -27,70 +60,73 @@ use crate::{Connector, Frame, Refusal};
 
 pub use loopback::LoopbackServer;
 
-/// A connector under test, with the server that it dials.
+/// A connector under test, together with the server that it dials.
 #[async_trait]
 pub trait Rig: Send {
-    /// The connector under test.
+    /// Returns the connector under test.
     fn connector(&self) -> Arc<dyn Connector>;
 
-    /// The server's base URL. The tests append paths.
+    /// Returns the server's base URL. The tests append paths.
     fn url(&self) -> Uri;
 
-    /// The next dial that reaches the server.
+    /// Waits for the next dial.
     async fn next_dial(&mut self) -> Box<dyn RigDial>;
 }
 
-/// A dial at the server, not answered yet. Dropping it breaks the connection during the upgrade.
+/// A dial that waits for the server's response. Dropping it breaks the connection during the upgrade.
 #[async_trait]
 pub trait RigDial: Send {
-    /// The path that was asked for.
+    /// Returns the path of the request.
     fn path(&self) -> String;
 
-    /// The headers of the request.
+    /// Returns the headers of the request.
     fn headers(&self) -> HeaderMap;
 
-    /// Completes the upgrade.
+    /// Completes the upgrade and returns the server's end of the connection.
     async fn accept(self: Box<Self>) -> Box<dyn RigPeer>;
 
-    /// Refuses the upgrade.
+    /// Refuses the upgrade with this status, headers and body.
     async fn refuse(self: Box<Self>, refusal: Refusal);
 }
 
 /// The server's end of an open connection. Dropping it ends the connection without a close frame.
 #[async_trait]
 pub trait RigPeer: Send {
-    /// Sends a frame.
+    /// Sends a frame. Does nothing if the client has dropped the connection.
     async fn send(&mut self, frame: Frame);
 
-    /// The next frame of the client, or `None` once it is gone.
+    /// Waits for the client's next frame. Returns `None` if the client has dropped the connection.
     async fn recv(&mut self) -> Option<Frame>;
 }
 
-/// Makes a `#[tokio::test]` of each promise of the contract, for the rig that an `async fn` gives.
+/// Generates a `#[tokio::test]` for each case of the contract.
+///
+/// The argument is the path of an `async fn` without parameters that returns a [`Rig`](crate::contract::Rig).
+/// The [`contract`](crate::contract) module has an example.
 #[macro_export]
 macro_rules! contract_tests {
     ($rig:path) => {
         $crate::contract_tests!($rig:
-            the_request_arrives_as_it_was_made,
+            the_request_arrives_unchanged,
             frames_arrive_whole_and_in_order,
-            a_frame_right_behind_the_upgrade_is_not_lost,
+            a_frame_right_after_the_upgrade_is_not_lost,
             a_burst_loses_nothing,
-            frames_are_sent_as_they_are,
-            a_ping_is_answered_and_seen,
+            sent_frames_arrive_unchanged,
+            a_ping_is_answered_and_yielded,
             a_close_by_the_server_is_the_last_frame,
             a_close_by_the_client_arrives,
-            an_end_without_a_close_is_an_error,
+            an_end_without_a_close_frame_is_an_error,
             dropping_the_connection_ends_it,
-            a_wait_that_is_cut_short_loses_nothing,
-            a_refusal_gives_status_headers_and_body,
+            a_cancelled_read_loses_nothing,
+            a_refusal_reports_status_headers_and_body,
             the_body_of_a_refusal_is_bounded,
             a_redirect_is_refused_and_not_followed,
-            a_connection_that_breaks_in_the_upgrade_is_an_error,
+            a_connection_that_breaks_during_the_upgrade_is_an_error,
         );
 
         #[tokio::test(start_paused = true)]
-        async fn a_dial_that_is_not_answered_ends_at_its_deadline() {
-            $crate::contract::cases::a_dial_that_is_not_answered_ends_at_its_deadline(&mut $rig().await).await;
+        async fn an_unanswered_dial_fails_at_its_deadline() {
+            $crate::contract::cases::an_unanswered_dial_fails_at_its_deadline(&mut $rig().await).await;
         }
     };
     ($rig:path: $($case:ident,)*) => {$(

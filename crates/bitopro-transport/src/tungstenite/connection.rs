@@ -14,17 +14,17 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use crate::{CloseFrame, Connection, Error, ErrorKind, Frame, Text};
 
-/// What a connection holds in memory at most.
+/// The memory limits of a connection.
 ///
-/// A larger message ends the connection, and what does not fit into the write buffer is not sent: both are an error of
-/// kind [`TooLarge`](ErrorKind::TooLarge).
+/// A larger message ends the connection; a frame that does not fit into the write buffer is not sent. Both
+/// cause an error of kind [`TooLarge`](ErrorKind::TooLarge).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Size of the largest message, in bytes, in however many frames it comes. Defaults to 16 MiB, enough for 10,000
-    /// open orders of the usual length three times over; a snapshot of 150 currencies has 16 kB.
+    /// Maximum size of a message in bytes, over all of its frames. Defaults to 16 MiB, three times the usual
+    /// size of 10,000 open orders; a snapshot of 150 currencies has 16 kB.
     pub message_bytes: usize,
-    /// Number of bytes that may wait to be written. Defaults to 64 KiB.
+    /// Maximum number of unsent bytes. Defaults to 64 KiB.
     pub write_buffer_bytes: usize,
 }
 
@@ -34,19 +34,19 @@ impl Default for Limits {
     }
 }
 
-/// tungstenite fills its read buffer with zeros before every read: at its default of 128 KiB that costs
-/// five times the work of a small one, and the memory beside it.
+/// tungstenite zeroes its read buffer before every read. Its default size of 128 KiB costs five times the
+/// work of a small buffer, and more memory.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 
 impl Limits {
-    /// Sets the size of the largest message, in bytes.
+    /// Sets the maximum size of a message in bytes. Defaults to 16 MiB.
     #[must_use]
     pub const fn with_message_bytes(mut self, bytes: usize) -> Self {
         self.message_bytes = bytes;
         self
     }
 
-    /// Sets the number of bytes that may wait to be written.
+    /// Sets the maximum number of unsent bytes. Defaults to 64 KiB.
     #[must_use]
     pub const fn with_write_buffer_bytes(mut self, bytes: usize) -> Self {
         self.write_buffer_bytes = bytes;
@@ -57,28 +57,32 @@ impl Limits {
         WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
-            // tungstenite panics at 0, and 1 holds as little.
+            // tungstenite panics at 0; a buffer of 1 byte cannot hold a frame either.
             .max_write_buffer_size(self.write_buffer_bytes.max(1))
             .max_message_size(Some(self.message_bytes))
             .max_frame_size(Some(self.message_bytes))
     }
 }
 
-/// An open WebSocket over any byte stream: the client's end, or a server's.
+/// The client's or the server's end of a WebSocket connection over any byte stream.
 pub struct TungsteniteConnection<S> {
     socket: WebSocketStream<S>,
-    /// Whether an answer could not be written whole yet.
-    owes_answer: bool,
+    /// Set while an answer to a ping or a close frame is not completely written.
+    answer_pending: bool,
     ended: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> TungsteniteConnection<S> {
-    /// The client's end of a byte stream that was upgraded, and the bytes already read beyond the upgrade.
+    /// Creates the client's end of an upgraded byte stream.
+    ///
+    /// `read_ahead` contains the bytes that were already read after the upgrade response.
     pub async fn client(stream: S, read_ahead: Bytes, limits: Limits) -> Self {
         Self::new(stream, read_ahead, Role::Client, limits).await
     }
 
-    /// The server's end of a byte stream that was upgraded, and the bytes already read beyond the upgrade.
+    /// Creates the server's end of an upgraded byte stream.
+    ///
+    /// `read_ahead` contains the bytes that were already read after the upgrade request.
     pub async fn server(stream: S, read_ahead: Bytes, limits: Limits) -> Self {
         Self::new(stream, read_ahead, Role::Server, limits).await
     }
@@ -86,12 +90,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> TungsteniteConnection<S> {
     async fn new(stream: S, read_ahead: Bytes, role: Role, limits: Limits) -> Self {
         let config = Some(limits.config());
         let socket = WebSocketStream::from_partially_read(stream, read_ahead.into(), role, config).await;
-        Self { socket, owes_answer: false, ended: false }
+        Self { socket, answer_pending: false, ended: false }
     }
 
-    /// Sends the answer to a ping or a close now rather than at the next read. A failure shows there.
+    /// Flushes the answer to a ping or a close frame immediately, not at the next read. The next read reports
+    /// failures.
     fn flush_answer(&mut self, context: &mut Context<'_>) {
-        self.owes_answer = Pin::new(&mut self.socket).poll_flush(context).is_pending();
+        self.answer_pending = Pin::new(&mut self.socket).poll_flush(context).is_pending();
     }
 }
 
@@ -108,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for TungsteniteConnection<
         if self.ended {
             return Poll::Ready(None);
         }
-        if self.owes_answer {
+        if self.answer_pending {
             self.flush_answer(context);
         }
         let item = match ready!(Pin::new(&mut self.socket).poll_next(context)) {
@@ -132,30 +137,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for TungsteniteConnection<
 #[async_trait]
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection for TungsteniteConnection<S> {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
-        let gone = || Error::new(ErrorKind::Disconnected, CLOSED);
-        self.socket.send(into_message(frame)).await.map_err(|error| from_error(error).unwrap_or_else(gone))
+        let closed = || Error::new(ErrorKind::Disconnected, CLOSED);
+        self.socket.send(into_message(frame)).await.map_err(|error| from_error(error).unwrap_or_else(closed))
     }
 }
 
 fn from_message(message: Message) -> Result<Option<Frame>, Error> {
     Ok(Some(match message {
-        Message::Text(text) => Frame::Text(text_of(text.into())?),
+        Message::Text(text) => Frame::Text(decode_text(text.into())?),
         Message::Binary(bytes) => Frame::Binary(bytes),
         Message::Ping(bytes) => Frame::Ping(bytes),
         Message::Pong(bytes) => Frame::Pong(bytes),
-        Message::Close(close) => Frame::Close(close.map(close_of).transpose()?),
-        // Only ever given by a lower-level reader than the one used here.
+        Message::Close(close) => Frame::Close(close.map(from_close).transpose()?),
+        // Only tungstenite's lower-level reader returns raw frames.
         Message::Frame(_) => return Ok(None),
     }))
 }
 
-fn close_of(close: WireClose) -> Result<CloseFrame, Error> {
-    Ok(CloseFrame { code: close.code.into(), reason: text_of(close.reason.into())? })
+fn from_close(close: WireClose) -> Result<CloseFrame, Error> {
+    Ok(CloseFrame { code: close.code.into(), reason: decode_text(close.reason.into())? })
 }
 
-fn text_of(bytes: Bytes) -> Result<Text, Error> {
-    Text::try_from(bytes)
-        .map_err(|error| Error::new(ErrorKind::Protocol, "a text message is not UTF-8").with_source(error))
+fn decode_text(bytes: Bytes) -> Result<Text, Error> {
+    Text::try_from(bytes).map_err(|error| {
+        Error::new(ErrorKind::Protocol, "a text message is not valid UTF-8").with_source(error)
+    })
 }
 
 fn into_message(frame: Frame) -> Message {
@@ -172,7 +178,7 @@ fn into_message(frame: Frame) -> Message {
 
 const CLOSED: &str = "the connection is already closed";
 
-/// `None` for an end that was agreed on by both sides.
+/// Returns `None` for a connection that both sides have closed.
 fn from_error(error: WsError) -> Option<Error> {
     let (kind, message) = match &error {
         WsError::ConnectionClosed | WsError::AlreadyClosed => return None,
@@ -182,15 +188,17 @@ fn from_error(error: WsError) -> Option<Error> {
             );
             return Some(Error::new(ErrorKind::TooLarge, message));
         }
-        // Ours, after a close frame in either direction.
+        // The error of sending after a close frame in either direction.
         WsError::Protocol(ProtocolError::SendAfterClosing) => (ErrorKind::Disconnected, CLOSED),
         WsError::Io(_) | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             (ErrorKind::Disconnected, "the connection ended without a close frame")
         }
-        WsError::Capacity(_) => (ErrorKind::TooLarge, "a limit is exceeded"),
-        WsError::WriteBufferFull(_) => (ErrorKind::TooLarge, "too much waits to be written"),
-        WsError::Utf8(_) => (ErrorKind::Protocol, "a text message is not UTF-8"),
-        _ => (ErrorKind::Protocol, "the other side broke the WebSocket protocol"),
+        WsError::Capacity(_) => (ErrorKind::TooLarge, "a WebSocket limit is exceeded"),
+        WsError::WriteBufferFull(_) => {
+            (ErrorKind::TooLarge, "the write buffer is full; raise `Limits::write_buffer_bytes`")
+        }
+        WsError::Utf8(_) => (ErrorKind::Protocol, "a text message is not valid UTF-8"),
+        _ => (ErrorKind::Protocol, "the peer violated the WebSocket protocol"),
     };
     Some(Error::new(kind, message).with_source(error))
 }

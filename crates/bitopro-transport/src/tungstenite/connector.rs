@@ -8,73 +8,122 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
-use super::proxy::{Choice, Proxy};
+use super::proxy::{Proxy, ProxySelection};
 use super::tcp::{Resolver, port};
 use super::tls::Tls;
 use super::upgrade::upgrade;
 use super::{CertificateError, Limits, TungsteniteConnection};
 use crate::{Connection, Connector, Error, ErrorKind, Request};
 
-/// Dials real sockets: `wss://` anywhere, `ws://` only on this machine.
+/// A connector for real sockets, with TLS and proxies.
 ///
-/// The server's certificate is always verified, against the platform's roots and those that were
-/// added. No redirect is followed.
+/// `wss://` URLs may name any host, `ws://` URLs only loopback addresses. The server's certificate is always
+/// verified against the platform's roots and the added roots. Redirects are never followed.
 ///
-/// A `wss://` dial goes through the proxy that the environment names, unless told otherwise, and `ws://` through
-/// none. TLS is with the server, end to end, so that the proxy sees no more than where the dial goes.
+/// By default, a `wss://` dial uses the proxy that the environment configures; a `ws://` dial never uses a
+/// proxy. TLS is end to end between client and server, so the proxy sees only the server's host and port.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use bitopro_transport::{Connector, Request, TungsteniteConnector};
+/// use futures_util::StreamExt;
+///
+/// let request = Request::new("wss://stream.bitopro.com:443/ws/v1/pub/auth/account-balance".parse()?);
+/// let mut connection = TungsteniteConnector::new().connect(request).await?;
+/// while let Some(frame) = connection.next().await {
+///     println!("{:?}", frame?);
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// A URL that would send headers in clear text is rejected without connecting:
+///
+/// ```
+/// use bitopro_transport::{Connector, ErrorKind, Limits, Request, TungsteniteConnector};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let connector = TungsteniteConnector::new()
+///     .without_proxy()
+///     .with_limits(Limits::default().with_message_bytes(1 << 20));
+/// let request = Request::new("ws://stream.example/ws".parse()?);
+/// let error = connector.connect(request).await.map(|_| ()).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InsecureUrl);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Default)]
 pub struct TungsteniteConnector {
     tls: Tls,
     limits: Limits,
-    proxy: Choice,
+    proxy: ProxySelection,
 }
 
 impl TungsteniteConnector {
-    /// A connector that trusts the platform's roots, and takes the proxy that the environment names.
+    /// Creates a connector that trusts the platform's roots and uses the proxy that the environment
+    /// configures.
     ///
-    /// The environment is read now: `HTTPS_PROXY`, or else `ALL_PROXY`, with the URL of a [`Proxy`], and
-    /// `NO_PROXY` with the hosts to dial directly: names, which stand for those below them too, addresses,
-    /// ranges such as `10.0.0.0/8`, or `*`; commas between them. Each may be written in small letters as well;
-    /// an empty one counts as not set. This machine is always dialled directly. If a proxy is named that cannot
-    /// be used, nothing is dialled that would go through it: that is an error of kind
-    /// [`Setup`](ErrorKind::Setup).
+    /// The environment is read by this call:
+    ///
+    /// - `HTTPS_PROXY`, or else `ALL_PROXY`, is the URL of a [`Proxy`].
+    /// - `NO_PROXY` is a comma-separated list of hosts to dial directly: names, which include their
+    ///   subdomains, addresses, ranges such as `10.0.0.0/8`, or `*` for all hosts.
+    ///
+    /// Lowercase names of the variables work as well, and an empty variable counts as unset. Loopback
+    /// addresses are always dialled directly. If the proxy is unusable, a dial that would use it fails with
+    /// [`ErrorKind::Setup`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Trusts every certificate of this PEM text too, beside the platform's roots.
+    /// Adds every certificate of a PEM text to the trusted roots.
     ///
     /// # Errors
-    /// [`CertificateError`] if the text holds no certificate, or one that cannot be read.
+    ///
+    /// [`CertificateError`] if the text contains no certificate or an invalid one.
     pub fn with_extra_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, CertificateError> {
         self.tls.add_pem(pem.as_ref())?;
         Ok(self)
     }
 
-    /// Sets what a connection holds in memory at most.
+    /// Sets the memory limits of each connection.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Dials every `wss://` URL through this proxy, whatever the environment says.
+    /// Dials every `wss://` URL through this proxy, regardless of the environment.
+    ///
+    /// This includes `wss://` URLs of loopback addresses. `ws://` URLs are still dialled directly.
     #[must_use]
     pub fn with_proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = Choice::Always(proxy);
+        self.proxy = ProxySelection::Always(proxy);
         self
     }
 
-    /// Dials directly, whatever the environment says.
+    /// Dials every URL directly, regardless of the environment.
     #[must_use]
     pub fn without_proxy(mut self) -> Self {
-        self.proxy = Choice::Never;
+        self.proxy = ProxySelection::Never;
         self
     }
 
-    /// Connects over a byte stream that leads to the server already, such as a tunnel of your own: TLS for
-    /// `wss://`, the upgrade, and then frames, with the same promises as [`connect`](Connector::connect). The URL
-    /// is still what the certificate is verified against, and `ws://` is still for this machine only.
+    /// Connects over an existing byte stream to the server, such as a tunnel.
+    ///
+    /// Performs the TLS handshake for `wss://` and the upgrade, with the same guarantees as
+    /// [`connect`](Connector::connect). The certificate is verified against the host of the URL, and `ws://`
+    /// is accepted for loopback addresses only. The request's deadline starts at this call.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`connect`](Connector::connect), except those of the steps before TLS.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stream.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use async_trait::async_trait;
@@ -82,57 +131,69 @@ impl TungsteniteConnector {
     /// # use bitopro_transport::{Connector, ErrorKind};
     /// use tokio::net::TcpStream;
     ///
-    /// /// Dials through whatever listens at this address of this machine, an SSH tunnel say.
-    /// struct Tunnel(TungsteniteConnector, std::net::SocketAddr);
+    /// /// Dials through a local port, such as an SSH tunnel.
+    /// struct TunnelConnector {
+    ///     inner: TungsteniteConnector,
+    ///     local_address: std::net::SocketAddr,
+    /// }
     ///
     /// #[async_trait]
-    /// impl Connector for Tunnel {
+    /// impl Connector for TunnelConnector {
     ///     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-    ///         let no_way = |error| Error::new(ErrorKind::Connect, "the tunnel is down").with_source(error);
-    ///         let stream = TcpStream::connect(self.1).await.map_err(no_way)?;
-    ///         self.0.connect_over(stream, request).await
+    ///         let failed = |error| Error::new(ErrorKind::Connect, "the tunnel is down").with_source(error);
+    ///         let stream = TcpStream::connect(self.local_address).await.map_err(failed)?;
+    ///         self.inner.connect_over(stream, request).await
     ///     }
     /// }
     /// ```
-    ///
-    /// # Errors
-    /// Those of [`connect`](Connector::connect), but for what comes before TLS. The request's deadline counts from
-    /// this call on.
     pub async fn connect_over<S>(&self, stream: S, request: Request) -> Result<Box<dyn Connection>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let dial = Target::new(&request)?;
-        self.over(stream, &request, &dial).await
+        let target = Target::new(&request)?;
+        self.secure_and_upgrade(stream, &request, &target).await
     }
 
     async fn dial(&self, resolver: impl Resolver, request: &Request) -> Result<Box<dyn Connection>, Error> {
-        let dial = Target::new(request)?;
-        let proxy = if dial.encrypted { self.proxy.of(&dial.place, dial.is_loopback)? } else { None };
+        let target = Target::new(request)?;
+        let proxy =
+            if target.encrypted { self.proxy.select(&target.address, target.is_loopback)? } else { None };
         let stream = match proxy {
-            Some(proxy) => proxy.connect(resolver, &dial.place, dial.deadline).await?,
-            None => dial.reach(resolver).await?,
+            Some(proxy) => proxy.connect(resolver, &target.address, target.deadline).await?,
+            None => target.connect_directly(resolver).await?,
         };
-        self.over(stream, request, &dial).await
+        self.secure_and_upgrade(stream, request, &target).await
     }
 
-    async fn over<S>(&self, stream: S, request: &Request, dial: &Target) -> Result<Box<dyn Connection>, Error>
+    /// Performs the TLS handshake, if the URL is `wss://`, and the upgrade.
+    async fn secure_and_upgrade<S>(
+        &self,
+        stream: S,
+        request: &Request,
+        target: &Target,
+    ) -> Result<Box<dyn Connection>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if !dial.encrypted {
-            return self.open(stream, request, dial).await;
+        if !target.encrypted {
+            return self.upgrade(stream, request, target).await;
         }
-        let securing = self.tls.connect(&dial.host, stream);
-        let stream = dial.deadline.within(&format!("setting up TLS with {}", dial.host), securing).await?;
-        self.open(stream, request, dial).await
+        let handshake = self.tls.connect(&target.host, stream);
+        let stream =
+            target.deadline.within(&format!("setting up TLS with {}", target.host), handshake).await?;
+        self.upgrade(stream, request, target).await
     }
 
-    async fn open<S>(&self, stream: S, request: &Request, dial: &Target) -> Result<Box<dyn Connection>, Error>
+    async fn upgrade<S>(
+        &self,
+        stream: S,
+        request: &Request,
+        target: &Target,
+    ) -> Result<Box<dyn Connection>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (stream, read_ahead) = upgrade(stream, request, dial.deadline).await?;
+        let (stream, read_ahead) = upgrade(stream, request, target.deadline).await?;
         Ok(Box::new(TungsteniteConnection::client(stream, read_ahead, self.limits).await))
     }
 }
@@ -153,10 +214,11 @@ impl Connector for TungsteniteConnector {
     }
 }
 
-/// Where a request goes, and until when it may take to get there.
+/// The validated target of a request, and the deadline of the dial.
 struct Target {
+    /// In lower case; an IPv6 address has brackets.
     host: String,
-    place: Authority,
+    address: Authority,
     encrypted: bool,
     is_loopback: bool,
     deadline: Deadline,
@@ -171,13 +233,13 @@ impl Target {
             "wss" => (true, 443_u16),
             "ws" => (false, 80),
             other => {
-                return Err(invalid(format!("`{other}://` is not the scheme of a WebSocket; use `wss://`")));
+                return Err(invalid(format!("`{other}://` is not a WebSocket scheme; use `wss://`")));
             }
         };
         let authority = url.authority().filter(|authority| !authority.host().is_empty());
         let authority = authority.ok_or_else(|| invalid("the URL has no host".to_owned()))?;
         if authority.as_str().contains('@') {
-            return Err(invalid("a user name or password in the URL is not sent; remove it".to_owned()));
+            return Err(invalid("a user name or password in the URL is not supported; remove it".to_owned()));
         }
         let host = authority.host().to_ascii_lowercase();
         let is_loopback = is_loopback(&host);
@@ -186,21 +248,21 @@ impl Target {
             return Err(Error::new(ErrorKind::InsecureUrl, message));
         }
         let port = port(authority, default_port)
-            .ok_or_else(|| invalid("the port is not a number of at most 65535".to_owned()))?;
-        let place = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
-            invalid(format!("{host}:{port} is not an address")).with_source(error)
+            .ok_or_else(|| invalid("the URL's port is not a number from 0 to 65535".to_owned()))?;
+        let address = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
+            invalid(format!("`{host}:{port}` is not a valid address")).with_source(error)
         })?;
-        Ok(Self { host, place, encrypted, is_loopback, deadline: Deadline::after(request.deadline()) })
+        Ok(Self { host, address, encrypted, is_loopback, deadline: Deadline::after(request.deadline()) })
     }
 
-    /// A stream straight to there.
-    async fn reach(&self, resolver: impl Resolver) -> Result<TcpStream, Error> {
-        let connecting = resolver.connect(&self.place, self.deadline.left());
+    /// Opens a TCP connection without a proxy.
+    async fn connect_directly(&self, resolver: impl Resolver) -> Result<TcpStream, Error> {
+        let connecting = resolver.connect(&self.address, self.deadline.remaining());
         self.deadline.within(&format!("connecting to {}", self.host), connecting).await
     }
 }
 
-/// Returns whether a lowercase host is this machine.
+/// Returns whether a lowercase host is `localhost` or a loopback address.
 fn is_loopback(host: &str) -> bool {
     let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match ipv6 {

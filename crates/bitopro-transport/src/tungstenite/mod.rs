@@ -1,6 +1,7 @@
-//! Real sockets: TCP by hyper-util, proxies by hyper and tokio-socks, TLS by rustls, the upgrade by hyper, frames by tungstenite.
+//! Real sockets: TCP by hyper-util, proxies by hyper and tokio-socks, TLS by rustls, the upgrade by hyper,
+//! frames by tungstenite.
 //!
-//! The upgrade is not tungstenite's own, because that writes the raw request, signature included, to the log.
+//! tungstenite's own upgrade is not used, because it logs the raw request, including the signature.
 
 mod connection;
 mod connector;

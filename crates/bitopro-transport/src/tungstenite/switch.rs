@@ -1,4 +1,4 @@
-//! Requests after whose answer a stream speaks something other than HTTP.
+//! HTTP requests that switch a stream to another protocol: the WebSocket upgrade and `CONNECT`.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,50 +16,52 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::deadline::Deadline;
 use crate::{Error, ErrorKind};
 
-/// The largest response head, in bytes. The exchange's has a few hundred.
+/// The maximum size of a response head in bytes. The exchange's heads have a few hundred.
 const HEAD_LIMIT: usize = 16 << 10;
 
-/// Sends a request over a byte stream, and gives that back with the bytes that were read beyond the answer, if
-/// `judge` finds the answer to be a yes. `what` names the request in errors.
-pub(super) async fn switch<S, J, F>(
+/// Sends a request over a byte stream. If `check` accepts the response, returns the stream and the bytes that
+/// were already read after the response. Errors refer to the request by `name`.
+pub(super) async fn switch_protocols<S, C, F>(
     stream: S,
-    asking: http::Request<Empty<Bytes>>,
-    what: &str,
+    request: http::Request<Empty<Bytes>>,
+    name: &str,
     deadline: Deadline,
-    judge: J,
+    check: C,
 ) -> Result<(S, Bytes), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    J: FnOnce(Response<Incoming>) -> F,
+    C: FnOnce(Response<Incoming>) -> F,
     F: Future<Output = Result<(), Error>>,
 {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_LIMIT)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| broken(error, format!("the {what} could not be sent")))?;
+        .map_err(|error| convert_error(error, format!("the {name} could not be sent")))?;
 
-    let answer = pin!(async {
-        let asked = sender.send_request(asking);
-        let asked = asked.map_err(|error| broken(error, format!("the {what} was not answered")));
-        judge(deadline.within(&format!("waiting for the answer to the {what}"), asked).await?).await
+    let exchange = pin!(async {
+        let response = sender.send_request(request);
+        let response =
+            response.map_err(|error| convert_error(error, format!("no valid response to the {name}")));
+        check(deadline.within(&format!("waiting for the response to the {name}"), response).await?).await
     });
-    // Either may be done first: the answer travels through the connection, which ends as it is handed over.
-    let parts = match select(answer, pin!(connection.without_shutdown())).await {
-        Either::Left((answered, connection)) => {
-            answered?;
+    // Either future may finish first: the connection delivers the response and then completes.
+    let parts = match select(exchange, pin!(connection.without_shutdown())).await {
+        Either::Left((checked, connection)) => {
+            checked?;
             connection.await
         }
-        Either::Right((parts, answer)) => {
-            answer.await?;
+        Either::Right((parts, exchange)) => {
+            exchange.await?;
             parts
         }
     };
-    let parts = parts.map_err(|error| broken(error, format!("the connection broke during the {what}")))?;
+    let parts =
+        parts.map_err(|error| convert_error(error, format!("the connection broke during the {name}")))?;
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 
-fn broken(error: hyper::Error, message: String) -> Error {
+fn convert_error(error: hyper::Error, message: String) -> Error {
     let kind = if error.is_parse() { ErrorKind::Handshake } else { ErrorKind::Disconnected };
     Error::new(kind, message).with_source(error)
 }

@@ -11,14 +11,16 @@ use tower_service::Service;
 
 use crate::{Error, ErrorKind};
 
-/// What turns a name into addresses: whatever hyper-util takes for it.
+/// A DNS resolver that hyper-util accepts.
 pub(super) trait Resolver {
-    /// Resolves the name and tries its addresses: the two families side by side, those of one family in turn,
-    /// each for its share of the time, so that a dead one leaves some to the next.
+    /// Resolves the name and connects to one of its addresses.
+    ///
+    /// IPv4 and IPv6 are tried in parallel, the addresses of one family in sequence. Each address has its
+    /// share of the time limit, so that a dead one leaves time for the next.
     fn connect(
         self,
-        place: &Authority,
-        time: Duration,
+        address: &Authority,
+        time_limit: Duration,
     ) -> impl Future<Output = Result<TcpStream, Error>> + Send;
 }
 
@@ -27,26 +29,26 @@ where
     HttpConnector<R>:
         Service<Uri, Response = TokioIo<TcpStream>, Error: StdError + Send + Sync + 'static, Future: Send>,
 {
-    async fn connect(self, place: &Authority, time: Duration) -> Result<TcpStream, Error> {
-        let failed = || Error::new(ErrorKind::Connect, format!("no connection to {place}"));
+    async fn connect(self, address: &Authority, time_limit: Duration) -> Result<TcpStream, Error> {
+        let failed = || Error::new(ErrorKind::Connect, format!("cannot connect to {address}"));
         let mut connector = HttpConnector::new_with_resolver(self);
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(time));
-        let uri = uri(place).map_err(|error| failed().with_source(error))?;
+        connector.set_connect_timeout(Some(time_limit));
+        let uri = uri(address).map_err(|error| failed().with_source(error))?;
         let connected = connector.call(uri).await.map_err(|error| failed().with_source(error))?;
         Ok(connected.into_inner())
     }
 }
 
-/// Returns the port of a place without a login, or `None` for a number above 65535, which `http` accepts.
-pub(super) fn port(place: &Authority, default: u16) -> Option<u16> {
-    match place.as_str().strip_prefix(place.host()) {
+/// Returns the port of an authority without user info, or `None` if it exceeds 65535, which `http` accepts.
+pub(super) fn port(authority: &Authority, default: u16) -> Option<u16> {
+    match authority.as_str().strip_prefix(authority.host()) {
         Some("" | ":") => Some(default),
-        _ => place.port_u16(),
+        _ => authority.port_u16(),
     }
 }
 
-/// A place as hyper-util takes it.
-pub(super) fn uri(place: &Authority) -> Result<Uri, http::Error> {
-    Uri::builder().scheme("http").authority(place.clone()).path_and_query("/").build()
+/// Returns the URI that hyper-util expects for an address.
+pub(super) fn uri(address: &Authority) -> Result<Uri, http::Error> {
+    Uri::builder().scheme("http").authority(address.clone()).path_and_query("/").build()
 }

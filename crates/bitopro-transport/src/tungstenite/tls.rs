@@ -11,16 +11,16 @@ use tokio_rustls::client::TlsStream;
 
 use crate::{Error, ErrorKind};
 
-/// A text or bytes that were to be a certificate and are not.
+/// An error from parsing the certificates of a PEM text.
 #[derive(Debug, ThisError)]
-#[error("not a usable certificate: {reason}")]
+#[error("invalid certificate: {reason}")]
 pub struct CertificateError {
     reason: String,
 }
 
-/// TLS whose verification cannot be turned off: the platform's roots, and those that are added.
+/// TLS that always verifies the server against the platform's roots and the added roots.
 ///
-/// The configuration is built at the first `wss://` dial, since reading the platform's roots takes a while.
+/// The first `wss://` dial builds the configuration, because reading the platform's roots is slow.
 #[derive(Clone, Default)]
 pub(super) struct Tls {
     extra_roots: Vec<CertificateDer<'static>>,
@@ -34,7 +34,7 @@ impl Tls {
             .collect::<Result<_, _>>()
             .map_err(|error| CertificateError { reason: error.to_string() })?;
         if certificates.is_empty() {
-            return Err(CertificateError { reason: "the PEM text holds no certificate".to_owned() });
+            return Err(CertificateError { reason: "the PEM text contains no certificate".to_owned() });
         }
         let mut trial = RootCertStore::empty();
         for certificate in &certificates {
@@ -45,7 +45,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Makes a TLS connection to `host` over `stream`.
+    /// Performs the TLS handshake with `host` over `stream`.
     pub(super) async fn connect<S>(&self, host: &str, stream: S) -> Result<TlsStream<S>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -57,7 +57,7 @@ impl Tls {
                 Some(rustls::Error::InvalidCertificate(_)) => {
                     Error::new(ErrorKind::Certificate, format!("the certificate of {host} is not acceptable"))
                 }
-                _ => Error::new(ErrorKind::Tls, format!("TLS with {host} could not be set up")),
+                _ => Error::new(ErrorKind::Tls, format!("the TLS handshake with {host} failed")),
             }
             .with_source(error)
         })
@@ -70,31 +70,31 @@ impl Tls {
         let extra_roots = self.extra_roots.clone();
         let built = tokio::task::spawn_blocking(move || build(extra_roots)).await;
         let config = built
-            .map_err(|error| Error::new(ErrorKind::Setup, "TLS could not be set up").with_source(error))?
+            .map_err(|error| Error::new(ErrorKind::Setup, "building the TLS configuration failed").with_source(error))?
             .map_err(|error| {
-                let message = "TLS cannot be set up without this machine's CA certificates: install them (on \
-                               Linux the package `ca-certificates`), or name their file in SSL_CERT_FILE";
+                let message = "no usable CA certificates on this machine; install them (on Linux, the package \
+                               `ca-certificates`) or set SSL_CERT_FILE to the path of their file";
                 Error::new(ErrorKind::Setup, message).with_source(error)
             })?;
         Ok(Arc::clone(self.config.get_or_init(|| config)))
     }
 }
 
-/// The name to verify, from the host of a URL, where an IPv6 address stands in brackets.
+/// Converts the host of a URL, in which an IPv6 address has brackets, into the name to verify.
 fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned()).map_err(|error| {
-        Error::new(ErrorKind::InvalidRequest, format!("`{host}` is no name that TLS can verify"))
+        Error::new(ErrorKind::InvalidRequest, format!("`{host}` is not a valid server name for TLS"))
             .with_source(error)
     })
 }
 
 fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, rustls::Error> {
-    // Named here, so that nothing depends on a provider that the process may or may not have installed.
+    // An explicit provider works whether or not the process has installed a default one.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::clone(&provider))?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .dangerous() // rustls' word for any verifier that is not its own; this is the platform's
+        .dangerous() // rustls requires this for any verifier but its own, including the platform's
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(Arc::new(config))
@@ -105,7 +105,7 @@ mod tests {
     use super::{Arc, ErrorKind, Tls, server_name};
 
     #[test]
-    fn names_and_addresses_of_both_families_can_be_verified() {
+    fn names_and_ip_addresses_are_valid_server_names() {
         for host in ["stream.bitopro.com", "127.0.0.1", "[2001:db8::1]"] {
             let name = server_name(host).unwrap();
             assert_eq!(name.to_str(), host.trim_matches(['[', ']']));
@@ -113,10 +113,9 @@ mod tests {
         assert_eq!(server_name("a_b..c").unwrap_err().kind(), ErrorKind::InvalidRequest);
     }
 
-    /// Reading the platform's roots at every dial would cost far more than the dial.
     #[tokio::test]
-    async fn the_configuration_is_built_once_for_all_clones() {
-        // A root of its own, so that the machine needs none.
+    async fn clones_share_one_configuration() {
+        // With an added root, the test works on a machine without CA certificates.
         let root = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let mut tls = Tls::default();
         tls.add_pem(root.cert.pem().as_bytes()).unwrap();

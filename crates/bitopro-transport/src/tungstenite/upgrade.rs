@@ -1,4 +1,4 @@
-//! The WebSocket handshake of RFC 6455, section 4, by hyper's HTTP/1 client.
+//! The WebSocket handshake of RFC 6455, section 4, performed by hyper's HTTP/1 client.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY};
@@ -12,21 +12,21 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::deadline::Deadline;
-use super::switch::switch;
+use super::switch::switch_protocols;
 use crate::{Error, ErrorKind, Refusal, Request};
 
-/// Upgrades a byte stream, and gives it back with the bytes that were read beyond the handshake.
+/// Upgrades a byte stream, and returns it with the bytes that were already read after the handshake.
 pub(super) async fn upgrade<S>(stream: S, request: &Request, deadline: Deadline) -> Result<(S, Bytes), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let key = generate_key();
-    let asking = http_request(request, &key)?;
-    switch(stream, asking, "upgrade request", deadline, async |response| {
+    let http_request = http_request(request, &key)?;
+    switch_protocols(stream, http_request, "upgrade request", deadline, async |response| {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            check(response.headers(), &key)
+            check_handshake(response.headers(), &key)
         } else {
-            Err(Error::refused(refusal(response, deadline).await))
+            Err(Error::refused(read_refusal(response, deadline).await))
         }
     })
     .await
@@ -34,10 +34,10 @@ where
 
 fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Bytes>>, Error> {
     let invalid = |error: http::Error| {
-        Error::new(ErrorKind::InvalidRequest, "the upgrade request cannot be written").with_source(error)
+        Error::new(ErrorKind::InvalidRequest, "invalid upgrade request").with_source(error)
     };
     let target = request.url().path_and_query().map_or("/", PathAndQuery::as_str);
-    let mut asking = http::Request::get(target)
+    let mut http_request = http::Request::get(target)
         .header(HOST, host(request.url()))
         .header(CONNECTION, "Upgrade")
         .header(UPGRADE, "websocket")
@@ -46,53 +46,53 @@ fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Byte
         .body(Empty::new())
         .map_err(invalid)?;
     for (name, value) in request.headers() {
-        asking.headers_mut().append(name, value.clone());
+        http_request.headers_mut().append(name, value.clone());
     }
-    Ok(asking)
+    Ok(http_request)
 }
 
-/// Returns the value of `Host`: the port only where it is not the scheme's own.
+/// Returns the value of `Host`, which omits the default port of the scheme.
 fn host(url: &Uri) -> String {
     let host = url.host().unwrap_or_default();
-    let own =
+    let default_port =
         if url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss")) { 443 } else { 80 };
-    match url.port_u16().filter(|port| *port != own) {
+    match url.port_u16().filter(|port| *port != default_port) {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     }
 }
 
-/// Whether a 101 completes our handshake, as section 4.1 of the RFC demands of a client.
-fn check(headers: &HeaderMap, key: &str) -> Result<(), Error> {
+/// Checks the headers of a 101 response as RFC 6455, section 4.1, requires of a client.
+fn check_handshake(headers: &HeaderMap, key: &str) -> Result<(), Error> {
     let accept = derive_accept_key(key.as_bytes());
-    let fault = if !names(headers, UPGRADE, "websocket") {
-        "it does not upgrade to a WebSocket"
-    } else if !names(headers, CONNECTION, "upgrade") {
-        "its `Connection` does not say `upgrade`"
+    let fault = if !has_token(headers, UPGRADE, "websocket") {
+        "`Upgrade` does not contain `websocket`"
+    } else if !has_token(headers, CONNECTION, "upgrade") {
+        "`Connection` does not contain `upgrade`"
     } else if headers.get(SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value != accept.as_str()) {
-        "its accept key does not belong to our request"
+        "`Sec-WebSocket-Accept` does not match the request's key"
     } else if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-        "it uses an extension that was not offered"
+        "the server selected an extension that was not offered"
     } else if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        "it speaks a subprotocol that was not asked for"
+        "the server selected a subprotocol that was not requested"
     } else {
         return Ok(());
     };
-    Err(Error::new(ErrorKind::Handshake, format!("the server's handshake is wrong: {fault}")))
+    Err(Error::new(ErrorKind::Handshake, format!("invalid handshake response: {fault}")))
 }
 
-/// Whether a header, a list in one line or in several, has this token.
-fn names(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+/// Returns whether a header that is a list, in one line or several, contains this token.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-/// The refusal, with as much of its body as fits the limit and arrives in time.
-async fn refusal(response: Response<Incoming>, deadline: Deadline) -> Refusal {
+/// Reads the refusal. Its body ends at the limit or at the deadline.
+async fn read_refusal(response: Response<Incoming>, deadline: Deadline) -> Refusal {
     let (head, mut incoming) = response.into_parts();
     let mut body = BytesMut::new();
     while body.len() < Refusal::BODY_LIMIT {
-        let Some(Some(Ok(frame))) = deadline.cut(incoming.frame()).await else { break };
+        let Some(Some(Ok(frame))) = deadline.timeout(incoming.frame()).await else { break };
         if let Some(data) = frame.data_ref() {
             body.extend_from_slice(data);
         }

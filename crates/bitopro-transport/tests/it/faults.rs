@@ -1,5 +1,4 @@
-//! What a server on this machine can do to a connection, over real sockets. Names begin with the row of the
-//! catalogue of faults.
+//! Faults of a server, over real sockets.
 
 use std::time::Duration;
 
@@ -15,13 +14,13 @@ use super::raw::{self, HANDSHAKE, frame};
 
 const FIN_TEXT: u8 = 0x81;
 
-/// A deadline that is there to pass: a machine that is slow cannot make it not pass.
-const SOON: Duration = Duration::from_millis(50);
+/// A deadline that must pass during a test, so a slow machine cannot cause a failure.
+const SHORT_DEADLINE: Duration = Duration::from_millis(50);
 
-/// More than the kernel takes for a reader that reads no more.
-const TOO_MUCH: usize = 64 << 20;
+/// More bytes than the kernel buffers for a client that has stopped reading.
+const MORE_THAN_BUFFERED: usize = 64 << 20;
 
-/// Dials a server, which does this with the connection.
+/// Dials a server that handles the connection with `serve`.
 async fn dial<T>(
     deadline: Duration,
     serve: impl AsyncFnOnce(TcpStream) -> T,
@@ -35,7 +34,7 @@ async fn dial<T>(
 
 async fn connected(serve: impl AsyncFnOnce(TcpStream) -> TcpStream) -> (Box<dyn Connection>, TcpStream) {
     let (dialed, stream) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
-        raw::answer(&mut stream, HANDSHAKE).await.unwrap();
+        raw::respond(&mut stream, HANDSHAKE).await.unwrap();
         serve(stream).await
     })
     .await;
@@ -46,7 +45,7 @@ async fn next(connection: &mut Box<dyn Connection>) -> Frame {
     connection.next().await.unwrap().unwrap()
 }
 
-/// The connection ends without a close frame, and with nothing of a frame that was cut short.
+/// Asserts that the connection ends without a close frame and yields no incomplete frame.
 async fn assert_lost(mut connection: Box<dyn Connection>) {
     let error = connection.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
@@ -75,52 +74,52 @@ async fn fault_03_an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
 #[tokio::test]
 async fn fault_08_an_upgrade_that_is_never_answered_ends_at_its_deadline() {
     let dialing = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
-        raw::asked(&mut stream, "").await.unwrap();
-        // The request is there: from here on, only the deadline is left to happen.
+        raw::receive_request(&mut stream, "").await.unwrap();
+        // The request has arrived, so only the deadline remains, and time can advance automatically.
         tokio::time::pause();
         stream
     });
     let (dialed, _stream) =
-        timeout(2 * Request::DEFAULT_DEADLINE, dialing).await.expect("the deadline is kept");
+        timeout(2 * Request::DEFAULT_DEADLINE, dialing).await.expect("the dial ends at its deadline");
     assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
 #[tokio::test]
-async fn fault_10_an_answer_that_comes_byte_by_byte_ends_at_its_deadline() {
-    let (dialed, sent) = dial(SOON, async |mut stream| {
-        let answer = raw::asked(&mut stream, HANDSHAKE).await.unwrap();
-        // As slow as it has to be for its first half to take all of the time.
-        let pause = SOON * 2 / u32::try_from(answer.len()).unwrap();
-        for (sent, byte) in answer.bytes().enumerate() {
+async fn fault_10_a_response_sent_byte_by_byte_ends_at_its_deadline() {
+    let (dialed, sent) = dial(SHORT_DEADLINE, async |mut stream| {
+        let response = raw::receive_request(&mut stream, HANDSHAKE).await.unwrap();
+        // The deadline passes after half of the response.
+        let pause = SHORT_DEADLINE * 2 / u32::try_from(response.len()).unwrap();
+        for (sent, byte) in response.bytes().enumerate() {
             if stream.write_u8(byte).await.is_err() {
                 return sent;
             }
             tokio::time::sleep(pause).await;
         }
-        answer.len()
+        response.len()
     })
     .await;
     assert!(sent > 0);
     assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
-/// Writes for as long as anybody reads, who must not read all of it.
-async fn write_without_end(stream: &mut TcpStream, filler: &[u8]) {
+/// Writes until the client closes the connection, which it must do before reading everything.
+async fn write_endlessly(stream: &mut TcpStream, filler: &[u8]) {
     let mut written = 0;
     while stream.write_all(filler).await.is_ok() {
         written += filler.len();
-        assert!(written < TOO_MUCH, "it is read on and on");
+        assert!(written < MORE_THAN_BUFFERED, "the client keeps reading");
     }
 }
 
 #[tokio::test]
-async fn fault_10_a_head_without_end_is_not_read_on() {
-    // Of headers without end, and of one that has none.
+async fn fault_10_an_endless_response_head_is_an_error() {
+    // An endless number of headers, and one endless header.
     for filler in ["\r\nX-Filler: filler", "filler"] {
         let (dialed, ()) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
-            let answer = raw::asked(&mut stream, HANDSHAKE).await.unwrap();
-            stream.write_all(answer.trim_end().as_bytes()).await.unwrap();
-            write_without_end(&mut stream, filler.repeat(1000).as_bytes()).await;
+            let response = raw::receive_request(&mut stream, HANDSHAKE).await.unwrap();
+            stream.write_all(response.trim_end().as_bytes()).await.unwrap();
+            write_endlessly(&mut stream, filler.repeat(1000).as_bytes()).await;
         })
         .await;
         assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::Handshake, "{filler}");
@@ -128,11 +127,10 @@ async fn fault_10_a_head_without_end_is_not_read_on() {
 }
 
 #[tokio::test]
-async fn fault_11_a_frame_in_the_segment_of_the_answer_is_not_lost() {
+async fn fault_11_a_frame_in_the_same_segment_as_the_response_is_not_lost() {
     let (dialed, ()) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
-        let answer = raw::asked(&mut stream, HANDSHAKE).await.unwrap();
-        stream.write_all(&[answer.as_bytes(), &frame(FIN_TEXT, b"first")].concat()).await.unwrap();
-        // And nothing after it.
+        let response = raw::receive_request(&mut stream, HANDSHAKE).await.unwrap();
+        stream.write_all(&[response.as_bytes(), &frame(FIN_TEXT, b"first")].concat()).await.unwrap();
         stream.shutdown().await.unwrap();
     })
     .await;
@@ -140,12 +138,12 @@ async fn fault_11_a_frame_in_the_segment_of_the_answer_is_not_lost() {
 }
 
 #[tokio::test]
-async fn fault_20_a_page_without_end_is_not_read_on() {
+async fn fault_20_an_endless_error_page_is_read_up_to_its_limit() {
     for head in ["HTTP/1.1 502 Bad Gateway", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5000000000"]
     {
         let (dialed, ()) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
-            raw::answer(&mut stream, &format!("{head}\r\n\r\n")).await.unwrap();
-            write_without_end(&mut stream, &b"<html>".repeat(1000)).await;
+            raw::respond(&mut stream, &format!("{head}\r\n\r\n")).await.unwrap();
+            write_endlessly(&mut stream, &b"<html>".repeat(1000)).await;
         })
         .await;
         let error = dialed.map(|_| ()).unwrap_err();
@@ -170,17 +168,17 @@ async fn fault_42_a_burst_in_one_write_is_received_whole_and_in_order() {
 }
 
 #[tokio::test]
-async fn fault_41_a_redirect_is_refused_and_nothing_follows_it() {
+async fn fault_41_a_redirect_is_refused_and_not_followed() {
     let elsewhere = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let address = elsewhere.local_addr().unwrap();
     for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
         for scheme in ["ws", "http", "wss"] {
-            let answer = format!(
+            let response = format!(
                 "HTTP/1.1 {status}\r\nLocation: {scheme}://{address}/ws\r\nContent-Length: 0\r\n\r\n"
             );
             let (dialed, _) = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
-                raw::answer(&mut stream, &answer).await.unwrap();
+                raw::respond(&mut stream, &response).await.unwrap();
                 stream
             })
             .await;
@@ -188,6 +186,6 @@ async fn fault_41_a_redirect_is_refused_and_nothing_follows_it() {
             assert_eq!(error.refusal().unwrap().status.as_str(), &status[..3], "{error:?}");
         }
     }
-    // A connection that had been made would wait here, whether or not anybody had accepted it.
+    // A connection, if any, would be waiting in the backlog.
     assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -1,4 +1,4 @@
-//! The contract on every implementation, and what only real sockets can show.
+//! The contract tests of every implementation, and tests that need real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod faults;

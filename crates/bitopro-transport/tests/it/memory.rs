@@ -75,7 +75,7 @@ fn request() -> Request {
 }
 
 #[tokio::test]
-async fn a_dial_can_be_looked_for_without_waiting_and_fail_in_any_way() {
+async fn a_dial_can_be_received_without_waiting_and_fail_with_any_error() {
     let (connector, mut server) = memory::network();
     assert!(server.try_next_dial().is_none());
     let mut dialing = connector.connect(request());
@@ -87,7 +87,7 @@ async fn a_dial_can_be_looked_for_without_waiting_and_fail_in_any_way() {
 }
 
 #[tokio::test]
-async fn a_network_whose_server_is_gone_cannot_be_dialled() {
+async fn dialling_a_dropped_server_is_a_connect_error() {
     let (connector, server) = memory::network();
     drop(server);
     let error = connector.connect(request()).await.map(|_| ()).unwrap_err();
@@ -95,7 +95,7 @@ async fn a_network_whose_server_is_gone_cannot_be_dialled() {
 }
 
 #[tokio::test]
-async fn a_close_carries_code_and_reason_and_is_answered() {
+async fn a_close_frame_has_a_code_and_a_reason_and_is_answered() {
     let (connector, mut server) = memory::network();
     let (connection, mut peer) =
         tokio::join!(connector.connect(request()), async { server.next_dial().await.unwrap().accept() });
@@ -106,33 +106,33 @@ async fn a_close_carries_code_and_reason_and_is_answered() {
     assert!(connection.next().await.is_none());
 }
 
-/// As with a socket: what is not read holds the sender up, and a ping is never waited for.
+/// As with a socket, a full buffer makes the sender wait, but answering a ping never waits.
 #[tokio::test]
-async fn a_side_that_does_not_read_holds_up_the_other() {
+async fn a_peer_that_does_not_read_makes_the_sender_wait() {
     let (connector, mut server) = memory::network();
     let (connection, mut peer) =
         tokio::join!(connector.connect(request()), async { server.next_dial().await.unwrap().accept() });
     let mut connection = connection.unwrap();
-    let mut under_way = 0;
-    // Without tokio's budget, which would end it as well.
+    let mut buffered = 0;
+    // tokio's cooperative budget would also end this loop.
     while unconstrained(peer.send(Frame::text("hello"))).now_or_never().is_some() {
-        under_way += 1;
-        assert!(under_way < 10_000, "nothing holds the server up");
+        buffered += 1;
+        assert!(buffered < 10_000, "the server never waits");
     }
-    assert!(under_way > 1);
-    for _ in 0..under_way {
+    assert!(buffered > 1);
+    for _ in 0..buffered {
         assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("hello"));
     }
     while unconstrained(connection.send(Frame::text("hello"))).now_or_never().is_some() {}
     peer.send(Frame::Ping("ping".into())).await.unwrap();
-    let ping = unconstrained(connection.next()).now_or_never().expect("the answer waits for nothing");
+    let ping = unconstrained(connection.next()).now_or_never().expect("the answer does not wait");
     assert_eq!(ping.unwrap().unwrap(), Frame::Ping("ping".into()));
     drop(connection);
     assert!(peer.send(Frame::text("hello")).await.is_err());
 }
 
 #[test]
-fn public_types_can_be_shared_between_threads() {
+fn public_types_are_send_and_sync() {
     fn check<T: Send + Sync>() {}
     check::<Error>();
     check::<Frame>();

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use bitopro_transport::memory::{self, Peer};
-use bitopro_transport::recording::{Record, Recorded, RecordedFrame, Recorder, RecordingConnector};
+use bitopro_transport::recording::{Record, RecordedEvent, RecordedFrame, Recorder, RecordingConnector};
 use bitopro_transport::replay::Replay;
 use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame, Request};
 use futures_util::StreamExt;
@@ -34,7 +34,7 @@ fn request() -> Request {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_passes_is_written_as_json_lines_without_headers() {
+async fn frames_are_recorded_as_json_lines_without_headers() {
     let written = SharedBuffer::default();
     let recorder = Recorder::new(written.clone());
     let (connector, mut server) = memory::network();
@@ -75,10 +75,10 @@ async fn what_passes_is_written_as_json_lines_without_headers() {
 }
 
 #[test]
-fn a_line_reads_back_as_its_record() {
+fn a_record_is_deserialized_from_its_line() {
     let line = r#"{"at_ms":7,"dial":3,"received":{"text":"{}"}}"#;
     let record: Record = serde_json::from_str(line).unwrap();
-    assert_eq!(record.what, Recorded::Received(RecordedFrame::Text("{}".to_owned())));
+    assert_eq!(record.event, RecordedEvent::Received(RecordedFrame::Text("{}".to_owned())));
     assert_eq!(serde_json::to_string(&record).unwrap(), line);
 }
 
@@ -106,7 +106,7 @@ async fn a_dial_that_failed_is_recorded_as_a_failure() {
     drop(server);
     assert!(RecordingConnector::new(connector, recorder).connect(request()).await.is_err());
     let text = written.text();
-    let failed = r#"{"at_ms":0,"dial":1,"failed":"the server of the memory network is gone"}"#;
+    let failed = r#"{"at_ms":0,"dial":1,"failed":"the memory server was dropped"}"#;
     assert_eq!(text.lines().last(), Some(failed), "{text}");
 }
 
@@ -118,22 +118,22 @@ async fn connected(recorder: &Recorder) -> (Box<dyn Connection>, Peer) {
     (connection.unwrap(), peer)
 }
 
-/// Fails once, after `room` bytes, and works again from then on.
-struct Hiccup {
-    room: usize,
+/// A writer that fails once, after `capacity` bytes.
+struct FailsOnce {
+    capacity: usize,
     failed: bool,
     written: SharedBuffer,
 }
 
-impl Hiccup {
-    fn after(room: usize, written: &SharedBuffer) -> Self {
-        Self { room, failed: false, written: written.clone() }
+impl FailsOnce {
+    fn after(capacity: usize, written: &SharedBuffer) -> Self {
+        Self { capacity, failed: false, written: written.clone() }
     }
 }
 
-impl Write for Hiccup {
+impl Write for FailsOnce {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.failed && self.written.text().len() >= self.room {
+        if !self.failed && self.written.text().len() >= self.capacity {
             self.failed = true;
             return Err(io::Error::new(io::ErrorKind::StorageFull, "no space"));
         }
@@ -146,16 +146,16 @@ impl Write for Hiccup {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failure_nothing_more_is_recorded_and_the_connection_lives() {
+async fn after_a_failure_recording_stops_and_the_connection_continues() {
     let written = SharedBuffer::default();
-    let recorder = Recorder::new(Hiccup::after(100, &written));
+    let recorder = Recorder::new(FailsOnce::after(100, &written));
     let (mut connection, mut peer) = connected(&recorder).await;
     for _ in 0..10 {
         peer.send(Frame::text("hello")).await.unwrap();
         assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("hello"));
     }
     let text = written.text();
-    assert!(text.len() < 200, "recording went on with a hole in it: {text}");
+    assert!(text.len() < 200, "recording continued after the failure: {text}");
 
     let error = recorder.finish().unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (io::ErrorKind::StorageFull, "no space"));
@@ -163,13 +163,13 @@ async fn after_a_failure_nothing_more_is_recorded_and_the_connection_lives() {
         connection.send(Frame::text("hello")).await.unwrap();
         let error = recorder.finish().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert_eq!(error.to_string(), "the recording had failed before; nothing was recorded since");
+        assert_eq!(error.to_string(), "the recording failed earlier; nothing has been recorded since");
     }
-    assert_eq!(written.text(), text, "recording resumed with a hole in it");
+    assert_eq!(written.text(), text, "recording resumed after the failure");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recording_that_cannot_be_flushed_has_failed() {
+async fn a_failed_flush_fails_the_recording() {
     struct NoFlush(SharedBuffer);
     impl Write for NoFlush {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -190,7 +190,7 @@ async fn a_recording_that_cannot_be_flushed_has_failed() {
 }
 
 #[test]
-fn every_frame_has_its_record() {
+fn every_kind_of_frame_is_recorded() {
     for (frame, line) in [
         (Frame::text("text"), r#"{"text":"text"}"#),
         (Frame::Binary(vec![0, 255].into()), r#"{"binary":"00ff"}"#),
@@ -204,7 +204,7 @@ fn every_frame_has_its_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_is_recorded_once_with_an_error_or_without() {
+async fn the_end_of_a_connection_is_recorded_once() {
     let written = SharedBuffer::default();
     let (mut closed, mut peer) = connected(&Recorder::new(written.clone())).await;
     peer.close(1000, "done").await.unwrap();
@@ -224,27 +224,28 @@ async fn an_end_is_recorded_once_with_an_error_or_without() {
     assert_eq!(lines(&written).len(), 1, "{}", written.text());
 }
 
-/// What a client sees of a recording of these lines: each dial's frames, to the end of the connection.
-async fn played(lines: &str, dials: usize) -> (Vec<String>, Result<usize, Error>) {
+/// Replays these lines to a client that dials `dials` times. Returns the frames that the client receives, and
+/// the number of connections that are still open.
+async fn replay(lines: &str, dials: usize) -> (Vec<String>, Result<usize, Error>) {
     let (connector, mut server) = memory::network();
     let replay = Replay::read(lines.as_bytes()).unwrap();
-    let seen = async move {
-        let mut seen = Vec::new();
+    let client = async move {
+        let mut received = Vec::new();
         for _ in 0..dials {
             let mut connection = connector.connect(request()).await.unwrap();
             while let Some(frame) = connection.next().await {
-                seen.push(format!("{frame:?}"));
+                received.push(format!("{frame:?}"));
             }
         }
-        // The network stays as long as this does.
-        (seen, connector)
+        // The connector keeps the network open until the replay has ended.
+        (received, connector)
     };
-    let ((seen, connector), open) = tokio::join!(seen, async {
+    let ((received, connector), open) = tokio::join!(client, async {
         let open = replay.play(&mut server).await;
         open.map(|open| open.len())
     });
     drop(connector);
-    (seen, open)
+    (received, open)
 }
 
 const OPENED: &str = r#"{"at_ms":0,"dial":1,"dialed":"wss://example.test/ws"}
@@ -252,24 +253,24 @@ const OPENED: &str = r#"{"at_ms":0,"dial":1,"dialed":"wss://example.test/ws"}
 "#;
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_ended_ends_in_the_replay() {
+async fn a_recorded_end_ends_the_connection() {
     let end = r#"{"at_ms":5,"dial":1,"received":{"close":[1000,"done"]}}
 {"at_ms":5,"dial":1,"ended":null}"#;
-    let (seen, open) = played(&format!("{OPENED}{end}"), 1).await;
-    assert_eq!((seen.len(), open.unwrap()), (1, 0));
+    let (received, open) = replay(&format!("{OPENED}{end}"), 1).await;
+    assert_eq!((received.len(), open.unwrap()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dial_that_never_comes_ends_the_replay_with_an_error() {
+async fn a_missing_dial_ends_the_replay_with_an_error() {
     let again = r#"{"at_ms":5,"dial":1,"failed":"lost"}
 {"at_ms":9,"dial":2,"dialed":"wss://example.test/ws"}"#;
-    let begun = tokio::time::Instant::now();
-    let (_, open) = played(&format!("{OPENED}{again}"), 1).await;
+    let began = tokio::time::Instant::now();
+    let (_, open) = replay(&format!("{OPENED}{again}"), 1).await;
     let error = open.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
-    let told = "dial 2 of the recording, to wss://example.test/ws, has not come for a minute";
-    assert_eq!(error.to_string(), told);
-    assert_eq!(begun.elapsed().as_secs(), 60);
+    let expected = "recorded dial 2 to wss://example.test/ws did not arrive within 60 s";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(began.elapsed().as_secs(), 60);
 
     let (connector, mut server) = memory::network();
     drop(connector);

@@ -30,7 +30,7 @@ impl Rig for SocketRig {
 bitopro_transport::contract_tests!(rig);
 
 #[tokio::test]
-async fn the_limits_of_a_connector_are_those_of_its_connections() {
+async fn a_connector_applies_its_limits_to_its_connections() {
     let mut server = LoopbackServer::start().await.unwrap();
     let connector = TungsteniteConnector::new().with_limits(Limits::default().with_message_bytes(10));
     let (connection, mut peer) = tokio::join!(connector.connect(Request::new(server.url())), async {

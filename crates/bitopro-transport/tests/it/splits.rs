@@ -1,4 +1,4 @@
-//! The bytes of a server in any pieces: row 12 of the catalogue of faults.
+//! A response and its frames, split at arbitrary bytes: fault 12.
 
 use bitopro_transport::{CloseFrame, Frame, Request, TungsteniteConnector};
 use bytes::Bytes;
@@ -10,19 +10,20 @@ use tokio::time::timeout;
 
 use super::raw::{self, HANDSHAKE, frame};
 
-/// A text with letters of every length that UTF-8 has.
+/// A text with characters of every UTF-8 length.
 const TEXT: &str = "a\u{e9}\u{20ac}\u{1f600}";
 
-/// What a server may send, with one text so long that its length takes as many bytes as `long` makes it.
-fn frames(long: usize) -> (Vec<u8>, Vec<Frame>) {
-    let long = "x".repeat(long);
+/// Returns the bytes of a sequence of frames, and the frames that a client should receive. One text has
+/// `long_length` bytes, which determines the encoding of its length.
+fn frames(long_length: usize) -> (Vec<u8>, Vec<Frame>) {
+    let long = "x".repeat(long_length);
     let (first, rest) = TEXT.as_bytes().split_at(2);
     let (second, third) = rest.split_at(6);
     let bytes = [
         frame(0x81, TEXT.as_bytes()),
         frame(0x89, b"ping"),
         frame(0x81, long.as_bytes()),
-        // A message in three pieces, in the middle of a letter and with a pong among them.
+        // A message in three fragments, split inside a character and interrupted by a pong.
         frame(0x01, first),
         frame(0x8a, b"pong"),
         frame(0x00, second),
@@ -30,7 +31,7 @@ fn frames(long: usize) -> (Vec<u8>, Vec<Frame>) {
         frame(0x82, b"\x00\xff"),
         frame(0x88, b"\x03\xe9going away"),
     ];
-    let read = vec![
+    let expected = vec![
         Frame::text(TEXT),
         Frame::Ping(Bytes::from_static(b"ping")),
         Frame::text(long),
@@ -39,22 +40,22 @@ fn frames(long: usize) -> (Vec<u8>, Vec<Frame>) {
         Frame::Binary(Bytes::from_static(b"\x00\xff")),
         Frame::Close(Some(CloseFrame { code: 1001, reason: "going away".into() })),
     ];
-    (bytes.concat(), read)
+    (bytes.concat(), expected)
 }
 
-/// What a client reads where the answer to its upgrade, and the frames behind it, come in pieces that end at these
-/// places.
-async fn read(frames: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Frame> {
+/// Returns the frames that a client receives if the response and the frames arrive in pieces that end at
+/// these offsets.
+async fn receive(frames: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Frame> {
     let (near, mut far) = duplex(1 << 20);
     let sending = async {
-        let answer = raw::asked(&mut far, HANDSHAKE).await.unwrap();
-        let bytes = [answer.as_bytes(), frames].concat();
-        let (mut left, mut begin) = (&bytes[..], 0);
+        let response = raw::receive_request(&mut far, HANDSHAKE).await.unwrap();
+        let bytes = [response.as_bytes(), frames].concat();
+        let (mut remaining, mut start) = (&bytes[..], 0);
         for end in ends.into_iter().take_while(|end| *end < bytes.len()).chain([bytes.len()]) {
-            let (piece, rest) = left.split_at(end - begin);
+            let (piece, rest) = remaining.split_at(end - start);
             far.write_all(piece).await.unwrap();
-            (left, begin) = (rest, end);
-            // The client's turn: it reads this piece by itself.
+            (remaining, start) = (rest, end);
+            // Lets the client read this piece before the next one is written.
             yield_now().await;
         }
         far
@@ -62,36 +63,36 @@ async fn read(frames: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Frame
     let receiving = async {
         let request = Request::new("ws://localhost/ws".parse().unwrap());
         let mut connection = TungsteniteConnector::new().connect_over(near, request).await.unwrap();
-        let mut read = Vec::new();
+        let mut received = Vec::new();
         while let Some(frame) = connection.next().await {
-            read.push(frame.unwrap());
+            received.push(frame.unwrap());
         }
-        read
+        received
     };
-    // On paused time that is as soon as nobody has anything left to do.
+    // With paused time, the timeout fires as soon as all tasks are idle.
     let both = async { tokio::join!(sending, receiving).1 };
     timeout(Request::DEFAULT_DEADLINE, Box::pin(both)).await.expect("every frame arrives")
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_12_an_answer_and_its_frames_may_be_split_at_every_byte() {
+async fn fault_12_a_response_and_its_frames_may_be_split_at_any_byte() {
     let (bytes, expected) = frames(200);
     for end in 0..HANDSHAKE.len() + 64 + bytes.len() {
-        assert_eq!(read(&bytes, [end]).await, expected, "split at {end}");
+        assert_eq!(receive(&bytes, [end]).await, expected, "split at {end}");
     }
-    assert_eq!(read(&bytes, 0..).await, expected, "split at all of them");
+    assert_eq!(receive(&bytes, 0..).await, expected, "split at every byte");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn fault_12_an_answer_and_its_frames_may_come_in_any_pieces(
+    fn fault_12_a_response_and_its_frames_may_arrive_in_any_pieces(
         ends in proptest::collection::btree_set(0_usize..70_000, 0..100),
     ) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_time().start_paused(true).build().unwrap();
         let (bytes, expected) = frames(66_000);
-        prop_assert_eq!(runtime.block_on(read(&bytes, ends)), expected);
+        prop_assert_eq!(runtime.block_on(receive(&bytes, ends)), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! TLS against certificates made here.
+//! TLS with certificates that the tests generate.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A server's side of TLS, with a certificate for this host.
+    /// Returns a server configuration with a certificate for this host.
     pub(crate) fn config(
         &self,
         host: &str,
@@ -46,25 +46,26 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// A TLS server that refuses every upgrade with 401, so that a dial that got through shows as such.
+    /// Starts a TLS server that refuses every upgrade with 401. A dial whose TLS handshake succeeds is thus
+    /// refused.
     async fn serve(&self, host: &str, adjust: impl FnOnce(&mut CertificateParams)) -> Server {
-        self.answer(host, adjust, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await
+        self.serve_response(host, adjust, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await
     }
 
-    /// A TLS server that answers every upgrade like this.
-    async fn answer(
+    /// Starts a TLS server that sends this response to every upgrade.
+    async fn serve_response(
         &self,
         host: &str,
         adjust: impl FnOnce(&mut CertificateParams),
-        answer: impl Into<String>,
+        response: impl Into<String>,
     ) -> Server {
-        let (acceptor, answer) = (TlsAcceptor::from(self.config(host, adjust)), answer.into());
+        let (acceptor, response) = (TlsAcceptor::from(self.config(host, adjust)), response.into());
         Server::start(move |stream| {
-            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            let (acceptor, response) = (acceptor.clone(), response.clone());
             async move {
                 if let Ok(mut stream) = acceptor.accept(stream).await {
                     let _ = stream.read(&mut [0; 4096]).await;
-                    let _ = stream.write_all(answer.as_bytes()).await;
+                    let _ = stream.write_all(response.as_bytes()).await;
                     let _ = stream.shutdown().await;
                 }
             }
@@ -73,7 +74,7 @@ impl Authority {
     }
 }
 
-/// A server that keeps every byte that reaches it, as it came over the wire.
+/// A server that keeps all received bytes in encrypted form.
 struct Server {
     port: u16,
     received: Arc<Mutex<Vec<u8>>>,
@@ -88,19 +89,19 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let received: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let kept = Arc::clone(&received);
+        let buffer = Arc::clone(&received);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let kept = Arc::clone(&kept);
-                let keep = move |bytes: &[u8]| kept.lock().unwrap().extend(bytes);
+                let buffer = Arc::clone(&buffer);
+                let keep = move |bytes: &[u8]| buffer.lock().unwrap().extend(bytes);
                 serve(InspectReader::new(stream, Box::new(keep))).await;
             }
         });
         Self { port, received }
     }
 
-    /// Something came, and it was TLS: not one word of a request, and not one of its secrets.
-    fn assert_nothing_came_in_clear(&self) {
+    /// Asserts that the server received a TLS handshake and no part of the request in clear text.
+    fn assert_only_tls_received(&self) {
         let received = self.received.lock().unwrap();
         let is_handshake = received.starts_with(&[0x16, 0x03]);
         assert!(is_handshake, "{:?}", received.get(..16));
@@ -119,7 +120,7 @@ async fn dial(connector: &TungsteniteConnector, host: &str, server: &Server) -> 
     let request = Request::new(format!("wss://{host}:{}/ws", server.port).parse().unwrap());
     let request = request.with_header("X-BITOPRO-SIGNATURE", SECRET).unwrap();
     let error = connector.connect(request).await.map(|_| ()).unwrap_err();
-    server.assert_nothing_came_in_clear();
+    server.assert_only_tls_received();
     error
 }
 
@@ -128,34 +129,37 @@ fn trusting(authority: &Authority) -> TungsteniteConnector {
 }
 
 #[tokio::test]
-async fn an_added_authority_is_trusted_by_name_and_by_address() {
+async fn an_added_authority_is_trusted_for_names_and_ip_addresses() {
     let authority = Authority::new();
     for host in ["localhost", "127.0.0.1"] {
         let server = authority.serve(host, |_| {}).await;
         let error = dial(&trusting(&authority), host, &server).await;
-        assert_eq!(error.kind(), ErrorKind::Refused, "TLS did not come about: {error:?}");
+        assert_eq!(error.kind(), ErrorKind::Refused, "the TLS handshake failed: {error:?}");
     }
 }
 
 #[tokio::test]
-async fn fault_38_a_certificate_that_is_not_acceptable_is_a_certificate_error() {
+async fn fault_38_an_unacceptable_certificate_is_a_certificate_error() {
     let authority = Authority::new();
     let trusting = trusting(&authority);
     let expired = authority.serve("localhost", |params| params.not_after = date_time_ymd(2001, 1, 1)).await;
     let early = authority.serve("localhost", |params| params.not_before = date_time_ymd(2999, 1, 1)).await;
     let other_host = authority.serve("example.test", |_| {}).await;
     let unknown = Authority::new().serve("localhost", |_| {}).await;
-    for (case, server) in
-        [("expired", expired), ("early", early), ("other host", other_host), ("unknown", unknown)]
-    {
+    for (case, server) in [
+        ("expired", expired),
+        ("not yet valid", early),
+        ("other host", other_host),
+        ("unknown authority", unknown),
+    ] {
         let error = dial(&trusting, "localhost", &server).await;
         assert_eq!(error.kind(), ErrorKind::Certificate, "{case}: {error:?}");
         assert!(error.kind().is_network());
     }
 }
 
-/// A server that says this, once it has heard the client's greeting.
-async fn saying(bytes: Vec<u8>) -> Server {
+/// Starts a server that sends these bytes after the client's hello.
+async fn serve_bytes(bytes: Vec<u8>) -> Server {
     let bytes: Arc<[u8]> = bytes.into();
     Server::start(move |mut stream| {
         let bytes = Arc::clone(&bytes);
@@ -163,7 +167,7 @@ async fn saying(bytes: Vec<u8>) -> Server {
             let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
-            // Whatever else the client sends.
+            // Unread data would reset the connection before the client reads the bytes.
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
     })
@@ -171,45 +175,45 @@ async fn saying(bytes: Vec<u8>) -> Server {
 }
 
 #[tokio::test]
-async fn fault_38_a_server_that_speaks_no_tls_or_an_old_one_is_a_tls_error() {
+async fn fault_38_a_server_without_tls_or_with_tls_1_1_is_a_tls_error() {
     let trusting = trusting(&Authority::new());
-    // Of TLS 1.1, RFC 4346: a hello with a random of 32 bytes, no session, and AES-128-CBC-SHA; and the alert of a
-    // server that has nothing newer, protocol_version.
+    // TLS 1.1, RFC 4346: a server hello with 32 random bytes, no session and AES-128-CBC-SHA, and the alert
+    // `protocol_version` of a server that supports no newer version.
     let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0, 0x2f, 0]].concat();
     let old_hello = [&[0x16, 3, 2, 0, 42][..], &hello].concat();
     let alert = vec![0x15, 3, 2, 0, 2, 2, 70];
-    for (case, says) in [
+    for (case, bytes) in [
         ("no TLS", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
         ("TLS 1.1", old_hello),
-        ("an alert for want of TLS 1.1", alert),
-        ("nothing, and the end", Vec::new()),
+        ("an alert that requires TLS 1.1", alert),
+        ("the end of the connection", Vec::new()),
     ] {
-        let error = dial(&trusting, "localhost", &saying(says).await).await;
+        let error = dial(&trusting, "localhost", &serve_bytes(bytes).await).await;
         assert_eq!(error.kind(), ErrorKind::Tls, "{case}: {error:?}");
         assert!(error.kind().is_network());
     }
 }
 
 #[tokio::test]
-async fn fault_38_a_certificate_of_another_authority_at_the_next_dial_is_a_certificate_error() {
+async fn fault_38_every_dial_verifies_the_certificate_again() {
     let (before, after) = (Authority::new(), Authority::new());
     let trusting = trusting(&before);
     let error = dial(&trusting, "localhost", &before.serve("localhost", |_| {}).await).await;
-    assert_eq!(error.kind(), ErrorKind::Refused, "TLS did not come about: {error:?}");
-    // No session that is resumed, nor anything else that is remembered, makes up for the certificate.
+    assert_eq!(error.kind(), ErrorKind::Refused, "the TLS handshake failed: {error:?}");
+    // A resumed session or other remembered state must not replace the verification.
     let error = dial(&trusting, "localhost", &after.serve("localhost", |_| {}).await).await;
     assert_eq!(error.kind(), ErrorKind::Certificate, "{error:?}");
 }
 
 #[tokio::test]
-async fn fault_41_a_redirect_into_clear_text_is_refused_and_nothing_follows_it() {
+async fn fault_41_a_redirect_to_clear_text_is_refused_and_not_followed() {
     let authority = Authority::new();
     let elsewhere = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     for scheme in ["ws", "http"] {
-        let to = format!("Location: {scheme}://{}/ws", elsewhere.local_addr().unwrap());
-        let answer = format!("HTTP/1.1 302 Found\r\n{to}\r\nContent-Length: 0\r\n\r\n");
-        let server = authority.answer("localhost", |_| {}, answer).await;
+        let location = format!("Location: {scheme}://{}/ws", elsewhere.local_addr().unwrap());
+        let response = format!("HTTP/1.1 302 Found\r\n{location}\r\nContent-Length: 0\r\n\r\n");
+        let server = authority.serve_response("localhost", |_| {}, response).await;
         let error = dial(&trusting(&authority), "localhost", &server).await;
         assert_eq!(error.refusal().unwrap().status, http::StatusCode::FOUND, "{error:?}");
     }
@@ -217,7 +221,7 @@ async fn fault_41_a_redirect_into_clear_text_is_refused_and_nothing_follows_it()
 }
 
 #[tokio::test]
-async fn an_authority_that_is_added_after_a_dial_is_trusted_from_then_on() {
+async fn an_authority_added_after_a_dial_is_trusted_by_later_dials() {
     let (first, second) = (Authority::new(), Authority::new());
     let server = second.serve("localhost", |_| {}).await;
     let connector = trusting(&first);
@@ -225,50 +229,51 @@ async fn an_authority_that_is_added_after_a_dial_is_trusted_from_then_on() {
     assert_eq!(error.kind(), ErrorKind::Certificate, "{error:?}");
     let both = connector.clone().with_extra_roots(second.pem()).unwrap();
     let error = dial(&both, "localhost", &server).await;
-    assert_eq!(error.kind(), ErrorKind::Refused, "TLS did not come about: {error:?}");
+    assert_eq!(error.kind(), ErrorKind::Refused, "the TLS handshake failed: {error:?}");
     let error = dial(&connector, "localhost", &server).await;
-    assert_eq!(error.kind(), ErrorKind::Certificate, "a clone changed what it was made from: {error:?}");
+    assert_eq!(error.kind(), ErrorKind::Certificate, "the clone changed the original connector: {error:?}");
 }
 
 #[tokio::test]
-async fn fault_09_a_server_that_never_speaks_tls_costs_no_more_than_the_deadline() {
+async fn fault_09_a_stalled_tls_handshake_ends_at_the_deadline() {
     const DEADLINE: Duration = Duration::from_secs(10);
     let connector = trusting(&Authority::new());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("wss://{}/ws", listener.local_addr().unwrap()).parse().unwrap();
     let began = Instant::now();
-    let silent = async {
+    let stall = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.read_u8().await.unwrap();
-        // TLS has begun: from here on, only the deadline is left to happen.
+        // The handshake has begun, so only the deadline remains, and time can advance automatically.
         tokio::time::pause();
         stream
     };
     let dialing = timeout(2 * DEADLINE, connector.connect(Request::new(url).with_deadline(DEADLINE)));
-    let (dialed, _stream) = tokio::join!(dialing, silent);
-    let dialed = dialed.expect("the deadline is kept");
+    let (dialed, _stream) = tokio::join!(dialing, stall);
+    let dialed = dialed.expect("the dial ends at its deadline");
     let error = dialed.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
     assert_eq!(error.to_string(), "the dial's deadline passed while setting up TLS with 127.0.0.1");
     assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
 }
 
-/// Where the platform's roots are is told by variables of the process, so this runs itself in another one.
+/// The test runs itself in another process, because environment variables set the location of the platform's
+/// roots.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_machine_without_ca_certificates_is_told_what_to_do() {
-    const INSIDE: &str = "BITOPRO_TEST_WITHOUT_CA_CERTIFICATES";
-    if std::env::var_os(INSIDE).is_none() {
-        let itself = std::env::current_exe().unwrap();
-        let ran = std::process::Command::new(itself)
-            .args(["--exact", "tls::a_machine_without_ca_certificates_is_told_what_to_do"])
-            .env(INSIDE, "1")
+fn the_error_for_missing_ca_certificates_says_how_to_install_them() {
+    const IN_CHILD_PROCESS: &str = "BITOPRO_TEST_WITHOUT_CA_CERTIFICATES";
+    if std::env::var_os(IN_CHILD_PROCESS).is_none() {
+        let test_binary = std::env::current_exe().unwrap();
+        let child = std::process::Command::new(test_binary)
+            .args(["--exact", "tls::the_error_for_missing_ca_certificates_says_how_to_install_them"])
+            .env(IN_CHILD_PROCESS, "1")
             .env("SSL_CERT_FILE", "/nonexistent")
             .env("SSL_CERT_DIR", "/nonexistent")
             .output()
             .unwrap();
-        let output = String::from_utf8_lossy(&ran.stdout);
-        assert!(ran.status.success() && output.contains("1 passed"), "{output}");
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -282,14 +287,14 @@ fn a_machine_without_ca_certificates_is_told_what_to_do() {
         assert!(!error.kind().is_network());
         assert!(error.to_string().contains("`ca-certificates`"), "{error}");
         let error = dial(&trusting(&authority), "localhost", &server).await;
-        assert_eq!(error.kind(), ErrorKind::Refused, "an authority of one's own is enough: {error:?}");
+        assert_eq!(error.kind(), ErrorKind::Refused, "an added root is not sufficient: {error:?}");
     });
 }
 
 #[test]
-fn a_text_without_a_certificate_is_not_a_root() {
+fn a_text_without_a_valid_certificate_is_rejected() {
     for pem in ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let error = TungsteniteConnector::new().with_extra_roots(pem).unwrap_err();
-        assert!(error.to_string().starts_with("not a usable certificate: "), "{error}");
+        assert!(error.to_string().starts_with("invalid certificate: "), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Upgrades that are answered with plain HTTP, or not with HTTP at all, and URLs that are not dialled.
+//! Upgrades with plain HTTP or other responses, and URLs that are rejected without dialling.
 
 use bitopro_transport::{Connector, Error, ErrorKind, Request, TungsteniteConnector};
 use tokio::net::TcpListener;
@@ -17,19 +17,19 @@ fn ws(server: &MockServer) -> String {
 }
 
 #[tokio::test]
-async fn every_status_is_a_refusal_with_what_the_server_said() {
+async fn every_status_is_a_refusal_with_its_headers_and_body() {
     for status in [200, 204, 301, 302, 307, 400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504] {
         let server = MockServer::start().await;
-        let answer = ResponseTemplate::new(status)
+        let response = ResponseTemplate::new(status)
             .insert_header("Retry-After", "3")
             .insert_header("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
             .insert_header("Location", "ws://127.0.0.1:9/elsewhere");
-        let answer = if status == 204 { answer } else { answer.set_body_string("{\"error\":\"no\"}") };
+        let response = if status == 204 { response } else { response.set_body_string("{\"error\":\"no\"}") };
         Mock::given(method("GET"))
             .and(path("/ws/v1/pub/auth/account-balance"))
             .and(header("upgrade", "websocket"))
             .and(header("x-bitopro-apikey", "key"))
-            .respond_with(answer)
+            .respond_with(response)
             .expect(1)
             .mount(&server)
             .await;
@@ -45,7 +45,7 @@ async fn every_status_is_a_refusal_with_what_the_server_said() {
 }
 
 #[tokio::test]
-async fn the_exchange_s_answer_to_an_unknown_path_is_an_empty_200() {
+async fn a_200_with_an_empty_body_is_a_refusal() {
     let server = MockServer::start().await;
     Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     let error = dial(&ws(&server)).await;
@@ -53,69 +53,73 @@ async fn the_exchange_s_answer_to_an_unknown_path_is_an_empty_200() {
     assert_eq!((refusal.status.as_u16(), refusal.body.len()), (200, 0));
 }
 
-/// Answers every connection like this, and keeps it open.
-pub(crate) async fn raw_server(answer: String) -> String {
+/// Starts a server that sends this response to every dial and keeps the connection open. Returns its URL.
+pub(crate) async fn raw_server(response: String) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        let mut kept = Vec::new();
+        let mut open = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
-            raw::answer(&mut stream, &answer).await;
-            kept.push(stream);
+            raw::respond(&mut stream, &response).await;
+            open.push(stream);
         }
     });
     url
 }
 
 #[tokio::test]
-async fn a_right_handshake_connects_however_it_is_written() {
-    for (wanted, written) in [
+async fn equivalent_spellings_of_the_handshake_are_accepted() {
+    for (original, replacement) in [
         ("websocket", "WebSocket"),
         ("Connection: Upgrade", "connection: keep-alive , UPGRADE"),
         ("Connection: Upgrade", "Connection: keep-alive\r\nConnection: upgrade"),
         ("Connection", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: cloud\r\nConnection"),
     ] {
-        assert!(HANDSHAKE.contains(wanted));
-        let url = raw_server(HANDSHAKE.replace(wanted, written)).await;
+        assert!(HANDSHAKE.contains(original));
+        let url = raw_server(HANDSHAKE.replace(original, replacement)).await;
         let dialed = TungsteniteConnector::new().connect(Request::new(url.parse().unwrap())).await;
-        assert!(dialed.is_ok(), "{written}: {:?}", dialed.map(|_| ()));
+        assert!(dialed.is_ok(), "{replacement}: {:?}", dialed.map(|_| ()));
     }
 }
 
-/// Each answer has exactly one fault.
+/// Each response has exactly one fault.
 #[tokio::test]
-async fn an_answer_that_is_no_handshake_says_what_is_wrong_with_it() {
+async fn an_invalid_handshake_is_an_error_that_names_the_fault() {
     let filler = format!("X-Filler: {}\r\nConnection", "x".repeat(70_000));
-    for (right, wrong, message) in [
-        ("Upgrade: websocket\r\n", "", "it does not upgrade to a WebSocket"),
-        ("Upgrade: websocket", "Upgrade: h2c", "it does not upgrade to a WebSocket"),
-        ("Connection: Upgrade\r\n", "", "its `Connection` does not say `upgrade`"),
-        ("Connection: Upgrade", "Connection: keep-alive", "its `Connection` does not say `upgrade`"),
-        ("Connection: Upgrade", "Connection: Upgraded", "its `Connection` does not say `upgrade`"),
-        ("{accept}", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "its accept key does not belong to our request"),
-        ("Sec-WebSocket-Accept: {accept}\r\n", "", "its accept key does not belong to our request"),
+    for (valid, invalid, message) in [
+        ("Upgrade: websocket\r\n", "", "`Upgrade` does not contain `websocket`"),
+        ("Upgrade: websocket", "Upgrade: h2c", "`Upgrade` does not contain `websocket`"),
+        ("Connection: Upgrade\r\n", "", "`Connection` does not contain `upgrade`"),
+        ("Connection: Upgrade", "Connection: keep-alive", "`Connection` does not contain `upgrade`"),
+        ("Connection: Upgrade", "Connection: Upgraded", "`Connection` does not contain `upgrade`"),
+        (
+            "{accept}",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "`Sec-WebSocket-Accept` does not match the request's key",
+        ),
+        ("Sec-WebSocket-Accept: {accept}\r\n", "", "`Sec-WebSocket-Accept` does not match the request's key"),
         (
             "Connection",
             "Sec-WebSocket-Extensions: permessage-deflate\r\nConnection",
-            "it uses an extension that was not offered",
+            "the server selected an extension that was not offered",
         ),
         (
             "Connection",
             "Sec-WebSocket-Protocol: chat\r\nConnection",
-            "it speaks a subprotocol that was not asked for",
+            "the server selected a subprotocol that was not requested",
         ),
         ("Connection", filler.as_str(), ""),
         ("HTTP/1.1 101 Switching Protocols", "SSH-2.0-OpenSSH_9.6", ""),
     ] {
-        assert!(HANDSHAKE.contains(right));
-        let error = dial(&raw_server(HANDSHAKE.replacen(right, wrong, 1)).await).await;
-        assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?} for {wrong:.60}");
-        assert!(error.to_string().ends_with(message), "{error:?} for {wrong:.60}");
+        assert!(HANDSHAKE.contains(valid));
+        let error = dial(&raw_server(HANDSHAKE.replacen(valid, invalid, 1)).await).await;
+        assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?} for {invalid:.60}");
+        assert!(error.to_string().ends_with(message), "{error:?} for {invalid:.60}");
     }
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_connect_error() {
+async fn a_refused_tcp_connection_is_a_connect_error() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -125,7 +129,7 @@ async fn nobody_there_is_a_connect_error() {
 }
 
 #[tokio::test]
-async fn fault_38_clear_text_never_leaves_this_machine() {
+async fn fault_38_clear_text_urls_to_other_machines_are_rejected() {
     for url in [
         "ws://stream.bitopro.com:9443/ws",
         "ws://10.0.0.1/ws",

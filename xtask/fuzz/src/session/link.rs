@@ -9,7 +9,7 @@ use super::rules::Items;
 /// The time after which a dial counts as lost.
 const LONGEST_DIAL: Duration = Duration::from_secs(11);
 
-/// The rules of a link that a driver and a subscriber may rely on.
+/// Checks the guarantees of a link to its driver and its subscriber.
 pub(super) struct Link {
     pub(super) stream: PrivateStream,
     pub(super) items: Items,
@@ -32,8 +32,8 @@ impl Link {
         Self { stream, items: Items::new(stream), state: State::Down, dialed: None, refused: 0 }
     }
 
-    /// Returns whether a dial is in progress that has not lasted too long.
-    pub(super) fn dials_at(&self, now: Instant) -> bool {
+    /// Returns whether a dial is in progress and does not count as lost yet.
+    pub(super) fn is_dialing_at(&self, now: Instant) -> bool {
         self.is_dialing() && self.dialed.is_some_and(|dialed| now < dialed + LONGEST_DIAL)
     }
 
@@ -45,8 +45,8 @@ impl Link {
         self.state == State::Up
     }
 
-    /// A dial, if one is in progress, is about to succeed. Returns whether one is.
-    pub(super) fn connects(&mut self) -> bool {
+    /// Handles the success of a dial, and returns whether one was in progress.
+    pub(super) fn handle_connected(&mut self) -> bool {
         let is_dialing = self.is_dialing();
         if is_dialing {
             (self.state, self.refused) = (State::Up, 0);
@@ -54,8 +54,8 @@ impl Link {
         is_dialing
     }
 
-    /// A dial, if one is in progress, is about to fail with this error.
-    pub(super) fn fails(&mut self, error: &transport::Error) {
+    /// Handles the failure of a dial, if one was in progress.
+    pub(super) fn handle_dial_failed(&mut self, error: &transport::Error) {
         if self.is_dialing() {
             self.state = State::Down;
             let is_auth = error.refusal().is_some_and(|refusal| matches!(refusal.status.as_u16(), 401 | 403));
@@ -63,12 +63,12 @@ impl Link {
         }
     }
 
-    /// The engine asks the driver for this.
-    pub(super) fn acts(&mut self, action: &Action, now: Instant, is_key_accepted: bool) {
+    /// Handles an action of the engine.
+    pub(super) fn handle_action(&mut self, action: &Action, now: Instant, is_key_accepted: bool) {
         match action {
             Action::Dial(_) => {
                 assert!(!self.items.is_closed(), "a dial after the end");
-                assert_eq!(self.state, State::Down, "a dial beside a connection");
+                assert_eq!(self.state, State::Down, "a dial while the link is not down");
                 let may_dial = self.refused < 2 || is_key_accepted;
                 assert!(may_dial, "a dial after two refusals of a key that never worked");
                 (self.state, self.dialed) = (State::Dialing, Some(now));

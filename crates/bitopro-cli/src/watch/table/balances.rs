@@ -4,9 +4,9 @@ use bitopro_client::Change;
 use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
 
 use super::text_table::{Style, TextTable};
-use super::{fitting, time_of_day};
+use super::{rows_that_fit, time_of_day};
 
-/// The change of the total of each balance, if it is known exactly.
+/// The balances that changed, with the change of their total if it is known exactly.
 pub(in crate::watch) type BalanceChanges = BTreeMap<Currency, Option<Decimal>>;
 
 pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges {
@@ -17,34 +17,34 @@ pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges 
     balances.collect()
 }
 
-/// Prints the rows of the balances that an update changed: some servers name every currency each time.
-pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, sheet: &mut TextTable<'_>) {
+/// Prints only the balances that an update changed, since some servers send every currency in each update.
+pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, out: &mut TextTable<'_>) {
     for balance in event.data.iter().filter(|balance| changes.contains_key(&balance.currency)) {
-        row(event.timestamp, balance, changes, sheet);
+        row(event.timestamp, balance, changes, out);
     }
 }
 
-/// How many lines below its heading the table of all that an account holds takes.
+/// Returns the number of lines below the column names of the complete table.
 pub(super) fn height(event: &AccountBalance) -> usize {
     let held = event.data.iter().filter(|balance| !is_empty(balance)).count();
     held + usize::from(held < event.data.len())
 }
 
-/// Prints all that an account holds, with these changes.
-pub(super) fn list(
+/// Prints the complete table of the balances, with at most `body` lines below the column names.
+pub(super) fn table(
     event: &AccountBalance,
     changes: &BalanceChanges,
     body: Option<usize>,
-    sheet: &mut TextTable<'_>,
+    out: &mut TextTable<'_>,
 ) {
-    heading(sheet);
+    heading(out);
     let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
-    // The note is one line, whatever it has to tell.
+    // The note about empty balances and those without a row is a single line.
     let lines = height(event);
-    let rows = fitting(lines, body).min(held.len());
+    let rows = rows_that_fit(lines, body).min(held.len());
     let (shown, more) = held.split_at(rows);
     for balance in shown {
-        row(event.timestamp, balance, changes, sheet);
+        row(event.timestamp, balance, changes, out);
     }
     let codes = |balances: &[&Balance]| {
         let codes: Vec<&str> = balances.iter().map(|balance| balance.currency.as_str()).collect();
@@ -54,17 +54,17 @@ pub(super) fn list(
     let zero = (!empty.is_empty()).then(|| format!("zero: {}", codes(&empty)));
     let notes: Vec<String> = more.into_iter().chain(zero).collect();
     if !notes.is_empty() {
-        sheet.note(Style::Dim, &notes.join("; "));
+        out.note(Style::Dim, &notes.join("; "));
     }
 }
 
-fn heading(sheet: &mut TextTable<'_>) {
+fn heading(out: &mut TextTable<'_>) {
     let bold = Style::Bold;
-    let line = sheet.heading().left(bold, 8, "CURRENCY").right(bold, 13, "AMOUNT");
+    let line = out.heading().left(bold, 8, "CURRENCY").right(bold, 13, "AMOUNT");
     line.right(bold, 23, "AVAILABLE").right(bold, 23, "CHANGE").end();
 }
 
-fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, sheet: &mut TextTable<'_>) {
+fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, out: &mut TextTable<'_>) {
     let mut remarks = Vec::new();
     if let Some(stake) = balance.stake.filter(|stake| !stake.is_zero()) {
         remarks.push(format!("{stake} staked"));
@@ -72,8 +72,7 @@ fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, sheet:
     if balance.tradable == Some(false) {
         remarks.push("not tradable".to_owned());
     }
-    sheet
-        .row(&time_of_day(timestamp))
+    out.row(&time_of_day(timestamp))
         .left(Style::Plain, 8, &balance.currency)
         .number(Style::Plain, balance.amount)
         .number(Style::Plain, balance.available)

@@ -1,4 +1,4 @@
-//! Rows for people.
+//! Human-readable rows.
 
 mod balances;
 mod note;
@@ -12,26 +12,26 @@ use bitopro_client::model::{Message, PrivateStream, Timestamp};
 pub(super) use balances::{BalanceChanges, balance_changes};
 pub(super) use text_table::{Style, TextTable};
 
-/// How many orders of the past open the log of a whole account.
-const PAST_ORDERS: usize = 8;
+/// Number of closed orders from a snapshot that the log of several streams shows.
+const MAX_CLOSED_ORDERS: usize = 8;
 
-/// The cell of a value that the message lacks.
+/// The cell for a value that is absent from the message.
 const ABSENT: &str = "-";
 
-/// A log of what happens, row by row.
+/// A log of items, row by row.
 pub(super) struct Table {
     colour: bool,
-    /// Whether rows of several streams stand among each other.
+    /// True if the log mixes rows of several streams.
     is_mixed: bool,
-    has_trades: bool,
+    has_trade_heading: bool,
 }
 
 impl Table {
     pub(super) fn new(colour: bool, is_mixed: bool) -> Self {
-        Self { colour, is_mixed, has_trades: false }
+        Self { colour, is_mixed, has_trade_heading: false }
     }
 
-    /// Prints an item of a stream, which changed the balances like this.
+    /// Prints an item of a stream, and the balance changes that it caused.
     pub(super) fn print(
         &mut self,
         stream: PrivateStream,
@@ -39,63 +39,69 @@ impl Table {
         changes: &BalanceChanges,
         lines: &mut String,
     ) {
-        let mut sheet = self.sheet(lines);
-        sheet.tag = self.is_mixed.then(|| tag(stream));
+        let mut out = self.text_table(lines);
+        out.kind = self.is_mixed.then(|| kind(stream));
         match item {
             Item::Snapshot(message) => {
-                let is_past = self.is_mixed && matches!(message, Message::HistoryOrders(_));
-                state(std::slice::from_ref(message), changes, is_past.then_some(PAST_ORDERS + 1), &mut sheet);
+                let is_limited = self.is_mixed && matches!(message, Message::HistoryOrders(_));
+                state(
+                    std::slice::from_ref(message),
+                    changes,
+                    is_limited.then_some(MAX_CLOSED_ORDERS + 1),
+                    &mut out,
+                );
             }
-            Item::Update(message) => self.update(message, changes, &mut sheet),
+            Item::Update(message) => self.update(message, changes, &mut out),
             other => lines.push_str(&self.note(stream, other)),
         }
     }
 
-    /// Returns the line of what happened to a stream.
+    /// Returns a line about an item without data, such as a gap.
     pub(super) fn note(&self, stream: PrivateStream, item: &Item<Message>) -> String {
-        let (style, text) = note::of(item);
+        let (style, text) = note::text(item);
         let mut line = String::new();
-        self.sheet(&mut line).note(style, &if self.is_mixed { format!("{stream}: {text}") } else { text });
+        self.text_table(&mut line)
+            .note(style, &if self.is_mixed { format!("{stream}: {text}") } else { text });
         line
     }
 
-    pub(super) fn sheet<'a>(&self, lines: &'a mut String) -> TextTable<'a> {
-        TextTable { lines, colour: self.colour, tag: None }
+    pub(super) fn text_table<'a>(&self, lines: &'a mut String) -> TextTable<'a> {
+        TextTable { lines, colour: self.colour, kind: None }
     }
 
-    fn update(&mut self, message: &Message, changes: &BalanceChanges, sheet: &mut TextTable<'_>) {
+    fn update(&mut self, message: &Message, changes: &BalanceChanges, out: &mut TextTable<'_>) {
         match message {
-            Message::AccountBalance(event) => balances::changed(event, changes, sheet),
-            Message::ActiveOrders(event) => orders::rows(event, event.data.iter(), sheet),
-            Message::HistoryOrders(event) => orders::rows(event, event.data.iter(), sheet),
+            Message::AccountBalance(event) => balances::changed(event, changes, out),
+            Message::ActiveOrders(event) => orders::rows(event, event.data.iter(), out),
+            Message::HistoryOrders(event) => orders::rows(event, event.data.iter(), out),
             Message::UserTrade(event) => {
-                // Its stream has no snapshot, which the heading would stand above.
-                if !std::mem::replace(&mut self.has_trades, true) && !self.is_mixed {
-                    trades::heading(sheet);
+                // The stream has no snapshot, so the first trade prints the column names.
+                if !std::mem::replace(&mut self.has_trade_heading, true) && !self.is_mixed {
+                    trades::heading(out);
                 }
-                trades::row(event, sheet);
+                trades::row(event, out);
             }
-            other => sheet.note(Style::Dim, &format!("{other:?}")),
+            other => out.note(Style::Dim, &format!("{other:?}")),
         }
     }
 }
 
-/// Prints the table of a whole state, with at most this many lines below its heading.
+/// Prints the table of a complete state, with at most `body` lines below the column names.
 pub(super) fn state(
     events: &[Message],
     changes: &BalanceChanges,
     body: Option<usize>,
-    sheet: &mut TextTable<'_>,
+    out: &mut TextTable<'_>,
 ) {
     match events {
-        [Message::AccountBalance(event)] => balances::list(event, changes, body, sheet),
-        [Message::ActiveOrders(event)] => orders::list(event, body, sheet),
-        [Message::HistoryOrders(event)] => orders::list(event, body, sheet),
-        trades => trades::list(trades, body, sheet),
+        [Message::AccountBalance(event)] => balances::table(event, changes, body, out),
+        [Message::ActiveOrders(event)] => orders::table(event, body, out),
+        [Message::HistoryOrders(event)] => orders::table(event, body, out),
+        trades => trades::table(trades, body, out),
     }
 }
 
-/// How many lines below its heading the table of a whole state has, unless it is limited.
+/// Returns the number of lines below the column names of the complete table of a state.
 pub(super) fn height(events: &[Message]) -> usize {
     let lines = match events {
         [Message::AccountBalance(event)] => balances::height(event),
@@ -103,48 +109,49 @@ pub(super) fn height(events: &[Message]) -> usize {
         [Message::HistoryOrders(event)] => event.data.iter().count(),
         trades => trades.len(),
     };
-    // That there is nothing takes a line too.
+    // An empty table has a note.
     lines.max(1)
 }
 
-/// How many of some rows have a place on so many lines: all of them, or what a note about the others leaves.
-fn fitting(rows: usize, lines: Option<usize>) -> usize {
+/// Returns the number of rows that fit on a number of lines, one of which has a note about the other rows, if
+/// any.
+fn rows_that_fit(rows: usize, lines: Option<usize>) -> usize {
     match lines {
         Some(lines) if lines < rows => lines.saturating_sub(1),
         _ => rows,
     }
 }
 
-/// The latest of some rows, the last ones, and a note about the others, on so many lines.
-fn latest<'a, T>(all: &'a [T], body: Option<usize>, what: &str, sheet: &mut TextTable<'_>) -> &'a [T] {
-    let earlier = all.len() - fitting(all.len(), body);
+/// Returns the last rows, as many as fit on `body` lines, and prints a note about the others.
+fn latest<'a, T>(all: &'a [T], body: Option<usize>, name: &str, out: &mut TextTable<'_>) -> &'a [T] {
+    let earlier = all.len() - rows_that_fit(all.len(), body);
     if all.is_empty() {
-        sheet.note(Style::Dim, &format!("no {what}"));
+        out.note(Style::Dim, &format!("no {name}"));
     } else if earlier > 0 {
-        sheet.note(Style::Dim, &format!("and {earlier} earlier {what}"));
+        out.note(Style::Dim, &format!("and {earlier} earlier {name}"));
     }
     all.get(earlier..).unwrap_or_default()
 }
 
-fn tag(stream: PrivateStream) -> &'static str {
+fn kind(stream: PrivateStream) -> &'static str {
     match stream {
         PrivateStream::AccountBalance => "balance",
         PrivateStream::ActiveOrders => "order",
-        PrivateStream::HistoryOrders => "ended",
+        PrivateStream::HistoryOrders => "history",
         PrivateStream::UserTrades => "trade",
         other => other.name(),
     }
 }
 
-/// Hours, minutes and seconds in UTC.
+/// Returns the hours, minutes and seconds of a time in UTC.
 pub(super) fn time_of_day(timestamp: Timestamp) -> String {
     let time = timestamp.to_rfc3339();
     time.as_deref().and_then(|time| time.get(11..19)).unwrap_or("?").to_owned()
 }
 
-/// When something was, as seen from a later moment: the time of that day, or else the date.
-fn time_or_date(timestamp: Timestamp, seen_from: Timestamp) -> String {
-    let (time, now) = (timestamp.to_rfc3339(), seen_from.to_rfc3339());
+/// Returns the time of day if a timestamp is on the same day as `now`, or else the date.
+fn time_or_date(timestamp: Timestamp, now: Timestamp) -> String {
+    let (time, now) = (timestamp.to_rfc3339(), now.to_rfc3339());
     let day = |time: &Option<String>| time.as_deref().and_then(|time| time.get(..10)).map(str::to_owned);
     match day(&time) {
         Some(date) if Some(&date) != day(&now).as_ref() => date.get(2..).unwrap_or("?").to_owned(),

@@ -4,8 +4,8 @@ use bitopro_client::{Closed, Item};
 use super::Style;
 use crate::exit::causes;
 
-/// Returns what happened to a stream, in words.
-pub(super) fn of(item: &Item<Message>) -> (Style, String) {
+/// Returns the text about an item without data, and its style.
+pub(super) fn text(item: &Item<Message>) -> (Style, String) {
     let (style, error) = match item {
         Item::Connected(_) | Item::Unknown(_) | Item::Closed(Closed::Requested) => (Style::Dim, None),
         Item::Closed(Closed::Failed(error)) => (Style::Red, Some(error)),
@@ -13,7 +13,7 @@ pub(super) fn of(item: &Item<Message>) -> (Style, String) {
         _ => (Style::Yellow, None),
     };
     let text = match error.and_then(causes) {
-        Some(causes) => format!("{item}; because: {causes}"),
+        Some(causes) => format!("{item}; caused by: {causes}"),
         None => item.to_string(),
     };
     (style, text)

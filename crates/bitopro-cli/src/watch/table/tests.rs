@@ -3,7 +3,7 @@ use bitopro_client::model::{Message, PrivateStream};
 use super::{BalanceChanges, Item, Table, TextTable, state};
 use crate::watch::samples;
 
-/// What a table prints of some snapshots and updates.
+/// Returns the lines that a table prints for snapshots and updates.
 fn printed(table: &mut Table, entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
     let mut lines = String::new();
     for (stream, item) in entries {
@@ -13,17 +13,17 @@ fn printed(table: &mut Table, entries: &[(PrivateStream, Item<&str>)]) -> Vec<St
     lines.lines().map(str::to_owned).collect()
 }
 
-fn plain(entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
+fn printed_plain(entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
     printed(&mut Table::new(false, false), entries)
 }
 
 #[test]
-fn orders_have_everything_that_one_looks_for() {
-    let lines = plain(&[(PrivateStream::ActiveOrders, Item::Snapshot(samples::ORDERS))]);
+fn an_order_row_shows_all_important_fields() {
+    let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Snapshot(samples::ORDERS))]);
     assert_eq!(
         lines,
         [
-            "TIME UTC PAIR      ORDER         SIDE TYPE         PRICE         EXECUTED/OF STATUS",
+            "TIME UTC PAIR      ORDER         SIDE TYPE         PRICE     EXECUTED/AMOUNT STATUS",
             "21-12-13 btc_twd   SL-7          sell stop       3100000                 0/1 stop >= 3150000",
             "07:28:23 btc_twd   8917255503    buy  post       3050000       0.0050/0.0200 partly filled",
         ]
@@ -31,60 +31,60 @@ fn orders_have_everything_that_one_looks_for() {
 }
 
 #[test]
-fn each_status_is_a_word() {
-    for (code, word) in [
+fn each_status_has_a_text() {
+    for (code, text) in [
         (-1, "not triggered"),
         (0, "open"),
         (1, "partly filled"),
         (2, "filled"),
-        (3, "ended in part"),
+        (3, "closed, partial"),
         (4, "cancelled"),
-        (6, "refused"),
+        (6, "rejected"),
         (5, "status 5"),
     ] {
         let message = samples::ORDERS.replace("\"status\":1", &format!("\"status\":{code}"));
-        let lines = plain(&[(PrivateStream::ActiveOrders, Item::Update(&message))]);
-        assert!(lines[0].ends_with(&format!("0.0050/0.0200 {word}")), "{lines:?}");
+        let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Update(&message))]);
+        assert!(lines[0].ends_with(&format!("0.0050/0.0200 {text}")), "{lines:?}");
     }
 }
 
 #[test]
-fn a_market_order_costs_what_it_cost() {
+fn a_market_order_shows_its_average_price() {
     let message = samples::ORDERS
         .replace("\"price\":\"3050000\"", "\"price\":\"0\"")
         .replace("\"executedAmount\":\"0.0050\"", "\"executedAmount\":\"0.0200\"")
         .replace("\"type\":\"LIMIT\"", "\"type\":\"Market\"");
-    let lines = plain(&[(PrivateStream::ActiveOrders, Item::Update(&message))]);
+    let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Update(&message))]);
     assert!(lines[0].contains(" market   3049999.5          all/0.0200 "), "{lines:?}");
 }
 
 #[test]
-fn fault_54_what_a_message_lacks_is_a_dash_or_nothing() {
+fn fault_54_absent_values_are_a_dash_or_empty() {
     let order = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":[{"id":"7","pair":"btc_twd","price":"0","action":"BUY","type":"LIMIT","status":0,"originalAmount":"1","remainingAmount":"1","executedAmount":"0"}]}}"#;
-    let lines = plain(&[(PrivateStream::ActiveOrders, Item::Update(order))]);
+    let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Update(order))]);
     assert_eq!(lines, ["-        btc_twd   7             buy  limit            0                 0/1 open"]);
     let trade = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"btc","quote":"twd","side":"bid","price":"2","volume":"1","fee":"0","feeCurrency":"btc","transactionTimestamp":1,"orderID":"7"}}"#;
-    let lines = plain(&[(PrivateStream::UserTrades, Item::Update(trade))]);
+    let lines = printed_plain(&[(PrivateStream::UserTrades, Item::Update(trade))]);
     assert_eq!(
         lines[1],
         "00:00:00 btc_twd   7             buy  -                2                   1 0 btc"
     );
     let balance = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"BTC":{"currency":"BTC","amount":"1","available":"1"}}}"#;
-    let lines = plain(&[(PrivateStream::AccountBalance, Item::Snapshot(balance))]);
+    let lines = printed_plain(&[(PrivateStream::AccountBalance, Item::Snapshot(balance))]);
     assert_eq!(lines[1..], ["00:00:00 BTC                  1                      1"]);
 }
 
 #[test]
-fn trades_stand_in_the_columns_of_orders_below_one_heading() {
+fn trades_share_the_columns_of_orders_and_have_one_heading() {
     let trade = (PrivateStream::UserTrades, Item::Update(samples::TRADE));
-    let lines = plain(&[trade.clone(), trade]);
+    let lines = printed_plain(&[trade.clone(), trade]);
     let row = "04:55:58 usdt_twd  390733918     sell taker       32.039                 1.0 0.032039 twd";
-    let heading = "TIME UTC PAIR      ORDER         SIDE AS           PRICE              VOLUME FEE";
+    let heading = "TIME UTC PAIR      ORDER         SIDE ROLE         PRICE              VOLUME FEE";
     assert_eq!(lines, [heading, row, row]);
 }
 
 #[test]
-fn an_update_shows_the_balances_that_changed_and_by_how_much() {
+fn an_update_shows_only_changed_balances_and_their_change() {
     let mut table = Table::new(false, false);
     let mut lines = String::new();
     let message = Message::from_json(samples::BALANCES).unwrap();
@@ -100,12 +100,12 @@ fn an_update_shows_the_balances_that_changed_and_by_how_much() {
 }
 
 #[test]
-fn a_whole_state_takes_as_many_lines_as_there_are() {
-    let shown = |body| {
+fn a_state_fits_the_given_number_of_lines() {
+    let table = |body| {
         let mut lines = String::new();
-        let mut sheet = TextTable { lines: &mut lines, colour: false, tag: None };
+        let mut out = TextTable { lines: &mut lines, colour: false, kind: None };
         let events = [Message::from_json(samples::BALANCES).unwrap()];
-        state(&events, &samples::changes("BTC -0.25"), body, &mut sheet);
+        state(&events, &samples::changes("BTC -0.25"), body, &mut out);
         lines.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let all = [
@@ -114,14 +114,14 @@ fn a_whole_state_takes_as_many_lines_as_there_are() {
         "· zero: TWD",
     ];
     assert_eq!(
-        (shown(None), shown(Some(2))),
+        (table(None), table(Some(2))),
         (all.map(str::to_owned).to_vec(), all.map(str::to_owned).to_vec())
     );
-    assert_eq!(shown(Some(1))[1..], ["· and 1 more: BTC; zero: TWD"]);
+    assert_eq!(table(Some(1))[1..], ["· and 1 more: BTC; zero: TWD"]);
 }
 
 #[test]
-fn rows_of_several_streams_tell_which_they_are_of_within_100_columns() {
+fn mixed_rows_name_their_stream_within_100_columns() {
     let history = samples::ORDERS.replace("ACTIVE_ORDERS", "RECENT_HISTORY_ORDERS");
     let lines = printed(
         &mut Table::new(false, true),
@@ -132,13 +132,13 @@ fn rows_of_several_streams_tell_which_they_are_of_within_100_columns() {
             (PrivateStream::UserTrades, Item::Update(samples::TRADE)),
         ],
     );
-    let tags: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
-    assert_eq!(tags, ["UTC", "balance", "zero:", "UTC", "order", "order", "ended", "ended", "trade"]);
+    let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(kinds, ["UTC", "balance", "zero:", "UTC", "order", "order", "history", "history", "trade"]);
     assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:#?}");
 }
 
 #[test]
-fn the_past_is_short_where_it_is_not_alone() {
+fn a_mixed_log_limits_the_closed_orders_of_a_snapshot() {
     let mut order = serde_json::from_str::<serde_json::Value>(samples::ORDERS).unwrap();
     let mut first = order["data"]["btc_twd"][0].take();
     let orders: Vec<_> = (1..=20)
@@ -151,27 +151,27 @@ fn the_past_is_short_where_it_is_not_alone() {
     let message =
         serde_json::json!({"event": event, "timestamp": 1, "data": {"btc_twd": orders}}).to_string();
     let snapshot = [(PrivateStream::HistoryOrders, Item::Snapshot(message.as_str()))];
-    assert_eq!(plain(&snapshot).len(), 21);
+    assert_eq!(printed_plain(&snapshot).len(), 21);
     let mixed = printed(&mut Table::new(false, true), &snapshot);
     assert_eq!((mixed.len(), mixed[1].as_str()), (10, "· and 12 earlier orders"));
     assert!(mixed[9].contains(" 20 "), "{mixed:?}");
 }
 
 #[test]
-fn nothing_is_said_where_there_is_nothing() {
+fn an_empty_state_has_a_note() {
     let empty = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{}}"#;
-    let lines = plain(&[(PrivateStream::ActiveOrders, Item::Snapshot(empty))]);
+    let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Snapshot(empty))]);
     assert_eq!(lines[1..], ["· no orders"]);
     let mut lines = String::new();
-    state(&[], &BalanceChanges::new(), None, &mut Table::new(false, false).sheet(&mut lines));
+    state(&[], &BalanceChanges::new(), None, &mut Table::new(false, false).text_table(&mut lines));
     assert!(lines.ends_with("· no trades\n"), "{lines}");
 }
 
 #[test]
-fn there_are_colours_only_where_they_were_asked_for_and_no_others() {
+fn colours_are_optional_and_hostile_escapes_are_never_printed() {
     let hostile = samples::ORDERS.replace("8917255503", "\\u001b[2J").replace("LIMIT", "\\u009b1m");
     let entries = [(PrivateStream::ActiveOrders, Item::Snapshot(hostile.as_str()))];
-    let lines = plain(&entries).concat();
+    let lines = printed_plain(&entries).concat();
     assert!(!lines.contains(['\x1b', '\u{9b}']) && lines.contains(r"\u{1b}[2J"), "{lines}");
     let lines = printed(&mut Table::new(true, false), &entries).concat();
     assert!(lines.contains("\x1b[32mbuy\x1b[0m") && !lines.contains("\x1b[2J"), "{lines}");

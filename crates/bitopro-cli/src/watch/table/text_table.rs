@@ -4,13 +4,12 @@ use bitopro_client::model::Decimal;
 
 use crate::printable::printable;
 
-/// Lines for people. Whatever is put on it is made printable, so that no text of the network acts on a
-/// terminal.
+/// Writes aligned cells. Escapes every text, so that text from the network cannot control the terminal.
 pub(in crate::watch) struct TextTable<'a> {
     pub(super) lines: &'a mut String,
     pub(super) colour: bool,
-    /// What kind of rows these are, where there are several.
-    pub(super) tag: Option<&'static str>,
+    /// The kind of the following rows, in its own column, if rows of several kinds are mixed.
+    pub(super) kind: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,33 +24,33 @@ pub(in crate::watch) enum Style {
 }
 
 impl TextTable<'_> {
-    /// Begins a line of cells.
+    /// Begins a line.
     pub(in crate::watch) fn line(&mut self) -> Row<'_> {
         Row { lines: self.lines, colour: self.colour, is_empty: true }
     }
 
-    /// Begins a row, with its time and kind.
+    /// Begins a row with its time and, if any, its kind.
     pub(super) fn row(&mut self, time: &str) -> Row<'_> {
-        let tag = self.tag;
+        let kind = self.kind;
         let line = self.line().left(Style::Plain, 8, time);
-        if let Some(tag) = tag { line.left(Style::Dim, 7, tag) } else { line }
+        if let Some(kind) = kind { line.left(Style::Dim, 7, kind) } else { line }
     }
 
-    /// Begins the heading of such rows.
+    /// Begins the column names of such rows.
     pub(super) fn heading(&mut self) -> Row<'_> {
-        let is_tagged = self.tag.is_some();
+        let has_kind = self.kind.is_some();
         let line = self.line().left(Style::Bold, 8, "TIME UTC");
-        if is_tagged { line.left(Style::Bold, 7, "WHAT") } else { line }
+        if has_kind { line.left(Style::Bold, 7, "STREAM") } else { line }
     }
 
-    /// A line that is no row.
+    /// Adds a line that is not a row.
     pub(super) fn note(&mut self, style: Style, text: &str) {
         self.line().cell(style, format_args!("· {text}")).end();
     }
 }
 
-/// A line that is being written: cells with one space between them.
-#[must_use = "a line ends with `end`"]
+/// An unfinished line of cells, which are separated by one space.
+#[must_use = "call `end` to finish the line"]
 pub(in crate::watch) struct Row<'a> {
     lines: &'a mut String,
     colour: bool,
@@ -59,22 +58,22 @@ pub(in crate::watch) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// A cell as wide as its text.
+    /// Adds a cell as wide as its text.
     pub(in crate::watch) fn cell(self, style: Style, text: impl Display) -> Self {
         self.padded(style, text, |_| (0, 0))
     }
 
-    /// A cell with its text on the left.
+    /// Adds a left-aligned cell.
     pub(super) fn left(self, style: Style, width: usize, text: impl Display) -> Self {
         self.padded(style, text, |text| (0, width.saturating_sub(text.chars().count())))
     }
 
-    /// A cell with its text on the right.
+    /// Adds a right-aligned cell.
     pub(super) fn right(self, style: Style, width: usize, text: impl Display) -> Self {
         self.padded(style, text, |text| (width.saturating_sub(text.chars().count()), 0))
     }
 
-    /// A number with its point in a fixed column, every digit as it came.
+    /// Adds a number with its decimal point in a fixed column and with all its digits.
     pub(super) fn number(self, style: Style, number: impl Display) -> Self {
         const BEFORE: usize = 13;
         const AFTER: usize = 9;
@@ -86,7 +85,7 @@ impl Row<'_> {
         })
     }
 
-    /// By how much something changed, in the same columns as [`number`](Self::number). Nothing, if it did not.
+    /// Adds a signed change, aligned like [`number`](Self::number), or an empty cell if nothing changed.
     pub(super) fn change(self, change: Option<Decimal>) -> Self {
         match change.filter(|change| !change.is_zero()) {
             Some(change) if change.is_sign_negative() => self.number(Style::Red, change),
@@ -95,7 +94,7 @@ impl Row<'_> {
         }
     }
 
-    /// Ends the line, without spaces at its end.
+    /// Ends the line and removes trailing spaces.
     pub(in crate::watch) fn end(self) {
         let length = self.lines.trim_end_matches(' ').len();
         self.lines.truncate(length);
@@ -145,12 +144,12 @@ mod tests {
 
     fn line(colour: bool, write: impl FnOnce(Row<'_>)) -> String {
         let mut lines = String::new();
-        write(TextTable { lines: &mut lines, colour, tag: None }.line());
+        write(TextTable { lines: &mut lines, colour, kind: None }.line());
         lines
     }
 
     #[test]
-    fn points_stand_in_one_column() {
+    fn decimal_points_are_aligned() {
         for number in ["0", "1.10", "999999999999.99999999", "-0.00000001", "+12"] {
             let shown = line(false, |line| line.number(Style::Plain, number).cell(Style::Plain, "|").end());
             assert_eq!(shown.find('|'), Some(23), "{shown}");
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cell_acts_on_the_terminal_and_none_breaks_its_column() {
+    fn cells_escape_control_characters_and_keep_their_width() {
         let write = |line: Row<'_>| {
             line.left(Style::Green, 9, "A\x1b").right(Style::Plain, 3, "é").left(Style::Dim, 9, "").end();
         };

@@ -1,4 +1,4 @@
-//! The state that a sequence of items adds up to.
+//! The state to which a sequence of items adds up.
 
 mod changes;
 
@@ -12,7 +12,7 @@ use crate::item::{Connected, Item};
 use crate::samples::{active, balances, event, history, of_pair, order, trade, with_id};
 use crate::{Malformed, MalformedReason, Settings};
 
-/// An account with capacities of three.
+/// Creates an account that keeps three closed orders and three trades.
 fn account() -> Account {
     Account::new(&Settings { closed_order_capacity: 3, trade_capacity: 3, ..Settings::default() })
 }
@@ -30,7 +30,7 @@ fn replace<D: EventData>(account: &mut Account, event: Event<D>) {
     apply(account, event, Item::Snapshot);
 }
 
-/// Applies an update. Returns whether it can be true after what the same connection reported before.
+/// Applies an update. Returns whether it is consistent with the earlier messages of the same connection.
 fn update<D: EventData>(account: &mut Account, event: Event<D>) -> bool {
     apply(account, event, Item::Update)
 }
@@ -42,7 +42,7 @@ fn connect(account: &mut Account, stream: PrivateStream, number: u64, ended_sinc
     account.apply(stream, &Item::Connected(connected));
 }
 
-/// Returns the state, as if every stream had just been heard of.
+/// Returns the state, as if every stream had just delivered an event.
 fn current(account: &Account) -> CurrentAccount {
     account.current(|_| Some(Duration::ZERO))
 }
@@ -52,7 +52,7 @@ fn ids<'a>(orders: impl Iterator<Item = &'a Order>) -> Vec<&'a str> {
 }
 
 #[test]
-fn balances_are_counted() {
+fn the_number_of_balances_is_reported() {
     let mut account = account();
     replace(&mut account, balances::<u8>(1, &[]));
     let none = current(&account).balances.unwrap();
@@ -75,20 +75,20 @@ fn open_orders_are_counted_and_found_by_pair() {
 }
 
 #[test]
-fn history_keeps_the_latest_up_to_its_capacity() {
+fn the_latest_closed_orders_are_kept_up_to_the_capacity() {
     for (count, kept) in [(0, [].as_slice()), (2, &["0", "1"]), (3, &["0", "1", "2"]), (5, &["2", "3", "4"])]
     {
         let mut account = account();
         let orders = (0..count).map(|id| order(id, 2, 0, id));
         replace(&mut account, history(orders));
-        let history = current(&account).closed_orders.unwrap();
-        assert_eq!(ids(history.state().iter()), kept);
-        assert!((history.state().len(), history.state().is_empty()) == (kept.len(), kept.is_empty()));
+        let closed = current(&account).closed_orders.unwrap();
+        assert_eq!(ids(closed.state().iter()), kept);
+        assert!((closed.state().len(), closed.state().is_empty()) == (kept.len(), kept.is_empty()));
     }
 }
 
 #[test]
-fn of_two_reports_of_one_time_the_later_one_counts() {
+fn the_later_of_two_reports_with_the_same_time_wins() {
     let mut account = account();
     replace(&mut account, history([order(1, 2, 0, 0)]));
     let mut again = order(1, 2, 0, 0);
@@ -98,7 +98,7 @@ fn of_two_reports_of_one_time_the_later_one_counts() {
 }
 
 #[test]
-fn trades_are_kept_up_to_their_capacity() {
+fn the_latest_trades_are_kept_up_to_the_capacity() {
     let mut account = account();
     connect(&mut account, PrivateStream::UserTrades, 1, &[]);
     assert!(current(&account).trades.unwrap().state().is_empty());
@@ -112,7 +112,7 @@ fn trades_are_kept_up_to_their_capacity() {
 }
 
 #[test]
-fn the_first_closed_order_is_forgotten_when_there_are_too_many() {
+fn the_oldest_recently_closed_order_is_forgotten_beyond_the_capacity() {
     let mut closed = RecentlyClosed::default();
     let id = |number: usize| OrderId::from(number.to_string().as_str());
     (0..RecentlyClosed::CAPACITY).for_each(|number| closed.insert(&id(number), Reporter::HistoryOrders));
@@ -124,8 +124,8 @@ fn the_first_closed_order_is_forgotten_when_there_are_too_many() {
 }
 
 #[test]
-fn fault_50_the_later_message_wins_whatever_its_times_say() {
-    // In full, the same again, truncated, in seconds, and stepped back.
+fn fault_50_the_later_message_wins_regardless_of_its_times() {
+    // Complete, repeated, truncated to seconds, in seconds, and earlier than before.
     let start = 1_767_225_600_000;
     for updated in [start + 858, start + 858, start, start / 1_000, start - 5_000] {
         let (mut open, mut closed) = (account(), account());
@@ -140,38 +140,44 @@ fn fault_50_the_later_message_wins_whatever_its_times_say() {
 }
 
 #[test]
-fn fault_30_progress_that_is_taken_back_is_not_applied() {
-    let (known, falls) = (order(1, 1, "0.40", 0), order(1, 1, "0.39", 1));
+fn fault_30_an_update_that_reverses_progress_is_not_applied() {
+    let (known, reversed) = (order(1, 1, "0.40", 0), order(1, 1, "0.39", 1));
     let mut account = account();
     let open = |account: &Account| current(account).open_orders.unwrap().state().get("1").cloned();
     replace(&mut account, active([known.clone()]));
-    assert!(!update(&mut account, active([falls.clone()])));
+    assert!(!update(&mut account, active([reversed.clone()])));
     assert_eq!(open(&account), Some(known.clone()));
     assert!(current(&account).open_orders.unwrap().is_stale());
     assert!(update(&mut account, active([order(1, 2, "1", 2)])) && open(&account).is_none());
-    assert!(!update(&mut account, active([known])) && open(&account).is_none(), "a final status is left");
-    replace(&mut account, active([falls.clone()]));
-    assert!(open(&account).is_none(), "the end was reported by this connection");
+    assert!(
+        !update(&mut account, active([known])) && open(&account).is_none(),
+        "a closed order is listed as open"
+    );
+    replace(&mut account, active([reversed.clone()]));
+    assert!(open(&account).is_none(), "this connection reported the order as closed");
     connect(&mut account, PrivateStream::ActiveOrders, 2, &[]);
-    replace(&mut account, active([falls.clone()]));
-    assert_eq!(open(&account), Some(falls.clone()), "a snapshot overrides what was known before its dial");
+    replace(&mut account, active([reversed.clone()]));
+    assert_eq!(open(&account), Some(reversed.clone()), "a snapshot overrides what was known before its dial");
 
     let mut account = self::account();
     let known = |account: &Account| current(account).closed_orders.unwrap().state().get("1").cloned();
     let completed = order(1, 2, "1", 0);
     replace(&mut account, history([]));
     update(&mut account, history([completed.clone()]));
-    for reversed in [order(1, 2, "0.99", 1), order(1, 1, "1", 1), order(1, 4, "1", 1)] {
-        assert!(!update(&mut account, history([reversed])));
+    for contradiction in [order(1, 2, "0.99", 1), order(1, 1, "1", 1), order(1, 4, "1", 1)] {
+        assert!(!update(&mut account, history([contradiction])));
         assert_eq!(known(&account), Some(completed.clone()));
     }
     connect(&mut account, PrivateStream::HistoryOrders, 2, &[]);
-    assert!(update(&mut account, history([falls.clone()])), "another connection said otherwise");
-    assert_eq!(known(&account), Some(falls));
+    assert!(
+        update(&mut account, history([reversed.clone()])),
+        "the earlier report was from another connection"
+    );
+    assert_eq!(known(&account), Some(reversed));
 }
 
 #[test]
-fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
+fn fault_51_a_snapshot_does_not_reopen_an_order_that_the_history_closed_after_the_dial() {
     let mut account = account();
     let (stream, listed) = (PrivateStream::ActiveOrders, order(1, 0, "0", 0));
     let closed = order(1, 4, "0", 0);
@@ -183,11 +189,11 @@ fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
     replace(&mut account, active([listed.clone()]));
     assert!(!is_open(&account));
     let overtaken = update(&mut account, active([listed.clone()]));
-    assert!(overtaken && !is_open(&account), "it was overtaken, which contradicts nothing");
+    assert!(overtaken && !is_open(&account), "an overtaken update is ignored and is not a contradiction");
     connect(&mut account, stream, 2, &[]);
     update(&mut account, history([closed.clone()]));
     replace(&mut account, active([listed.clone()]));
-    assert!(!is_open(&account), "reported between the connection and its snapshot");
+    assert!(!is_open(&account), "the order was closed between the connection and its snapshot");
     connect(&mut account, stream, 3, &[]);
     replace(&mut account, active([listed.clone()]));
     assert!(is_open(&account));
@@ -195,38 +201,41 @@ fn fault_51_an_end_that_the_history_reported_after_the_dial_holds() {
     connect(&mut account, stream, 4, &[]);
     replace(&mut account, active([]));
     assert!(update(&mut account, active([listed])));
-    assert!(is_open(&account), "an update is newer than the dial too, as of a snapshot in pieces");
+    assert!(
+        is_open(&account),
+        "an update is newer than the dial as well, such as a part of a split snapshot"
+    );
 }
 
 #[test]
-fn fault_52_a_trade_is_a_repeat_only_if_its_content_is() {
+fn fault_52_a_trade_is_a_repeat_only_if_its_content_is_the_same() {
     let mut trades = RecentTrades::new(1_000);
-    let mut see = |id: &str, trade: Trade| {
+    let mut count_after = |id: &str, trade: Trade| {
         trades.add(&with_id(id, event(1, trade)));
         trades.len()
     };
-    assert_eq!(see("e", trade("1", "")), 1);
-    assert_eq!(see("e", trade("1", "")), 1, "a repeat");
-    assert_eq!(see("e", trade("2", "")), 2, "a different one under a known event id");
-    assert_eq!(see("f", trade("2", "")), 3, "perhaps another one");
-    assert_eq!(see("g", trade("3", "m")), 4);
-    assert_eq!(see("h", trade("3", "m")), 4, "the same under a new event id");
+    assert_eq!(count_after("e", trade("1", "")), 1);
+    assert_eq!(count_after("e", trade("1", "")), 1, "a repeat");
+    assert_eq!(count_after("e", trade("2", "")), 2, "a different trade in an event with a known id");
+    assert_eq!(count_after("f", trade("2", "")), 3, "an equal trade without a match id in another event");
+    assert_eq!(count_after("g", trade("3", "m")), 4);
+    assert_eq!(count_after("h", trade("3", "m")), 4, "the same trade in another event");
 }
 
 #[test]
-fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
+fn a_state_is_fresh_from_a_snapshot_until_something_may_be_missed() {
     let mut account = account();
     update(&mut account, balances(1, &[("A", 1)]));
-    assert!(current(&account).balances.is_none(), "an update alone is not the account");
+    assert!(current(&account).balances.is_none(), "an update without a snapshot is not a state");
     let is_fresh = |account: &Account| !current(account).balances.unwrap().is_stale();
     let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
-    let error = crate::Error::new(crate::ErrorKind::Network, "gone");
-    let gone = crate::Disconnected { error, retry_in: Duration::ZERO, refusals: None };
-    for doubt in [Item::Malformed(malformed), Item::Disconnected(gone)] {
+    let error = crate::Error::new(crate::ErrorKind::Network, "connection reset");
+    let disconnected = crate::Disconnected { error, retry_in: Duration::ZERO, refusals: None };
+    for item in [Item::Malformed(malformed), Item::Disconnected(disconnected)] {
         replace(&mut account, balances(1, &[("A", 1)]));
         update(&mut account, balances(1, &[("A", 2)]));
         assert!(is_fresh(&account));
-        account.apply(PrivateStream::AccountBalance, &doubt);
+        account.apply(PrivateStream::AccountBalance, &item);
         update(&mut account, balances(1, &[("A", 3)]));
         assert!(!is_fresh(&account));
     }
@@ -234,7 +243,7 @@ fn the_state_is_sure_only_from_a_snapshot_to_the_next_doubt() {
 }
 
 #[test]
-fn a_snapshot_forgets_what_it_does_not_name() {
+fn a_snapshot_removes_the_balances_that_it_does_not_list() {
     let mut account = account();
     replace(&mut account, balances(1, &[("A", 1), ("B", 1)]));
     replace(&mut account, balances(1, &[("A", 1)]));

@@ -7,13 +7,16 @@ use tokio::sync::Notify;
 use super::budget::DialBudget;
 use super::queue::FairQueue;
 
-/// Limits the dials of several clients together.
+/// A limit on the dials of several clients together.
 ///
-/// The exchange limits requests per address as well as per API key. Clients behind one address that share a limiter
-/// stay below the first limit, even if they all lose their connections at the same time. Of the clients that want to
-/// dial, the one whose last dial is the oldest goes next. The dial budget of each client applies as well.
+/// The exchange limits requests per address as well as per API key. Clients behind one address that share a
+/// limiter stay below the limit of the address, even if they all lose their connections at the same time.
+/// Among the clients that are waiting to dial, the one whose last dial is the oldest goes next. The dial
+/// budget of each client still applies.
 ///
-/// Clones share the limit. Half of it may be used immediately, and the rest is spread evenly.
+/// Clones share the limit. Half of it may be used immediately, and the rest is refilled evenly.
+///
+/// # Examples
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,8 +37,8 @@ pub struct DialLimiter {
     pub(crate) changed: Arc<Notify>,
 }
 
-/// The longest span: moments beyond it cannot be computed.
-const LONGEST_SPAN: Duration = Duration::from_secs(365 * 86_400);
+/// The longest span of a limiter. The limit prevents overflows when spans are added to instants.
+const MAX_SPAN: Duration = Duration::from_secs(365 * 86_400);
 
 struct State {
     budget: DialBudget,
@@ -43,32 +46,33 @@ struct State {
     next_client: u64,
 }
 
-/// One client's access to a limiter. Dropping it leaves the queue.
-pub(crate) struct Limited {
+/// The registration of one client with a limiter. Dropping it removes the client from the queue.
+pub(crate) struct LimiterHandle {
     limiter: DialLimiter,
     client: u64,
 }
 
 impl DialLimiter {
-    /// Creates a limiter that allows at most this many dials in any span of this length. Zero dials count as one, and a
-    /// span of more than a year as a year.
+    /// Creates a limiter that allows at most `dials` in any period of length `span`.
+    ///
+    /// At least one dial is allowed, and the span is at most a year; other values are clamped.
     pub fn new(dials: u32, span: Duration) -> Self {
-        let budget = DialBudget::new(dials.max(1), span.min(LONGEST_SPAN), Duration::ZERO);
+        let budget = DialBudget::new(dials.max(1), span.min(MAX_SPAN), Duration::ZERO);
         let state = State { budget, clients: FairQueue::new(), next_client: 0 };
         Self { state: Arc::new(Mutex::new(state)), changed: Arc::new(Notify::new()) }
     }
 
-    pub(crate) fn join(&self) -> Limited {
-        let client = self.with(|state| {
+    pub(crate) fn register(&self) -> LimiterHandle {
+        let client = self.with_state(|state| {
             state.next_client += 1;
             state.clients.add(state.next_client);
             state.next_client
         });
-        Limited { limiter: self.clone(), client }
+        LimiterHandle { limiter: self.clone(), client }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        // No code panics while it holds the lock, so a poisoned one is still sound.
+    fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        // No code panics while it holds the lock, so the state is consistent even if the lock is poisoned.
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -79,49 +83,49 @@ impl fmt::Debug for DialLimiter {
     }
 }
 
-impl Limited {
-    /// Adds this client to those that wait.
+impl LimiterHandle {
+    /// Queues this client for a dial.
     pub(super) fn enqueue(&self, now: Instant) {
-        self.limiter.with(|state| state.clients.wait(self.client, Some(now)));
+        self.limiter.with_state(|state| state.clients.set_ready_at(self.client, Some(now)));
     }
 
-    /// Counts a dial of this client if it is its turn, or returns when to ask again.
-    pub(super) fn take(&self, now: Instant) -> Result<(), Instant> {
-        let taken = self.limiter.with(|state| state.take(self.client, now));
-        if taken.is_ok() {
+    /// Counts a dial if it is the turn of this client. Otherwise, returns the time of the next attempt.
+    pub(super) fn try_dial(&self, now: Instant) -> Result<(), Instant> {
+        let result = self.limiter.with_state(|state| state.try_dial(self.client, now));
+        if result.is_ok() {
             self.limiter.changed.notify_waiters();
         }
-        taken
+        result
     }
 
     pub(crate) fn free_at(&self, now: Instant) -> Instant {
-        self.limiter.with(|state| state.budget.free_at(now))
+        self.limiter.with_state(|state| state.budget.free_at(now))
     }
 }
 
-impl fmt::Debug for Limited {
+impl fmt::Debug for LimiterHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Limited")
+        f.write_str("LimiterHandle")
     }
 }
 
-impl Drop for Limited {
+impl Drop for LimiterHandle {
     fn drop(&mut self) {
-        self.limiter.with(|state| state.clients.remove(self.client));
+        self.limiter.with_state(|state| state.clients.remove(self.client));
         self.limiter.changed.notify_waiters();
     }
 }
 
 impl State {
-    fn take(&mut self, client: u64, now: Instant) -> Result<(), Instant> {
-        self.clients.wait(client, Some(now));
-        let free = self.budget.free_at(now);
-        if free > now {
-            return Err(free);
+    fn try_dial(&mut self, client: u64, now: Instant) -> Result<(), Instant> {
+        self.clients.set_ready_at(client, Some(now));
+        let free_at = self.budget.free_at(now);
+        if free_at > now {
+            return Err(free_at);
         }
         self.clients.turn(client, now)?;
         self.budget.spend(now);
-        self.clients.take(client);
+        self.clients.take_turn(client);
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
-//! The order and the pace of the dials of an API key.
+//! The order and the rate of the dials of an API key.
 
 mod budget;
 mod clock;
 mod limiter;
 mod queue;
-mod streak;
+mod refusal_streak;
 #[cfg(test)]
 mod tests;
 
@@ -19,60 +19,64 @@ use crate::{Error, Settings};
 use budget::DialBudget;
 #[cfg(test)]
 pub(crate) use clock::unix_ms;
-pub(crate) use clock::{ClockAdvice, ExchangeClock, Reading};
+pub(crate) use clock::{ClockReading, ExchangeClock, SkewReport};
 pub use limiter::DialLimiter;
-pub(crate) use limiter::Limited;
+pub(crate) use limiter::LimiterHandle;
 use queue::FairQueue;
-pub(crate) use streak::Streak;
+pub(crate) use refusal_streak::RefusalStreak;
 
-/// Bounds of the pause of all streams after a refusal that gives no time to wait.
+/// The bounds of the pause of all streams after a refusal that does not say how long to wait.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Decides which link of an API key may dial next, and remembers what the exchange said about the key.
+/// Decides which link of an API key dials next, and records how the exchange responds to the key.
 ///
-/// One dial is in progress at a time: nonces must arrive in the order in which they were made, or the exchange takes
-/// the later one for a replay. Of the links whose backoff has expired, the one whose last dial is the oldest goes
-/// next, so that a stream that keeps failing never delays one that would be accepted by more than one dial.
+/// Only one dial is in progress at a time. Nonces must arrive in the order of their creation, because the
+/// exchange takes a lower nonce for a replay. Among the links whose backoff has expired, the one whose last
+/// dial is the oldest goes next. A failing stream therefore never delays another stream by more than one
+/// dial.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     budget: DialBudget,
     clock: ExchangeClock,
+    /// No link may dial before this time.
     held_until: Option<Instant>,
     links: BTreeMap<LinkId, LinkState>,
     /// The links that wait for a dial.
     queue: FairQueue<LinkId>,
-    /// The link whose dial is in progress, and when that dial ends at the latest.
+    /// The link whose dial is in progress, and the latest time at which that dial ends.
     dialing: Option<(LinkId, Instant)>,
-    /// Consecutive dials of any stream that found the exchange unreachable.
+    /// Number of consecutive dials, of any stream, that found the exchange unreachable.
     outages: u32,
-    /// Pauses since the last accepted upgrade.
+    /// Number of pauses since the last accepted upgrade.
     pauses: u32,
+    /// The time of the last accepted upgrade.
     accepted_at: Option<Instant>,
-    /// The streams on whose path an upgrade was accepted.
-    worked: BTreeSet<PrivateStream>,
-    key_refusals: Option<Streak>,
-    /// A link may have its turn earlier than was last reported to it.
+    /// The streams on whose paths an upgrade has been accepted.
+    accepted_paths: BTreeSet<PrivateStream>,
+    /// Refusals of the key (401), over all streams.
+    key_refusals: Option<RefusalStreak>,
+    /// True if the turn of a link may have become earlier than last reported.
     has_changed: bool,
 }
 
 #[derive(Debug)]
 enum LinkState {
-    /// Waits for a dial, dials, or is closed.
+    /// The link waits for a dial, is dialling, or has ended.
     Offline,
     Online,
-    /// The key, or its nonces, were refused for good while the link waited.
+    /// The key or its nonces were finally refused while the link waited.
     Refused(Error),
 }
 
-/// The answer to a link that wants to dial.
+/// The answer to a link that is ready to dial.
 #[derive(Debug)]
 pub(crate) enum Turn {
     /// Dial now.
     Dial,
-    /// Ask again at this moment, or when the dialer has changed.
+    /// Ask again at this time, or when the dialer has changed.
     Wait(Instant),
-    /// Give up: the key, or its nonces, were refused for good.
+    /// Give up, because the key or its nonces were finally refused.
     Refused(Error),
 }
 
@@ -89,19 +93,19 @@ impl Dialer {
             outages: 0,
             pauses: 0,
             accepted_at: None,
-            worked: BTreeSet::new(),
+            accepted_paths: BTreeSet::new(),
             key_refusals: None,
         }
     }
 
-    /// Adds a link that wants to dial immediately.
+    /// Adds a link that is ready to dial.
     pub(super) fn add(&mut self, id: LinkId, now: Instant) {
         self.links.insert(id, LinkState::Offline);
         self.queue.add(id);
-        self.queue.wait(id, Some(now));
+        self.queue.set_ready_at(id, Some(now));
     }
 
-    /// Returns whether a link may have its turn earlier than was last reported to it, since the last call.
+    /// Returns whether the turn of a link may have become earlier since the previous call.
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.has_changed)
     }
@@ -113,21 +117,21 @@ impl Dialer {
         self.links.remove(&id);
     }
 
-    /// Lets the link wait until this moment before its next dial.
+    /// Ends the current dial or connection of a link, and sets the earliest time of its next dial.
     pub(super) fn wait(&mut self, id: LinkId, ready_at: Instant) {
-        self.set(id, LinkState::Offline);
-        self.queue.wait(id, Some(ready_at));
+        self.set_state(id, LinkState::Offline);
+        self.queue.set_ready_at(id, Some(ready_at));
     }
 
-    /// Ends the link's interest in dials.
+    /// Ends the current dial or connection of a link, which will not dial again.
     pub(super) fn close(&mut self, id: LinkId) {
-        self.set(id, LinkState::Offline);
+        self.set_state(id, LinkState::Offline);
     }
 
-    fn set(&mut self, id: LinkId, state: LinkState) {
+    fn set_state(&mut self, id: LinkId, state: LinkState) {
         self.end_dial(id);
         self.has_changed = true;
-        self.queue.wait(id, None);
+        self.queue.set_ready_at(id, None);
         self.links.insert(id, state);
     }
 
@@ -137,64 +141,67 @@ impl Dialer {
         }
     }
 
-    /// Starts a dial of the link if it is the link's turn. The dial takes `at_most` this long.
+    /// Starts a dial, which takes at most `max_duration`, if it is the turn of this link.
     pub(super) fn turn(
         &mut self,
         id: LinkId,
         now: Instant,
-        at_most: Duration,
-        limited: Option<&Limited>,
+        max_duration: Duration,
+        limiter: Option<&LimiterHandle>,
     ) -> Turn {
         if let Some(LinkState::Refused(error)) = self.links.get(&id) {
             return Turn::Refused(error.clone());
         }
-        let Some(ready_at) = self.queue.ask(id) else { return Turn::Wait(now + at_most) };
+        let Some(ready_at) = self.queue.mark_active(id) else { return Turn::Wait(now + max_duration) };
         let dialing_until = self.dialing.map(|(_, until)| until);
         let earliest = self.free_at(now).max(ready_at).max(dialing_until.unwrap_or(now));
         if earliest > now {
             return Turn::Wait(earliest);
         }
-        if let Some(limited) = limited {
-            // This client takes its place in the queue of the shared limit before the limit allows a dial.
-            limited.enqueue(now);
-            let free = limited.free_at(now);
-            if free > now {
-                return Turn::Wait(free);
+        if let Some(limiter) = limiter {
+            // Enqueues this client even before the limiter allows a dial, so that it gets its turn.
+            limiter.enqueue(now);
+            let free_at = limiter.free_at(now);
+            if free_at > now {
+                return Turn::Wait(free_at);
             }
         }
         if let Err(until) = self.queue.turn(id, now) {
             return Turn::Wait(until);
         }
-        if let Some(limited) = limited
-            && let Err(until) = limited.take(now)
+        if let Some(limiter) = limiter
+            && let Err(until) = limiter.try_dial(now)
         {
             return Turn::Wait(until);
         }
-        self.queue.take(id);
+        self.queue.take_turn(id);
         self.budget.spend(now);
-        self.dialing = Some((id, now + at_most));
+        self.dialing = Some((id, now + max_duration));
         Turn::Dial
     }
 
-    /// Returns when the next dial of any link is allowed: `now`, or later.
+    /// Returns the time at which the next dial of any link is allowed: `now` or later.
     pub(super) fn free_at(&self, now: Instant) -> Instant {
         self.budget.free_at(now).max(self.held_until.unwrap_or(now))
     }
 
-    /// Allows no dial of any link before this moment.
+    /// Prevents the dials of all links until this time.
     pub(super) fn hold(&mut self, until: Instant) {
         self.held_until = self.held_until.max(Some(until));
     }
 
-    /// Returns the length of the next pause of all links: 5 s, doubling to 60 s until an upgrade is accepted.
+    /// Returns the duration of the next pause of all links. It starts at 5 s and doubles up to 60 s; an
+    /// accepted upgrade resets it.
     pub(super) fn next_pause(&mut self) -> Duration {
         let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.pauses)).min(LONGEST_PAUSE);
         self.pauses = self.pauses.saturating_add(1);
         pause
     }
 
-    /// Counts a dial that found the exchange unreachable, and returns the number of such dials in a row before it.
-    /// Returns `None` while a link is online, since the exchange is reachable then.
+    /// Counts a dial that found the exchange unreachable, and returns the number of consecutive such dials
+    /// before it.
+    ///
+    /// Returns `None` while any link is online, since the exchange is reachable then.
     pub(super) fn count_outage(&mut self) -> Option<u32> {
         let before = self.outages;
         self.outages = before.saturating_add(1);
@@ -202,40 +209,40 @@ impl Dialer {
         (!is_online).then_some(before)
     }
 
-    /// Records that the upgrade of a link on this stream's path was accepted.
-    pub(super) fn accept(&mut self, id: LinkId, stream: PrivateStream, now: Instant) {
-        self.set(id, LinkState::Online);
+    /// Records that an upgrade was accepted on the path of this stream.
+    pub(super) fn record_upgrade(&mut self, id: LinkId, stream: PrivateStream, now: Instant) {
+        self.set_state(id, LinkState::Online);
         self.outages = 0;
         self.pauses = 0;
         self.accepted_at = Some(now);
-        self.worked.insert(stream);
+        self.accepted_paths.insert(stream);
         self.key_refusals = None;
-        self.clock.confirm();
+        self.clock.record_acceptance();
     }
 
-    pub(super) fn has_worked(&self, stream: PrivateStream) -> bool {
-        self.worked.contains(&stream)
+    pub(super) fn path_has_worked(&self, stream: PrivateStream) -> bool {
+        self.accepted_paths.contains(&stream)
     }
 
-    /// Returns when an upgrade of any link was last accepted.
+    /// Returns the time at which an upgrade of any link was last accepted.
     pub(super) fn accepted_at(&self) -> Option<Instant> {
         self.accepted_at
     }
 
-    /// Returns the exchange's clock.
-    pub(super) fn read_clock(&self, now: Instant, wall: SystemTime) -> Reading {
+    /// Returns the current time of the exchange.
+    pub(super) fn read_clock(&self, now: Instant, wall: SystemTime) -> ClockReading {
         self.clock.read(now, wall)
     }
 
     /// Handles a refusal because of the clock. `server` is the exchange's time, if it reported one.
-    pub(super) fn refuse_clock(
+    pub(super) fn record_clock_refusal(
         &mut self,
         server: Option<SystemTime>,
         last_nonce: u64,
         now: Instant,
         wall: SystemTime,
-    ) -> ClockAdvice {
-        self.clock.refuse(server, last_nonce, now, wall)
+    ) -> SkewReport {
+        self.clock.record_refusal(server, last_nonce, now, wall)
     }
 
     pub(super) fn key_has_worked(&self) -> bool {
@@ -243,19 +250,19 @@ impl Dialer {
     }
 
     /// Counts a dial of any stream that was refused because of the key.
-    pub(super) fn refuse_key(&mut self, now: Instant, at: Timestamp) -> Streak {
-        Streak::extend(&mut self.key_refusals, now, at)
+    pub(super) fn record_key_refusal(&mut self, now: Instant, timestamp: Timestamp) -> RefusalStreak {
+        RefusalStreak::record(&mut self.key_refusals, now, timestamp)
     }
 
-    /// Ends every link that waits for a dial: the exchange has just refused the key, or its nonces, for good.
+    /// Ends all links that wait for a dial, because the exchange has finally refused the key or its nonces.
     ///
-    /// The verdict is not kept. A link that is online, or is added later, asks the exchange again.
-    pub(super) fn end_waiting(&mut self, error: &Error) {
+    /// Other links are not affected. A link that is online or is added later dials again.
+    pub(super) fn refuse_waiting(&mut self, error: &Error) {
         self.key_refusals = None;
         self.has_changed = true;
         for (id, link) in &mut self.links {
-            if self.queue.ask(*id).is_some() {
-                self.queue.wait(*id, None);
+            if self.queue.mark_active(*id).is_some() {
+                self.queue.set_ready_at(*id, None);
                 *link = LinkState::Refused(error.clone());
             }
         }

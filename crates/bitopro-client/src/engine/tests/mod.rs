@@ -3,7 +3,7 @@
 mod account;
 mod clock;
 mod dials;
-mod pack;
+mod multi_link;
 mod patience;
 mod stream;
 mod suspend;
@@ -22,21 +22,21 @@ use crate::samples::balance;
 use crate::system::test_start;
 use crate::{ErrorKind, Settings};
 
-/// The engine of a key whose dials reach these endpoints.
+/// Creates an engine that dials these endpoints.
 fn engine(settings: Settings, bases: &[&str]) -> Engine {
     let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());
     let endpoints = Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap();
     Engine::new(settings, signer, endpoints, 7)
 }
 
-/// The only link of an engine.
-struct Session {
+/// An engine with a single link.
+struct SingleLink {
     engine: Engine,
     subscriber: SubscriberId,
     link: LinkId,
 }
 
-impl Session {
+impl SingleLink {
     fn new(mut engine: Engine, stream: PrivateStream, now: Instant, wall: SystemTime) -> Self {
         let subscriber = engine.subscribe(now, wall, &[stream]);
         Self { engine, subscriber, link: LinkId { subscriber, stream } }
@@ -96,12 +96,12 @@ impl Session {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-/// 2026-01-01, a whole second, since HTTP dates have no fractions.
+/// The start of the wall clock, 2026-01-01. It is a whole second, since HTTP dates have no fractions.
 const WALL_MS: u64 = 1_767_225_600_000;
 
-/// A session on a virtual clock, with everything it asked for since the last look.
+/// A link on a virtual clock, with the actions and items that it has produced and no test has taken yet.
 struct Bench {
-    session: Session,
+    link: SingleLink,
     now: Instant,
     wall: SystemTime,
     actions: Vec<Action>,
@@ -117,38 +117,37 @@ impl Bench {
     fn with(settings: Settings, bases: &[&str]) -> Self {
         let now = test_start();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
-        let session = Session::new(engine(settings, bases), PrivateStream::AccountBalance, now, wall);
-        let mut bench =
-            Self { session, now, wall, actions: Vec::new(), items: Vec::new(), nonces: Vec::new() };
+        let link = SingleLink::new(engine(settings, bases), PrivateStream::AccountBalance, now, wall);
+        let mut bench = Self { link, now, wall, actions: Vec::new(), items: Vec::new(), nonces: Vec::new() };
         bench.collect();
         bench
     }
 
     fn collect(&mut self) {
-        while let Some(action) = self.session.poll_action(self.now, self.wall) {
+        while let Some(action) = self.link.poll_action(self.now, self.wall) {
             if let Action::Dial(request) = &action {
                 let payload = request.headers()["x-bitopro-payload"].to_str().unwrap();
                 self.nonces.push(Payload::received(payload).identity_claim().unwrap().nonce);
             }
             self.actions.push(action);
         }
-        while let Some(item) = self.session.poll_item() {
+        while let Some(item) = self.link.poll_item() {
             self.items.push(item);
         }
     }
 
-    fn step(&mut self, handle: impl FnOnce(&mut Session, Instant, SystemTime)) {
-        handle(&mut self.session, self.now, self.wall);
+    fn step(&mut self, handle: impl FnOnce(&mut SingleLink, Instant, SystemTime)) {
+        handle(&mut self.link, self.now, self.wall);
         self.collect();
     }
 
-    /// Lets time pass, with every deadline on its way.
-    fn pass(&mut self, time: Duration) {
+    /// Advances the clock by `time`, and handles the deadlines on the way until a dial is requested.
+    fn advance(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(due) = self.session.poll_timeout().filter(|due| *due <= end) {
+        while let Some(due) = self.link.poll_timeout().filter(|due| *due <= end) {
             self.wall += due.saturating_duration_since(self.now);
             self.now = self.now.max(due);
-            self.step(Session::handle_timeout);
+            self.step(SingleLink::handle_timeout);
             if matches!(self.actions.last(), Some(Action::Dial(_))) {
                 break;
             }
@@ -157,16 +156,16 @@ impl Bench {
         self.now = end;
     }
 
-    /// Lets time pass until the next dial, and tells how long that took.
+    /// Advances the clock to the next dial. Returns its request, and the time until it.
     fn wait_for_dial(&mut self) -> (Request, Duration) {
         let start = self.now;
         loop {
             if let Some(request) = self.take_dial() {
                 return (request, self.now - start);
             }
-            let due = self.session.poll_timeout().expect("the session waits for something");
-            self.pass(due.saturating_duration_since(self.now));
-            self.step(Session::handle_timeout);
+            let due = self.link.poll_timeout().expect("the link has a deadline");
+            self.advance(due.saturating_duration_since(self.now));
+            self.step(SingleLink::handle_timeout);
         }
     }
 
@@ -180,47 +179,47 @@ impl Bench {
 
     fn connect(&mut self) {
         self.wait_for_dial();
-        self.step(Session::handle_connected);
+        self.step(SingleLink::handle_connected);
     }
 
-    fn text(&mut self, text: &str) {
-        self.step(|session, now, wall| session.handle_frame(now, wall, Frame::text(text)));
+    fn receive_text(&mut self, text: &str) {
+        self.step(|link, now, wall| link.handle_frame(now, wall, Frame::text(text)));
     }
 
-    /// Connects, and receives a snapshot of this amount at this time.
-    fn settle(&mut self, amount: &str, timestamp: i64) {
+    /// Connects, and receives a snapshot with this amount and timestamp.
+    fn connect_with_snapshot(&mut self, amount: &str, timestamp: i64) {
         self.connect();
-        self.text(&balance(amount, timestamp));
+        self.receive_text(&balance(amount, timestamp));
     }
 
-    fn refuse(&mut self, status: u16, headers: &[(HeaderName, &str)]) {
+    fn refuse_dial(&mut self, status: u16, headers: &[(HeaderName, &str)]) {
         let mut refusal = Refusal::new(StatusCode::from_u16(status).unwrap());
         for (name, value) in headers {
             refusal.headers.insert(name, value.parse().unwrap());
         }
-        self.fail(transport::Error::refused(refusal));
+        self.fail_dial(transport::Error::refused(refusal));
     }
 
-    fn fail(&mut self, error: transport::Error) {
+    fn fail_dial(&mut self, error: transport::Error) {
         self.take_dial();
-        self.step(|session, now, wall| session.handle_dial_failed(now, wall, error));
+        self.step(|link, now, wall| link.handle_dial_failed(now, wall, error));
     }
 
-    fn fail_network(&mut self) {
-        self.fail(transport::Error::new(transport::ErrorKind::Connect, "no connection"));
+    fn fail_dial_on_network(&mut self) {
+        self.fail_dial(transport::Error::new(transport::ErrorKind::Connect, "no connection"));
     }
 
-    fn lose(&mut self) {
-        let error = transport::Error::new(transport::ErrorKind::Disconnected, "gone");
-        self.step(|session, now, wall| session.handle_lost(now, wall, error));
+    fn lose_connection(&mut self) {
+        let error = transport::Error::new(transport::ErrorKind::Disconnected, "connection lost");
+        self.step(|link, now, wall| link.handle_lost(now, wall, error));
     }
 
-    /// The names of the items since the last look.
-    fn names(&mut self) -> Vec<&'static str> {
+    /// Removes all items and returns their names.
+    fn take_names(&mut self) -> Vec<&'static str> {
         self.items.drain(..).map(|item| name(&item)).collect()
     }
 
-    /// The kind of the error that the last item tells of.
+    /// Returns the kind of the error in the last item.
     fn last_error(&self) -> ErrorKind {
         match self.items.last() {
             Some(Item::Disconnected(disconnected)) => disconnected.error.kind(),

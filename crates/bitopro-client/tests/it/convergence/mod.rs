@@ -1,6 +1,6 @@
-//! A whole account against a simulated one that trades: whatever happens to the connections, afterwards the
-//! account is the simulator's, and so is what the items add up to, and the changes that are derived from them.
-#![allow(clippy::print_stdout, reason = "a day that fails prints its seed and setting")]
+//! An account that follows a trading simulator. Whatever happens to the connections, the account matches the
+//! simulator afterwards, and so do the replayed items and their changes.
+#![allow(clippy::print_stdout, reason = "a failing round shows its seed and setting")]
 
 mod settings;
 
@@ -13,18 +13,18 @@ use bitopro_sim::{Command, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
-use crate::oracle::{Missing, Oracle, Truth};
+use crate::oracle::{GroundTruth, Missing, Oracle};
 use crate::simulated::simulated;
 use settings::{Setting, settings};
 
 /// A simulator and an account that follows it, in memory, on one paused clock.
-struct Pair {
+struct Harness {
     simulator: Simulator,
     account: Subscription<Account>,
     oracle: Oracle,
 }
 
-impl Pair {
+impl Harness {
     fn new(setting: &Setting, seed: u64) -> Self {
         let (simulator, client) = simulated(setting.simulator.clone(), seed);
         let updates = setting.updates;
@@ -34,7 +34,7 @@ impl Pair {
         Self { simulator, account: client.account(), oracle: Oracle::new(client.changes(), updates) }
     }
 
-    /// Reads until nothing comes for so long.
+    /// Reads until no item arrives for this long.
     async fn read(&mut self, quiet: Duration) {
         while let Ok(Some(item)) = timeout(quiet, self.account.next()).await {
             self.oracle.apply(&item);
@@ -60,12 +60,16 @@ impl Pair {
         }
     }
 
-    async fn day(&mut self, random: &mut fastrand::Rng) {
+    /// Trades under random disturbances, then lets the client recover.
+    async fn play_round(&mut self, random: &mut fastrand::Rng) {
         for _ in 0..random.usize(1..120) {
             self.disturb(random);
-            // What was sent has arrived by then.
+            // Gives the sent messages time to arrive.
             sleep(Duration::from_millis(20)).await;
-            Oracle::assert_honest(&self.account.current(), &Truth::new(&self.simulator, false));
+            Oracle::assert_fresh_state_matches(
+                &self.account.current(),
+                &GroundTruth::new(&self.simulator, false),
+            );
             let pause = Duration::from_millis(random.u64(0..3_000));
             if random.bool() {
                 self.read(pause).await;
@@ -73,66 +77,67 @@ impl Pair {
                 sleep(pause).await;
             }
         }
-        // Refusals may still be in store, and each costs a dial, of which there are four a minute by now.
+        // Refusals may still be pending. Each costs a dial, and by now the budget allows four dials a minute.
         sleep(Duration::from_secs(900)).await;
         self.read(Duration::from_secs(1)).await;
     }
 
-    /// The account is the simulator's. Counts the events that are missing, each of which lies in a gap.
-    fn assert_agrees(&mut self, knows_all_ends: bool) -> usize {
+    /// Asserts that the account matches the simulator, and returns the number of missing events. Each of them
+    /// lies in a gap.
+    fn assert_matches(&mut self, is_history_complete: bool) -> usize {
         let current = self.account.current();
         assert!(current.is_fresh(), "{current:?}");
-        let truth = Truth::new(&self.simulator, false);
-        self.oracle.assert_true(&current, &truth, knows_all_ends);
-        let missing = self.oracle.assert_complete(&current, &self.simulator.sent());
-        assert_eq!(missing.disordered, 0);
+        let truth = GroundTruth::new(&self.simulator, false);
+        self.oracle.assert_matches(&current, &truth, is_history_complete);
+        let missing = self.oracle.assert_gaps_cover_missing_events(&current, &self.simulator.sent());
+        assert_eq!(missing.out_of_order, 0);
         missing.all
     }
 }
 
-/// How many days are played under each setting; more on request.
+/// Returns the number of rounds for each setting. Defaults to 4.
 fn rounds() -> u64 {
     std::env::var("BITOPRO_ROUNDS").map_or(4, |rounds| rounds.parse().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_every_setting_the_account_becomes_the_simulator_s() {
+async fn under_every_setting_the_account_matches_the_simulator_in_the_end() {
     let mut missing = 0;
     for (number, setting) in settings().into_iter().enumerate() {
         for round in 0..rounds() {
             let seed = u64::try_from(number).unwrap() * 1_000_000 + round;
             let mut random = fastrand::Rng::with_seed(seed);
-            let setting = setting.clone().with_chances(&mut random);
-            let mut pair = Pair::new(&setting, seed);
-            pair.day(&mut random).await;
-            missing += pair.assert_agrees(setting.knows_all_ends);
+            let setting = setting.clone().with_random_options(&mut random);
+            let mut harness = Harness::new(&setting, seed);
+            harness.play_round(&mut random).await;
+            missing += harness.assert_matches(setting.is_history_complete);
         }
     }
-    assert!(missing > 0, "days that lose nothing test nothing");
+    assert!(missing > 0, "no round lost an event, so gaps were not tested");
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_disconnect_no_event_is_missing_and_no_gap_is_told() {
+async fn without_a_disconnect_no_event_is_missing_and_no_gap_is_emitted() {
     for setting in settings() {
-        let mut pair = Pair::new(&setting, 1);
-        pair.read(Duration::from_secs(10)).await;
+        let mut harness = Harness::new(&setting, 1);
+        harness.read(Duration::from_secs(10)).await;
         for _ in 0..100 {
-            pair.simulator.tick();
-            pair.read(Duration::from_millis(10)).await;
+            harness.simulator.tick();
+            harness.read(Duration::from_millis(10)).await;
         }
-        let sent = pair.simulator.sent();
+        let sent = harness.simulator.sent();
         for stream in PrivateStream::ALL {
             let (missing, gaps) =
-                (pair.oracle.record.missing(*stream, &sent), pair.oracle.record.gaps(*stream));
+                (harness.oracle.record.missing(*stream, &sent), harness.oracle.record.gaps(*stream));
             assert_eq!((missing, gaps), (Missing::default(), 0), "{stream}");
         }
         assert!(sent.iter().filter(|sent| sent.stream == PrivateStream::UserTrades).count() > 10);
-        pair.assert_agrees(true);
+        harness.assert_matches(true);
     }
 }
 
-/// Whether the open orders were ever another list than the simulator's, on a day without trouble.
-async fn differs(setting: &Setting) -> bool {
+/// Returns whether the open orders ever differed from the simulator's, without any disturbance.
+async fn open_orders_differ(setting: &Setting) -> bool {
     let (simulator, client) = simulated(setting.simulator.clone(), 1);
     let mut account = client.with_order_updates(setting.updates).build().unwrap().account();
     let mut has_differed = false;
@@ -145,18 +150,18 @@ async fn differs(setting: &Setting) -> bool {
     has_differed
 }
 
-/// The policy that does not belong to the server is noticed by whoever compares: nothing in a message says which
-/// one does. Whole lists that are taken for changes do no harm while history tells every end.
+/// Messages do not say which policy the server follows, so only a comparison of the results reveals a wrong
+/// one. Applying whole lists as changes is harmless while the history reports every closed order.
 #[tokio::test(start_paused = true)]
-async fn under_the_wrong_policy_the_account_is_another_one() {
+async fn under_the_wrong_policy_the_open_orders_differ() {
     for right in settings() {
         let wrong = match right.updates {
             OrderUpdates::Changed => OrderUpdates::WholePair,
             _ => OrderUpdates::Changed,
         };
-        assert!(!differs(&right).await, "{}", right.name);
+        assert!(!open_orders_differ(&right).await, "{}", right.name);
         let is_harmless = right.updates == OrderUpdates::WholePair;
         let wrong = Setting { updates: wrong, ..right };
-        assert_eq!(differs(&wrong).await, !is_harmless, "{}", wrong.name);
+        assert_eq!(open_orders_differ(&wrong).await, !is_harmless, "{}", wrong.name);
     }
 }

@@ -5,15 +5,15 @@ use bitopro_sim::{HistoryOnConnect, Quirks, Simulator, SimulatorBuilder};
 
 use crate::simulated::order_updates;
 
-/// A simulator, and the client that belongs to it.
+/// The options of a simulator, and the matching options of its client.
 #[derive(Clone)]
 pub(super) struct Setting {
     pub(super) simulator: SimulatorBuilder,
     pub(super) quirks: Quirks,
     pub(super) updates: OrderUpdates,
     pub(super) queue_capacity: usize,
-    /// Whether it can be known how every order ended, even one that did without a connection.
-    pub(super) knows_all_ends: bool,
+    /// The history lists every closed order, even one that was closed during a disconnect.
+    pub(super) is_history_complete: bool,
     pub(super) name: String,
 }
 
@@ -24,24 +24,24 @@ impl Setting {
             quirks,
             updates: order_updates(quirks),
             queue_capacity: 1024,
-            knows_all_ends: quirks.history_on_connect == HistoryOnConnect::Recent,
+            is_history_complete: quirks.history_on_connect == HistoryOnConnect::Recent,
             name: quirks.to_string(),
         }
     }
 
-    /// The same, with what changes how things are sent drawn at random.
-    pub(super) fn with_chances(mut self, random: &mut fastrand::Rng) -> Self {
-        for quirk in Quirks::ALL.iter().filter(|quirk| DRAWN.contains(&quirk.name)) {
+    /// Draws at random the options that change only how messages are sent.
+    pub(super) fn with_random_options(mut self, random: &mut fastrand::Rng) -> Self {
+        for quirk in Quirks::ALL.iter().filter(|quirk| RANDOM.contains(&quirk.name)) {
             let value = random.choice(quirk.values).expect("a quirk has values");
             self.quirks.set(quirk.name, value.name).unwrap();
         }
         if random.bool() {
-            // As measured, instead of as documented.
+            // The measured values instead of the documented ones.
             let (period, deadline) = (Duration::from_secs(1), Duration::from_secs(60));
             self.simulator = self.simulator.with_ping_period(period).with_pong_deadline(deadline);
         }
         self.simulator = self.simulator.with_quirks(self.quirks);
-        // Little enough for what is not read to be merged.
+        // A small queue makes unread items merge.
         self.queue_capacity = if random.bool() { 8 } else { 1024 };
         self.name = format!("{}, a queue of {}", self.quirks, self.queue_capacity);
         self
@@ -49,12 +49,12 @@ impl Setting {
 }
 
 /// Quirks that are drawn at random instead of tried in every combination.
-const DRAWN: [&str; 3] = ["datetimes", "event-ids", "trades-on-connect"];
+const RANDOM: [&str; 3] = ["datetimes", "event-ids", "trades-on-connect"];
 
-/// Every combination of the other quirks of the simulator, with the client's policy that belongs to it.
+/// Returns every combination of the simulator's other quirks, each with the matching policy of the client.
 pub(super) fn settings() -> Vec<Setting> {
     let mut combinations = vec![Quirks::default()];
-    for quirk in Quirks::ALL.iter().filter(|quirk| !DRAWN.contains(&quirk.name)) {
+    for quirk in Quirks::ALL.iter().filter(|quirk| !RANDOM.contains(&quirk.name)) {
         let with = |mut quirks: Quirks, value: &str| {
             quirks.set(quirk.name, value).unwrap();
             quirks

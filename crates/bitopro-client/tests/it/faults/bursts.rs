@@ -8,7 +8,7 @@ use crate::samples::balance;
 async fn fault_42_a_burst_in_one_write_is_delivered_whole_and_in_order() {
     for count in [2, 10, 20_000_i64] {
         let burst: Vec<u8> = (1..=count).flat_map(|number| text(&balance(number, number))).collect();
-        // It holds the whole burst, so that one write is one write.
+        // The pipe has room for the whole burst, so a single write takes all of it.
         let (mut balances, mut server_end) = piped(burst.len()).await;
         assert_eq!(server_end.write(&burst).await.unwrap(), burst.len());
         for number in 1..=count {

@@ -6,15 +6,15 @@ use tokio::time::Instant;
 
 use super::exchange::{Exchange, failure, read};
 
-/// The simulator's time at its start.
+/// Returns the simulator's time at its start.
 fn simulator_start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)
 }
 
-/// A clock that showed this when the test began.
-fn clock_from(shown: SystemTime) -> WallClock {
+/// Returns a clock that starts at this time.
+fn clock_from(time: SystemTime) -> WallClock {
     let start = Instant::now();
-    WallClock::new(move || shown + start.elapsed())
+    WallClock::new(move || time + start.elapsed())
 }
 
 fn ahead_ms(kind: ErrorKind) -> i64 {
@@ -25,7 +25,7 @@ fn ahead_ms(kind: ErrorKind) -> i64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_21_a_clock_that_is_behind_is_told_and_corrected() {
+async fn fault_21_a_clock_that_is_behind_is_reported_and_corrected() {
     let hour = Duration::from_secs(3600);
     for (shown, expected) in
         [(simulator_start() - hour, 3_600_000), (SystemTime::UNIX_EPOCH, 1_767_225_600_000)]
@@ -35,21 +35,21 @@ async fn fault_21_a_clock_that_is_behind_is_told_and_corrected() {
         let mut balances = client.build().unwrap().balances();
         let items = read(&mut balances, Duration::from_secs(60)).await;
         let Item::Disconnected(disconnected) = &items[0] else { panic!("{items:?}") };
-        // HTTP dates have whole seconds.
+        // HTTP dates have a precision of one second.
         let ahead_ms = ahead_ms(disconnected.error.kind());
         assert!((expected - 1_000..=expected).contains(&ahead_ms), "{ahead_ms}");
-        exchange.assert_knows_balances(&balances);
+        exchange.assert_balances_match(&balances);
         assert_eq!(
             exchange.simulator.upgrade_attempts().len(),
             3,
-            "one with a fresh nonce, one with the right time"
+            "a retry with a fresh nonce, then one with the right time"
         );
     }
 }
 
-/// The nonce that was refused is larger than all that could be accepted, and none may ever go back.
+/// The refused nonce is larger than any nonce that would be accepted, and nonces never decrease.
 #[tokio::test(start_paused = true)]
-async fn fault_21_a_clock_that_is_ahead_by_an_hour_is_a_typed_error_after_two_dials() {
+async fn fault_21_a_clock_that_is_an_hour_ahead_is_a_typed_error_after_two_dials() {
     let exchange = Exchange::start(Simulator::builder());
     let client = exchange.client().with_wall_clock(clock_from(simulator_start() + Duration::from_secs(3600)));
     let items = read(&mut client.build().unwrap().balances(), Duration::from_secs(3600)).await;
@@ -61,7 +61,7 @@ async fn fault_21_a_clock_that_is_ahead_by_an_hour_is_a_typed_error_after_two_di
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_23_four_streams_that_dial_in_one_millisecond_have_four_nonces_that_increase() {
+async fn fault_23_four_dials_in_one_millisecond_have_increasing_nonces() {
     let exchange = Exchange::start(Simulator::builder());
     let client =
         exchange.client().with_wall_clock(WallClock::new(simulator_start)).with_dial_spacing(Duration::ZERO);
@@ -70,5 +70,5 @@ async fn fault_23_four_streams_that_dial_in_one_millisecond_have_four_nonces_tha
     let start = exchange.nonces()[0];
     assert_eq!(exchange.nonces(), [start, start + 1, start + 2, start + 3]);
     assert!(exchange.simulator.upgrade_attempts().iter().all(bitopro_sim::UpgradeAttempt::is_accepted));
-    exchange.assert_knows_account(&account);
+    exchange.assert_account_matches(&account);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bitopro_client::transport::memory::{self, MemoryConnector, Peer};
-use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as Beneath, Request};
+use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as TransportErrorKind, Request};
 use bitopro_client::{Client, Credentials, DialLimiter, ErrorKind, Item};
 use bitopro_sim::{Command, SimConnector, Simulator};
 use http::StatusCode;
@@ -14,7 +14,7 @@ use super::exchange::{Exchange, name, read};
 use crate::network::{balance, network};
 
 #[tokio::test(start_paused = true)]
-async fn fault_01_a_close_by_the_server_is_a_reconnect_with_a_new_nonce_a_gap_and_a_snapshot() {
+async fn fault_01_a_close_by_the_server_causes_a_reconnect_with_a_new_nonce_a_gap_and_a_snapshot() {
     for code in [1000, 1001] {
         let exchange = Exchange::start(Simulator::builder());
         let mut balances = exchange.balances();
@@ -29,12 +29,12 @@ async fn fault_01_a_close_by_the_server_is_a_reconnect_with_a_new_nonce_a_gap_an
         assert_eq!(disconnected.error.kind(), ErrorKind::ClosedByServer { code: Some(code) });
         let nonces = exchange.nonces();
         assert!(nonces.len() == 2 && nonces[0] < nonces[1], "{nonces:?}");
-        exchange.assert_knows_balances(&balances);
+        exchange.assert_balances_match(&balances);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_13_four_streams_that_are_accepted_and_closed_at_once_share_one_budget() {
+async fn fault_13_four_streams_that_are_accepted_and_closed_immediately_share_one_dial_budget() {
     let (builder, mut server) = network();
     let _account = builder.build().unwrap().account();
     let (mut dials, mut paths) = (Vec::new(), BTreeMap::<String, usize>::new());
@@ -48,8 +48,8 @@ async fn fault_13_four_streams_that_are_accepted_and_closed_at_once_share_one_bu
     assert!(dials.windows(31).all(|window| window[0] + Duration::from_secs(300) <= window[30]));
 }
 
-/// 200 clients of as many seeds, all connected to one server.
-async fn crowd(
+/// Connects 200 clients with different seeds to one server.
+async fn connect_200_clients(
     connector: &MemoryConnector,
     server: &mut memory::MemoryServer,
 ) -> (Vec<Box<dyn Send>>, Vec<Peer>) {
@@ -69,7 +69,7 @@ async fn crowd(
     (clients, peers)
 }
 
-/// At most this many of these moments lie within this span.
+/// Asserts that no span of this length has more than `most` of these moments.
 fn assert_spread(moments: &[Duration], span: Duration, most: usize) {
     for first in moments {
         let together = moments.iter().filter(|moment| (*first..*first + span).contains(*moment)).count();
@@ -78,9 +78,9 @@ fn assert_spread(moments: &[Duration], span: Duration, most: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_14_after_a_restart_200_clients_come_back_spread_out() {
+async fn fault_14_after_a_restart_200_clients_reconnect_at_different_times() {
     let (connector, mut server) = memory::network();
-    let (_clients, peers) = crowd(&connector, &mut server).await;
+    let (_clients, peers) = connect_200_clients(&connector, &mut server).await;
     let lost = Instant::now();
     drop(peers);
     let mut dialled = Vec::new();
@@ -89,19 +89,19 @@ async fn fault_14_after_a_restart_200_clients_come_back_spread_out() {
         peers.push(server.next_dial().await.unwrap().accept());
         dialled.push(lost.elapsed());
     }
-    // Over the whole of the first backoff, which is 1 s.
+    // They are spread over the whole first backoff of 1 s.
     assert!(dialled[199] >= dialled[0] + Duration::from_millis(900), "{dialled:?}");
     assert_spread(&dialled, Duration::from_millis(100), 40);
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_14_after_an_outage_200_clients_come_back_over_most_of_the_longest_backoff() {
+async fn fault_14_after_an_outage_200_clients_reconnect_over_most_of_the_longest_backoff() {
     let (connector, mut server) = memory::network();
-    let (_clients, peers) = crowd(&connector, &mut server).await;
+    let (_clients, peers) = connect_200_clients(&connector, &mut server).await;
     drop(peers);
     let back = Instant::now() + Duration::from_secs(120);
     while let Ok(dial) = timeout_at(back, server.next_dial()).await {
-        dial.unwrap().fail(Error::new(Beneath::Connect, "down"));
+        dial.unwrap().fail(Error::new(TransportErrorKind::Connect, "down"));
     }
     let (mut dialled, mut peers) = (Vec::new(), Vec::new());
     for _ in 0..200 {
@@ -133,10 +133,10 @@ async fn fault_48_clients_behind_one_address_share_a_limit_and_are_served_in_tur
         let dial = server.next_dial().await.unwrap();
         keys.push(dial.request().headers()["x-bitopro-apikey"].to_str().unwrap().to_owned());
         dials.push(Instant::now());
-        dial.fail(Error::new(Beneath::Connect, "down"));
+        dial.fail(Error::new(TransportErrorKind::Connect, "down"));
     }
     assert!(dials.windows(61).all(|window| window[0] + MINUTE <= window[60]), "{dials:?}");
-    // The limit is used, without a pause between two turns.
+    // The limit is used in full, without a pause between two dials.
     assert!(dials[399] - dials[30] <= 13 * MINUTE, "{:?}", dials[399] - dials[30]);
     for round in keys.chunks(100) {
         let served: BTreeSet<&String> = round.iter().collect();
@@ -144,26 +144,27 @@ async fn fault_48_clients_behind_one_address_share_a_limit_and_are_served_in_tur
     }
 }
 
-/// Keeps every request that is made, whole.
+/// A connector that captures every request.
 #[derive(Clone)]
-struct Captor {
-    to: SimConnector,
+struct CapturingConnector {
+    connector: SimConnector,
     captured: Arc<Mutex<Vec<Request>>>,
 }
 
 #[async_trait]
-impl Connector for Captor {
+impl Connector for CapturingConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         self.captured.lock().unwrap().push(request.clone());
-        self.to.connect(request).await
+        self.connector.connect(request).await
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_24_a_replayed_nonce_is_rejected_and_none_is_ever_replayed() {
+async fn fault_24_a_replayed_nonce_is_rejected_and_the_client_never_replays_one() {
     let exchange = Exchange::start(Simulator::builder());
-    let captor = Captor { to: exchange.simulator.connector(), captured: Arc::default() };
-    let mut account = exchange.client_over(captor.clone()).build().unwrap().account();
+    let connector =
+        CapturingConnector { connector: exchange.simulator.connector(), captured: Arc::default() };
+    let mut account = exchange.client_over(connector.clone()).build().unwrap().account();
     for _ in 0..20 {
         read(&mut account, Duration::from_secs(60)).await;
         exchange.simulator.execute(&Command::Disconnect(None)).unwrap();
@@ -172,11 +173,11 @@ async fn fault_24_a_replayed_nonce_is_rejected_and_none_is_ever_replayed() {
     let nonces = exchange.nonces();
     assert!(nonces.len() >= 80 && nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
     assert!(exchange.simulator.upgrade_attempts().iter().all(bitopro_sim::UpgradeAttempt::is_accepted));
-    let captured = captor.captured.lock().unwrap().clone();
+    let captured = connector.captured.lock().unwrap().clone();
     for request in captured {
         let error = exchange.simulator.connector().connect(request).await.err().unwrap();
         let status = error.refusal().unwrap().status;
         assert!([StatusCode::UNAUTHORIZED, StatusCode::CONFLICT].contains(&status), "{status}");
     }
-    exchange.assert_knows_account(&account);
+    exchange.assert_account_matches(&account);
 }

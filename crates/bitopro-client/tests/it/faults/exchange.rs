@@ -1,4 +1,4 @@
-//! What the faults in memory share: a simulated exchange on paused time, and who follows it.
+//! Helpers for the fault tests in memory: a simulated exchange on paused time, and its clients.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use bitopro_sim::{Clock, Simulator, SimulatorBuilder};
 use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
 
-use crate::oracle::{Oracle, Truth};
+use crate::oracle::{GroundTruth, Oracle};
 use crate::soak::network::Network;
 
-/// A simulator, and the network to it, whose log tells of every dial.
+/// A simulator, and the network to it, which logs every dial.
 pub(super) struct Exchange {
     pub(super) simulator: Simulator,
     pub(super) network: Network,
@@ -27,7 +27,7 @@ impl Exchange {
         Self { simulator, network, clock }
     }
 
-    /// A client that is let in, on the exchange's clock.
+    /// Returns the builder of a client with valid credentials, on the exchange's clock.
     pub(super) fn client(&self) -> ClientBuilder {
         self.client_over(self.network.clone())
     }
@@ -45,30 +45,30 @@ impl Exchange {
         self.client().build().unwrap().balances()
     }
 
-    /// The nonces that reached the simulator, in order.
+    /// Returns the nonces that reached the simulator, in order.
     pub(super) fn nonces(&self) -> Vec<u64> {
         self.simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect()
     }
 
-    pub(super) fn assert_knows_balances(&self, balances: &Subscription<Balances>) {
+    pub(super) fn assert_balances_match(&self, balances: &Subscription<Balances>) {
         let current = balances.current().unwrap();
         assert!(!current.is_stale());
-        Truth::new(&self.simulator, false).assert_balances(current.state());
+        GroundTruth::new(&self.simulator, false).assert_balances(current.state());
     }
 
-    pub(super) fn assert_knows_account(&self, account: &Subscription<Account>) {
+    pub(super) fn assert_account_matches(&self, account: &Subscription<Account>) {
         let current = account.current();
         assert!(current.is_fresh(), "{current:?}");
-        Oracle::assert_honest(&current, &Truth::new(&self.simulator, false));
+        Oracle::assert_fresh_state_matches(&current, &GroundTruth::new(&self.simulator, false));
     }
 }
 
-/// All that comes until nothing came for so long, or the stream has ended.
+/// Reads all items until none arrives for this long, or until the stream has ended.
 pub(super) async fn read<S: Stream + Unpin>(stream: &mut S, quiet: Duration) -> Vec<S::Item> {
     let mut items = Vec::new();
     while let Ok(Some(item)) = timeout(quiet, stream.next()).await {
         items.push(item);
-        assert!(items.len() < 10_000, "it never falls quiet");
+        assert!(items.len() < 10_000, "the stream never falls quiet");
     }
     items
 }
@@ -87,10 +87,10 @@ pub(super) fn name<E>(item: &Item<E>) -> &'static str {
     }
 }
 
-/// The error that ended a stream, which must be the last of these items.
+/// Returns the error that ended a stream, which must be the last of these items.
 pub(super) fn failure<E: std::fmt::Debug>(items: &[Item<E>]) -> Error {
     match items.last() {
         Some(Item::Closed(Closed::Failed(error))) => error.clone(),
-        other => panic!("it has not failed: {other:?}"),
+        other => panic!("the stream has not failed: {other:?}"),
     }
 }

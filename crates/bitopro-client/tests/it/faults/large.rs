@@ -1,34 +1,34 @@
-//! Snapshots of large accounts, each in one frame of a real socket.
+//! Snapshots of large accounts, each in a single frame over a real socket.
 
 use bitopro_client::model::{Event, EventData};
 use bitopro_client::transport::contract::{LoopbackServer, RigPeer};
-use bitopro_client::transport::{ErrorKind as Beneath, Frame, Limits, TungsteniteConnector};
+use bitopro_client::transport::{ErrorKind as TransportErrorKind, Frame, Limits, TungsteniteConnector};
 use bitopro_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Item, Subscription, Topic};
 
-use super::sockets::rig::{beneath, lost};
+use super::sockets::rig::{connection_error, transport_error};
 use crate::samples::{active, balances, order, text};
 
 const MIB: usize = 1 << 20;
 const COUNT: usize = 10_000;
 
-/// The text of a message of about 9 MiB, each of whose members has a new field.
-fn grown<D: EventData>(event: &Event<D>, last_field: &str) -> String {
+/// Returns the text of a message, padded to about 9 MiB by an unknown field in each member.
+fn padded<D: EventData>(event: &Event<D>, last_field: &str) -> String {
     let text = text(event);
-    let new = "x".repeat((9 * MIB - text.len()) / COUNT);
-    text.replace(&format!("{last_field}}}"), &format!(r#"{last_field},"new":"{new}"}}"#))
+    let padding = "x".repeat((9 * MIB - text.len()) / COUNT);
+    text.replace(&format!("{last_field}}}"), &format!(r#"{last_field},"new":"{padding}"}}"#))
 }
 
 fn many_balances() -> String {
     let currencies: Vec<String> = (0..COUNT).map(|number| format!("C{number}")).collect();
     let amounts: Vec<_> = currencies.iter().map(|currency| (currency.as_str(), "7.10")).collect();
-    grown(&balances(1, &amounts), r#""tradable":true"#)
+    padded(&balances(1, &amounts), r#""tradable":true"#)
 }
 
 fn many_orders() -> String {
-    grown(&active((0..COUNT).map(|number| order(number, 0, 0, 1))), r#""timeInForce":"GTC""#)
+    padded(&active((0..COUNT).map(|number| order(number, 0, 0, 1))), r#""timeInForce":"GTC""#)
 }
 
-/// A subscription that is connected with these settings, and the other end of its connection.
+/// Returns a connected subscription with these settings, and the server's end of its connection.
 async fn connected<D: EventData + Topic<Item = Item<Event<D>>>>(
     follow: impl Fn(&Client) -> Subscription<D>,
     set: impl Fn(ClientBuilder) -> ClientBuilder,
@@ -50,7 +50,7 @@ async fn assert_arrives_whole<D: EventData + Topic<Item = Item<Event<D>>>>(
     let (mut subscription, mut peer) = connected(follow, |builder| builder).await;
     let ((), item) = tokio::join!(peer.send(Frame::text(message.as_str())), subscription.next());
     let Some(Item::Snapshot(event)) = item else { panic!("no snapshot") };
-    assert!(serde_json::to_string(&event).unwrap() == message, "another message");
+    assert!(serde_json::to_string(&event).unwrap() == message, "the message has changed");
 }
 
 #[tokio::test]
@@ -63,11 +63,11 @@ async fn fault_55_a_snapshot_of_10_000_currencies_arrives_whole_in_one_frame() {
     assert_arrives_whole(many_balances(), Client::balances).await;
 }
 
-/// Returns the error of a connection with these settings that gets a message of this length.
-async fn refused(bytes: usize, set: impl Fn(ClientBuilder) -> ClientBuilder) -> Error {
+/// Returns the error of a connection with these settings that receives a message of this length.
+async fn error_of_message(bytes: usize, set: impl Fn(ClientBuilder) -> ClientBuilder) -> Error {
     let (mut balances, mut peer) = connected(Client::balances, set).await;
     let message = Frame::text(" ".repeat(bytes));
-    let ((), error) = tokio::join!(peer.send(message), lost(&mut balances));
+    let ((), error) = tokio::join!(peer.send(message), connection_error(&mut balances));
     error
 }
 
@@ -81,12 +81,15 @@ async fn fault_55_beyond_the_limit_a_typed_error_names_the_limit_and_its_option(
             }
             None => builder,
         };
-        let error = refused(bytes, set).await;
-        assert_eq!((error.kind(), beneath(&error).kind()), (ErrorKind::Protocol, Beneath::TooLarge));
+        let error = error_of_message(bytes, set).await;
+        assert_eq!(
+            (error.kind(), transport_error(&error).kind()),
+            (ErrorKind::Protocol, TransportErrorKind::TooLarge)
+        );
         let limit = limit.unwrap_or(16 * MIB);
         let expected = format!(
             "a message of {bytes} bytes exceeds the limit of {limit} bytes; raise it with `Limits::message_bytes`"
         );
-        assert_eq!(beneath(&error).to_string(), expected);
+        assert_eq!(transport_error(&error).to_string(), expected);
     }
 }

@@ -32,13 +32,14 @@ fn known(stream: &Subscription<Balances>) -> Vec<String> {
     current.state().iter().map(|balance| format!("{}={}", balance.currency, balance.amount)).collect()
 }
 
-/// Nothing in a message says which it is, so its place does: the first is the snapshot, the rest are updates.
+/// Messages do not say whether they are snapshots: the first of a connection is the snapshot, the others are
+/// updates.
 #[tokio::test(start_paused = true)]
-async fn fault_28_an_update_before_the_snapshot_and_a_snapshot_in_pieces_add_up_to_the_whole() {
+async fn fault_28_an_early_update_or_a_snapshot_in_pieces_adds_up_to_the_whole_state() {
     for frames in [
-        // An update comes first.
+        // An update arrives first.
         vec![frame(&balances(1, &[("B", 2)])), frame(&balances(1, &[("A", 1), ("B", 2), ("C", 3)]))],
-        // The snapshot comes in pieces, with an update between them.
+        // The snapshot arrives in pieces, with an update between them.
         vec![
             frame(&balances(1, &[("A", 1)])),
             frame(&balances(1, &[("B", 9)])),
@@ -56,7 +57,7 @@ async fn fault_28_an_update_before_the_snapshot_and_a_snapshot_in_pieces_add_up_
             for (place, frame) in frames.iter().enumerate() {
                 peer.send(frame.clone()).await.unwrap();
                 if (connection, place) == (2, 0) {
-                    // The gap's other edge is the first message.
+                    // The first message is the later edge of the gap.
                     assert_eq!(name(&stream.next().await.unwrap()), "gap");
                 }
                 let item = stream.next().await.unwrap();
@@ -68,7 +69,7 @@ async fn fault_28_an_update_before_the_snapshot_and_a_snapshot_in_pieces_add_up_
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_28_an_empty_snapshot_is_an_account_that_holds_nothing() {
+async fn fault_28_an_empty_snapshot_means_an_empty_account() {
     let (mut stream, mut server, mut peer) = connected().await;
     peer.send(frame(&balances(1, &[("A", 1)]))).await.unwrap();
     stream.next().await.unwrap();
@@ -80,23 +81,23 @@ async fn fault_28_an_empty_snapshot_is_an_account_that_holds_nothing() {
     assert_eq!(known(&stream), [""; 0]);
 }
 
-/// Delivers every text twice.
-struct Twice<C>(C);
+/// A connector whose connections deliver every text frame twice.
+struct Duplicating<C>(C);
 
-struct TwiceConnection {
+struct DuplicatingConnection {
     connection: Box<dyn Connection>,
     again: VecDeque<Frame>,
 }
 
 #[async_trait]
-impl<C: Connector> Connector for Twice<C> {
+impl<C: Connector> Connector for Duplicating<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, transport::Error> {
         let connection = self.0.connect(request).await?;
-        Ok(Box::new(TwiceConnection { connection, again: VecDeque::new() }))
+        Ok(Box::new(DuplicatingConnection { connection, again: VecDeque::new() }))
     }
 }
 
-impl Stream for TwiceConnection {
+impl Stream for DuplicatingConnection {
     type Item = Result<Frame, transport::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -112,13 +113,13 @@ impl Stream for TwiceConnection {
 }
 
 #[async_trait]
-impl Connection for TwiceConnection {
+impl Connection for DuplicatingConnection {
     async fn send(&mut self, frame: Frame) -> Result<(), transport::Error> {
         self.connection.send(frame).await
     }
 }
 
-/// All changes that these items tell, of each order and balance in order.
+/// Returns all changes of these items.
 fn changes(items: &[AccountItem]) -> Vec<Change> {
     let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
     let mut changes = Client::builder(credentials).build().unwrap().changes();
@@ -126,32 +127,32 @@ fn changes(items: &[AccountItem]) -> Vec<Change> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_29_what_is_delivered_twice_counts_once() {
+async fn fault_29_messages_that_are_delivered_twice_count_once() {
     let exchange = Exchange::start(Simulator::builder());
-    let mut twice = exchange.client_over(Twice(exchange.network.clone())).build().unwrap().account();
+    let mut account = exchange.client_over(Duplicating(exchange.network.clone())).build().unwrap().account();
     let mut items = Vec::new();
     for round in 0..60 {
-        items.extend(read(&mut twice, Duration::from_secs(2)).await);
+        items.extend(read(&mut account, Duration::from_secs(2)).await);
         exchange.simulator.tick();
         if round % 20 == 19 {
             exchange.simulator.execute(&Command::Disconnect(None)).unwrap();
         }
     }
-    items.extend(read(&mut twice, MINUTE).await);
-    exchange.assert_knows_account(&twice);
-    let trades = twice.current().trades.unwrap();
+    items.extend(read(&mut account, MINUTE).await);
+    exchange.assert_account_matches(&account);
+    let trades = account.current().trades.unwrap();
     let mut ids: Vec<_> = trades.state().iter().map(|trade| trade.data.match_id.clone()).collect();
     let count = ids.len();
     ids.sort();
     ids.dedup();
-    assert!(ids.len() == count && count > 20, "{count} trades, {} of them once", ids.len());
+    assert!(ids.len() == count && count > 20, "{count} trades, {} of them distinct", ids.len());
 
-    // As if every item that came twice in a row had come once.
+    // The changes are the same as without the consecutive duplicates.
     let once: Vec<AccountItem> = {
         let mut once: Vec<AccountItem> = Vec::new();
         for item in items.iter().cloned() {
-            let said = |item: &AccountItem| format!("{item:?}").replace("Snapshot(", "Update(");
-            if once.last().is_none_or(|last| said(last) != said(&item)) {
+            let text = |item: &AccountItem| format!("{item:?}").replace("Snapshot(", "Update(");
+            if once.last().is_none_or(|last| text(last) != text(&item)) {
                 once.push(item);
             }
         }
@@ -162,13 +163,13 @@ async fn fault_29_what_is_delivered_twice_counts_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_43_a_mute_account_stays_connected_its_age_says_so_and_a_resync_is_there() {
+async fn fault_43_a_quiet_account_stays_connected_shows_its_age_and_can_resync() {
     let exchange = Exchange::start(Simulator::builder());
     let mut stream = exchange.balances();
     read(&mut stream, Duration::from_secs(1)).await;
     let day = Duration::from_secs(86_400);
     sleep(day).await;
-    assert!(read(&mut stream, Duration::from_millis(1)).await.is_empty(), "nothing happened");
+    assert!(read(&mut stream, Duration::from_millis(1)).await.is_empty(), "a quiet account has no items");
     assert_eq!(exchange.simulator.upgrade_attempts().len(), 1);
     let current = stream.current().unwrap();
     assert!(!current.is_stale() && current.age() >= day, "{:?}", current.age());
@@ -179,5 +180,5 @@ async fn fault_43_a_mute_account_stays_connected_its_age_says_so_and_a_resync_is
     let Item::Disconnected(disconnected) = &items[0] else { panic!() };
     assert_eq!(disconnected.error.kind(), ErrorKind::Resync);
     assert!(stream.current().unwrap().age() <= Duration::from_secs(5));
-    exchange.assert_knows_balances(&stream);
+    exchange.assert_balances_match(&stream);
 }

@@ -1,8 +1,8 @@
-//! The catalogue of faults: each has a test whose name begins with its number. `docs/failures.md` lists them.
+//! Tests of the failure model. Their names begin with the numbers of the faults, which `docs/failures.md`
+//! lists.
 
 mod bursts;
 mod clock;
-mod consumer;
 mod dials;
 mod exchange;
 mod large;
@@ -11,5 +11,6 @@ mod orders;
 mod partition;
 mod refusals;
 mod sockets;
+mod subscriber;
 mod trades;
 mod unknown;

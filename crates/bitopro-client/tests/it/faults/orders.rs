@@ -16,8 +16,8 @@ fn place(simulator: &Simulator, price: i64) -> OrderId {
     simulator.place(&NewOrder::limit("btc_twd", Action::Buy, amount, Decimal::new(price, 0))).unwrap()
 }
 
-/// What became of an order, in short.
-fn told(changes: &[Change], id: &OrderId) -> Vec<&'static str> {
+/// Returns the kinds of an order's changes, each of which must be across a gap.
+fn changes_across_gap(changes: &[Change], id: &OrderId) -> Vec<&'static str> {
     changes
         .iter()
         .filter_map(|change| match change {
@@ -29,64 +29,64 @@ fn told(changes: &[Change], id: &OrderId) -> Vec<&'static str> {
             _ => None,
         })
         .filter(|(change, _)| change.order.id == *id)
-        .map(|(change, what)| {
-            assert!(change.across_gap, "{what}");
-            what
+        .map(|(change, kind)| {
+            assert!(change.across_gap, "{kind}");
+            kind
         })
         .collect()
 }
 
-fn observe(changes: &mut Changes, items: &[AccountItem]) -> Vec<Change> {
+fn apply(changes: &mut Changes, items: &[AccountItem]) -> Vec<Change> {
     items.iter().flat_map(|item| changes.apply(item)).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_25_orders_that_end_without_a_connection_are_told_as_closed_after_it() {
-    for (ends, history) in [
+async fn fault_25_orders_that_close_during_a_disconnect_are_reported_after_it() {
+    for (final_orders, history) in [
         (FinalOrders::Shown, HistoryOnConnect::Recent),
         (FinalOrders::Vanish, HistoryOnConnect::Recent),
         (FinalOrders::Shown, HistoryOnConnect::Empty),
         (FinalOrders::Vanish, HistoryOnConnect::Empty),
     ] {
-        let builder = Simulator::builder().with_quirks(Quirks::default().with(ends).with(history));
+        let builder = Simulator::builder().with_quirks(Quirks::default().with(final_orders).with(history));
         let exchange = Exchange::start(builder);
         let simulator = &exchange.simulator;
         let [filled, cancelled, partly, untouched] =
             [2_000_000, 2_000_001, 2_000_002, 2_000_003].map(|price| place(simulator, price));
         let client = exchange.client().build().unwrap();
         let (mut account, mut changes) = (client.account(), client.changes());
-        observe(&mut changes, &read(&mut account, MINUTE).await);
+        apply(&mut changes, &read(&mut account, MINUTE).await);
 
         simulator.execute(&Command::Disconnect(None)).unwrap();
         simulator.fill_rest(&filled).unwrap();
         simulator.cancel(&cancelled).unwrap();
         simulator.fill(&partly, Decimal::new(1, 3)).unwrap();
         let opened = place(simulator, 2_000_004);
-        let across = observe(&mut changes, &read(&mut account, MINUTE).await);
+        let across = apply(&mut changes, &read(&mut account, MINUTE).await);
 
-        exchange.assert_knows_account(&account);
-        let ending = |how| match history {
+        exchange.assert_account_matches(&account);
+        let expected = |kind| match history {
             HistoryOnConnect::Empty => vec!["missing"],
-            _ => vec![how],
+            _ => vec![kind],
         };
-        // The list of open orders may come before history's, which then tells how.
+        // The open orders may arrive before the history, which then reports the final status.
         let closed = |id| {
-            let mut told = told(&across, id);
-            if told.len() == 2 {
-                assert_eq!(told.remove(0), "missing");
+            let mut kinds = changes_across_gap(&across, id);
+            if kinds.len() == 2 {
+                assert_eq!(kinds.remove(0), "missing");
             }
-            told
+            kinds
         };
-        assert_eq!(closed(&filled), ending("filled"));
-        assert_eq!(closed(&cancelled), ending("cancelled"));
-        assert_eq!(told(&across, &partly), ["partly filled"]);
-        assert_eq!(told(&across, &opened), ["opened"]);
-        assert_eq!(told(&across, &untouched), [""; 0]);
+        assert_eq!(closed(&filled), expected("filled"));
+        assert_eq!(closed(&cancelled), expected("cancelled"));
+        assert_eq!(changes_across_gap(&across, &partly), ["partly filled"]);
+        assert_eq!(changes_across_gap(&across, &opened), ["opened"]);
+        assert_eq!(changes_across_gap(&across, &untouched), [""; 0]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_26_balances_that_come_and_go_without_a_connection_are_the_server_s_after_it() {
+async fn fault_26_balances_that_change_during_a_disconnect_match_the_server_after_it() {
     let exchange = Exchange::start(Simulator::builder());
     let mut balances = exchange.balances();
     read(&mut balances, Duration::from_secs(1)).await;
@@ -98,7 +98,7 @@ async fn fault_26_balances_that_come_and_go_without_a_connection_are_the_server_
         (xrp.amount, xrp.available) = (Decimal::ZERO, Decimal::ZERO);
     });
     read(&mut balances, MINUTE).await;
-    exchange.assert_knows_balances(&balances);
+    exchange.assert_balances_match(&balances);
     let current = balances.current().unwrap();
     assert_eq!(current.state().get("XRP").unwrap().amount, Decimal::ZERO);
     assert!(current.state().get("NEW").is_some() && current.state().get("ADA").is_none());
@@ -109,39 +109,39 @@ fn text_of(pushes: &[Push], stream: PrivateStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
+async fn fault_30_outdated_updates_never_revert_an_order() {
     let exchange = Exchange::start(Simulator::builder());
     let simulator = &exchange.simulator;
     let id = place(simulator, 2_000_000);
     let mut account = exchange.client().build().unwrap().account();
     read(&mut account, MINUTE).await;
 
-    let mut overtaken = Vec::new();
+    let mut outdated = Vec::new();
     for _ in 0..3 {
         let pushes = simulator.fill(&id, Decimal::new(1, 3)).unwrap();
-        overtaken.push(text_of(&pushes, PrivateStream::ActiveOrders));
+        outdated.push(text_of(&pushes, PrivateStream::ActiveOrders));
         sleep(Duration::from_millis(1)).await;
     }
-    overtaken.pop();
-    for text in &overtaken {
+    outdated.pop();
+    for text in &outdated {
         simulator.execute(&Command::text(PrivateStream::ActiveOrders, text.as_str())).unwrap();
     }
     read(&mut account, MINUTE).await;
     let known = account.current().open_orders.unwrap().state().get(id.as_str()).unwrap().clone();
     assert_eq!(known.executed_amount, Decimal::new(3, 3));
-    exchange.assert_knows_account(&account);
+    exchange.assert_account_matches(&account);
 
-    // It ends; news from when it was open do not open it again.
-    let ended = simulator.fill_rest(&id).unwrap();
-    // History has told so too: it says nothing more that would mend the list of open orders.
+    // Updates from before its close do not reopen the order.
+    let closed = simulator.fill_rest(&id).unwrap();
+    // The history has already reported the close, so no later message would correct the open orders.
     read(&mut account, MINUTE).await;
-    for text in &overtaken {
+    for text in &outdated {
         simulator.execute(&Command::text(PrivateStream::ActiveOrders, text.as_str())).unwrap();
     }
     read(&mut account, MINUTE).await;
-    exchange.assert_knows_account(&account);
-    // And what history tells of a time before does not replace what it told since.
-    let mut older = ended.iter().find_map(Push::as_history_orders).unwrap().clone();
+    exchange.assert_account_matches(&account);
+    // An older message of the history does not replace a newer one.
+    let mut older = closed.iter().find_map(Push::as_history_orders).unwrap().clone();
     older.data = older
         .data
         .iter()
@@ -156,7 +156,7 @@ async fn fault_30_news_that_were_overtaken_never_take_an_order_back() {
     let text = serde_json::to_string(&older).unwrap();
     simulator.execute(&Command::text(PrivateStream::HistoryOrders, text)).unwrap();
     read(&mut account, MINUTE).await;
-    exchange.assert_knows_account(&account);
+    exchange.assert_account_matches(&account);
     let history = account.current().closed_orders.unwrap();
     assert_eq!(history.state().get(id.as_str()).unwrap().status, OrderStatus::Completed);
 }

@@ -1,5 +1,5 @@
-//! A network of two hosts, simulated by turmoil: partitions in both directions and in one, stalls, a server that
-//! crashes. Everything is drawn from a seed, and no time passes but the simulated.
+//! A network of two hosts, simulated by turmoil: partitions in both directions or in one, stalls, and a
+//! server that crashes. Everything is drawn from a seed, and only simulated time passes.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use bitopro_client::model::{AccountBalance, Balance, Balances, Decimal, Timestamp};
 use bitopro_client::transport::{
-    Connection, Connector, Error, ErrorKind as Beneath, Request, TungsteniteConnector,
+    Connection, Connector, Error, ErrorKind as TransportErrorKind, Request, TungsteniteConnector,
 };
 use bitopro_client::{Client, ClientBuilder, ErrorKind, Item, Reader, WallClock};
 use bitopro_sim::{Clock, SimCredentials, Simulator, SimulatorBuilder};
@@ -23,28 +23,32 @@ const PORT: u16 = 9443;
 const START_MS: u64 = 1_767_225_600_000;
 const TICK: Duration = Duration::from_millis(20);
 
-/// What may pass after the last fault: the idle limit, the longest backoff, the dial deadline.
+/// The longest recovery after the last fault: the idle limit, the longest backoff and the dial deadline.
 const RECOVERY: Duration = Duration::from_secs(30 + 30 + 10);
 
-/// Dials over the simulated network.
-struct Simulated;
+/// A connector that dials over the simulated network.
+struct TurmoilConnector;
 
 #[async_trait]
-impl Connector for Simulated {
+impl Connector for TurmoilConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         let (began, deadline) = (Instant::now(), request.deadline());
         let stream = timeout(deadline, TcpStream::connect((EXCHANGE, PORT)))
             .await
             .map_err(|late| {
-                Error::new(Beneath::TimedOut, "no answer from the simulated host").with_source(late)
+                Error::new(TransportErrorKind::TimedOut, "no answer from the simulated host")
+                    .with_source(late)
             })?
-            .map_err(|error| Error::new(Beneath::Connect, "no simulated connection").with_source(error))?;
+            .map_err(|error| {
+                Error::new(TransportErrorKind::Connect, "cannot connect to the simulated host")
+                    .with_source(error)
+            })?;
         let request = request.with_deadline(deadline.saturating_sub(began.elapsed()));
         TungsteniteConnector::new().connect_over(stream, request).await
     }
 }
 
-/// The time that both hosts go by, in milliseconds since the beginning.
+/// The time of both hosts, in milliseconds since the start.
 #[derive(Clone, Default)]
 struct Time(Arc<AtomicU64>);
 
@@ -53,12 +57,12 @@ impl Time {
         START_MS + self.0.load(Ordering::Relaxed)
     }
 
-    fn of_exchange(&self) -> Clock {
+    fn exchange_clock(&self) -> Clock {
         let time = self.clone();
         Clock::new(move || Timestamp::from_millis(i64::try_from(time.millis()).unwrap()))
     }
 
-    fn of_bot(&self) -> WallClock {
+    fn bot_clock(&self) -> WallClock {
         let time = self.clone();
         WallClock::new(move || UNIX_EPOCH + Duration::from_millis(time.millis()))
     }
@@ -66,7 +70,7 @@ impl Time {
 
 type Shared<T> = Rc<RefCell<T>>;
 
-struct World {
+struct Harness {
     seed: u64,
     network: turmoil::Sim<'static>,
     time: Time,
@@ -77,18 +81,18 @@ struct World {
 }
 
 fn exchange(time: &Time) -> SimulatorBuilder {
-    Simulator::builder().with_clock(time.of_exchange())
+    Simulator::builder().with_clock(time.exchange_clock())
 }
 
 fn bot(time: &Time, seed: u64) -> ClientBuilder {
     Client::builder(SimCredentials::demo().to_credentials().unwrap())
         .with_endpoint(format!("ws://localhost:{PORT}/ws"))
-        .with_connector(Simulated)
-        .with_wall_clock(time.of_bot())
+        .with_connector(TurmoilConnector)
+        .with_wall_clock(time.bot_clock())
         .with_seed(seed)
 }
 
-/// A network with this seed and latency, on which the exchange keeps its account when it is started anew.
+/// Returns a network with this seed and latency, whose exchange keeps its account when it restarts.
 fn network(
     seed: u64,
     latency: Duration,
@@ -121,49 +125,53 @@ fn network(
     (network, running)
 }
 
-impl World {
-    /// A bot that follows its balances and has heard of all of them.
-    fn settled(seed: u64) -> Self {
+impl Harness {
+    /// Starts a bot that follows its balances, and runs until its state is the exchange's.
+    fn start(seed: u64) -> Self {
         let time = Time::default();
         let (mut network, exchange) = network(seed, Duration::from_millis(100), &time);
         let items: Shared<Vec<Item<AccountBalance>>> = Rc::default();
         let reader: Shared<Option<Reader<Balances>>> = Rc::default();
-        let (heard, read, builder) = (Rc::clone(&items), Rc::clone(&reader), bot(&time, seed));
+        let (received, current, builder) = (Rc::clone(&items), Rc::clone(&reader), bot(&time, seed));
         network.client(BOT, async move {
             let mut balances = builder.build()?.balances();
-            *read.borrow_mut() = Some(balances.reader());
+            *current.borrow_mut() = Some(balances.reader());
             while let Some(item) = balances.next().await {
-                heard.borrow_mut().push(item);
+                received.borrow_mut().push(item);
             }
             Ok(())
         });
-        let mut world = Self { seed, network, time, exchange, items, reader };
-        world.until("a first snapshot", RECOVERY, Self::agrees);
-        world.heard();
-        world
+        let mut harness = Self { seed, network, time, exchange, items, reader };
+        harness.run_until("a first snapshot", RECOVERY, Self::is_in_sync);
+        harness.take_items();
+        harness
     }
 
     fn step(&mut self) {
-        assert!(!self.network.step().unwrap(), "the bot has ended");
+        assert!(!self.network.step().unwrap(), "the bot has stopped");
         let elapsed = u64::try_from(self.network.elapsed().as_millis()).unwrap();
         self.time.0.store(elapsed, Ordering::Relaxed);
     }
 
-    /// Lets time pass.
-    fn pass(&mut self, time: Duration) {
+    fn run_for(&mut self, time: Duration) {
         let end = self.network.elapsed() + time;
         while self.network.elapsed() < end {
             self.step();
         }
     }
 
-    /// Lets time pass until this is so, which must not take longer than that, and tells how long it took.
-    fn until(&mut self, what: &str, limit: Duration, is_so: impl Fn(&Self) -> bool) -> Duration {
+    /// Runs until the condition holds, and returns the time that this took. Panics after the limit.
+    fn run_until(&mut self, what: &str, limit: Duration, condition: impl Fn(&Self) -> bool) -> Duration {
         let began = self.network.elapsed();
-        while !is_so(self) {
+        while !condition(self) {
             self.step();
             let so_far = self.network.elapsed().saturating_sub(began);
-            assert!(so_far <= limit, "seed {}: no {what}: {:?}", self.seed, self.items.borrow());
+            assert!(
+                so_far <= limit,
+                "seed {}: no {what} within {limit:?}: {:?}",
+                self.seed,
+                self.items.borrow()
+            );
         }
         self.network.elapsed().saturating_sub(began)
     }
@@ -176,41 +184,41 @@ impl World {
         self.simulator().set_balance(Balance::new(currency, Decimal::from(amount))).unwrap();
     }
 
-    /// Whether the bot's state is the exchange's, and it says so.
-    fn agrees(&self) -> bool {
+    /// Returns whether the bot's state is fresh and the exchange's.
+    fn is_in_sync(&self) -> bool {
         let view = self.reader.borrow().as_ref().and_then(Reader::current);
         let (Some(view), Some(simulator)) = (view, self.exchange.borrow().clone()) else { return false };
         !view.is_stale() && view.state().iter().eq(simulator.balances().values())
     }
 
-    /// What the bot has heard since it was asked last.
-    fn heard(&self) -> Vec<Item<AccountBalance>> {
+    /// Returns the bot's items since the last call.
+    fn take_items(&self) -> Vec<Item<AccountBalance>> {
         self.items.take()
     }
 
-    /// Lets time pass until the connection is lost, and tells why and when.
-    fn until_lost(&mut self, limit: Duration) -> (ErrorKind, Duration) {
-        let why = |world: &Self| {
-            world.items.borrow().iter().find_map(|item| match item {
+    /// Runs until the connection is lost, and returns the reason and the time that this took.
+    fn run_until_lost(&mut self, limit: Duration) -> (ErrorKind, Duration) {
+        let reason = |harness: &Self| {
+            harness.items.borrow().iter().find_map(|item| match item {
                 Item::Disconnected(disconnected) => Some(disconnected.error.kind()),
                 _ => None,
             })
         };
-        let took = self.until("loss", limit, |world| why(world).is_some());
-        (why(self).unwrap(), took)
+        let took = self.run_until("loss", limit, |harness| reason(harness).is_some());
+        (reason(self).unwrap(), took)
     }
 
-    /// Lets time pass until the bot knows the truth again, which it must have learned from a snapshot after a gap.
-    fn recovers(&mut self) {
-        self.until("recovery", RECOVERY, Self::agrees);
-        let heard = self.heard();
-        let data: Vec<_> = heard
+    /// Runs until the bot is in sync again, and asserts that this came from a snapshot after a gap.
+    fn assert_recovers(&mut self) {
+        self.run_until("recovery", RECOVERY, Self::is_in_sync);
+        let items = self.take_items();
+        let data: Vec<_> = items
             .iter()
             .skip_while(|item| !matches!(item, Item::Connected(_)))
             .filter(|item| !matches!(item, Item::Disconnected(_)))
             .collect();
         let as_expected = matches!(data[..], [Item::Connected(_), Item::Gap(_), Item::Snapshot(_), ..]);
-        assert!(as_expected, "seed {}: {heard:?}", self.seed);
+        assert!(as_expected, "seed {}: {items:?}", self.seed);
         let nonces: Vec<_> =
             self.simulator().upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect();
         assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
@@ -220,86 +228,86 @@ impl World {
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 
 #[test]
-fn fault_04_a_partition_is_noticed_within_the_idle_limit_and_healed() {
+fn fault_04_a_partition_is_noticed_within_the_idle_limit() {
     for seed in SEEDS {
-        let mut world = World::settled(seed);
-        world.network.partition(BOT, EXCHANGE);
-        world.set("BTC", 7);
-        let (why, took) = world.until_lost(Duration::from_secs(30) + TICK);
-        assert_eq!(why, ErrorKind::Idle, "after {took:?}");
-        world.pass(Duration::from_secs(seed * 20));
-        assert!(!world.agrees());
-        world.network.repair(BOT, EXCHANGE);
-        world.recovers();
+        let mut harness = Harness::start(seed);
+        harness.network.partition(BOT, EXCHANGE);
+        harness.set("BTC", 7);
+        let (reason, took) = harness.run_until_lost(Duration::from_secs(30) + TICK);
+        assert_eq!(reason, ErrorKind::Idle, "after {took:?}");
+        harness.run_for(Duration::from_secs(seed * 20));
+        assert!(!harness.is_in_sync());
+        harness.network.repair(BOT, EXCHANGE);
+        harness.assert_recovers();
     }
 }
 
 #[test]
-fn fault_05_a_partition_of_what_the_server_sends_is_noticed_and_healed() {
+fn fault_05_a_one_way_partition_from_the_server_is_noticed_within_the_idle_limit() {
     for seed in SEEDS {
-        let mut world = World::settled(seed);
-        world.network.partition_oneway(EXCHANGE, BOT);
-        world.set("BTC", 7);
-        let (why, took) = world.until_lost(Duration::from_secs(30) + TICK);
-        assert_eq!(why, ErrorKind::Idle, "after {took:?}");
-        world.pass(Duration::from_secs(seed * 20));
-        assert!(!world.agrees());
-        world.network.repair_oneway(EXCHANGE, BOT);
-        world.recovers();
+        let mut harness = Harness::start(seed);
+        harness.network.partition_oneway(EXCHANGE, BOT);
+        harness.set("BTC", 7);
+        let (reason, took) = harness.run_until_lost(Duration::from_secs(30) + TICK);
+        assert_eq!(reason, ErrorKind::Idle, "after {took:?}");
+        harness.run_for(Duration::from_secs(seed * 20));
+        assert!(!harness.is_in_sync());
+        harness.network.repair_oneway(EXCHANGE, BOT);
+        harness.assert_recovers();
     }
 }
 
 #[test]
-fn fault_06_a_client_whose_pongs_vanish_is_dropped_and_converges() {
+fn fault_06_a_client_whose_pongs_are_lost_is_disconnected_and_recovers() {
     for seed in SEEDS {
-        let mut world = World::settled(seed);
-        world.network.partition_oneway(BOT, EXCHANGE);
-        world.set("BTC", 7);
-        // A ping every 20 s, 5 s for its answer, and the way of the end.
-        let (why, _) = world.until_lost(Duration::from_millis(25_200));
-        assert_eq!(why, ErrorKind::Network);
-        world.set("BTC", 8);
-        world.pass(Duration::from_secs(seed * 20));
-        world.network.repair_oneway(BOT, EXCHANGE);
-        world.recovers();
+        let mut harness = Harness::start(seed);
+        harness.network.partition_oneway(BOT, EXCHANGE);
+        harness.set("BTC", 7);
+        // A ping every 20 s, 5 s for its pong, and the latency of the close.
+        let (reason, _) = harness.run_until_lost(Duration::from_millis(25_200));
+        assert_eq!(reason, ErrorKind::Network);
+        harness.set("BTC", 8);
+        harness.run_for(Duration::from_secs(seed * 20));
+        harness.network.repair_oneway(BOT, EXCHANGE);
+        harness.assert_recovers();
     }
 }
 
 #[test]
-fn fault_07_a_network_that_froze_and_goes_on_delivers_nothing_of_before() {
+fn fault_07_messages_held_back_by_a_frozen_network_are_ignored() {
     for seed in SEEDS {
-        let mut world = World::settled(seed);
-        world.network.hold(BOT, EXCHANGE);
-        world.set("OLD", 1);
-        let (why, _) = world.until_lost(Duration::from_secs(30) + TICK);
-        assert_eq!(why, ErrorKind::Idle);
-        world.simulator().update_balances(|holdings| {
+        let mut harness = Harness::start(seed);
+        harness.network.hold(BOT, EXCHANGE);
+        harness.set("OLD", 1);
+        let (reason, _) = harness.run_until_lost(Duration::from_secs(30) + TICK);
+        assert_eq!(reason, ErrorKind::Idle);
+        harness.simulator().update_balances(|holdings| {
             holdings.remove(&"OLD".into());
         });
-        world.pass(Duration::from_secs(seed));
-        // Everything that was under way arrives now, the update of the old connection among it.
-        world.network.release(BOT, EXCHANGE);
-        world.recovers();
-        world.pass(Duration::from_secs(60));
-        assert!(world.agrees());
+        harness.run_for(Duration::from_secs(seed));
+        // All packets that were held back arrive now, including the update on the old connection.
+        harness.network.release(BOT, EXCHANGE);
+        harness.assert_recovers();
+        harness.run_for(Duration::from_secs(60));
+        assert!(harness.is_in_sync());
     }
 }
 
 #[test]
-fn fault_03_a_server_that_crashes_and_starts_anew_is_found_again() {
+fn fault_03_a_client_recovers_after_its_server_crashed_and_restarted() {
     for seed in SEEDS {
-        let mut world = World::settled(seed);
-        world.set("BTC", 7);
-        world.network.crash(EXCHANGE);
-        world.until_lost(Duration::from_secs(30) + TICK);
-        world.set("BTC", 8);
-        world.pass(Duration::from_secs(seed * 20));
-        world.network.bounce(EXCHANGE);
-        world.recovers();
+        let mut harness = Harness::start(seed);
+        harness.set("BTC", 7);
+        harness.network.crash(EXCHANGE);
+        harness.run_until_lost(Duration::from_secs(30) + TICK);
+        harness.set("BTC", 8);
+        harness.run_for(Duration::from_secs(seed * 20));
+        harness.network.bounce(EXCHANGE);
+        harness.assert_recovers();
     }
 }
 
-/// Latencies of up to 4 s let whatever is under way at the same time overtake each other.
+/// With latencies of up to 4 s, dials in progress at the same time would overtake each other.
 #[test]
 fn fault_24_dials_of_one_client_do_not_overtake_each_other() {
     for seed in SEEDS {
@@ -309,7 +317,7 @@ fn fault_24_dials_of_one_client_do_not_overtake_each_other() {
         network.client(BOT, async move {
             let mut account = builder.build()?.account();
             while !account.current().is_fresh() {
-                account.next().await.ok_or("it ended")?;
+                account.next().await.ok_or("the account ended")?;
             }
             Ok(())
         });

@@ -21,7 +21,7 @@ fn with_a_wrong_secret(exchange: &Exchange) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
+async fn fault_16_a_wrong_secret_is_tried_twice_and_never_again() {
     let exchange = Exchange::start(Simulator::builder());
     let client = with_a_wrong_secret(&exchange);
     let mut balances = client.balances();
@@ -31,9 +31,9 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_and_never_again() {
     assert_eq!(exchange.simulator.upgrade_attempts().len(), 2);
 }
 
-/// Two dials in all, although there are four streams; and two more for who subscribes again.
+/// The four streams make two dials together, and a second subscription makes two more.
 #[tokio::test(start_paused = true)]
-async fn fault_16_a_wrong_secret_is_dialled_twice_for_all_streams_together() {
+async fn fault_16_a_wrong_secret_is_tried_twice_for_all_streams_together() {
     let exchange = Exchange::start(Simulator::builder());
     let client = with_a_wrong_secret(&exchange);
     for dials in [2, 4] {
@@ -52,21 +52,21 @@ async fn fault_16_a_wrong_secret_is_dialled_twice_for_all_streams_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_17_a_refused_key_that_is_let_in_at_the_second_try_recovers() {
+async fn fault_17_a_key_that_is_accepted_at_the_second_try_recovers() {
     let exchange = Exchange::start(Simulator::builder());
     exchange.simulator.refuse_next(1, refusal::unauthorized());
     let mut account = exchange.client().build().unwrap().account();
     read(&mut account, Duration::from_secs(60)).await;
-    exchange.assert_knows_account(&account);
+    exchange.assert_account_matches(&account);
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_18_what_no_retry_can_mend_is_final_and_each_has_a_type_of_its_own() {
+async fn fault_18_final_refusals_have_distinct_error_kinds() {
     let mut kinds = BTreeSet::new();
     for (status, expected, dials) in [
         (StatusCode::BAD_REQUEST, ErrorKind::BadRequest, 1),
         (StatusCode::NOT_FOUND, ErrorKind::WrongPath, 1),
-        // As for a 401: the permission may just have been given.
+        // Tried again like a 401, since the permission may have just been granted.
         (StatusCode::FORBIDDEN, ErrorKind::Forbidden, 2),
     ] {
         let exchange = Exchange::start(Simulator::builder());

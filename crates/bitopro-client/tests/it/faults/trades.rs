@@ -21,7 +21,7 @@ async fn read(account: &mut Subscription<Account>) -> Vec<AccountItem> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointed_at() {
+async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found() {
     let (simulator, client) = simulated(Simulator::builder(), 1);
     let mut account = client.build().unwrap().account();
     read(&mut account).await;
@@ -31,7 +31,7 @@ async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointe
     let last = last.iter().find(|push| push.as_trade().is_some()).unwrap();
     read(&mut account).await;
     let lost = simulator.now();
-    // The others stay: what they tell during the gap is what can be known of it.
+    // The other streams stay connected. Their messages show which fills are missing.
     simulator.execute(&Command::Disconnect(Some(PrivateStream::UserTrades))).unwrap();
     simulator.fill_rest(&both).unwrap();
     simulator.fill_rest(&missed).unwrap();
@@ -50,27 +50,27 @@ async fn fault_27_trades_during_a_gap_are_told_and_the_orders_behind_them_pointe
     let GapReason::Reconnected { since, until, .. } = gap.reason else { panic!("{gap:?}") };
     assert!(since <= lost && lost < until && until <= simulator.now(), "{gap:?}");
 
-    let pointed = |account: &Subscription<Account>| -> Vec<(OrderId, Option<Decimal>)> {
+    let missing_fills = |account: &Subscription<Account>| -> Vec<(OrderId, Option<Decimal>)> {
         let current = account.current();
         assert!(current.is_fresh());
         current.missing_fills(gap).into_iter().map(|it| (it.order.id, it.missing)).collect()
     };
     let hundredths = |amount| Some(Decimal::new(amount, 2));
     assert_eq!(
-        pointed(&account),
+        missing_fills(&account),
         [(both, hundredths(1)), (missed, hundredths(3)), (open.clone(), hundredths(1))]
     );
-    // A trade that is known again accounts for its part.
+    // Trades after the gap are known, so they do not change the missing fills.
     simulator.fill(&open, Decimal::new(2, 2)).unwrap();
     let later = buy(&simulator, 5);
     simulator.fill_rest(&later).unwrap();
     read(&mut account).await;
-    assert_eq!(pointed(&account).last(), Some(&(open, hundredths(1))));
+    assert_eq!(missing_fills(&account).last(), Some(&(open, hundredths(1))));
 }
 
-/// Without a trade before the gap, its beginning is told by the clock.
+/// Without a trade before the gap, its beginning is taken from the clock.
 #[tokio::test(start_paused = true)]
-async fn fault_27_a_gap_before_the_first_trade_points_at_what_was_traded_in_it() {
+async fn fault_27_missing_fills_are_found_in_a_gap_before_the_first_trade() {
     let (simulator, client) = simulated(Simulator::builder(), 1);
     let old = buy(&simulator, 1);
     simulator.fill_rest(&old).unwrap();
@@ -88,6 +88,7 @@ async fn fault_27_a_gap_before_the_first_trade_points_at_what_was_traded_in_it()
     });
     let gap = gap.expect("a gap");
     assert_eq!(gap.before, None);
-    let pointed: Vec<_> = account.current().missing_fills(gap).into_iter().map(|it| it.order.id).collect();
-    assert_eq!(pointed, [missed]);
+    let missing_fills: Vec<_> =
+        account.current().missing_fills(gap).into_iter().map(|it| it.order.id).collect();
+    assert_eq!(missing_fills, [missed]);
 }

@@ -1,10 +1,10 @@
-//! The oracle: checks what the items of an account add up to, whatever happens to its connections.
+//! The oracle: checks the items of an account against the client's state and the simulator.
 
-mod ends;
+mod ground_truth;
+mod lifecycle;
 mod record;
 mod replay;
 pub(crate) mod rules;
-mod truth;
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use bitopro_client::{
 };
 use bitopro_sim::SentMessage;
 
-use ends::Ends;
+pub(crate) use ground_truth::GroundTruth;
+use ground_truth::spelled;
+use lifecycle::OrderLifecycles;
 pub(crate) use record::{Missing, Record};
 use replay::ReplayedState;
-use rules::{Items, Ledger, freshness};
-pub(crate) use truth::Truth;
-use truth::spelled;
+use rules::{AccountFromChanges, Items, freshness};
 
-/// Folds the delivered items of an account independently of the client, and compares the results with the client's
-/// state and with the simulator's truth.
+/// Folds the delivered items of an account independently of the client, and compares the results with the
+/// client's state and with the ground truth in the simulator.
 pub(crate) struct Oracle {
     pub(crate) replay: ReplayedState,
     pub(crate) record: Record,
     items: BTreeMap<PrivateStream, Items>,
-    ledger: Ledger,
-    ends: Ends,
+    from_changes: AccountFromChanges,
+    lifecycles: OrderLifecycles,
 }
 
 impl Oracle {
@@ -37,8 +37,8 @@ impl Oracle {
             replay: ReplayedState::new(updates),
             record: Record::default(),
             items: PrivateStream::ALL.iter().map(|stream| (*stream, Items::new(*stream))).collect(),
-            ledger: Ledger::new(changes),
-            ends: Ends::default(),
+            from_changes: AccountFromChanges::new(changes),
+            lifecycles: OrderLifecycles::default(),
         }
     }
 
@@ -46,19 +46,19 @@ impl Oracle {
         self.items.get_mut(&item.stream).expect("a stream of an account").apply(&item.item);
         self.replay.apply(item);
         self.record.apply(item);
-        let changes = self.ledger.apply(item);
-        self.ends.apply(item, &changes, &mut self.ledger);
+        let changes = self.from_changes.apply(item);
+        self.lifecycles.apply(item, &changes, &mut self.from_changes);
     }
 
-    /// Forgets what was recorded of times that are over and were checked.
-    pub(crate) fn forget(&mut self) {
-        self.replay.forget();
+    /// Clears the records of a period that has been checked.
+    pub(crate) fn clear_records(&mut self) {
+        self.replay.clear_records();
         self.record = Record::default();
-        self.ends.forget();
+        self.lifecycles.clear_records();
     }
 
-    /// State that is fresh is true. What was sent must have had the time to arrive.
-    pub(crate) fn assert_honest(current: &CurrentAccount, truth: &Truth<'_>) {
+    /// Asserts that fresh state matches the ground truth. Sent messages must have had time to arrive.
+    pub(crate) fn assert_fresh_state_matches(current: &CurrentAccount, truth: &GroundTruth<'_>) {
         if let Some(balances) = current.balances.as_ref().filter(|balances| !balances.is_stale()) {
             truth.assert_balances(balances.state());
         }
@@ -67,51 +67,67 @@ impl Oracle {
         }
     }
 
-    /// Balances and open orders are true in the state, by the items and by their changes, unless they are stale.
-    pub(crate) fn assert_holdings(&mut self, current: &CurrentAccount, truth: &Truth<'_>) {
-        Self::assert_honest(current, truth);
-        self.ledger.assert_agrees(current);
+    /// Asserts that the balances and open orders match the ground truth, unless they are stale: in the state,
+    /// in the replayed items and in the changes.
+    pub(crate) fn assert_balances_and_orders_match(
+        &mut self,
+        current: &CurrentAccount,
+        truth: &GroundTruth<'_>,
+    ) {
+        Self::assert_fresh_state_matches(current, truth);
+        self.from_changes.assert_matches(current);
         let [(_, has_balances), (_, has_orders), ..] = freshness(current);
         if has_balances {
             let truth = truth.simulator.balances();
-            assert_eq!(self.replay.balances, truth, "balances, replayed");
-            assert_eq!(self.ledger.balances(), Some(&truth), "balances, by their changes");
+            assert_eq!(self.replay.balances, truth, "replayed balances");
+            assert_eq!(self.from_changes.balances(), Some(&truth), "balances from changes");
         }
         if has_orders {
             truth.assert_open_orders(self.replay.orders.values());
             let replayed = self.replay.orders.keys();
             assert!(
-                replayed.eq(self.ledger.open_orders().into_iter().flatten()),
-                "open orders, by their changes"
+                replayed.eq(self.from_changes.open_orders().into_iter().flatten()),
+                "open orders from changes"
             );
         }
     }
 
-    /// Everything that is not stale is true. `knows_all_ends` if the exchange lists what ended without a connection.
-    pub(crate) fn assert_true(&mut self, current: &CurrentAccount, truth: &Truth<'_>, knows_all_ends: bool) {
-        self.assert_holdings(current, truth);
+    /// Asserts that everything matches the ground truth, unless it is stale. `is_history_complete` says
+    /// whether the exchange also lists orders that were closed during a disconnect.
+    pub(crate) fn assert_matches(
+        &mut self,
+        current: &CurrentAccount,
+        truth: &GroundTruth<'_>,
+        is_history_complete: bool,
+    ) {
+        self.assert_balances_and_orders_match(current, truth);
         if let Some(history) = current.closed_orders.as_ref().filter(|history| !history.is_stale()) {
-            self.assert_history(history, truth, knows_all_ends);
-            self.ends.assert_agree(truth, knows_all_ends);
+            self.assert_history_matches(history, truth, is_history_complete);
+            self.lifecycles.assert_matches(truth, is_history_complete);
         }
         if let Some(trades) = current.trades.as_ref().filter(|trades| !trades.is_stale()) {
-            self.assert_trades(trades, truth);
+            self.assert_trades_match(trades, truth);
         }
     }
 
-    fn assert_history(&self, history: &Current<ClosedOrders>, truth: &Truth<'_>, knows_all_ends: bool) {
+    fn assert_history_matches(
+        &self,
+        history: &Current<ClosedOrders>,
+        truth: &GroundTruth<'_>,
+        is_history_complete: bool,
+    ) {
         let known: BTreeMap<_, _> =
             history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
-        assert_eq!(known, self.replay.history, "history, replayed");
+        assert_eq!(known, self.replay.history, "the replayed history");
         for order in truth.closed_orders() {
             match known.get(&order.id) {
-                Some(known) => assert_eq!(spelled(known), spelled(&order), "an order of history"),
-                None => assert!(!knows_all_ends, "{order:?} is missing from history"),
+                Some(known) => assert_eq!(spelled(known), spelled(&order), "a closed order"),
+                None => assert!(!is_history_complete, "{order:?} is missing from the history"),
             }
         }
     }
 
-    fn assert_trades(&self, trades: &Current<RecentTrades>, truth: &Truth<'_>) {
+    fn assert_trades_match(&self, trades: &Current<RecentTrades>, truth: &GroundTruth<'_>) {
         let trades_made = truth.simulator.trades();
         let ids: Vec<&MatchId> = trades_made.iter().filter_map(|trade| trade.match_id.as_ref()).collect();
         let truth: BTreeMap<&MatchId, _> = ids.iter().copied().zip(&trades_made).collect();
@@ -119,21 +135,25 @@ impl Oracle {
             let made = truth.get(trade.match_id.as_ref().unwrap()).copied();
             assert_eq!(made.map(spelled), Some(spelled(trade)), "a trade");
         }
-        // From the first one that was delivered on, a gap announces each trade that was not.
+        // Each undelivered trade after the first delivered one must be announced by a gap.
         let is_delivered = |id: &&&MatchId| self.replay.trades.contains_key(**id);
         let missing = ids.iter().skip_while(|id| !is_delivered(id)).filter(|id| !is_delivered(id)).count();
         let is_announced = self.replay.gaps.contains(&PrivateStream::UserTrades);
         assert!(missing == 0 || is_announced, "{missing} trades are missing without a gap");
     }
 
-    /// Every event that was sent and not delivered lies in a gap. Counts what is missing.
+    /// Asserts that every event that was sent but not delivered lies in a gap, and counts the missing events.
     ///
-    /// The gap of a stream without a connection is still to come, so stale streams are left out.
-    pub(crate) fn assert_complete(&self, current: &CurrentAccount, sent: &[SentMessage]) -> Missing {
+    /// Skips stale streams, since a disconnected stream emits its gap only after the reconnect.
+    pub(crate) fn assert_gaps_cover_missing_events(
+        &self,
+        current: &CurrentAccount,
+        sent: &[SentMessage],
+    ) -> Missing {
         let mut all = Missing::default();
         for (stream, _) in freshness(current).into_iter().filter(|(_, is_fresh)| *is_fresh) {
             let missing = self.record.missing(stream, sent);
-            assert_eq!(missing.without_a_gap, 0, "of {stream}, {missing:?}");
+            assert_eq!(missing.without_a_gap, 0, "{stream} has missing events outside of gaps: {missing:?}");
             all.add(missing);
         }
         all

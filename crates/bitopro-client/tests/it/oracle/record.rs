@@ -14,9 +14,9 @@ enum Entry {
 }
 
 impl Entry {
-    fn event((place, entry): (usize, &Self)) -> Option<(&str, usize)> {
+    fn event((index, entry): (usize, &Self)) -> Option<(&str, usize)> {
         match entry {
-            Self::Event(id) => Some((id, place)),
+            Self::Event(id) => Some((id, index)),
             Self::Gap => None,
         }
     }
@@ -43,23 +43,24 @@ impl Record {
         self.0.get(&stream).map_or(&[], Vec::as_slice)
     }
 
-    /// Counts the events of a stream that were sent after the first delivered one and are in no item: all of them, and
-    /// those that no gap covers. A gap covers what was sent between the events on both its sides.
+    /// Counts the events of a stream that were sent after the first delivered one but not delivered: all of
+    /// them, and those that no gap covers. A gap covers everything sent between the events on both of its
+    /// sides.
     pub(crate) fn missing(&self, stream: PrivateStream, sent: &[SentMessage]) -> Missing {
         let entries = self.entries(stream);
-        let places: BTreeMap<&str, usize> = entries.iter().enumerate().filter_map(Entry::event).collect();
+        let indices: BTreeMap<&str, usize> = entries.iter().enumerate().filter_map(Entry::event).collect();
         let has_gap = |from: usize, to: usize| {
             entries.iter().take(to).skip(from).any(|entry| matches!(entry, Entry::Gap))
         };
         let mut missing = Missing::default();
-        // The place of the last delivered event, and the number of events that were not delivered since.
+        // The index of the last delivered event, and the number of undelivered events since then.
         let (mut last, mut run) = (None, 0);
         for sent in sent.iter().filter(|sent| sent.stream == stream) {
             let Some(id) = sent.event_id.as_deref() else { continue };
-            if let Some(&here) = places.get(id) {
-                let before = last.replace(here).unwrap_or(here);
-                missing.disordered += usize::from(here < before);
-                missing.count(std::mem::take(&mut run), has_gap(before, here));
+            if let Some(&index) = indices.get(id) {
+                let before = last.replace(index).unwrap_or(index);
+                missing.out_of_order += usize::from(index < before);
+                missing.count(std::mem::take(&mut run), has_gap(before, index));
             } else if last.is_some() {
                 run += 1;
             }
@@ -75,14 +76,14 @@ pub(crate) struct Missing {
     pub(crate) all: usize,
     pub(crate) without_a_gap: usize,
     /// Events that were delivered before events that had been sent earlier.
-    pub(crate) disordered: usize,
+    pub(crate) out_of_order: usize,
 }
 
 impl Missing {
     pub(super) fn add(&mut self, other: Self) {
         self.all += other.all;
         self.without_a_gap += other.without_a_gap;
-        self.disordered += other.disordered;
+        self.out_of_order += other.out_of_order;
     }
 
     fn count(&mut self, run: usize, has_gap: bool) {

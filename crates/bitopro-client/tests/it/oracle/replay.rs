@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bitopro_client::model::{Balance, Currency, MatchId, Message, Order, OrderId, PrivateStream, Trade};
 use bitopro_client::{AccountItem, Closed, ErrorKind, Item, OrderUpdates};
 
-/// The account of a subscriber that keeps only the delivered items, each stream replayed from its last snapshot.
+/// An account rebuilt from the delivered items alone, each stream from its last snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct ReplayedState {
     pub(crate) balances: BTreeMap<Currency, Balance>,
@@ -12,11 +12,11 @@ pub(crate) struct ReplayedState {
     pub(crate) trades: BTreeMap<MatchId, Trade>,
     /// The streams with a gap.
     pub(crate) gaps: BTreeSet<PrivateStream>,
-    /// The streams with a message that could not be read since their last snapshot or connection.
+    /// The streams with an unreadable message since their last snapshot or connection.
     pub(crate) malformed: BTreeSet<PrivateStream>,
-    /// The streams that ended by themselves, with the reasons.
+    /// The streams that ended with an error, and its kind for each.
     pub(crate) failed: BTreeMap<PrivateStream, ErrorKind>,
-    ended: BTreeSet<OrderId>,
+    closed: BTreeSet<OrderId>,
     updates: OrderUpdates,
 }
 
@@ -27,7 +27,7 @@ impl ReplayedState {
 
     pub(crate) fn apply(&mut self, AccountItem { stream, item, .. }: &AccountItem) {
         let stream = *stream;
-        self.note(stream, item);
+        self.record(stream, item);
         let is_snapshot = matches!(item, Item::Snapshot(_));
         let (Item::Snapshot(message) | Item::Update(message)) = item else { return };
         match message {
@@ -47,11 +47,11 @@ impl ReplayedState {
                         self.orders.retain(|id, order| order.pair != *pair || is_listed(id));
                     }
                 }
-                event.data.iter().for_each(|order| self.order(order));
+                event.data.iter().for_each(|order| self.apply_order(order));
             }
             Message::HistoryOrders(event) => {
                 for order in &event.data {
-                    self.order(order);
+                    self.apply_order(order);
                     self.history.insert(order.id.clone(), order.clone());
                 }
             }
@@ -63,14 +63,14 @@ impl ReplayedState {
         }
     }
 
-    /// Forgets the orders that ended and the trades so far.
-    pub(crate) fn forget(&mut self) {
+    /// Clears the closed orders and the trades.
+    pub(crate) fn clear_records(&mut self) {
         self.history.clear();
         self.trades.clear();
-        self.ended.clear();
+        self.closed.clear();
     }
 
-    fn note(&mut self, stream: PrivateStream, item: &Item<Message>) {
+    fn record(&mut self, stream: PrivateStream, item: &Item<Message>) {
         match item {
             Item::Gap(_) => drop(self.gaps.insert(stream)),
             Item::Malformed(_) => drop(self.malformed.insert(stream)),
@@ -80,13 +80,13 @@ impl ReplayedState {
         }
     }
 
-    /// Ignores an order that takes back progress or has ended.
-    fn order(&mut self, order: &Order) {
+    /// Applies an order, unless it reverts progress or is already closed.
+    fn apply_order(&mut self, order: &Order) {
         let is_newer = |known: &Order| known.executed_amount <= order.executed_amount;
         if order.is_final() {
             self.orders.remove(&order.id);
-            self.ended.insert(order.id.clone());
-        } else if !self.ended.contains(&order.id) && self.orders.get(&order.id).is_none_or(is_newer) {
+            self.closed.insert(order.id.clone());
+        } else if !self.closed.contains(&order.id) && self.orders.get(&order.id).is_none_or(is_newer) {
             self.orders.insert(order.id.clone(), order.clone());
         }
     }

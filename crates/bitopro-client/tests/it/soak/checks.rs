@@ -5,70 +5,75 @@ use bitopro_client::ErrorKind;
 use bitopro_client::model::PrivateStream;
 use bitopro_sim::HistoryOnConnect;
 
+use super::harness::Harness;
 use super::schedule::Schedule;
-use super::world::World;
 use crate::oracle::rules::{Dials, freshness};
-use crate::oracle::{Oracle, Truth};
+use crate::oracle::{GroundTruth, Oracle};
 
 // The client's defaults.
 pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(3_600);
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 const DIAL_DEADLINE: Duration = Duration::from_secs(10);
-const BACKOFF_LONGEST: Duration = Duration::from_secs(30);
-const PROVEN_AFTER: Duration = Duration::from_secs(30);
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// Grace period of a link after the deadline of a dial.
 const DIAL_SLACK: Duration = Duration::from_secs(1);
 
-/// The time after the last fault has healed in which the account becomes true again, at the latest:
+/// Returns the longest time between the end of the last fault and the recovery of the account. It is the sum
+/// of:
 ///
-/// - the wait that the exchange itself asked for, up to the cap;
-/// - the idle limit, where a connection had fallen silent, or the dial's deadline, where a dial had: in a row,
-///   since one stream's dial holds up the others';
-/// - the longest backoff, and once more where each stream is first refused for a clock that is off;
-/// - the even rate of the dial budget, one dial in `span / (budget - budget / 2)`: for the four streams, each
-///   once more for the clock, and for the open orders that are listed again after history;
-/// - `stable_after`, the least time between two such lists.
-fn bound(asked: Duration, is_clock_moved: bool) -> Duration {
+/// - the longest delay that the exchange requested, up to the cap;
+/// - the idle limit for a silent connection and the deadline of an unanswered dial, one after the other,
+///   since the
+///   dial of one stream delays those of the others;
+/// - the longest backoff, twice if the exchange's clock was moved and first refuses each stream;
+/// - the steady rate of the dial budget, one dial in `span / (budget - budget / 2)`: a dial for each of the
+///   four
+///   streams, again for each if the clock was moved, and one more for the open orders, which are listed again after
+///   the history;
+/// - `stable_after`, the shortest time between two such lists.
+fn bound(requested_delay: Duration, is_clock_moved: bool) -> Duration {
     let rounds = if is_clock_moved { 2 } else { 1 };
     let dials = 4 * rounds + 1;
     let even = Dials::SPAN / (Dials::BUDGET - Dials::BUDGET / 2);
-    asked.min(RETRY_AFTER_CAP)
+    requested_delay.min(RETRY_AFTER_CAP)
         + IDLE_LIMIT
         + DIAL_DEADLINE
         + DIAL_SLACK
-        + BACKOFF_LONGEST * rounds
+        + MAX_BACKOFF * rounds
         + even * dials
-        + PROVEN_AFTER
+        + STABLE_AFTER
 }
 
-impl World {
-    /// The time in which the world becomes true again from now on.
+impl Harness {
+    /// Returns the time within which the account recovers, from now on.
     pub(super) fn bound(&self) -> Duration {
-        bound(self.asked, self.is_clock_moved)
+        bound(self.requested_delay, self.is_clock_moved)
     }
 
-    /// State that is fresh is true, unless a connection was cut: that is not known before the idle limit.
-    pub(super) fn assert_honest(&self) {
-        if !self.network.is_cut() {
-            Oracle::assert_honest(
+    /// Asserts that fresh state matches the exchange, unless a connection was cut, which the client notices
+    /// only at the idle limit.
+    pub(super) fn assert_fresh_state_matches(&self) {
+        if !self.network.has_cut_connection() {
+            Oracle::assert_fresh_state_matches(
                 &self.account.current(),
-                &Truth::new(&self.simulator, self.network.is_coarse()),
+                &GroundTruth::new(&self.simulator, self.network.truncates_times()),
             );
         }
     }
 
-    /// The streams that are out of date for no reason that the exchange gave. A message that could not be read
-    /// is a reason, and so is the end of a stream that was refused for good.
-    pub(super) fn needlessly_stale(&self) -> Vec<PrivateStream> {
-        let excused = |stream: &PrivateStream| {
+    /// Returns the streams that are stale without a reason. Reasons are an unreadable message and a final
+    /// refusal.
+    pub(super) fn unexpectedly_stale(&self) -> Vec<PrivateStream> {
+        let has_reason = |stream: &PrivateStream| {
             self.oracle.replay.malformed.contains(stream) || self.oracle.replay.failed.contains_key(stream)
         };
         self.stale()
             .into_iter()
             .filter(|stream| {
-                let told_by_history = *stream == PrivateStream::ActiveOrders;
-                !(excused(stream) || told_by_history && excused(&PrivateStream::HistoryOrders))
+                let needs_history = *stream == PrivateStream::ActiveOrders;
+                !(has_reason(stream) || needs_history && has_reason(&PrivateStream::HistoryOrders))
             })
             .collect()
     }
@@ -78,36 +83,36 @@ impl World {
         freshness(&current).into_iter().filter(|(_, is_fresh)| !is_fresh).map(|(stream, _)| stream).collect()
     }
 
-    /// Balances and open orders are true.
-    pub(super) fn assert_holdings(&mut self) {
-        let truth = Truth::new(&self.simulator, self.network.is_coarse());
-        self.oracle.assert_holdings(&self.account.current(), &truth);
+    /// Asserts that the balances and open orders match the exchange.
+    pub(super) fn assert_balances_and_orders_match(&mut self) {
+        let truth = GroundTruth::new(&self.simulator, self.network.truncates_times());
+        self.oracle.assert_balances_and_orders_match(&self.account.current(), &truth);
     }
 
-    /// Everything is true, and nothing is missing without a gap.
-    pub(super) fn assert_true(&mut self, schedule: &Schedule) {
-        let truth = Truth::new(&self.simulator, self.network.is_coarse());
+    /// Asserts that everything matches the exchange, and that all missing events lie in gaps.
+    pub(super) fn assert_matches(&mut self, schedule: &Schedule) {
+        let truth = GroundTruth::new(&self.simulator, self.network.truncates_times());
         let current = self.account.current();
-        let knows_all_ends = schedule.exchange.quirks.history_on_connect == HistoryOnConnect::Recent;
-        self.oracle.assert_true(&current, &truth, knows_all_ends);
-        self.oracle.assert_complete(&current, &self.simulator.sent());
+        let is_history_complete = schedule.exchange.quirks.history_on_connect == HistoryOnConnect::Recent;
+        self.oracle.assert_matches(&current, &truth, is_history_complete);
+        self.oracle.assert_gaps_cover_missing_events(&current, &self.simulator.sent());
     }
 
-    /// Nonces never repeat nor go back, and dials keep to the budget, its spacing and their turns.
-    pub(super) fn assert_calm_dials(&self) {
+    /// Asserts that nonces increase, and that dials keep to the budget, the spacing and their order.
+    pub(super) fn assert_dials_keep_to_the_rules(&self) {
         let dials = self.network.upgrade_attempts();
-        let mut counted = Dials::default();
+        let mut rules = Dials::default();
         for dial in &dials {
-            counted.count(dial.nonce, dial.at.into_std());
+            rules.apply(dial.nonce, dial.at.into_std());
         }
-        self.turns.assert_kept(&dials);
+        self.dial_order.assert_oldest_first(&dials);
         let seen: Vec<u64> =
             self.simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect();
         assert!(seen.is_sorted_by(|a, b| a < b), "nonces at the simulator: {seen:?}");
     }
 
-    /// A stream ends by itself only if its path was refused, which no retry can fix.
-    pub(super) fn assert_only_due_ends(&self) {
+    /// Asserts that only streams whose path was refused have ended, since no retry can fix that.
+    pub(super) fn assert_only_refused_streams_ended(&self) {
         let refused: BTreeSet<PrivateStream> = self
             .network
             .upgrade_attempts()

@@ -1,17 +1,17 @@
-//! The oracle of convergence. Whatever goes wrong, and however often: once it has healed, the account is the
-//! exchange's again within a known time, and so is what the items add up to.
+//! Convergence under random faults: once all faults have ended, the account and the replayed items match the
+//! exchange again within a known time.
 //!
-//! What goes wrong is drawn from a seed. `cargo xtask soak` plays more of them than every run does, and one
-//! alone, told step by step.
-#![allow(clippy::print_stdout, reason = "who waits for thousands of seeds wants to see them pass")]
+//! The faults are drawn from a seed. `cargo xtask soak` plays more seeds than an ordinary test run, or a
+//! single one with every step printed.
+#![allow(clippy::print_stdout, reason = "a run of thousands of seeds shows its progress")]
 
 mod checks;
-mod days;
+mod dial_order;
+mod harness;
 pub(crate) mod network;
 mod schedule;
-mod stall;
-mod turns;
-mod world;
+mod stalled_subscriber;
+mod trading_days;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -20,44 +20,45 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
+use harness::Harness;
 use schedule::Schedule;
-use world::World;
 
-/// Seeds that diverged once.
+/// Seeds that once diverged.
 const DIVERGED: &[u64] = &[250, 277, 634, 697];
 
-fn paused() -> Runtime {
+fn paused_runtime() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
-/// Plays a schedule, and tells how much of the time that is allowed for it the recovery took.
-async fn converges(schedule: &Schedule, shows: bool) -> f64 {
-    let mut world = World::new(schedule, shows);
+/// Plays a schedule, and returns its longest recovery as a fraction of the bound.
+async fn play_schedule(schedule: &Schedule, is_verbose: bool) -> f64 {
+    let mut harness = Harness::new(schedule, is_verbose);
     for step in &schedule.steps {
-        world.play(step).await;
-        // What was sent has arrived by then.
+        harness.run_step(step).await;
+        // Gives the sent messages time to arrive.
         sleep(Duration::from_millis(20)).await;
-        world.assert_honest();
+        harness.assert_fresh_state_matches();
     }
-    world.recover().await;
-    // What could not be read leaves the state in doubt until a fresh snapshot, which is the user's to ask for.
-    if !world.oracle.replay.malformed.is_empty() {
-        world.account.resync();
-        world.oracle.replay.malformed.clear();
-        world.recover().await;
+    harness.recover().await;
+    // An unreadable message leaves the state stale until a fresh snapshot, which the subscriber has to
+    // request.
+    if !harness.oracle.replay.malformed.is_empty() {
+        harness.account.resync();
+        harness.oracle.replay.malformed.clear();
+        harness.recover().await;
     }
-    world.assert_only_due_ends();
-    world.assert_true(schedule);
-    world.assert_calm_dials();
-    let recovery = world.longest_recovery;
-    leaves_nothing(world, schedule.seed.is_multiple_of(2)).await;
+    harness.assert_only_refused_streams_ended();
+    harness.assert_matches(schedule);
+    harness.assert_dials_keep_to_the_rules();
+    let recovery = harness.longest_recovery;
+    assert_nothing_is_left(harness, schedule.seed.is_multiple_of(2)).await;
     recovery
 }
 
-/// After a close, or after a drop at once, no task and no socket is left.
-async fn leaves_nothing(world: World, politely: bool) {
-    let World { simulator, account, .. } = world;
-    if politely {
+/// Closes or drops the account, and asserts that no task and no socket is left.
+async fn assert_nothing_is_left(harness: Harness, closes: bool) {
+    let Harness { simulator, account, .. } = harness;
+    if closes {
         account.close().await;
     } else {
         drop(account);
@@ -65,29 +66,30 @@ async fn leaves_nothing(world: World, politely: bool) {
             yield_now().await;
         }
     }
-    assert_eq!(simulator.connections(), 0, "sockets are left");
+    assert_eq!(simulator.connections(), 0, "sockets are still open");
     simulator.stop().await;
-    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks are left");
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks are still running");
 }
 
-/// Plays a seed, and tells how much of its bound the recovery took; nothing if it went wrong, which has been
-/// printed then.
-fn play(seed: u64, shows: bool) -> Option<f64> {
+/// Plays a seed, and returns its longest recovery as a fraction of the bound. If the account diverges, prints
+/// the schedule and returns `None`.
+fn play_seed(seed: u64, is_verbose: bool) -> Option<f64> {
     let schedule = Schedule::draw(seed);
-    if shows {
+    if is_verbose {
         println!("{schedule}");
     }
-    let played = catch_unwind(AssertUnwindSafe(|| paused().block_on(converges(&schedule, shows))));
+    let played =
+        catch_unwind(AssertUnwindSafe(|| paused_runtime().block_on(play_schedule(&schedule, is_verbose))));
     if played.is_err() {
-        println!("\nDIVERGED: {schedule}\nagain: cargo xtask soak --seed {seed}\n");
+        println!("\nDIVERGED: {schedule}\nto reproduce it: cargo xtask soak --seed {seed}\n");
     }
     played.ok()
 }
 
-/// Plays seeds one after the other, and fails with those that diverged.
-fn all_converge(seeds: impl IntoIterator<Item = u64>, shows: bool) {
+/// Plays these seeds, and asserts that none of them diverges.
+fn assert_all_converge(seeds: impl IntoIterator<Item = u64>, is_verbose: bool) {
     let (mut diverged, mut longest) = (Vec::new(), 0.0_f64);
-    let tell = |played: u64, diverged: &[u64], longest: f64| {
+    let report = |played: u64, diverged: &[u64], longest: f64| {
         println!(
             "{played} seeds played, {} diverged {diverged:?}; the longest recovery took {:.0} % of its bound",
             diverged.len(),
@@ -96,16 +98,16 @@ fn all_converge(seeds: impl IntoIterator<Item = u64>, shows: bool) {
     };
     let mut played = 0;
     for seed in seeds {
-        match play(seed, shows) {
+        match play_seed(seed, is_verbose) {
             Some(recovery) => longest = longest.max(recovery),
             None => diverged.push(seed),
         }
         played += 1;
         if played % 1_000 == 0 {
-            tell(played, &diverged, longest);
+            report(played, &diverged, longest);
         }
     }
-    tell(played, &diverged, longest);
+    report(played, &diverged, longest);
     assert!(diverged.is_empty(), "seeds that diverged: {diverged:?}");
 }
 
@@ -118,9 +120,9 @@ const VARIABLES: [&str; 5] = [
     "BITOPRO_SOAK_STALL_SECONDS",
 ];
 
-/// Returns the number that the caller of `cargo xtask soak` chose. A variable of another name would have no effect, so it
+/// Returns the number in this environment variable, if any. An unknown variable would have no effect, so it
 /// fails the test.
-fn asked(variable: &str) -> Option<u64> {
+fn number_from_env(variable: &str) -> Option<u64> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let unknown =
         names.filter(|name| name.starts_with("BITOPRO_SOAK_") && !VARIABLES.contains(&name.as_str()));
@@ -129,15 +131,15 @@ fn asked(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|number| number.parse().unwrap())
 }
 
-/// Those of every run are 1 to 200.
+/// Plays the seeds 1 to 200 by default.
 #[test]
-fn whatever_goes_wrong_the_account_becomes_the_exchange_s_again() {
-    let from = asked("BITOPRO_SOAK_FROM").unwrap_or(1);
-    let count = asked("BITOPRO_SOAK_SEEDS").unwrap_or(200);
-    all_converge(from..from + count, asked("BITOPRO_SOAK_SHOW").is_some());
+fn after_random_faults_the_account_matches_the_exchange_again() {
+    let from = number_from_env("BITOPRO_SOAK_FROM").unwrap_or(1);
+    let count = number_from_env("BITOPRO_SOAK_SEEDS").unwrap_or(200);
+    assert_all_converge(from..from + count, number_from_env("BITOPRO_SOAK_SHOW").is_some());
 }
 
 #[test]
-fn what_diverged_once_does_not_again() {
-    all_converge(DIVERGED.iter().copied(), false);
+fn seeds_that_once_diverged_converge() {
+    assert_all_converge(DIVERGED.iter().copied(), false);
 }

@@ -12,51 +12,51 @@ use bitopro_sim::SimConnector;
 use futures_util::Stream;
 use tokio::time::{Instant, sleep};
 
-/// The network from a client to the simulator, with a log of who took it. It can be blocked, and cut under those
-/// who are on it.
+/// The network from a client to the simulator, with a log of all dials. It can block or refuse dials, and cut
+/// open connections.
 #[derive(Clone)]
 pub(crate) struct Network {
-    to: SimConnector,
+    connector: SimConnector,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
-    dials: Vec<Dialled>,
-    passage: Passage,
-    refusals: VecDeque<Refusing>,
-    stretches: Vec<(PrivateStream, Arc<AtomicBool>)>,
+    dials: Vec<Dial>,
+    dial_mode: DialMode,
+    refusals: VecDeque<CreateRefusal>,
+    connections: Vec<(PrivateStream, Arc<AtomicBool>)>,
     /// The times of orders are sent in whole seconds.
-    is_coarse: bool,
+    truncates_times: bool,
 }
 
-/// A refusal that is made when a dial comes, since it may tell the time.
-type Refusing = Box<dyn FnOnce() -> Refusal + Send>;
+/// Creates a refusal at the time of the dial, since it may contain that time.
+type CreateRefusal = Box<dyn FnOnce() -> Refusal + Send>;
 
-/// A dial that was made.
+/// A dial in the log.
 #[derive(Debug, Clone)]
-pub(crate) struct Dialled {
+pub(crate) struct Dial {
     pub(crate) at: Instant,
     pub(crate) stream: PrivateStream,
     pub(crate) nonce: u64,
-    /// The status that the network itself answered with.
+    /// The status with which the network itself refused the dial, if it did.
     pub(crate) refused: Option<u16>,
 }
 
-/// What becomes of the dials.
+/// The treatment of all dials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Passage {
+pub(crate) enum DialMode {
     #[default]
     Open,
-    /// It is not answered.
+    /// Dials are not answered.
     Hangs,
-    /// It fails at once.
+    /// Dials fail immediately.
     Fails,
 }
 
-/// What becomes of one dial.
-enum Entry {
-    /// A connection, which this cuts.
+/// The outcome of one dial.
+enum Outcome {
+    /// A connection, which this flag cuts.
     Open(Arc<AtomicBool>),
     Refused(Refusal),
     Hangs,
@@ -64,44 +64,44 @@ enum Entry {
 }
 
 impl Network {
-    pub(crate) fn new(to: SimConnector) -> Self {
-        Self { to, state: Arc::default() }
+    pub(crate) fn new(connector: SimConnector) -> Self {
+        Self { connector, state: Arc::default() }
     }
 
-    /// Sends the times of orders in whole seconds from now on.
-    pub(crate) fn make_coarse(&self) {
-        self.locked(|state| state.is_coarse = true);
+    /// Truncates the times of orders to whole seconds, on all further connections.
+    pub(crate) fn truncate_times(&self) {
+        self.with_state(|state| state.truncates_times = true);
     }
 
-    pub(crate) fn is_coarse(&self) -> bool {
-        self.locked(|state| state.is_coarse)
+    pub(crate) fn truncates_times(&self) -> bool {
+        self.with_state(|state| state.truncates_times)
     }
 
-    pub(crate) fn set(&self, passage: Passage) {
-        self.locked(|state| state.passage = passage);
+    pub(crate) fn set_dial_mode(&self, dial_mode: DialMode) {
+        self.with_state(|state| state.dial_mode = dial_mode);
     }
 
-    /// Refuses one more dial, after those that are to be refused already.
+    /// Refuses one more dial, after the pending refusals.
     pub(crate) fn refuse(&self, refusal: impl FnOnce() -> Refusal + Send + 'static) {
-        self.locked(|state| state.refusals.push_back(Box::new(refusal)));
+        self.with_state(|state| state.refusals.push_back(Box::new(refusal)));
     }
 
-    pub(crate) fn refuses(&self) -> bool {
-        self.locked(|state| !state.refusals.is_empty())
+    pub(crate) fn has_pending_refusals(&self) -> bool {
+        self.with_state(|state| !state.refusals.is_empty())
     }
 
-    /// Lets everybody pass from now on. What was cut stays so.
+    /// Accepts all further dials. Connections that were cut stay cut.
     pub(crate) fn heal(&self) {
-        self.locked(|state| {
-            state.passage = Passage::Open;
+        self.with_state(|state| {
+            state.dial_mode = DialMode::Open;
             state.refusals.clear();
         });
     }
 
-    /// From now on nothing passes over these connections, and neither end is told.
+    /// Drops all further traffic of these connections, without notifying either end.
     pub(crate) fn cut(&self, which: Option<PrivateStream>) {
-        self.locked(|state| {
-            for (stream, is_cut) in &state.stretches {
+        self.with_state(|state| {
+            for (stream, is_cut) in &state.connections {
                 if which.is_none_or(|which| which == *stream) {
                     is_cut.store(true, Ordering::Relaxed);
                 }
@@ -109,46 +109,46 @@ impl Network {
         });
     }
 
-    /// Whether the client holds a connection that was cut.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.locked(|state| {
-            state.stretches.retain(|(_, is_cut)| Arc::strong_count(is_cut) > 1);
-            state.stretches.iter().any(|(_, is_cut)| is_cut.load(Ordering::Relaxed))
+    /// Returns whether the client holds a connection that was cut.
+    pub(crate) fn has_cut_connection(&self) -> bool {
+        self.with_state(|state| {
+            state.connections.retain(|(_, is_cut)| Arc::strong_count(is_cut) > 1);
+            state.connections.iter().any(|(_, is_cut)| is_cut.load(Ordering::Relaxed))
         })
     }
 
-    /// Begins the log anew.
-    pub(crate) fn forget(&self) {
-        self.locked(|state| state.dials = Vec::new());
+    /// Clears the log of dials.
+    pub(crate) fn clear_log(&self) {
+        self.with_state(|state| state.dials = Vec::new());
     }
 
-    pub(crate) fn upgrade_attempts(&self) -> Vec<Dialled> {
-        self.locked(|state| state.dials.clone())
+    pub(crate) fn upgrade_attempts(&self) -> Vec<Dial> {
+        self.with_state(|state| state.dials.clone())
     }
 
-    /// Notes a dial, and tells what becomes of it.
-    fn enter(&self, stream: PrivateStream, nonce: u64) -> Entry {
-        self.locked(|state| {
-            let entry = match state.passage {
-                Passage::Open => match state.refusals.pop_front() {
-                    Some(refusing) => Entry::Refused(refusing()),
-                    None => Entry::Open(Arc::default()),
+    /// Logs a dial, and returns its outcome.
+    fn dial(&self, stream: PrivateStream, nonce: u64) -> Outcome {
+        self.with_state(|state| {
+            let outcome = match state.dial_mode {
+                DialMode::Open => match state.refusals.pop_front() {
+                    Some(create) => Outcome::Refused(create()),
+                    None => Outcome::Open(Arc::default()),
                 },
-                Passage::Hangs => Entry::Hangs,
-                Passage::Fails => Entry::Fails,
+                DialMode::Hangs => Outcome::Hangs,
+                DialMode::Fails => Outcome::Fails,
             };
             let mut refused = None;
-            match &entry {
-                Entry::Open(is_cut) => state.stretches.push((stream, Arc::clone(is_cut))),
-                Entry::Refused(refusal) => refused = Some(refusal.status.as_u16()),
-                Entry::Hangs | Entry::Fails => {}
+            match &outcome {
+                Outcome::Open(is_cut) => state.connections.push((stream, Arc::clone(is_cut))),
+                Outcome::Refused(refusal) => refused = Some(refusal.status.as_u16()),
+                Outcome::Hangs | Outcome::Fails => {}
             }
-            state.dials.push(Dialled { at: Instant::now(), stream, nonce, refused });
-            entry
+            state.dials.push(Dial { at: Instant::now(), stream, nonce, refused });
+            outcome
         })
     }
 
-    fn locked<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+    fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap())
     }
 }
@@ -161,44 +161,44 @@ impl Connector for Network {
         let payload = request.headers()["x-bitopro-payload"].to_str().unwrap();
         let nonce = Payload::received(payload).identity_claim().unwrap().nonce;
         let blocked = || Error::new(ErrorKind::Connect, "the network is blocked");
-        match self.enter(*stream, nonce) {
-            Entry::Open(is_cut) => {
-                let connection = self.to.connect(request).await?;
-                let is_coarse = self.is_coarse();
-                Ok(Box::new(Stretch { connection, is_cut, is_coarse }))
+        match self.dial(*stream, nonce) {
+            Outcome::Open(is_cut) => {
+                let connection = self.connector.connect(request).await?;
+                let truncates_times = self.truncates_times();
+                Ok(Box::new(CuttableConnection { connection, is_cut, truncates_times }))
             }
-            Entry::Refused(refusal) => Err(Error::refused(refusal)),
-            Entry::Hangs => {
+            Outcome::Refused(refusal) => Err(Error::refused(refusal)),
+            Outcome::Hangs => {
                 sleep(request.deadline()).await;
                 Err(blocked())
             }
-            Entry::Fails => Err(blocked()),
+            Outcome::Fails => Err(blocked()),
         }
     }
 }
 
 /// A connection that can be cut.
-struct Stretch {
+struct CuttableConnection {
     connection: Box<dyn Connection>,
     is_cut: Arc<AtomicBool>,
-    is_coarse: bool,
+    truncates_times: bool,
 }
 
-/// A message in which the times of orders are whole seconds.
-fn coarse(frame: Frame) -> Frame {
+/// Truncates the times of orders in a message to whole seconds.
+fn truncate_times(frame: Frame) -> Frame {
     const NAME: &str = "\"updatedTimestamp\":";
     let Frame::Text(text) = &frame else { return frame };
     let mut parts = text.as_str().split(NAME);
-    let mut coarse = parts.next().unwrap_or_default().to_owned();
+    let mut truncated = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
         let millis: i64 = part[..digits].parse().unwrap();
-        coarse.extend([NAME, &(millis / 1_000 * 1_000).to_string(), &part[digits..]]);
+        truncated.extend([NAME, &(millis / 1_000 * 1_000).to_string(), &part[digits..]]);
     }
-    Frame::text(coarse)
+    Frame::text(truncated)
 }
 
-impl Stream for Stretch {
+impl Stream for CuttableConnection {
     type Item = Result<Frame, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -206,12 +206,12 @@ impl Stream for Stretch {
             return Poll::Pending;
         }
         let polled = Pin::new(&mut self.connection).poll_next(context);
-        if self.is_coarse { polled.map_ok(coarse) } else { polled }
+        if self.truncates_times { polled.map_ok(truncate_times) } else { polled }
     }
 }
 
 #[async_trait]
-impl Connection for Stretch {
+impl Connection for CuttableConnection {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
         if self.is_cut.load(Ordering::Relaxed) {
             return Ok(());

@@ -8,18 +8,18 @@ use fastrand::Rng;
 
 use crate::simulated::order_updates;
 
-/// One run, whole: what the exchange is like, how patient the consumer, and what goes wrong when.
+/// A complete run: the options of the exchange, the queue capacity of the client, and the faults in order.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pub(super) seed: u64,
-    pub(super) exchange: Switches,
+    pub(super) exchange: ExchangeOptions,
     pub(super) queue_capacity: usize,
     pub(super) steps: Vec<Step>,
 }
 
-/// The options of the simulator that change what is sent.
+/// The options of the simulator that change the messages it sends.
 #[derive(Debug)]
-pub(super) struct Switches {
+pub(super) struct ExchangeOptions {
     pub(super) quirks: Quirks,
     ping_seconds: u64,
 }
@@ -27,54 +27,55 @@ pub(super) struct Switches {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) fault: Fault,
-    /// How long the world then goes on by itself.
+    /// The time until the next step.
     pub(super) pause: Duration,
 }
 
-/// One stream, or all four.
-pub(super) type Which = Option<PrivateStream>;
+/// One stream, or all four if `None`.
+pub(super) type StreamOrAll = Option<PrivateStream>;
 
-/// What may happen to an account, its connections and its consumer. A number picks among what there is when
-/// the time comes.
+/// An event that affects an account, its connections or its subscriber. A number selects among the orders or
+/// balances of that moment.
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
     /// Ordinary trading.
     Tick,
-    /// The same, and every message is delivered twice.
+    /// Ordinary trading, with every message delivered twice.
     TickTwice,
     Place(u8),
-    FillInPart(u8),
+    FillPartly(u8),
     Fill(u8),
     Cancel(u8),
     Trigger(u8),
-    /// An order is filled twice, and the message before the last comes once more.
-    Older(u8),
+    /// An order is partly filled twice, and the messages of the first fill are sent again.
+    RepeatOlderFill(u8),
     SetBalance(u8),
-    /// A currency is gone, which only a new snapshot tells.
-    TakeBalance(u8),
-    Close(Which, u16),
-    Disconnect(Which),
-    /// From now on nothing passes over these connections, and neither end is told.
-    HalfOpen(Which),
+    /// A currency disappears, which only a new snapshot shows.
+    RemoveBalance(u8),
+    Close(StreamOrAll, u16),
+    Disconnect(StreamOrAll),
+    /// All further traffic of these connections is dropped, without notifying either end.
+    HalfOpen(StreamOrAll),
     /// Dials are not answered.
     DialsHang,
     /// Dials fail.
     DialsFail,
-    DialsPass,
+    /// Dials succeed again.
+    DialsSucceed,
     Refuse(usize, u16),
     RateLimit(RetryAfter),
-    /// A refusal that is final when it comes twice (401), or three times (409).
+    /// A refusal that becomes final the second time (401) or the third time (409).
     RefuseOnce(u16),
-    /// The answer to a path that is not known, which is final at once.
+    /// The answer to an unknown path, which is final immediately.
     WrongPath,
-    Malformed(Which, u8),
-    Unknown(Which),
-    PingsPause,
-    PingsResume,
+    Malformed(StreamOrAll, u8),
+    Unknown(StreamOrAll),
+    PausePings,
+    ResumePings,
     ServerClock(Duration),
     ClientClockSeconds(i64),
-    ConsumerStalls,
-    ConsumerReads,
+    SubscriberStalls,
+    SubscriberReads,
     Resync,
 }
 
@@ -83,14 +84,14 @@ pub(super) enum RetryAfter {
     Missing,
     Seconds(u64),
     Date(u64),
-    /// A year, and a text that means nothing.
+    /// An excessive number of seconds, or a meaningless text.
     Absurd(&'static str),
 }
 
 impl Schedule {
     pub(super) fn draw(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
-        let exchange = Switches::draw(&mut random);
+        let exchange = ExchangeOptions::draw(&mut random);
         let queue_capacity = random.choice([1, 16, 1024]).unwrap_or(1024);
         let steps = (0..random.usize(1..60)).map(|_| Step::draw(&mut random)).collect();
         Self { seed, exchange, queue_capacity, steps }
@@ -98,14 +99,14 @@ impl Schedule {
 }
 
 impl Schedule {
-    /// An exchange as it is documented, and nothing goes wrong by itself.
+    /// Returns a schedule without faults, for an exchange that behaves as documented.
     pub(super) fn ordinary() -> Self {
-        let exchange = Switches { quirks: Quirks::default(), ping_seconds: 20 };
+        let exchange = ExchangeOptions { quirks: Quirks::default(), ping_seconds: 20 };
         Self { seed: 0, exchange, queue_capacity: 1024, steps: Vec::new() }
     }
 }
 
-impl Switches {
+impl ExchangeOptions {
     fn draw(random: &mut Rng) -> Self {
         let mut quirks = Quirks::default();
         for quirk in Quirks::ALL {
@@ -119,7 +120,7 @@ impl Switches {
         Simulator::builder().with_quirks(self.quirks).with_ping_period(Duration::from_secs(self.ping_seconds))
     }
 
-    /// The client's policy that belongs to it.
+    /// Returns the matching policy of the client.
     pub(super) fn order_updates(&self) -> OrderUpdates {
         order_updates(self.quirks)
     }
@@ -146,19 +147,19 @@ impl Fault {
             0..=24 => Self::Tick,
             25..=29 => Self::TickTwice,
             30..=34 => Self::Place(number),
-            35..=37 => Self::FillInPart(number),
+            35..=37 => Self::FillPartly(number),
             38..=40 => Self::Fill(number),
             41..=43 => Self::Cancel(number),
             44 => Self::Trigger(number),
-            45..=46 => Self::Older(number),
+            45..=46 => Self::RepeatOlderFill(number),
             47..=49 => Self::SetBalance(number),
-            50..=51 => Self::TakeBalance(number),
+            50..=51 => Self::RemoveBalance(number),
             52..=55 => Self::Close(which, random.choice([1000, 1001, 1011]).unwrap_or(1000)),
             56..=61 => Self::Disconnect(which),
             62..=63 => Self::HalfOpen(which),
             64..=65 => Self::DialsHang,
             66..=67 => Self::DialsFail,
-            68..=70 => Self::DialsPass,
+            68..=70 => Self::DialsSucceed,
             71..=74 => {
                 Self::Refuse(random.usize(1..4), random.choice([408, 418, 500, 502, 503]).unwrap_or(500))
             }
@@ -167,12 +168,12 @@ impl Fault {
             79 if random.u8(0..8) == 0 => Self::WrongPath,
             79..=81 => Self::Malformed(which, number),
             82..=83 => Self::Unknown(which),
-            84..=85 => Self::PingsPause,
-            86..=88 => Self::PingsResume,
+            84..=85 => Self::PausePings,
+            86..=88 => Self::ResumePings,
             89..=90 => Self::ServerClock(Duration::from_secs(random.u64(0..7_200))),
             91..=92 => Self::ClientClockSeconds(random.i64(-10..=10)),
-            93..=94 => Self::ConsumerStalls,
-            95..=97 => Self::ConsumerReads,
+            93..=94 => Self::SubscriberStalls,
+            95..=97 => Self::SubscriberReads,
             _ => Self::Resync,
         }
     }

@@ -1,35 +1,35 @@
 use bitopro_model::{ActiveOrderStream, ActiveOrders, HistoryOrderStream, OrderStream, Orders, decode};
 
-use super::assert_faults;
+use super::assert_errors;
 
 const ORDER: &str = r#""id":"7","pair":"sol_usdt","price":"107","avgExecutionPrice":"0","action":"SELL","type":"LIMIT","timestamp":1,"updatedTimestamp":1,"createdTimestamp":1,"status":0,"originalAmount":"0.02","remainingAmount":"0.02","executedAmount":"0","fee":"0","feeSymbol":"usdt","bitoFee":"0","total":"0","seq":"S7","timeInForce":"GTC""#;
 
-/// A message of this stream, whose `data` is this.
+/// Returns a message of the stream `K` with this `data`.
 fn with_orders<K: OrderStream>(data: &str) -> String {
     format!(r#"{{"event":"{}","timestamp":1,"data":{data}}}"#, K::STREAM.event())
 }
 
-/// A message of this stream with one order, in whose fields one place is different.
-fn with_order<K: OrderStream>(place: &str, instead: &str) -> String {
-    assert_eq!(ORDER.matches(place).count(), 1, "{place}");
-    with_orders::<K>(&format!(r#"{{"sol_usdt":[{{{}}}]}}"#, ORDER.replace(place, instead)))
+/// Returns a message of the stream `K` with one order, in which `to` replaces the only `from`.
+fn with_order<K: OrderStream>(from: &str, to: &str) -> String {
+    assert_eq!(ORDER.matches(from).count(), 1, "{from}");
+    with_orders::<K>(&format!(r#"{{"sol_usdt":[{{{}}}]}}"#, ORDER.replace(from, to)))
 }
 
 #[test]
-fn fault_44_in_an_open_order_names_its_path() {
-    assert_faults_of_orders::<ActiveOrderStream>();
+fn fault_44_an_error_in_an_open_order_names_its_path() {
+    assert_order_errors::<ActiveOrderStream>();
 }
 
 #[test]
-fn fault_44_in_an_order_of_history_names_its_path() {
-    assert_faults_of_orders::<HistoryOrderStream>();
+fn fault_44_an_error_in_a_closed_order_names_its_path() {
+    assert_order_errors::<HistoryOrderStream>();
 }
 
-fn assert_faults_of_orders<K: OrderStream>() {
+fn assert_order_errors<K: OrderStream>() {
     let (with, with_order) = (with_orders::<K>, with_order::<K>);
     let (price, id, gtc) = (r#""price":"107""#, r#""id":"7""#, r#""timeInForce":"GTC""#);
     let event = K::STREAM.event();
-    assert_faults::<Orders<K>>([
+    assert_errors::<Orders<K>>([
         (with_order(r#""price":"107","#, ""), "data.sol_usdt[0]: missing field `price`"),
         (with_order(r#""status":0,"#, ""), "data.sol_usdt[0]: missing field `status`"),
         (
@@ -78,7 +78,10 @@ fn assert_faults_of_orders<K: OrderStream>() {
             "data.sol_usdt[0]: duplicate field `timeInForce`",
         ),
         (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}},{{}}]}}"#)), "data.sol_usdt[1]: missing field `id`"),
-        (with(&format!(r#"{{"btc_twd":[{{{ORDER}}}]}}"#)), "data: key `btc_twd` holds order 7 of `sol_usdt`"),
+        (
+            with(&format!(r#"{{"btc_twd":[{{{ORDER}}}]}}"#)),
+            "data: key `btc_twd` holds order `7` for `sol_usdt`",
+        ),
         (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}}],"sol_usdt":[]}}"#)), "data: duplicate pair `sol_usdt`"),
         (
             with(&format!(r#"{{"sol_usdt":{{{ORDER}}}}}"#)),
@@ -87,15 +90,15 @@ fn assert_faults_of_orders<K: OrderStream>() {
         (with(r#"{"sol_usdt":null}"#), "data.sol_usdt: invalid type: null, expected a sequence"),
         (with(r#"{"sol_usdt":[[]]}"#), "data.sol_usdt[0]: invalid type: sequence, expected an order"),
         (with(r#"{"sol_usdt":[null]}"#), "data.sol_usdt[0]: invalid type: null, expected an order"),
-        (with(&format!("[{{{ORDER}}}]")), "data: invalid type: sequence, expected orders by pair"),
-        (with("null"), "data: invalid type: null, expected orders by pair"),
+        (with(&format!("[{{{ORDER}}}]")), "data: invalid type: sequence, expected a map of orders by pair"),
+        (with("null"), "data: invalid type: null, expected a map of orders by pair"),
         (format!(r#"{{"event":"{event}","timestamp":1}}"#), "missing field `data`"),
         (format!(r#"{{"event":"{event}","data":{{}}}}"#), "missing field `timestamp`"),
     ]);
 }
 
 #[test]
-fn fault_32_depth_costs_no_stack_in_an_order_either() {
+fn fault_32_deep_nesting_in_an_order_never_overflows_the_stack() {
     let deep = "[".repeat(100_000);
     for text in [
         with_orders::<ActiveOrderStream>(&format!(r#"{{"sol_usdt":{deep}"#)),

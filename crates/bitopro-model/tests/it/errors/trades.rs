@@ -1,25 +1,25 @@
 use bitopro_model::Trade;
 
-use super::assert_faults;
+use super::assert_errors;
 
 const TRADE: &str = r#""base":"usdt","quote":"twd","side":"ask","price":"32.039","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1694667358,"eventTimestamp":1694667359,"orderID":7,"orderType":"LIMIT","matchID":"m","isMarket":false,"isMaker":true"#;
 
-/// A message whose `data` is this.
+/// Returns a message with this `data`.
 fn with_trade_data(data: &str) -> String {
     format!(r#"{{"event":"USER_TRADE","timestamp":1,"data":{data}}}"#)
 }
 
-/// A message with a trade, in whose fields one place is different.
-fn with_trade(place: &str, instead: &str) -> String {
-    assert_eq!(TRADE.matches(place).count(), 1, "{place}");
-    with_trade_data(&format!("{{{}}}", TRADE.replace(place, instead)))
+/// Returns a message with a trade, in which `to` replaces the only `from`.
+fn with_trade(from: &str, to: &str) -> String {
+    assert_eq!(TRADE.matches(from).count(), 1, "{from}");
+    with_trade_data(&format!("{{{}}}", TRADE.replace(from, to)))
 }
 
 #[test]
-fn fault_44_in_a_trade_names_its_path() {
+fn fault_44_an_error_in_a_trade_names_its_path() {
     let maker = r#""isMaker":true"#;
     let time = r#""transactionTimestamp":1694667358"#;
-    assert_faults::<Trade>([
+    assert_errors::<Trade>([
         (with_trade(r#""price":"32.039","#, ""), "data: missing field `price`"),
         (with_trade(r#""orderID":7,"#, ""), "data: missing field `orderID`"),
         (

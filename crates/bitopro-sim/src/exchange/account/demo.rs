@@ -1,10 +1,11 @@
-//! The demo account, which a simulator has by default.
+//! The demo account, which is the default account of a simulator.
 
 use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
 
 use crate::NewOrder;
 
-/// Currency, amount and available, in units of 10^-8. Those at the top are as in the founding document.
+/// Currency, amount and available amount, in units of 10^-8. The ones at the top are as in the founding
+/// document.
 const DEMO: [(&str, i128, i128); 12] = [
     ("ADA", 99_999_999_999_999_999_999, 99_999_999_999_999_999_999),
     ("BCH", 0, 0),
@@ -20,37 +21,38 @@ const DEMO: [(&str, i128, i128); 12] = [
     ("XRP", 1_850_000_012_500, 1_850_000_012_500),
 ];
 
-/// As in the founding document: a currency that is listed and no longer traded.
+/// A currency that is listed but no longer traded, as in the founding document.
 const NOT_TRADABLE: &str = "MITH";
 const STAKED: (&str, i128) = ("ETH", 3_200_000_000);
 
-/// The first `count` balances: the demo account's own twelve, then currencies of no name, all zero but
-/// every tenth.
+/// Returns `count` balances: the demo account's twelve, then fillers named `SIM001`, `SIM002` and so on.
+/// Every tenth filler has an amount; the others are zero.
 pub(crate) fn balances(count: usize) -> Vec<Balance> {
     let named = DEMO.into_iter().map(|(currency, amount, available)| {
-        let mut balance = Balance::new(currency, units(amount));
-        balance.available = units(available);
+        let mut balance = Balance::new(currency, decimal_of(amount));
+        balance.available = decimal_of(available);
         balance.tradable = Some(currency != NOT_TRADABLE);
         if currency == STAKED.0 {
-            balance.stake = Some(units(STAKED.1));
+            balance.stake = Some(decimal_of(STAKED.1));
         }
         balance
     });
-    let filler = (1_u32..).map(|number| {
-        let held = if number % 10 == 0 { i128::from(number) * 12_345_678 } else { 0 };
-        Balance::new(format!("SIM{number:03}").as_str(), units(held))
+    let fillers = (1_u32..).map(|number| {
+        let amount = if number % 10 == 0 { i128::from(number) * 12_345_678 } else { 0 };
+        Balance::new(format!("SIM{number:03}").as_str(), decimal_of(amount))
     });
-    named.chain(filler).take(count).collect()
+    named.chain(fillers).take(count).collect()
 }
 
-/// The number of balances that the demo account has by default.
+/// Default number of balances of the demo account.
 pub(crate) const COUNT: usize = DEMO.len();
 
-/// When the demo account's orders were placed: before the times of the founding document's samples.
+/// The time at which the demo account's orders were placed, which is before the samples in the founding
+/// document.
 pub(crate) const PLACED: Timestamp = Timestamp::from_millis(1_639_386_803_662);
 
-/// The orders that the demo account has open at the start. They lock what its balances of BTC and TWD do
-/// not have available.
+/// Returns the orders that are open at the start. They lock the part of the BTC and TWD balances that is not
+/// available.
 pub(crate) fn orders() -> Vec<NewOrder> {
     let decimal = Decimal::new;
     vec![
@@ -62,6 +64,6 @@ pub(crate) fn orders() -> Vec<NewOrder> {
     ]
 }
 
-fn units(units: i128) -> Decimal {
+fn decimal_of(units: i128) -> Decimal {
     Decimal::from_i128_with_scale(units, 8).normalize()
 }

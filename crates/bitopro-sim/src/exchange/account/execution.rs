@@ -1,4 +1,4 @@
-//! The order and the trade that an execution leaves behind.
+//! The order and the trade that result from an execution.
 
 use bitopro_model::{
     Action, Currency, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade,
@@ -9,7 +9,7 @@ use crate::CommandError;
 use crate::exchange::account::fill::Fill;
 use crate::exchange::exact::{AMOUNT_SCALE, difference, sum};
 
-/// Ids as the exchange writes them, counted from its documentation's samples.
+/// Generates ids in the exchange's format, counting up from the samples in its documentation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IdSequence {
     orders: u64,
@@ -41,8 +41,7 @@ impl IdSequence {
     }
 }
 
-/// The order after a match.
-pub(crate) fn order_after(order: &Order, fill: &Fill, now: Timestamp) -> Result<Order, CommandError> {
+pub(crate) fn order_after_fill(order: &Order, fill: &Fill, now: Timestamp) -> Result<Order, CommandError> {
     let mut after = order.clone();
     let add = |a, b| sum(a, b).ok_or(CommandError::Inexact);
     after.executed_amount = add(order.executed_amount, fill.volume)?;
@@ -50,7 +49,8 @@ pub(crate) fn order_after(order: &Order, fill: &Fill, now: Timestamp) -> Result<
     let total = add(order.total.unwrap_or_default(), fill.total)?;
     after.total = Some(total);
     after.fee = Some(add(order.fee.unwrap_or_default(), fill.fee)?);
-    // At one price this is that price, not what its totals, each cut off, amount to.
+    // Dividing truncated totals would not give back the price of an order whose fills all have the same
+    // price.
     let is_one_price = order.executed_amount.is_zero() || order.avg_execution_price == Some(fill.price);
     after.avg_execution_price = Some(if is_one_price {
         fill.price
@@ -63,23 +63,22 @@ pub(crate) fn order_after(order: &Order, fill: &Fill, now: Timestamp) -> Result<
     } else {
         OrderStatus::InProgressPartialDeal
     };
-    touched(&mut after, now);
+    set_updated(&mut after, now);
     Ok(after)
 }
 
-/// The status of an order that is cancelled. That 3 stands for the cancelled rest is an assumption.
-pub(crate) fn status_of_cancelled(order: &Order) -> OrderStatus {
+/// Returns the final status of a cancelled order. Status 3 for a partly filled one is an assumption.
+pub(crate) fn cancelled_status(order: &Order) -> OrderStatus {
     if order.executed_amount.is_zero() { OrderStatus::Cancelled } else { OrderStatus::CompletedPartialDeal }
 }
 
-/// Sets the time of an order's change. It never goes back, even if the exchange's clock does.
-pub(crate) fn touched(order: &mut Order, now: Timestamp) {
+/// Sets the time of an order's last change. It never goes back, even if the exchange's clock does.
+pub(crate) fn set_updated(order: &mut Order, now: Timestamp) {
     let now = order.updated_timestamp.max(Some(now));
     (order.timestamp, order.updated_timestamp) = (now, now);
 }
 
-/// The trade of an order.
-pub(crate) fn trade_of(order: &Order, fill: &Fill, id: MatchId, is_maker: bool, now: Timestamp) -> Trade {
+pub(crate) fn new_trade(order: &Order, fill: &Fill, id: MatchId, is_maker: bool, now: Timestamp) -> Trade {
     let side = if order.action == Action::Buy { TradeSide::Bid } else { TradeSide::Ask };
     let lower = |text: &str| Currency::from(text.to_ascii_lowercase());
     let (base, quote) = (lower(fill.base.as_str()), lower(fill.quote.as_str()));

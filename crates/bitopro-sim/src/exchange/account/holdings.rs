@@ -5,22 +5,26 @@ use bitopro_model::{Balance, Balances, Currency};
 /// The balances of an account, by currency.
 pub type Holdings = BTreeMap<Currency, Balance>;
 
-/// The balances of `after` that are new or not as they were in `before`.
+/// Returns the balances in `after` that are new or differ from `before`.
 ///
-/// A currency that is gone has no balance that could be sent: it shows in the next snapshot only.
+/// A removed currency has no balance to send, so only the next snapshot shows its removal.
 pub(crate) fn changed(before: &Holdings, after: &Holdings) -> Balances {
-    after.iter().filter(|(currency, balance)| before.get(*currency) != Some(*balance)).map(owned).collect()
+    after
+        .iter()
+        .filter(|(currency, balance)| before.get(*currency) != Some(*balance))
+        .map(cloned_balance)
+        .collect()
 }
 
 pub(crate) fn all(holdings: &Holdings) -> Balances {
-    holdings.iter().map(owned).collect()
+    holdings.iter().map(cloned_balance).collect()
 }
 
-/// Collects balances under their own currencies; of two of one currency, the later counts.
-pub(crate) fn of(balances: impl IntoIterator<Item = Balance>) -> Holdings {
+/// Collects balances by currency. A later balance replaces an earlier one of the same currency.
+pub(crate) fn by_currency(balances: impl IntoIterator<Item = Balance>) -> Holdings {
     balances.into_iter().map(|balance| (balance.currency.clone(), balance)).collect()
 }
 
-fn owned((_, balance): (&Currency, &Balance)) -> Balance {
+fn cloned_balance((_, balance): (&Currency, &Balance)) -> Balance {
     balance.clone()
 }

@@ -1,7 +1,7 @@
-//! The account that trades. Every operation is carried out completely or not at all, in exact decimals.
+//! The trading account. Amounts are exact decimals, and a failed operation changes no balance and no order.
 //!
-//! The amount that an order locks leaves `available` and stays in `amount`, so that for every currency
-//! `amount == available + stake + locked` remains true if it was true at the start.
+//! An amount that an order locks is taken from `available` but stays in `amount`. So for every currency,
+//! `amount == available + stake + locked` holds if it held at the start.
 
 pub(crate) mod demo;
 mod execution;
@@ -14,17 +14,19 @@ use std::collections::BTreeMap;
 
 use bitopro_model::{Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Timestamp, Trade};
 
-use crate::exchange::account::execution::{IdSequence, order_after, status_of_cancelled, touched, trade_of};
-use crate::exchange::account::fill::{Fill, moved, tradable};
+use crate::exchange::account::execution::{
+    IdSequence, cancelled_status, new_trade, order_after_fill, set_updated,
+};
+use crate::exchange::account::fill::{Fill, adjusted, tradable_balance};
 use crate::exchange::account::open_order::OpenOrder;
 use crate::exchange::account::order::{Kind, currencies};
 use crate::exchange::exact::{difference, sum};
 use crate::exchange::recent_items::RecentItems;
 use crate::{CommandError, Holdings, NewOrder};
 
-/// The number of closed orders that count as recent. An assumption.
+/// Number of closed orders that count as recent. An assumption.
 pub(crate) const CLOSED_ORDERS_KEPT: usize = 100;
-/// The number of trades that are remembered.
+/// Number of trades that are kept.
 const TRADES_KEPT: usize = 10_000;
 
 #[derive(Debug, Clone)]
@@ -36,7 +38,7 @@ pub(crate) struct Account {
     ids: IdSequence,
 }
 
-/// A change of an order: the order as it is now, and its trade, if any.
+/// An order after a change, and the trade that changed it, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderChange {
     pub(crate) order: Order,
@@ -44,8 +46,8 @@ pub(crate) struct OrderChange {
 }
 
 impl Account {
-    /// Creates an account from balances that count what these orders lock as not available. An order that
-    /// they do not cover is left out.
+    /// Creates an account with open orders. The available amounts must already exclude the amounts that these
+    /// orders lock; orders that the balances do not cover are left out.
     pub(crate) fn new(holdings: Holdings, orders: &[NewOrder], placed: Timestamp) -> Self {
         let (closed_orders, trades) = (RecentItems::new(CLOSED_ORDERS_KEPT), RecentItems::new(TRADES_KEPT));
         let mut account =
@@ -66,38 +68,38 @@ impl Account {
         &self.holdings
     }
 
-    /// By id.
+    /// Returns the open orders, sorted by id.
     pub(crate) fn open_orders(&self) -> impl Iterator<Item = &Order> {
         self.open.values().map(|open_order| &open_order.order)
     }
 
-    /// The oldest first.
+    /// Returns the recently closed orders, oldest first.
     pub(crate) fn closed_orders(&self) -> impl Iterator<Item = &Order> {
         self.closed_orders.iter()
     }
 
-    /// The oldest first.
+    /// Returns the recent trades, oldest first.
     pub(crate) fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> {
         self.trades.iter()
     }
 
-    /// Replaces the balances. Orders that they do not cover are cancelled.
+    /// Replaces the balances, and cancels the orders that they do not cover.
     pub(crate) fn set_holdings(&mut self, now: Timestamp, holdings: Holdings) -> Vec<OrderChange> {
         self.holdings = holdings;
-        let cancelled = self.uncovered_orders();
-        let gone: Vec<OpenOrder> = cancelled.iter().filter_map(|id| self.open.remove(id)).collect();
-        gone.into_iter().map(|gone| self.cancelled(now, gone)).collect()
+        let uncovered = self.uncovered_orders();
+        let removed: Vec<OpenOrder> = uncovered.iter().filter_map(|id| self.open.remove(id)).collect();
+        removed.into_iter().map(|removed| self.close_cancelled(now, removed)).collect()
     }
 
-    /// Adds to the amount of a currency and to what is available of it, or withdraws where negative.
+    /// Adds to the amount and the available amount of a currency. A negative amount is a withdrawal.
     pub(crate) fn deposit(&mut self, currency: &Currency, amount: Decimal) -> Result<(), CommandError> {
         let balance = self.holdings.get(currency).cloned();
         let balance = balance.unwrap_or_else(|| Balance::new(currency.clone(), Decimal::ZERO));
-        self.holdings.insert(currency.clone(), moved(&balance, amount, amount)?);
+        self.holdings.insert(currency.clone(), adjusted(&balance, amount, amount)?);
         Ok(())
     }
 
-    /// Places an order on a market with this price, if it has one.
+    /// Places an order. `market` is the market's price of the pair, if it has one.
     pub(crate) fn place(
         &mut self,
         now: Timestamp,
@@ -111,9 +113,9 @@ impl Account {
         match (&new.kind, immediate) {
             (Kind::Market, _) => {
                 let market = market.ok_or_else(|| CommandError::NoMarket(new.pair.clone()))?;
-                self.match_now(now, new, market)
+                self.execute_immediately(now, new, market)
             }
-            (Kind::Limit, Some(market)) => self.match_now(now, new, market),
+            (Kind::Limit, Some(market)) => self.execute_immediately(now, new, market),
             (Kind::PostOnly, Some(_)) => {
                 let mut order = self.prepare(now, new)?.order;
                 order.status = OrderStatus::PostOnlyCancelled;
@@ -124,7 +126,7 @@ impl Account {
         }
     }
 
-    /// Fills a volume of an order at its own price, or all that remains.
+    /// Fills a volume of an order at its own price, or the remaining amount if `None`.
     pub(crate) fn fill(
         &mut self,
         now: Timestamp,
@@ -146,10 +148,10 @@ impl Account {
         }
         let (base, quote) = currencies(&order.pair)?;
         let fill = Fill::new(base, quote, order.action.clone(), order.price, volume)?;
-        let order = order_after(order, &fill, now)?;
-        let trade = trade_of(&order, &fill, self.ids.next_match(), true, now);
-        // Parts cut off add up to no more than the whole cut off, so the lock lasts to the end, when what
-        // is left of it is released.
+        let order = order_after_fill(order, &fill, now)?;
+        let trade = new_trade(&order, &fill, self.ids.next_match(), true, now);
+        // Truncated parts never add up to more than the truncated whole, so the locked amount is always
+        // enough. The last fill releases what remains of it.
         let released = if order.is_final() { *locked } else { fill.paid().1 };
         let locked = difference(*locked, released).ok_or(CommandError::Inexact)?;
         fill.settle(&mut self.holdings, released)?;
@@ -168,13 +170,13 @@ impl Account {
         let open_order = self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         let balance = self.holdings.get(&open_order.currency);
         let balance = balance.ok_or_else(|| CommandError::NotTradable(open_order.currency.clone()))?;
-        let released = moved(balance, Decimal::ZERO, open_order.locked)?;
-        let gone = self.open.remove(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
+        let released = adjusted(balance, Decimal::ZERO, open_order.locked)?;
+        let removed = self.open.remove(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         self.holdings.insert(released.currency.clone(), released);
-        Ok(self.cancelled(now, gone))
+        Ok(self.close_cancelled(now, removed))
     }
 
-    /// Makes a stop order that waits a limit order. It keeps its id, which is an assumption.
+    /// Turns a waiting stop order into a limit order. That it keeps its id is an assumption.
     pub(crate) fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
         let OpenOrder { order, .. } =
             self.open.get_mut(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
@@ -182,23 +184,26 @@ impl Account {
             return Err(CommandError::NothingToTrigger(id.clone()));
         }
         order.status = OrderStatus::InProgress;
-        touched(order, now);
+        set_updated(order, now);
         Ok(OrderChange { order: order.clone(), trade: None })
     }
 
-    /// Opens an order, and locks what it may have to pay.
+    /// Opens an order and locks the amount that it may have to pay.
     fn add_open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, CommandError> {
         let open_order = self.prepare(now, new)?;
-        let locked =
-            moved(tradable(&self.holdings, &open_order.currency)?, Decimal::ZERO, -open_order.locked)?;
+        let locked = adjusted(
+            tradable_balance(&self.holdings, &open_order.currency)?,
+            Decimal::ZERO,
+            -open_order.locked,
+        )?;
         self.holdings.insert(locked.currency.clone(), locked);
         let order = open_order.order.clone();
         self.open.insert(order.id.clone(), open_order);
         Ok(OrderChange { order, trade: None })
     }
 
-    /// Executes an order against the market immediately.
-    fn match_now(
+    /// Executes an order completely and immediately, at the market's price.
+    fn execute_immediately(
         &mut self,
         now: Timestamp,
         new: &NewOrder,
@@ -207,9 +212,9 @@ impl Account {
         let (base, quote) = currencies(&new.pair)?;
         let order = self.prepare(now, &NewOrder { price, ..new.clone() })?.order;
         let fill = Fill::new(base, quote, new.action.clone(), price, new.amount)?;
-        let mut order = order_after(&order, &fill, now)?;
+        let mut order = order_after_fill(&order, &fill, now)?;
         order.price = new.price;
-        let trade = trade_of(&order, &fill, self.ids.next_match(), false, now);
+        let trade = new_trade(&order, &fill, self.ids.next_match(), false, now);
         fill.settle(&mut self.holdings, Decimal::ZERO)?;
         self.closed_orders.push(order.clone());
         self.trades.push(trade.clone());
@@ -220,16 +225,16 @@ impl Account {
         OpenOrder::prepare(new, now, &self.holdings, &mut self.ids)
     }
 
-    fn cancelled(&mut self, now: Timestamp, gone: OpenOrder) -> OrderChange {
-        let mut order = gone.order;
-        order.status = status_of_cancelled(&order);
-        touched(&mut order, now);
+    fn close_cancelled(&mut self, now: Timestamp, removed: OpenOrder) -> OrderChange {
+        let mut order = removed.order;
+        order.status = cancelled_status(&order);
+        set_updated(&mut order, now);
         self.closed_orders.push(order.clone());
         OrderChange { order, trade: None }
     }
 
-    /// Returns the orders that lock more of their currency than the balance leaves beside what is available
-    /// or staked.
+    /// Returns all orders in each currency whose locked total exceeds the part of the balance that is neither
+    /// available nor staked.
     fn uncovered_orders(&self) -> Vec<OrderId> {
         let mut locked: BTreeMap<&Currency, Option<Decimal>> = BTreeMap::new();
         for open_order in self.open.values() {

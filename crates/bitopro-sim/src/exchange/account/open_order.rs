@@ -1,12 +1,12 @@
 use bitopro_model::{Action, Currency, Decimal, Order, OrderStatus, Pair, TimeInForce, Timestamp};
 
 use crate::exchange::account::execution::IdSequence;
-use crate::exchange::account::fill::tradable;
+use crate::exchange::account::fill::tradable_balance;
 use crate::exchange::account::order::{Kind, currencies};
-use crate::exchange::exact::product_cut_off;
+use crate::exchange::exact::truncated_product;
 use crate::{CommandError, Holdings, NewOrder};
 
-/// An open order, and what it locks of which currency.
+/// An open order, and the amount of a currency that it locks.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOrder {
     pub(crate) order: Order,
@@ -15,7 +15,7 @@ pub(crate) struct OpenOrder {
 }
 
 impl OpenOrder {
-    /// Checks a new order, and creates it with its ids. Nothing is locked yet.
+    /// Validates a new order and assigns its ids, without locking anything yet.
     pub(crate) fn prepare(
         new: &NewOrder,
         now: Timestamp,
@@ -30,14 +30,14 @@ impl OpenOrder {
         if [new.amount, new.price, stop_price].iter().any(|number| *number <= Decimal::ZERO) {
             return Err(CommandError::NotPositive);
         }
-        tradable(holdings, &base)?;
-        tradable(holdings, &quote)?;
-        let worth = product_cut_off(new.amount, new.price).ok_or(CommandError::Inexact)?;
-        if worth.is_zero() {
+        tradable_balance(holdings, &base)?;
+        tradable_balance(holdings, &quote)?;
+        let total = truncated_product(new.amount, new.price).ok_or(CommandError::Inexact)?;
+        if total.is_zero() {
             return Err(CommandError::TooSmall);
         }
         let (currency, locked) = match &new.action {
-            Action::Buy => (quote, worth),
+            Action::Buy => (quote, total),
             Action::Sell => (base, new.amount),
             unknown => return Err(CommandError::NotAnAction(unknown.clone())),
         };

@@ -2,7 +2,25 @@ use bitopro_model::{Action, Condition, Currency, Decimal, OrderType, Pair};
 
 use crate::CommandError;
 
-/// An order to be placed. Amounts are of the base currency, for market orders too.
+/// An order to place. Its amount is in the base currency, even for a market order.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_model::{Action, Condition, Decimal, Timestamp};
+/// use bitopro_sim::{NewOrder, Simulator};
+///
+/// // Once the price has fallen to 2,400,000 TWD, sells 0.1 BTC at 2,390,000 TWD or better.
+/// let (amount, price) = (Decimal::new(1, 1), Decimal::from(2_390_000));
+/// let order = NewOrder::limit("btc_twd", Action::Sell, amount, price)
+///     .with_stop(Condition::AtOrBelow, Decimal::from(2_400_000))
+///     .with_client_id(7);
+///
+/// let mut exchange = Simulator::builder().build_exchange()?;
+/// let (id, _) = exchange.place(Timestamp::from_millis(1_639_553_303_365), &order)?;
+/// assert!(exchange.open_orders().any(|open| open.id == id && open.original_amount == amount));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOrder {
     pub(crate) pair: Pair,
@@ -22,37 +40,38 @@ pub(crate) enum Kind {
 }
 
 impl NewOrder {
-    /// Executes at this price or better.
+    /// Creates an order that executes at this price or better.
     pub fn limit(pair: impl Into<Pair>, action: Action, amount: Decimal, price: Decimal) -> Self {
-        Self::of(Kind::Limit, pair, action, amount, price)
+        Self::with_kind(Kind::Limit, pair, action, amount, price)
     }
 
-    /// A limit order that is cancelled if the market would match it immediately.
+    /// Creates a limit order that is cancelled if the market would match it immediately.
     pub fn post_only(pair: impl Into<Pair>, action: Action, amount: Decimal, price: Decimal) -> Self {
-        Self::of(Kind::PostOnly, pair, action, amount, price)
+        Self::with_kind(Kind::PostOnly, pair, action, amount, price)
     }
 
-    /// Executes immediately and completely, at the market's price.
+    /// Creates an order that executes immediately and completely, at the market's price.
     pub fn market(pair: impl Into<Pair>, action: Action, amount: Decimal) -> Self {
-        Self::of(Kind::Market, pair, action, amount, Decimal::ZERO)
+        Self::with_kind(Kind::Market, pair, action, amount, Decimal::ZERO)
     }
 
-    /// Makes it a stop-limit order, which becomes a limit order at its price when the market's price meets the condition
-    /// at `stop_price`.
+    /// Turns it into a stop-limit order, which becomes a limit order once the market's price meets the
+    /// condition at `stop_price`.
     #[must_use]
     pub fn with_stop(mut self, condition: Condition, stop_price: Decimal) -> Self {
         self.kind = Kind::StopLimit { stop_price, condition };
         self
     }
 
-    /// Gives it an id of the client's own: none unless set. The exchange documents 1 to 2,147,483,647.
+    /// Sets the client's own id for the order, which the exchange documents as 1 to 2,147,483,647. Defaults
+    /// to none.
     #[must_use]
     pub fn with_client_id(mut self, id: u32) -> Self {
         self.client_id = Some(id);
         self
     }
 
-    fn of(kind: Kind, pair: impl Into<Pair>, action: Action, amount: Decimal, price: Decimal) -> Self {
+    fn with_kind(kind: Kind, pair: impl Into<Pair>, action: Action, amount: Decimal, price: Decimal) -> Self {
         Self { pair: pair.into(), action, amount, price, kind, client_id: None }
     }
 
@@ -65,7 +84,7 @@ impl NewOrder {
     }
 }
 
-/// Returns base and quote in upper case, as balances have them.
+/// Returns the base and the quote currency in upper case, as in balances.
 pub(crate) fn currencies(pair: &Pair) -> Result<(Currency, Currency), CommandError> {
     let upper = |part: &Currency| Currency::new(part.as_str().to_ascii_uppercase());
     pair.split()

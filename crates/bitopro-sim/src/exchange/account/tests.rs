@@ -6,19 +6,19 @@ use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_o
 
 use super::{Account, CLOSED_ORDERS_KEPT, OrderChange};
 use crate::exchange::account::{demo, holdings};
-use crate::exchange::exact::product_cut_off;
+use crate::exchange::exact::truncated_product;
 use crate::{CommandError, NewOrder};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 fn demo_account() -> Account {
-    Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED)
+    Account::new(holdings::by_currency(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED)
 }
 
-/// 1 BTC and 1,000 TWD, and nothing open.
+/// Returns an account with 1 BTC, 1,000 TWD and no open orders.
 fn account() -> Account {
     let balances = [Balance::new("BTC", Decimal::ONE), Balance::new("TWD", decimal(1_000, 0))];
-    Account::new(holdings::of(balances), &[], NOW)
+    Account::new(holdings::by_currency(balances), &[], NOW)
 }
 
 fn decimal(units: i64, scale: u32) -> Decimal {
@@ -33,17 +33,17 @@ fn stop(action: Action, amount: Decimal, price: Decimal) -> NewOrder {
     NewOrder::limit("btc_twd", action, amount, price).with_stop(Condition::AtOrBelow, price)
 }
 
-/// Amount and available.
-fn holds(account: &Account, currency: &str) -> (String, String) {
+/// Returns the amount and the available amount of a currency.
+fn amounts(account: &Account, currency: &str) -> (String, String) {
     let balance = &account.holdings()[&currency.into()];
     (balance.amount.normalize().to_string(), balance.available.normalize().to_string())
 }
 
-fn pair_of(amount: &str, available: &str) -> (String, String) {
+fn expected_amounts(amount: &str, available: &str) -> (String, String) {
     (amount.to_owned(), available.to_owned())
 }
 
-/// The part of each balance that is neither available, staked nor locked by open orders.
+/// Returns the part of each balance that is neither available, staked nor locked by open orders.
 fn unaccounted(account: &Account) -> Vec<(Currency, Decimal)> {
     let locked = |currency: &Currency| {
         account.open.values().filter(|o| o.currency == *currency).map(|o| o.locked).sum::<Decimal>()
@@ -55,13 +55,14 @@ fn unaccounted(account: &Account) -> Vec<(Currency, Decimal)> {
 }
 
 #[test]
-fn the_demo_account_adds_up_with_its_four_orders() {
+fn the_demo_balances_cover_their_four_orders() {
     let account = demo_account();
     assert_eq!(account.open_orders().count(), 4);
     assert_eq!(unaccounted(&account).into_iter().find(|(_, rest)| !rest.is_zero()), None);
-    // Where it holds less, there is less to be locked.
+    // With fewer currencies, the account opens fewer orders.
     for count in 0..demo::COUNT {
-        let account = Account::new(holdings::of(demo::balances(count)), &demo::orders(), demo::PLACED);
+        let account =
+            Account::new(holdings::by_currency(demo::balances(count)), &demo::orders(), demo::PLACED);
         assert!(unaccounted(&account).iter().all(|(_, rest)| !rest.is_sign_negative()), "{count}");
         assert_eq!(account.closed_orders().count(), 0);
     }
@@ -72,13 +73,13 @@ fn an_order_locks_fills_and_releases() {
     let mut account = account();
     let placed = account.place(NOW, &limit(Action::Buy, decimal(3, 0), decimal(100, 0)), None).unwrap();
     assert_eq!(placed.order.status, OrderStatus::InProgress);
-    assert_eq!(holds(&account, "TWD"), pair_of("1000", "700"));
+    assert_eq!(amounts(&account, "TWD"), expected_amounts("1000", "700"));
 
     let id = placed.order.id;
     let filled = account.fill(NOW, &id, Some(Decimal::ONE)).unwrap();
     assert_eq!(filled.order.status, OrderStatus::InProgressPartialDeal);
-    assert_eq!(holds(&account, "TWD"), pair_of("900", "700"));
-    assert_eq!(holds(&account, "BTC"), pair_of("1.999", "1.999"));
+    assert_eq!(amounts(&account, "TWD"), expected_amounts("900", "700"));
+    assert_eq!(amounts(&account, "BTC"), expected_amounts("1.999", "1.999"));
     let trade = filled.trade.unwrap();
     assert_eq!((&trade.order_id, trade.side.clone(), trade.is_maker), (&id, TradeSide::Bid, Some(true)));
     assert_eq!((trade.base.as_str(), trade.quote.as_str()), ("btc", "twd"));
@@ -91,7 +92,7 @@ fn an_order_locks_fills_and_releases() {
     );
     let cancelled = account.cancel(NOW, &id).unwrap().order;
     assert_eq!(cancelled.status, OrderStatus::CompletedPartialDeal);
-    assert_eq!(holds(&account, "TWD"), pair_of("900", "900"));
+    assert_eq!(amounts(&account, "TWD"), expected_amounts("900", "900"));
     assert_eq!((cancelled.total, cancelled.fee), (Some(decimal(100, 0)), Some(decimal(1, 3))));
     assert_eq!((cancelled.remaining_amount, cancelled.executed_amount), (decimal(2, 0), Decimal::ONE));
     assert_eq!(account.open_orders().count(), 0);
@@ -100,16 +101,16 @@ fn an_order_locks_fills_and_releases() {
 }
 
 #[test]
-fn every_status_is_reached() {
+fn every_documented_status_occurs() {
     let mut account = demo_account();
     let mut seen = Vec::new();
     let market = Some(decimal(3_000_000, 0));
-    let some = decimal(1, 2);
-    let resting = limit(Action::Sell, some, decimal(3_100_000, 0));
+    let amount = decimal(1, 2);
+    let resting = limit(Action::Sell, amount, decimal(3_100_000, 0));
     for case in 0..7 {
         let new = match case {
-            5 => NewOrder::post_only("btc_twd", Action::Buy, some, decimal(3_000_000, 0)),
-            6 => stop(Action::Sell, some, decimal(2_900_000, 0)),
+            5 => NewOrder::post_only("btc_twd", Action::Buy, amount, decimal(3_000_000, 0)),
+            6 => stop(Action::Sell, amount, decimal(2_900_000, 0)),
             _ => resting.clone(),
         };
         let mut done = account.place(NOW, &new, market).unwrap().order;
@@ -130,7 +131,7 @@ fn every_status_is_reached() {
 }
 
 #[test]
-fn what_the_market_matches_is_done_at_once() {
+fn an_order_that_the_market_matches_is_filled_immediately() {
     let market = Some(decimal(100, 0));
     for (new, price, order_type) in [
         (limit(Action::Buy, decimal(2, 0), decimal(120, 0)), decimal(120, 0), OrderType::Limit),
@@ -145,16 +146,19 @@ fn what_the_market_matches_is_done_at_once() {
         let trade = trade.unwrap();
         let is_market = order_type == OrderType::Market;
         assert_eq!((trade.is_maker, trade.is_market), (Some(false), Some(is_market)));
-        assert_eq!(holds(&account, "TWD"), pair_of("800", "800"));
-        assert_eq!(holds(&account, "BTC"), pair_of("2.998", "2.998"));
+        assert_eq!(amounts(&account, "TWD"), expected_amounts("800", "800"));
+        assert_eq!(amounts(&account, "BTC"), expected_amounts("2.998", "2.998"));
     }
-    // The other way round, and just not.
+    // A sell order, and orders just above and below the market's price.
     let mut account = account();
     let sold = account.place(NOW, &limit(Action::Sell, Decimal::ONE, decimal(100, 0)), market).unwrap();
     assert!(sold.order.is_filled());
     for (action, price) in [(Action::Buy, 99), (Action::Sell, 101)] {
         let order = limit(action, decimal(1, 3), decimal(price, 0));
-        assert_eq!(account.place(NOW, &order, market).is_ok_and(|done| done.order.is_open()), price == 99);
+        assert_eq!(
+            account.place(NOW, &order, market).is_ok_and(|placed| placed.order.is_open()),
+            price == 99
+        );
     }
 }
 
@@ -164,20 +168,20 @@ fn a_stop_order_waits_until_it_is_triggered() {
     let order = account.place(NOW, &stop(Action::Sell, Decimal::ONE, decimal(90, 0)), None).unwrap().order;
     assert!(order.id.as_str().starts_with("SL-"), "{}", order.id);
     assert_eq!((order.stop_price, order.condition), (Some(decimal(90, 0)), Some(Condition::AtOrBelow)));
-    assert_eq!(holds(&account, "BTC"), pair_of("1", "0"));
+    assert_eq!(amounts(&account, "BTC"), expected_amounts("1", "0"));
     assert_eq!(account.fill(NOW, &order.id, None), Err(CommandError::NotTriggered(order.id.clone())));
     let later = Timestamp::from_millis(NOW.as_millis() + 5);
     let triggered = account.trigger(later, &order.id).unwrap().order;
     assert_eq!((triggered.status, triggered.updated()), (OrderStatus::InProgress, Some(later)));
     assert_eq!(triggered.created_timestamp, Some(NOW));
     assert_eq!(account.trigger(NOW, &order.id), Err(CommandError::NothingToTrigger(order.id.clone())));
-    // The clock was put back; the order was not.
+    // The order's time does not go back with the clock.
     let filled = account.fill(NOW, &order.id, None).unwrap().order;
     assert_eq!((filled.updated(), filled.timestamp), (Some(later), Some(later)));
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_and_changes_nothing() {
+fn an_invalid_order_is_rejected_and_changes_nothing() {
     let (one, hundred) = (Decimal::ONE, decimal(100, 0));
     let buy = |pair: &str, amount, price| NewOrder::limit(pair, Action::Buy, amount, price);
     for (order, expected) in [
@@ -198,32 +202,32 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
         assert_eq!(account.place(NOW, &order, None), Err(expected.clone()), "{order:?}");
         assert!(!expected.to_string().is_empty());
         assert_eq!(
-            (holds(&account, "BTC"), holds(&account, "TWD")),
-            (pair_of("1", "1"), pair_of("1000", "1000"))
+            (amounts(&account, "BTC"), amounts(&account, "TWD")),
+            (expected_amounts("1", "1"), expected_amounts("1000", "1000"))
         );
         assert_eq!((account.open_orders().count(), account.closed_orders().count()), (0, 0));
     }
 }
 
 #[test]
-fn orders_for_which_a_new_balance_has_no_room_are_cancelled() {
+fn orders_that_a_new_balance_does_not_cover_are_cancelled() {
     let mut account = demo_account();
     let mut holdings = account.holdings().clone();
-    // As much as before, and as much of it locked: nothing has to end.
+    // A larger balance still covers both orders.
     holdings.get_mut(&"BTC".into()).unwrap().amount += Decimal::ONE;
     assert_eq!(account.set_holdings(NOW, holdings.clone()), []);
     holdings.insert("BTC".into(), Balance::new("BTC", Decimal::ONE));
     let cancelled = account.set_holdings(NOW, holdings.clone());
     assert_eq!(cancelled.len(), 2);
-    assert!(cancelled.iter().all(|done| done.order.status == OrderStatus::Cancelled));
-    assert_eq!(holds(&account, "BTC"), pair_of("1", "1"));
+    assert!(cancelled.iter().all(|change| change.order.status == OrderStatus::Cancelled));
+    assert_eq!(amounts(&account, "BTC"), expected_amounts("1", "1"));
     holdings.remove(&"TWD".into());
     assert_eq!(account.set_holdings(NOW, holdings).len(), 2);
     assert_eq!((account.open_orders().count(), account.closed_orders().count()), (0, 4));
 }
 
 #[test]
-fn only_the_last_orders_that_ended_are_recent() {
+fn only_the_last_closed_orders_are_kept() {
     let mut account = account();
     for _ in 0..CLOSED_ORDERS_KEPT + 5 {
         let id = account.place(NOW, &limit(Action::Sell, Decimal::ONE, Decimal::ONE), None).unwrap().order.id;
@@ -234,28 +238,28 @@ fn only_the_last_orders_that_ended_are_recent() {
 }
 
 #[test]
-fn a_deposit_adds_to_the_whole_and_to_what_is_available() {
+fn a_deposit_adds_to_the_amount_and_to_the_available_amount() {
     let mut account = account();
     account.place(NOW, &limit(Action::Buy, Decimal::ONE, decimal(400, 0)), None).unwrap();
     account.deposit(&"TWD".into(), decimal(50, 0)).unwrap();
-    assert_eq!(holds(&account, "TWD"), pair_of("1050", "650"));
-    // What an order locks cannot be withdrawn.
+    assert_eq!(amounts(&account, "TWD"), expected_amounts("1050", "650"));
+    // A locked amount cannot be withdrawn.
     let withdrawn = account.deposit(&"TWD".into(), decimal(-6501, 1));
     assert_eq!(withdrawn, Err(CommandError::Insufficient("TWD".into())));
-    assert_eq!(holds(&account, "TWD"), pair_of("1050", "650"));
+    assert_eq!(amounts(&account, "TWD"), expected_amounts("1050", "650"));
     account.deposit(&"TWD".into(), decimal(-650, 0)).unwrap();
-    assert_eq!(holds(&account, "TWD"), pair_of("400", "0"));
+    assert_eq!(amounts(&account, "TWD"), expected_amounts("400", "0"));
     account.deposit(&"ETH".into(), decimal(2, 0)).unwrap();
-    assert_eq!(holds(&account, "ETH"), pair_of("2", "2"));
+    assert_eq!(amounts(&account, "ETH"), expected_amounts("2", "2"));
     assert_eq!(account.deposit(&"SOL".into(), -Decimal::ONE), Err(CommandError::Insufficient("SOL".into())));
     assert!(!account.holdings().contains_key(&"SOL".into()));
     assert_eq!(account.deposit(&"BTC".into(), Decimal::MAX), Err(CommandError::Inexact));
     assert_eq!(account.open_orders().count(), 1);
 }
 
-/// Something that is tried with an account; numbers choose among what there is.
+/// An operation on an account. An index chooses one of its open orders.
 #[derive(Debug, Clone)]
-enum Try {
+enum Operation {
     Place { kind: u8, buy: bool, amount: Decimal, price: Decimal },
     Fill { order: prop::sample::Index, volume: Option<Decimal> },
     Cancel(prop::sample::Index),
@@ -264,7 +268,7 @@ enum Try {
     Deposit { currency: &'static str, amount: Decimal },
 }
 
-/// Few enough digits that the sums of the test itself are exact.
+/// Generates decimals with few enough digits for the test's own sums to be exact.
 fn number() -> impl Strategy<Value = Decimal> {
     prop_oneof![
         (0_i64..=10_000, 0_u32..=6).prop_map(|(units, scale)| Decimal::new(units, scale)),
@@ -273,29 +277,29 @@ fn number() -> impl Strategy<Value = Decimal> {
     ]
 }
 
-fn tries() -> impl Strategy<Value = Vec<Try>> {
-    let one = prop_oneof![
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let operation = prop_oneof![
         6 => (0_u8..4, any::<bool>(), number(), number())
-            .prop_map(|(kind, buy, amount, price)| Try::Place { kind, buy, amount, price }),
+            .prop_map(|(kind, buy, amount, price)| Operation::Place { kind, buy, amount, price }),
         4 => (any::<prop::sample::Index>(), prop::option::of(number()))
-            .prop_map(|(order, volume)| Try::Fill { order, volume }),
-        2 => any::<prop::sample::Index>().prop_map(Try::Cancel),
-        2 => any::<prop::sample::Index>().prop_map(Try::Trigger),
+            .prop_map(|(order, volume)| Operation::Fill { order, volume }),
+        2 => any::<prop::sample::Index>().prop_map(Operation::Cancel),
+        2 => any::<prop::sample::Index>().prop_map(Operation::Trigger),
         1 => (prop::sample::select(vec!["BTC", "TWD"]), number(), number())
-            .prop_map(|(currency, a, b)| Try::Set { currency, amount: a.max(b).abs(), available: a.min(b).abs() }),
+            .prop_map(|(currency, a, b)| Operation::Set { currency, amount: a.max(b).abs(), available: a.min(b).abs() }),
         1 => (prop::sample::select(vec!["BTC", "TWD"]), number())
-            .prop_map(|(currency, amount)| Try::Deposit { currency, amount }),
+            .prop_map(|(currency, amount)| Operation::Deposit { currency, amount }),
     ];
-    prop::collection::vec(one, 1..60)
+    prop::collection::vec(operation, 1..60)
 }
 
-fn attempt(account: &mut Account, now: Timestamp, what: &Try) -> Result<OrderChange, CommandError> {
+fn apply(account: &mut Account, now: Timestamp, operation: &Operation) -> Result<OrderChange, CommandError> {
     let chosen = |index: &prop::sample::Index, account: &Account| {
         let ids: Vec<OrderId> = account.open_orders().map(|order| order.id.clone()).collect();
         if ids.is_empty() { OrderId::new("none") } else { index.get(&ids).clone() }
     };
-    match what {
-        Try::Place { kind, buy, amount, price } => {
+    match operation {
+        Operation::Place { kind, buy, amount, price } => {
             let action = if *buy { Action::Buy } else { Action::Sell };
             let new = match kind {
                 0 => limit(action, *amount, *price),
@@ -305,23 +309,23 @@ fn attempt(account: &mut Account, now: Timestamp, what: &Try) -> Result<OrderCha
             };
             account.place(now, &new, Some(decimal(100, 0)))
         }
-        Try::Fill { order, volume } => account.fill(now, &chosen(order, account), *volume),
-        Try::Cancel(order) => account.cancel(now, &chosen(order, account)),
-        Try::Trigger(order) => account.trigger(now, &chosen(order, account)),
-        Try::Set { .. } | Try::Deposit { .. } => Err(CommandError::NotPositive),
+        Operation::Fill { order, volume } => account.fill(now, &chosen(order, account), *volume),
+        Operation::Cancel(order) => account.cancel(now, &chosen(order, account)),
+        Operation::Trigger(order) => account.trigger(now, &chosen(order, account)),
+        Operation::Set { .. } | Operation::Deposit { .. } => Err(CommandError::NotPositive),
     }
 }
 
 proptest! {
-    /// Whatever is tried: what is done keeps every currency's sum, what is refused changes nothing, and
-    /// what is paid and received is in the trade.
+    /// A successful operation keeps the sum of every currency and changes the balances by the amounts in its
+    /// trade. A failed one changes nothing.
     #[test]
-    fn the_balances_add_up(tries in tries()) {
+    fn the_balances_add_up(operations in operations()) {
         let mut account = demo_account();
-        for (step, what) in tries.iter().enumerate() {
+        for (step, operation) in operations.iter().enumerate() {
             let now = Timestamp::from_millis(NOW.as_millis() + i64::try_from(step).unwrap());
             let before = account.clone();
-            if let Try::Set { currency, amount, available } = *what {
+            if let Operation::Set { currency, amount, available } = *operation {
                 let mut holdings = account.holdings().clone();
                 let mut balance = Balance::new(currency, amount.max(available));
                 balance.available = available.min(amount);
@@ -330,14 +334,14 @@ proptest! {
                 prop_assert!(unaccounted(&account).iter().all(|(_, rest)| *rest >= Decimal::ZERO));
                 continue;
             }
-            if let Try::Deposit { currency, amount } = *what {
+            if let Operation::Deposit { currency, amount } = *operation {
                 let held = |account: &Account| (account.holdings()[&currency.into()].amount, account.holdings()[&currency.into()].available);
                 let expected = match account.deposit(&currency.into(), amount) {
                     Ok(()) => (held(&before).0 + amount, held(&before).1 + amount),
-                    // A balance after earlier fills may have too many digits for this amount.
+                    // Earlier fills may have left a balance with too many digits for an exact sum.
                     Err(CommandError::Inexact) => {
-                        let (whole, available) = held(&before);
-                        prop_assert!(exact_add(whole, amount).is_none() || exact_add(available, amount).is_none());
+                        let (total, available) = held(&before);
+                        prop_assert!(exact_add(total, amount).is_none() || exact_add(available, amount).is_none());
                         held(&before)
                     }
                     Err(error) => {
@@ -351,27 +355,27 @@ proptest! {
                 prop_assert!(account.open_orders().eq(before.open_orders()));
                 continue;
             }
-            let Ok(OrderChange { order, trade }) = attempt(&mut account, now, what) else {
+            let Ok(OrderChange { order, trade }) = apply(&mut account, now, operation) else {
                 prop_assert_eq!(account.holdings(), before.holdings());
                 prop_assert!(account.open_orders().eq(before.open_orders()));
                 prop_assert!(account.closed_orders().eq(before.closed_orders()) && account.trades().eq(before.trades()));
                 continue;
             };
-            prop_assert_eq!(unaccounted(&account), unaccounted(&before), "{:?}", what);
+            prop_assert_eq!(unaccounted(&account), unaccounted(&before), "{:?}", operation);
             for balance in account.holdings().values() {
                 prop_assert!(balance.available >= Decimal::ZERO && balance.available <= balance.amount, "{:?}", balance);
             }
             let amount = |account: &Account, currency: &str| account.holdings()[&currency.into()].amount;
-            let moved = |currency: &str| amount(&account, currency) - amount(&before, currency);
+            let change = |currency: &str| amount(&account, currency) - amount(&before, currency);
             let expected = match &trade {
                 None => (Decimal::ZERO, Decimal::ZERO),
                 Some(trade) => {
-                    let total = product_cut_off(trade.price, trade.volume).unwrap();
+                    let total = truncated_product(trade.price, trade.volume).unwrap();
                     if trade.side == TradeSide::Bid { (trade.volume - trade.fee, -total) } else { (-trade.volume, total - trade.fee) }
                 }
             };
             if order.pair == "btc_twd" {
-                prop_assert_eq!((moved("BTC"), moved("TWD")), expected);
+                prop_assert_eq!((change("BTC"), change("TWD")), expected);
             }
             prop_assert_eq!(order.executed_amount + order.remaining_amount, order.original_amount);
             prop_assert_eq!(order.is_final(), account.closed_orders().last() == Some(&order));
@@ -379,20 +383,19 @@ proptest! {
         }
     }
 
-    /// However an order is filled, it ends with nothing locked.
     #[test]
-    fn parts_add_up_to_the_whole(
+    fn an_order_filled_in_any_parts_ends_with_nothing_locked(
         parts in prop::collection::vec(1_i64..=9, 0..10), amount in 1_i64..=1_000_000, price in 1_i64..=999_999,
         buy in any::<bool>(),
     ) {
         let balances = [Balance::new("BTC", decimal(1, 0)), Balance::new("TWD", decimal(1_000_000, 0))];
-        let mut account = Account::new(holdings::of(balances), &[], NOW);
+        let mut account = Account::new(holdings::by_currency(balances), &[], NOW);
         let action = if buy { Action::Buy } else { Action::Sell };
         let new = limit(action, decimal(amount, 8), decimal(price, 3));
         let Ok(placed) = account.place(NOW, &new, None) else { return Ok(()) };
         let mut order = placed.order;
         for tenths in parts {
-            let part = product_cut_off(order.remaining_amount, decimal(tenths, 1)).unwrap();
+            let part = truncated_product(order.remaining_amount, decimal(tenths, 1)).unwrap();
             if part > Decimal::ZERO {
                 order = account.fill(NOW, &order.id, Some(part)).unwrap().order;
             }

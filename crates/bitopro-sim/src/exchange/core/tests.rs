@@ -8,31 +8,31 @@ use crate::{
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 fn exchange() -> Exchange {
-    built(Simulator::builder())
+    build(Simulator::builder())
 }
 
-fn built(builder: SimulatorBuilder) -> Exchange {
+fn build(builder: SimulatorBuilder) -> Exchange {
     builder.build_exchange().unwrap()
 }
 
-/// The event that a connection to the balances begins with.
-fn first(exchange: &mut Exchange) -> AccountBalance {
+/// Returns the first message of a connection to the balances.
+fn balance_snapshot(exchange: &mut Exchange) -> AccountBalance {
     exchange.snapshot(PrivateStream::AccountBalance, NOW).unwrap().as_balances().unwrap().clone()
 }
 
-fn updated(exchange: &mut Exchange, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
+fn balance_update(exchange: &mut Exchange, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
     exchange.update_balances(NOW, change).iter().find_map(Push::as_balances).cloned()
 }
 
 #[test]
-fn a_snapshot_has_everything_and_an_update_what_changed() {
+fn a_snapshot_holds_all_balances_and_an_update_the_changed_ones() {
     let mut exchange = exchange();
-    let snapshot = first(&mut exchange);
+    let snapshot = balance_snapshot(&mut exchange);
     assert_eq!(snapshot.data.len(), 12);
     assert!(snapshot.data.iter().is_sorted_by_key(|balance| balance.currency.as_str()));
     assert_eq!(snapshot.data.get("ADA").unwrap().amount.to_string(), "999999999999.99999999");
 
-    let update = updated(&mut exchange, |holdings| {
+    let update = balance_update(&mut exchange, |holdings| {
         holdings.insert("BTC".into(), Balance::new("BTC", Decimal::new(110, 2)));
         holdings.insert("NEW".into(), Balance::new("NEW", Decimal::ONE));
         let same = holdings[&"ADA".into()].clone();
@@ -42,22 +42,22 @@ fn a_snapshot_has_everything_and_an_update_what_changed() {
     let changed: Vec<_> = update.data.iter().map(|b| (b.currency.as_str(), b.amount.to_string())).collect();
     assert_eq!(changed, [("BTC", "1.10".to_owned()), ("NEW", "1".to_owned())]);
     assert_ne!(update.event_id, snapshot.event_id);
-    assert_eq!(first(&mut exchange).data.len(), 13);
+    assert_eq!(balance_snapshot(&mut exchange).data.len(), 13);
 }
 
 #[test]
-fn nothing_changed_is_no_event() {
+fn an_unchanged_account_sends_no_update() {
     let mut exchange = exchange();
-    assert_eq!(updated(&mut exchange, |_| {}), None);
-    // A currency that is gone has no balance to send.
-    assert_eq!(updated(&mut exchange, |holdings| drop(holdings.remove(&"BTC".into()))), None);
-    assert_eq!(first(&mut exchange).data.get("BTC"), None);
+    assert_eq!(balance_update(&mut exchange, |_| {}), None);
+    // A removed currency has no balance to send.
+    assert_eq!(balance_update(&mut exchange, |holdings| drop(holdings.remove(&"BTC".into()))), None);
+    assert_eq!(balance_snapshot(&mut exchange).data.get("BTC"), None);
 }
 
 #[test]
-fn a_balance_counts_as_its_own_currency_whatever_its_key() {
+fn a_balance_belongs_to_its_own_currency_regardless_of_its_key() {
     let mut exchange = exchange();
-    let update = updated(&mut exchange, |holdings| {
+    let update = balance_update(&mut exchange, |holdings| {
         holdings.insert("BTC".into(), Balance::new("WBTC", Decimal::ONE));
     });
     assert_eq!(update.unwrap().data.get("WBTC").unwrap().amount, Decimal::ONE);
@@ -69,37 +69,37 @@ fn with_quirk(value: impl QuirkType) -> SimulatorBuilder {
 }
 
 #[test]
-fn each_quirk_changes_what_it_says_and_nothing_else() {
-    let update = |builder: SimulatorBuilder| {
-        let pushes = built(builder.with_seed(3)).tick(NOW);
+fn each_quirk_changes_only_its_own_part_of_an_update() {
+    let update_of = |builder: SimulatorBuilder| {
+        let pushes = build(builder.with_seed(3)).tick(NOW);
         pushes.iter().find_map(Push::as_balances).unwrap().clone()
     };
-    let plain = update(Simulator::builder());
+    let plain = update_of(Simulator::builder());
     assert_eq!(plain.data.len(), 2);
     assert_eq!(plain.datetime.as_deref(), Some("2021-12-15T07:28:23.365Z"));
     assert!(plain.event_id.is_some());
 
-    let mut all = update(with_quirk(BalanceUpdates::All));
+    let mut all = update_of(with_quirk(BalanceUpdates::All));
     assert_eq!(all.data.len(), 12);
     all.data = all.data.into_iter().filter(|b| plain.data.get(b.currency.as_str()).is_some()).collect();
     assert_eq!(all, plain);
 
-    let mut ahead = update(with_quirk(Datetimes::TaiwanMarkedUtc));
+    let mut ahead = update_of(with_quirk(Datetimes::TaiwanMarkedUtc));
     assert_eq!(ahead.datetime.as_deref(), Some("2021-12-15T15:28:23.365Z"));
     ahead.datetime.clone_from(&plain.datetime);
     assert_eq!(ahead, plain);
 
-    let mut nameless = update(with_quirk(EventIds::Absent));
-    assert_eq!(nameless.event_id, None);
-    nameless.event_id.clone_from(&plain.event_id);
-    assert_eq!(nameless, plain);
+    let mut without_id = update_of(with_quirk(EventIds::Absent));
+    assert_eq!(without_id.event_id, None);
+    without_id.event_id.clone_from(&plain.event_id);
+    assert_eq!(without_id, plain);
 }
 
 #[test]
 fn event_ids_are_random_uuids() {
     let mut exchange = exchange();
     let ids: std::collections::BTreeSet<String> =
-        (0..100).map(|_| first(&mut exchange).event_id.unwrap()).collect();
+        (0..100).map(|_| balance_snapshot(&mut exchange).event_id.unwrap()).collect();
     assert_eq!(ids.len(), 100);
     // Each stream has its own ids.
     let others = [PrivateStream::ActiveOrders, PrivateStream::HistoryOrders];
@@ -114,11 +114,11 @@ fn event_ids_are_random_uuids() {
     }
 }
 
-/// The texts of all streams in 200 steps.
+/// Returns the messages of all streams in 200 steps.
 fn texts(seed: u64) -> Vec<String> {
-    let mut exchange = built(Simulator::builder().with_seed(seed));
-    let first = PrivateStream::ALL.iter().filter_map(|stream| exchange.snapshot(*stream, NOW));
-    let mut pushes: Vec<Push> = first.collect();
+    let mut exchange = build(Simulator::builder().with_seed(seed));
+    let snapshots = PrivateStream::ALL.iter().filter_map(|stream| exchange.snapshot(*stream, NOW));
+    let mut pushes: Vec<Push> = snapshots.collect();
     for second in 1..200 {
         pushes.extend(exchange.tick(Timestamp::from_millis(NOW.as_millis() + second * 1000)));
     }
@@ -132,12 +132,12 @@ fn the_same_seed_and_times_give_the_same_bytes() {
 }
 
 #[test]
-fn connections_do_not_change_what_happens() {
+fn connections_do_not_influence_the_market() {
     let balances = |connect: bool| {
-        let mut exchange = built(Simulator::builder().with_seed(7));
+        let mut exchange = build(Simulator::builder().with_seed(7));
         for _ in 0..50 {
             if connect {
-                first(&mut exchange);
+                balance_snapshot(&mut exchange);
             }
             exchange.tick(NOW);
         }
@@ -147,44 +147,47 @@ fn connections_do_not_change_what_happens() {
 }
 
 #[test]
-fn every_frame_is_read_back_as_it_was() {
-    for frame in texts(7) {
-        let message = Message::from_json(&frame).unwrap();
-        assert!(!matches!(message, Message::Unknown(_)), "{frame}");
-        assert_eq!(serde_json::to_string(&message).unwrap(), frame);
+fn every_message_is_read_and_written_back_unchanged() {
+    for text in texts(7) {
+        let message = Message::from_json(&text).unwrap();
+        assert!(!matches!(message, Message::Unknown(_)), "{text}");
+        assert_eq!(serde_json::to_string(&message).unwrap(), text);
     }
 }
 
 #[test]
-fn commands_name_orders_and_send_what_comes_of_them() {
+fn commands_refer_to_orders_by_name_or_id_and_send_the_updates() {
     let mut exchange = exchange();
-    let mut run = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
-    let placed = run("place a buy btc_twd 0.01 at 2000000").unwrap();
+    let mut execute = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
+    let placed = execute("place a buy btc_twd 0.01 at 2000000").unwrap();
     let id = placed[0].as_active_orders().unwrap().data.iter().next().unwrap().id.to_string();
-    assert_eq!(run("fill a 0.004").unwrap()[0].as_trade().unwrap().order_id.as_str(), id);
-    assert_eq!(run("fill a 0.1"), Err(CommandError::MoreThanRemains(Decimal::new(6, 3))));
-    // The id is as good as the name, which another order can take.
-    run("place a buy btc_twd 0.01 at 1000000").unwrap();
-    assert_eq!(run(&format!("fill {id}")).unwrap()[0].as_trade().unwrap().price, Decimal::from(2_000_000));
-    assert_eq!(run("fill a").unwrap()[0].as_trade().unwrap().price, Decimal::from(1_000_000));
-    assert_eq!(run("cancel b"), Err(CommandError::NotOpen("b".into())));
-    assert_eq!(run("place - buy btc_twd 0.01 at 1000000").unwrap().len(), 2);
-    assert_eq!(run("cancel -"), Err(CommandError::NotOpen("-".into())));
-    // Seed 0: as many steps, one event of balances in each that trades.
-    assert!(run("tick 20").unwrap().iter().filter(|push| push.as_trade().is_some()).count() > 1);
+    assert_eq!(execute("fill a 0.004").unwrap()[0].as_trade().unwrap().order_id.as_str(), id);
+    assert_eq!(execute("fill a 0.1"), Err(CommandError::MoreThanRemains(Decimal::new(6, 3))));
+    // The id still works after another order has taken the name.
+    execute("place a buy btc_twd 0.01 at 1000000").unwrap();
+    assert_eq!(
+        execute(&format!("fill {id}")).unwrap()[0].as_trade().unwrap().price,
+        Decimal::from(2_000_000)
+    );
+    assert_eq!(execute("fill a").unwrap()[0].as_trade().unwrap().price, Decimal::from(1_000_000));
+    assert_eq!(execute("cancel b"), Err(CommandError::NotOpen("b".into())));
+    assert_eq!(execute("place - buy btc_twd 0.01 at 1000000").unwrap().len(), 2);
+    assert_eq!(execute("cancel -"), Err(CommandError::NotOpen("-".into())));
+    // With seed 0, several of these steps trade.
+    assert!(execute("tick 20").unwrap().iter().filter(|push| push.as_trade().is_some()).count() > 1);
 }
 
 #[test]
-fn a_deposit_is_an_update_of_its_currency() {
+fn a_deposit_sends_an_update_of_its_currency() {
     let mut exchange = exchange();
-    let mut run = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
-    let pushes = run("deposit BCH 1.50").unwrap();
+    let mut execute = |text: &str| exchange.execute(NOW, &text.parse().unwrap());
+    let pushes = execute("deposit BCH 1.50").unwrap();
     let update = pushes[0].as_balances().unwrap();
     let balance = update.data.get("BCH").unwrap();
     assert_eq!((pushes.len(), update.data.len()), (1, 1));
     assert_eq!((balance.amount, balance.available), (Decimal::new(15, 1), Decimal::new(15, 1)));
-    assert_eq!(run("deposit BCH -2"), Err(CommandError::Insufficient("BCH".into())));
-    assert_eq!(run("deposit BCH 0"), Ok(vec![]));
+    assert_eq!(execute("deposit BCH -2"), Err(CommandError::Insufficient("BCH".into())));
+    assert_eq!(execute("deposit BCH 0"), Ok(vec![]));
 }
 
 #[test]
@@ -202,6 +205,6 @@ fn commands_about_connections_need_a_simulator() {
     ] {
         let command = text.parse().unwrap();
         let error = exchange().execute(NOW, &command).unwrap_err();
-        assert_eq!(error.to_string(), format!("`{text}` concerns connections; it needs a running simulator"));
+        assert_eq!(error.to_string(), format!("`{text}` acts on connections and needs a running simulator"));
     }
 }

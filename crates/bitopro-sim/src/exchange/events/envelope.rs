@@ -4,10 +4,11 @@ use fastrand::Rng;
 use crate::exchange::events::numeric_ids;
 use crate::{Datetimes, EventIds, OrderIds, Push, Quirks};
 
-/// Wraps data into events: ids, times, and the text that is sent.
+/// Wraps data into messages: adds ids and times, and serializes them.
 #[derive(Debug)]
 pub(crate) struct Envelopes {
-    /// One generator for each stream, so that connections to one do not change the ids of another.
+    /// One generator per stream, so that connections to one stream do not change the ids of another. `None`
+    /// without ids.
     ids: Option<[Rng; 4]>,
     datetimes: Datetimes,
     order_ids: OrderIds,
@@ -15,15 +16,15 @@ pub(crate) struct Envelopes {
 
 impl Envelopes {
     pub(crate) fn new(ids: Rng, quirks: Quirks) -> Self {
-        let mut others = ids.clone();
-        let [active, history, trades] = [others.fork(), others.fork(), others.fork()];
+        let mut parent = ids.clone();
+        let [active, history, trades] = [parent.fork(), parent.fork(), parent.fork()];
         let ids = (quirks.event_ids == EventIds::Present).then_some([ids, active, history, trades]);
         Self { ids, datetimes: quirks.datetimes, order_ids: quirks.order_ids }
     }
 
     pub(crate) fn push<D: EventData>(&mut self, now: Timestamp, data: D) -> Push {
         let event = self.event(now, data);
-        // Texts, numbers and maps with text keys: nothing in an event has a way to fail.
+        // Serialization cannot fail: an event holds only strings, numbers and maps with string keys.
         let text = match self.order_ids {
             OrderIds::Texts => serde_json::to_string(&event),
             OrderIds::Numbers => numeric_ids::to_string(&event),
@@ -42,7 +43,7 @@ impl Envelopes {
     }
 }
 
-/// A random UUID: RFC 9562, version 4.
+/// Generates a random UUID (RFC 9562, version 4).
 fn random_uuid(rng: &mut Rng) -> String {
     let random = rng.u128(..);
     let versioned = random & !(0xF << 76) | 0x4 << 76;

@@ -1,4 +1,4 @@
-//! The events that the exchange sends.
+//! The messages that the exchange sends.
 
 mod datetime;
 mod envelope;

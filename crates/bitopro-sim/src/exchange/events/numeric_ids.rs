@@ -1,4 +1,4 @@
-//! JSON with the ids of orders as numbers, where they are digits only.
+//! Serializes order ids as JSON numbers if they consist of digits only.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::Error as _;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 
-/// The names of the fields that hold an order's id.
+/// The fields that hold an order's id.
 const ID_KEYS: [&str; 2] = ["id", "orderID"];
 
 pub(crate) fn to_string(value: &impl Serialize) -> serde_json::Result<String> {
@@ -15,11 +15,11 @@ pub(crate) fn to_string(value: &impl Serialize) -> serde_json::Result<String> {
     String::from_utf8(json).map_err(serde_json::Error::custom)
 }
 
-/// Buffers the string after the key of an id, and writes it without quotes if it is a number.
+/// Buffers the string after the key of an id field, and writes it without quotes if it is a number.
 #[derive(Debug, Default)]
 struct NumericIds {
     position: Position,
-    /// The key or the id so far.
+    /// The part of the key or the id that has been written so far.
     text: String,
 }
 
@@ -79,7 +79,7 @@ impl Formatter for NumericIds {
             self.position = Position::Elsewhere;
             write!(writer, "\"{}", self.text)?;
         }
-        // A key with an escape is none of those of ids.
+        // The backslash keeps a key with an escape from matching an id field.
         self.text.push('\\');
         CompactFormatter.write_char_escape(writer, escape)
     }
@@ -104,7 +104,7 @@ mod tests {
     use super::to_string;
 
     #[test]
-    fn ids_of_digits_become_numbers_and_others_stay() {
+    fn ids_of_digits_become_numbers_and_others_remain_strings() {
         for (text, expected) in [
             (r#"{"id":"89","pair":"a_b"}"#, r#"{"id":89,"pair":"a_b"}"#),
             (
@@ -119,7 +119,7 @@ mod tests {
             (r#"{"id":{"id":"7","x":"6"},"y":null}"#, r#"{"id":{"id":7,"x":"6"},"y":null}"#),
             (r#"{"id":null,"y":"7"}"#, r#"{"id":null,"y":"7"}"#),
         ] {
-            // The keys are sorted, so that a map keeps their order whatever kind it is.
+            // The keys are sorted, so that every kind of map keeps their order.
             let value: Value = serde_json::from_str(text).unwrap();
             assert_eq!(to_string(&value).unwrap(), expected);
         }

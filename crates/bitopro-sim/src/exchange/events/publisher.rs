@@ -1,4 +1,4 @@
-//! The events of each stream: what the exchange sends after a change, and when a connection begins.
+//! The messages of each stream: snapshots for new connections, and updates after changes.
 
 use bitopro_model::{ActiveOrderStream, HistoryOrderStream, Order, Orders, PrivateStream, Timestamp};
 use fastrand::Rng;
@@ -21,7 +21,7 @@ impl Publisher {
         Self { envelopes: Envelopes::new(ids, quirks), quirks }
     }
 
-    /// Returns the event that a connection to a stream begins with, if any.
+    /// Returns the first message of a connection to a stream, if any.
     pub(crate) fn snapshot(
         &mut self,
         account: &Account,
@@ -52,7 +52,7 @@ impl Publisher {
         }
     }
 
-    /// Returns the events about an account that has changed since it held `before`, in order.
+    /// Returns the messages about a changed account, in order. `before` are its previous balances.
     pub(crate) fn updates(
         &mut self,
         account: &Account,
@@ -68,7 +68,7 @@ impl Publisher {
         pushes
     }
 
-    /// Adds the events about an order and its trade. That trades come before orders is an assumption.
+    /// Adds the messages about an order and its trade. That trades precede orders is an assumption.
     fn order_updates(
         &mut self,
         account: &Account,
@@ -79,12 +79,12 @@ impl Publisher {
         let Self { envelopes, quirks } = self;
         let OrderChange { order, trade } = change;
         pushes.extend(trade.as_ref().map(|trade| envelopes.push(now, trade.clone())));
-        let shown = !order.is_final() || quirks.final_orders == FinalOrders::Shown;
+        let is_shown = !order.is_final() || quirks.final_orders == FinalOrders::Shown;
         let orders: Option<Vec<Order>> = match quirks.active_updates {
-            ActiveUpdates::Changed => shown.then(|| vec![order.clone()]),
+            ActiveUpdates::Changed => is_shown.then(|| vec![order.clone()]),
             ActiveUpdates::WholePair => {
                 let open = account.open_orders().filter(|open| open.pair == order.pair);
-                let closed = Some(order).filter(|order| order.is_final() && shown);
+                let closed = Some(order).filter(|order| order.is_final() && is_shown);
                 Some(open.chain(closed).cloned().collect())
             }
         };

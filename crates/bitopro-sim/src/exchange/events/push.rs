@@ -1,19 +1,19 @@
 use bitopro_model::{AccountBalance, ActiveOrders, HistoryOrders, Message, PrivateStream, Trade};
 
-/// An event that the exchange sends to every connection of a stream.
+/// A message that the exchange sends to every connection of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Push {
     /// The stream.
     pub stream: PrivateStream,
-    /// The event.
+    /// The parsed message.
     pub message: Message,
-    /// The event as it is sent.
+    /// The message as it is sent.
     pub text: String,
 }
 
 impl Push {
-    /// The event, if it is of balances.
+    /// Returns the message if it is about balances.
     pub fn as_balances(&self) -> Option<&AccountBalance> {
         match &self.message {
             Message::AccountBalance(event) => Some(event),
@@ -21,7 +21,7 @@ impl Push {
         }
     }
 
-    /// The event, if it is one of open orders.
+    /// Returns the message if it is about open orders.
     pub fn as_active_orders(&self) -> Option<&ActiveOrders> {
         match &self.message {
             Message::ActiveOrders(event) => Some(event),
@@ -29,7 +29,7 @@ impl Push {
         }
     }
 
-    /// The event, if it is one of ended orders.
+    /// Returns the message if it is about closed orders.
     pub fn as_history_orders(&self) -> Option<&HistoryOrders> {
         match &self.message {
             Message::HistoryOrders(event) => Some(event),
@@ -37,7 +37,7 @@ impl Push {
         }
     }
 
-    /// The trade, if the event is one.
+    /// Returns the trade if the message is one.
     pub fn as_trade(&self) -> Option<&Trade> {
         match &self.message {
             Message::UserTrade(event) => Some(&event.data),
@@ -45,7 +45,7 @@ impl Push {
         }
     }
 
-    /// The event's `eventID`.
+    /// Returns the message's `eventID`, if any.
     pub fn event_id(&self) -> Option<&str> {
         self.message.event_id()
     }

@@ -1,6 +1,6 @@
-//! The market: a random walk of prices, and what an account could trade at them.
+//! The market: prices on a random walk, and fills that an account could make at these prices.
 //!
-//! Everything but the fee's existence is an assumption, made to be plausible and exact.
+//! All of it is an assumption, except that there is a fee. It is meant to be plausible and exact.
 
 pub(crate) mod trader;
 
@@ -11,10 +11,10 @@ use crate::Holdings;
 use crate::exchange::account::fill::Fill;
 use crate::exchange::exact::AMOUNT_SCALE;
 
-/// The largest move of a price in one step: one part in a thousand.
-const STEP: i64 = 1000;
+/// A price moves by at most one part in this many per step.
+const MAX_MOVE_DIVISOR: i64 = 1000;
 
-/// Base, quote, the price at the start in its smallest unit, and the decimals of that unit.
+/// Base, quote, initial price in its smallest unit, and number of decimals of that unit.
 const PAIRS: [(&str, &str, i64, u32); 7] = [
     ("BTC", "TWD", 3_050_000, 0),
     ("ETH", "TWD", 104_500, 0),
@@ -25,7 +25,7 @@ const PAIRS: [(&str, &str, i64, u32); 7] = [
     ("ETH", "USDT", 326_240, 2),
 ];
 
-/// The prices and their generator, which advances with every step, whether or not it leads to a trade.
+/// The prices and their random generator, which advances with every step, with or without a fill.
 #[derive(Debug, Clone)]
 pub(crate) struct Market {
     rng: Rng,
@@ -36,37 +36,39 @@ pub(crate) struct Market {
 struct Pair {
     base: Currency,
     quote: Currency,
-    start: i64,
+    /// The initial price, in units of 10^-`scale`.
+    initial: i64,
+    /// The current price, in the same units.
     units: i64,
     scale: u32,
 }
 
 impl Market {
     pub(crate) fn new(rng: Rng) -> Self {
-        let pairs = PAIRS.into_iter().map(|(base, quote, start, scale)| Pair {
+        let pairs = PAIRS.into_iter().map(|(base, quote, initial, scale)| Pair {
             base: base.into(),
             quote: quote.into(),
-            start,
-            units: start,
+            initial,
+            units: initial,
             scale,
         });
         Self { rng, pairs: pairs.collect() }
     }
 
-    /// The price of a pair now.
+    /// Returns the current price of a pair.
     pub(crate) fn price(&self, base: &Currency, quote: &Currency) -> Option<Decimal> {
         let pair = self.pairs.iter().find(|pair| pair.base == *base && pair.quote == *quote)?;
         Some(Decimal::new(pair.units, pair.scale))
     }
 
-    /// Moves a price, and returns a fill at it that these balances can pay for, if any.
+    /// Moves prices until these balances can pay for a fill at one of them, and returns that fill, if any.
     pub(crate) fn step(&mut self, holdings: &Holdings) -> Option<Fill> {
         let Self { rng, pairs } = self;
         let first = rng.usize(..pairs.len());
         let actions = if rng.bool() { [Action::Buy, Action::Sell] } else { [Action::Sell, Action::Buy] };
         let (before, after) = pairs.split_at_mut(first);
         for pair in after.iter_mut().chain(before) {
-            pair.wander(rng);
+            pair.move_price(rng);
             let volume = pair.volume(rng);
             for action in &actions {
                 if let Some(fill) = pair.fill(action.clone(), volume)
@@ -81,15 +83,15 @@ impl Market {
 }
 
 impl Pair {
-    fn wander(&mut self, rng: &mut Rng) {
-        let reach = (self.units / STEP).max(1);
-        self.units = (self.units + rng.i64(-reach..=reach)).clamp(self.start / 2, self.start * 2);
+    fn move_price(&mut self, rng: &mut Rng) {
+        let max_move = (self.units / MAX_MOVE_DIVISOR).max(1);
+        self.units = (self.units + rng.i64(-max_move..=max_move)).clamp(self.initial / 2, self.initial * 2);
     }
 
-    /// A volume of the base that is worth a round number of the quote, cut off at its last decimal.
+    /// Returns a random volume that is worth a round number of the quote currency, truncated to 8 decimals.
     fn volume(&self, rng: &mut Rng) -> Decimal {
-        let worth = if self.quote == "TWD" { rng.i64(5..=500) * 100 } else { rng.i64(2..=150) * 10 };
-        let units = i128::from(worth) * 10_i128.pow(AMOUNT_SCALE + self.scale) / i128::from(self.units);
+        let value = if self.quote == "TWD" { rng.i64(5..=500) * 100 } else { rng.i64(2..=150) * 10 };
+        let units = i128::from(value) * 10_i128.pow(AMOUNT_SCALE + self.scale) / i128::from(self.units);
         Decimal::from_i128_with_scale(units, AMOUNT_SCALE).normalize()
     }
 

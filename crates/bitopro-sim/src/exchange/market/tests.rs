@@ -14,10 +14,10 @@ fn market(seed: u64) -> Market {
 }
 
 fn demo_holdings() -> Holdings {
-    holdings::of(demo::balances(demo::COUNT))
+    holdings::by_currency(demo::balances(demo::COUNT))
 }
 
-/// By how much each currency's amount changed, those that did not left out.
+/// Returns the currencies whose amount changed, and by how much.
 fn changes(before: &Holdings, after: &Holdings) -> Vec<(String, Decimal)> {
     after
         .iter()
@@ -26,8 +26,8 @@ fn changes(before: &Holdings, after: &Holdings) -> Vec<(String, Decimal)> {
         .collect()
 }
 
-/// One step, and the fill made: the holdings after it.
-fn traded(market: &mut Market, holdings: &mut Holdings) -> Option<Fill> {
+/// Runs one step of the market and settles its fill.
+fn step_and_settle(market: &mut Market, holdings: &mut Holdings) -> Option<Fill> {
     let fill = market.step(holdings)?;
     fill.settle(holdings, Decimal::ZERO).unwrap();
     Some(fill)
@@ -37,24 +37,25 @@ fn traded(market: &mut Market, holdings: &mut Holdings) -> Option<Fill> {
 fn the_demo_account_always_has_enough_to_trade() {
     let (mut market, mut holdings) = (market(1), demo_holdings());
     for step in 0..20_000 {
-        assert!(traded(&mut market, &mut holdings).is_some(), "no trade in step {step}");
+        assert!(step_and_settle(&mut market, &mut holdings).is_some(), "no trade in step {step}");
     }
 }
 
 #[test]
-fn the_demo_account_trades_every_pair_both_ways() {
+fn the_demo_account_buys_and_sells_every_pair() {
     let (mut market, mut holdings) = (market(1), demo_holdings());
-    let fills: Vec<Fill> = (0..1000).filter_map(|_| traded(&mut market, &mut holdings)).collect();
+    let fills: Vec<Fill> = (0..1000).filter_map(|_| step_and_settle(&mut market, &mut holdings)).collect();
     for (base, quote, ..) in PAIRS {
         for action in [Action::Buy, Action::Sell] {
-            let found = fills.iter().any(|d| d.base == base && d.quote == quote && d.action == action);
+            let found =
+                fills.iter().any(|fill| fill.base == base && fill.quote == quote && fill.action == action);
             assert!(found, "no {action} of {base}_{quote}");
         }
     }
 }
 
 #[test]
-fn an_account_that_cannot_trade_is_left_alone() {
+fn an_account_that_cannot_trade_gets_no_fills() {
     let mut not_tradable = Balance::new("BTC", Decimal::ONE);
     not_tradable.tradable = Some(false);
     for balances in [
@@ -63,17 +64,17 @@ fn an_account_that_cannot_trade_is_left_alone() {
         vec![not_tradable, Balance::new("TWD", Decimal::ONE_THOUSAND * Decimal::ONE_THOUSAND)],
         vec![Balance::new("BTC", Decimal::ZERO), Balance::new("TWD", Decimal::ZERO)],
         vec![overdrawn("BTC"), overdrawn("TWD")],
-        // What is there could not be added to exactly, nor taken from.
+        // Adding to these or subtracting from them would not be exact.
         vec![Balance::new("BTC", Decimal::MAX), Balance::new("TWD", Decimal::MAX)],
     ] {
-        let (mut market, holdings) = (market(1), holdings::of(balances));
+        let (mut market, holdings) = (market(1), holdings::by_currency(balances));
         for _ in 0..100 {
             assert_eq!(market.step(&holdings), None);
         }
     }
 }
 
-/// More available than there is: no market makes that, but it can be set by hand.
+/// Returns a balance whose available amount exceeds its amount, which only a command can set.
 fn overdrawn(currency: &str) -> Balance {
     let mut balance = Balance::new(currency, Decimal::ONE);
     balance.available = Decimal::ONE_THOUSAND * Decimal::ONE_THOUSAND;
@@ -84,14 +85,14 @@ fn amount() -> impl Strategy<Value = Decimal> {
     (0_i64..=10_000_000_000_000_000, 0_u32..=12).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale))
 }
 
-/// Any holdings: some currencies missing, some with part of them not available.
+/// Generates holdings that lack some currencies, or have only a part of them available.
 fn any_holdings() -> impl Strategy<Value = Holdings> {
     prop::collection::vec(
         (prop::sample::select(vec!["BTC", "ETH", "SOL", "TWD", "USDT", "XRP"]), amount(), amount()),
         0..6,
     )
     .prop_map(|balances| {
-        holdings::of(balances.into_iter().map(|(currency, one, other)| {
+        holdings::by_currency(balances.into_iter().map(|(currency, one, other)| {
             let mut balance = Balance::new(currency, one.max(other));
             balance.available = one.min(other);
             balance
@@ -105,31 +106,31 @@ proptest! {
         let mut market = market(seed);
         for _ in 0..50 {
             let before = holdings.clone();
-            let Some(fill) = traded(&mut market, &mut holdings) else {
+            let Some(fill) = step_and_settle(&mut market, &mut holdings) else {
                 prop_assert_eq!(&before, &holdings);
                 continue;
             };
             let Fill { base, quote, action, price, volume, total, fee } = fill;
-            let (for_base, for_quote, received) = match action {
+            let (base_change, quote_change, received) = match action {
                 Action::Buy => (volume - fee, -total, volume),
                 _ => (-volume, total - fee, total),
             };
-            let mut expected = vec![(base.to_string(), for_base), (quote.to_string(), for_quote)];
+            let mut expected = vec![(base.to_string(), base_change), (quote.to_string(), quote_change)];
             expected.sort();
             prop_assert_eq!(changes(&before, &holdings), expected);
 
-            // The value is kept but for the fee and less than one last digit lost in each cut.
-            let digit = Decimal::new(1, AMOUNT_SCALE);
+            // Only the fee and less than one unit of the last digit per truncation are lost.
+            let unit = Decimal::new(1, AMOUNT_SCALE);
             prop_assert!(volume > Decimal::ZERO && total > Decimal::ZERO);
-            prop_assert!(total <= volume * price && volume * price - total < digit);
-            prop_assert!(fee <= received * FEE && received * FEE - fee < digit);
+            prop_assert!(total <= volume * price && volume * price - total < unit);
+            prop_assert!(fee <= received * FEE && received * FEE - fee < unit);
 
             for (currency, balance) in &holdings {
-                let was = &before[currency];
+                let previous = &before[currency];
                 prop_assert!(balance.available >= Decimal::ZERO, "{:?}", balance);
                 prop_assert!(balance.available <= balance.amount, "{:?}", balance);
-                prop_assert_eq!(balance.amount - balance.available, was.amount - was.available);
-                prop_assert_eq!((balance.stake, balance.tradable), (was.stake, was.tradable));
+                prop_assert_eq!(balance.amount - balance.available, previous.amount - previous.available);
+                prop_assert_eq!((balance.stake, balance.tradable), (previous.stake, previous.tradable));
             }
         }
     }
@@ -138,19 +139,19 @@ proptest! {
     fn the_same_seed_gives_the_same_fills(seed in any::<u64>()) {
         let fills = || {
             let (mut market, mut holdings) = (market(seed), demo_holdings());
-            (0..20).map(|_| traded(&mut market, &mut holdings)).collect::<Vec<_>>()
+            (0..20).map(|_| step_and_settle(&mut market, &mut holdings)).collect::<Vec<_>>()
         };
         prop_assert_eq!(fills(), fills());
     }
 
     #[test]
-    fn prices_stay_between_half_and_double_of_where_they_began(seed in any::<u64>(), at_the_top in any::<bool>()) {
+    fn prices_stay_between_half_and_double_their_initial_value(seed in any::<u64>(), starts_at_maximum in any::<bool>()) {
         let mut rng = Rng::with_seed(seed);
         for mut pair in market(seed).pairs {
-            pair.units = if at_the_top { pair.start * 2 } else { pair.start / 2 };
+            pair.units = if starts_at_maximum { pair.initial * 2 } else { pair.initial / 2 };
             for _ in 0..50 {
-                pair.wander(&mut rng);
-                prop_assert!((pair.start / 2..=pair.start * 2).contains(&pair.units), "{:?}", pair);
+                pair.move_price(&mut rng);
+                prop_assert!((pair.initial / 2..=pair.initial * 2).contains(&pair.units), "{:?}", pair);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Random trading of the account, and what the market does to its orders.
+//! Random trading of the account, and the orders that the market's price triggers or fills.
 
 use bitopro_model::{Action, Condition, Decimal, Order, OrderStatus, Pair};
 use fastrand::Rng;
@@ -6,44 +6,45 @@ use fastrand::Rng;
 use crate::exchange::account::Account;
 use crate::exchange::account::fill::Fill;
 use crate::exchange::account::order::currencies;
-use crate::exchange::exact::product_cut_off;
+use crate::exchange::exact::truncated_product;
 use crate::exchange::market::Market;
 use crate::{Command, NewOrder};
 
-/// The number of open orders at which the account places no more.
-const MOST_OPEN: usize = 12;
-/// The distance from the market, in thousandths, at which an order of the account is still filled.
-const NEAR: i64 = 10;
+/// Number of open orders at which the account stops placing more.
+const MAX_OPEN_ORDERS: usize = 12;
+/// The distance from the market's price, in thousandths of it, up to which an order may be filled at random.
+const NEAR_THOUSANDTHS: i64 = 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Trader {
     market: Market,
-    choices: Rng,
-    begun: bool,
+    rng: Rng,
+    has_begun: bool,
 }
 
 impl Trader {
     pub(crate) fn new(rng: Rng) -> Self {
-        // A separate generator, so that what is done with a price does not change the prices.
-        let choices = rng.clone().fork();
-        Self { market: Market::new(rng), choices, begun: false }
+        // A separate generator, so that the account's trading does not influence the prices.
+        let trading = rng.clone().fork();
+        Self { market: Market::new(rng), rng: trading, has_begun: false }
     }
 
     pub(crate) fn market(&self) -> &Market {
         &self.market
     }
 
-    /// A price moves; then orders that this reaches are triggered and filled, or else the account does
-    /// something. The first step is a trade.
+    /// Moves a price, and returns the commands that trigger and fill the orders that it has reached, or else
+    /// a random command. The first step is always a market order.
     pub(crate) fn step(&mut self, account: &Account) -> Vec<Command> {
         let fill = self.market.step(account.holdings());
-        let market_order = fill.as_ref().map(|fill| place(at_market(fill)));
-        if !std::mem::replace(&mut self.begun, true) {
+        let market_order = fill.as_ref().map(|fill| place(market_order(fill)));
+        if !std::mem::replace(&mut self.has_begun, true) {
             return market_order.into_iter().collect();
         }
-        let reached: Vec<Command> = account.open_orders().filter_map(|order| self.reached(order)).collect();
-        if !reached.is_empty() {
-            return reached;
+        let market_commands: Vec<Command> =
+            account.open_orders().filter_map(|order| self.market_command(order)).collect();
+        if !market_commands.is_empty() {
+            return market_commands;
         }
         self.random_command(account, fill.as_ref()).or(market_order).into_iter().collect()
     }
@@ -53,8 +54,8 @@ impl Trader {
         self.market.price(&base, &quote)
     }
 
-    /// Returns what the market does to an order, if its price has reached it.
-    fn reached(&self, order: &Order) -> Option<Command> {
+    /// Returns the command that triggers or fills an order, if the market's price has reached it.
+    fn market_command(&self, order: &Order) -> Option<Command> {
         let market = self.price(order)?;
         if order.status == OrderStatus::NotTriggered {
             let stop_price = order.stop_price?;
@@ -71,18 +72,18 @@ impl Trader {
 
     fn random_command(&mut self, account: &Account, fill: Option<&Fill>) -> Option<Command> {
         let open: Vec<&Order> = account.open_orders().collect();
-        let room = open.len() < MOST_OPEN;
-        match self.choices.u8(..100) {
+        let has_room = open.len() < MAX_OPEN_ORDERS;
+        match self.rng.u8(..100) {
             0..35 => None,
-            35..60 if room => fill.map(|fill| place(self.resting(fill))),
-            60..66 if room => fill.map(|fill| place(self.stop(fill))),
-            66..70 => fill.map(|fill| place(self.crossing_post_only(fill))),
+            35..60 if has_room => fill.map(|fill| place(self.resting_order(fill))),
+            60..66 if has_room => fill.map(|fill| place(self.stop_order(fill))),
+            66..70 => fill.map(|fill| place(self.crossing_post_only_order(fill))),
             70..90 => {
                 let near: Vec<&Order> = open.into_iter().filter(|order| self.is_near(order)).collect();
-                let order = self.choices.choice(near)?;
-                Some(fill_order(order, self.part(order)))
+                let order = self.rng.choice(near)?;
+                Some(fill_order(order, self.partial_amount(order)))
             }
-            _ => self.choices.choice(open).map(|order| Command::Cancel(order.id.to_string())),
+            _ => self.rng.choice(open).map(|order| Command::Cancel(order.id.to_string())),
         }
     }
 
@@ -90,48 +91,49 @@ impl Trader {
         let Some(market) = self.price(order).filter(|_| order.status != OrderStatus::NotTriggered) else {
             return false;
         };
-        let bound = |thousandths| product_cut_off(market, Decimal::new(thousandths, 3));
-        let within = bound(1000 - NEAR).zip(bound(1000 + NEAR));
+        let bound = |thousandths| truncated_product(market, Decimal::new(thousandths, 3));
+        let within = bound(1000 - NEAR_THOUSANDTHS).zip(bound(1000 + NEAR_THOUSANDTHS));
         within.is_some_and(|(low, high)| (low..=high).contains(&order.price))
     }
 
-    /// A part of what remains of an order, or `None` for all of it.
-    fn part(&mut self, order: &Order) -> Option<Decimal> {
-        let tenths = self.choices.i64(2..=12);
+    /// Returns a random part of an order's remaining amount, or `None` for all of it.
+    fn partial_amount(&mut self, order: &Order) -> Option<Decimal> {
+        let tenths = self.rng.i64(2..=12);
         if tenths >= 10 {
             return None;
         }
-        product_cut_off(order.remaining_amount, Decimal::new(tenths, 1)).filter(|part| !part.is_zero())
+        truncated_product(order.remaining_amount, Decimal::new(tenths, 1)).filter(|part| !part.is_zero())
     }
 
-    /// A price this many thousandths to the account's side of the market's; behind it if negative.
-    fn price_beside(fill: &Fill, thousandths: i64) -> Decimal {
+    /// Returns a price this many thousandths on the passive side of the market's price, or on the other side
+    /// if negative.
+    fn offset_price(fill: &Fill, thousandths: i64) -> Decimal {
         let factor = if fill.action == Action::Buy { 1000 - thousandths } else { 1000 + thousandths };
-        let beside = product_cut_off(fill.price, Decimal::new(factor, 3)).unwrap_or(fill.price);
-        beside.round_dp(fill.price.scale()).normalize()
+        let price = truncated_product(fill.price, Decimal::new(factor, 3)).unwrap_or(fill.price);
+        price.round_dp(fill.price.scale()).normalize()
     }
 
-    fn resting(&mut self, fill: &Fill) -> NewOrder {
-        let price = Self::price_beside(fill, self.choices.i64(1..=5));
-        let amount = product_cut_off(fill.volume, Decimal::TWO).unwrap_or(fill.volume);
-        if self.choices.bool() {
+    fn resting_order(&mut self, fill: &Fill) -> NewOrder {
+        let price = Self::offset_price(fill, self.rng.i64(1..=5));
+        let amount = truncated_product(fill.volume, Decimal::TWO).unwrap_or(fill.volume);
+        if self.rng.bool() {
             NewOrder::limit(pair(fill), fill.action.clone(), amount, price)
         } else {
             NewOrder::post_only(pair(fill), fill.action.clone(), amount, price)
         }
     }
 
-    fn stop(&mut self, fill: &Fill) -> NewOrder {
-        let distance = self.choices.i64(2..=5);
-        let stop_price = Self::price_beside(fill, -distance);
-        let price = Self::price_beside(fill, -distance - 1);
-        let buys = fill.action == Action::Buy;
-        let condition = if buys { Condition::AtOrAbove } else { Condition::AtOrBelow };
+    fn stop_order(&mut self, fill: &Fill) -> NewOrder {
+        let distance = self.rng.i64(2..=5);
+        let stop_price = Self::offset_price(fill, -distance);
+        let price = Self::offset_price(fill, -distance - 1);
+        let is_buy = fill.action == Action::Buy;
+        let condition = if is_buy { Condition::AtOrAbove } else { Condition::AtOrBelow };
         NewOrder::limit(pair(fill), fill.action.clone(), fill.volume, price).with_stop(condition, stop_price)
     }
 
-    fn crossing_post_only(&mut self, fill: &Fill) -> NewOrder {
-        let price = Self::price_beside(fill, -self.choices.i64(1..=3));
+    fn crossing_post_only_order(&mut self, fill: &Fill) -> NewOrder {
+        let price = Self::offset_price(fill, -self.rng.i64(1..=3));
         NewOrder::post_only(pair(fill), fill.action.clone(), fill.volume, price)
     }
 }
@@ -144,7 +146,7 @@ fn fill_order(order: &Order, amount: Option<Decimal>) -> Command {
     Command::Fill { order: order.id.to_string(), amount }
 }
 
-fn at_market(fill: &Fill) -> NewOrder {
+fn market_order(fill: &Fill) -> NewOrder {
     NewOrder::market(pair(fill), fill.action.clone(), fill.volume)
 }
 

@@ -12,7 +12,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 const NOW_MS: u64 = 1_639_553_303_365;
 const PATH: &str = "/ws/v1/pub/auth/account-balance";
 
-fn account() -> Authentication {
+fn authentication() -> Authentication {
     Authentication::new(credentials())
 }
 
@@ -20,29 +20,29 @@ fn credentials() -> Credentials {
     SimCredentials::demo().to_credentials().unwrap()
 }
 
-fn map(signed: &SignedHeaders) -> HeaderMap {
+fn header_map(signed: &SignedHeaders) -> HeaderMap {
     let header = |(name, value): (&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     signed.iter().map(header).collect()
 }
 
 fn signed_body(body: &str) -> HeaderMap {
-    map(&credentials().sign(Payload::of_body(body.as_bytes())))
+    header_map(&credentials().sign(Payload::of_body(body.as_bytes())))
 }
 
 fn signed_at(nonce: u64) -> HeaderMap {
-    map(&Signer::new(credentials()).sign_identity(nonce))
+    header_map(&Signer::new(credentials()).sign_identity(nonce))
 }
 
-fn ask(account: &mut Authentication, headers: &HeaderMap) -> Result<PrivateStream, Refusal> {
-    account.authorize(&UpgradeRequest { path: PATH, headers, is_upgrade: true }, NOW)
+fn authorize(authentication: &mut Authentication, headers: &HeaderMap) -> Result<PrivateStream, Refusal> {
+    authentication.authorize(&UpgradeRequest { path: PATH, headers, is_upgrade: true }, NOW)
 }
 
-fn status(answer: &Result<PrivateStream, Refusal>) -> u16 {
-    answer.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::SWITCHING_PROTOCOLS).as_u16()
+fn status(result: &Result<PrivateStream, Refusal>) -> u16 {
+    result.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::SWITCHING_PROTOCOLS).as_u16()
 }
 
 #[test]
-fn headers_are_checked_as_the_real_exchange_does() {
+fn headers_are_checked_as_by_the_real_exchange() {
     let without = |name: &str| {
         let mut headers = signed_at(NOW_MS);
         headers.remove(name).unwrap();
@@ -54,7 +54,7 @@ fn headers_are_checked_as_the_real_exchange_does() {
         headers
     };
     let by = |email: &str, key: &str, secret: &str| {
-        map(&Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(NOW_MS))
+        header_map(&Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(NOW_MS))
     };
     let SimCredentials { email, api_key, api_secret } = SimCredentials::demo();
     for (case, headers, expected) in [
@@ -71,8 +71,8 @@ fn headers_are_checked_as_the_real_exchange_does() {
         ("a body without a nonce", signed_body(r#"{"identity":"demo@example.com"}"#), 400),
         ("a body that is not JSON", signed_body("hello"), 400),
     ] {
-        let answer = ask(&mut account(), &headers);
-        assert_eq!(status(&answer), expected, "{case}");
+        let result = authorize(&mut authentication(), &headers);
+        assert_eq!(status(&result), expected, "{case}");
     }
 }
 
@@ -81,10 +81,10 @@ fn signed_payload(nonce: u64) -> String {
 }
 
 #[test]
-fn payloads_as_other_clients_write_them_are_let_in() {
+fn payloads_in_the_format_of_other_clients_are_accepted() {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE;
-    // Both alphabets differ in this one.
+    // The two base64 alphabets encode this address differently.
     let identity = "~~~???>>>@example.com";
     let credentials = Credentials::new("key", "secret", identity).unwrap();
     for (nonce, body) in [
@@ -93,14 +93,14 @@ fn payloads_as_other_clients_write_them_are_let_in() {
     ] {
         let payload = URL_SAFE.encode(body);
         assert!(payload.contains(['-', '_']), "{payload}");
-        let headers = map(&credentials.sign(Payload::received(payload)));
-        let mut account = Authentication::new(credentials.clone());
-        assert_eq!(status(&ask(&mut account, &headers)), 101, "{nonce}");
+        let headers = header_map(&credentials.sign(Payload::received(payload)));
+        let mut authentication = Authentication::new(credentials.clone());
+        assert_eq!(status(&authorize(&mut authentication, &headers)), 101, "{nonce}");
     }
 }
 
 #[test]
-fn the_path_is_looked_at_before_anything_else_and_the_kind_of_request_before_who_asks() {
+fn the_path_is_checked_first_then_the_kind_of_request_then_the_account() {
     for (path, is_upgrade, headers, expected) in [
         ("/ws/v1/pub/auth/nothing", false, HeaderMap::new(), 200),
         ("/ws/v1/pub/auth/nothing", true, signed_at(NOW_MS), 200),
@@ -113,9 +113,9 @@ fn the_path_is_looked_at_before_anything_else_and_the_kind_of_request_before_who
         (PATH, true, signed_at(NOW_MS), 101),
     ] {
         let request = UpgradeRequest { path, headers: &headers, is_upgrade };
-        let answer = account().authorize(&request, NOW);
-        assert_eq!(status(&answer), expected, "{path} {is_upgrade}");
-        if let Err(refusal) = answer {
+        let result = authentication().authorize(&request, NOW);
+        assert_eq!(status(&result), expected, "{path} {is_upgrade}");
+        if let Err(refusal) = result {
             assert_eq!(refusal.body.is_empty(), expected == 200, "{refusal:?}");
             assert_eq!(refusal.headers["date"], "Wed, 15 Dec 2021 07:28:23 GMT");
         }
@@ -123,8 +123,8 @@ fn the_path_is_looked_at_before_anything_else_and_the_kind_of_request_before_who
 }
 
 #[test]
-fn a_nonce_must_be_above_the_last_that_was_let_in() {
-    let mut account = account();
+fn a_nonce_must_be_above_the_last_accepted_one() {
+    let mut authentication = authentication();
     for (nonce, expected) in [
         (NOW_MS, 101),
         (NOW_MS, 401),
@@ -133,23 +133,23 @@ fn a_nonce_must_be_above_the_last_that_was_let_in() {
         (NOW_MS + 1, 401),
         (NOW_MS + 3, 101),
     ] {
-        assert_eq!(status(&ask(&mut account, &signed_at(nonce))), expected, "{nonce}");
+        assert_eq!(status(&authorize(&mut authentication, &signed_at(nonce))), expected, "{nonce}");
     }
 }
 
 #[test]
-fn a_nonce_that_was_refused_is_not_used_up() {
-    let mut account = account();
+fn a_refused_nonce_can_be_used_later() {
+    let mut authentication = authentication();
     let mut forged = signed_at(NOW_MS + 10);
     forged.insert(SIGNATURE_HEADER.parse::<HeaderName>().unwrap(), "00".parse().unwrap());
-    assert_eq!(status(&ask(&mut account, &forged)), 401);
-    let far = signed_at(NOW_MS + 3_600_000);
-    assert_eq!(status(&ask(&mut account, &far)), 409);
-    assert_eq!(status(&ask(&mut account, &signed_at(NOW_MS))), 101);
+    assert_eq!(status(&authorize(&mut authentication, &forged)), 401);
+    let distant = signed_at(NOW_MS + 3_600_000);
+    assert_eq!(status(&authorize(&mut authentication, &distant)), 409);
+    assert_eq!(status(&authorize(&mut authentication, &signed_at(NOW_MS))), 101);
 }
 
 #[test]
-fn a_nonce_far_from_the_clock_is_a_conflict_that_tells_the_time() {
+fn a_nonce_far_from_the_clock_is_a_conflict_with_the_exchange_time() {
     let window = u64::try_from(NONCE_WINDOW.as_millis()).unwrap();
     for (nonce, expected) in [
         (NOW_MS - window, 101),
@@ -160,14 +160,14 @@ fn a_nonce_far_from_the_clock_is_a_conflict_that_tells_the_time() {
         (1, 409),
         (253_402_300_799_999, 409),
     ] {
-        let answer = ask(&mut account(), &signed_at(nonce));
-        assert_eq!(status(&answer), expected, "{nonce}");
-        if let Err(refusal) = answer {
+        let result = authorize(&mut authentication(), &signed_at(nonce));
+        assert_eq!(status(&result), expected, "{nonce}");
+        if let Err(refusal) = result {
             assert_eq!(refusal.headers["date"], "Wed, 15 Dec 2021 07:28:23 GMT");
         }
     }
-    // Even where an older nonce would be refused for being old.
-    let mut account = account();
-    assert_eq!(status(&ask(&mut account, &signed_at(NOW_MS))), 101);
-    assert_eq!(status(&ask(&mut account, &signed_at(NOW_MS - window - 1))), 409);
+    // The clock takes precedence over the order of nonces.
+    let mut authentication = authentication();
+    assert_eq!(status(&authorize(&mut authentication, &signed_at(NOW_MS))), 101);
+    assert_eq!(status(&authorize(&mut authentication, &signed_at(NOW_MS - window - 1))), 409);
 }

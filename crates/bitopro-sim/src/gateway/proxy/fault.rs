@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// The direction of bytes.
+/// The direction in which bytes are relayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Direction {
@@ -8,47 +8,46 @@ pub enum Direction {
     ToClient,
     /// From the client to the server.
     ToServer,
-    /// Both, each by itself.
+    /// Both directions, independently of each other.
     Both,
 }
 
-/// A fault in one direction. Counts begin when the fault is inflicted.
+/// A fault in one direction of a connection. Bytes are counted from the moment of its injection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing passes, and nothing ends either. What is sent waits, and passes when the fault is gone.
+    /// Neither bytes nor the end of the direction are relayed until the fault is cleared.
     Pause,
-    /// Bytes pass in pieces of at most this many (0 counts as 1), each written by itself.
+    /// Bytes are written in pieces of at most this size.
     Split {
-        /// The size of a piece.
+        /// The size of a piece; 0 is treated as 1.
         bytes: usize,
     },
-    /// As [`Split`](Self::Split), with a pause after each piece.
+    /// Like [`Split`](Self::Split), with a pause after each piece.
     Throttle {
-        /// The size of a piece.
+        /// The size of a piece; 0 is treated as 1.
         bytes: usize,
-        /// The pause.
+        /// The pause after a piece.
         every: Duration,
     },
-    /// Bytes are held back until there are at least this many, and then written together; also where the other
-    /// side ends before.
+    /// Bytes are held back until this many have arrived or the direction ends, and are then written together.
     Coalesce {
-        /// The number of bytes.
+        /// Number of bytes to collect; 0 is treated as 1.
         bytes: usize,
     },
-    /// The byte after this many arrives with all its bits flipped.
+    /// One byte arrives with all its bits flipped.
     Corrupt {
-        /// The number of bytes that pass unharmed.
+        /// Number of unchanged bytes before it.
         after: usize,
     },
-    /// After this many bytes the direction ends (FIN), while the other one continues.
+    /// The direction ends (FIN), while the other one continues.
     Finish {
-        /// The number of bytes that pass.
+        /// Number of bytes that are relayed first.
         after: usize,
     },
-    /// After this many bytes both sides are reset (RST).
+    /// Both sides of the connection are reset (RST).
     Reset {
-        /// The number of bytes that pass.
+        /// Number of bytes that are relayed first.
         after: usize,
     },
 }

@@ -8,11 +8,15 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::relay::relay;
 use crate::{Direction, Error, ErrorKind, Fault};
 
-/// A TCP proxy that treats connections as bad networks do: they stall, break off, arrive in pieces or altered.
+/// A TCP proxy that injects network faults: connections stall or break, and bytes arrive split or corrupted.
 ///
-/// It connects a client under test to a [`Simulator`](crate::Simulator), or to any other server, and relays
-/// bytes without reading them. A fault is of one [`Direction`], and either of the connections that are open now
-/// or of those that will come: what is frozen can stay so while the client dials again.
+/// It connects a client under test to a [`Simulator`](crate::Simulator) or any other server, and relays bytes
+/// without interpreting them. A [`Fault`] applies to one [`Direction`] or both, and either to the open
+/// connections or to new ones: an old connection can stay frozen while the client dials again.
+///
+/// Dropping the proxy ends every connection through it.
+///
+/// # Examples
 ///
 /// ```
 /// use bitopro_sim::{Direction, Fault, FaultyProxy, Simulator};
@@ -21,33 +25,30 @@ use crate::{Direction, Error, ErrorKind, Fault};
 /// let simulator = Simulator::builder().start().await?;
 /// let proxy = FaultyProxy::start(simulator.addr().ok_or("no sockets")?).await?;
 /// let url = format!("ws://{}/ws", proxy.addr());
-/// // A client that dials `url` hears nothing more from here on, while its connection stays open …
+/// // A client that has dialed `url` stays connected, but receives nothing until the fault is cleared.
 /// proxy.inject(Direction::ToClient, Fault::Pause);
-/// // … and then all that was held back.
 /// proxy.clear();
-/// // The next one is reset after 100 bytes, most likely within the answer to its upgrade.
+/// // New connections are reset after 100 bytes, which is within the response to the upgrade.
 /// proxy.inject_on_new(Direction::ToClient, Fault::Reset { after: 100 });
 /// # Ok(()) }
 /// ```
-///
-/// Dropping it ends every connection through it.
 #[derive(Debug)]
 pub struct FaultyProxy {
     address: SocketAddr,
     shared: Arc<Mutex<ProxyState>>,
-    accepting: JoinHandle<()>,
+    accept_task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
 struct ProxyState {
     server: SocketAddr,
-    /// The faults of those that will come.
+    /// The faults of new connections.
     new_faults: PerDirection<Option<Fault>>,
     open: Vec<PerDirection<watch::Sender<Option<Fault>>>>,
     accepted: usize,
 }
 
-/// One of each direction.
+/// A value for each direction.
 #[derive(Debug, Default, Clone, Copy)]
 struct PerDirection<T> {
     to_client: T,
@@ -55,21 +56,26 @@ struct PerDirection<T> {
 }
 
 impl<T> PerDirection<T> {
-    fn each(&mut self, direction: Direction, mut with: impl FnMut(&mut T)) {
+    fn for_each(&mut self, direction: Direction, mut apply: impl FnMut(&mut T)) {
         if direction != Direction::ToServer {
-            with(&mut self.to_client);
+            apply(&mut self.to_client);
         }
         if direction != Direction::ToClient {
-            with(&mut self.to_server);
+            apply(&mut self.to_server);
         }
     }
 }
 
 impl FaultyProxy {
-    /// A proxy on a free port of 127.0.0.1 that leads to this address, without a fault.
+    /// Starts a proxy to this server on a free port of 127.0.0.1, without faults.
     ///
     /// # Errors
-    /// [`ErrorKind::Listen`] if it cannot listen.
+    ///
+    /// Returns an [`Error`] of kind [`ErrorKind::Listen`] if it cannot listen.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
     pub async fn start(server: SocketAddr) -> Result<Self, Error> {
         let failed =
             |error| Error::new(ErrorKind::Listen, "the proxy cannot listen on 127.0.0.1").with_source(error);
@@ -78,42 +84,41 @@ impl FaultyProxy {
         let shared =
             ProxyState { server, new_faults: PerDirection::default(), open: Vec::new(), accepted: 0 };
         let shared = Arc::new(Mutex::new(shared));
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { address, shared, accepting })
+        let accept_task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, accept_task })
     }
 
-    /// The address to dial instead of the server's.
+    /// Returns the proxy's address, to dial instead of the server's.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The number of connections so far.
+    /// Returns the number of connections accepted so far.
     pub fn accepted(&self) -> usize {
         self.locked(|shared| shared.accepted)
     }
 
-    /// Connects every connection that is accepted from now on to another server, such as the same one after a
-    /// restart.
+    /// Connects new connections to another server, such as the same one after a restart.
     pub fn set_target(&self, server: SocketAddr) {
         self.locked(|shared| shared.server = server);
     }
 
-    /// Inflicts a fault on the connections that are open now, in place of the one that they had.
+    /// Injects a fault into the open connections, replacing any previous one in this direction.
     pub fn inject(&self, direction: Direction, fault: Fault) {
         self.set_open(direction, Some(fault));
     }
 
-    /// Frees the connections that are open now of their faults. What was held back passes.
+    /// Clears the faults of the open connections. Bytes that were held back are relayed.
     pub fn clear(&self) {
         self.set_open(Direction::Both, None);
     }
 
-    /// Inflicts a fault on every connection that is accepted from now on.
+    /// Injects a fault into every connection accepted from now on.
     pub fn inject_on_new(&self, direction: Direction, fault: Fault) {
-        self.locked(|shared| shared.new_faults.each(direction, |current| *current = Some(fault)));
+        self.locked(|shared| shared.new_faults.for_each(direction, |current| *current = Some(fault)));
     }
 
-    /// Accepts connections without a fault from now on.
+    /// Clears the faults for connections accepted from now on.
     pub fn clear_new(&self) {
         self.locked(|shared| shared.new_faults = PerDirection::default());
     }
@@ -121,7 +126,7 @@ impl FaultyProxy {
     fn set_open(&self, direction: Direction, fault: Option<Fault>) {
         self.locked(|shared| {
             for faults in &mut shared.open {
-                faults.each(direction, |current| {
+                faults.for_each(direction, |current| {
                     current.send_replace(fault);
                 });
             }
@@ -135,7 +140,7 @@ impl FaultyProxy {
 
 impl Drop for FaultyProxy {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.accept_task.abort();
     }
 }
 

@@ -1,4 +1,4 @@
-//! A TCP proxy that does to connections what networks do.
+//! A TCP proxy that injects network faults into connections.
 
 mod fault;
 mod faulty_proxy;

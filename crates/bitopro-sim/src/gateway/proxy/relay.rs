@@ -11,20 +11,20 @@ use tokio::time::sleep;
 
 use crate::Fault;
 
-/// The largest number of bytes in one read.
+/// The capacity reserved before each read.
 const READ_BYTES: usize = 8 << 10;
 
 /// The fault of a direction, which may change at any time.
 type FaultReceiver = watch::Receiver<Option<Fault>>;
 
-/// Relays bytes both ways until both have ended, or until one breaks: then both sides are reset.
+/// Relays bytes in both directions until both have ended. An error in one direction resets both sides.
 pub(super) async fn relay(
     mut client: TcpStream,
     mut server: TcpStream,
     to_client: FaultReceiver,
     to_server: FaultReceiver,
 ) {
-    // Pieces are to leave as they are written; where that cannot be had, they leave together.
+    // Sends each piece in its own segment. If this fails, pieces may be sent together.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, into_client) = client.split();
     let (from_server, into_server) = server.split();
@@ -33,7 +33,7 @@ pub(super) async fn relay(
         OneWay::new(from_client, into_server).run(to_server),
     );
     if relayed.is_err() {
-        // A socket that is closed so sends RST. One that is reset already needs none.
+        // Closing these sockets now sends RST. This fails only for a socket that has been reset already.
         let _ = (client.set_zero_linger(), server.set_zero_linger());
     }
 }
@@ -42,18 +42,18 @@ pub(super) async fn relay(
 struct OneWay<'a> {
     from: ReadHalf<'a>,
     to: WriteHalf<'a>,
-    /// The bytes that were read and have not passed yet.
-    held: BytesMut,
-    /// Nothing more will be read.
+    /// Bytes that were read but not yet written.
+    buffer: BytesMut,
+    /// True once the source has ended.
     ended: bool,
 }
 
 impl<'a> OneWay<'a> {
     fn new(from: ReadHalf<'a>, to: WriteHalf<'a>) -> Self {
-        Self { from, to, held: BytesMut::new(), ended: false }
+        Self { from, to, buffer: BytesMut::new(), ended: false }
     }
 
-    /// Relays under whatever fault there is. An error breaks the connection.
+    /// Relays with the current fault until the direction ends. An error breaks the connection.
     async fn run(mut self, mut faults: FaultReceiver) -> io::Result<()> {
         loop {
             let fault = *faults.borrow_and_update();
@@ -65,17 +65,17 @@ impl<'a> OneWay<'a> {
         }
     }
 
-    /// Relays until the direction has ended, or breaks. Cancel-safe.
+    /// Relays with one fault until the direction ends or breaks. Cancel-safe.
     async fn relay(&mut self, fault: Option<Fault>) -> io::Result<()> {
         match fault {
             None => {
-                self.pass(usize::MAX).await?;
+                self.relay_bytes(usize::MAX).await?;
             }
             Some(Fault::Pause) => pending().await,
             Some(Fault::Split { bytes }) => {
                 while self.fill(1).await? {
                     self.write(bytes.max(1)).await?;
-                    // Readers in this process then see the piece before the next one.
+                    // Lets readers in this process receive the piece before the next one.
                     yield_now().await;
                 }
             }
@@ -91,19 +91,19 @@ impl<'a> OneWay<'a> {
                 }
             }
             Some(Fault::Corrupt { after }) => {
-                if self.pass(after).await?
+                if self.relay_bytes(after).await?
                     && self.fill(1).await?
-                    && let Some(byte) = self.held.first_mut()
+                    && let Some(byte) = self.buffer.first_mut()
                 {
                     *byte = !*byte;
                 }
-                self.pass(usize::MAX).await?;
+                self.relay_bytes(usize::MAX).await?;
             }
             Some(Fault::Finish { after }) => {
-                self.pass(after).await?;
+                self.relay_bytes(after).await?;
             }
             Some(Fault::Reset { after }) => {
-                if self.pass(after).await? {
+                if self.relay_bytes(after).await? {
                     return Err(io::ErrorKind::ConnectionReset.into());
                 }
             }
@@ -111,29 +111,29 @@ impl<'a> OneWay<'a> {
         self.to.shutdown().await
     }
 
-    /// Passes this many bytes, or returns false if the direction ends before.
-    async fn pass(&mut self, count: usize) -> io::Result<bool> {
-        let mut left = count;
-        while left > 0 {
+    /// Relays this many bytes. Returns false if the direction ends before.
+    async fn relay_bytes(&mut self, count: usize) -> io::Result<bool> {
+        let mut remaining = count;
+        while remaining > 0 {
             if !self.fill(1).await? {
                 return Ok(false);
             }
-            left -= self.write(left).await?;
+            remaining -= self.write(remaining).await?;
         }
         Ok(true)
     }
 
-    /// Reads until this many bytes are held, or the direction ends. Returns whether any are held.
+    /// Reads until this many bytes are buffered or the direction ends. Returns whether any are buffered.
     async fn fill(&mut self, count: usize) -> io::Result<bool> {
-        while self.held.len() < count && !self.ended {
-            self.held.reserve(READ_BYTES);
-            self.ended = self.from.read_buf(&mut self.held).await? == 0;
+        while self.buffer.len() < count && !self.ended {
+            self.buffer.reserve(READ_BYTES);
+            self.ended = self.from.read_buf(&mut self.buffer).await? == 0;
         }
-        Ok(!self.held.is_empty())
+        Ok(!self.buffer.is_empty())
     }
 
-    /// Writes held bytes, at most this many, and returns their number.
-    async fn write(&mut self, most: usize) -> io::Result<usize> {
-        self.to.write_buf(&mut (&mut self.held).take(most)).await
+    /// Writes at most this many buffered bytes, and returns their number.
+    async fn write(&mut self, max: usize) -> io::Result<usize> {
+        self.to.write_buf(&mut (&mut self.buffer).take(max)).await
     }
 }

@@ -13,7 +13,7 @@ fn place(order: NewOrder) -> Command {
 }
 
 #[test]
-fn every_order_has_its_text() {
+fn every_kind_of_order_is_parsed_and_formatted() {
     let (amount, price, stop) = (decimal(10, 3), decimal(2_390_000, 0), decimal(2_400_000, 0));
     for (text, order) in [
         ("place a buy btc_twd 0.010 at 2390000", NewOrder::limit("btc_twd", Action::Buy, amount, price)),
@@ -46,7 +46,7 @@ fn every_order_has_its_text() {
 }
 
 #[test]
-fn every_command_has_its_text() {
+fn every_kind_of_command_is_parsed_and_formatted() {
     let mut balance = Balance::new("ADA", decimal(1250, 2));
     balance.stake = Some(Decimal::TEN);
     balance.available = decimal(250, 2);
@@ -107,29 +107,29 @@ fn every_command_has_its_text() {
 }
 
 #[test]
-fn a_text_that_is_no_command_is_refused_with_its_fault() {
+fn an_invalid_command_is_rejected_with_its_error() {
     for (text, expected) in [
-        ("", "the command is missing"),
+        ("", "missing command"),
         ("dance", "unknown command `dance`"),
-        ("fill", "the order's name is missing"),
-        ("tick 1 2", "unexpected `2` at the end"),
+        ("fill", "missing order name or id"),
+        ("tick 1 2", "unexpected `2` after the command"),
         ("place a hold btc_twd 1 at 2", "found `hold`, expected `buy` or `sell`"),
         ("place a buy btc_twd 1e3 at 2", "`1e3`: not a plain decimal"),
-        ("place a buy btc_twd 1 for 2", "`at` and the price are missing"),
-        ("place a buy btc_twd 1 at", "the price is missing"),
+        ("place a buy btc_twd 1 for 2", "expected `at PRICE` or `at market` after the amount"),
+        ("place a buy btc_twd 1 at", "missing price"),
         ("place a buy btc_twd 1 at 2 when = 3", "found `=`, expected `<=` or `>=`"),
         ("place a buy btc_twd 1 at market post-only", "unexpected `post-only`"),
-        ("place a buy btc_twd 1 at 2 client -1", "`-1` is not a number in the range"),
-        ("deposit ADA", "the amount is missing"),
+        ("place a buy btc_twd 1 at 2 client -1", "`-1` is not a number or is out of range"),
+        ("deposit ADA", "missing amount"),
         ("close 70000", "`70000` is not a number"),
-        ("close user-trades", "the close code is missing"),
+        ("close user-trades", "missing close code"),
         ("text-to nowhere hello", "`nowhere`"),
         ("refuse 1 99", "`99` is not an HTTP status"),
-        ("refuse 1 101", "`101` is not a status to refuse with"),
+        ("refuse 1 101", "informational status `101`"),
         ("disconnect now", "`now`"),
     ] {
-        let fault = text.parse::<Command>().unwrap_err().to_string();
-        assert!(fault.contains(expected), "{text}: {fault}");
+        let error = text.parse::<Command>().unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }
 
@@ -189,7 +189,7 @@ fn commands() -> impl Strategy<Value = Command> {
 
 proptest! {
     #[test]
-    fn every_command_is_read_back_as_it_was_written(command in commands()) {
+    fn a_formatted_command_is_parsed_back_unchanged(command in commands()) {
         prop_assert_eq!(command.to_string().parse(), Ok(command));
     }
 }

@@ -6,24 +6,24 @@ use tokio::time::timeout;
 
 use super::{Bytes, Connection as _, Error, ErrorKind, Frame, Limits, TungsteniteConnection};
 
-/// A client's connection, and the raw bytes at its other end.
+/// Returns a client's connection and the raw stream of its peer.
 async fn client(limits: Limits) -> (TungsteniteConnection<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(1 << 20);
     (TungsteniteConnection::client(near, Bytes::new(), limits).await, far)
 }
 
-/// A frame as a server writes it; `head` holds the FIN bit and the opcode.
+/// Encodes a frame as a server writes it. `head` contains the FIN bit and the opcode.
 fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).unwrap();
-    assert!(length < 126, "longer ones are written differently");
+    assert!(length < 126, "longer payloads have another encoding");
     [&[head, length], payload].concat()
 }
 
-/// The next frame that the client wrote: its first byte, and its payload without the mask.
+/// Reads the next frame that the client wrote. Returns its first byte and its unmasked payload.
 async fn written(far: &mut DuplexStream) -> (u8, Vec<u8>) {
     let mut head = [0; 6];
     timeout(Duration::from_secs(1), far.read_exact(&mut head)).await.expect("a frame was written").unwrap();
-    assert_eq!(head[1] & 0x80, 0x80, "a client masks its frames");
+    assert_eq!(head[1] & 0x80, 0x80, "the client did not mask its frame");
     let mut payload = vec![0; usize::from(head[1] & 0x7f)];
     far.read_exact(&mut payload).await.unwrap();
     for (byte, mask) in payload.iter_mut().zip(head[2..].iter().cycle()) {
@@ -32,7 +32,7 @@ async fn written(far: &mut DuplexStream) -> (u8, Vec<u8>) {
     (head[0], payload)
 }
 
-/// The stream says so at once, and as often as it is asked.
+/// Asserts that the stream has ended, without waiting, and stays ended.
 fn assert_ended(connection: &mut TungsteniteConnection<DuplexStream>) {
     for _ in 0..2 {
         assert!(matches!(connection.next().now_or_never(), Some(None)), "the stream has ended");
@@ -47,16 +47,16 @@ const FIN_PING: u8 = 0x89;
 const FIN_PONG: u8 = 0x8a;
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_is_answered_as_it_is_given_and_not_at_the_next_read() {
+async fn a_ping_is_answered_before_the_next_read() {
     let (mut connection, mut far) = client(Limits::default()).await;
     far.write_all(&frame(FIN_PING, b"payload")).await.unwrap();
     assert_eq!(connection.next().await.unwrap().unwrap(), Frame::Ping(Bytes::from_static(b"payload")));
-    // The connection is not polled again.
+    // The answer arrives although the connection is not polled again.
     assert_eq!(written(&mut far).await, (FIN_PONG, b"payload".to_vec()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_is_answered_as_it_is_given_and_nothing_follows() {
+async fn a_close_frame_is_answered_before_the_next_read_and_ends_the_stream() {
     let (mut connection, mut far) = client(Limits::default()).await;
     far.write_all(&frame(FIN_CLOSE, b"\x03\xe9going away")).await.unwrap();
     far.write_all(&frame(FIN_TEXT, b"too late")).await.unwrap();
@@ -66,24 +66,25 @@ async fn a_close_is_answered_as_it_is_given_and_nothing_follows() {
 }
 
 #[test]
-fn the_limits_are_those_of_the_front_page() {
+fn the_default_limits_match_the_readme() {
     let Limits { message_bytes, write_buffer_bytes } = Limits::default();
     assert_eq!((message_bytes, write_buffer_bytes), (16_777_216, 65_536));
 }
 
-/// What the connection gives for these bytes, which is an error and then the end.
+/// Receives these bytes. Returns the resulting error, which must be the last item of the stream.
 async fn failure(limits: Limits, bytes: &[u8]) -> Error {
     let (mut connection, mut far) = client(limits).await;
     far.write_all(bytes).await.unwrap();
-    let next = timeout(Duration::from_secs(1), connection.next()).await.expect("nothing more is waited for");
+    let next =
+        timeout(Duration::from_secs(1), connection.next()).await.expect("the error does not need more bytes");
     let error = next.unwrap().unwrap_err();
     assert_ended(&mut connection);
     error
 }
 
-/// Nothing of the payload ever arrives, and nothing is held for it.
+/// The payload is never sent, so it cannot be buffered.
 #[tokio::test(start_paused = true)]
-async fn fault_32_a_frame_is_too_large_by_the_length_that_it_announces() {
+async fn fault_32_a_frame_is_rejected_by_its_announced_length() {
     let limit = u64::try_from(Limits::default().message_bytes).unwrap();
     for length in [limit + 1, 64 << 20, 1 << 63, u64::MAX] {
         for first in [FIN_TEXT, TEXT, 0x82] {
@@ -98,7 +99,7 @@ async fn fault_32_a_frame_is_too_large_by_the_length_that_it_announces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_32_a_million_empty_fragments_are_one_message_and_a_ping_between_them_is_answered() {
+async fn fault_32_a_million_empty_fragments_form_one_message_and_a_ping_between_them_is_answered() {
     let (mut connection, mut far) = client(Limits::default()).await;
     let half = frame(CONTINUATION, b"").repeat(500_000);
     let sent = [frame(TEXT, b"wh"), half.clone(), frame(FIN_PING, b"7"), half, frame(0x80, b"ole")].concat();
@@ -111,10 +112,10 @@ async fn fault_32_a_million_empty_fragments_are_one_message_and_a_ping_between_t
     assert_eq!(written(&mut far).await, (FIN_PONG, b"7".to_vec()));
 }
 
-/// What fits into the write buffer, and of the pings after that the last one alone: RFC 6455, 5.5.3, allows it.
+/// After the write buffer is full, only the last ping is answered, as RFC 6455, section 5.5.3, allows.
 #[tokio::test(start_paused = true)]
-async fn pongs_that_nobody_reads_are_bounded_and_follow_as_soon_as_somebody_does() {
-    // The pipe holds one of them, the buffer two.
+async fn unread_pongs_are_bounded_and_sent_when_the_peer_reads_again() {
+    // The pipe has room for one pong, the write buffer for two.
     let (near, mut far) = duplex(7);
     let limits = Limits::default().with_write_buffer_bytes(20);
     let mut connection = TungsteniteConnection::client(near, Bytes::new(), limits).await;
@@ -134,7 +135,7 @@ async fn pongs_that_nobody_reads_are_bounded_and_follow_as_soon_as_somebody_does
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_above_the_limit_ends_the_connection_in_one_frame_and_in_several() {
+async fn a_message_above_the_limit_ends_the_connection_even_in_several_frames() {
     let limits = Limits::default().with_message_bytes(10);
     let fits = [frame(FIN_TEXT, b"0123456789"), [frame(TEXT, b"01234"), frame(0x80, b"56789")].concat()];
     for bytes in fits {
@@ -155,8 +156,8 @@ async fn a_message_above_the_limit_ends_the_connection_in_one_frame_and_in_sever
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_fit_into_the_write_buffer_is_not_sent() {
-    // A head of 2 bytes, a mask of 4.
+async fn a_frame_that_exceeds_the_write_buffer_is_not_sent() {
+    // Besides the payload, a frame has a head of 2 bytes and a mask of 4 bytes.
     let limits = Limits::default().with_write_buffer_bytes(16);
     let (mut connection, mut far) = client(limits).await;
     let error = connection.send(Frame::text("0123456789a")).await.unwrap_err();
@@ -166,7 +167,7 @@ async fn what_does_not_fit_into_the_write_buffer_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_of_zero_hold_nothing_and_do_not_panic() {
+async fn limits_of_zero_reject_every_frame_and_do_not_panic() {
     let limits = Limits { message_bytes: 0, write_buffer_bytes: 0 };
     let (mut connection, _far) = client(limits).await;
     let error = connection.send(Frame::text("")).await.unwrap_err();
@@ -175,18 +176,18 @@ async fn limits_of_zero_hold_nothing_and_do_not_panic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_websocket_is_a_protocol_error() {
+async fn an_invalid_frame_is_a_protocol_error() {
     let masked = [FIN_TEXT, 0x81, 1, 2, 3, 4, b'a' ^ 1];
     for (case, bytes) in [
         ("a text that is not UTF-8", frame(FIN_TEXT, b"\xff")),
-        ("an opcode that is not defined", frame(0x83, b"")),
+        ("an undefined opcode", frame(0x83, b"")),
         ("a reserved bit", frame(FIN_TEXT | 0x40, b"a")),
-        ("a continuation of nothing", frame(0x80, b"a")),
-        ("a ping in pieces", frame(0x09, b"a")),
+        ("a continuation without a first fragment", frame(0x80, b"a")),
+        ("a fragmented ping", frame(0x09, b"a")),
         ("a ping of more than 125 bytes", [&[FIN_PING, 126, 0, 126][..], &[0; 126]].concat()),
-        ("a close of one byte", frame(FIN_CLOSE, b"\x03")),
-        ("a close for a reason that is not UTF-8", frame(FIN_CLOSE, b"\x03\xe8\xff")),
-        ("a server that masks", masked.to_vec()),
+        ("a close frame with a payload of one byte", frame(FIN_CLOSE, b"\x03")),
+        ("a close reason that is not UTF-8", frame(FIN_CLOSE, b"\x03\xe8\xff")),
+        ("a masked frame from the server", masked.to_vec()),
     ] {
         let error = failure(Limits::default(), &bytes).await;
         assert_eq!(error.kind(), ErrorKind::Protocol, "{case}: {error:?}");
@@ -204,7 +205,7 @@ async fn fault_03_an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_after_a_close() {
+async fn no_frame_can_be_sent_after_a_close_frame() {
     let (mut connection, mut far) = client(Limits::default()).await;
     connection.send(Frame::close(1000, "done")).await.unwrap();
     assert_eq!(written(&mut far).await, (FIN_CLOSE, b"\x03\xe8done".to_vec()));
@@ -217,7 +218,7 @@ async fn nothing_is_sent_after_a_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_frame_is_written_as_what_it_is() {
+async fn every_kind_of_frame_is_encoded() {
     let (mut connection, mut far) = client(Limits::default()).await;
     for (sent, head, payload) in [
         (Frame::text("text"), FIN_TEXT, &b"text"[..]),
@@ -232,7 +233,7 @@ async fn every_frame_is_written_as_what_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_frame_is_read_as_what_it_is() {
+async fn every_kind_of_frame_is_decoded() {
     let (mut connection, mut far) = client(Limits::default()).await;
     for (bytes, expected) in [
         (frame(FIN_TEXT, b"text"), Frame::text("text")),

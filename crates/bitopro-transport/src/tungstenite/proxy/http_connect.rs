@@ -1,4 +1,4 @@
-//! A tunnel through an HTTP proxy: `CONNECT`, RFC 9110, section 9.3.6.
+//! Tunnels through HTTP proxies: `CONNECT`, RFC 9110, section 9.3.6.
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Proxy;
 use crate::Error;
 use crate::tungstenite::deadline::Deadline;
-use crate::tungstenite::switch::switch;
+use crate::tungstenite::switch::switch_protocols;
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to `target`.
+/// Opens a tunnel to `target` over `stream`, which is connected to `proxy`.
 pub(super) async fn tunnel<S>(
     proxy: &Proxy,
     stream: S,
@@ -23,34 +23,37 @@ pub(super) async fn tunnel<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let asking = request(target, authorization)
-        .map_err(|error| proxy.failed("cannot be asked for that address").with_source(error))?;
-    let switched = switch(stream, asking, "CONNECT request", deadline, async |response| {
+    let connect_request = connect_request(target, authorization).map_err(|error| {
+        proxy.error(&format!("could not be sent a CONNECT request for {target}")).with_source(error)
+    })?;
+    let switched = switch_protocols(stream, connect_request, "CONNECT request", deadline, async |response| {
         match response.status() {
-            // The one yes for which hyper, like other clients, hands the stream over.
+            // The only successful status after which hyper, like other clients, releases the stream.
             StatusCode::OK => Ok(()),
-            // The exchange never sees the request, so none of these is its answer; 401 is what some proxies say.
+            // The responses below come from the proxy, because the exchange never sees the request. Some
+            // proxies send 401 instead of 407.
             StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED
                 if authorization.is_none() =>
             {
-                Err(proxy.wants_a_login())
+                Err(proxy.login_required())
             }
             StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => {
-                Err(proxy.refuses_the_login())
+                Err(proxy.login_rejected())
             }
-            status => Err(proxy.failed(&format!("does not connect to {target}: HTTP {status}"))),
+            status => Err(proxy.error(&format!("did not connect to {target}: HTTP {status}"))),
         }
     });
-    let (stream, read_ahead) = switched.await.map_err(|error| proxy.blamed(error, target))?;
+    let (stream, read_ahead) = switched.await.map_err(|error| proxy.convert_error(error, target))?;
     if read_ahead.is_empty() {
         Ok(stream)
     } else {
-        // Both TLS and an upgrade begin with us, so these bytes are nobody's answer.
-        Err(proxy.failed(&format!("sent something before it connected to {target}")))
+        // The client sends first in TLS as well as in an upgrade, so these bytes cannot come from the
+        // exchange.
+        Err(proxy.error(&format!("sent unexpected data before the TLS handshake with {target}")))
     }
 }
 
-fn request(
+fn connect_request(
     target: &Authority,
     authorization: Option<&HeaderValue>,
 ) -> Result<Request<Empty<Bytes>>, http::Error> {

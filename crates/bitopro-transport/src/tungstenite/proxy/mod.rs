@@ -1,7 +1,7 @@
-//! Proxies: tunnels to the exchange, in which TLS goes end to end.
+//! Proxies: tunnels through which TLS is end to end between client and server.
 
-mod choice;
 mod http_connect;
+mod selection;
 mod socks5;
 
 use std::fmt;
@@ -18,20 +18,28 @@ use super::deadline::Deadline;
 use super::tcp::{Resolver, port};
 use crate::{Error, ErrorKind};
 
-pub(super) use choice::Choice;
+pub(super) use selection::ProxySelection;
 
-/// A proxy through which to dial, with the user name and password that it wants, if any.
+/// The address of a proxy, with a user name and password if required.
 ///
-/// Made from a URL: `http://host:port` for a proxy that is asked with HTTP `CONNECT`, `socks5h://host:port` or
-/// `socks5://host:port` for SOCKS5, with `user:password@` before the host where the proxy wants that. Without a
-/// scheme it is `http://`, without a port 80 or 1080. The exchange's name is resolved by the proxy, with
-/// `socks5://` too. TLS to the proxy itself, `https://`, is not supported.
+/// It is parsed from a URL: `http://host:port` for HTTP `CONNECT`, or `socks5h://host:port` or
+/// `socks5://host:port` for SOCKS5, with `user:password@` before the host if the proxy requires them. The
+/// scheme defaults to `http://`, the port to 80 for HTTP and 1080 for SOCKS5. The proxy resolves the server's
+/// name, even with `socks5://`. TLS to the proxy itself (`https://`) is not supported.
 ///
 /// Neither `Display` nor `Debug` shows the user name or the password.
 ///
+/// # Examples
+///
 /// ```
-/// let proxy: bitopro_transport::Proxy = "http://me:secret@proxy.example:3128".parse()?;
+/// use bitopro_transport::{Proxy, TungsteniteConnector};
+///
+/// let proxy: Proxy = "http://me:secret@proxy.example:3128".parse()?;
 /// assert_eq!(proxy.to_string(), "http://proxy.example:3128");
+/// let connector = TungsteniteConnector::new().with_proxy(proxy);
+///
+/// let error = "https://proxy.example".parse::<Proxy>().unwrap_err();
+/// assert!(error.to_string().starts_with("invalid proxy: "));
 /// # Ok::<(), bitopro_transport::ProxyError>(())
 /// ```
 #[derive(Clone)]
@@ -53,9 +61,9 @@ struct Login {
     password: String,
 }
 
-/// A text that was to be the URL of a proxy and is not. Never shows it.
+/// An error from parsing a [`Proxy`]. It never shows the parsed text, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
-#[error("not a usable proxy: {reason}")]
+#[error("invalid proxy: {reason}")]
 pub struct ProxyError {
     reason: String,
 }
@@ -66,13 +74,13 @@ impl ProxyError {
     }
 }
 
-const FORM: &str = "it must be a URL such as http://host:port or socks5h://user:password@host:port";
+const EXPECTED_URL: &str = "expected a URL such as http://host:port or socks5h://user:password@host:port";
 
 impl FromStr for Proxy {
     type Err = ProxyError;
 
     fn from_str(text: &str) -> Result<Self, ProxyError> {
-        let form = || ProxyError::new(FORM);
+        let malformed = || ProxyError::new(EXPECTED_URL);
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
@@ -81,31 +89,31 @@ impl FromStr for Proxy {
             "socks5h" => ("socks5h", 1080),
             "https" => {
                 return Err(ProxyError::new(
-                    "`https://` to the proxy itself is not supported; use its `http://` port, through which TLS \
-                     with the exchange is end to end all the same",
+                    "TLS to the proxy (`https://`) is not supported; use its `http://` port, through which TLS to \
+                     the exchange is still end to end",
                 ));
             }
-            // Anything else is not shown: it may be a user's name.
+            // Other text is not shown, because it may be a user name.
             other if other.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-                return Err(ProxyError::new(format!("`{other}://` is not supported; {FORM}")));
+                return Err(ProxyError::new(format!("`{other}://` is not supported; {EXPECTED_URL}")));
             }
-            _ => return Err(form()),
+            _ => return Err(malformed()),
         };
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if !matches!(tail, "" | "/") {
             return Err(ProxyError::new(
-                "there is more after the port; in a user name or password, write `/` as %2F, `?` as %3F and `#` as \
-                 %23",
+                "unexpected text after the port; in a user name or password, write `/` as %2F, `?` as %3F and `#` \
+                 as %23",
             ));
         }
-        // A password may contain an `@`, too.
-        let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let place: Authority = place.parse().map_err(|_| form())?;
-        let host = Some(place.host()).filter(|host| !host.is_empty()).ok_or_else(form)?;
-        let port = port(&place, default_port).ok_or_else(form)?;
+        // The last `@` ends the login, because a password may contain one.
+        let (login, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let host_and_port: Authority = host_and_port.parse().map_err(|_| malformed())?;
+        let host = Some(host_and_port.host()).filter(|host| !host.is_empty()).ok_or_else(malformed)?;
+        let port = port(&host_and_port, default_port).ok_or_else(malformed)?;
         let address = format!("{}:{port}", host.to_ascii_lowercase());
-        let address: Authority = address.parse().map_err(|_| form())?;
-        let intercept = intercept(scheme, login, &address).ok_or_else(form)?;
+        let address: Authority = address.parse().map_err(|_| malformed())?;
+        let intercept = intercept(scheme, login, &address).ok_or_else(malformed)?;
         let protocol = if scheme == "http" {
             Protocol::HttpConnect { authorization: intercept.basic_auth().cloned() }
         } else {
@@ -115,18 +123,18 @@ impl FromStr for Proxy {
     }
 }
 
-/// Returns the proxy as hyper-util reads it: with the percent escapes of the login decoded, and the header made of it.
+/// Returns hyper-util's form of the proxy, with the decoded login and the `Proxy-Authorization` header.
 fn intercept(scheme: &str, login: &str, address: &Authority) -> Option<Intercept> {
     let login = match login {
         "" | ":" => String::new(),
-        login => format!("{}@", escaped(login)),
+        login => format!("{}@", percent_encode(login)),
     };
     let url = format!("{scheme}://{login}{address}");
     Matcher::builder().all(url).build().intercept(&Uri::from_static("https://any.test"))
 }
 
-/// Escapes the bytes of a login that a URL cannot have, and leaves those that are escaped.
-fn escaped(login: &str) -> String {
+/// Percent-encodes the bytes of a login that a URL cannot contain. Existing escapes are kept.
+fn percent_encode(login: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&byte);
     let byte = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     login.bytes().map(byte).collect()
@@ -137,25 +145,26 @@ impl Login {
         if [user, password].iter().all(|part| (1..=255).contains(&part.len())) {
             Ok(Self { user: user.to_owned(), password: password.to_owned() })
         } else {
-            Err(ProxyError::new("SOCKS5 takes a user name and a password of 1 to 255 bytes each"))
+            Err(ProxyError::new("SOCKS5 requires a user name and a password of 1 to 255 bytes each"))
         }
     }
 }
 
 impl Proxy {
-    /// A stream to `target`, such as `stream.bitopro.com:443`, through this proxy.
+    /// Opens a stream to `target`, such as `stream.bitopro.com:443`, through this proxy.
     pub(super) async fn connect(
         &self,
         resolver: impl Resolver,
         target: &Authority,
         deadline: Deadline,
     ) -> Result<TcpStream, Error> {
-        let reaching = async {
-            let reached = resolver.connect(&self.address, deadline.left()).await;
-            reached.map_err(|error| self.failed("cannot be reached: check its address").with_source(error))
+        let connect = async {
+            let connected = resolver.connect(&self.address, deadline.remaining()).await;
+            connected
+                .map_err(|error| self.error("could not be reached; check its address").with_source(error))
         };
-        let stream = deadline.within(&format!("connecting to the proxy {self}"), reaching).await?;
-        let tunnelling = async {
+        let stream = deadline.within(&format!("connecting to the proxy {self}"), connect).await?;
+        let tunnel = async {
             match &self.protocol {
                 Protocol::HttpConnect { authorization } => {
                     http_connect::tunnel(self, stream, target, authorization.as_ref(), deadline).await
@@ -163,35 +172,35 @@ impl Proxy {
                 Protocol::Socks5 { login } => socks5::tunnel(self, stream, target, login.as_ref()).await,
             }
         };
-        deadline.within(&format!("waiting for the proxy {self} to connect to {target}"), tunnelling).await
+        deadline.within(&format!("waiting for the proxy {self} to connect to {target}"), tunnel).await
     }
 
-    /// What this proxy did: an error that completes "the proxy … ".
-    fn failed(&self, did: &str) -> Error {
-        Error::new(ErrorKind::Proxy, format!("the proxy {self} {did}"))
+    /// Creates an error of kind [`ErrorKind::Proxy`]. `predicate` completes the message "the proxy … ".
+    fn error(&self, predicate: &str) -> Error {
+        Error::new(ErrorKind::Proxy, format!("the proxy {self} {predicate}"))
     }
 
-    /// An error of the stream to this proxy, as what the proxy did.
-    fn blamed(&self, error: Error, target: &Authority) -> Error {
-        let did = match error.kind() {
+    /// Converts an error of the stream to this proxy into an error of the proxy.
+    fn convert_error(&self, error: Error, target: &Authority) -> Error {
+        let predicate = match error.kind() {
             ErrorKind::Proxy | ErrorKind::TimedOut => return error,
             ErrorKind::Handshake => {
-                "gave an answer that is not HTTP or is too large: is its URL right?".to_owned()
+                "sent a response that is not HTTP or is too large; check its URL".to_owned()
             }
-            _ => format!("broke off before it had connected to {target}"),
+            _ => format!("closed the connection before it had connected to {target}"),
         };
-        self.failed(&did).with_source(error)
+        self.error(&predicate).with_source(error)
     }
 
-    fn wants_a_login(&self) -> Error {
+    fn login_required(&self) -> Error {
         let scheme = self.scheme;
-        self.failed(&format!(
-            "wants a user name and password: put them into its URL, as in {scheme}://user:password@host:port"
+        self.error(&format!(
+            "requires a user name and password; add them to its URL, as in {scheme}://user:password@host:port"
         ))
     }
 
-    fn refuses_the_login(&self) -> Error {
-        self.failed("does not accept the user name and password of its URL: correct them")
+    fn login_rejected(&self) -> Error {
+        self.error("rejected the user name and password in its URL; correct them")
     }
 }
 

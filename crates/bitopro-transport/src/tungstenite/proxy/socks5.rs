@@ -1,4 +1,4 @@
-//! A tunnel through a SOCKS5 proxy: RFC 1928, and RFC 1929 for the login.
+//! Tunnels through SOCKS5 proxies: RFC 1928, and RFC 1929 for the login.
 
 use http::uri::Authority;
 use tokio::net::TcpStream;
@@ -8,7 +8,7 @@ use tokio_socks::tcp::Socks5Stream;
 use super::{Login, Proxy};
 use crate::Error;
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to `target`, whose name the proxy resolves.
+/// Opens a tunnel to `target` over `stream`, which is connected to `proxy`. The proxy resolves the name.
 pub(super) async fn tunnel(
     proxy: &Proxy,
     stream: TcpStream,
@@ -24,15 +24,15 @@ pub(super) async fn tunnel(
         }
     };
     connected.map(Socks5Stream::into_inner).map_err(|error| {
-        let told = match error {
+        let proxy_error = match error {
             SocksError::NoAcceptableAuthMethods | SocksError::AuthorizationRequired if login.is_none() => {
-                proxy.wants_a_login()
+                proxy.login_required()
             }
             SocksError::NoAcceptableAuthMethods | SocksError::PasswordAuthFailure(_) => {
-                proxy.refuses_the_login()
+                proxy.login_rejected()
             }
-            _ => proxy.failed(&format!("does not connect to {target}")),
+            _ => proxy.error(&format!("did not connect to {target}")),
         };
-        told.with_source(error)
+        proxy_error.with_source(error)
     })
 }

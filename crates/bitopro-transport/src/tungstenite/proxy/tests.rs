@@ -5,7 +5,7 @@ fn proxy(text: &str) -> Proxy {
 }
 
 #[test]
-fn a_proxy_is_what_its_url_says() {
+fn a_proxy_is_parsed_from_its_url() {
     for (text, shown) in [
         ("http://proxy.test:3128", "http://proxy.test:3128"),
         ("http://proxy.test", "http://proxy.test:80"),
@@ -24,7 +24,7 @@ fn a_proxy_is_what_its_url_says() {
 }
 
 #[test]
-fn a_login_may_hold_any_character() {
+fn a_login_may_contain_any_character() {
     for (text, header) in [
         ("http://me:secret@proxy.test", "Basic bWU6c2VjcmV0"),
         ("me:secret@proxy.test", "Basic bWU6c2VjcmV0"),
@@ -47,7 +47,7 @@ fn a_login_may_hold_any_character() {
 }
 
 #[test]
-fn an_empty_login_is_none() {
+fn an_empty_login_is_ignored() {
     for text in ["http://@proxy.test", "http://:@proxy.test"] {
         assert!(matches!(proxy(text).protocol, Protocol::HttpConnect { authorization: None }), "{text}");
     }
@@ -55,15 +55,15 @@ fn an_empty_login_is_none() {
 }
 
 #[test]
-fn what_is_no_proxy_says_why_and_shows_nothing_of_it() {
+fn an_invalid_proxy_is_an_error_that_does_not_show_the_text() {
     let long = format!("socks5h://hush:{}@proxy.test", "hush".repeat(64));
     for (text, part) in [
-        ("", "it must be a URL"),
-        ("http://", "it must be a URL"),
-        ("http://me:hush@", "it must be a URL"),
-        ("http://me:hush@proxy.test:hush", "it must be a URL"),
-        ("http://me:hush@proxy.test:65536", "it must be a URL"),
-        ("hush:a://b@proxy.test:3128", "it must be a URL"),
+        ("", "expected a URL"),
+        ("http://", "expected a URL"),
+        ("http://me:hush@", "expected a URL"),
+        ("http://me:hush@proxy.test:hush", "expected a URL"),
+        ("http://me:hush@proxy.test:65536", "expected a URL"),
+        ("hush:a://b@proxy.test:3128", "expected a URL"),
         ("http://me:1/hush@proxy.test:3128", "%2F"),
         ("http://me:1?hush@proxy.test:3128", "%2F"),
         ("http://me:1#hush@proxy.test:3128", "%2F"),

@@ -7,8 +7,9 @@ use super::{Bytes, Deadline, Error, ErrorKind, Request, StatusCode, derive_accep
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Upgrades with a server that reads the request, answers with these bytes and then says nothing more.
-async fn answered(request: Request, answer: &str) -> (Result<(DuplexStream, Bytes), Error>, String) {
+/// Upgrades with a server that sends this response and then stays silent. Also returns the head of the
+/// request.
+async fn upgrade_with(request: Request, response: &str) -> (Result<(DuplexStream, Bytes), Error>, String) {
     let (near, mut far) = duplex(1 << 20);
     let serving = async {
         let mut head = String::new();
@@ -16,13 +17,13 @@ async fn answered(request: Request, answer: &str) -> (Result<(DuplexStream, Byte
             head.push(far.read_u8().await.unwrap().into());
         }
         let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
-        let answer = answer.replace("{accept}", &derive_accept_key(key.as_bytes()));
-        far.write_all(answer.as_bytes()).await.unwrap();
+        let response = response.replace("{accept}", &derive_accept_key(key.as_bytes()));
+        far.write_all(response.as_bytes()).await.unwrap();
         (far, head)
     };
     let upgrading = timeout(2 * DEADLINE, upgrade(near, &request, Deadline::after(DEADLINE)));
     let (upgraded, (_far, head)) = tokio::join!(upgrading, serving);
-    (upgraded.expect("the deadline is kept"), head)
+    (upgraded.expect("the upgrade ends at its deadline"), head)
 }
 
 fn request(url: &str) -> Request {
@@ -33,12 +34,12 @@ const HANDSHAKE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-al
                          Upgrade: WebSocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn the_request_is_written_as_it_was_made() {
+async fn the_request_is_encoded_unchanged() {
     let request = request("wss://example.test:9443/ws/a%20b?c=d&e#f")
         .with_header("X-Twice", "1")
         .and_then(|request| request.with_header("X-Twice", "2"))
         .unwrap();
-    let (upgraded, head) = answered(request, &format!("{HANDSHAKE}beyond")).await;
+    let (upgraded, head) = upgrade_with(request, &format!("{HANDSHAKE}beyond")).await;
     assert_eq!(upgraded.unwrap().1, "beyond");
     let mut lines: Vec<&str> = head.trim_end().lines().collect();
     let key = lines.iter().position(|line| line.starts_with("sec-websocket-key: ")).unwrap();
@@ -58,24 +59,24 @@ async fn the_request_is_written_as_it_was_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_host_has_a_port_only_if_it_is_not_the_scheme_s() {
+async fn the_host_header_omits_the_default_port() {
     for (url, host) in [
         ("wss://example.test:443/", "host: example.test\r\n"),
         ("ws://localhost:80/", "host: localhost\r\n"),
         ("wss://example.test:80/", "host: example.test:80\r\n"),
         ("wss://[::1]:9443/", "host: [::1]:9443\r\n"),
     ] {
-        let (upgraded, head) = answered(request(url), HANDSHAKE).await;
+        let (upgraded, head) = upgrade_with(request(url), HANDSHAKE).await;
         upgraded.unwrap();
         assert!(head.contains(host), "{url}: {head}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_whose_body_stalls_arrives_at_the_deadline() {
+async fn a_refusal_with_a_stalled_body_is_returned_at_the_deadline() {
     let began = Instant::now();
     let stalled = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\nfirst";
-    let (upgraded, _) = answered(request("ws://localhost/"), stalled).await;
+    let (upgraded, _) = upgrade_with(request("ws://localhost/"), stalled).await;
     let error = upgraded.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
     let refusal = error.refusal().unwrap();
@@ -86,14 +87,15 @@ async fn a_refusal_whose_body_stalls_arrives_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_whose_body_breaks_off_keeps_what_came() {
-    let broken = "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\nno chunk\r\n";
-    let (upgraded, _) = answered(request("ws://localhost/"), broken).await;
+async fn a_refusal_keeps_the_received_part_of_a_broken_body() {
+    let broken =
+        "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\nnot a chunk\r\n";
+    let (upgraded, _) = upgrade_with(request("ws://localhost/"), broken).await;
     assert_eq!(upgraded.unwrap_err().refusal().unwrap().body, "first");
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_10_an_answer_that_comes_byte_by_byte_ends_at_the_deadline() {
+async fn fault_10_a_response_sent_byte_by_byte_ends_at_the_deadline() {
     let began = Instant::now();
     let (near, mut far) = duplex(1 << 20);
     let serving = async {
@@ -111,28 +113,29 @@ async fn fault_10_an_answer_that_comes_byte_by_byte_ends_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_10_a_head_that_is_too_large_is_not_read_to_its_end() {
+async fn fault_10_a_response_head_over_16_kib_is_an_error() {
     let fitting = HANDSHAKE.replacen("\r\n", &format!("\r\nX-Filler: {}\r\n", "x".repeat(15_000)), 1);
-    answered(request("ws://localhost/"), &fitting).await.0.unwrap();
+    upgrade_with(request("ws://localhost/"), &fitting).await.0.unwrap();
     let too_large = HANDSHAKE.replacen("\r\n", &format!("\r\nX-Filler: {}\r\n", "x".repeat(17_000)), 1);
-    let error = answered(request("ws://localhost/"), &too_large).await.0.unwrap_err();
+    let error = upgrade_with(request("ws://localhost/"), &too_large).await.0.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_10_a_head_of_more_than_100_headers_is_an_error() {
-    let own = HANDSHAKE.matches(": ").count();
-    for (count, is_fine) in [(100, true), (101, false)] {
-        let answer = HANDSHAKE.replace("Upgrade: ", &format!("{}Upgrade: ", "X: y\r\n".repeat(count - own)));
-        let (upgraded, _) = answered(request("wss://example.test/ws"), &answer).await;
+async fn fault_10_more_than_100_headers_are_an_error() {
+    let required = HANDSHAKE.matches(": ").count();
+    for (count, is_valid) in [(100, true), (101, false)] {
+        let filler = "X: y\r\n".repeat(count - required);
+        let response = HANDSHAKE.replace("Upgrade: ", &format!("{filler}Upgrade: "));
+        let (upgraded, _) = upgrade_with(request("wss://example.test/ws"), &response).await;
         let kind = upgraded.map(|_| ()).map_err(|error| error.kind());
-        assert_eq!(kind, if is_fine { Ok(()) } else { Err(ErrorKind::Handshake) }, "{count}");
+        assert_eq!(kind, if is_valid { Ok(()) } else { Err(ErrorKind::Handshake) }, "{count}");
     }
 }
 
-/// Each is skipped, and all together cost no more than the deadline.
+/// Interim responses are skipped, but do not extend the deadline.
 #[tokio::test(start_paused = true)]
-async fn fault_10_answers_that_are_never_the_last_one_end_at_the_deadline() {
+async fn fault_10_endless_interim_responses_end_at_the_deadline() {
     let (near, mut far) = duplex(1 << 20);
     let began = Instant::now();
     let flooding = async {

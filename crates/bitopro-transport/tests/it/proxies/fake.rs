@@ -1,4 +1,4 @@
-//! A proxy that does what a test wants, and tells what it was asked and what passed through it.
+//! A proxy with scripted behaviour that reports the requests and the data that it received.
 
 use std::net::SocketAddr;
 
@@ -7,37 +7,37 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The language of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Speaks {
+pub(crate) enum Protocol {
     Http,
     Socks5,
 }
 
-/// What a proxy does with a dial.
+/// The behaviour of a proxy after a dial.
 #[derive(Debug, Clone)]
-pub(crate) enum Does {
-    /// Gives this answer, a yes, and connects to this port of this machine, whatever it was asked for.
+pub(crate) enum Behaviour {
+    /// Sends this response and connects to this port of this machine, regardless of the requested target.
     Connect(&'static str, u16),
-    /// Gives this answer, a character a byte, and ends the connection. `{head}` stands for what it was asked.
-    Answer(String),
-    /// Reads the request, and never says anything.
+    /// Sends this response, in which each character is one byte, and ends the connection. `{head}` is
+    /// replaced by the request.
+    Respond(String),
+    /// Reads the request and never responds.
     Hang,
-    /// As `Hang`, and stops the clock of the test.
-    HangWithoutTime,
+    /// Like `Hang`, and pauses the test's clock.
+    HangAndPauseTime,
     /// Ends the connection.
     Drop,
 }
 
-pub(crate) const YES: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
+/// The response to a successful `CONNECT`.
+pub(crate) const CONNECTED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
-/// What a proxy was asked, or what passed through it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The head of a `CONNECT`, or of SOCKS5 the target and the login in a form of our own.
-    Asked(String),
-    /// What the client sent through the tunnel.
-    Passed(Vec<u8>),
+    /// The head of a `CONNECT` request, or `user:password@host:port` of a SOCKS5 request.
+    Request(String),
+    /// Data that the client sent through the tunnel.
+    Data(Vec<u8>),
 }
 
 pub(crate) struct FakeProxy {
@@ -47,84 +47,87 @@ pub(crate) struct FakeProxy {
 }
 
 impl FakeProxy {
-    /// A proxy that does this with every dial, one after the other.
-    pub(crate) async fn start(speaks: Speaks, does: Does) -> Self {
+    /// Starts a proxy that serves one dial after the other.
+    pub(crate) async fn start(protocol: Protocol, behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, events) = mpsc::unbounded_channel();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A client that goes away is what some of the tests are about.
-                let _ = serve(stream, speaks, &does, &sender).await;
+                // Some tests drop the client, so an error is expected.
+                let _ = serve(stream, protocol, &behaviour, &sender).await;
             }
         });
         Self { address, events, serving }
     }
 
-    /// What it was asked first.
-    pub(crate) async fn asked(&mut self) -> String {
+    /// Waits for the first request.
+    pub(crate) async fn request(&mut self) -> String {
         match self.events.recv().await {
-            Some(Event::Asked(asked)) => asked,
+            Some(Event::Request(request)) => request,
             other => panic!("{other:?}"),
         }
     }
 
-    /// What has passed by now.
-    pub(crate) fn passed(&mut self) -> Vec<u8> {
-        let mut passed = Vec::new();
-        while let Ok(Event::Passed(bytes)) = self.events.try_recv() {
-            passed.extend(bytes);
+    /// Returns the data that the client has sent through the tunnel so far.
+    pub(crate) fn tunnelled(&mut self) -> Vec<u8> {
+        let mut data = Vec::new();
+        while let Ok(Event::Data(bytes)) = self.events.try_recv() {
+            data.extend(bytes);
         }
-        passed
+        data
     }
 
-    /// Ends it, with everything that goes through it.
-    pub(crate) fn die(&self) {
+    /// Stops the proxy and drops its connections.
+    pub(crate) fn stop(&self) {
         self.serving.abort();
     }
 }
 
 impl Drop for FakeProxy {
     fn drop(&mut self) {
-        self.die();
+        self.stop();
     }
 }
 
 async fn serve(
     mut client: TcpStream,
-    speaks: Speaks,
-    does: &Does,
+    protocol: Protocol,
+    behaviour: &Behaviour,
     events: &mpsc::UnboundedSender<Event>,
 ) -> std::io::Result<()> {
-    let head = match (speaks, does) {
-        (_, Does::Drop) => return Ok(()),
-        (Speaks::Http, _) => http_head(&mut client).await?,
-        (Speaks::Socks5, Does::Connect(..)) => socks5_request(&mut client).await?,
-        // The greeting, whose answer decides all the rest.
-        (Speaks::Socks5, _) => format!("{:?}", &client.read_u8().await?),
+    let head = match (protocol, behaviour) {
+        (_, Behaviour::Drop) => return Ok(()),
+        (Protocol::Http, _) => http_head(&mut client).await?,
+        (Protocol::Socks5, Behaviour::Connect(..)) => socks5_request(&mut client).await?,
+        // The first byte of the greeting is enough, because the scripted response does not depend on the
+        // rest.
+        (Protocol::Socks5, _) => format!("{:?}", &client.read_u8().await?),
     };
-    let _ = events.send(Event::Asked(head.clone()));
-    match does {
-        Does::Connect(yes, port) => {
+    let _ = events.send(Event::Request(head.clone()));
+    match behaviour {
+        Behaviour::Connect(response, port) => {
             let server = TcpStream::connect(("127.0.0.1", *port)).await?;
-            let yes: &[u8] =
-                if speaks == Speaks::Http { yes.as_bytes() } else { b"\x05\0\0\x01\0\0\0\0\0\0" };
-            client.write_all(yes).await?;
+            let response: &[u8] = match protocol {
+                Protocol::Http => response.as_bytes(),
+                Protocol::Socks5 => b"\x05\0\0\x01\0\0\0\0\0\0",
+            };
+            client.write_all(response).await?;
             tunnel(client, server, events).await
         }
-        Does::Answer(answer) => {
-            let answer = answer.replace("{head}", &head);
-            let bytes: Vec<u8> = answer.chars().map(|byte| u8::try_from(byte).unwrap()).collect();
+        Behaviour::Respond(response) => {
+            let response = response.replace("{head}", &head);
+            let bytes: Vec<u8> = response.chars().map(|byte| u8::try_from(byte).unwrap()).collect();
             client.write_all(&bytes).await?;
             client.shutdown().await?;
-            // What the client still sends would otherwise reset the connection under the answer.
+            // Unread data would reset the connection before the client reads the response.
             client.read_to_end(&mut Vec::new()).await.map(|_| ())
         }
-        Does::HangWithoutTime => {
+        Behaviour::HangAndPauseTime => {
             tokio::time::pause();
             std::future::pending().await
         }
-        Does::Hang | Does::Drop => std::future::pending().await,
+        Behaviour::Hang | Behaviour::Drop => std::future::pending().await,
     }
 }
 
@@ -136,14 +139,14 @@ async fn http_head(client: &mut TcpStream) -> std::io::Result<String> {
     Ok(head)
 }
 
-/// The target and the login of a SOCKS5 request. A proxy that is offered a login takes it.
+/// Reads a SOCKS5 request and returns its login and target. Accepts any login.
 async fn socks5_request(client: &mut TcpStream) -> std::io::Result<String> {
     assert_eq!(client.read_u8().await?, 5, "the version");
-    let methods = short(client).await?;
+    let methods = length_prefixed(client).await?;
     let login = if methods.contains(&2) {
         client.write_all(&[5, 2]).await?;
-        assert_eq!(client.read_u8().await?, 1, "the version of the login");
-        let (user, password) = (short(client).await?, short(client).await?);
+        assert_eq!(client.read_u8().await?, 1, "the version of the login request");
+        let (user, password) = (length_prefixed(client).await?, length_prefixed(client).await?);
         client.write_all(&[1, 0]).await?;
         format!("{}:{}@", String::from_utf8(user).unwrap(), String::from_utf8(password).unwrap())
     } else {
@@ -152,14 +155,14 @@ async fn socks5_request(client: &mut TcpStream) -> std::io::Result<String> {
     };
     let mut head = [0; 4];
     client.read_exact(&mut head).await?;
-    assert_eq!(head, [5, 1, 0, 3], "a connection to a name");
-    let host = String::from_utf8(short(client).await?).unwrap();
+    assert_eq!(head, [5, 1, 0, 3], "a CONNECT request for a name");
+    let host = String::from_utf8(length_prefixed(client).await?).unwrap();
     let port = client.read_u16().await?;
     Ok(format!("{login}{host}:{port}"))
 }
 
-/// Bytes behind their number.
-async fn short(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+/// Reads bytes that are preceded by a length of one byte.
+async fn length_prefixed(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; client.read_u8().await?.into()];
     client.read_exact(&mut bytes).await?;
     Ok(bytes)
@@ -178,7 +181,7 @@ async fn tunnel(
             if from_client.read_buf(&mut bytes).await? == 0 {
                 return Ok(());
             }
-            let _ = events.send(Event::Passed(bytes.clone()));
+            let _ = events.send(Event::Data(bytes.clone()));
             to_server.write_all(&bytes).await?;
         }
     };

@@ -1,4 +1,4 @@
-//! What happens to the process and its runtime.
+//! Faults of the process and its runtime.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, advance, timeout};
 
-use super::rig::{beneath, client, lost};
+use super::rig::{client, connection_error, transport_error};
 use crate::network::{balance, network};
 
-/// A process that was stopped, or a machine that slept: its clock jumps, and nothing came meanwhile.
+/// A stopped process or a suspended machine: the clock jumps, and nothing arrived meanwhile.
 #[tokio::test(start_paused = true)]
-async fn fault_40_after_a_long_sleep_silence_is_noticed_at_once() {
+async fn fault_40_after_a_long_sleep_silence_is_noticed_immediately() {
     let (builder, mut server) = network();
     let mut balances = builder.build().unwrap().balances();
     let mut peer = server.next_dial().await.unwrap().accept();
@@ -26,10 +26,10 @@ async fn fault_40_after_a_long_sleep_silence_is_noticed_at_once() {
     let asleep = Duration::from_secs(600);
     let began = Instant::now();
     advance(asleep).await;
-    let lost = timeout(asleep, balances.next()).await.expect("it is noticed");
+    let lost = timeout(asleep, balances.next()).await.expect("the silence is noticed");
     let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
-    assert_eq!(began.elapsed(), asleep, "not after another idle limit");
+    assert_eq!(began.elapsed(), asleep, "noticed only after another idle limit");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn fault_40_a_runtime_that_shuts_down_during_a_dial_ends_the_stream() {
         let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let balances = Client::builder(credentials).with_endpoint(url).build().unwrap().balances();
         let (mut accepted, _) = listener.accept().await.unwrap();
-        // The request is there, so the dial waits for its answer.
+        // The request has arrived, so the dial is waiting for the response.
         accepted.read_u8().await.unwrap();
         (balances, accepted.into_std().unwrap())
     });
@@ -49,24 +49,24 @@ fn fault_40_a_runtime_that_shuts_down_during_a_dial_ends_the_stream() {
     let item = balances.next().now_or_never().flatten();
     let Some(Item::Closed(Closed::Failed(error))) = item else { panic!("{item:?}") };
     assert_eq!(error.kind(), ErrorKind::Stopped);
-    // The socket went with it.
+    // The socket was closed with the runtime.
     accepted.set_nonblocking(false).unwrap();
     std::io::copy(&mut &accepted, &mut std::io::sink()).unwrap();
 }
 
-/// Open files are limited for a whole process, so this runs itself in another one.
+/// The limit of open files applies to a whole process, so the test runs itself in another one.
 #[cfg(unix)]
 #[test]
-fn fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may() {
-    const INSIDE: &str = "BITOPRO_TEST_WITH_FEW_FILES";
+fn fault_40_dials_without_file_descriptors_are_retried_until_they_succeed() {
+    const CHILD: &str = "BITOPRO_TEST_WITH_FEW_FILES";
     const NAME: &str =
-        "faults::sockets::process::fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may";
-    if std::env::var_os(INSIDE).is_none() {
+        "faults::sockets::process::fault_40_dials_without_file_descriptors_are_retried_until_they_succeed";
+    if std::env::var_os(CHILD).is_none() {
         let ran = std::process::Command::new("sh")
             .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", NAME])
-            .env(INSIDE, "1")
+            .env(CHILD, "1")
             .output()
             .unwrap();
         let output = String::from_utf8_lossy(&ran.stdout);
@@ -86,9 +86,9 @@ fn fault_40_a_process_that_may_open_no_more_files_tries_again_until_it_may() {
         };
         let mut balances = builder.build().unwrap().balances();
         for _ in 0..10 {
-            let error = lost(&mut balances).await;
+            let error = connection_error(&mut balances).await;
             assert_eq!(error.kind(), ErrorKind::Network);
-            assert_eq!(beneath(&error).kind(), transport::ErrorKind::Connect, "{error:?}");
+            assert_eq!(transport_error(&error).kind(), transport::ErrorKind::Connect, "{error:?}");
             let code = format!("code: {}", refused.raw_os_error().unwrap());
             assert!(format!("{error:?}").contains(&code), "{error:?}");
         }

@@ -1,4 +1,4 @@
-//! Rows 37 and 39: names that do not resolve, and proxies in the way, over real sockets and TLS.
+//! Faults 37 and 39: names that do not resolve, and proxies that fail, over real sockets and TLS.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,27 +15,29 @@ use tokio::time::timeout;
 
 use crate::network::{balance, network};
 
-/// What a proxy does with a dial, before it connects every further one.
-enum Does {
+/// The behaviour of a proxy for one dial.
+enum Behaviour {
     Answer(&'static str),
-    /// Nothing, and the clock of the test stands still until the next dial.
+    /// Sends nothing. The clock is paused until the next dial, so that the deadline passes without a real
+    /// delay.
     Hang,
 }
 
-/// An HTTP proxy that connects to where it is asked to, after it has done something else first.
+/// An HTTP proxy that connects to the requested targets, after a special behaviour for each of its first
+/// dials.
 struct Proxy {
     address: SocketAddr,
-    /// Changes when all tunnels are to end.
-    ended: watch::Sender<()>,
+    /// Ends all tunnels when it changes.
+    end: watch::Sender<()>,
 }
 
 impl Proxy {
-    async fn start(first: impl IntoIterator<Item = Does>) -> Self {
+    async fn start(first: impl IntoIterator<Item = Behaviour>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let ended = watch::Sender::new(());
-        let ends = ended.clone();
-        let mut first: VecDeque<Does> = first.into_iter().collect();
+        let end = watch::Sender::new(());
+        let end_sender = end.clone();
+        let mut first: VecDeque<Behaviour> = first.into_iter().collect();
         tokio::spawn(async move {
             let mut hanging = None;
             loop {
@@ -43,28 +45,28 @@ impl Proxy {
                 if hanging.take().is_some() {
                     tokio::time::resume();
                 }
-                let target = asked(&mut client).await;
+                let target = connect_target(&mut client).await;
                 match first.pop_front() {
-                    Some(Does::Answer(answer)) => {
+                    Some(Behaviour::Answer(answer)) => {
                         client.write_all(answer.as_bytes()).await.unwrap();
                         client.shutdown().await.unwrap();
                     }
-                    Some(Does::Hang) => {
+                    Some(Behaviour::Hang) => {
                         hanging = Some(client);
                         tokio::time::pause();
                     }
-                    None => drop(tokio::spawn(tunnel(client, target, ends.subscribe()))),
+                    None => drop(tokio::spawn(tunnel(client, target, end_sender.subscribe()))),
                 }
             }
         });
-        Self { address, ended }
+        Self { address, end }
     }
 
     fn end_tunnels(&self) {
-        self.ended.send(()).unwrap();
+        self.end.send(()).unwrap();
     }
 
-    /// The balances of this exchange, through this proxy.
+    /// Subscribes to the balances of this simulator, through this proxy.
     fn balances(&self, simulator: &Simulator) -> Subscription<Balances> {
         let proxy = format!("http://me:secret@{}", self.address).parse().unwrap();
         let connector = TungsteniteConnector::new().with_extra_roots(simulator.ca_pem().unwrap()).unwrap();
@@ -77,8 +79,8 @@ impl Proxy {
     }
 }
 
-/// The target of a `CONNECT`.
-async fn asked(client: &mut TcpStream) -> String {
+/// Reads a `CONNECT` request, and returns its target.
+async fn connect_target(client: &mut TcpStream) -> String {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         head.push(client.read_u8().await.unwrap().into());
@@ -86,17 +88,17 @@ async fn asked(client: &mut TcpStream) -> String {
     head.split(' ').nth(1).unwrap().to_owned()
 }
 
-async fn tunnel(mut client: TcpStream, target: String, mut ends: watch::Receiver<()>) {
+async fn tunnel(mut client: TcpStream, target: String, mut end: watch::Receiver<()>) {
     let mut server = TcpStream::connect(target).await.unwrap();
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
     tokio::select! {
         biased;
-        _ = ends.changed() => {}
+        _ = end.changed() => {}
         _ = copy_bidirectional(&mut client, &mut server) => {}
     }
 }
 
-async fn assert_network(balances: &mut Subscription<Balances>, case: &str) {
+async fn assert_network_error(balances: &mut Subscription<Balances>, case: &str) {
     match timeout(Duration::from_secs(60), balances.next()).await.expect(case) {
         Some(Item::Disconnected(lost)) => {
             assert_eq!(lost.error.kind(), ErrorKind::Network, "{case}: {lost:?}");
@@ -107,7 +109,7 @@ async fn assert_network(balances: &mut Subscription<Balances>, case: &str) {
 }
 
 #[tokio::test]
-async fn fault_39_whatever_a_proxy_answers_is_retried_as_network() {
+async fn fault_39_any_answer_of_a_proxy_is_retried_as_a_network_error() {
     let answers = [
         "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
@@ -122,39 +124,39 @@ async fn fault_39_whatever_a_proxy_answers_is_retried_as_network() {
         "",
     ];
     let simulator = Simulator::builder().with_tls().start().await.unwrap();
-    let proxy = Proxy::start(answers.map(Does::Answer)).await;
+    let proxy = Proxy::start(answers.map(Behaviour::Answer)).await;
     let mut balances = proxy.balances(&simulator);
     for answer in answers {
-        assert_network(&mut balances, answer).await;
+        assert_network_error(&mut balances, answer).await;
     }
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
     assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
-    assert_eq!(simulator.upgrade_attempts().len(), 1, "the exchange has heard of none of it");
+    assert_eq!(simulator.upgrade_attempts().len(), 1, "a failed dial reached the exchange");
 }
 
 #[tokio::test]
-async fn fault_39_a_proxy_that_hangs_is_given_up_at_the_deadline_and_dialled_again() {
+async fn fault_39_a_dial_through_a_hanging_proxy_ends_at_its_deadline_and_is_retried() {
     let simulator = Simulator::builder().with_tls().start().await.unwrap();
-    let proxy = Proxy::start([Does::Hang, Does::Hang]).await;
+    let proxy = Proxy::start([Behaviour::Hang, Behaviour::Hang]).await;
     let mut balances = proxy.balances(&simulator);
     for case in ["the first", "the second"] {
-        assert_network(&mut balances, case).await;
+        assert_network_error(&mut balances, case).await;
     }
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
     assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
 }
 
 #[tokio::test]
-async fn fault_39_after_a_proxy_that_died_mid_stream_the_state_is_the_exchange_s_again() {
+async fn fault_39_after_a_proxy_fails_mid_stream_the_state_matches_the_exchange_again() {
     let simulator = Simulator::builder().with_tls().start().await.unwrap();
     let proxy = Proxy::start([]).await;
     let mut balances = proxy.balances(&simulator);
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
     assert!(matches!(balances.next().await, Some(Item::Snapshot(_))));
-    // Both before anything else runs: the update finds no way through.
+    // No other task runs in between, so the update is lost with the tunnels.
     proxy.end_tunnels();
     simulator.set_balance(Balance::new("BTC", Decimal::new(7, 8))).unwrap();
-    assert_network(&mut balances, "mid-stream").await;
+    assert_network_error(&mut balances, "mid-stream").await;
     let mut gaps = Vec::new();
     loop {
         match balances.next().await {
@@ -171,13 +173,13 @@ async fn fault_39_after_a_proxy_that_died_mid_stream_the_state_is_the_exchange_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_37_a_name_that_does_not_resolve_is_tried_again() {
+async fn fault_37_a_name_that_does_not_resolve_is_retried() {
     let (builder, mut exchange) = network();
     let mut balances = builder.build().unwrap().balances();
     for _ in 0..5 {
         let error = transport::Error::new(transport::ErrorKind::Connect, "no connection to memory.test:443");
         exchange.next_dial().await.unwrap().fail(error);
-        assert_network(&mut balances, "no address").await;
+        assert_network_error(&mut balances, "no address").await;
     }
     let mut peer = exchange.next_dial().await.unwrap().accept();
     peer.send(balance(1)).await.unwrap();

@@ -1,4 +1,4 @@
-//! A simulator on a real port, a proxy that breaks connections to it, and a client that dials again at once.
+//! A simulator on a real port, a proxy that breaks connections to it, and a client that redials immediately.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use bitopro_client::{Client, ClientBuilder, Closed, Error, ErrorKind, GapReason,
 use bitopro_sim::{FaultyProxy, Simulator, SimulatorBuilder};
 use tokio::time::timeout;
 
-use crate::oracle::Truth;
+use crate::oracle::GroundTruth;
 
 pub(crate) struct Rig {
     pub(crate) simulator: Simulator,
@@ -23,9 +23,9 @@ impl Rig {
         Self { simulator, proxy }
     }
 
-    /// A client that reaches the simulator through the proxy.
+    /// Returns the builder of a client that reaches the simulator through the proxy.
     pub(crate) fn client(&self) -> ClientBuilder {
-        client(&self.simulator, through(&self.simulator, &self.proxy))
+        client(&self.simulator, proxied_url(&self.simulator, &self.proxy))
     }
 
     pub(crate) fn set(&self, amount: i64) -> AccountBalance {
@@ -34,12 +34,12 @@ impl Rig {
 }
 
 /// Returns the simulator's URL with the port of the proxy.
-pub(crate) fn through(simulator: &Simulator, proxy: &FaultyProxy) -> String {
+pub(crate) fn proxied_url(simulator: &Simulator, proxy: &FaultyProxy) -> String {
     let (own, proxied) = (simulator.addr().unwrap().port(), proxy.addr().port());
     simulator.ws_url().to_string().replace(&format!(":{own}/"), &format!(":{proxied}/"))
 }
 
-/// A client of the simulator's account, which trusts its authority and never waits long before it dials again.
+/// Returns the builder of a client that trusts the simulator's authority and redials almost without a delay.
 pub(crate) fn client(simulator: &Simulator, url: impl Display) -> ClientBuilder {
     let mut connector = TungsteniteConnector::new();
     if let Some(pem) = simulator.ca_pem() {
@@ -54,7 +54,7 @@ pub(crate) fn client(simulator: &Simulator, url: impl Display) -> ClientBuilder 
         .with_dial_budget(many, soon)
 }
 
-/// A subscription that has read its first snapshot.
+/// Returns a subscription that has read its first snapshot.
 pub(crate) async fn settled(builder: ClientBuilder) -> Subscription<Balances> {
     let mut balances = builder.build().unwrap().balances();
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));
@@ -62,21 +62,21 @@ pub(crate) async fn settled(builder: ClientBuilder) -> Subscription<Balances> {
     balances
 }
 
-/// Far more than any limit here, for what would else be waited for without end.
-const FAR: Duration = Duration::from_secs(60);
+/// A timeout far above all limits here, for waits that could otherwise last forever.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why the connection was lost, or the dial failed: the next item says so.
-pub(crate) async fn lost(balances: &mut Subscription<Balances>) -> Error {
-    match timeout(FAR, balances.next()).await.expect("nothing is lost") {
+/// Returns the error of a lost connection or a failed dial, which must be the next item.
+pub(crate) async fn connection_error(balances: &mut Subscription<Balances>) -> Error {
+    match timeout(TIMEOUT, balances.next()).await.expect("an item arrives in time") {
         Some(Item::Disconnected(disconnected)) => disconnected.error,
-        other => panic!("{other:?} where a loss was expected"),
+        other => panic!("expected a disconnect, found {other:?}"),
     }
 }
 
-/// Reads on until the stream has recovered: connected, a gap, and a snapshot which is the simulator's truth.
+/// Reads until the stream has recovered, with a connection, a gap, and a snapshot that matches the simulator.
 ///
-/// Limits are short here, so a machine that is slow today may lose the connection once more before that.
-pub(crate) async fn recovers(balances: &mut Subscription<Balances>, simulator: &Simulator) {
+/// The limits are short, so a slow machine may lose the connection again before that.
+pub(crate) async fn assert_recovers(balances: &mut Subscription<Balances>, simulator: &Simulator) {
     let mut connected = false;
     let gap = loop {
         match balances.next().await {
@@ -87,43 +87,43 @@ pub(crate) async fn recovers(balances: &mut Subscription<Balances>, simulator: &
             }
             Some(Item::Connected(_)) => connected = true,
             Some(Item::Gap(gap)) if connected => break gap,
-            other => panic!("{other:?} where a connection and a gap were expected"),
+            other => panic!("expected a connection and a gap, found {other:?}"),
         }
     };
     let Some(Item::Snapshot(event)) = balances.next().await else { panic!("no snapshot") };
     assert!(matches!(gap.reason, GapReason::Reconnected { .. }), "{gap:?}");
     assert!(gap.before.unwrap().timestamp <= event.timestamp);
     assert_eq!(gap.after.unwrap().event_id, event.event_id);
-    assert_truth(&event, simulator);
+    assert_matches_simulator(&event, simulator);
     assert_nonces_increase(simulator);
 }
 
-pub(crate) fn assert_truth(event: &AccountBalance, simulator: &Simulator) {
-    Truth::new(simulator, false).assert_balances(&event.data);
+pub(crate) fn assert_matches_simulator(event: &AccountBalance, simulator: &Simulator) {
+    GroundTruth::new(simulator, false).assert_balances(&event.data);
 }
 
-/// Every dial was signed anew, with a nonce above those before.
+/// Asserts that each dial was signed with a higher nonce than the last one.
 pub(crate) fn assert_nonces_increase(simulator: &Simulator) {
     let nonces: Vec<_> = simulator.upgrade_attempts().into_iter().filter_map(|dial| dial.nonce).collect();
     assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
 }
 
-/// Why the stream ended, with nothing before it but failed dials.
-pub(crate) async fn end(balances: &mut Subscription<Balances>) -> Error {
+/// Returns the error that ended the stream. Only failed dials may come before it.
+pub(crate) async fn final_error(balances: &mut Subscription<Balances>) -> Error {
     for _ in 0..100 {
         match balances.next().await {
             Some(Item::Closed(Closed::Failed(error))) => {
-                assert!(balances.next().await.is_none(), "nothing follows the end");
+                assert!(balances.next().await.is_none(), "an item after `Closed`");
                 return error;
             }
             Some(Item::Disconnected(_)) => {}
-            other => panic!("{other:?} where an end was expected"),
+            other => panic!("expected the end, found {other:?}"),
         }
     }
-    panic!("it is dialled again and again");
+    panic!("the stream has not ended after 100 failed dials");
 }
 
-/// What the transport said, beneath an error of the client.
-pub(crate) fn beneath(error: &Error) -> &transport::Error {
+/// Returns the error of the transport that caused an error of the client.
+pub(crate) fn transport_error(error: &Error) -> &transport::Error {
     std::error::Error::source(error).unwrap().downcast_ref().unwrap()
 }

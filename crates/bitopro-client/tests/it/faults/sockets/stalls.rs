@@ -1,6 +1,7 @@
-//! Real connections over which nothing comes any more, and dials that are never answered.
+//! Real connections that fall silent, and dials that are never answered.
 //!
-//! Limits are short, and only ever expected to pass: a machine that is slow cannot make these fail.
+//! The limits are short, and the tests only expect them to be exceeded, so a slow machine cannot make the
+//! tests fail.
 
 use std::time::Duration;
 
@@ -9,54 +10,56 @@ use bitopro_client::transport;
 use bitopro_client::{ErrorKind, Item};
 use bitopro_sim::{Direction, Fault, Simulator, SimulatorBuilder};
 
-use super::rig::{Rig, assert_truth, beneath, lost, recovers, settled};
+use super::rig::{
+    Rig, assert_matches_simulator, assert_recovers, connection_error, settled, transport_error,
+};
 
-/// How long a client waits here.
+/// The limits of the clients.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// A simulator that pings far more often than that.
-fn lively() -> SimulatorBuilder {
+/// Returns a simulator that sends pings far more often than that.
+fn frequent_pings() -> SimulatorBuilder {
     Simulator::builder().with_ping_period(Duration::from_millis(20))
 }
 
-async fn half_open(direction: Direction) {
-    let rig = Rig::start(lively()).await;
+async fn assert_half_open_is_noticed(direction: Direction) {
+    let rig = Rig::start(frequent_pings()).await;
     let mut balances = settled(rig.client().with_idle_limit(LIMIT)).await;
     rig.proxy.inject(direction, Fault::Pause);
     rig.set(7);
-    assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Idle);
-    recovers(&mut balances, &rig.simulator).await;
+    assert_eq!(connection_error(&mut balances).await.kind(), ErrorKind::Idle);
+    assert_recovers(&mut balances, &rig.simulator).await;
 }
 
 #[tokio::test]
-async fn fault_04_a_connection_that_is_dead_both_ways_is_given_up() {
-    half_open(Direction::Both).await;
+async fn fault_04_a_connection_that_is_dead_in_both_directions_is_closed() {
+    assert_half_open_is_noticed(Direction::Both).await;
 }
 
 #[tokio::test]
-async fn fault_05_a_connection_over_which_nothing_arrives_is_given_up() {
-    half_open(Direction::ToClient).await;
+async fn fault_05_a_connection_on_which_nothing_arrives_is_closed() {
+    assert_half_open_is_noticed(Direction::ToClient).await;
 }
 
 #[tokio::test]
-async fn fault_06_a_client_whose_pongs_are_lost_is_dropped_and_comes_back() {
-    let rig = Rig::start(lively().with_pong_deadline(LIMIT)).await;
+async fn fault_06_a_client_whose_pongs_are_lost_is_disconnected_and_reconnects() {
+    let rig = Rig::start(frequent_pings().with_pong_deadline(LIMIT)).await;
     let mut balances = settled(rig.client()).await;
     rig.proxy.inject(Direction::ToServer, Fault::Pause);
-    // The pings go on to arrive, so it is the server that notices.
-    assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Network);
-    recovers(&mut balances, &rig.simulator).await;
+    // Pings still arrive, so only the server can notice the fault.
+    assert_eq!(connection_error(&mut balances).await.kind(), ErrorKind::Network);
+    assert_recovers(&mut balances, &rig.simulator).await;
 }
 
 #[tokio::test]
-async fn fault_07_what_was_frozen_with_the_old_connection_is_ignored() {
-    let rig = Rig::start(lively()).await;
+async fn fault_07_messages_of_a_frozen_connection_are_ignored() {
+    let rig = Rig::start(frequent_pings()).await;
     let mut balances = settled(rig.client().with_idle_limit(LIMIT)).await;
     rig.proxy.inject(Direction::Both, Fault::Pause);
     rig.set(6);
-    assert_eq!(lost(&mut balances).await.kind(), ErrorKind::Idle);
-    recovers(&mut balances, &rig.simulator).await;
-    // What was sent on the old connection is under way again, and the server still sends on both.
+    assert_eq!(connection_error(&mut balances).await.kind(), ErrorKind::Idle);
+    assert_recovers(&mut balances, &rig.simulator).await;
+    // The messages of the old connection move again, and the server still sends on both connections.
     rig.proxy.clear();
     for amount in [7, 8] {
         rig.set(amount);
@@ -64,27 +67,27 @@ async fn fault_07_what_was_frozen_with_the_old_connection_is_ignored() {
             let (Item::Update(event) | Item::Snapshot(event)) = balances.next().await.unwrap() else {
                 continue;
             };
-            let told = event.data.get("BTC").unwrap().amount;
-            assert_ne!(told, Decimal::from(6), "this was frozen");
-            if told == Decimal::from(amount) {
+            let received = event.data.get("BTC").unwrap().amount;
+            assert_ne!(received, Decimal::from(6), "a message of the frozen connection");
+            if received == Decimal::from(amount) {
                 break;
             }
         }
     }
 }
 
-/// A dial that gets no further than this, and the ones after it, once the fault is gone.
-async fn unanswered(builder: SimulatorBuilder, fault: Fault) {
+/// Asserts that a dial with this fault times out, and that a later one without it succeeds.
+async fn assert_dial_is_retried(builder: SimulatorBuilder, fault: Fault) {
     let rig = Rig::start(builder).await;
     rig.proxy.inject_on_new(Direction::ToClient, fault);
     let mut balances = rig.client().with_dial_deadline(LIMIT).build().unwrap().balances();
-    let error = lost(&mut balances).await;
+    let error = connection_error(&mut balances).await;
     assert_eq!(error.kind(), ErrorKind::Network);
-    assert_eq!(beneath(&error).kind(), transport::ErrorKind::TimedOut, "{error:?}");
+    assert_eq!(transport_error(&error).kind(), transport::ErrorKind::TimedOut, "{error:?}");
     rig.proxy.clear_new();
     loop {
         match balances.next().await {
-            Some(Item::Snapshot(event)) => return assert_truth(&event, &rig.simulator),
+            Some(Item::Snapshot(event)) => return assert_matches_simulator(&event, &rig.simulator),
             Some(Item::Connected(_) | Item::Disconnected(_)) => {}
             other => panic!("{other:?}"),
         }
@@ -92,17 +95,17 @@ async fn unanswered(builder: SimulatorBuilder, fault: Fault) {
 }
 
 #[tokio::test]
-async fn fault_08_an_upgrade_that_is_never_answered_is_tried_again() {
-    unanswered(Simulator::builder(), Fault::Pause).await;
+async fn fault_08_an_upgrade_that_is_never_answered_is_retried() {
+    assert_dial_is_retried(Simulator::builder(), Fault::Pause).await;
 }
 
 #[tokio::test]
-async fn fault_09_a_tls_handshake_that_stalls_is_tried_again() {
-    unanswered(Simulator::builder().with_tls(), Fault::Pause).await;
+async fn fault_09_a_tls_handshake_that_stalls_is_retried() {
+    assert_dial_is_retried(Simulator::builder().with_tls(), Fault::Pause).await;
 }
 
 #[tokio::test]
-async fn fault_10_an_answer_that_comes_drop_by_drop_is_given_up() {
-    // The head of the answer has far more than the ten bytes that come in time.
-    unanswered(Simulator::builder(), Fault::Throttle { bytes: 1, every: LIMIT / 10 }).await;
+async fn fault_10_a_response_that_trickles_in_times_out() {
+    // The head of the response has far more than the ten bytes that arrive in time.
+    assert_dial_is_retried(Simulator::builder(), Fault::Throttle { bytes: 1, every: LIMIT / 10 }).await;
 }

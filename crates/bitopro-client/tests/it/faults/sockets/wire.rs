@@ -1,4 +1,4 @@
-//! A server that speaks in bytes: RFC 6455, 5.2.
+//! Raw WebSocket frames of a server (RFC 6455, section 5.2).
 
 use std::sync::Mutex;
 
@@ -19,45 +19,47 @@ pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
 pub(super) const PING: u8 = 9;
 
-/// The head of a frame with a payload of this many bytes.
-pub(super) fn head(first: u8, length: usize) -> Vec<u8> {
-    let mut head = vec![first];
+/// Returns the header of a frame with a payload of this many bytes.
+pub(super) fn header(first: u8, length: usize) -> Vec<u8> {
+    let mut header = vec![first];
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length @ ..126), _) => head.push(length),
+        (Ok(length @ ..126), _) => header.push(length),
         (_, Ok(length)) => {
-            head.push(126);
-            head.extend(length.to_be_bytes());
+            header.push(126);
+            header.extend(length.to_be_bytes());
         }
         _ => {
-            head.push(127);
-            head.extend(u64::try_from(length).unwrap().to_be_bytes());
+            header.push(127);
+            header.extend(u64::try_from(length).unwrap().to_be_bytes());
         }
     }
-    head
+    header
 }
 
 pub(super) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
-    [&head(first, payload.len()), payload].concat()
+    [&header(first, payload.len()), payload].concat()
 }
 
 pub(crate) fn text(text: &str) -> Vec<u8> {
     frame(FIN | TEXT, text)
 }
 
-/// Dials the one connection that it holds, whose other end speaks in bytes.
+/// A connector for a single connection, whose other end is a stream of bytes.
 struct Pipe(Mutex<Option<DuplexStream>>);
 
 #[async_trait]
 impl Connector for Pipe {
     async fn connect(&self, _: Request) -> Result<Box<dyn Connection>, Error> {
         let pipe = self.0.lock().unwrap().take();
-        let pipe = pipe.ok_or_else(|| Error::new(ErrorKind::Connect, "there is one connection only"))?;
+        let pipe =
+            pipe.ok_or_else(|| Error::new(ErrorKind::Connect, "the only connection is already in use"))?;
         Ok(Box::new(TungsteniteConnection::client(pipe, Bytes::new(), Limits::default()).await))
     }
 }
 
-/// A client that is connected over a pipe which holds so many bytes, and the server's end of it.
+/// Returns a client that is connected over a pipe with a buffer of this many bytes, and the server's end of
+/// the pipe.
 pub(crate) async fn piped(bytes: usize) -> (Subscription<Balances>, DuplexStream) {
     let (client_end, server_end) = duplex(bytes);
     let (builder, _) = network();

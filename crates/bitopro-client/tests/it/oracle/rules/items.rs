@@ -3,18 +3,18 @@ use std::time::Duration;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::{Edge, GapReason, Item};
 
-/// The order of the items of one stream, each checked when it is read.
+/// Checks the sequence of the items of one stream, as they are read.
 pub(crate) struct Items {
     stream: PrivateStream,
     phase: Phase,
     connections: u64,
-    last_event: Option<Seen>,
+    last_event: Option<EventKey>,
     /// The later edge of the last gap, if no event has followed yet.
-    edge_due: Option<Seen>,
+    due_edge: Option<EventKey>,
     /// A connection was lost, and no gap has followed yet.
-    owes_gap: bool,
-    /// Items were merged, and since then no data of a new connection arrived: a gap may be due or not.
-    is_unsure: bool,
+    is_gap_due: bool,
+    /// Items were merged and no data of a new connection has arrived since, so a gap may or may not follow.
+    is_gap_possible: bool,
 }
 
 /// The state of the connection, as far as the items have reported it.
@@ -35,11 +35,12 @@ enum First {
     Arrived,
 }
 
-/// An event as the edge of a gap identifies it.
-type Seen = (Timestamp, Option<String>);
+/// An event, as the edges of gaps identify it.
+type EventKey = (Timestamp, Option<String>);
 
 impl Items {
-    /// The longest `Retry-After` that is believed is an hour; backoff and budget come on top.
+    /// The longest delay before a dial. `Retry-After` is capped at an hour; backoff and budget are added to
+    /// it.
     pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3_600);
 
     pub(crate) fn new(stream: PrivateStream) -> Self {
@@ -48,9 +49,9 @@ impl Items {
             phase: Phase::Disconnected,
             connections: 0,
             last_event: None,
-            edge_due: None,
-            owes_gap: false,
-            is_unsure: false,
+            due_edge: None,
+            is_gap_due: false,
+            is_gap_possible: false,
         }
     }
 
@@ -67,7 +68,7 @@ impl Items {
     }
 
     pub(crate) fn apply(&mut self, item: &Item<Message>) {
-        assert!(!self.is_closed(), "an item after the end: {item:?}");
+        assert!(!self.is_closed(), "an item after `Closed`: {item:?}");
         let is_connected = matches!(self.phase, Phase::Connected(_) | Phase::Merged);
         match item {
             Item::Connected(connected) => {
@@ -80,33 +81,37 @@ impl Items {
             Item::Snapshot(message) => {
                 assert!(self.has_snapshot());
                 let is_due = matches!(self.phase, Phase::Connected(First::Awaited) | Phase::Merged);
-                assert!(is_due, "a snapshot out of place");
-                self.data(message);
+                assert!(is_due, "unexpected snapshot");
+                self.apply_data(message);
             }
             Item::Update(message) => {
                 let is_unreadable = self.phase == Phase::Connected(First::Unreadable);
                 let is_allowed = self.has_data() || !self.has_snapshot() || is_unreadable;
                 assert!(is_allowed, "an update before the snapshot");
-                self.data(message);
+                self.apply_data(message);
             }
             Item::Gap(gap) => {
-                assert_eq!(gap.before.as_ref().map(seen), self.last_event, "the earlier edge of {gap:?}");
+                assert_eq!(
+                    gap.before.as_ref().map(event_key),
+                    self.last_event,
+                    "the earlier edge of {gap:?}"
+                );
                 match &gap.reason {
                     GapReason::Reconnected { since, until, .. } => {
-                        let owes_gap = std::mem::take(&mut self.owes_gap);
-                        assert!(owes_gap || self.is_unsure, "a gap where nothing was missed");
+                        let is_gap_due = std::mem::take(&mut self.is_gap_due);
+                        assert!(is_gap_due || self.is_gap_possible, "a gap although nothing was missed");
                         assert!(is_connected, "a gap without a connection");
                         assert_eq!(gap.after.is_some(), self.has_snapshot());
                         assert!(since <= until, "{gap:?}");
                     }
                     GapReason::Overrun { missed, last, .. } => {
                         assert!(*missed > 0, "{gap:?}");
-                        self.last_event = last.as_ref().map(seen).or(self.last_event.take());
-                        (self.phase, self.owes_gap, self.is_unsure) = (Phase::Merged, false, true);
+                        self.last_event = last.as_ref().map(event_key).or(self.last_event.take());
+                        (self.phase, self.is_gap_due, self.is_gap_possible) = (Phase::Merged, false, true);
                     }
                     other => panic!("unknown reason {other:?}"),
                 }
-                self.edge_due = gap.after.as_ref().map(seen).or(self.edge_due.take());
+                self.due_edge = gap.after.as_ref().map(event_key).or(self.due_edge.take());
             }
             Item::Malformed(_) => {
                 if self.phase == Phase::Connected(First::Awaited) {
@@ -126,16 +131,16 @@ impl Items {
         }
     }
 
-    fn data(&mut self, message: &Message) {
+    fn apply_data(&mut self, message: &Message) {
         assert!(matches!(self.phase, Phase::Connected(_) | Phase::Merged), "data without a connection");
-        assert!(!self.owes_gap, "data before the gap that is due");
+        assert!(!self.is_gap_due, "data before the gap that is due");
         if self.phase != Phase::Merged {
-            (self.phase, self.is_unsure) = (Phase::Connected(First::Arrived), false);
+            (self.phase, self.is_gap_possible) = (Phase::Connected(First::Arrived), false);
         }
-        let at = message.timestamp().expect("data have a time");
+        let at = message.timestamp().expect("data messages have a timestamp");
         let event = (at, message.event_id().map(str::to_owned));
-        self.last_event = Some(match self.edge_due.take() {
-            // What was merged is a snapshot without an id, at the time of its last event.
+        self.last_event = Some(match self.due_edge.take() {
+            // Merged items become a snapshot without an id, with the time of their last event.
             Some(due) if event.1.is_none() && due.0 == at => due,
             Some(due) => {
                 assert_eq!(due, event, "the event after a gap of {}", self.stream);
@@ -147,8 +152,8 @@ impl Items {
 
     fn disconnect(&mut self) {
         match self.phase {
-            Phase::Connected(_) => self.owes_gap |= self.last_event.is_some() || !self.has_snapshot(),
-            // A gap may be due.
+            Phase::Connected(_) => self.is_gap_due |= self.last_event.is_some() || !self.has_snapshot(),
+            // A gap may or may not follow.
             Phase::Merged => return,
             Phase::Disconnected | Phase::Closed => {}
         }
@@ -156,6 +161,6 @@ impl Items {
     }
 }
 
-fn seen(edge: &Edge) -> Seen {
+fn event_key(edge: &Edge) -> EventKey {
     (edge.timestamp, edge.event_id.clone())
 }

@@ -1,15 +1,15 @@
-//! Rules that hold whatever an exchange sends. The fuzz target `session` includes this module too.
+//! Rules that hold for any input from an exchange. The fuzz target `session` includes this module too.
 
+mod changes;
 mod dials;
 mod items;
-mod ledger;
 
 use bitopro_client::CurrentAccount;
 use bitopro_client::model::PrivateStream;
 
+pub(crate) use changes::AccountFromChanges;
 pub(crate) use dials::Dials;
 pub(crate) use items::Items;
-pub(crate) use ledger::Ledger;
 
 /// Returns whether the state of each stream is known and fresh.
 pub(crate) fn freshness(current: &CurrentAccount) -> [(PrivateStream, bool); 4] {

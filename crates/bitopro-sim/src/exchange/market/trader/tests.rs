@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use bitopro_model::{Action, Condition, Decimal, OrderId, OrderStatus, OrderType, Pair, Timestamp};
 use fastrand::Rng;
 
-use super::{MOST_OPEN, Trader};
+use super::{MAX_OPEN_ORDERS, Trader};
 use crate::exchange::account::Account;
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{demo, holdings};
@@ -11,16 +11,18 @@ use crate::{Command, NewOrder};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
-/// Carries out the commands of the trader, and returns the statuses of orders, and the number of each command.
+/// Carries out the trader's commands, and returns the statuses of all orders and the number of commands of
+/// each kind.
 fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
-    let mut account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
+    let mut account =
+        Account::new(holdings::by_currency(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
     let mut trader = Trader::new(Rng::with_seed(1));
     let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
     for step in 0..steps {
         let commands = trader.step(&account);
-        assert!(!commands.is_empty(), "nothing happens in step {step}");
+        assert!(!commands.is_empty(), "no command in step {step}");
         for command in commands {
-            let (kind, done) = match command {
+            let (kind, change) = match command {
                 Command::Place { order, .. } => {
                     let (base, quote) = currencies(&order.pair).unwrap();
                     let market = trader.market().price(&base, &quote);
@@ -31,18 +33,18 @@ fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
                 Command::Trigger(order) => (3, account.trigger(NOW, &OrderId::new(order))),
                 other => panic!("{other}"),
             };
-            if let Ok(done) = done {
-                statuses.insert(done.order.status.code());
+            if let Ok(change) = change {
+                statuses.insert(change.order.status.code());
                 counts[kind] += 1;
             }
         }
-        assert!(account.open_orders().count() <= MOST_OPEN);
+        assert!(account.open_orders().count() <= MAX_OPEN_ORDERS);
     }
     (statuses, counts)
 }
 
 #[test]
-fn every_command_and_status_occurs() {
+fn every_kind_of_command_and_every_status_occurs() {
     let (statuses, [placed, filled, cancelled, triggered]) = trade(3_000);
     assert_eq!(statuses, [-1, 0, 1, 2, 3, 4, 6].into());
     assert!(
@@ -53,7 +55,8 @@ fn every_command_and_status_occurs() {
 
 #[test]
 fn the_first_step_is_a_trade() {
-    let account = Account::new(holdings::of(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
+    let account =
+        Account::new(holdings::by_currency(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED);
     for seed in 0..50 {
         let commands = Trader::new(Rng::with_seed(seed)).step(&account);
         let [Command::Place { order, .. }] = commands.as_slice() else { panic!("{commands:?}") };
@@ -62,12 +65,12 @@ fn the_first_step_is_a_trade() {
 }
 
 #[test]
-fn orders_are_reached_at_their_price_and_no_sooner() {
+fn orders_are_triggered_or_filled_at_their_price_and_no_sooner() {
     let trader = Trader::new(Rng::with_seed(1));
     let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
     let market = trader.market().price(&base, &quote).unwrap();
     let (below, above) = (market - Decimal::ONE, market + Decimal::ONE);
-    let account = || Account::new(holdings::of(demo::balances(demo::COUNT)), &[], NOW);
+    let account = || Account::new(holdings::by_currency(demo::balances(demo::COUNT)), &[], NOW);
     let limit = |action, price| NewOrder::limit("btc_twd", action, Decimal::new(1, 2), price);
     let stop = |condition, price| {
         NewOrder::limit("btc_twd", Action::Sell, Decimal::new(1, 2), price).with_stop(condition, price)
@@ -84,12 +87,12 @@ fn orders_are_reached_at_their_price_and_no_sooner() {
         (stop(Condition::AtOrBelow, market), true),
         (stop(Condition::AtOrBelow, above), true),
     ] {
-        // As if the price had come to it only later.
+        // Without a market price, so that the order is not filled when it is placed.
         let placed = account().place(NOW, &order, None).unwrap().order;
         let expected = is_reached.then(|| match placed.status {
             OrderStatus::NotTriggered => Command::Trigger(placed.id.to_string()),
             _ => Command::Fill { order: placed.id.to_string(), amount: None },
         });
-        assert_eq!(trader.reached(&placed), expected, "{order:?}");
+        assert_eq!(trader.market_command(&placed), expected, "{order:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! A listener to all four streams that records what they send, by the rules of a given setting.
+//! A replica of the account, which is rebuilt from the messages of all four streams.
 
 use std::collections::BTreeMap;
 
@@ -6,31 +6,31 @@ use bitopro_model::{Balance, Currency, Message, Order, OrderId, Trade};
 use bitopro_sim::ActiveUpdates;
 
 #[derive(Debug, Default)]
-pub(crate) struct Listener {
+pub(crate) struct Replica {
     pub(crate) balances: BTreeMap<Currency, Balance>,
     pub(crate) open: BTreeMap<OrderId, Order>,
     pub(crate) history: Vec<Order>,
     pub(crate) trades: Vec<Trade>,
 }
 
-impl Listener {
-    pub(crate) fn open(&self) -> Vec<Order> {
+impl Replica {
+    pub(crate) fn open_orders(&self) -> Vec<Order> {
         self.open.values().cloned().collect()
     }
 
-    /// Reads the first frame of a connection.
-    pub(crate) fn begin(&mut self, text: &str) {
+    /// Applies the first message of a connection.
+    pub(crate) fn apply_snapshot(&mut self, text: &str) {
         match Message::from_json(text).unwrap() {
             Message::AccountBalance(_) => self.balances.clear(),
             Message::ActiveOrders(_) => self.open.clear(),
             Message::HistoryOrders(_) => self.history.clear(),
             Message::UserTrade(_) => {}
-            other => panic!("{other:?} as a first frame"),
+            other => panic!("unexpected first message {other:?}"),
         }
-        self.hear(text, ActiveUpdates::Changed);
+        self.apply_update(text, ActiveUpdates::Changed);
     }
 
-    pub(crate) fn hear(&mut self, text: &str, updates: ActiveUpdates) {
+    pub(crate) fn apply_update(&mut self, text: &str, updates: ActiveUpdates) {
         match Message::from_json(text).unwrap() {
             Message::AccountBalance(event) => {
                 self.balances.extend(event.data.into_iter().map(|b| (b.currency.clone(), b)));
@@ -54,7 +54,7 @@ impl Listener {
                 }
             }
             Message::UserTrade(event) => self.trades.push(event.data),
-            other => panic!("{other:?}"),
+            other => panic!("unexpected message {other:?}"),
         }
     }
 }

@@ -6,8 +6,8 @@ use anyhow::{Context, bail, ensure};
 
 use super::harness::Test;
 
-/// The minimum number of faults: the chapter may grow, but never drops one.
-const FAULTS: u8 = 55;
+/// Minimum number of faults. The table may grow, but no fault is ever removed.
+const MIN_FAULTS: u8 = 55;
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Returns the number and the row in a line of the chapter, if it is a row of the table.
+    /// Parses a line of the document. Returns the fault's number and its row if the line is a row of the
+    /// table.
     fn parse(line: &'a str) -> anyhow::Result<Option<(u8, Self)>> {
         let Some(cells) = line.strip_prefix("| ").and_then(|line| line.strip_suffix('|')) else {
             return Ok(None);
@@ -34,8 +35,8 @@ impl<'a> Row<'a> {
         Ok(Some((number, Self { fault, promise })))
     }
 
-    /// Returns the row as a line, with the names of these tests.
-    fn written(&self, number: u8, tests: &[Test]) -> String {
+    /// Formats the row as a line, with the names of its tests.
+    fn to_line(&self, number: u8, tests: &[Test]) -> String {
         let names: BTreeSet<&str> =
             tests.iter().filter(|test| test.fault == number).map(Test::function).collect();
         let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
@@ -44,7 +45,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Returns the faults of the chapter, which are numbered from 1 without a gap.
+/// Returns the rows of the table, and checks that their numbers start at 1 and have no gaps.
 pub(super) fn rows(text: &str) -> anyhow::Result<BTreeMap<u8, Row<'_>>> {
     let mut rows = BTreeMap::new();
     for line in text.lines() {
@@ -52,22 +53,22 @@ pub(super) fn rows(text: &str) -> anyhow::Result<BTreeMap<u8, Row<'_>>> {
             ensure!(rows.insert(number, row).is_none(), "duplicate fault {number} in the failure model");
         }
     }
-    let last = rows.keys().last().map_or(FAULTS, |last| FAULTS.max(*last));
+    let last = rows.keys().last().map_or(MIN_FAULTS, |last| MIN_FAULTS.max(*last));
     if let Some(missing) = (1..=last).find(|number| !rows.contains_key(number)) {
         bail!("the failure model does not list fault {missing}");
     }
     Ok(rows)
 }
 
-/// Returns the chapter with the last column of its table filled in.
-pub(super) fn filled(text: &str, tests: &[Test]) -> anyhow::Result<String> {
-    let mut filled = String::with_capacity(text.len());
+/// Returns the document with the names of the tests in the last column of its table.
+pub(super) fn with_test_names(text: &str, tests: &[Test]) -> anyhow::Result<String> {
+    let mut document = String::with_capacity(text.len());
     for line in text.lines() {
-        match Row::parse(line).context("cannot fill in the failure model")? {
-            Some((number, row)) => filled.push_str(&row.written(number, tests)),
-            None => filled.push_str(line),
+        match Row::parse(line).context("cannot write the test names")? {
+            Some((number, row)) => document.push_str(&row.to_line(number, tests)),
+            None => document.push_str(line),
         }
-        filled.push('\n');
+        document.push('\n');
     }
-    Ok(filled)
+    Ok(document)
 }

@@ -3,20 +3,21 @@ use bitopro_transport::{CloseFrame, Frame};
 
 use crate::item::{Malformed, MalformedReason};
 
-/// The content of a frame. Reading it needs nothing but the frame, so a driver can do that outside of any lock.
+/// The decoded content of a frame. Decoding depends on nothing but the frame, so a driver can do it without
+/// the lock.
 #[derive(Debug)]
-pub(crate) enum Received {
-    /// A message, and the size of its text.
+pub(crate) enum DecodedFrame {
+    /// A message, and the size of its text in bytes.
     Message(Message, usize),
     Malformed(Malformed),
     Close(Option<CloseFrame>),
-    /// A ping, a pong, or a frame of a later version of the transport.
+    /// A ping, a pong, or a kind of frame that this version does not know.
     Other,
 }
 
-impl Received {
-    /// Reads a frame that arrived on a stream.
-    pub(crate) fn read(stream: PrivateStream, frame: Frame) -> Self {
+impl DecodedFrame {
+    /// Decodes a frame of a stream.
+    pub(crate) fn decode(stream: PrivateStream, frame: Frame) -> Self {
         match frame {
             Frame::Text(text) => match Message::from_stream(stream, &text) {
                 Ok(message) => Self::Message(message, text.len()),
@@ -28,7 +29,7 @@ impl Received {
         }
     }
 
-    /// Returns the size of the message.
+    /// Returns the size of the message in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Message(_, bytes) => *bytes,

@@ -1,4 +1,4 @@
-//! A client of the simulator that decides nothing: it signs, dials and reads.
+//! A simulator together with a minimal client that signs, dials and reads.
 
 use std::sync::Arc;
 
@@ -10,33 +10,33 @@ use futures_util::StreamExt;
 
 pub(crate) const STREAM: &str = "/v1/pub/auth/account-balance";
 
-pub(crate) struct Caller {
+pub(crate) struct Harness {
     pub(crate) simulator: Simulator,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) signer: Signer,
 }
 
-pub(crate) async fn over_sockets(builder: SimulatorBuilder) -> Caller {
+pub(crate) async fn over_sockets(builder: SimulatorBuilder) -> Harness {
     let simulator = builder.start().await.unwrap();
     let mut connector = TungsteniteConnector::new();
     if let Some(pem) = simulator.ca_pem() {
         connector = connector.with_extra_roots(pem).unwrap();
     }
-    Caller::new(simulator, Arc::new(connector))
+    Harness::new(simulator, Arc::new(connector))
 }
 
-pub(crate) fn in_memory(builder: SimulatorBuilder) -> Caller {
+pub(crate) fn in_memory(builder: SimulatorBuilder) -> Harness {
     let simulator = builder.start_in_memory().unwrap();
     let connector = Arc::new(simulator.connector());
-    Caller::new(simulator, connector)
+    Harness::new(simulator, connector)
 }
 
-/// One simulator for every way to reach one.
-pub(crate) async fn every_way(builder: SimulatorBuilder) -> [Caller; 3] {
+/// Starts a simulator per transport: in memory, over plain TCP and over TLS.
+pub(crate) async fn all_transports(builder: SimulatorBuilder) -> [Harness; 3] {
     [in_memory(builder.clone()), over_sockets(builder.clone()).await, over_sockets(builder.with_tls()).await]
 }
 
-impl Caller {
+impl Harness {
     fn new(simulator: Simulator, connector: Arc<dyn Connector>) -> Self {
         let signer = Signer::new(simulator.credentials().to_credentials().unwrap());
         Self { simulator, connector, signer }
@@ -54,7 +54,7 @@ impl Caller {
         Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(self.now_ms())
     }
 
-    pub(crate) async fn ask<'n, 'v>(
+    pub(crate) async fn dial_path<'n, 'v>(
         &self,
         path: &str,
         headers: impl IntoIterator<Item = (&'n str, &'v str)>,
@@ -68,17 +68,17 @@ impl Caller {
     }
 
     pub(crate) async fn dial(&self) -> Result<Box<dyn Connection>, Error> {
-        self.ask(STREAM, self.sign().iter()).await
+        self.dial_path(STREAM, self.sign().iter()).await
     }
 
-    /// A connection that has read its snapshot, so that it hears of everything from now on.
+    /// Opens a connection and reads its snapshot, so that it receives every later update.
     pub(crate) async fn connect(&self) -> Box<dyn Connection> {
         let mut connection = self.dial().await.unwrap();
-        assert_eq!(event(&mut connection).await.data.len(), self.simulator.balances().len());
+        assert_eq!(next_message(&mut connection).await.data.len(), self.simulator.balances().len());
         connection
     }
 
-    pub(crate) fn set(&self, currency: &str, amount: i64) {
+    pub(crate) fn set_amount(&self, currency: &str, amount: i64) {
         self.simulator.set_balance(Balance::new(currency, Decimal::from(amount))).unwrap();
     }
 
@@ -87,33 +87,33 @@ impl Caller {
     }
 }
 
-/// The next text.
-pub(crate) async fn text(connection: &mut Box<dyn Connection>) -> String {
+/// Returns the next text frame. Skips pings.
+pub(crate) async fn next_text(connection: &mut Box<dyn Connection>) -> String {
     loop {
-        match connection.next().await.expect("the connection is open").expect("the connection is sound") {
+        match connection.next().await.expect("the connection has ended").expect("the connection has failed") {
             Frame::Text(text) => return text.as_str().to_owned(),
             Frame::Ping(_) => {}
-            other => panic!("{other:?} where a text was expected"),
+            other => panic!("expected a text frame, found {other:?}"),
         }
     }
 }
 
-pub(crate) async fn event(connection: &mut Box<dyn Connection>) -> AccountBalance {
-    AccountBalance::from_json(&text(connection).await).unwrap()
+pub(crate) async fn next_message(connection: &mut Box<dyn Connection>) -> AccountBalance {
+    AccountBalance::from_json(&next_text(connection).await).unwrap()
 }
 
-/// The amount of a currency in the next event.
-pub(crate) async fn amount(connection: &mut Box<dyn Connection>, currency: &str) -> String {
-    event(connection).await.data.get(currency).unwrap().amount.to_string()
+/// Returns the amount of a currency in the next message.
+pub(crate) async fn next_amount(connection: &mut Box<dyn Connection>, currency: &str) -> String {
+    next_message(connection).await.data.get(currency).unwrap().amount.to_string()
 }
 
-/// Reads on until the connection fails, which must be for its having ended without a close frame.
-/// Gives the frames before that.
+/// Reads until the connection fails, and returns the frames before that. It must have ended without a close
+/// frame.
 pub(crate) async fn until_disconnected(connection: &mut Box<dyn Connection>) -> Vec<Frame> {
     let mut frames = Vec::new();
     loop {
-        match connection.next().await.expect("an error before the end") {
-            Ok(Frame::Close(close)) => panic!("a close frame: {close:?}"),
+        match connection.next().await.expect("the connection ended without an error") {
+            Ok(Frame::Close(close)) => panic!("unexpected close frame {close:?}"),
             Ok(frame) => frames.push(frame),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");

@@ -1,4 +1,4 @@
-//! Several links of one key on one virtual clock.
+//! Several links of one API key on one virtual clock.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,29 +13,31 @@ use crate::engine::{Action, Engine, LinkId};
 use crate::samples::balance;
 use crate::system::test_start;
 
-/// The exchange's answer to a dial.
+/// The result of a dial.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Answer {
-    /// Accepts it, and sends a snapshot.
+pub(super) enum DialOutcome {
+    /// The exchange accepts the connection and sends a snapshot.
     Accept,
-    /// Accepts it, and closes immediately.
-    Flap,
+    /// The exchange accepts the connection and closes it immediately.
+    AcceptThenClose,
+    /// The exchange refuses the upgrade with this status.
     Refuse(u16),
+    /// The network fails.
     Fail,
 }
 
-pub(super) struct Pack {
+pub(super) struct MultiLinkBench {
     engine: Engine,
     links: Vec<LinkId>,
     pub(super) now: Instant,
     pub(super) wall: SystemTime,
-    /// Every dial so far: when, and of which link.
+    /// The time and the link of every dial so far.
     pub(super) dials: Vec<(Instant, usize)>,
-    /// The items of each link so far, in short.
+    /// The names of the items of each link so far.
     pub(super) names: Vec<Vec<&'static str>>,
 }
 
-impl Pack {
+impl MultiLinkBench {
     pub(super) fn new(size: usize, settings: &Settings) -> Self {
         let now = test_start();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
@@ -47,18 +49,18 @@ impl Pack {
         Self { engine, links, now, wall, dials: Vec::new(), names: vec![Vec::new(); size] }
     }
 
-    /// Plays for this time. `answer` gets each dial.
-    pub(super) fn play(&mut self, span: Duration, answer: &mut dyn FnMut(usize) -> Answer) {
+    /// Runs all links for `span`. `outcome` decides the result of each dial, by the index of its link.
+    pub(super) fn run_for(&mut self, span: Duration, outcome: &mut dyn FnMut(usize) -> DialOutcome) {
         let end = self.now + span;
         loop {
-            self.settle(answer);
+            self.perform_actions(outcome);
             let next = self.engine.poll_timeout();
             let Some(next) = next.filter(|next| *next <= end) else { break };
-            assert!(next > self.now, "a deadline in the past is polling");
+            assert!(next > self.now, "a deadline must not be in the past");
             self.wall += next - self.now;
             self.now = next;
             self.engine.handle_timeout(self.now, self.wall);
-            // The connections are alive.
+            // Keeps the open connections from becoming idle.
             for link in &self.links {
                 if self.engine.is_open(*link) {
                     self.engine.handle_frame(self.now, self.wall, *link, Frame::Ping(Bytes::new()));
@@ -69,12 +71,12 @@ impl Pack {
         self.now = end;
     }
 
-    fn settle(&mut self, answer: &mut dyn FnMut(usize) -> Answer) {
+    fn perform_actions(&mut self, outcome: &mut dyn FnMut(usize) -> DialOutcome) {
         while let Some((link, action)) = self.engine.poll_action(self.now, self.wall) {
             if let Action::Dial(_) = action {
                 let index = self.links.iter().position(|known| *known == link).unwrap();
                 self.dials.push((self.now, index));
-                self.reply(link, answer(index));
+                self.finish_dial(link, outcome(index));
             }
         }
         for (link, names) in self.links.iter().zip(&mut self.names) {
@@ -91,27 +93,27 @@ impl Pack {
         self.engine.is_closed(self.links[index])
     }
 
-    pub(super) fn lose(&mut self, index: usize) {
-        let error = transport::Error::new(transport::ErrorKind::Disconnected, "gone");
+    pub(super) fn lose_connection(&mut self, index: usize) {
+        let error = transport::Error::new(transport::ErrorKind::Disconnected, "connection lost");
         self.engine.handle_lost(self.now, self.wall, self.links[index], error);
     }
 
-    fn reply(&mut self, link: LinkId, answer: Answer) {
+    fn finish_dial(&mut self, link: LinkId, outcome: DialOutcome) {
         let (engine, now, wall) = (&mut self.engine, self.now, self.wall);
-        match answer {
-            Answer::Accept => {
+        match outcome {
+            DialOutcome::Accept => {
                 engine.handle_connected(now, wall, link);
                 engine.handle_frame(now, wall, link, Frame::text(balance("1", 10)));
             }
-            Answer::Flap => {
+            DialOutcome::AcceptThenClose => {
                 engine.handle_connected(now, wall, link);
                 engine.handle_frame(now, wall, link, Frame::Close(None));
             }
-            Answer::Refuse(status) => {
+            DialOutcome::Refuse(status) => {
                 let refusal = Refusal::new(StatusCode::from_u16(status).unwrap());
                 engine.handle_dial_failed(now, wall, link, transport::Error::refused(refusal));
             }
-            Answer::Fail => {
+            DialOutcome::Fail => {
                 let error = transport::Error::new(transport::ErrorKind::Connect, "no connection");
                 engine.handle_dial_failed(now, wall, link, error);
             }

@@ -1,4 +1,4 @@
-//! Which dials go through a proxy, and what the environment says of it.
+//! The selection of the proxy for each dial, and the environment variables that configure it.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,85 +12,85 @@ use super::{Proxy, ProxyError};
 use crate::tungstenite::tcp::uri;
 use crate::{Error, ErrorKind};
 
-/// Which dials go through a proxy.
+/// The rule that selects the proxy of an encrypted dial. Unencrypted dials never use a proxy.
 #[derive(Debug, Clone)]
-pub(in crate::tungstenite) enum Choice {
-    /// Those that the environment says.
+pub(in crate::tungstenite) enum ProxySelection {
+    /// Uses the environment's proxy, except for loopback addresses and the hosts in `NO_PROXY`.
     Environment(Environment),
-    /// All that are encrypted.
     Always(Proxy),
-    /// None.
     Never,
 }
 
-impl Default for Choice {
+impl Default for ProxySelection {
     fn default() -> Self {
         Self::Environment(Environment::read(|name| env::var_os(name)))
     }
 }
 
-impl Choice {
-    /// The proxy for an encrypted dial to `place`.
-    pub(in crate::tungstenite) fn of(
+impl ProxySelection {
+    /// Returns the proxy for an encrypted dial to `address`, or `None` for a direct dial.
+    pub(in crate::tungstenite) fn select(
         &self,
-        place: &Authority,
+        address: &Authority,
         is_loopback: bool,
     ) -> Result<Option<&Proxy>, Error> {
         match self {
             Self::Never => Ok(None),
             Self::Always(proxy) => Ok(Some(proxy)),
             Self::Environment(_) if is_loopback => Ok(None),
-            Self::Environment(environment) => environment.proxy(place),
+            Self::Environment(environment) => environment.proxy(address),
         }
     }
 }
 
-/// What the usual variables of the environment say.
+/// The proxy configuration from the usual environment variables.
 #[derive(Clone)]
 pub(in crate::tungstenite) struct Environment {
-    proxy: Option<Result<Proxy, Unusable>>,
-    /// The hosts of `NO_PROXY`, as those for which hyper-util finds no proxy.
-    direct: Arc<Matcher>,
+    proxy: Option<Result<Proxy, InvalidVariable>>,
+    /// Matches all hosts except those in `NO_PROXY`.
+    proxied_hosts: Arc<Matcher>,
 }
 
-/// A variable that names no proxy that can be used.
+/// An environment variable that does not contain a usable proxy.
 #[derive(Debug, Clone)]
-struct Unusable {
+struct InvalidVariable {
     variable: &'static str,
     error: ProxyError,
 }
 
-/// In the order in which they count. `HTTP_PROXY` is for unencrypted requests, of which there are none.
+/// In order of precedence. `HTTP_PROXY` is ignored, because it applies to unencrypted requests only.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-const DIRECT_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
+const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 impl Environment {
-    /// Reads the variables, the first of each kind that is set and not empty.
+    /// Reads the first variable of each kind that is set and not empty.
     fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let filled =
+        let non_empty =
             |name: &'static str| variable(name).filter(|value| !value.is_empty()).map(|value| (name, value));
-        let proxy = PROXY_VARIABLES.into_iter().find_map(filled).map(|(variable, value)| {
-            let text = value.into_string().map_err(|_| ProxyError::new("it is not text"));
-            text.and_then(|text| text.parse()).map_err(|error| Unusable { variable, error })
+        let proxy = PROXY_VARIABLES.into_iter().find_map(non_empty).map(|(variable, value)| {
+            let text = value.into_string().map_err(|_| ProxyError::new("the value is not valid UTF-8"));
+            text.and_then(|text| text.parse()).map_err(|error| InvalidVariable { variable, error })
         });
-        let direct = DIRECT_VARIABLES.into_iter().find_map(filled);
-        let direct = direct.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default();
-        // Of addresses, hyper-util's `*` matches none.
-        let everything = direct.split(',').any(|entry| entry.trim() == "*");
-        let direct = Matcher::builder().all("http://any.test").no(direct).build();
-        Self { proxy: proxy.filter(|_| !everything), direct: Arc::new(direct) }
+        let no_proxy = NO_PROXY_VARIABLES.into_iter().find_map(non_empty);
+        let no_proxy = no_proxy.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default();
+        // hyper-util's `*` does not match IP addresses.
+        let matches_all = no_proxy.split(',').any(|entry| entry.trim() == "*");
+        let proxied_hosts = Matcher::builder().all("http://any.test").no(no_proxy).build();
+        Self { proxy: proxy.filter(|_| !matches_all), proxied_hosts: Arc::new(proxied_hosts) }
     }
 
-    fn proxy(&self, place: &Authority) -> Result<Option<&Proxy>, Error> {
-        if uri(place).is_ok_and(|uri| self.direct.intercept(&uri).is_none()) {
+    fn proxy(&self, address: &Authority) -> Result<Option<&Proxy>, Error> {
+        if uri(address).is_ok_and(|uri| self.proxied_hosts.intercept(&uri).is_none()) {
             return Ok(None);
         }
         match &self.proxy {
             None => Ok(None),
             Some(Ok(proxy)) => Ok(Some(proxy)),
-            // Without the proxy that somebody asked for, the dial would show where it goes to whom it must not.
-            Some(Err(Unusable { variable, error })) => {
-                let message = format!("the environment's {variable} cannot be used: correct or unset it");
+            // A direct dial would bypass the proxy that the user has configured, and reveal the destination.
+            Some(Err(InvalidVariable { variable, error })) => {
+                let message = format!(
+                    "environment variable {variable} does not name a usable proxy; correct or unset it"
+                );
                 Err(Error::new(ErrorKind::Setup, message).with_source(error.clone()))
             }
         }
@@ -105,20 +105,20 @@ impl fmt::Debug for Environment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, Environment, Error, ErrorKind, OsString, Proxy};
+    use super::{Environment, Error, ErrorKind, OsString, Proxy, ProxySelection};
 
-    /// What the environment with these variables does with a dial to `place`.
-    fn dial(variables: &[(&str, &str)], place: &str) -> Result<String, Error> {
-        let choice = Choice::Environment(Environment::read(|name| {
+    /// Returns the proxy that these variables select for a dial to `address`, or `direct`.
+    fn select(variables: &[(&str, &str)], address: &str) -> Result<String, Error> {
+        let selection = ProxySelection::Environment(Environment::read(|name| {
             let (_, value) = variables.iter().find(|(set, _)| *set == name)?;
             Some(OsString::from(value))
         }));
-        let proxy = choice.of(&place.parse().unwrap(), false)?;
+        let proxy = selection.select(&address.parse().unwrap(), false)?;
         Ok(proxy.map_or_else(|| "direct".to_owned(), ToString::to_string))
     }
 
     #[test]
-    fn the_environment_names_the_proxy() {
+    fn the_proxy_is_read_from_the_environment() {
         for (variables, expected) in [
             (&[][..], "direct"),
             (&[("HTTPS_PROXY", "http://a.test")], "http://a.test:80"),
@@ -130,13 +130,13 @@ mod tests {
             (&[("HTTPS_PROXY", "http://a.test"), ("https_proxy", "http://b.test")], "http://a.test:80"),
             (&[("HTTPS_PROXY", ""), ("all_proxy", "http://a.test")], "http://a.test:80"),
         ] {
-            assert_eq!(dial(variables, "stream.bitopro.com:9443").unwrap(), expected, "{variables:?}");
+            assert_eq!(select(variables, "stream.bitopro.com:9443").unwrap(), expected, "{variables:?}");
         }
     }
 
     #[test]
-    fn what_no_proxy_lists_is_dialled_directly() {
-        for (list, place, is_direct) in [
+    fn hosts_in_no_proxy_are_dialled_directly() {
+        for (list, address, is_direct) in [
             ("stream.bitopro.com", "stream.bitopro.com:443", true),
             ("STREAM.bitopro.com", "stream.bitopro.com:443", true),
             ("bitopro.com", "stream.bitopro.com:9443", true),
@@ -156,40 +156,41 @@ mod tests {
             for name in ["NO_PROXY", "no_proxy"] {
                 let variables = [("HTTPS_PROXY", "http://a.test:80"), (name, list)];
                 let expected = if is_direct { "direct" } else { "http://a.test:80" };
-                assert_eq!(dial(&variables, place).unwrap(), expected, "{name}={list} {place}");
+                assert_eq!(select(&variables, address).unwrap(), expected, "{name}={list} {address}");
             }
         }
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_an_error_where_it_would_be_used() {
+    fn an_unusable_proxy_fails_only_the_dials_that_would_use_it() {
         let variables = [("https_proxy", "https://me:hush@a.test"), ("NO_PROXY", "direct.test")];
-        let error = dial(&variables, "stream.bitopro.com:443").unwrap_err();
+        let error = select(&variables, "stream.bitopro.com:443").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Setup);
         assert!(error.to_string().contains("https_proxy"), "{error}");
         assert!(!format!("{error:?}").contains("hush"), "{error:?}");
-        assert_eq!(dial(&variables, "direct.test:443").unwrap(), "direct");
+        assert_eq!(select(&variables, "direct.test:443").unwrap(), "direct");
     }
 
     #[test]
-    fn this_machine_is_dialled_directly_unless_the_proxy_was_given() {
-        let place = "127.0.0.1:8765".parse().unwrap();
+    fn loopback_addresses_use_only_an_explicit_proxy() {
+        let address = "127.0.0.1:8765".parse().unwrap();
         let proxy: Proxy = "http://a.test".parse().unwrap();
-        let named = Choice::Environment(Environment::read(|_| Some(OsString::from("http://a.test"))));
-        for (choice, is_loopback, is_direct) in [
-            (&named, true, true),
-            (&named, false, false),
-            (&Choice::Always(proxy), true, false),
-            (&Choice::Never, false, true),
+        let from_environment =
+            ProxySelection::Environment(Environment::read(|_| Some(OsString::from("http://a.test"))));
+        for (selection, is_loopback, is_direct) in [
+            (&from_environment, true, true),
+            (&from_environment, false, false),
+            (&ProxySelection::Always(proxy), true, false),
+            (&ProxySelection::Never, false, true),
         ] {
-            let chosen = choice.of(&place, is_loopback).unwrap();
-            assert_eq!(chosen.is_none(), is_direct, "{choice:?}");
+            let selected = selection.select(&address, is_loopback).unwrap();
+            assert_eq!(selected.is_none(), is_direct, "{selection:?}");
         }
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_variable_that_is_not_text_is_no_proxy() {
+    fn a_variable_that_is_not_utf_8_is_a_setup_error() {
         use std::os::unix::ffi::OsStringExt;
         let environment = Environment::read(|name| {
             (name == "HTTPS_PROXY").then(|| OsString::from_vec(b"http://\xff.test".to_vec()))

@@ -4,28 +4,30 @@ use bitopro_client::model::PrivateStream;
 use bitopro_client::{AccountItem, Item};
 use tokio::time::Instant;
 
-use super::network::Dialled;
+use super::network::Dial;
 
-/// When each stream was seen to wait for a dial, to check that each dial went to the stream whose turn it was.
+/// The times at which each stream waited for a dial. They show whether each dial went to the ready stream
+/// whose last dial was the oldest.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(super) struct DialOrder {
     waits: Vec<Wait>,
-    /// Items were read long after they arrived, so that nothing can be said.
-    is_blind: bool,
+    /// Items were read long after they arrived, so the times are unreliable.
+    is_unreliable: bool,
 }
 
-/// A stream that was without a connection at a moment, and wanted to dial from another one on.
+/// A period in which a stream was disconnected and waited for its next dial.
 struct Wait {
     stream: PrivateStream,
     since: Instant,
-    /// The next thing that happened to it, if any.
+    /// The time of the stream's next event, if any.
     until: Option<Instant>,
+    /// The end of the backoff.
     ready_at: Instant,
 }
 
-impl Turns {
+impl DialOrder {
     pub(super) fn apply(&mut self, item: &AccountItem) {
-        // After which time the stream wants to dial, if the item begins a wait.
+        // The backoff, if the item starts a wait.
         let retry_in = match &item.item {
             Item::Disconnected(lost) => Some(lost.retry_in),
             Item::Connected(_) | Item::Closed(_) => None,
@@ -39,15 +41,16 @@ impl Turns {
         self.waits.extend(retry_in.map(new));
     }
 
-    pub(super) fn blind(&mut self) {
-        self.is_blind = true;
+    /// Disables the check, since items will be read long after they arrived.
+    pub(super) fn disable(&mut self) {
+        self.is_unreliable = true;
     }
 
-    /// No dial overtook one of another stream that was ready and whose last dial was older.
-    pub(super) fn assert_kept(&self, dials: &[Dialled]) {
-        // Items are read a moment after they came.
-        const MOMENT: Duration = Duration::from_millis(5);
-        if self.is_blind {
+    /// Asserts that no dial overtook another stream that was ready and whose last dial was older.
+    pub(super) fn assert_oldest_first(&self, dials: &[Dial]) {
+        // Items are read shortly after they arrive.
+        const READ_DELAY: Duration = Duration::from_millis(5);
+        if self.is_unreliable {
             return;
         }
         let last_dial = |stream, before| {
@@ -56,14 +59,14 @@ impl Turns {
         for dial in dials {
             for wait in &self.waits {
                 let is_over = wait.until.is_some_and(|until| until <= dial.at);
-                let waited = !is_over && wait.stream != dial.stream && wait.ready_at + MOMENT < dial.at;
+                let waited = !is_over && wait.stream != dial.stream && wait.ready_at + READ_DELAY < dial.at;
                 let last = last_dial(wait.stream, dial.at);
                 let is_current = last.is_some_and(|last| last <= wait.since);
                 if waited && is_current {
                     let own = last_dial(dial.stream, dial.at);
                     assert!(
                         own <= last,
-                        "{dial:?} before {}, which was ready at {:?}",
+                        "{dial:?} overtook {}, which was ready at {:?}",
                         wait.stream,
                         wait.ready_at
                     );

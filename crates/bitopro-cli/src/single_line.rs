@@ -1,10 +1,10 @@
-/// JSON on one line: without the line breaks that raw pieces of it may bring along. Within a JSON text,
-/// strings have none.
-pub(crate) fn compact(json: String) -> String {
+/// Puts JSON on one line: removes the whitespace between its tokens if it contains line breaks, as raw JSON
+/// from the exchange may. Within JSON strings, line breaks are always escaped.
+pub(crate) fn single_line(json: String) -> String {
     if !json.contains(['\n', '\r']) {
         return json;
     }
-    let mut compacted = String::with_capacity(json.len());
+    let mut line = String::with_capacity(json.len());
     let (mut in_string, mut escaped) = (false, false);
     for character in json.chars() {
         if in_string {
@@ -15,23 +15,23 @@ pub(crate) fn compact(json: String) -> String {
         } else {
             in_string = character == '"';
         }
-        compacted.push(character);
+        line.push(character);
     }
-    compacted
+    line
 }
 
 #[cfg(test)]
 mod tests {
-    use super::compact;
+    use super::single_line;
 
     #[test]
-    fn only_space_outside_of_strings_goes() {
+    fn only_whitespace_outside_strings_is_removed() {
         for (json, expected) in [
             ("{\"a\": 1}", "{\"a\": 1}"),
             ("{\n  \"a b\": [1,\r\n 2]\n}", "{\"a b\":[1,2]}"),
             ("{\n\"a \\\" b\\\\\": \" c \"}", "{\"a \\\" b\\\\\":\" c \"}"),
         ] {
-            assert_eq!(compact(json.to_owned()), expected);
+            assert_eq!(single_line(json.to_owned()), expected);
         }
     }
 }

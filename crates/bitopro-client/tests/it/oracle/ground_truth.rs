@@ -3,27 +3,27 @@ use std::iter;
 use bitopro_client::model::{Balance, Currency, Order, Timestamp, Trade};
 use bitopro_sim::Simulator;
 
-/// The simulator's account, its orders as they are sent.
+/// The account in the simulator, with its orders as they are sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Truth<'a> {
+pub(crate) struct GroundTruth<'a> {
     pub(super) simulator: &'a Simulator,
     /// The times of orders are sent in whole seconds.
-    is_coarse: bool,
+    truncates_times: bool,
 }
 
-impl<'a> Truth<'a> {
-    pub(crate) fn new(simulator: &'a Simulator, is_coarse: bool) -> Self {
-        Self { simulator, is_coarse }
+impl<'a> GroundTruth<'a> {
+    pub(crate) fn new(simulator: &'a Simulator, truncates_times: bool) -> Self {
+        Self { simulator, truncates_times }
     }
 
-    /// These are the balances, in this spelling.
+    /// Asserts that these are the balances, with the same spelling.
     pub(crate) fn assert_balances<'b>(&self, known: impl IntoIterator<Item = &'b Balance>) {
         let truth = self.simulator.balances();
         let known: Vec<_> = known.into_iter().map(spelled).collect();
         assert_eq!(known, truth.values().map(spelled).collect::<Vec<_>>());
     }
 
-    /// These are the open orders, in this spelling.
+    /// Asserts that these are the open orders, with the same spelling.
     pub(super) fn assert_open_orders<'b>(&self, known: impl IntoIterator<Item = &'b Order>) {
         let known: Vec<_> = known.into_iter().map(spelled).collect();
         assert_eq!(known, self.open_orders().iter().map(spelled).collect::<Vec<_>>(), "open orders");
@@ -38,7 +38,7 @@ impl<'a> Truth<'a> {
     }
 
     fn as_sent(&self, mut orders: Vec<Order>) -> Vec<Order> {
-        for order in orders.iter_mut().filter(|_| self.is_coarse) {
+        for order in orders.iter_mut().filter(|_| self.truncates_times) {
             let seconds = order.updated_timestamp.map(|updated| updated.as_millis() / 1_000 * 1_000);
             order.updated_timestamp = seconds.map(Timestamp::from_millis);
         }
@@ -46,7 +46,7 @@ impl<'a> Truth<'a> {
     }
 }
 
-/// A value with the spelling of its currencies and its pair, whose case its own comparison ignores.
+/// The spelling of a value's currencies and pair. Comparing the value itself ignores their case.
 pub(super) trait Spelled {
     fn spelling(&self) -> Vec<&str>;
 }

@@ -3,14 +3,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use bitopro_client::model::{Balance, Currency, Decimal, Message, OrderId};
 use bitopro_client::{AccountItem, BalanceChange, Change, Changes, CurrentAccount, Item};
 
-/// An account kept by the changes of the delivered items alone.
-pub(crate) struct Ledger {
+/// An account rebuilt from the changes of the delivered items alone.
+pub(crate) struct AccountFromChanges {
     changes: Changes,
     balances: Option<BTreeMap<Currency, Balance>>,
     open: Option<BTreeSet<OrderId>>,
 }
 
-impl Ledger {
+impl AccountFromChanges {
     pub(crate) fn new(changes: Changes) -> Self {
         Self { changes, balances: None, open: None }
     }
@@ -19,7 +19,7 @@ impl Ledger {
     pub(crate) fn apply(&mut self, item: &AccountItem) -> Vec<Change> {
         let changes = self.changes.apply(item);
         for change in &changes {
-            self.change(change);
+            self.apply_change(change);
         }
         if let Item::Snapshot(Message::AccountBalance(event)) = &item.item {
             let each = event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
@@ -28,9 +28,9 @@ impl Ledger {
         changes
     }
 
-    fn change(&mut self, change: &Change) {
+    fn apply_change(&mut self, change: &Change) {
         match change {
-            Change::Balance(change) => self.balance(change),
+            Change::Balance(change) => self.apply_balance(change),
             Change::OrderOpened(change) => {
                 if let Some(open) = &mut self.open {
                     assert!(open.insert(change.order.id.clone()), "opened twice: {:?}", change.order);
@@ -53,9 +53,14 @@ impl Ledger {
         }
     }
 
-    fn balance(&mut self, change: &BalanceChange) {
-        let balances = self.balances.as_mut().expect("the first snapshot is not a change");
-        assert_eq!(balances.remove(&change.currency), change.before, "{} before", change.currency);
+    fn apply_balance(&mut self, change: &BalanceChange) {
+        let balances = self.balances.as_mut().expect("balances change only after the first snapshot");
+        assert_eq!(
+            balances.remove(&change.currency),
+            change.before,
+            "the balance of {} before the change",
+            change.currency
+        );
         balances.extend(change.after.clone().map(|after| (change.currency.clone(), after)));
         let amount = |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |it| it.amount);
         if let Some(by) = change.by() {
@@ -64,20 +69,20 @@ impl Ledger {
         }
     }
 
-    /// The changes lead to the state. Everything that was delivered must have been read.
-    pub(crate) fn assert_agrees(&mut self, current: &CurrentAccount) {
+    /// Asserts that the changes add up to the state. All delivered items must have been read.
+    pub(crate) fn assert_matches(&mut self, current: &CurrentAccount) {
         if let (Some(known), Some(state)) = (&self.balances, &current.balances) {
-            assert!(known.values().eq(state.state().iter()), "balances, by their changes: {known:?}");
+            assert!(known.values().eq(state.state().iter()), "balances from changes: {known:?}");
         }
         if let Some(state) = &current.open_orders {
             let state: BTreeSet<OrderId> = state.state().iter().map(|order| order.id.clone()).collect();
             let known = self.open.get_or_insert_with(|| state.clone());
-            assert_eq!(*known, state, "open orders, by their changes");
+            assert_eq!(*known, state, "open orders from changes");
         }
     }
 
-    /// Starts with the orders of the first list. Otherwise the first comparison with the state supplies them.
-    pub(crate) fn start_with(&mut self, open: impl Iterator<Item = OrderId>) {
+    /// Sets the open orders of the first snapshot. Without it, the first comparison with the state sets them.
+    pub(crate) fn set_initial_orders(&mut self, open: impl Iterator<Item = OrderId>) {
         self.open.get_or_insert_with(|| open.collect());
     }
 

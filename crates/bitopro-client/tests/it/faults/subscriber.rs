@@ -19,16 +19,16 @@ async fn yields(count: usize) {
     }
 }
 
-/// No task is left and nobody dials, without any time passing.
+/// Asserts that no task is left and that no dial is possible, without any time passing.
 async fn assert_nothing_is_left(server: &mut MemoryServer, peer: Option<Peer>) {
     yields(10).await;
-    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks");
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks are still running");
     if let Some(mut peer) = peer {
-        let goodbye = peer.recv().await;
-        assert!(matches!(goodbye, None | Some(Frame::Close(_))), "{goodbye:?}");
-        assert_eq!(peer.recv().await, None, "the socket is still there");
+        let last_frame = peer.recv().await;
+        assert!(matches!(last_frame, None | Some(Frame::Close(_))), "{last_frame:?}");
+        assert_eq!(peer.recv().await, None, "the socket is still open");
     }
-    assert!(server.next_dial().await.is_none(), "somebody may still dial");
+    assert!(server.next_dial().await.is_none(), "a dial is still possible");
 }
 
 async fn settled() -> (Subscription<Balances>, MemoryServer, Peer) {
@@ -42,19 +42,19 @@ async fn settled() -> (Subscription<Balances>, MemoryServer, Peer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_35_a_consumer_that_panics_leaves_nothing() {
+async fn fault_35_a_panicking_subscriber_leaves_nothing_behind() {
     let (mut balances, mut server, mut peer) = settled().await;
-    let consumer = tokio::spawn(async move {
+    let subscriber = tokio::spawn(async move {
         let item = balances.next().await;
         panic!("{}", item.as_ref().map_or("the end", name));
     });
     peer.send(balance(2)).await.unwrap();
-    assert!(consumer.await.unwrap_err().is_panic());
+    assert!(subscriber.await.unwrap_err().is_panic());
     assert_nothing_is_left(&mut server, Some(peer)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_35_a_stream_that_is_dropped_amid_its_messages_leaves_nothing() {
+async fn fault_35_a_subscription_dropped_with_unread_messages_leaves_nothing_behind() {
     let (mut balances, mut server, mut peer) = settled().await;
     for number in 2..100 {
         peer.send(balance(number)).await.unwrap();
@@ -65,7 +65,7 @@ async fn fault_35_a_stream_that_is_dropped_amid_its_messages_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_35_a_stream_that_is_dropped_while_it_dials_leaves_nothing() {
+async fn fault_35_a_subscription_dropped_during_a_dial_leaves_nothing_behind() {
     let (builder, mut server) = network();
     let balances = builder.build().unwrap().balances();
     let dial = server.next_dial().await.unwrap();
@@ -75,14 +75,14 @@ async fn fault_35_a_stream_that_is_dropped_while_it_dials_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_35_a_stream_that_is_dropped_in_a_reconnect_or_in_its_backoff_leaves_nothing() {
-    // In its backoff.
+async fn fault_35_a_subscription_dropped_during_a_reconnect_leaves_nothing_behind() {
+    // During the backoff.
     let (mut balances, mut server, peer) = settled().await;
     drop(peer);
     assert!(matches!(balances.next().await, Some(Item::Disconnected(_))));
     drop(balances);
     assert_nothing_is_left(&mut server, None).await;
-    // In the dial after it.
+    // During the dial after it.
     let (balances, mut server, peer) = settled().await;
     drop(peer);
     let dial = server.next_dial().await.unwrap();
@@ -91,7 +91,7 @@ async fn fault_35_a_stream_that_is_dropped_in_a_reconnect_or_in_its_backoff_leav
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_35_an_account_that_is_dropped_at_any_moment_of_its_start_leaves_nothing() {
+async fn fault_35_an_account_dropped_at_any_moment_of_its_start_leaves_nothing_behind() {
     for moment in 0..100 {
         let (builder, mut server) = network();
         let account = builder.build().unwrap().account();
@@ -110,8 +110,8 @@ async fn fault_35_an_account_that_is_dropped_at_any_moment_of_its_start_leaves_n
     }
 }
 
-/// The life of a stream from the exchange's side: two connections of forty messages, then the end.
-async fn exchange(mut server: MemoryServer) {
+/// Serves a stream: two connections with 39 messages each, then a final refusal.
+async fn serve(mut server: MemoryServer) {
     for connection in 0..2 {
         let mut peer = server.next_dial().await.unwrap().accept();
         for number in 1..40 {
@@ -130,32 +130,32 @@ fn summary(item: &Item<AccountBalance>) -> String {
     }
 }
 
-/// Everything that a stream tells to somebody who gives up waiting for the next item again and again, each time
-/// after one more turn of the scheduler, up to this many; or who never does.
-async fn told(cuts: Option<usize>) -> Vec<String> {
+/// Returns the items that a subscriber receives if it repeatedly cancels its wait for the next one, each time
+/// after one more yield, up to this many. With `None`, it never cancels.
+async fn received(max_yields: Option<usize>) -> Vec<String> {
     let (builder, server) = network();
-    // Without patience, so that the refusal at the end is the end.
+    // Without patience, the refusal ends the stream.
     let mut balances = builder.with_patience(Duration::ZERO).build().unwrap().balances();
-    let playing = tokio::spawn(exchange(server));
+    let playing = tokio::spawn(serve(server));
     let (mut seen, mut tries) = (Vec::new(), 0);
     loop {
         tries += 1;
-        let patience = async {
-            match cuts {
-                Some(cuts) => yields(tries % (cuts + 1)).await,
+        let cancel = async {
+            match max_yields {
+                Some(max) => yields(tries % (max + 1)).await,
                 None => pending().await,
             }
         };
         tokio::select! {
             biased;
-            () = patience => {}
+            () = cancel => {}
             item = balances.next() => match item {
                 Some(item) => seen.push(summary(&item)),
                 None => break,
             },
         }
         if tries % 10 == 0 {
-            // Time passes only when nobody is busy.
+            // The paused clock advances only while all tasks are idle.
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -164,16 +164,16 @@ async fn told(cuts: Option<usize>) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_36_a_wait_that_is_cut_at_any_point_loses_no_item() {
-    let whole = told(None).await;
+async fn fault_36_cancelling_a_wait_at_any_point_loses_no_item() {
+    let whole = received(None).await;
     assert_eq!(whole.iter().filter(|item| item.starts_with("update")).count(), 2 * 38);
-    for cuts in 1..12 {
-        assert_eq!(told(Some(cuts)).await, whole, "cut after {cuts}");
+    for max in 1..12 {
+        assert_eq!(received(Some(max)).await, whole, "cancelled after up to {max} yields");
     }
 }
 
-/// Cuts a future after this many yields. Tells whether it was cut.
-async fn cut(after: usize, future: impl Future<Output = ()>) -> bool {
+/// Cancels a future after this many yields, and returns whether it was still pending.
+async fn cancel(after: usize, future: impl Future<Output = ()>) -> bool {
     tokio::select! {
         biased;
         () = yields(after) => true,
@@ -182,10 +182,10 @@ async fn cut(after: usize, future: impl Future<Output = ()>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_36_a_close_that_is_cut_at_any_point_leaves_nothing() {
+async fn fault_36_cancelling_a_close_at_any_point_leaves_nothing_behind() {
     for of_account in [false, true] {
-        let (mut after, mut was_cut) = (0, true);
-        while was_cut {
+        let (mut after, mut was_cancelled) = (0, true);
+        while was_cancelled {
             let (builder, mut server) = network();
             let client = builder.build().unwrap();
             let (balances, account) =
@@ -194,7 +194,7 @@ async fn fault_36_a_close_that_is_cut_at_any_point_leaves_nothing() {
             let mut peer = server.next_dial().await.unwrap().accept();
             peer.send(balance(1)).await.unwrap();
             sleep(Duration::from_millis(1)).await;
-            was_cut = cut(after, async {
+            was_cancelled = cancel(after, async {
                 let close = async {
                     if let Some(balances) = balances {
                         balances.close().await;
@@ -213,6 +213,6 @@ async fn fault_36_a_close_that_is_cut_at_any_point_leaves_nothing() {
             assert_nothing_is_left(&mut server, None).await;
             after += 1;
         }
-        assert!(after > 2, "there is something to cut");
+        assert!(after > 2, "the close was never pending");
     }
 }

@@ -1,4 +1,5 @@
-//! Flags of the simulated exchange for the points that the exchange's documentation leaves open.
+//! Flags that choose the behaviour of the simulated exchange where the documentation of the real one leaves
+//! it open.
 
 use std::time::Duration;
 
@@ -7,23 +8,23 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 
-/// The simulator's quirks and its keepalive.
+/// Quirks and keepalive of the simulated exchange.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What the exchange's documentation leaves open, or has changed")]
-pub(crate) struct SwitchArgs {
+#[command(next_help_heading = "Quirks of the exchange: undocumented or changed behaviour")]
+pub(crate) struct ExchangeArgs {
     #[command(flatten)]
     quirks: QuirkArgs,
 
-    /// Milliseconds between two pings: 20000 as documented; 1000 was measured
+    /// Milliseconds between two pings; 20000 is documented, 1000 was measured
     #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..), default_value_t = 20_000)]
     ping_period: u64,
 
-    /// Milliseconds that the answer to a ping may take: 5000 as documented; 60000 was measured
+    /// Milliseconds that a client has to answer a ping; 5000 is documented, 60000 was measured
     #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..), default_value_t = 5_000)]
     pong_deadline: u64,
 }
 
-impl SwitchArgs {
+impl ExchangeArgs {
     pub(crate) fn apply(&self, builder: SimulatorBuilder) -> SimulatorBuilder {
         builder
             .with_quirks(self.quirks.0)
@@ -32,7 +33,7 @@ impl SwitchArgs {
     }
 }
 
-/// One flag for each of [`Quirks::ALL`], which has their names, values and help texts.
+/// One flag for each of [`Quirks::ALL`], which defines the names, values and help texts.
 #[derive(Debug)]
 struct QuirkArgs(Quirks);
 
@@ -65,17 +66,18 @@ impl FromArgMatches for QuirkArgs {
 }
 
 fn flag(quirk: &Quirk) -> Arg {
-    let values = quirk.values.iter().map(|value| PossibleValue::new(value.name).help(plain(value.help)));
+    let values =
+        quirk.values.iter().map(|value| PossibleValue::new(value.name).help(without_backticks(value.help)));
     Arg::new(quirk.name)
         .long(quirk.name)
         .value_name("VALUE")
         .value_parser(PossibleValuesParser::new(values))
         .default_value(quirk.value(&Quirks::default()).name)
-        .help(plain(quirk.help))
+        .help(without_backticks(quirk.help))
 }
 
-/// A help text without its backticks, which a terminal would show.
-fn plain(help: &str) -> String {
+/// Removes the backticks from a help text, since a terminal would show them.
+fn without_backticks(help: &str) -> String {
     help.replace('`', "")
 }
 
@@ -87,61 +89,61 @@ mod tests {
     use bitopro_sim::{Clock, Datetimes, Quirks, Simulator, SimulatorBuilder};
     use clap::{CommandFactory, Parser};
 
-    use super::SwitchArgs;
+    use super::ExchangeArgs;
 
     #[derive(Debug, Parser)]
-    struct Alone {
+    struct TestArgs {
         #[command(flatten)]
-        switches: SwitchArgs,
+        exchange: ExchangeArgs,
     }
 
     fn defaults() -> SimulatorBuilder {
         Simulator::builder().with_clock(Clock::fixed(Timestamp::from_millis(0)))
     }
 
-    /// The options of a simulator with these flags.
-    fn with(flags: &[&str]) -> String {
-        let args = Alone::try_parse_from([&["sim"], flags].concat()).unwrap();
-        format!("{:?}", args.switches.apply(defaults()))
+    /// Returns the debug output of a simulator builder with these flags.
+    fn built_with(flags: &[&str]) -> String {
+        let args = TestArgs::try_parse_from([&["sim"], flags].concat()).unwrap();
+        format!("{:?}", args.exchange.apply(defaults()))
     }
 
     #[test]
-    fn each_flag_sets_its_quirk_and_no_other() {
-        assert_eq!(with(&[]), format!("{:?}", defaults()));
+    fn each_flag_sets_only_its_own_quirk() {
+        assert_eq!(built_with(&[]), format!("{:?}", defaults()));
         for quirk in Quirks::ALL {
             for value in quirk.values {
                 let flag = format!("--{}", quirk.name);
                 let mut expected = Quirks::default();
                 expected.set(quirk.name, value.name).unwrap();
                 let expected = format!("{:?}", defaults().with_quirks(expected));
-                assert_eq!(with(&[&flag, value.name]), expected, "{flag} {}", value.name);
+                assert_eq!(built_with(&[&flag, value.name]), expected, "{flag} {}", value.name);
             }
         }
         let ahead = defaults().with_quirks(Quirks::default().with(Datetimes::TaiwanMarkedUtc));
-        assert_eq!(with(&["--datetimes", "taiwan-marked-utc"]), format!("{ahead:?}"));
-        let error = Alone::try_parse_from(["sim", "--order-ids", "roman"]).unwrap_err().to_string();
+        assert_eq!(built_with(&["--datetimes", "taiwan-marked-utc"]), format!("{ahead:?}"));
+        let error = TestArgs::try_parse_from(["sim", "--order-ids", "roman"]).unwrap_err().to_string();
         assert!(error.contains("[possible values: texts, numbers]"), "{error}");
     }
 
     #[test]
-    fn the_keepalive_is_set_in_milliseconds() {
-        for (flag, unset, set, expected) in [
+    fn the_keepalive_flags_are_in_milliseconds() {
+        for (flag, default, changed, expected) in [
             ("--ping-period", "20000", "1", defaults().with_ping_period(Duration::from_millis(1))),
             ("--pong-deadline", "5000", "60000", defaults().with_pong_deadline(Duration::from_secs(60))),
         ] {
-            assert_eq!(with(&[flag, unset]), with(&[]), "{flag}");
-            assert_eq!(with(&[flag, set]), format!("{expected:?}"), "{flag}");
-            assert_ne!(with(&[flag, set]), with(&[]), "{flag}");
+            assert_eq!(built_with(&[flag, default]), built_with(&[]), "{flag}");
+            assert_eq!(built_with(&[flag, changed]), format!("{expected:?}"), "{flag}");
+            assert_ne!(built_with(&[flag, changed]), built_with(&[]), "{flag}");
         }
     }
 
     #[test]
-    fn all_flags_have_one_heading_and_show_their_default() {
-        let command = Alone::command();
+    fn all_flags_share_one_heading_and_show_their_default() {
+        let command = TestArgs::command();
         for quirk in Quirks::ALL {
             let flag = command.get_arguments().find(|flag| flag.get_id() == quirk.name).unwrap();
             assert_eq!(flag.get_help_heading(), command.get_arguments().last().unwrap().get_help_heading());
-            assert!(flag.get_help_heading().is_some_and(|heading| heading.contains("documentation")));
+            assert!(flag.get_help_heading().is_some_and(|heading| heading.starts_with("Quirks")));
             assert_eq!(flag.get_default_values(), [quirk.values[0].name]);
             assert!(!flag.get_help().unwrap().to_string().contains('`'));
         }

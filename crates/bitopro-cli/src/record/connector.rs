@@ -1,4 +1,4 @@
-//! Keeps the texts that arrive over a connector's connections, and the headers of its requests, in memory.
+//! A connector that keeps the messages of its connections, and the headers of its requests, in memory.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use bitopro_client::model::AccountBalance;
 use bitopro_client::transport::{Connection, Connector, Error, Frame, Request};
 use futures_util::Stream;
 
-/// The texts that arrived, and the headers of the requests. Clones share them.
+/// The received messages and the headers of the requests. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Traffic(Arc<Mutex<TrafficState>>);
 
@@ -30,7 +30,7 @@ impl Traffic {
         self.state().headers.clone()
     }
 
-    /// The first message of the first connection that had one.
+    /// Returns the first balance message of the first connection that received one.
     pub(super) fn snapshot(&self) -> Option<String> {
         self.state().snapshot.clone()
     }
@@ -44,48 +44,48 @@ impl Traffic {
     }
 }
 
-pub(super) struct Tap<C> {
+pub(super) struct CapturingConnector<C> {
     inner: C,
     traffic: Traffic,
 }
 
-impl<C: Connector> Tap<C> {
+impl<C: Connector> CapturingConnector<C> {
     pub(super) fn new(inner: C, traffic: Traffic) -> Self {
         Self { inner, traffic }
     }
 }
 
 #[async_trait]
-impl<C: Connector> Connector for Tap<C> {
+impl<C: Connector> Connector for CapturingConnector<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         let values = request.headers().values().filter_map(|value| value.to_str().ok()).map(str::to_owned);
         self.traffic.state().headers.extend(values);
         let inner = self.inner.connect(request).await?;
-        Ok(Box::new(TapConnection { inner, traffic: self.traffic.clone(), begins: true }))
+        Ok(Box::new(CapturingConnection { inner, traffic: self.traffic.clone(), awaits_snapshot: true }))
     }
 }
 
-struct TapConnection {
+struct CapturingConnection {
     inner: Box<dyn Connection>,
     traffic: Traffic,
-    /// True until balances arrive.
-    begins: bool,
+    /// True until the first balance message arrives.
+    awaits_snapshot: bool,
 }
 
-impl Stream for TapConnection {
+impl Stream for CapturingConnection {
     type Item = Result<Frame, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(Pin::new(&mut self.inner).poll_next(context));
         if let Some(Ok(Frame::Text(text))) = &item {
-            let is_first = self.begins;
+            let is_snapshot = self.awaits_snapshot;
             let mut state = self.traffic.state();
             if AccountBalance::from_json(text).is_err() {
                 state.left_out += 1;
-            } else if is_first {
+            } else if is_snapshot {
                 state.snapshot.get_or_insert_with(|| text.to_string());
                 drop(state);
-                self.begins = false;
+                self.awaits_snapshot = false;
             } else {
                 state.updates.push(text.to_string());
             }
@@ -95,7 +95,7 @@ impl Stream for TapConnection {
 }
 
 #[async_trait]
-impl Connection for TapConnection {
+impl Connection for CapturingConnection {
     async fn send(&mut self, frame: Frame) -> Result<(), Error> {
         self.inner.send(frame).await
     }

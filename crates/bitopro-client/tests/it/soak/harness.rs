@@ -13,38 +13,38 @@ use http::header::RETRY_AFTER;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::checks::RETRY_AFTER_CAP;
-use super::network::{Network, Passage};
+use super::dial_order::DialOrder;
+use super::network::{DialMode, Network};
 use super::schedule::{Fault, RetryAfter, Schedule, Step};
-use super::turns::Turns;
 use crate::oracle::Oracle;
 
-/// How far the client's clock may be from the exchange's before the exchange minds.
+/// The largest difference between the clocks of client and exchange that the exchange tolerates.
 const SKEW_LIMIT_SECONDS: i64 = 20;
 
-/// A simulator, the network to it, and an account that is followed over it: in memory, on one paused clock.
-pub(super) struct World {
+/// A simulator, the network to it, and an account that follows it, in memory and on one paused clock.
+pub(super) struct Harness {
     pub(super) simulator: Simulator,
     pub(super) network: Network,
     pub(super) account: Subscription<Account>,
     pub(super) oracle: Oracle,
     updates: OrderUpdates,
-    pub(super) turns: Turns,
+    pub(super) dial_order: DialOrder,
     clock: Clock,
     skew_seconds: Arc<AtomicI64>,
-    /// Whether the exchange's clock was moved, so that each stream may be refused for it once.
+    /// The exchange's clock was moved, so each stream may be refused once because of it.
     pub(super) is_clock_moved: bool,
-    /// The longest wait that the exchange asked for.
-    pub(super) asked: Duration,
-    /// How much of the time that is allowed for it a recovery took.
+    /// The longest delay that the exchange requested.
+    pub(super) requested_delay: Duration,
+    /// The longest recovery, as a fraction of its bound.
     pub(super) longest_recovery: f64,
     server_offset: Duration,
     is_reading: bool,
     start: Instant,
-    shows: bool,
+    is_verbose: bool,
 }
 
-impl World {
-    pub(super) fn new(schedule: &Schedule, shows: bool) -> Self {
+impl Harness {
+    pub(super) fn new(schedule: &Schedule, is_verbose: bool) -> Self {
         let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
         let builder = schedule.exchange.builder().with_seed(schedule.seed).with_clock(clock.clone());
         let simulator = builder.start_in_memory().unwrap();
@@ -62,11 +62,11 @@ impl World {
         let client = client.build().unwrap();
         let account = client.account();
         if schedule.seed % 3 == 1 {
-            network.make_coarse();
+            network.truncate_times();
         }
         Self {
             oracle: Oracle::new(client.changes(), updates),
-            turns: Turns::default(),
+            dial_order: DialOrder::default(),
             simulator,
             network,
             account,
@@ -74,73 +74,78 @@ impl World {
             clock,
             skew_seconds,
             is_clock_moved: false,
-            asked: Duration::ZERO,
+            requested_delay: Duration::ZERO,
             longest_recovery: 0.0,
             server_offset: Duration::ZERO,
             is_reading: true,
             start: Instant::now(),
-            shows,
+            is_verbose,
         }
     }
 
-    /// Plays a step, and lets the world go on for as long as it says.
-    pub(super) async fn play(&mut self, step: &Step) {
-        if self.shows {
+    /// Injects the fault of a step, and lets its pause pass.
+    pub(super) async fn run_step(&mut self, step: &Step) {
+        if self.is_verbose {
             println!("{:>10.3} {:?}", self.start.elapsed().as_secs_f64(), step.fault);
         }
         self.inject(&step.fault).await;
-        self.go_on(step.pause).await;
+        self.pass(step.pause).await;
     }
 
-    /// Heals everything, and lets time pass until the account is true again, or should be.
+    /// Ends all faults, and waits until the account has recovered. Panics if that takes longer than the
+    /// bound.
     pub(super) async fn recover(&mut self) {
         self.heal();
         let (healed, bound) = (Instant::now(), self.bound());
-        while self.network.is_cut() || !self.needlessly_stale().is_empty() {
-            assert!(healed.elapsed() < bound, "{:?} not true {bound:?} after all has healed", self.stale());
-            self.go_on(Duration::from_secs(1)).await;
+        while self.network.has_cut_connection() || !self.unexpectedly_stale().is_empty() {
+            assert!(
+                healed.elapsed() < bound,
+                "{:?} still stale {bound:?} after all faults have ended",
+                self.stale()
+            );
+            self.pass(Duration::from_secs(1)).await;
         }
         self.longest_recovery = self.longest_recovery.max(healed.elapsed().div_duration_f64(bound));
-        // What is still under way arrives.
-        self.go_on(Duration::from_secs(1)).await;
+        // Messages that are still in flight arrive.
+        self.pass(Duration::from_secs(1)).await;
     }
 
-    /// Lets time pass, with a consumer that reads unless it has stalled.
-    pub(super) async fn go_on(&mut self, time: Duration) {
+    /// Lets time pass. The subscriber reads meanwhile, unless it has stalled.
+    pub(super) async fn pass(&mut self, time: Duration) {
         if !self.is_reading {
             return sleep(time).await;
         }
         let end = Instant::now() + time;
         while let Ok(Some(item)) = timeout(end - Instant::now(), self.account.next()).await {
-            if self.shows {
+            if self.is_verbose {
                 println!("{:>10.3}     {item:?}", self.start.elapsed().as_secs_f64());
             }
             self.oracle.apply(&item);
-            self.turns.apply(&item);
+            self.dial_order.apply(&item);
         }
-        // A stream that ended does not take the time that was asked for.
+        // Reading ends early if all streams have ended.
         sleep(end - Instant::now()).await;
     }
 
-    /// Ends what is wrong with the world. What it led to is the client's to mend.
+    /// Ends all faults. Recovering from their effects is up to the client.
     fn heal(&mut self) {
         self.network.heal();
         self.simulator.execute(&Command::ResumePings).unwrap();
         self.is_reading = true;
     }
 
-    /// Forgets what it noted of times that are over and were looked at.
-    pub(super) fn forget(&mut self) {
-        self.oracle.forget();
-        self.network.forget();
-        self.turns = Turns::default();
+    /// Clears the records of a period that has been checked.
+    pub(super) fn clear_records(&mut self) {
+        self.oracle.clear_records();
+        self.network.clear_log();
+        self.dial_order = DialOrder::default();
     }
 
-    /// All streams are connected, over connections that live, and nothing is in store for them.
-    fn is_calm(&self) -> bool {
+    /// Returns whether all streams are connected, no connection is cut and no refusal is pending.
+    fn is_healthy(&self) -> bool {
         self.simulator.connections() == PrivateStream::ALL.len()
-            && !self.network.refuses()
-            && !self.network.is_cut()
+            && !self.network.has_pending_refusals()
+            && !self.network.has_cut_connection()
     }
 
     async fn inject(&mut self, fault: &Fault) {
@@ -149,67 +154,67 @@ impl World {
             Fault::Tick => drop(simulator.tick()),
             Fault::TickTwice => self.send_again(&simulator.tick()),
             Fault::Place(number) => drop(simulator.place(&self.new_order(number))),
-            Fault::FillInPart(number) => drop(self.fill_in_part(number)),
-            Fault::Fill(number) => drop(self.open(number).map(|order| simulator.fill_rest(&order.id))),
-            Fault::Cancel(number) => drop(self.open(number).map(|order| simulator.cancel(&order.id))),
-            Fault::Trigger(number) => drop(self.open(number).map(|order| simulator.trigger(&order.id))),
-            Fault::Older(number) => self.send_older(number).await,
+            Fault::FillPartly(number) => drop(self.fill_partly(number)),
+            Fault::Fill(number) => drop(self.open_order(number).map(|order| simulator.fill_rest(&order.id))),
+            Fault::Cancel(number) => drop(self.open_order(number).map(|order| simulator.cancel(&order.id))),
+            Fault::Trigger(number) => drop(self.open_order(number).map(|order| simulator.trigger(&order.id))),
+            Fault::RepeatOlderFill(number) => self.repeat_older_fill(number).await,
             Fault::SetBalance(number) => {
                 let currency = format!("C{}", number % 8);
                 drop(simulator.set_balance(Balance::new(currency.as_str(), Decimal::new(number.into(), 3))));
             }
-            Fault::TakeBalance(number) => {
+            Fault::RemoveBalance(number) => {
                 simulator.update_balances(|truth| {
-                    let taken = truth.keys().nth(usize::from(number) % truth.len().max(1)).cloned();
-                    taken.map(|currency| truth.remove(&currency));
+                    let removed = truth.keys().nth(usize::from(number) % truth.len().max(1)).cloned();
+                    removed.map(|currency| truth.remove(&currency));
                 });
                 self.execute(&Command::Disconnect(Some(PrivateStream::AccountBalance)));
             }
             Fault::Close(which, code) => self.execute(&Command::close(which, code, "restart")),
             Fault::Disconnect(which) => self.execute(&Command::Disconnect(which)),
             Fault::HalfOpen(which) => self.network.cut(which),
-            Fault::DialsHang => self.network.set(Passage::Hangs),
-            Fault::DialsFail => self.network.set(Passage::Fails),
-            Fault::DialsPass => self.network.set(Passage::Open),
+            Fault::DialsHang => self.network.set_dial_mode(DialMode::Hangs),
+            Fault::DialsFail => self.network.set_dial_mode(DialMode::Fails),
+            Fault::DialsSucceed => self.network.set_dial_mode(DialMode::Open),
             Fault::Refuse(count, status) => {
                 for _ in 0..count {
                     self.network.refuse(move || refused(status));
                 }
             }
             Fault::RateLimit(wait) => self.rate_limit(wait),
-            Fault::RefuseOnce(409) if self.is_calm() => {
+            Fault::RefuseOnce(409) if self.is_healthy() => {
                 let now = self.server_clock();
                 self.network.refuse(move || refusal::clock_conflict(now()));
             }
-            Fault::RefuseOnce(status) if self.is_calm() => self.network.refuse(move || refused(status)),
+            Fault::RefuseOnce(status) if self.is_healthy() => self.network.refuse(move || refused(status)),
             Fault::WrongPath => self.network.refuse(refusal::unknown_path),
             Fault::Malformed(which, number) => self.send(which, &malformed(which, number)),
             Fault::Unknown(which) => self.send(which, r#"{"event":"NEWS","data":[{"null":null}]}"#),
-            Fault::PingsPause => self.execute(&Command::PausePings),
-            Fault::PingsResume => self.execute(&Command::ResumePings),
-            Fault::ServerClock(ahead) if self.is_calm() => {
+            Fault::PausePings => self.execute(&Command::PausePings),
+            Fault::ResumePings => self.execute(&Command::ResumePings),
+            Fault::ServerClock(ahead) if self.is_healthy() => {
                 self.is_clock_moved = true;
                 self.server_offset += ahead;
                 let offset_ms = self.server_offset.as_millis().try_into().unwrap();
                 self.execute(&Command::SetClockOffsetMs(offset_ms));
             }
-            // At any other time it could be one refusal too many, which is final.
+            // At any other time, one more refusal could be final.
             Fault::RefuseOnce(_) | Fault::ServerClock(_) => {}
             Fault::ClientClockSeconds(step) => {
                 let skew = self.skew_seconds.load(Ordering::Relaxed) + step;
                 let within = skew.clamp(-SKEW_LIMIT_SECONDS, SKEW_LIMIT_SECONDS);
                 self.skew_seconds.store(within, Ordering::Relaxed);
             }
-            Fault::ConsumerStalls => {
+            Fault::SubscriberStalls => {
                 self.is_reading = false;
-                self.turns.blind();
+                self.dial_order.disable();
             }
-            Fault::ConsumerReads => self.is_reading = true,
+            Fault::SubscriberReads => self.is_reading = true,
             Fault::Resync => self.account.resync(),
         }
     }
 
-    /// The exchange's clock, as a dial finds it.
+    /// Returns the exchange's clock, to be read at the time of a dial.
     fn server_clock(&self) -> impl Fn() -> Timestamp + Send + use<> {
         let (clock, offset) = (self.clock.clone(), self.server_offset);
         move || {
@@ -220,12 +225,12 @@ impl World {
 
     fn rate_limit(&mut self, wait: RetryAfter) {
         let now = self.server_clock();
-        let asked = match wait {
+        let delay = match wait {
             RetryAfter::Missing => Duration::ZERO,
             RetryAfter::Seconds(seconds) | RetryAfter::Date(seconds) => Duration::from_secs(seconds),
             RetryAfter::Absurd(_) => RETRY_AFTER_CAP,
         };
-        self.asked = self.asked.max(asked);
+        self.requested_delay = self.requested_delay.max(delay);
         self.network.refuse(move || {
             let mut refusal = refusal::with_date(refusal::too_many_requests(None), now());
             let later = |seconds: u64| {
@@ -257,28 +262,29 @@ impl World {
         }
     }
 
-    /// Only orders have a time by which news are told from what is older.
-    async fn send_older(&self, number: u8) {
-        if self.updates == OrderUpdates::WholePair || !self.is_calm() {
+    /// Fills an order twice, and sends the order messages of the first fill again. Only orders carry a time
+    /// that identifies a message as older.
+    async fn repeat_older_fill(&self, number: u8) {
+        if self.updates == OrderUpdates::WholePair || !self.is_healthy() {
             return;
         }
-        let Some(mut older) = self.fill_in_part(number) else { return };
-        // Within one millisecond nothing tells which came first.
+        let Some(mut older) = self.fill_partly(number) else { return };
+        // Messages of the same millisecond cannot be ordered.
         sleep(Duration::from_millis(5)).await;
-        self.fill_in_part(number);
+        self.fill_partly(number);
         older
             .retain(|push| matches!(push.stream, PrivateStream::ActiveOrders | PrivateStream::HistoryOrders));
         self.send_again(&older);
     }
 
-    fn open(&self, number: u8) -> Option<Order> {
+    fn open_order(&self, number: u8) -> Option<Order> {
         let open = self.simulator.open_orders();
         let count = open.len().max(1);
         open.into_iter().nth(usize::from(number) % count)
     }
 
-    fn fill_in_part(&self, number: u8) -> Option<Vec<Push>> {
-        let order = self.open(number).filter(|order| order.status != OrderStatus::NotTriggered)?;
+    fn fill_partly(&self, number: u8) -> Option<Vec<Push>> {
+        let order = self.open_order(number).filter(|order| order.status != OrderStatus::NotTriggered)?;
         self.simulator.fill(&order.id, Decimal::new(1, 5)).ok()
     }
 
@@ -313,7 +319,7 @@ fn refused(status: u16) -> Refusal {
     }
 }
 
-/// A message of the stream that cannot be read; of every stream, one that is no message at all.
+/// Returns an unreadable message of this stream, or incomplete JSON if it is for all streams.
 fn malformed(which: Option<PrivateStream>, number: u8) -> String {
     let Some(stream) = which else { return "{\"event\":\"ACCOUNT_BALANCE\",\"data\":".to_owned() };
     match number % 3 {
