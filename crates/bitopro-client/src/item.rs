@@ -115,7 +115,7 @@ pub struct Connected {
     pub(crate) dialed: Instant,
     /// The orders that the history has reported as closed since then. Empty unless the subscription includes
     /// the history.
-    pub(crate) ended_since_dial: Vec<OrderId>,
+    pub(crate) closed_since_dial: Vec<OrderId>,
 }
 
 impl fmt::Debug for Connected {

@@ -281,7 +281,7 @@ mod tests {
             url: "wss://memory.test/ws".parse().unwrap(),
             number: 1,
             dialed: crate::system::test_start(),
-            ended_since_dial: Vec::new(),
+            closed_since_dial: Vec::new(),
         });
         let mut seen = Vec::new();
         for item in [connected, Item::Snapshot(event(100)), Item::Update(event(110))] {

@@ -25,7 +25,7 @@ pub use orders::{
     ActiveOrderStream, ActiveOrders, ClientId, HistoryOrderStream, HistoryOrders, Order, OrderStream, Orders,
 };
 pub use rust_decimal::Decimal;
-pub use stream::{PrivateStream, UnknownStream};
+pub use stream::{PrivateStream, UnknownStreamError};
 pub use timestamp::{Timestamp, TimestampRangeError, UnixSeconds};
 pub use user_trade::{Trade, UserTrade};
 pub use wire_enums::{Action, Condition, OrderStatus, OrderType, TimeInForce, TradeSide};

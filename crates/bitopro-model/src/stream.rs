@@ -64,20 +64,20 @@ impl fmt::Display for PrivateStream {
 /// The error returned when a [`PrivateStream`] is parsed from an unknown name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("unknown private stream `{0}`; expected one of {names}", names = all_names())]
-pub struct UnknownStream(String);
+pub struct UnknownStreamError(String);
 
 fn all_names() -> String {
     PrivateStream::ALL.iter().map(|stream| format!("`{stream}`")).collect::<Vec<_>>().join(", ")
 }
 
 impl FromStr for PrivateStream {
-    type Err = UnknownStream;
+    type Err = UnknownStreamError;
 
-    fn from_str(name: &str) -> Result<Self, UnknownStream> {
+    fn from_str(name: &str) -> Result<Self, UnknownStreamError> {
         Self::ALL
             .iter()
             .copied()
             .find(|stream| stream.name() == name)
-            .ok_or_else(|| UnknownStream(name.to_owned()))
+            .ok_or_else(|| UnknownStreamError(name.to_owned()))
     }
 }

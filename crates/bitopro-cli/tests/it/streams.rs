@@ -98,7 +98,7 @@ async fn history_and_trades_report_a_filled_order() {
         tokio::task::yield_now().await;
     }
     let id = place(&simulator);
-    simulator.fill_rest(&id).unwrap();
+    simulator.fill_remaining(&id).unwrap();
     let ended = history.json();
     assert_eq!(
         (&ended["stream"], &ended["data"]["btc_twd"][0]["status"]),
@@ -168,7 +168,7 @@ async fn the_state_is_printed_after_each_change() {
     while simulator.connections() < 2 {
         tokio::task::yield_now().await;
     }
-    simulator.fill_rest(&second).unwrap();
+    simulator.fill_remaining(&second).unwrap();
     let (update, state) = (trades.json(), trades.json());
     assert_eq!(state["data"], json!([update["data"]]));
 }

@@ -67,7 +67,7 @@ impl RecentlyClosed {
     /// Handles a new connection of the open orders, whose snapshot overrides everything that was known before
     /// its dial.
     pub(crate) fn connect(&mut self, connected: &Connected) {
-        let closed_since_dial: BTreeSet<&OrderId> = connected.ended_since_dial.iter().collect();
+        let closed_since_dial: BTreeSet<&OrderId> = connected.closed_since_dial.iter().collect();
         for (id, record) in &mut self.by_id {
             record.is_before_dial = !closed_since_dial.contains(id);
         }

@@ -172,8 +172,8 @@ impl Link {
         self.streaks = RefusalStreaks::default();
         cx.dialer.record_upgrade(self.id, self.stream(), cx.now);
         self.connections += 1;
-        let (number, ended_since_dial) = (self.connections, Vec::new());
-        self.push_item(Item::Connected(Connected { url, number, dialed: since, ended_since_dial }));
+        let (number, closed_since_dial) = (self.connections, Vec::new());
+        self.push_item(Item::Connected(Connected { url, number, dialed: since, closed_since_dial }));
         let open = OpenConnection::new(clock, cx.now, cx.settings, has_snapshot(self.stream()));
         if !has_snapshot(self.stream()) {
             self.last_data_at.get_or_insert(cx.now);

@@ -82,11 +82,11 @@ impl Subscriber {
     /// Adds to a connection of the open orders the orders that the history has reported as closed since its
     /// dial started.
     fn add_closed_since_dial(&self, stream: PrivateStream, item: &mut Item<Message>) {
-        if let (PrivateStream::ActiveOrders, Item::Connected(Connected { dialed, ended_since_dial, .. })) =
+        if let (PrivateStream::ActiveOrders, Item::Connected(Connected { dialed, closed_since_dial, .. })) =
             (stream, item)
         {
             let closed = self.recently_closed.iter().filter(|(at, _)| at >= dialed);
-            *ended_since_dial = closed.map(|(_, id)| id.clone()).collect();
+            *closed_since_dial = closed.map(|(_, id)| id.clone()).collect();
         }
     }
 

@@ -17,7 +17,7 @@ type BalanceItem = Item<AccountBalance>;
 
 fn connected(number: u64) -> BalanceItem {
     let url = "wss://one/ws".parse().unwrap();
-    Item::Connected(Connected { url, number, dialed: test_start(), ended_since_dial: Vec::new() })
+    Item::Connected(Connected { url, number, dialed: test_start(), closed_since_dial: Vec::new() })
 }
 
 fn disconnected_event() -> Disconnected {
@@ -224,7 +224,7 @@ fn merged_trades_lie_between_two_edges_and_a_later_gap_is_still_delivered() {
         Item::Gap(Gap { before: None, after: None, reason, leaves_stale: false })
     };
     let url = "wss://one/ws".parse().unwrap();
-    let connection = Connected { url, number: 2, dialed: test_start(), ended_since_dial: Vec::new() };
+    let connection = Connected { url, number: 2, dialed: test_start(), closed_since_dial: Vec::new() };
     let connected = || Item::Connected(connection.clone());
     let mut bench = bench_with(1, Vec::new());
     for item in [trade(1), trade(2), trade(3), lost(), connected(), reconnected()] {

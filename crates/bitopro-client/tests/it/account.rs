@@ -261,12 +261,12 @@ async fn a_resync_of_an_account_reconnects_each_stream() {
 async fn closing_or_dropping_an_account_leaves_no_task() {
     let (builder, mut server) = network();
     let (account, mut peers) = settled(builder, &mut server).await;
-    let closing = tokio::spawn(account.close());
+    let close = tokio::spawn(account.close());
     for peer in peers.values_mut() {
         assert_eq!(peer.recv().await, Some(Frame::close(1000, "")));
         peer.close(1000, "").await.unwrap();
     }
-    closing.await.unwrap();
+    close.await.unwrap();
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 
     let (builder, mut server) = network();
@@ -394,7 +394,7 @@ async fn an_unstable_history_causes_one_dial_of_the_open_orders_every_30_s() {
         .with_idle_limit(Duration::from_secs(3600));
     let (mut account, mut peers) = settled(builder, &mut server).await;
     peers.remove(HISTORY);
-    let reading = tokio::spawn(async move { while account.next().await.is_some() {} });
+    let reader = tokio::spawn(async move { while account.next().await.is_some() {} });
     let (mut history_dials, mut active_dials) = (0, 0);
     let end = tokio::time::Instant::now() + Duration::from_secs(600);
     while tokio::time::Instant::now() < end {
@@ -415,7 +415,7 @@ async fn an_unstable_history_causes_one_dial_of_the_open_orders_every_30_s() {
         active_dials += 1;
         peers.insert(path, peer);
     }
-    reading.abort();
+    reader.abort();
     assert!(history_dials >= 500, "{history_dials}");
     // One dial every 30 s: neither more often nor postponed forever.
     assert!(

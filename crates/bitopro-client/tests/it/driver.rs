@@ -145,10 +145,10 @@ async fn a_final_refusal_ends_the_stream_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_close_sends_a_close_frame_and_waits_for_the_answer() {
     let (balances, _server, mut peer) = settled().await;
-    let closing = tokio::spawn(balances.close());
+    let close = tokio::spawn(balances.close());
     assert_eq!(peer.recv().await, Some(Frame::close(1000, "")));
     peer.close(1000, "").await.unwrap();
-    assert!(matches!(closing.await.unwrap()[&PrivateStream::AccountBalance], Closed::Requested));
+    assert!(matches!(close.await.unwrap()[&PrivateStream::AccountBalance], Closed::Requested));
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 

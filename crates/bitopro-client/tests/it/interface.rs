@@ -69,7 +69,7 @@ async fn a_reader_observes_each_change_until_the_end() {
     let (builder, mut server) = network();
     let balances = builder.build().unwrap().balances();
     let mut reader = balances.reader();
-    let watching = tokio::spawn(async move {
+    let watch = tokio::spawn(async move {
         let mut seen = Vec::new();
         while reader.changed().await {
             let current = reader.current();
@@ -89,7 +89,7 @@ async fn a_reader_observes_each_change_until_the_end() {
     sleep(Duration::from_secs(1)).await;
     drop(balances);
     let at = |amount: &str, is_fresh| (Some(amount.to_owned()), is_fresh);
-    assert_eq!(watching.await.unwrap(), [(None, false), at("1", true), at("2", true), at("2", false)]);
+    assert_eq!(watch.await.unwrap(), [(None, false), at("1", true), at("2", true), at("2", false)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,10 +115,10 @@ async fn only_subscribed_streams_are_dialled_and_each_end_has_its_reason() {
     assert!(
         shown.contains(&"account-balance: snapshot ACCOUNT_BALANCE at 1970-01-01T00:00:00.001Z".to_owned())
     );
-    let closing = tokio::spawn(account.close());
+    let close = tokio::spawn(account.close());
     peer.recv().await.unwrap();
     peer.close(1000, "").await.unwrap();
-    let ends = closing.await.unwrap();
+    let ends = close.await.unwrap();
     assert!(matches!(ends[&PrivateStream::AccountBalance], Closed::Requested));
     assert!(
         matches!(&ends[&PrivateStream::UserTrades], Closed::Failed(error) if error.kind() == ErrorKind::WrongPath)

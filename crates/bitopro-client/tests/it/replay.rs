@@ -77,13 +77,13 @@ async fn a_recorded_session_replays_byte_for_byte() {
 
     let (connector, mut server) = memory::network();
     let replay = Replay::read(recording.as_bytes()).unwrap();
-    let playing = tokio::spawn(async move { replay.play(&mut server).await });
+    let play = tokio::spawn(async move { replay.play(&mut server).await });
     let (mut replayed, again) = account(connector, credentials, &url);
     let mut after = ItemsByStream::default();
     while after.count() < before.count() {
         after.push(&replayed.next().await.unwrap());
     }
-    let _open = playing.await.unwrap().unwrap();
+    let _open = play.await.unwrap().unwrap();
     assert_eq!(after, before);
     let received = |recording: &str| -> BTreeSet<String> {
         recording.lines().filter(|line| line.contains("\"received\"")).map(str::to_owned).collect()

@@ -77,11 +77,11 @@ impl Session {
             .unwrap();
         let mut items = client.subscribe(&streams);
         let mut lines = Vec::new();
-        let mut playing = Box::pin(replay.play(&mut server));
+        let mut play = Box::pin(replay.play(&mut server));
         let _open = loop {
             tokio::select! {
                 biased;
-                open = &mut playing => break open.unwrap(),
+                open = &mut play => break open.unwrap(),
                 item = items.next() => lines.push(line(&item.unwrap())),
             }
         };

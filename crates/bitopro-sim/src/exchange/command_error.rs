@@ -30,7 +30,7 @@ pub enum CommandError {
     /// The order is not a stop order that waits to be triggered.
     NothingToTrigger(OrderId),
     /// The amount is larger than the remaining amount of the order, given here.
-    MoreThanRemains(Decimal),
+    ExceedsRemaining(Decimal),
     /// Fewer connections are open than the scenario waits for.
     TooFewConnections(usize),
     /// The command, given here, acts on connections, which an [`Exchange`](crate::Exchange) alone does not
@@ -58,7 +58,7 @@ impl fmt::Display for CommandError {
             Self::NothingToTrigger(id) => {
                 write!(f, "order {id} is not a stop order that waits to be triggered")
             }
-            Self::MoreThanRemains(remaining) => {
+            Self::ExceedsRemaining(remaining) => {
                 write!(f, "the amount exceeds the order's remaining amount of {remaining}")
             }
             Self::TooFewConnections(count) => write!(f, "fewer than {count} connections are open"),

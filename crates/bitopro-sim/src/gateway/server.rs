@@ -89,9 +89,10 @@ where
         async { Ok::<_, Infallible>(response) }
     });
     // The `Date` header shows the exchange's time, which may differ from this machine's.
-    let serving = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(io), service);
+    let connection =
+        http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(io), service);
     // A client that disconnects during the handshake is not an error.
-    let _ = serving.with_upgrades().await;
+    let _ = connection.with_upgrades().await;
     let (stream, upgrade) = accepted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     Some((stream, TokioIo::new(upgrade.await.ok()?)))
 }

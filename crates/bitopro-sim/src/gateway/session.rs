@@ -57,10 +57,10 @@ async fn exchange_frames(connection: &mut impl Connection, inbox: &mut Inbox, di
                 None => return,
             },
         };
-        let closing = matches!(frame, Frame::Close(_));
+        let is_close = matches!(frame, Frame::Close(_));
         // A client that has stopped reading would not answer pings either.
         let Ok(Ok(())) = timeout(pong_deadline, connection.send(frame)).await else { return };
-        if closing {
+        if is_close {
             let _ =
                 timeout(CLOSE_DEADLINE, async { while let Some(Ok(_)) = connection.next().await {} }).await;
             return;

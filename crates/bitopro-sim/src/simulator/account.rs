@@ -86,7 +86,7 @@ impl Simulator {
     /// # Errors
     ///
     /// Returns a [`CommandError`] if the order cannot be filled, for example because it is not open.
-    pub fn fill_rest(&self, id: &OrderId) -> Result<Vec<Push>, CommandError> {
+    pub fn fill_remaining(&self, id: &OrderId) -> Result<Vec<Push>, CommandError> {
         self.execute(&Command::Fill { order: id.to_string(), amount: None })
     }
 

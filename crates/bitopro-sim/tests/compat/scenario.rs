@@ -19,7 +19,7 @@ pub(super) const STEPS: [Step; 7] = [
     ("an order filled in two parts", |simulator| {
         let id = simulator.place(&buy(2, 2_500_000).with_client_id(2_147_483_647))?;
         simulator.fill(&id, Decimal::new(5, 3))?;
-        simulator.fill_rest(&id)?;
+        simulator.fill_remaining(&id)?;
         Ok(())
     }),
     ("an order filled in part and cancelled", |simulator| {

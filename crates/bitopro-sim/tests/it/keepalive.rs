@@ -13,7 +13,7 @@ use crate::harness::{in_memory, next_amount, next_message, until_disconnected};
 /// Reads pings until `end`, and returns the seconds after `from` at which they arrived.
 async fn pings_until(connection: &mut Box<dyn Connection>, from: Instant, end: Instant) -> Vec<u64> {
     let mut pings = Vec::new();
-    let reading = async {
+    let read = async {
         while let Some(frame) = connection.next().await {
             match frame.unwrap() {
                 Frame::Ping(payload) => {
@@ -25,7 +25,7 @@ async fn pings_until(connection: &mut Box<dyn Connection>, from: Instant, end: I
         }
     };
     tokio::select! {
-        () = reading => panic!("the connection ended"),
+        () = read => panic!("the connection ended"),
         () = sleep_until(end) => {}
     }
     pings

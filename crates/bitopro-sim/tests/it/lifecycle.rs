@@ -25,14 +25,14 @@ async fn stopping_sends_a_close_frame_and_ends_all_tasks() {
         let (connector, signer, url) =
             (harness.connector, harness.signer, harness.simulator.ws_url().clone());
         let stopping = harness.simulator.stop();
-        let reading = async {
+        let read = async {
             for connection in &mut connections {
                 let last = connection.next().await.unwrap().unwrap();
                 assert_eq!(last, Frame::close(1001, "the simulator is stopping"));
                 assert!(connection.next().await.is_none());
             }
         };
-        tokio::join!(stopping, reading);
+        tokio::join!(stopping, read);
         assert_eq!(tasks(), before - 1);
 
         let mut request = bitopro_transport::Request::new(url);

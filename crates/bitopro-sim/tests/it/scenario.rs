@@ -48,7 +48,7 @@ async fn connection_commands_take_effect_in_order() {
          10 refuse 1 429
          0  disconnect",
     );
-    let reading = async {
+    let read = async {
         let mut balances = harness.connect().await;
         let mut orders =
             harness.dial_path(PrivateStream::ActiveOrders.path(), harness.sign().iter()).await.unwrap();
@@ -58,7 +58,7 @@ async fn connection_commands_take_effect_in_order() {
         next_text(&mut balances).await;
         assert_eq!(balances.next().await.unwrap().unwrap(), Frame::close(4_001, "back soon"));
     };
-    let (result, ()) = tokio::join!(harness.simulator.run(&scenario), reading);
+    let (result, ()) = tokio::join!(harness.simulator.run(&scenario), read);
     result.unwrap();
     assert_eq!(harness.simulator.connections(), 0);
     assert!(harness.dial().await.is_err());

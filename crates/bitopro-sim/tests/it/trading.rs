@@ -45,7 +45,7 @@ async fn a_command_sends_updates_on_each_affected_stream() {
 
         let id = simulator.place(&resting_order()).unwrap();
         let mut pushes = simulator.fill(&id, Decimal::new(1, 2)).unwrap();
-        pushes.extend(simulator.fill_rest(&id).unwrap());
+        pushes.extend(simulator.fill_remaining(&id).unwrap());
         let streams: Vec<PrivateStream> = pushes.iter().map(|push| push.stream).collect();
         let [balances, active, history, trades] = [
             PrivateStream::AccountBalance,
@@ -78,7 +78,7 @@ async fn a_rejected_command_sends_no_messages() {
     let simulator = &harness.simulator;
     let mut connections = connect(&harness, &mut Replica::default()).await;
     let id = simulator.place(&resting_order()).unwrap();
-    assert!(matches!(simulator.fill(&id, Decimal::ONE), Err(CommandError::MoreThanRemains(_))));
+    assert!(matches!(simulator.fill(&id, Decimal::ONE), Err(CommandError::ExceedsRemaining(_))));
     assert!(matches!(simulator.trigger(&id), Err(CommandError::NothingToTrigger(_))));
     simulator.cancel(&id).unwrap();
     assert_eq!(simulator.cancel(&id), Err(CommandError::NotOpen(id)));

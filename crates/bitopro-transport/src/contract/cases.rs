@@ -82,17 +82,17 @@ pub async fn frames_arrive_whole_and_in_order(rig: &mut dyn Rig) {
         Frame::text("x".repeat(300_000)),
         Frame::text("last"),
     ];
-    let sending = async {
+    let send = async {
         for frame in frames.clone() {
             peer.send(frame).await;
         }
     };
-    let reading = async {
+    let read = async {
         for frame in &frames {
             assert_eq!(&next(&mut connection).await, frame);
         }
     };
-    tokio::join!(sending, reading);
+    tokio::join!(send, read);
 }
 
 /// A frame that the server sends immediately after the upgrade arrives, even in the same TCP segment.
@@ -110,17 +110,17 @@ pub async fn a_frame_right_after_the_upgrade_is_not_lost(rig: &mut dyn Rig) {
 /// Thousands of frames sent without a pause all arrive in order.
 pub async fn a_burst_loses_nothing(rig: &mut dyn Rig) {
     let (mut connection, mut peer) = connect(rig).await;
-    let sending = async {
+    let send = async {
         for number in 0..5_000 {
             peer.send(Frame::text(number.to_string())).await;
         }
     };
-    let reading = async {
+    let read = async {
         for number in 0..5_000 {
             assert_eq!(next(&mut connection).await, Frame::text(number.to_string()));
         }
     };
-    tokio::join!(sending, reading);
+    tokio::join!(send, read);
 }
 
 /// Frames that the client sends reach the server unchanged.

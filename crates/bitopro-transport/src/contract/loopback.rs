@@ -25,7 +25,7 @@ use crate::{Connection, Frame, Refusal};
 pub struct LoopbackServer {
     url: Uri,
     dials: mpsc::UnboundedReceiver<LoopbackDial>,
-    accepting: tokio::task::JoinHandle<()>,
+    accept: tokio::task::JoinHandle<()>,
 }
 
 impl LoopbackServer {
@@ -42,12 +42,12 @@ impl LoopbackServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("ws://{}/", listener.local_addr()?).parse().map_err(io::Error::other)?;
         let (sender, dials) = mpsc::unbounded_channel();
-        let accepting = tokio::spawn(async move {
+        let accept = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, sender.clone()));
             }
         });
-        Ok(Self { url, dials, accepting })
+        Ok(Self { url, dials, accept })
     }
 
     /// Returns the server's base URL.
@@ -71,7 +71,7 @@ impl LoopbackServer {
 
 impl Drop for LoopbackServer {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.accept.abort();
     }
 }
 

@@ -257,8 +257,8 @@ impl Target {
 
     /// Opens a TCP connection without a proxy.
     async fn connect_directly(&self, resolver: impl Resolver) -> Result<TcpStream, Error> {
-        let connecting = resolver.connect(&self.address, self.deadline.remaining());
-        self.deadline.within(&format!("connecting to {}", self.host), connecting).await
+        let connect = resolver.connect(&self.address, self.deadline.remaining());
+        self.deadline.within(&format!("connecting to {}", self.host), connect).await
     }
 }
 

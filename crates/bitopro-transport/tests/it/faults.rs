@@ -17,7 +17,7 @@ const FIN_TEXT: u8 = 0x81;
 /// A deadline that must pass during a test, so a slow machine cannot cause a failure.
 const SHORT_DEADLINE: Duration = Duration::from_millis(50);
 
-/// More bytes than the kernel buffers for a client that has stopped reading.
+/// More bytes than the kernel buffers for a client that has stopped read.
 const MORE_THAN_BUFFERED: usize = 64 << 20;
 
 /// Dials a server that handles the connection with `serve`.
@@ -73,14 +73,14 @@ async fn fault_03_an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
 
 #[tokio::test]
 async fn fault_08_an_upgrade_that_is_never_answered_ends_at_its_deadline() {
-    let dialing = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
+    let dial = dial(Request::DEFAULT_DEADLINE, async |mut stream| {
         raw::receive_request(&mut stream, "").await.unwrap();
         // The request has arrived, so only the deadline remains, and time can advance automatically.
         tokio::time::pause();
         stream
     });
     let (dialed, _stream) =
-        timeout(2 * Request::DEFAULT_DEADLINE, dialing).await.expect("the dial ends at its deadline");
+        timeout(2 * Request::DEFAULT_DEADLINE, dial).await.expect("the dial ends at its deadline");
     assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
@@ -157,12 +157,12 @@ async fn fault_42_a_burst_in_one_write_is_received_whole_and_in_order() {
         let (mut connection, mut stream) = connected(async |stream| stream).await;
         let texts: Vec<String> = (0..count).map(|number| format!("text {number}")).collect();
         let burst: Vec<u8> = texts.iter().flat_map(|text| frame(FIN_TEXT, text.as_bytes())).collect();
-        let receiving = async {
+        let receive = async {
             for text in &texts {
                 assert_eq!(next(&mut connection).await, Frame::text(text.as_str()));
             }
         };
-        let (written, ()) = tokio::join!(stream.write_all(&burst), receiving);
+        let (written, ()) = tokio::join!(stream.write_all(&burst), receive);
         written.unwrap();
     }
 }

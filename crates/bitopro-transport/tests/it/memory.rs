@@ -78,12 +78,12 @@ fn request() -> Request {
 async fn a_dial_can_be_received_without_waiting_and_fail_with_any_error() {
     let (connector, mut server) = memory::network();
     assert!(server.try_next_dial().is_none());
-    let mut dialing = connector.connect(request());
-    assert!((&mut dialing).now_or_never().is_none());
+    let mut connect = connector.connect(request());
+    assert!((&mut connect).now_or_never().is_none());
     let dial = server.try_next_dial().unwrap();
     assert_eq!(dial.request().url().path(), "/ws");
     dial.fail(Error::new(ErrorKind::Certificate, "expired"));
-    assert_eq!(dialing.await.map(|_| ()).unwrap_err().kind(), ErrorKind::Certificate);
+    assert_eq!(connect.await.map(|_| ()).unwrap_err().kind(), ErrorKind::Certificate);
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ fn frames(long_length: usize) -> (Vec<u8>, Vec<Frame>) {
 /// these offsets.
 async fn receive(frames: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Frame> {
     let (near, mut far) = duplex(1 << 20);
-    let sending = async {
+    let send = async {
         let response = raw::receive_request(&mut far, HANDSHAKE).await.unwrap();
         let bytes = [response.as_bytes(), frames].concat();
         let (mut remaining, mut start) = (&bytes[..], 0);
@@ -60,7 +60,7 @@ async fn receive(frames: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Fr
         }
         far
     };
-    let receiving = async {
+    let receive = async {
         let request = Request::new("ws://localhost/ws".parse().unwrap());
         let mut connection = TungsteniteConnector::new().connect_over(near, request).await.unwrap();
         let mut received = Vec::new();
@@ -70,7 +70,7 @@ async fn receive(frames: &[u8], ends: impl IntoIterator<Item = usize>) -> Vec<Fr
         received
     };
     // With paused time, the timeout fires as soon as all tasks are idle.
-    let both = async { tokio::join!(sending, receiving).1 };
+    let both = async { tokio::join!(send, receive).1 };
     timeout(Request::DEFAULT_DEADLINE, Box::pin(both)).await.expect("every frame arrives")
 }
 

@@ -248,8 +248,8 @@ async fn fault_09_a_stalled_tls_handshake_ends_at_the_deadline() {
         tokio::time::pause();
         stream
     };
-    let dialing = timeout(2 * DEADLINE, connector.connect(Request::new(url).with_deadline(DEADLINE)));
-    let (dialed, _stream) = tokio::join!(dialing, stall);
+    let dial = timeout(2 * DEADLINE, connector.connect(Request::new(url).with_deadline(DEADLINE)));
+    let (dialed, _stream) = tokio::join!(dial, stall);
     let dialed = dialed.expect("the dial ends at its deadline");
     let error = dialed.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");

@@ -204,14 +204,14 @@ fn fault_30_reversed_progress_is_not_a_change_and_later_changes_are_across_a_gap
 }
 
 /// Creates a connection of the open orders, during whose dial the history reported these orders as closed.
-fn connected(ended_since_dial: &[&str]) -> AccountItem {
+fn connected(closed_since_dial: &[&str]) -> AccountItem {
     AccountItem::new(
         PrivateStream::ActiveOrders,
         Item::Connected(Connected {
             url: "wss://one/ws".parse().unwrap(),
             number: 2,
             dialed: crate::system::test_start(),
-            ended_since_dial: ended_since_dial.iter().map(|id| OrderId::new(*id)).collect(),
+            closed_since_dial: closed_since_dial.iter().map(|id| OrderId::new(*id)).collect(),
         }),
     )
 }

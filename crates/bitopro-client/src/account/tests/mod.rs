@@ -36,9 +36,9 @@ fn update<D: EventData>(account: &mut Account, event: Event<D>) -> bool {
 }
 
 /// Handles a new connection of a stream.
-fn connect(account: &mut Account, stream: PrivateStream, number: u64, ended_since_dial: &[OrderId]) {
+fn connect(account: &mut Account, stream: PrivateStream, number: u64, closed_since_dial: &[OrderId]) {
     let (url, dialed) = ("wss://one/ws".parse().unwrap(), crate::system::test_start());
-    let connected = Connected { url, number, dialed, ended_since_dial: ended_since_dial.to_vec() };
+    let connected = Connected { url, number, dialed, closed_since_dial: closed_since_dial.to_vec() };
     account.apply(stream, &Item::Connected(connected));
 }
 

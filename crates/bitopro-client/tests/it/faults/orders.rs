@@ -58,7 +58,7 @@ async fn fault_25_orders_that_close_during_a_disconnect_are_reported_after_it() 
         apply(&mut changes, &read(&mut account, MINUTE).await);
 
         simulator.execute(&Command::Disconnect(None)).unwrap();
-        simulator.fill_rest(&filled).unwrap();
+        simulator.fill_remaining(&filled).unwrap();
         simulator.cancel(&cancelled).unwrap();
         simulator.fill(&partly, Decimal::new(1, 3)).unwrap();
         let opened = place(simulator, 2_000_004);
@@ -132,7 +132,7 @@ async fn fault_30_outdated_updates_never_revert_an_order() {
     exchange.assert_account_matches(&account);
 
     // Updates from before its close do not reopen the order.
-    let closed = simulator.fill_rest(&id).unwrap();
+    let closed = simulator.fill_remaining(&id).unwrap();
     // The history has already reported the close, so no later message would correct the open orders.
     read(&mut account, MINUTE).await;
     for text in &outdated {

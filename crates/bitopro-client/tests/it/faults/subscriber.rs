@@ -136,7 +136,7 @@ async fn received(max_yields: Option<usize>) -> Vec<String> {
     let (builder, server) = network();
     // Without patience, the refusal ends the stream.
     let mut balances = builder.with_patience(Duration::ZERO).build().unwrap().balances();
-    let playing = tokio::spawn(serve(server));
+    let play = tokio::spawn(serve(server));
     let (mut seen, mut tries) = (Vec::new(), 0);
     loop {
         tries += 1;
@@ -159,7 +159,7 @@ async fn received(max_yields: Option<usize>) -> Vec<String> {
             sleep(Duration::from_millis(20)).await;
         }
     }
-    playing.await.unwrap();
+    play.await.unwrap();
     seen
 }
 

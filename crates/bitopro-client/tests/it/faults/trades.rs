@@ -26,15 +26,15 @@ async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found(
     let mut account = client.build().unwrap().account();
     read(&mut account).await;
     let [seen, both, missed, open] = [1, 2, 3, 4].map(|amount| buy(&simulator, amount));
-    simulator.fill_rest(&seen).unwrap();
+    simulator.fill_remaining(&seen).unwrap();
     let last = simulator.fill(&both, Decimal::new(1, 2)).unwrap();
     let last = last.iter().find(|push| push.as_trade().is_some()).unwrap();
     read(&mut account).await;
     let lost = simulator.now();
     // The other streams stay connected. Their messages show which fills are missing.
     simulator.execute(&Command::Disconnect(Some(PrivateStream::UserTrades))).unwrap();
-    simulator.fill_rest(&both).unwrap();
-    simulator.fill_rest(&missed).unwrap();
+    simulator.fill_remaining(&both).unwrap();
+    simulator.fill_remaining(&missed).unwrap();
     simulator.fill(&open, Decimal::new(1, 2)).unwrap();
     sleep(Duration::from_secs(5)).await;
     let items = read(&mut account).await;
@@ -63,7 +63,7 @@ async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found(
     // Trades after the gap are known, so they do not change the missing fills.
     simulator.fill(&open, Decimal::new(2, 2)).unwrap();
     let later = buy(&simulator, 5);
-    simulator.fill_rest(&later).unwrap();
+    simulator.fill_remaining(&later).unwrap();
     read(&mut account).await;
     assert_eq!(missing_fills(&account).last(), Some(&(open, hundredths(1))));
 }
@@ -73,13 +73,13 @@ async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found(
 async fn fault_27_missing_fills_are_found_in_a_gap_before_the_first_trade() {
     let (simulator, client) = simulated(Simulator::builder(), 1);
     let old = buy(&simulator, 1);
-    simulator.fill_rest(&old).unwrap();
+    simulator.fill_remaining(&old).unwrap();
     sleep(Duration::from_secs(600)).await;
     let mut account = client.build().unwrap().account();
     read(&mut account).await;
     simulator.execute(&Command::Disconnect(None)).unwrap();
     let missed = buy(&simulator, 2);
-    simulator.fill_rest(&missed).unwrap();
+    simulator.fill_remaining(&missed).unwrap();
     sleep(Duration::from_secs(60)).await;
     let items = read(&mut account).await;
     let gap = items.iter().find_map(|item| match item {

@@ -155,7 +155,9 @@ impl Harness {
             Fault::TickTwice => self.send_again(&simulator.tick()),
             Fault::Place(number) => drop(simulator.place(&self.new_order(number))),
             Fault::FillPartly(number) => drop(self.fill_partly(number)),
-            Fault::Fill(number) => drop(self.open_order(number).map(|order| simulator.fill_rest(&order.id))),
+            Fault::Fill(number) => {
+                drop(self.open_order(number).map(|order| simulator.fill_remaining(&order.id)))
+            }
             Fault::Cancel(number) => drop(self.open_order(number).map(|order| simulator.cancel(&order.id))),
             Fault::Trigger(number) => drop(self.open_order(number).map(|order| simulator.trigger(&order.id))),
             Fault::RepeatOlderFill(number) => self.repeat_older_fill(number).await,

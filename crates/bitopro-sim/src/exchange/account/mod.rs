@@ -144,7 +144,7 @@ impl Account {
             return Err(CommandError::NotPositive);
         }
         if volume > remaining {
-            return Err(CommandError::MoreThanRemains(remaining));
+            return Err(CommandError::ExceedsRemaining(remaining));
         }
         let (base, quote) = currencies(&order.pair)?;
         let fill = Fill::new(base, quote, order.action.clone(), order.price, volume)?;

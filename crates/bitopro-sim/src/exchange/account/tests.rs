@@ -88,7 +88,7 @@ fn an_order_locks_fills_and_releases() {
 
     assert_eq!(
         account.fill(NOW, &id, Some(decimal(3, 0))),
-        Err(CommandError::MoreThanRemains(decimal(2, 0)))
+        Err(CommandError::ExceedsRemaining(decimal(2, 0)))
     );
     let cancelled = account.cancel(NOW, &id).unwrap().order;
     assert_eq!(cancelled.status, OrderStatus::CompletedPartialDeal);

@@ -162,7 +162,7 @@ fn commands_refer_to_orders_by_name_or_id_and_send_the_updates() {
     let placed = execute("place a buy btc_twd 0.01 at 2000000").unwrap();
     let id = placed[0].as_active_orders().unwrap().data.iter().next().unwrap().id.to_string();
     assert_eq!(execute("fill a 0.004").unwrap()[0].as_trade().unwrap().order_id.as_str(), id);
-    assert_eq!(execute("fill a 0.1"), Err(CommandError::MoreThanRemains(Decimal::new(6, 3))));
+    assert_eq!(execute("fill a 0.1"), Err(CommandError::ExceedsRemaining(Decimal::new(6, 3))));
     // The id still works after another order has taken the name.
     execute("place a buy btc_twd 0.01 at 1000000").unwrap();
     assert_eq!(

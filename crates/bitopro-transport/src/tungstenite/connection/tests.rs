@@ -103,11 +103,11 @@ async fn fault_32_a_million_empty_fragments_form_one_message_and_a_ping_between_
     let (mut connection, mut far) = client(Limits::default()).await;
     let half = frame(CONTINUATION, b"").repeat(500_000);
     let sent = [frame(TEXT, b"wh"), half.clone(), frame(FIN_PING, b"7"), half, frame(0x80, b"ole")].concat();
-    let receiving = async {
+    let receive = async {
         assert_eq!(connection.next().await.unwrap().unwrap(), Frame::Ping(Bytes::from_static(b"7")));
         assert_eq!(connection.next().await.unwrap().unwrap(), Frame::text("whole"));
     };
-    let (written_all, ()) = tokio::join!(far.write_all(&sent), receiving);
+    let (written_all, ()) = tokio::join!(far.write_all(&sent), receive);
     written_all.unwrap();
     assert_eq!(written(&mut far).await, (FIN_PONG, b"7".to_vec()));
 }

@@ -127,8 +127,8 @@ mod name_resolution {
         let named = format!("two.test:{}", dead.address.port()).parse().unwrap();
         let began = Instant::now();
         let resolver = ScriptedResolver::new([Ok(vec![dead.address, alive])]);
-        let connecting = resolver.connect(&named, DEADLINE);
-        let stream = timeout(2 * DEADLINE, connecting).await.expect("the second address is tried").unwrap();
+        let connect = resolver.connect(&named, DEADLINE);
+        let stream = timeout(2 * DEADLINE, connect).await.expect("the second address is tried").unwrap();
         assert_eq!(stream.peer_addr().unwrap(), alive);
         assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
         assert!(stream.nodelay().unwrap());
@@ -167,9 +167,9 @@ mod name_resolution {
         let connector = TungsteniteConnector::new();
         let request = Request::new(format!("ws://localhost:{port}/ws").parse().unwrap());
         for listener in [&before, &after] {
-            let dialing = connector.dial(resolver.clone(), &request);
+            let dial = connector.dial(resolver.clone(), &request);
             // The stream is dropped immediately, because only the address matters.
-            let both = async { tokio::join!(dialing, async { listener.accept().await.map(|_| ()) }) };
+            let both = async { tokio::join!(dial, async { listener.accept().await.map(|_| ()) }) };
             let (dialed, accepted) =
                 timeout(DEADLINE, Box::pin(both)).await.expect("the listener is dialled");
             assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::Disconnected);
@@ -185,8 +185,8 @@ mod name_resolution {
         let began = Instant::now();
         let request = Request::new(format!("ws://{}/ws", dead.address).parse().unwrap());
         let connector = TungsteniteConnector::new();
-        let dialing = connector.connect(request.with_deadline(DEADLINE));
-        let dialed = timeout(2 * DEADLINE, dialing).await.expect("the dial ends at its deadline");
+        let dial = connector.connect(request.with_deadline(DEADLINE));
+        let dialed = timeout(2 * DEADLINE, dial).await.expect("the dial ends at its deadline");
         let error = dialed.map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
         assert_eq!(error.to_string(), "the dial's deadline passed while connecting to 127.0.0.1");

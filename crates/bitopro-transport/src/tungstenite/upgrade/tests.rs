@@ -11,7 +11,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// request.
 async fn upgrade_with(request: Request, response: &str) -> (Result<(DuplexStream, Bytes), Error>, String) {
     let (near, mut far) = duplex(1 << 20);
-    let serving = async {
+    let serve = async {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             head.push(far.read_u8().await.unwrap().into());
@@ -21,8 +21,8 @@ async fn upgrade_with(request: Request, response: &str) -> (Result<(DuplexStream
         far.write_all(response.as_bytes()).await.unwrap();
         (far, head)
     };
-    let upgrading = timeout(2 * DEADLINE, upgrade(near, &request, Deadline::after(DEADLINE)));
-    let (upgraded, (_far, head)) = tokio::join!(upgrading, serving);
+    let upgrade = timeout(2 * DEADLINE, upgrade(near, &request, Deadline::after(DEADLINE)));
+    let (upgraded, (_far, head)) = tokio::join!(upgrade, serve);
     (upgraded.expect("the upgrade ends at its deadline"), head)
 }
 
@@ -98,7 +98,7 @@ async fn a_refusal_keeps_the_received_part_of_a_broken_body() {
 async fn fault_10_a_response_sent_byte_by_byte_ends_at_the_deadline() {
     let began = Instant::now();
     let (near, mut far) = duplex(1 << 20);
-    let serving = async {
+    let serve = async {
         for byte in HANDSHAKE.bytes() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             if far.write_u8(byte).await.is_err() {
@@ -107,7 +107,7 @@ async fn fault_10_a_response_sent_byte_by_byte_ends_at_the_deadline() {
         }
     };
     let request = request("ws://localhost/");
-    let (upgraded, ()) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), serving);
+    let (upgraded, ()) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), serve);
     assert_eq!(upgraded.unwrap_err().kind(), ErrorKind::TimedOut);
     assert!(began.elapsed() <= DEADLINE + Duration::from_secs(1));
 }
@@ -138,14 +138,14 @@ async fn fault_10_more_than_100_headers_are_an_error() {
 async fn fault_10_endless_interim_responses_end_at_the_deadline() {
     let (near, mut far) = duplex(1 << 20);
     let began = Instant::now();
-    let flooding = async {
+    let flood = async {
         let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
         while far.write_all(interim.as_bytes()).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     let request = request("wss://example.test/ws");
-    let (upgraded, ()) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), flooding);
+    let (upgraded, ()) = tokio::join!(upgrade(near, &request, Deadline::after(DEADLINE)), flood);
     assert_eq!(upgraded.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
     assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
 }

@@ -43,7 +43,7 @@ pub(crate) enum Event {
 pub(crate) struct FakeProxy {
     pub(crate) address: SocketAddr,
     events: mpsc::UnboundedReceiver<Event>,
-    serving: JoinHandle<()>,
+    server: JoinHandle<()>,
 }
 
 impl FakeProxy {
@@ -52,13 +52,13 @@ impl FakeProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, events) = mpsc::unbounded_channel();
-        let serving = tokio::spawn(async move {
+        let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // Some tests drop the client, so an error is expected.
                 let _ = serve(stream, protocol, &behaviour, &sender).await;
             }
         });
-        Self { address, events, serving }
+        Self { address, events, server }
     }
 
     /// Waits for the first request.
@@ -80,7 +80,7 @@ impl FakeProxy {
 
     /// Stops the proxy and drops its connections.
     pub(crate) fn stop(&self) {
-        self.serving.abort();
+        self.server.abort();
     }
 }
 

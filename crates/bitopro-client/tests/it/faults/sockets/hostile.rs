@@ -74,14 +74,14 @@ impl Hostile {
     /// Sends these pieces, which the client need not read to the end. Asserts that the connection fails with
     /// this error of the transport and that the client recovers on the next one.
     async fn assert_fails_with(mut self, pieces: impl Iterator<Item = Vec<u8>>, kind: TransportErrorKind) {
-        let sending = async {
+        let send = async {
             for piece in pieces {
                 if self.socket.write_all(&piece).await.is_err() {
                     return;
                 }
             }
         };
-        let ((), error) = tokio::join!(sending, connection_error(&mut self.balances));
+        let ((), error) = tokio::join!(send, connection_error(&mut self.balances));
         assert_eq!((error.kind(), transport_error(&error).kind()), (ErrorKind::Protocol, kind), "{error:?}");
         assert_recovers(&mut self.balances, &self.simulator).await;
         assert_eq!(self.simulator.upgrade_attempts().len(), 2);
@@ -202,12 +202,12 @@ async fn fault_32_an_unreadable_message_is_an_item_and_the_connection_stays_open
 async fn flood(begin: &[u8], repeated: Vec<u8>) -> ErrorKind {
     let (mut balances, mut server_end) = piped(16 * MIB).await;
     server_end.write_all(begin).await.unwrap();
-    let flooding = tokio::spawn(async move { while server_end.write_all(&repeated).await.is_ok() {} });
+    let flood = tokio::spawn(async move { while server_end.write_all(&repeated).await.is_ok() {} });
     for _ in 0..6 {
         advance(Duration::from_secs(10)).await;
     }
     // If the client is still connected, this ends the connection with another error.
-    flooding.abort();
+    flood.abort();
     loop {
         match balances.next().await {
             Some(Item::Snapshot(_) | Item::Unknown(_)) => {}
