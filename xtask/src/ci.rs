@@ -21,7 +21,7 @@ pub(crate) fn run() -> ExitCode {
     if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[allow(clippy::disallowed_methods, reason = "measures durations, which are only shown")]
+#[allow(clippy::disallowed_methods, reason = "measures durations, which are only printed")]
 fn now() -> Instant {
     Instant::now()
 }

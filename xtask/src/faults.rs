@@ -1,7 +1,7 @@
 //! Checks and runs the tests of the failure model.
 //!
-//! `docs/failures.md` lists the faults, and tests are named after their numbers. Every fault has a test, and
-//! every such test has a fault.
+//! `docs/failures.md` lists the faults, and tests are named after their numbers. Every fault must have a
+//! test, and every such test must belong to a listed fault.
 
 mod failure_model;
 mod harness;

@@ -1,7 +1,7 @@
-//! Generates and checks the fixtures, which are whole messages and sessions.
+//! Generates and checks the fixtures, which are complete messages and sessions.
 //!
-//! Each fixture is generated from its source byte for byte. The exceptions are recorded fixtures, which are
-//! inputs and are only compared with their hashes.
+//! Each fixture must equal the text that is generated from its source. The exceptions are recorded fixtures,
+//! which are inputs and are only compared with their hashes.
 
 mod json;
 mod manifest;
@@ -67,7 +67,7 @@ fn write(dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The intended content of the directory.
+/// The expected content of the directory.
 struct Plan {
     /// Generated files, including the manifest, by their path in the directory.
     files: BTreeMap<String, String>,

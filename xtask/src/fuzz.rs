@@ -1,6 +1,6 @@
 //! Runs the fuzz targets in `xtask/fuzz` for a limited time. Needs cargo-fuzz and a nightly toolchain.
 //!
-//! The tests of this crate also include the targets, so that CI runs them on every seed with any toolchain.
+//! The tests of this crate also include the targets, so that CI runs them on every seed, with any toolchain.
 
 mod corpus;
 
@@ -18,7 +18,7 @@ use crate::workspace::{self, command};
 enum Target {
     /// Decode any text as a message of every stream.
     Decode,
-    /// Apply any sequence of events, at any times, to the sessions of a client.
+    /// Apply any sequence of events, at any times, to the links of an account.
     Session,
     /// Read any bytes as the response to an upgrade request, followed by frames.
     Upgrade,
@@ -85,7 +85,7 @@ fn fuzz(target: Target, seconds: u32) -> anyhow::Result<()> {
     let status = fuzz.status().context("cannot start cargo-fuzz")?;
     ensure!(
         status.success(),
-        "{name} failed ({status}); its input is in xtask/fuzz/artifacts/{name}: fix the bug, and add the input as a test \
+        "{name} failed ({status}); its input is in xtask/fuzz/artifacts/{name}: fix the bug and add the input as a test \
          to xtask/src/fuzz.rs"
     );
     Ok(())
@@ -108,9 +108,9 @@ mod tests {
         }
     }
 
-    /// Checks each seed, whole and truncated: a small part of what a fuzzer does, but with any toolchain.
+    /// Checks each seed, complete and truncated: a small part of what a fuzzer does, but with any toolchain.
     #[test]
-    fn every_seed_passes_whole_and_truncated() {
+    fn every_seed_passes_complete_and_truncated() {
         for target in Target::value_variants() {
             for seed in corpus::seeds(*target).unwrap() {
                 check(*target, &seed);

@@ -29,13 +29,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every step of CI and count the results.
+    /// Run every step of CI, and end with a count of failures.
     Ci,
     /// Run the exchange's own Python SDK against the simulator and compare what it receives with the account.
     Compat,
     /// Run the tests of the faults in docs/failures.md, and fail if a fault has none.
     Faults(faults::Args),
-    /// Write the fixtures from their sources.
+    /// Generate the fixtures from their sources.
     Fixtures(fixtures::Args),
     /// Run the fuzz targets for a limited time; needs cargo-fuzz and a nightly toolchain.
     Fuzz(fuzz::Args),
@@ -43,7 +43,7 @@ enum Command {
     Layering,
     /// Check that no dependency requires a newer Rust than `rust-version`.
     Msrv,
-    /// Build the packages as they would be published, and run the packaged tests of some.
+    /// Build the packages as they would be published, and run the tests of those that need no other package.
     Package,
     /// Compare the public items of each library with its `public-api.txt`.
     PublicApi(public_api::Args),

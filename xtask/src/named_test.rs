@@ -1,5 +1,5 @@
-//! Runs one test by name. `cargo test` reports success even if no test has the name, so this module checks
-//! it.
+//! Runs one test by name. `cargo test` reports success even if no test has this name, so this module checks
+//! that the test exists.
 
 use std::process::{Command, Stdio};
 

@@ -1,5 +1,5 @@
-//! Checks the packages as they would be published: each builds on its own and includes both licences, and the
-//! tests of those that depend on no other package of the workspace pass.
+//! Checks the packages as they would be published: each builds on its own and includes both licences. The
+//! tests of packages that need no other package of the workspace must also pass.
 
 use anyhow::ensure;
 

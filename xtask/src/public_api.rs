@@ -1,4 +1,5 @@
-//! Lists the public items of each library in its `public-api.txt`, so that every change to them is noticed.
+//! Compares the public items of each library with its `public-api.txt`, so that no change to them goes
+//! unnoticed.
 
 use std::fs;
 use std::path::PathBuf;

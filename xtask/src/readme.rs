@@ -1,4 +1,4 @@
-//! The commands in the README, by the tag of their block.
+//! Reads the commands in the README and the tags of their blocks.
 //!
 //! CI runs the commands in `sh ci` blocks line by line, as a reader would. Commands in `sh once` blocks run
 //! until they are stopped, so CI appends `--once` to them. All other commands must at least exist.

@@ -1,5 +1,5 @@
-//! Runs tests of configurable length. Every test run includes them with small numbers; this command passes
-//! larger ones in environment variables.
+//! Runs tests of configurable length. Every test run includes short versions of them; this command requests
+//! longer ones with environment variables.
 
 use crate::named_test::NamedTest;
 
@@ -15,13 +15,13 @@ pub(crate) struct Args {
     /// Play this many random schedules of faults.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     seeds: u64,
-    /// Begin with this seed.
+    /// Start with this seed.
     #[arg(long, value_name = "K", default_value_t = 1)]
     from: u64,
     /// Play only this seed, and print its schedule and every step.
     #[arg(long, value_name = "K", conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
-    /// Instead, stall a subscriber for this many seconds at 10,000 messages per second; a day has 86,400.
+    /// Instead, stall a subscriber for this many seconds at 10,000 messages per second.
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["seeds", "from", "seed"])]
     stall: Option<u64>,
     /// Instead, trade for this many days with a disconnect every few minutes.

@@ -44,8 +44,11 @@ pub enum CredentialsError {
     /// The API key is empty.
     #[error("the API key is empty; create one on BitoPro's API management page")]
     EmptyApiKey,
-    /// The API key contains characters that are not allowed in an HTTP header, or a space.
-    #[error("the API key contains spaces or other invalid characters; check that it was copied completely")]
+    /// The API key contains a character other than visible ASCII, such as a space or a line break.
+    #[error(
+        "the API key contains a space, a line break or another character that is not visible ASCII; copy it again, without \
+         anything around it"
+    )]
     MalformedApiKey,
     /// The API secret is empty.
     #[error("the API secret is empty; BitoPro shows it only once, when the API key is created")]
@@ -61,8 +64,8 @@ pub enum CredentialsError {
 impl Credentials {
     /// Creates the credentials of an account from an API key, its secret and the account's email address.
     ///
-    /// The command and the client read them from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`,
-    /// which have the same order.
+    /// bitopro-client and the `bitopro` command read these values from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET`
+    /// and `BITOPRO_EMAIL`.
     ///
     /// Strings that are passed by value are wiped after use. The caller is responsible for any other copy.
     ///
@@ -140,7 +143,7 @@ mod tests {
         assert_eq!(new("", "s", "e@x").unwrap_err(), CredentialsError::EmptyApiKey);
         assert_eq!(new("k", "", "e@x").unwrap_err(), CredentialsError::EmptyApiSecret);
         assert_eq!(new("k", "s", "").unwrap_err(), CredentialsError::EmptyEmail);
-        // The argument order of the first versions.
+        // Earlier versions took the email first.
         assert_eq!(new("e@x", "k", "s").unwrap_err(), CredentialsError::MalformedEmail);
         for key in ["k\n", "a b", "ключ"] {
             assert_eq!(new(key, "s", "e@x").unwrap_err(), CredentialsError::MalformedApiKey);

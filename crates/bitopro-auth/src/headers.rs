@@ -29,12 +29,12 @@ impl SignedHeaders {
         &self.api_key
     }
 
-    /// Returns the payload: the request's JSON body in base64.
+    /// Returns the payload: JSON in base64.
     pub fn payload(&self) -> &str {
         &self.payload
     }
 
-    /// Returns the signature: the HMAC-SHA384 of the payload in lowercase hex.
+    /// Returns the signature: the HMAC-SHA384 of the payload, in lowercase hex.
     pub fn signature(&self) -> &str {
         &self.signature
     }

@@ -22,7 +22,7 @@ impl fmt::Display for Nonce {
 
 /// A source of nonces that never repeat and never decrease, even if the clock does.
 ///
-/// The exchange refuses a nonce that is not larger than the previous one of the same API key, so use one
+/// The exchange rejects a nonce that is not larger than the previous one of the same API key, so use one
 /// source per key. A [`Signer`](crate::Signer) contains one. Threads can share a source by reference or in an
 /// `Arc`.
 ///
@@ -42,8 +42,8 @@ pub struct NonceSource {
 }
 
 impl NonceSource {
-    /// The latest accepted time, the end of the year 9999. A clock beyond it still leaves room for nonces
-    /// that increase by one and stay below 2^53, so that every JSON parser reads them exactly.
+    /// The latest time that is used as a nonce: the end of the year 9999. The limit keeps nonces below 2^53, so
+    /// that every JSON parser reads them exactly, and leaves room for increments.
     const MAX_MS: u64 = 253_402_300_799_999;
 
     /// Creates a source whose first nonce is the time passed to [`next`](Self::next).
@@ -62,7 +62,7 @@ impl NonceSource {
         Nonce(next(last))
     }
 
-    /// Returns the last nonce, or `None` if none was created yet.
+    /// Returns the last nonce, or `None` if no nonce was created yet.
     pub fn last(&self) -> Option<Nonce> {
         let last = self.last.load(Ordering::Relaxed);
         (last > 0).then_some(Nonce(last))

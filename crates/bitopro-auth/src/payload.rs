@@ -10,7 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Credentials, Nonce};
 
-/// The signed part of a request: its JSON body in base64, with the standard alphabet and padding.
+/// The signed part of a request: JSON in base64, with the standard alphabet and padding.
 ///
 /// The text is wiped from memory on drop.
 ///
@@ -30,18 +30,17 @@ use crate::{Credentials, Nonce};
 pub struct Payload(Zeroizing<String>);
 
 impl Payload {
-    /// Creates the payload of a `GET` or `DELETE` request, and so of every WebSocket upgrade: identity and
-    /// nonce.
+    /// Creates the payload of a `GET` or `DELETE` request or of a WebSocket upgrade: an identity and a nonce.
     pub fn of_identity(credentials: &Credentials, nonce: Nonce) -> Self {
         Self::of_body(&IdentityBody { identity: credentials.email(), nonce: nonce.get() }.to_json())
     }
 
-    /// Creates the payload of a `POST` or `PUT` request from its JSON body, which must be sent byte for byte.
+    /// Creates the payload of a `POST` or `PUT` request from its JSON body, which must be sent unchanged.
     pub fn of_body(body: &[u8]) -> Self {
         Self(STANDARD.encode(body).into())
     }
 
-    /// Creates a payload from the text of a received header, in order to verify or read it.
+    /// Creates a payload from the value of a received header, to verify or decode it.
     pub fn received(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -73,7 +72,7 @@ impl Payload {
     }
 }
 
-/// The JSON body of an identity payload, with the keys in the documented order.
+/// The JSON of an identity payload, with the keys in the documented order.
 #[derive(Serialize)]
 struct IdentityBody<'a> {
     identity: &'a str,
@@ -88,9 +87,9 @@ impl IdentityBody<'_> {
     }
 
     fn to_json(&self) -> Zeroizing<Vec<u8>> {
-        // A growing buffer would leave unwiped copies behind, so it is allocated in full from the start.
+        // A buffer that grows leaves unwiped copies behind, so this one has its full size from the start.
         let mut json = Zeroizing::new(Vec::with_capacity(self.max_len()));
-        // Serializing a string and a number cannot fail. The exchange would refuse a truncated body anyway.
+        // Serializing a string and a number cannot fail. The exchange would reject a truncated body anyway.
         let _ = serde_json::to_writer(&mut *json, self);
         json
     }

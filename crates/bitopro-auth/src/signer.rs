@@ -8,7 +8,7 @@ use crate::{Credentials, Nonce, NonceSource, Payload, SignedHeaders};
 /// Credentials together with the nonce source of their API key. Clones share both.
 ///
 /// Everything that signs with the same API key should share one signer. Otherwise the exchange may receive a
-/// nonce that is smaller than the previous one, and refuse the request.
+/// nonce that is smaller than the previous one, and reject the request.
 ///
 /// # Examples
 ///
@@ -45,7 +45,7 @@ impl Signer {
 
     /// Signs a `GET` or `DELETE` request, or a WebSocket upgrade, at the given time in Unix milliseconds.
     ///
-    /// Sign immediately before sending: the exchange refuses a nonce that is much older than its own time.
+    /// Sign immediately before sending: the exchange rejects a nonce that is much older than its own time.
     pub fn sign_identity(&self, now_ms: u64) -> SignedHeaders {
         self.credentials.sign(Payload::of_identity(&self.credentials, self.nonces.next(now_ms)))
     }
@@ -55,7 +55,7 @@ impl Signer {
         self.nonces.last()
     }
 
-    /// Signs a `POST` or `PUT` request with this JSON body, which must be sent byte for byte.
+    /// Signs a `POST` or `PUT` request with this JSON body, which must be sent unchanged.
     pub fn sign_body(&self, body: &[u8]) -> SignedHeaders {
         self.credentials.sign(Payload::of_body(body))
     }

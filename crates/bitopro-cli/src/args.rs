@@ -3,28 +3,29 @@
 mod exchange;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use bitopro_client::transport::Limits;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use exchange::ExchangeArgs;
 
-/// The exit codes, which the README lists too.
+/// The help text about the exit codes, which the README also lists.
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success, including Ctrl-C, SIGTERM and a closed pipe
   1  unexpected error
-  2  usage: invalid arguments, files or endpoint, or this machine's proxy or CA certificates
+  2  usage: an invalid argument, file, URL, proxy or CA certificate
   3  authentication: no usable credentials, or the exchange rejects them
   4  network: no connection (*), no stable connection (*), or an invalid certificate
   5  bad data: a message or an input line cannot be read
   6  rate limited (*)
-  7  clock: this machine's clock differs too much from the exchange's
-(*) From `watch` only with --once: without it, `watch` retries forever.";
+  7  clock: this machine's clock differs too much from the exchange's, and retrying has not helped
+(*) `watch` returns these only with --once; otherwise it retries.";
 
 /// Watch, record, decode and simulate BitoPro's private WebSocket streams
 ///
-/// Unofficial: not made or endorsed by the exchange.
+/// Unofficial: not made, endorsed or supported by the exchange.
 #[derive(Debug, Parser)]
 #[command(name = "bitopro", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Args {
@@ -37,16 +38,17 @@ pub(crate) enum Command {
     /// Watch one or all streams of an account
     ///
     /// Reads the credentials from the environment variables BITOPRO_API_KEY, BITOPRO_API_SECRET and
-    /// BITOPRO_EMAIL, or from a file that sets them. No flag takes a secret.
+    /// BITOPRO_EMAIL, or from a file of NAME=value lines (`--credentials`). No flag takes a secret.
     Watch(WatchArgs),
     /// Serve a simulated exchange until stopped
     ///
-    /// Prints its address and credentials as `export NAME=value` lines. Paste them into another terminal,
+    /// Prints its base URL and credentials as `export NAME=value` lines. Paste them into another terminal,
     /// and run `bitopro watch all` there.
     Sim(SimArgs),
-    /// Decode raw frames, one per line, into normalised JSON
+    /// Decode recorded messages, one per line, and print them as JSON with the known fields in a fixed order
     ///
-    /// Reports lines that cannot be read on standard error, and decodes the others.
+    /// Each line must be one complete message. Reports unreadable lines on standard error and decodes the
+    /// rest; exits with 5 if there were any.
     Decode(DecodeArgs),
     /// Print the three headers of a signed request
     ///
@@ -59,16 +61,16 @@ pub(crate) enum Command {
     /// credentials from BITOPRO_API_KEY, BITOPRO_API_SECRET and BITOPRO_EMAIL. BITOPRO_WS_URL and
     /// BITOPRO_CA_FILE have the same meaning as for `bitopro watch`.
     ///
-    /// Messages are scrubbed in memory before anything is written. Event ids become consecutive numbers. In
-    /// amounts, every digit from the first to the last nonzero one is replaced; leading and trailing zeros,
-    /// the sign, the decimal places, and which amount is larger or equal are preserved, but sums are not. In
-    /// fields that this version does not know, the digits of numbers and the letters and digits of strings
-    /// are replaced.
+    /// Messages are scrubbed in memory before anything is written. Event ids become consecutive numbers.
+    /// Amounts keep their sign, their number of digits, and their leading and trailing zeros; all other
+    /// digits are replaced, so sums no longer add up. Within a balance, the available amount and the stake
+    /// remain smaller than, equal to or larger than the total. In fields that this version does not know,
+    /// the digits of numbers and the letters and digits of strings are replaced.
     ///
     /// The recording still shows the currencies and which of them are zero, the number of digits of each
     /// amount, the times of the messages and the names of unknown fields. Messages that are not balances are
-    /// left out. Nothing is written if the email address, the key, the secret, the signature, the payload or
-    /// an event id would be in the file, verbatim, in hex or in base64.
+    /// left out. If the email address, the key, the secret, the signature, the payload or an original event
+    /// id would still appear in the file (verbatim, in hex or in base64), nothing is written.
     Record(RecordArgs),
 }
 
@@ -78,28 +80,31 @@ pub(crate) struct WatchArgs {
     /// Stream to watch
     pub(crate) stream: WatchStream,
 
-    /// Watch an account on a built-in simulated exchange; needs no credentials and no network
+    /// Watch an account on a built-in simulated exchange, without credentials or a network
     #[arg(long, conflicts_with_all = ["url", "credentials", "ca_file"])]
     pub(crate) demo: bool,
 
-    /// Base endpoint, such as wss://host:port/ws [env: BITOPRO_WS_URL] [default: the exchange's own]
+    /// Base URL, such as wss://host:port/ws [env: BITOPRO_WS_URL] [default:
+    /// wss://stream.bitopro.com:443/ws, then port 9443]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// Exit after the first snapshot of each stream, after three failures, or if the next attempt is more
-    /// than 30 s away; trades have no snapshot, so `watch trades` exits after its first connection
+    /// Exit after the first snapshot of each stream (`watch trades`: once connected). Also exit after three
+    /// failures (a failure of both default URLs counts as one), or if the next dial is more than 30 s away
     #[arg(long)]
     pub(crate) once: bool,
 
-    /// Largest message to accept, in bytes; a larger one ends its connection
+    /// Maximum message size in bytes; a larger message ends the connection
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value_t = Limits::default().message_bytes)]
     pub(crate) message_limit: usize,
 
-    /// Print only data of this currency or pair, such as btc or btc_twd; can be repeated
+    /// Print only this currency and its pairs (btc), or this pair and its two currencies (btc_twd); can be
+    /// repeated
     #[arg(long, value_name = "CODE", value_parser = currency_or_pair)]
     pub(crate) filter: Vec<String>,
 
-    /// Print the complete state of a stream after each change
+    /// Print the complete state of a stream after each change: in addition to the change (ndjson), or
+    /// instead of it (table)
     #[arg(long)]
     pub(crate) state: bool,
 
@@ -122,7 +127,12 @@ fn bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "expected a number of bytes, at least 1".to_owned())
 }
 
-/// Parses a currency or a pair. Rejects all else, which would silently match nothing.
+/// Returns a parser of numbers whose error describes the expected range.
+fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| text.parse().map_err(|_| format!("expected {expected}"))
+}
+
+/// Parses a currency or a pair. Rejects other text, which would silently match nothing.
 fn currency_or_pair(text: &str) -> Result<String, String> {
     let is_code = |code: &str| !code.is_empty() && code.chars().all(|c| c.is_ascii_alphanumeric());
     let is_valid = match text.split_once('_') {
@@ -142,9 +152,9 @@ pub(crate) enum WatchStream {
     Balances,
     /// Open orders
     Orders,
-    /// Closed orders
+    /// Recently closed orders, then each order when it closes
     History,
-    /// Trades
+    /// Executions of your orders, from now on
     Trades,
     /// All four streams
     All,
@@ -160,32 +170,35 @@ pub(crate) enum Format {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CredentialArgs {
-    /// Read the credentials from this file instead of the environment; other users must not have access to it
+    /// Read the credentials from this file instead of the environment; its mode must deny access to other
+    /// users (`chmod 600 FILE`)
     #[arg(long, value_name = "FILE")]
     pub(crate) credentials: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SimArgs {
-    /// Port to listen on, at 127.0.0.1 [default: any free port]
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    /// Port on 127.0.0.1 to listen on [default: any free port]
+    #[arg(long, value_name = "PORT", value_parser = number::<u16>("a port from 0 to 65535"), default_value_t = 0, hide_default_value = true)]
     pub(crate) port: u16,
 
     /// Serve TLS with a new certificate, and write its CA certificate to DIR/ca.pem
     #[arg(long, value_name = "DIR")]
     pub(crate) tls: Option<PathBuf>,
 
-    /// Seed of the simulated market
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    /// Seed of the simulated market; the same seed gives the same market
+    #[arg(long, value_name = "NUMBER", value_parser = number::<u64>("a whole number from 0 to 2^64 - 1"), default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Milliseconds between two market moves, or 0 for none [default: 1000, or 0 with --scenario]
-    #[arg(long, value_name = "MS")]
+    /// Milliseconds between two market steps, or 0 for none [default: 1000, or 0 with --scenario]
+    #[arg(long, value_name = "MS", value_parser = number::<u64>("at least 1 millisecond, or 0 for no market steps"))]
     pub(crate) interval: Option<u64>,
 
-    /// Play this scenario once, then keep serving (`-` for standard input). Each line is a delay in
-    /// milliseconds and a command, such as `500 place a buy btc_twd 0.01 at 2600000`. The documentation of
-    /// `Command` in bitopro-sim lists all commands
+    /// Play this scenario once, then keep serving (`-`: standard input). Each line is a delay in
+    /// milliseconds and a command, such as `500 place a buy btc_twd 0.01 at 2600000`. The commands are
+    /// place, fill, cancel, trigger, deposit, balance, tick (market steps), wait (for connections), text,
+    /// text-to, refuse, close, disconnect, pause-pings, resume-pings and clock-offset; the documentation of
+    /// `Command` in bitopro-sim describes them
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
 
@@ -195,14 +208,14 @@ pub(crate) struct SimArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DecodeArgs {
-    /// File with one raw frame per line [default: standard input, as with `-`]
+    /// File with one complete message per line [default: standard input, as with `-`]
     pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SignArgs {
-    /// Sign a POST or PUT request with this JSON body (`-` for standard input) instead of a GET or DELETE
-    /// request
+    /// Sign a POST or PUT request with this JSON body, byte for byte (`-`: standard input); without it, sign
+    /// a GET or DELETE request
     #[arg(long, value_name = "FILE")]
     pub(crate) body: Option<PathBuf>,
 
@@ -217,11 +230,11 @@ pub(crate) struct RecordArgs {
     pub(crate) file: PathBuf,
 
     /// Stop after this many updates
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", value_parser = number::<usize>("a number of updates, at least 0"), default_value_t = 1)]
     pub(crate) updates: usize,
 
     /// Stop after this many seconds, even with fewer updates
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", value_parser = number::<u64>("a number of seconds, at least 0"), default_value_t = 60)]
     pub(crate) seconds: u64,
 }
 
@@ -230,6 +243,21 @@ mod tests {
     use clap::CommandFactory;
 
     use super::Args;
+
+    #[test]
+    fn the_help_of_sim_lists_the_commands_of_scenarios() {
+        let error = "dance".parse::<bitopro_sim::Command>().unwrap_err().to_string();
+        let args = Args::command();
+        let sim = args.find_subcommand("sim").unwrap();
+        let scenario = sim.get_arguments().find(|arg| arg.get_id() == "scenario").unwrap();
+        let help = scenario.get_help().unwrap().to_string();
+        let listed: Vec<&str> = help.split([' ', ',', ';']).collect();
+        let commands: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(commands.len(), 16, "{error}");
+        for command in commands {
+            assert!(listed.contains(&command), "{command}: {help}");
+        }
+    }
 
     #[test]
     fn every_command_has_a_long_description() {

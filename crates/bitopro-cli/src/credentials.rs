@@ -9,7 +9,7 @@ use bitopro_client::{
 use crate::args::CredentialArgs;
 use crate::exit::{Failure, Status};
 
-/// Number of bytes of a credentials file that are read.
+/// Maximum number of bytes that are read from a credentials file.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
 /// Loads credentials from the file given by `--credentials`, or else from the environment.
@@ -26,28 +26,41 @@ pub(crate) fn load(args: &CredentialArgs) -> Result<Credentials, Failure> {
 
 fn from_file(path: &Path) -> Result<Credentials, Failure> {
     let shown = path.display();
-    let unreadable = |error| Failure::new(Status::Auth, format!("cannot read {shown}")).with_source(error);
+    let unreadable = |error| {
+        Failure::new(Status::Auth, format!("cannot read the credentials file {shown}")).with_source(error)
+    };
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    if is_accessible_to_others(&metadata) {
-        let message = format!("other users have access to {shown}; run `chmod 600 {shown}`");
+    if metadata.is_dir() {
+        let message = format!(
+            "{shown} is a directory; `--credentials` needs a file with lines such as `{API_KEY_VARIABLE}=…`"
+        );
+        return Err(Failure::new(Status::Auth, message));
+    }
+    if let Some(mode) = mode_for_others(&metadata) {
+        let message = format!(
+            "the credentials file {shown} has mode {mode:o}, so other users have access to it; run `chmod 600 \
+            {shown}`"
+        );
         return Err(Failure::new(Status::Auth, message));
     }
     let mut text = String::new();
     file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
-    parse(&text).map_err(|message| Failure::new(Status::Auth, format!("{shown}: {message}")))
+    parse(&text)
+        .map_err(|message| Failure::new(Status::Auth, format!("the credentials file {shown}: {message}")))
 }
 
+/// Returns the permission bits of a file, if users other than its owner have access to it.
 #[cfg(unix)]
-fn is_accessible_to_others(metadata: &Metadata) -> bool {
+fn mode_for_others(metadata: &Metadata) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
-    metadata.mode() & 0o077 != 0
+    Some(metadata.mode() & 0o777).filter(|mode| mode & 0o077 != 0)
 }
 
-/// Other platforms have no such permissions to check.
+/// Other platforms have no permission bits to check.
 #[cfg(not(unix))]
-fn is_accessible_to_others(_: &Metadata) -> bool {
-    false
+fn mode_for_others(_: &Metadata) -> Option<u32> {
+    None
 }
 
 /// Parses `NAME=value` lines, optionally with `export` and quotes. Ignores other names and comments. Errors
@@ -89,7 +102,8 @@ mod tests {
     fn errors_name_the_variable_but_never_show_a_value() {
         let error = parse("BITOPRO_API_KEY=k\nBITOPRO_EMAIL=me@example.com").unwrap_err();
         assert_eq!(error, "no value for `BITOPRO_API_SECRET`; add a line `BITOPRO_API_SECRET=…`");
-        let error = parse("BITOPRO_API_KEY=a b\nBITOPRO_EMAIL=e\nBITOPRO_API_SECRET=hush").unwrap_err();
+        let error =
+            parse("BITOPRO_API_KEY=a b\nBITOPRO_EMAIL=me@example.com\nBITOPRO_API_SECRET=hush").unwrap_err();
         assert!(error.contains("API key") && !error.contains("hush") && !error.contains("a b"), "{error}");
     }
 }

@@ -14,7 +14,8 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
         None => decode(BufReader::new(io::stdin().lock())),
         Some(path) => {
             let file = File::open(path).map_err(|error| {
-                Failure::new(Status::Usage, format!("cannot read {}", path.display())).with_source(error)
+                Failure::new(Status::Usage, format!("cannot read the messages in {}", path.display()))
+                    .with_source(error)
             })?;
             decode(BufReader::new(file))
         }
@@ -45,7 +46,7 @@ fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Out
         }
         match parse_line(&line) {
             Ok(None) => {}
-            Ok(Some(message)) => output.json(&Normalised(&message))?,
+            Ok(Some(message)) => output.json(&NormalisedMessage(&message))?,
             Err(error) => {
                 *status = Status::BadData;
                 // Keeps the order of lines if standard output and standard error are the same file.
@@ -69,9 +70,9 @@ fn parse_line(line: &[u8]) -> Result<Option<Message>, String> {
 }
 
 /// A message as `decode` prints it.
-struct Normalised<'a>(&'a Message);
+struct NormalisedMessage<'a>(&'a Message);
 
-impl Serialize for Normalised<'_> {
+impl Serialize for NormalisedMessage<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Message::AccountBalance(event) => NormalisedEvent::new(event).serialize(serializer),
@@ -89,9 +90,9 @@ struct NormalisedEvent<'a, D> {
     event: &'static str,
     event_id: Option<&'a str>,
     timestamp: Timestamp,
-    /// `timestamp` as RFC 3339 in UTC; null if it is beyond the range of the calendar.
+    /// The `timestamp` as RFC 3339 in UTC; null outside the years 0000 to 9999.
     time: Option<String>,
-    /// Verbatim, if present.
+    /// The event's `datetime`, verbatim.
     #[serde(skip_serializing_if = "Option::is_none")]
     datetime: Option<&'a str>,
     data: &'a D,

@@ -65,7 +65,7 @@ fn init_log() {
         .init();
 }
 
-/// Creates a runtime whose tasks run beside the main thread, so that slow printing does not delay pongs.
+/// Creates a runtime with a worker thread, so that slow printing on the main thread does not delay pongs.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     check_file_limit()
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build())
@@ -74,9 +74,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         })
 }
 
-/// Returns an error if the six file descriptors of a runtime are not available.
+/// Returns an error if the six file descriptors that a runtime needs are not available.
 ///
-/// tokio panics if it cannot open those for signals.
+/// tokio panics if it cannot open the descriptors that it needs for signals.
 fn check_file_limit() -> std::io::Result<()> {
     #[cfg(unix)]
     {

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-/// Escapes the characters of an untrusted text that a terminal would act on: control characters, invisible
+/// Escapes the characters of an untrusted string that a terminal would act on: control characters, invisible
 /// characters, and those that reorder other text. Keeps quotes and backslashes.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let escaped: String = text.split_inclusive(UNCHANGED).map(escape_segment).collect();
@@ -10,7 +10,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 /// Characters that `escape_debug` escapes although they are harmless.
 const UNCHANGED: [char; 3] = ['"', '\'', '\\'];
 
-/// Escapes a text that contains no character of [`UNCHANGED`], except at its end.
+/// Escapes a string that contains no character of [`UNCHANGED`], except at its end.
 fn escape_segment(text: &str) -> String {
     let body = text.trim_end_matches(UNCHANGED);
     let end = text.get(body.len()..).unwrap_or_default();

@@ -29,14 +29,13 @@ fn print<'a>(headers: impl Iterator<Item = (&'static str, &'a str)>) -> Result<(
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    let read = if path == Path::new("-") {
-        io::stdin().lock().read_to_end(&mut body).map(|_| body)
+    let (read, shown) = if path == Path::new("-") {
+        (io::stdin().lock().read_to_end(&mut body).map(|_| body), "standard input".to_owned())
     } else {
-        fs::read(path)
+        (fs::read(path), path.display().to_string())
     };
     read.map_err(|error| {
-        Failure::new(Status::Usage, format!("cannot read the body from {}", path.display()))
-            .with_source(error)
+        Failure::new(Status::Usage, format!("cannot read the request body from {shown}")).with_source(error)
     })
 }
 

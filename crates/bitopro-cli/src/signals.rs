@@ -9,14 +9,14 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Starts listening.
+    /// Starts listening for the signals.
     #[cfg(unix)]
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Starts listening.
+    /// Starts listening for the signals.
     #[cfg(not(unix))]
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {})

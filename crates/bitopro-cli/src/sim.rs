@@ -12,11 +12,11 @@ use crate::output::{Output, OutputError, exit_status};
 use crate::signals::Signals;
 use crate::watch::CA_FILE_VARIABLE;
 
-/// Default interval between market moves.
+/// Default interval between market steps.
 const MARKET_INTERVAL_MS: u64 = 1000;
 
 pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
-    // Signals are handled only afterwards, so that Ctrl-C interrupts a read from a terminal.
+    // Signal handlers are installed later, so that Ctrl-C interrupts the read of a scenario from a terminal.
     let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
     crate::runtime()?.block_on(serve(args, scenario))
 }
@@ -48,7 +48,7 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
         () = signals.next() => Ok(Status::Ok),
         // The exchange keeps running after the last step.
         Err(error) = simulator.run(&scenario) => {
-            Err(Failure::new(Status::Usage, "cannot play the scenario to the end").with_source(error))
+            Err(Failure::new(Status::Usage, "the scenario stopped before its end").with_source(error))
         }
     };
     simulator.stop().await;
@@ -56,9 +56,11 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
 }
 
 fn read_scenario(path: &Path) -> Result<Scenario, Failure> {
-    let shown = path.display();
-    let text =
-        if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    let (text, shown) = if path == Path::new("-") {
+        (io::read_to_string(io::stdin()), "standard input".to_owned())
+    } else {
+        (fs::read_to_string(path), path.display().to_string())
+    };
     let text = text.map_err(|error| {
         Failure::new(Status::Usage, format!("cannot read the scenario from {shown}")).with_source(error)
     })?;
@@ -73,7 +75,8 @@ fn write_ca(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
         .and_then(|()| fs::write(&path, pem))
         .and_then(|()| fs::canonicalize(&path))
         .map_err(|error| {
-            Failure::new(Status::Usage, format!("cannot write {}", path.display())).with_source(error)
+            Failure::new(Status::Usage, format!("cannot write the CA certificate to {}", path.display()))
+                .with_source(error)
         })
 }
 

@@ -8,13 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 #[cfg(unix)]
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// The pipe at standard output, if it is one.
+/// Standard output, if it is a pipe.
 #[cfg(unix)]
 pub(crate) struct StdoutPipe(Option<AsyncFd<OwnedFd>>);
 
 #[cfg(unix)]
 impl StdoutPipe {
-    /// Must be called within a runtime.
+    /// Starts watching standard output. Must be called within a runtime.
     #[allow(
         deprecated,
         reason = "the replacement is unsafe because a borrowed descriptor may be closed; this one is owned"

@@ -9,7 +9,7 @@ use crate::exit::{Failure, Status};
 use crate::output::OutputError;
 use crate::stdout_pipe::StdoutPipe;
 
-/// Capacity of the queue to the writer thread. Small, since items that still wait in the client can be
+/// Capacity of the queue to the writer thread. It is small, because only items that wait in the client can be
 /// merged.
 const QUEUED_CHUNKS: usize = 2;
 
@@ -49,7 +49,7 @@ impl Writer {
         }
     }
 
-    /// Queues whole lines. The queue must be [`ready`](Self::ready).
+    /// Queues a chunk of complete lines. The queue must be [`ready`](Self::ready).
     pub(crate) fn send(&mut self, chunk: String) {
         if let Some(chunks) = &self.chunks {
             // If the thread has ended, the next call of `ready` or `failed` returns its error.

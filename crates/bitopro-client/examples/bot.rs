@@ -1,4 +1,6 @@
-//! A bot: reports balances, fills and gaps until it is stopped. Run it with the key of your account in the environment.
+//! A bot that reports balances, fills and gaps until it is stopped.
+//!
+//! Run it with the credentials of your account in the environment.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 use bitopro_client::{AccountItem, Change, Client, Item, credentials_from_env};
@@ -38,8 +40,9 @@ async fn run(client: &Client, stop: impl Future<Output = ()>, mut report: impl F
 async fn the_bot_reports_a_balance_that_changes_and_stops() {
     use bitopro_client::{Credentials, transport::Frame, transport::memory};
     let (connector, mut server) = memory::network();
-    let credentials = Credentials::new("key", "secret", "me@example.com").expect("they are well formed");
-    let client = Client::builder(credentials).with_connector(connector).build().expect("it is complete");
+    let credentials = Credentials::new("key", "secret", "me@example.com").expect("valid credentials");
+    let client =
+        Client::builder(credentials).with_connector(connector).build().expect("a valid configuration");
     let stop = tokio::sync::Notify::new();
     drop(tokio::spawn(async move {
         let mut peers = Vec::new();
@@ -49,7 +52,7 @@ async fn the_bot_reports_a_balance_that_changes_and_stops() {
         for amount in ["1.10", "0.85"] {
             let balance = format!(r#"{{"currency":"BTC","amount":"{amount}","available":"0"}}"#);
             let text = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{"BTC":{balance}}}}}"#);
-            peers[2].send(Frame::text(text)).await.expect("it is connected");
+            peers[2].send(Frame::text(text)).await.expect("an open connection");
         }
         std::future::pending::<()>().await; // dropping the peers would end the connections
     }));

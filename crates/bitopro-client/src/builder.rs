@@ -35,7 +35,7 @@ use crate::system::{WallClock, random_seed};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`build`](Self::build) validates all settings and reports every fault:
+/// [`build`](Self::build) validates all settings and reports every problem:
 ///
 /// ```
 /// # use bitopro_client::{Client, Credentials};
@@ -48,10 +48,10 @@ use crate::system::{WallClock, random_seed};
 ///     .build()
 ///     .unwrap_err();
 /// assert_eq!(
-///     error.faults(),
+///     error.problems(),
 ///     [
-///         "the queue capacity is zero",
-///         "endpoint `https://example.com/ws`: the scheme must be `wss://`, or `ws://` for this machine",
+///         "the queue capacity is 0; use at least 1",
+///         "base URL `https://example.com/ws`: the scheme must be `wss://`, or `ws://` for this machine",
 ///     ]
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -67,17 +67,17 @@ pub struct ClientBuilder {
     limiter: Option<DialLimiter>,
 }
 
-/// The faults of a [`ClientBuilder`] that cannot build a client.
+/// The problems with the settings of a [`ClientBuilder`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("invalid client configuration: {}", .faults.join("; "))]
+#[error("invalid client configuration: {}", .problems.join("; "))]
 pub struct BuildError {
-    faults: Vec<String>,
+    problems: Vec<String>,
 }
 
 impl BuildError {
-    /// Returns a description of each fault.
-    pub fn faults(&self) -> &[String] {
-        &self.faults
+    /// Returns a description of each problem.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
     }
 }
 
@@ -94,24 +94,24 @@ impl ClientBuilder {
         }
     }
 
-    /// Sets a single base endpoint, such as `wss://host:port/ws`.
+    /// Sets a single base URL, such as `wss://host:port/ws`.
     ///
     /// Defaults to [`DOCUMENTED_ENDPOINT`], then [`FALLBACK_ENDPOINT`].
     pub fn with_endpoint(self, base: impl Display) -> Self {
         self.with_endpoints([base])
     }
 
-    /// Sets the base endpoints, in order of preference.
+    /// Sets the base URLs, in order of preference.
     ///
-    /// After a dial that fails on the network, the next endpoint is dialled. A refusal does not change the
-    /// endpoint, unless the path has worked before. Defaults to [`DOCUMENTED_ENDPOINT`], then
-    /// [`FALLBACK_ENDPOINT`].
+    /// After a network failure or a rejected certificate, the client dials the next one. A refusal keeps the
+    /// base URL in use, except that a path that has worked before is tried at the next one. Defaults to
+    /// [`DOCUMENTED_ENDPOINT`], then [`FALLBACK_ENDPOINT`].
     pub fn with_endpoints(mut self, bases: impl IntoIterator<Item = impl Display>) -> Self {
         self.endpoints = bases.into_iter().map(|base| base.to_string()).collect();
         self
     }
 
-    /// Sets the connector that dials.
+    /// Sets the connector, which opens the connections.
     ///
     /// Defaults to real sockets, which need the feature `tungstenite`. Without that feature, a connector is
     /// required.
@@ -148,8 +148,8 @@ impl ClientBuilder {
 
     /// Sets the maximum number of dials of this client, over all of its streams, in a span of time.
     ///
-    /// Half of the dials may be made immediately; the other half is spread evenly over the span. Defaults to
-    /// 30 dials in 5 minutes.
+    /// Half of the budget may be used immediately; the other half is refilled evenly over the span. Defaults
+    /// to 30 dials in 5 minutes.
     pub fn with_dial_budget(mut self, dials: u32, span: Duration) -> Self {
         self.settings.dial_budget = dials;
         self.settings.dial_budget_span = span;
@@ -164,38 +164,42 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time for which a stream that has worked keeps trying while it is refused.
+    /// Sets the time for which a stream keeps dialling while something that has worked before is refused.
     ///
-    /// This covers refusals of the path (400, 404, 422, redirects, a page instead of the upgrade) and of the
-    /// clock (409), and rejected certificates of the server. The time starts at the first such refusal.
-    /// Defaults to 15 minutes.
+    /// This covers refusals of the path (400, 404, 422, a redirect, or a 2xx instead of the upgrade) and of
+    /// the clock (409), rejected certificates of the server, a configuration of this machine that prevents
+    /// dialling, and connections that the server accepts and then closes as refused (code 1008). The time
+    /// starts at the first such refusal. Defaults to 15 minutes.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience;
         self
     }
 
-    /// Sets the time for which a key that has worked must have been refused (401, 403) before that ends a
-    /// stream.
+    /// Sets the time for which a key that has worked must keep being rejected (401, 403) before a stream
+    /// ends.
     ///
-    /// At least three refusals without an accepted upgrade in between are required as well. Defaults to 5
-    /// minutes; less than 2 minutes is an error.
+    /// At least three rejections without an accepted upgrade in between are required as well. For a 403, the
+    /// key must have worked on the path of the same stream. Defaults to 5 minutes; less than 2 minutes is an
+    /// error.
     pub fn with_key_patience(mut self, patience: Duration) -> Self {
         self.settings.key_patience = patience;
         self
     }
 
-    /// Ends a stream after this many consecutive failures without a snapshot.
+    /// Sets the number of consecutive failures without a snapshot after which a stream ends.
     ///
-    /// Network failures of all endpoints, one after the other, count as one. Defaults to no limit.
+    /// Trades have no snapshots: for them, a connection that remains open for 30 s resets the count. If all
+    /// base URLs fail on the network, one after the other, that counts as one failure. Defaults to no limit;
+    /// 0 is an error.
     pub fn with_retry_limit(mut self, failures: u32) -> Self {
         self.settings.retry_limit = Some(failures);
         self
     }
 
-    /// Sets the maximum number of items of a stream that wait for the subscriber. Further items are merged
-    /// into the state.
+    /// Sets the maximum number of items of a stream that wait for the subscriber.
     ///
-    /// Defaults to 1,024. In addition, the messages that wait are limited to 32 MiB of text for each stream.
+    /// Further items are merged into the state. Defaults to 1,024; 0 is an error. In addition, the waiting
+    /// messages of each stream are limited to 32 MiB of text.
     pub fn with_queue_capacity(mut self, items: usize) -> Self {
         self.settings.queue_capacity = items;
         self
@@ -218,17 +222,17 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the number of closed orders to keep.
+    /// Sets the maximum number of closed orders to keep.
     ///
-    /// Defaults to 1,000.
+    /// Beyond it, the oldest order is dropped; 0 keeps none. Defaults to 1,000.
     pub fn with_closed_order_capacity(mut self, orders: usize) -> Self {
         self.settings.closed_order_capacity = orders;
         self
     }
 
-    /// Sets the number of trades to keep.
+    /// Sets the maximum number of trades to keep.
     ///
-    /// Defaults to 1,000.
+    /// Beyond it, the oldest trade is dropped; 0 keeps none. Defaults to 1,000.
     pub fn with_trade_capacity(mut self, trades: usize) -> Self {
         self.settings.trade_capacity = trades;
         self
@@ -250,18 +254,21 @@ impl ClientBuilder {
         self
     }
 
-    /// Builds the client. It does not connect before the first subscription.
+    /// Builds the client.
+    ///
+    /// The client does not connect; each subscription does.
     ///
     /// # Errors
-    /// Returns a [`BuildError`] that lists every fault.
+    ///
+    /// Returns a [`BuildError`] that lists every problem.
     pub fn build(mut self) -> Result<Client, BuildError> {
         let connector = self.connector.take().or_else(|| default_connector());
         let (clock, limiter) = (self.clock.clone(), self.limiter.take());
         let engine = self.build_engine();
         let Some(connector) = connector else {
-            let mut faults = engine.err().map(|error| error.faults).unwrap_or_default();
-            faults.push("no connector; enable the feature `tungstenite`, or set a connector".to_owned());
-            return Err(BuildError { faults });
+            let mut problems = engine.err().map(|error| error.problems).unwrap_or_default();
+            problems.push("no connector; enable the feature `tungstenite`, or set a connector".to_owned());
+            return Err(BuildError { problems });
         };
         Ok(Client { runtime: Arc::new(Runtime::new(engine?, connector, clock, limiter.as_ref())) })
     }
@@ -271,24 +278,25 @@ impl ClientBuilder {
     /// The connector, the wall clock and the shared dial limiter are not used.
     ///
     /// # Errors
-    /// Returns a [`BuildError`] that lists every fault.
+    ///
+    /// Returns a [`BuildError`] that lists every problem.
     pub fn build_engine(self) -> Result<Engine, BuildError> {
-        let mut faults = self.settings.faults();
+        let mut problems = self.settings.problems();
         let mut bases = Vec::with_capacity(self.endpoints.len());
         for base in &self.endpoints {
             match parse_base(base) {
                 Ok(url) => bases.push(url),
-                Err(fault) => faults.push(fault),
+                Err(problem) => problems.push(problem),
             }
         }
         if self.endpoints.is_empty() {
-            faults.push("no endpoint to dial".to_owned());
+            problems.push("no base URL; set at least one".to_owned());
         }
         match Endpoints::new(bases) {
-            Some(endpoints) if faults.is_empty() => {
+            Some(endpoints) if problems.is_empty() => {
                 Ok(Engine::new(self.settings, self.signer, endpoints, self.seed.unwrap_or_else(random_seed)))
             }
-            _ => Err(BuildError { faults }),
+            _ => Err(BuildError { problems }),
         }
     }
 }
@@ -322,7 +330,7 @@ mod tests {
     use crate::{Client, OrderUpdates, Settings};
 
     #[test]
-    fn a_build_error_lists_every_fault() {
+    fn a_build_error_lists_every_problem() {
         let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
         let error = Client::builder(credentials.clone())
             .with_endpoints(["http://a", "b"])
@@ -332,9 +340,19 @@ mod tests {
             .with_backoff(Duration::from_secs(2), Duration::from_secs(1))
             .build()
             .unwrap_err();
-        assert_eq!(error.faults().len(), 6, "{error}");
+        assert_eq!(
+            error.problems(),
+            [
+                "the idle limit is 0 s; use a longer time",
+                "the queue capacity is 0; use at least 1",
+                "the dial deadline is 18446744073709551615 s; use at most 31536000 s (365 days)",
+                "the longest backoff, 1 s, is shorter than the first backoff, 2 s",
+                "base URL `http://a`: the scheme must be `wss://`, or `ws://` for this machine",
+                "base URL `b`: the scheme must be `wss://`, or `ws://` for this machine",
+            ]
+        );
         let error = Client::builder(credentials).with_endpoints([""; 0]).build().unwrap_err();
-        assert_eq!(error.faults(), ["no endpoint to dial"]);
+        assert_eq!(error.problems(), ["no base URL; set at least one"]);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use bitopro_model::{ActiveOrderStream, Balances, HistoryOrderStream, Orders, Pri
 
 use crate::account::Changes;
 use crate::builder::ClientBuilder;
-use crate::environment::{EnvironmentError, credentials_from_env, endpoint_from_env};
+use crate::environment::{EnvironmentError, base_url_from_env, credentials_from_env};
 use crate::runtime::{Account, Runtime, Subscription};
 
 /// A client that subscribes to the private streams of one account.
 ///
-/// A client itself has no connection. Each subscription opens one for each of its streams, and all
+/// A client itself has no connection. Each subscription opens one connection for each of its streams, and all
 /// subscriptions share the nonces and the dial budget. Clones refer to the same client.
 ///
 /// # Examples
@@ -63,19 +63,20 @@ impl Client {
     /// Returns a builder that is configured from the environment.
     ///
     /// It reads the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`, and the
-    /// base endpoint from `BITOPRO_WS_URL`, if that is set.
+    /// base URL from `BITOPRO_WS_URL`, if that is set.
     ///
     /// # Errors
+    ///
     /// Returns an [`EnvironmentError`] if a required variable is missing, or if a value is not valid.
     pub fn from_env() -> Result<ClientBuilder, EnvironmentError> {
         let builder = Self::builder(credentials_from_env()?);
-        Ok(match endpoint_from_env()? {
-            Some(endpoint) => builder.with_endpoint(endpoint),
+        Ok(match base_url_from_env()? {
+            Some(base) => builder.with_endpoint(base),
             None => builder,
         })
     }
 
-    /// Returns a builder of a client that signs with these credentials.
+    /// Returns a builder for a client that signs with these credentials.
     ///
     /// To share nonces with other code that uses the same API key, pass a clone of its [`Signer`].
     pub fn builder(signer: impl Into<Signer>) -> ClientBuilder {
@@ -87,14 +88,16 @@ impl Client {
     /// The client connects in the background. The items of the subscription report success and failure.
     ///
     /// # Panics
+    ///
     /// Panics if called outside a tokio runtime.
     pub fn balances(&self) -> Subscription<Balances> {
         self.runtime.subscribe(&[PrivateStream::AccountBalance])
     }
 
-    /// Subscribes to the open orders of the account.
+    /// Subscribes to the open orders of the account, which the exchange calls active orders.
     ///
     /// # Panics
+    ///
     /// Panics if called outside a tokio runtime.
     pub fn active_orders(&self) -> Subscription<Orders<ActiveOrderStream>> {
         self.runtime.subscribe(&[PrivateStream::ActiveOrders])
@@ -104,6 +107,7 @@ impl Client {
     /// it closes.
     ///
     /// # Panics
+    ///
     /// Panics if called outside a tokio runtime.
     pub fn history_orders(&self) -> Subscription<Orders<HistoryOrderStream>> {
         self.runtime.subscribe(&[PrivateStream::HistoryOrders])
@@ -111,10 +115,11 @@ impl Client {
 
     /// Subscribes to the trades of the account.
     ///
-    /// This stream has no snapshots. The exchange never sends the trades that were made without a connection,
-    /// so every reconnect is followed by a gap.
+    /// This stream has no snapshots. The exchange never sends the trades made while disconnected, so every
+    /// reconnect is followed by a gap.
     ///
     /// # Panics
+    ///
     /// Panics if called outside a tokio runtime.
     pub fn user_trades(&self) -> Subscription<Trade> {
         self.runtime.subscribe(&[PrivateStream::UserTrades])
@@ -123,20 +128,23 @@ impl Client {
     /// Subscribes to all four streams of the account, merged into one.
     ///
     /// # Panics
+    ///
     /// Panics if called outside a tokio runtime.
     pub fn account(&self) -> Subscription<Account> {
         self.subscribe(PrivateStream::ALL)
     }
 
-    /// Subscribes to some of the streams of the account, merged into one.
+    /// Subscribes to the given streams of the account, merged into one.
     ///
     /// # Panics
+    ///
     /// Panics if called outside a tokio runtime.
     pub fn subscribe(&self, streams: &[PrivateStream]) -> Subscription<Account> {
         self.runtime.subscribe(streams)
     }
 
-    /// Returns a value that derives changes from the items of [`account`](Self::account).
+    /// Returns a [`Changes`], which derives the changes of the account from the items of
+    /// [`account`](Self::account).
     pub fn changes(&self) -> Changes {
         self.runtime.with_engine(|engine| engine.changes())
     }

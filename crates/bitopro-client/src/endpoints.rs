@@ -1,16 +1,16 @@
 use bitopro_model::PrivateStream;
 use http::Uri;
 
-/// The base endpoint in the exchange's public documentation (v3.5.17) and in its Python and C# SDKs.
+/// The base URL in the exchange's public documentation (v3.5.17) and in its Python and C# SDKs.
 ///
 /// It was reachable in September 2026.
 pub const DOCUMENTED_ENDPOINT: &str = "wss://stream.bitopro.com:443/ws";
 
-/// The fallback base endpoint, on port 9443, from older documentation and from the exchange's Go SDK.
+/// The fallback base URL, on port 9443, from older documentation and from the exchange's Go SDK.
 pub const FALLBACK_ENDPOINT: &str = "wss://stream.bitopro.com:9443/ws";
 
-/// The base endpoints of a link, one of which is in use. A dial that fails on the network switches to the
-/// next one, and an endpoint that responds is kept.
+/// The base URLs of a link, one of which is in use. A dial that fails on the network switches to the next
+/// one, and a base URL whose server responds is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoints {
     bases: Vec<Uri>,
@@ -25,15 +25,15 @@ impl Endpoints {
         (!bases.is_empty()).then_some(Self { bases, current: 0, failed: 0 })
     }
 
-    /// Returns the URL of a stream at the endpoint in use.
+    /// Returns the URL of a stream at the base URL in use.
     #[allow(clippy::indexing_slicing, reason = "`bases` is not empty, and `current` is less than its length")]
     #[allow(clippy::expect_used, reason = "`parse_base` has built the URL of each stream")]
     pub(crate) fn url(&self, stream: PrivateStream) -> Uri {
         join(&self.bases[self.current], stream).expect("a base and the path of a stream form a URL")
     }
 
-    /// Switches to the next endpoint after a network failure. Returns `false` if all endpoints have failed
-    /// since the last pause, so that the caller must pause.
+    /// Switches to the next base URL. Returns `false` if all of them have failed since the last pause, so
+    /// that the caller must pause.
     pub(crate) fn advance(&mut self) -> bool {
         self.current = (self.current + 1) % self.bases.len();
         self.failed += 1;
@@ -44,18 +44,19 @@ impl Endpoints {
         has_untried
     }
 
-    /// Keeps the endpoint in use, because it responded.
+    /// Keeps the base URL in use, because its server responded.
     pub(crate) fn reset_failures(&mut self) {
         self.failed = 0;
     }
 }
 
-/// Returns whether the authority has an invalid port. `Uri::port` ignores a number that is too large.
-fn has_invalid_port(url: &Uri) -> bool {
+/// Returns the port of the authority if it is invalid. `Uri::port` ignores a number that is too large.
+fn invalid_port(url: &Uri) -> Option<&str> {
     let (authority, host) =
         (url.authority().map_or("", |authority| authority.as_str()), url.host().unwrap_or(""));
     let port = authority.strip_prefix(host).unwrap_or(authority);
-    !matches!(port, "" | ":") && url.port_u16().is_none()
+    let port = port.strip_prefix(':').unwrap_or(port);
+    Some(port).filter(|port| !port.is_empty() && url.port_u16().is_none())
 }
 
 fn join(base: &Uri, stream: PrivateStream) -> Result<Uri, http::Error> {
@@ -65,33 +66,34 @@ fn join(base: &Uri, stream: PrivateStream) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
-/// Parses a base endpoint such as `wss://host:port/ws`. The error describes the fault without any secret.
+/// Parses a base URL such as `wss://host:port/ws`. The error describes the problem without any secret.
 pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
     let text = text.trim();
     if text.contains('@') {
         // The text is not shown because it may contain a password before the `@`.
-        return Err(
-            "an endpoint contains a user name or password, which is not supported; remove it".to_owned()
-        );
+        return Err("a base URL must not contain a user name or password; remove it".to_owned());
+    }
+    if text.is_empty() {
+        return Err("the base URL is empty".to_owned());
     }
     // The query is not shown because it may contain a token.
     let shown = text.split('?').next().unwrap_or_default();
-    let url: Uri = text.parse().map_err(|error| format!("endpoint `{shown}` is not a URL: {error}"))?;
+    let url: Uri = text.parse().map_err(|error| format!("`{shown}` is not a URL: {error}"))?;
     let scheme = url.scheme_str().unwrap_or_default().to_ascii_lowercase();
-    let fault = if !matches!(scheme.as_str(), "ws" | "wss") {
-        "the scheme must be `wss://`, or `ws://` for this machine"
+    let problem = if !matches!(scheme.as_str(), "ws" | "wss") {
+        "the scheme must be `wss://`, or `ws://` for this machine".to_owned()
     } else if url.host().is_none_or(str::is_empty) {
-        "the host is missing"
-    } else if has_invalid_port(&url) {
-        "the port is not a number up to 65535"
+        "the host is missing".to_owned()
+    } else if let Some(port) = invalid_port(&url) {
+        format!("the port `{port}` is not a number from 0 to 65535")
     } else if text.contains(['?', '#']) {
-        "a base URL, to which the path of a stream is appended, cannot contain `?` or `#`"
+        "it must not contain `?` or `#`, because the path of a stream is appended to it".to_owned()
     } else if PrivateStream::ALL.iter().any(|stream| join(&url, *stream).is_err()) {
-        "the URL is too long"
+        "it is too long".to_owned()
     } else {
         return Ok(url);
     };
-    Err(format!("endpoint `{shown}`: {fault}"))
+    Err(format!("base URL `{shown}`: {problem}"))
 }
 
 #[cfg(test)]
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_pauses_after_every_endpoint_has_failed() {
+    fn the_client_pauses_after_every_base_url_has_failed() {
         let mut endpoints = endpoints(&["wss://a/ws", "wss://b/ws"]);
         let host =
             |endpoints: &Endpoints| endpoints.url(PrivateStream::AccountBalance).host().unwrap().to_owned();
@@ -132,14 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_base_is_reported_with_its_fault_and_without_secrets() {
+    fn an_invalid_base_is_reported_with_its_problem_and_without_secrets() {
         for (text, part) in [
             ("stream.bitopro.com", "wss://"),
             ("wss://", "not a URL"),
             ("wss:///ws", "not a URL"),
             ("wss://host/ws#part", "`#`"),
-            ("wss://host:65536/ws", "port"),
-            ("ws://[::1]:99999/ws", "port"),
+            (" ", "empty"),
+            ("wss://host:65536/ws", "the port `65536` is not a number from 0 to 65535"),
+            ("ws://[::1]:99999/ws", "the port `99999`"),
             ("https://stream.bitopro.com/ws", "wss://"),
             ("wss://me:hunter2@host/ws", "user name"),
             ("wss://me:hunter2@host:bad/ws", "user name"),

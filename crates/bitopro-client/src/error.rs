@@ -5,8 +5,8 @@ use bitopro_transport as transport;
 
 /// The reason why a connection ended or could not be established.
 ///
-/// `Display` states what happened and what to do about it; `source` returns the cause. Match on the kind,
-/// never on the text.
+/// `Display` states what happened and, where you can act, what to do; `{:#}` adds the causes. Match on the
+/// kind, never on the text.
 pub type Error = transport::Error<ErrorKind>;
 
 /// The kind of an [`Error`].
@@ -17,13 +17,14 @@ pub enum ErrorKind {
     Unauthorized,
     /// The API key lacks permission (403).
     Forbidden,
-    /// The endpoint does not serve the stream's path (404, or a 2xx instead of the upgrade).
+    /// The server does not serve the stream's path (404, or a 2xx instead of the upgrade).
     WrongPath,
-    /// The exchange rejected the request as invalid (400, 422).
+    /// The server refused the request as invalid (400, 422).
     BadRequest,
-    /// The machine's clock differs too much from the exchange's (409).
+    /// The exchange rejected the nonce, usually because the machine's clock is wrong (409).
     ClockSkew {
-        /// Lead of the exchange's clock over the machine's, in milliseconds, if known.
+        /// Lead of the exchange's clock over the machine's, in milliseconds, if known. Negative if the
+        /// machine's clock is ahead.
         ahead_ms: Option<i64>,
     },
     /// The client sent too many requests (429).
@@ -36,17 +37,18 @@ pub enum ErrorKind {
         /// The delay that the exchange asked for, if any.
         retry_after: Option<Duration>,
     },
-    /// The endpoint redirects (3xx). Redirects are never followed.
+    /// The server redirects (3xx). Redirects are never followed.
     Redirected,
-    /// The endpoint refused the connection with an undocumented status or close code.
+    /// The server refused the upgrade with an undocumented status, or repeatedly accepted a connection and
+    /// then closed it as refused (code 1008).
     Refused,
     /// The network or the proxy failed: no connection, no response in time, or a connection that ended
     /// without a close frame.
     Network,
     /// The server's certificate was rejected.
     Certificate,
-    /// This machine's configuration prevents dialling: for example, no trusted certificates could be loaded,
-    /// or the environment names an unusable proxy.
+    /// This machine's configuration prevents dialling: for example, no root certificates could be loaded, or
+    /// the environment names an unusable proxy.
     Setup,
     /// The URL cannot be dialled: it is not a WebSocket URL, or it is unencrypted and names another machine.
     InvalidUrl,
@@ -61,10 +63,13 @@ pub enum ErrorKind {
     Idle,
     /// The first data message did not arrive in time, or could not be read.
     NoSnapshot,
-    /// The connection was replaced to get a fresh snapshot, at the request of the subscriber or of the client
+    /// The connection was replaced to get a new snapshot, at the request of the subscriber or of the client
     /// itself.
     Resync,
-    /// The stream was stopped: its runtime was shut down, or the stream was closed on request.
+    /// The stream was stopped: its subscription was dropped, or its runtime has shut down.
+    ///
+    /// A stream that is closed on request ends with [`Closed::Requested`](crate::Closed::Requested) instead;
+    /// only [`Subscription::ready`](crate::Subscription::ready) reports that with this kind.
     Stopped,
 }
 
@@ -74,10 +79,10 @@ impl ErrorKind {
         matches!(self, Self::Unauthorized | Self::Forbidden)
     }
 
-    /// Returns whether a retry can succeed without a change to the program, the key or the endpoint.
+    /// Returns whether a retry can succeed without a change to the program, this machine or the base URL.
     ///
-    /// A stream ends on the first failure that is not retryable, unless its path has worked before: then the
-    /// failure may be temporary, and the stream keeps trying for the
+    /// A stream ends on the first failure that is not retryable. If its path (or, for [`Setup`](Self::Setup),
+    /// any path) has worked before, the failure may be temporary, and the stream keeps dialling for the
     /// [patience](crate::ClientBuilder::with_patience) of the client. A retryable failure can still end a
     /// stream if it repeats, depending on the settings of the [builder](crate::ClientBuilder).
     pub const fn is_retryable(self) -> bool {
@@ -100,7 +105,7 @@ impl ErrorKind {
         }
     }
 
-    /// Returns whether another endpoint may succeed, because no server has decided about the request.
+    /// Returns whether another base URL may succeed, because no server has responded to the request.
     pub(crate) const fn is_network(self) -> bool {
         matches!(self, Self::Network | Self::Certificate)
     }
@@ -114,38 +119,47 @@ pub(crate) fn refused(
     answer: Option<&str>,
     source: transport::Error,
 ) -> Error {
+    let status = source.refusal().map(|refusal| refusal.status);
     let message: Cow<'static, str> = match kind {
-        ErrorKind::Unauthorized => "the exchange rejected the API key; check the key, the secret and the \
-             email, that the key was not deleted, and that no other program uses it with a clock that is ahead"
+        ErrorKind::Unauthorized => "the exchange rejected the API key; check that the key, secret and email \
+             belong together and that the key still exists; if another program uses the same key, its clock \
+             may be ahead"
             .into(),
         ErrorKind::Forbidden => {
             "the API key lacks permission; check its permissions and its list of allowed IP addresses".into()
         }
         ErrorKind::WrongPath if has_worked => format!(
-            "the endpoint currently does not serve {path}, although it did before; a gateway may be answering \
-             in its place"
+            "the server currently does not serve {path}, although it did before; a gateway may be answering \
+             in the exchange's place"
+        )
+        .into(),
+        ErrorKind::WrongPath if status.is_some_and(|status| status.is_success()) => format!(
+            "the server answered HTTP {} instead of opening a WebSocket at {path}; use a base URL such as \
+             wss://host:port/ws",
+            status.unwrap_or_default()
         )
         .into(),
         ErrorKind::WrongPath => {
-            format!("the endpoint has no stream at {path}; use a base URL such as wss://host:port/ws").into()
+            format!("the server has no stream at {path}; use a base URL such as wss://host:port/ws").into()
         }
         ErrorKind::BadRequest if has_worked => format!(
-            "the server currently rejects the request for {path} as invalid, although {path} has worked \
-             before; a gateway may be answering in its place"
+            "the server currently refuses the request for {path} as invalid, although {path} has worked \
+             before; a gateway may be answering in the exchange's place"
         )
         .into(),
         ErrorKind::BadRequest => {
-            "the server rejected the request as invalid; check for a newer version of this library".into()
+            "the server refused the request as invalid; check for a newer version of this library".into()
         }
         ErrorKind::RateLimited { .. } => {
             "too many requests; another program may be using this API key or IP address".into()
         }
         ErrorKind::Unavailable { .. } => "the exchange is temporarily unavailable".into(),
         ErrorKind::Redirected => {
-            "the endpoint redirects, which is not followed because the request is signed; use the final URL"
+            "the server redirects; signed requests never follow redirects, so set the base \
+             URL to the final one"
                 .into()
         }
-        _ => "the endpoint refused the connection with an undocumented status".into(),
+        _ => "the server refused the upgrade with an undocumented status".into(),
     };
     let message = match answer {
         Some(answer) => format!("{message}; {answer}").into(),
@@ -177,7 +191,7 @@ pub(crate) fn nonce_ahead(
     } else {
         format!(
             "nonce {nonce} is {lead_s} s ahead of the exchange's clock, so this machine's clock must have \
-             been ahead; waiting for the exchange's clock to catch up"
+             been ahead; dials can succeed once the exchange's clock has caught up"
         )
     };
     Error::new(ErrorKind::ClockSkew { ahead_ms }, message).with_source(source)
@@ -190,8 +204,8 @@ fn clock_message(ahead_ms: Option<i64>) -> String {
     };
     let off_s = ahead_ms.unsigned_abs() / 1_000;
     if off_s == 0 {
-        return "the exchange rejected the nonce although this machine's clock agrees with its own; another \
-                program may be using the same API key"
+        return "the exchange rejected the nonce although this machine's clock agrees with the exchange's; \
+                another program may be using the same API key"
             .to_owned();
     }
     let direction = if ahead_ms < 0 { "ahead of" } else { "behind" };
@@ -202,16 +216,15 @@ fn clock_message(ahead_ms: Option<i64>) -> String {
 pub(crate) fn from_transport(source: transport::Error) -> Error {
     use transport::ErrorKind as Cause;
     let (kind, message) = match source.kind() {
-        Cause::InvalidRequest | Cause::InsecureUrl => {
-            (ErrorKind::InvalidUrl, "the URL of the endpoint cannot be dialled")
-        }
+        Cause::InvalidRequest | Cause::InsecureUrl => (ErrorKind::InvalidUrl, "the URL cannot be dialled"),
         Cause::Setup => (ErrorKind::Setup, "this machine's configuration prevents dialling"),
         Cause::Certificate => (ErrorKind::Certificate, "the server's certificate was rejected"),
         Cause::Protocol => (ErrorKind::Protocol, "the server violated the WebSocket protocol"),
-        Cause::TooLarge => (ErrorKind::Protocol, "a message exceeds the size limit"),
-        Cause::Proxy => (ErrorKind::Network, "the proxy could not connect to the exchange"),
-        Cause::Refused => (ErrorKind::Refused, "the endpoint refused the connection"),
-        _ => (ErrorKind::Network, "the network failed"),
+        Cause::TooLarge => (ErrorKind::Protocol, "a size limit was exceeded"),
+        Cause::Proxy => (ErrorKind::Network, "cannot connect to the exchange through the proxy"),
+        Cause::Refused => (ErrorKind::Refused, "the server refused the upgrade"),
+        Cause::Disconnected => (ErrorKind::Network, "the connection was lost"),
+        _ => (ErrorKind::Network, "cannot connect to the exchange"),
     };
     Error::new(kind, message).with_source(source)
 }

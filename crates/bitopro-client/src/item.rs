@@ -37,7 +37,7 @@ use crate::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Item<E> {
-    /// A connection was opened. Its snapshot is the next data, if the stream has snapshots.
+    /// A connection was opened. Its snapshot is the next data item, if the stream has snapshots.
     Connected(Connected),
     /// The first data message of a connection, which lists everything. It replaces what was known.
     Snapshot(E),
@@ -45,9 +45,10 @@ pub enum Item<E> {
     Update(E),
     /// Something may have been missed here. A snapshot follows, if the stream has snapshots.
     Gap(Gap),
-    /// A message could not be read. The connection remains open, but the state is stale.
+    /// A message could not be read. The connection remains open, but the state is stale until the stream
+    /// reconnects.
     Malformed(Malformed),
-    /// A message is of a kind that this version does not know.
+    /// A message arrived whose kind is unknown to this version.
     Unknown(UnknownMessage),
     /// A connection ended, or a dial failed. Another dial follows.
     Disconnected(Disconnected),
@@ -136,7 +137,8 @@ pub struct Disconnected {
     /// Minimum time until the next dial. The streams of a client dial one after the other, so it can take
     /// longer.
     pub retry_in: Duration,
-    /// The consecutive refusals so far, if the error is a refusal that ends the stream when it persists.
+    /// The number of consecutive refusals and the time of the first one, if the error is a refusal that ends
+    /// the stream once it has persisted.
     pub refusals: Option<Refusals>,
 }
 
@@ -144,18 +146,17 @@ pub struct Disconnected {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusals {
-    /// The arrival of the first refusal, by the exchange's clock as far as it is known.
+    /// Time of the first refusal, according to the exchange's clock as far as it is known.
     pub first: Timestamp,
     /// Number of refusals. Rejections of the API key (401) are counted over all streams of the client.
     pub count: u32,
 }
 
-/// A place in a stream where something may have been missed.
+/// A period in a stream in which something may have been missed.
 ///
 /// # Examples
 ///
-/// The exchange never sends again the trades that were made without a connection, so a reconnect leaves a
-/// gap:
+/// The exchange never sends the trades made while disconnected, so a reconnect leaves a gap:
 ///
 /// ```
 /// use bitopro_client::{Client, Credentials, GapReason, Item};
@@ -197,7 +198,8 @@ pub struct Gap {
     pub after: Option<Edge>,
     /// The reason, with the times or the items that it concerns.
     pub reason: GapReason,
-    /// The snapshot that follows is stale too, for example because a merged message contradicted another one.
+    /// True if the snapshot that follows is stale too, for example because a merged message contradicted
+    /// another one.
     pub(crate) leaves_stale: bool,
 }
 
@@ -208,7 +210,7 @@ pub struct Gap {
 pub struct Edge {
     /// The id of the event, if any.
     pub event_id: Option<String>,
-    /// The time of the event, by the exchange's clock.
+    /// The time of the event, according to the exchange's clock.
     pub timestamp: Timestamp,
 }
 
@@ -223,15 +225,15 @@ impl Edge {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapReason {
-    /// There was no connection for some time.
+    /// The stream was disconnected for some time.
     ///
-    /// The times are by the machine's clock, or by the exchange's clock if the client had to correct the
-    /// machine's after a refusal.
+    /// The times are those of the machine's clock, corrected to the exchange's clock if a refusal showed that
+    /// the machine's was wrong.
     #[non_exhaustive]
     Reconnected {
-        /// The arrival of the last frame on the previous connection, including pings.
+        /// Time of the last frame on the previous connection, including pings.
         since: Timestamp,
-        /// The opening of the next connection.
+        /// Time at which the next connection was opened.
         until: Timestamp,
     },
     /// The subscriber read too slowly, so that waiting items were merged into the state.
@@ -239,7 +241,7 @@ pub enum GapReason {
     Overrun {
         /// The last event that was merged, if any.
         last: Option<Edge>,
-        /// Number of merged items.
+        /// Number of items that were merged: messages and connection events.
         missed: u64,
         /// Number of merged messages of an unknown kind, which no state contains.
         unknown: u64,
@@ -276,7 +278,8 @@ impl fmt::Display for Disconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "disconnected: {}; next dial in {:.1} s", self.error, self.retry_in.as_secs_f64())?;
         match self.refusals {
-            Some(refusals) => write!(f, "; refused {} times since {}", refusals.count, refusals.first),
+            Some(Refusals { count: 1, first }) => write!(f, "; refused once, at {first}"),
+            Some(Refusals { count, first }) => write!(f, "; refused {count} times since {first}"),
             None => Ok(()),
         }
     }
@@ -284,7 +287,8 @@ impl fmt::Display for Disconnected {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a message could not be read: {}", self.reason)
+        let reason = &self.reason;
+        write!(f, "a message could not be read, so the state is stale until the stream reconnects: {reason}")
     }
 }
 
@@ -330,9 +334,11 @@ pub enum MalformedReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
-    /// The subscriber requested it.
+    /// The subscriber requested it, with [`close`](crate::Subscription::close) or
+    /// [`request_close`](crate::Subscription::request_close).
     Requested,
-    /// A failure cannot be fixed by a retry, or has persisted for too long.
+    /// A failure ended the stream: retrying cannot fix it, it has persisted for too long, or the stream was
+    /// [stopped](crate::ErrorKind::Stopped).
     Failed(Error),
 }
 

@@ -120,7 +120,7 @@ enum Data<'a> {
         retry_in_ms: u64,
         /// Number of consecutive refusals for this cause.
         refusals: Option<u32>,
-        /// The arrival of the first of them.
+        /// Time of the first of these refusals.
         refused_since: Option<Timestamp>,
     },
     Closed {
@@ -133,15 +133,16 @@ enum Data<'a> {
 #[derive(Default, Serialize)]
 struct GapData<'a> {
     reason: &'static str,
-    /// The start of the time without a connection.
+    /// Start of the time while disconnected.
     since: Option<Timestamp>,
-    /// The end of the time without a connection.
+    /// End of the time while disconnected.
     until: Option<Timestamp>,
+    /// Number of merged items.
     missed: Option<u64>,
-    /// Number of missed messages of an unknown kind, which no snapshot contains.
+    /// Number of merged messages of an unknown kind, which no snapshot contains.
     unknown: Option<u64>,
     before: Option<&'a Edge>,
-    /// The last missed event.
+    /// The last event that was merged.
     last: Option<&'a Edge>,
     after: Option<&'a Edge>,
 }
@@ -247,10 +248,10 @@ mod tests {
         let line = json(&AccountItem::from(Item::Update(event(110))));
         let expected = r#"{"v":1,"type":"update","stream":"account-balance","event_id":"event-110","timestamp":110,"data":"#;
         assert_eq!(line, format!("{expected}{DATA}}}"));
-        let failed = Error::new(ErrorKind::Network, "the network failed")
+        let failed = Error::new(ErrorKind::Network, "the connection was lost")
             .with_source(Error::new(ErrorKind::Idle, "no frame arrived"));
         let closed = Item::<AccountBalance>::Closed(Closed::Failed(failed));
-        let expected = r#"{"v":1,"type":"closed","stream":"account-balance","event_id":null,"timestamp":null,"data":{"error":"the network failed: no frame arrived"}}"#;
+        let expected = r#"{"v":1,"type":"closed","stream":"account-balance","event_id":null,"timestamp":null,"data":{"error":"the connection was lost: no frame arrived"}}"#;
         assert_eq!(json(&AccountItem::from(closed)), expected);
     }
 

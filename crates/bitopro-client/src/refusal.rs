@@ -16,15 +16,15 @@ pub(crate) fn classify(refusal: &Refusal, now: SystemTime) -> ErrorKind {
         // The key was deleted, or the signature is wrong.
         401 => ErrorKind::Unauthorized,
         403 => ErrorKind::Forbidden,
-        // For an unknown path, the exchange responds with an empty 200, and a gateway or a web server with a
-        // page.
+        // For an unknown path, the exchange responds with an empty 200; a gateway or a web server responds
+        // with a page.
         404 | 200..=299 => ErrorKind::WrongPath,
         400 | 422 => ErrorKind::BadRequest,
         // The nonce is too far from the server's clock, which `Date` reports.
         409 => ErrorKind::ClockSkew { ahead_ms: None },
         429 => ErrorKind::RateLimited { retry_after: retry_after(headers, now) },
         408 | 500..=599 => ErrorKind::Unavailable { retry_after: retry_after(headers, now) },
-        // Never followed, since the request is signed.
+        // Redirects are never followed, because the request is signed.
         300..=399 => ErrorKind::Redirected,
         _ => ErrorKind::Refused,
     }

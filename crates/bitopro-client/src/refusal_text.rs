@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_response_is_quoted_printable_and_bounded() {
+    fn a_hostile_response_is_quoted_as_bounded_printable_text() {
         let shown = described(None, &format!("\u{1b}[2J\u{202e}{}", "x".repeat(900))).unwrap();
         assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}') && shown.len() < 300, "{shown}");
     }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use bitopro_transport::Request;
 
-/// Maximum of every span of time, so that adding spans to a clock's time never overflows.
+/// Maximum length of every time span, so that adding spans to a clock's time never overflows.
 const MAX_SPAN: Duration = Duration::from_secs(365 * 86_400);
 
-/// Minimum of the key patience: a gateway may refuse a valid key for a minute.
+/// Minimum key patience, because a gateway may refuse a valid key for a minute.
 const MIN_KEY_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The configuration of an engine. The setters of the [builder](crate::ClientBuilder) document the values
@@ -18,19 +18,19 @@ pub(crate) struct Settings {
     pub(crate) snapshot_deadline: Duration,
     pub(crate) backoff_first: Duration,
     pub(crate) backoff_longest: Duration,
-    /// Time that a connection must have been open, with its first snapshot, before the backoff starts small
-    /// again.
+    /// Time after which an open connection whose snapshot has arrived is stable, which resets the backoff.
     pub(crate) stable_after: Duration,
     pub(crate) dial_budget: u32,
     pub(crate) dial_budget_span: Duration,
-    /// Maximum of `Retry-After`; a longer one is shortened to it.
+    /// Maximum delay that is taken from `Retry-After`. A longer one is shortened to it.
     pub(crate) retry_after_cap: Duration,
-    /// Number of consecutive refusals because of the key (401, 403) that are final before the key, or for 403
-    /// the stream's path, has worked. More than one, because the key may just have been rotated.
+    /// Number of consecutive refusals because of the key (401, 403) that end a stream if the key, or for 403
+    /// the stream's path, has never worked. More than one, because the key may just have been rotated.
     pub(crate) auth_attempts: u32,
-    /// Number of consecutive refusals because of the clock (409) that are final before the first connection.
+    /// Number of consecutive refusals because of the clock (409) that end a stream before the client's first
+    /// connection.
     pub(crate) clock_attempts: u32,
-    /// Number of consecutive rejected certificates that are final before the first connection.
+    /// Number of consecutive rejected certificates that end a stream before the client's first connection.
     pub(crate) certificate_attempts: u32,
     pub(crate) patience: Duration,
     pub(crate) key_patience: Duration,
@@ -89,8 +89,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Returns a description of every fault of these settings.
-    pub(crate) fn faults(&self) -> Vec<String> {
+    /// Returns a description of every problem with these settings.
+    pub(crate) fn problems(&self) -> Vec<String> {
         let spans = [
             ("dial deadline", self.dial_deadline),
             ("idle limit", self.idle_limit),
@@ -108,17 +108,26 @@ impl Settings {
             ("queue capacity", self.queue_capacity == 0),
             ("retry limit", self.retry_limit == Some(0)),
         ];
-        let zeros = spans.iter().map(|(name, span)| (*name, span.is_zero())).chain(counts);
+        let zero_spans = spans.iter().filter(|(_, span)| span.is_zero());
+        let zero_counts = counts.iter().filter(|(_, is_zero)| *is_zero);
         let too_long = spans.iter().chain(&may_be_zero).filter(|(_, span)| *span > MAX_SPAN);
-        let mut faults: Vec<String> =
-            zeros.filter(|(_, is_zero)| *is_zero).map(|(name, _)| format!("the {name} is zero")).collect();
-        faults.extend(too_long.map(|(name, _)| format!("the {name} is longer than 365 days")));
+        let mut problems: Vec<String> =
+            zero_spans.map(|(name, _)| format!("the {name} is 0 s; use a longer time")).collect();
+        problems.extend(zero_counts.map(|(name, _)| format!("the {name} is 0; use at least 1")));
+        problems.extend(too_long.map(|(name, span)| {
+            let (seconds, limit) = (span.as_secs(), MAX_SPAN.as_secs());
+            format!("the {name} is {seconds} s; use at most {limit} s (365 days)")
+        }));
         if self.key_patience < MIN_KEY_PATIENCE {
-            faults.push("the key patience is shorter than 2 minutes".to_owned());
+            let seconds = self.key_patience.as_secs_f64();
+            problems.push(format!("the key patience is {seconds} s; use at least 2 minutes"));
         }
         if self.backoff_longest < self.backoff_first {
-            faults.push("the longest backoff is shorter than the first backoff".to_owned());
+            let (first, longest) = (self.backoff_first.as_secs_f64(), self.backoff_longest.as_secs_f64());
+            problems.push(format!(
+                "the longest backoff, {longest} s, is shorter than the first backoff, {first} s"
+            ));
         }
-        faults
+        problems
     }
 }

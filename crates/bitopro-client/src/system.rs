@@ -8,9 +8,9 @@ use std::time::{Instant, SystemTime};
 
 /// The clock from which nonces are made.
 ///
-/// It also reveals that the machine was suspended: if it gains more than the idle limit, or 30 s, on the
-/// monotonic clock, the state becomes stale and the connections are replaced. Defaults to the machine's
-/// clock. Replace it in tests, or if the machine's clock is not reliable.
+/// The client also uses it to detect that the machine was suspended: if it gains more on the monotonic clock
+/// than the idle limit, or than 30 s if that is less, the state becomes stale and the connections are
+/// replaced. Defaults to the machine's clock. Replace it in tests, or if the machine's clock is not reliable.
 ///
 /// # Examples
 ///

@@ -10,8 +10,8 @@ use crate::{Currency, Event, EventData, Extra, Message, PrivateStream};
 
 /// The event `ACCOUNT_BALANCE`: the account's balances by currency.
 ///
-/// The first event of a connection lists every currency. A later one may list only those that changed. The
-/// message itself does not show which of the two it is.
+/// The first event of a connection is a snapshot, which lists every currency. Later events are updates, which
+/// may list only the currencies that changed. The message itself does not state which of the two it is.
 pub type AccountBalance = Event<Balances>;
 
 wire_struct! {
@@ -31,7 +31,7 @@ wire_struct! {
 }
 
 impl Balance {
-    /// Creates the balance of a tradable currency, all of it available and none of it staked.
+    /// Creates a balance of a tradable currency, with the total amount available and nothing staked.
     pub fn new(currency: impl Into<Currency>, amount: Decimal) -> Self {
         Self {
             currency: currency.into(),
@@ -49,7 +49,7 @@ impl Balance {
 pub struct Balances(Vec<Balance>);
 
 impl Balances {
-    /// Returns the balance of a currency. The case of the code is ignored. Searches linearly.
+    /// Returns the balance of a currency, if any. Ignores the case of the code, and searches linearly.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
         self.0.iter().find(|balance| balance.currency == currency)
     }
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for BalancesVisitor {
     type Value = Balances;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of balances by currency")
+        f.write_str("an object of balances by currency")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {

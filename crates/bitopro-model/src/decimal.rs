@@ -11,11 +11,12 @@ use thiserror::Error as ThisError;
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum DecimalError {
-    /// The text is not an optional minus sign and digits, with an optional decimal point and more digits.
-    #[error("not a plain decimal number such as `12.50`")]
+    /// The text is not an optional minus sign and digits without extra leading zeros, optionally followed by a
+    /// point and more digits.
+    #[error("expected digits with an optional minus sign and decimal point, such as `12.50`")]
     Syntax,
     /// The number is well formed, but has more digits than [`Decimal`] can hold. Up to 28 always fit.
-    #[error("{digits} digits are too many to store exactly; up to 28 always fit")]
+    #[error("too many digits ({digits}) to store exactly; up to 28 always fit")]
     TooManyDigits {
         /// Number of digits in the text, including leading zeros of a fraction.
         digits: usize,
@@ -24,8 +25,9 @@ pub enum DecimalError {
 
 /// Parses a decimal without rounding. The scale is kept, so `1.10` is written back as `1.10`.
 ///
-/// Accepts the format of the exchange, `-?digits[.digits]` without superfluous leading zeros. Unlike
-/// [`Decimal`]'s own parsers, it rejects `+1`, `.5`, `1_000` and `1e3`. A negative zero keeps its sign.
+/// Accepts the format of the exchange: an optional minus sign, digits without extra leading zeros, and
+/// optionally a point and more digits. Unlike [`Decimal`]'s own parsers, it rejects `+1`, `.5`, `1_000` and
+/// `1e3`. A negative zero keeps its sign.
 ///
 /// # Errors
 ///
@@ -223,11 +225,11 @@ mod tests {
         }
     }
 
-    /// 10^28. Any decimal is a multiple of 10^-28.
+    /// The number 1 in units of 10^-28. Every decimal is a multiple of this unit.
     const ONE: i128 = 10_i128.pow(28);
 
-    /// Splits a decimal into its integer part and a non-negative fraction in units of 10^-28. Together they
-    /// need more bits than an `i128` has.
+    /// Splits a decimal into its integer part and a non-negative fraction in units of 10^-28. A single `i128`
+    /// cannot hold both.
     fn parts(value: Decimal) -> (i128, i128) {
         let scale = 10_i128.pow(value.scale());
         let (whole, rest) = (value.mantissa().div_euclid(scale), value.mantissa().rem_euclid(scale));
@@ -235,7 +237,7 @@ mod tests {
     }
 
     /// Returns whether a `Decimal` of any scale can hold this value.
-    fn can_be_held((whole, rest): (i128, i128)) -> bool {
+    fn is_representable((whole, rest): (i128, i128)) -> bool {
         (0..=28).any(|scale| {
             let unit = 10_i128.pow(28 - scale);
             let units =
@@ -259,12 +261,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_sum_equals_integer_arithmetic_or_cannot_be_held(a in decimals(), b in decimals()) {
+        fn a_sum_matches_integer_arithmetic_or_is_none(a in decimals(), b in decimals()) {
             let ((a_whole, a_rest), (b_whole, b_rest)) = (parts(a), parts(b));
             let rest = a_rest + b_rest;
             let expected = (a_whole + b_whole + rest / ONE, rest % ONE);
             for sum in [exact_add(a, b), exact_sub(a, -b)] {
-                prop_assert_eq!(sum.map(parts), can_be_held(expected).then_some(expected));
+                prop_assert_eq!(sum.map(parts), is_representable(expected).then_some(expected));
                 if let Some(sum) = sum {
                     prop_assert!(sum.scale() <= a.scale().max(b.scale()));
                     prop_assert_eq!(exact_sub(sum, b), Some(a));
@@ -285,7 +287,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in ".{0,64}") {
+        fn parsing_never_panics(text in ".{0,64}") {
             let _ = parse_decimal(&text);
         }
     }

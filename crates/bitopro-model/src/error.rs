@@ -5,7 +5,7 @@ use crate::PrivateStream;
 
 /// Number of bytes of the input that an excerpt shows on either side of the error.
 const EXCERPT_RADIUS: usize = 40;
-/// The largest number of bytes of a path or a reason in an error. Both can quote the input.
+/// Maximum number of bytes of a path or a reason in an error. Both can quote the input.
 const QUOTE_LIMIT: usize = 160;
 
 /// The error returned for a message that cannot be decoded.
@@ -57,8 +57,8 @@ impl DecodeError {
         self.stream
     }
 
-    /// Returns the path of the invalid field, such as `data.ADA.amount`, or an empty string for the whole
-    /// message.
+    /// Returns the path of the invalid field, such as `data.ADA.amount`, or an empty string if the error
+    /// concerns the message itself.
     ///
     /// A missing or duplicate field is reported under the path of its object. Long paths are truncated, and
     /// control characters are escaped.
@@ -85,7 +85,7 @@ impl DecodeError {
 
     fn describe(&self) -> String {
         let Self { path, reason, line, column, excerpt, .. } = self;
-        let place = match self.kind {
+        let location = match self.kind {
             DecodeErrorKind::Data if !path.is_empty() => format!("{path}: "),
             DecodeErrorKind::Data => String::new(),
             DecodeErrorKind::Syntax if path.is_empty() => {
@@ -94,11 +94,11 @@ impl DecodeError {
             DecodeErrorKind::Syntax => format!("{path}: invalid JSON at line {line} column {column}: "),
         };
         let event = self.stream.map(|stream| format!("in {}, ", stream.event())).unwrap_or_default();
-        format!("{place}{reason} ({event}near `{excerpt}`)")
+        format!("{location}{reason} ({event}near `{excerpt}`)")
     }
 }
 
-/// Parses a whole text. If that fails, parses it again to find the path of the error.
+/// Parses a text. If that fails, parses it again to find the path of the error.
 pub(crate) fn parse<'de, T: Deserialize<'de>>(
     text: &'de str,
     stream: Option<PrivateStream>,
@@ -107,7 +107,7 @@ pub(crate) fn parse<'de, T: Deserialize<'de>>(
         let mut json = serde_json::Deserializer::from_str(text);
         match serde_path_to_error::deserialize::<_, T>(&mut json) {
             Err(located) => {
-                // "." is the whole message, and "?" a position in it whose key was not read yet.
+                // "." is the path of the message itself, and "?" that of a member whose key was not read yet.
                 let path = Some(located.path().to_string()).filter(|path| path != "." && path != "?");
                 let path = path.unwrap_or_default();
                 DecodeError::new(located.inner(), path, text, stream)

@@ -8,7 +8,7 @@ use crate::error::{DecodeError, parse};
 use crate::wire::{Field, Key, put};
 use crate::{Extra, Message, PrivateStream, Timestamp};
 
-/// The data of the events of one stream: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
+/// The type of an event's `data`: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
 /// [`Trade`](crate::Trade).
 ///
 /// An `Event<D>` converts to a [`Message`] with `From` and back with `TryFrom`, whose error is the unchanged
@@ -64,7 +64,7 @@ pub(crate) mod sealed {
 pub struct Event<D> {
     /// The `eventID`, a random UUID. Absent before November 2024.
     pub event_id: Option<String>,
-    /// The time at which the exchange sent the event. Use this one for calculations, not `datetime`.
+    /// The time at which the exchange sent the event. Use this field for calculations, not `datetime`.
     pub timestamp: Timestamp,
     /// The `datetime`, kept as text because it has been observed in Taiwan time despite its `Z` suffix.
     pub datetime: Option<String>,
@@ -75,7 +75,7 @@ pub struct Event<D> {
 }
 
 impl<D: EventData> Event<D> {
-    /// Creates an event without an `eventID` and a `datetime`.
+    /// Creates an event without an `eventID` or a `datetime`.
     pub fn new(timestamp: Timestamp, data: D) -> Self {
         Self { event_id: None, timestamp, datetime: None, data, extra: Extra::default() }
     }

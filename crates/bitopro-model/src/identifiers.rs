@@ -13,8 +13,8 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::wire::field_by_serde;
 
-/// Declares identifier types. `by` names the type that is deserialized, and `compared in` the module whose
-/// functions compare and hash.
+/// Declares identifier types. `by` names the type that is deserialized, and `compared in` names the module that
+/// contains the functions for comparing and hashing.
 macro_rules! identifiers {
     ($($(#[$meta:meta])* $name:ident by $wire:ident, compared in $comparison:ident;)*) => {$(
         $(#[$meta])*
@@ -130,18 +130,18 @@ identifiers! {
     ///
     /// Comparisons ignore case: `BTC` and `btc` are the same currency. Short codes are stored inline, so a
     /// clone does not allocate.
-    Currency by SmolStr, compared in any_case;
-    /// A trading pair in the exchange's spelling: `btc_twd` in messages about orders.
+    Currency by SmolStr, compared in case_insensitive;
+    /// A trading pair in the exchange's spelling, such as `btc_twd` in order messages.
     ///
     /// Comparisons ignore case.
-    Pair by SmolStr, compared in any_case;
+    Pair by SmolStr, compared in case_insensitive;
     /// The id of an order: digits, with a prefix for a stop order (`SL-1133804403`).
     ///
     /// Older messages contain a JSON number, which is accepted. The id is always written as a string.
     OrderId by TextOrNumber, compared in exact;
     /// The id of a match between two orders. The exchange may leave it empty.
     MatchId by SmolStr, compared in exact;
-    /// The exchange's sequence name for an order, such as `SOLUSDT3273528249`.
+    /// The sequence label of an order, such as `SOLUSDT3273528249`. The exchange does not document its meaning.
     OrderSeq by SmolStr, compared in exact;
 }
 
@@ -171,7 +171,7 @@ mod exact {
 }
 
 /// Comparison that ignores the case of ASCII letters.
-mod any_case {
+mod case_insensitive {
     use std::cmp::Ordering;
     use std::hash::Hasher;
 
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn currencies_and_pairs_compare_in_any_case_and_keep_the_original_spelling() {
+    fn currencies_and_pairs_compare_case_insensitively_and_keep_the_original_spelling() {
         assert!(Pair::new("BTC_TWD") == "btc_twd" && Pair::new("BTC_TWD") != "eth_twd");
         let (upper, lower) = (Currency::new("BTC"), Currency::new("btc"));
         assert_eq!(upper, lower);

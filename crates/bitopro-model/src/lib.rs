@@ -20,7 +20,7 @@ pub use error::{DecodeError, DecodeErrorKind};
 pub use event::{Event, EventData};
 pub use extra::Extra;
 pub use identifiers::{Currency, MatchId, OrderId, OrderSeq, Pair};
-pub use message::{Decoded, Message, UnknownMessage, decode};
+pub use message::{DecodedMessage, Message, UnknownMessage, decode};
 pub use orders::{
     ActiveOrderStream, ActiveOrders, ClientId, HistoryOrderStream, HistoryOrders, Order, OrderStream, Orders,
 };

@@ -12,7 +12,7 @@ use crate::{
 
 /// A message of any private stream, classified by its `event`.
 ///
-/// If the stream of a text is known, [`decode`] is faster, because it does not have to read the event's name
+/// If the stream of a message is known, [`decode`] is faster, because it does not have to read the event's name
 /// first.
 ///
 /// # Examples
@@ -146,16 +146,16 @@ impl<D: EventData> From<Event<D>> for Message {
     }
 }
 
-impl<D: EventData> From<Decoded<D>> for Message {
-    fn from(decoded: Decoded<D>) -> Self {
+impl<D: EventData> From<DecodedMessage<D>> for Message {
+    fn from(decoded: DecodedMessage<D>) -> Self {
         match decoded {
-            Decoded::Event(event) => event.into(),
-            Decoded::Unknown(unknown) => Self::Unknown(unknown),
+            DecodedMessage::Event(event) => event.into(),
+            DecodedMessage::Unknown(unknown) => Self::Unknown(unknown),
         }
     }
 }
 
-/// Returns the unchanged message as the error if it is of another kind.
+/// Converts a message to the event of `D`, or returns the unchanged message as the error.
 impl<D: EventData> TryFrom<Message> for Event<D> {
     type Error = Message;
 
@@ -166,7 +166,7 @@ impl<D: EventData> TryFrom<Message> for Event<D> {
 
 /// The result of [`decode`]: the event of the expected stream, or an unknown message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decoded<D> {
+pub enum DecodedMessage<D> {
     /// The event of the stream.
     Event(Event<D>),
     /// Any other event, verbatim.
@@ -175,7 +175,7 @@ pub enum Decoded<D> {
 
 /// Parses a message that arrived on the stream of `D`.
 ///
-/// Any event other than the stream's own is returned as [`Decoded::Unknown`], not as an error.
+/// Any event other than the stream's own is returned as [`DecodedMessage::Unknown`], not as an error.
 ///
 /// # Errors
 ///
@@ -185,25 +185,25 @@ pub enum Decoded<D> {
 /// # Examples
 ///
 /// ```
-/// use bitopro_model::{Balances, Decoded, decode};
+/// use bitopro_model::{Balances, DecodedMessage, decode};
 ///
 /// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1639553303365,"data":{}}"#;
-/// let Decoded::Event(event) = decode::<Balances>(text)? else { panic!("unknown event") };
+/// let DecodedMessage::Event(event) = decode::<Balances>(text)? else { panic!("unknown event") };
 /// assert_eq!(event.timestamp.as_millis(), 1_639_553_303_365);
 ///
 /// let other = r#"{"event":"MAINTENANCE","minutes":30}"#;
-/// let Decoded::Unknown(message) = decode::<Balances>(other)? else { panic!("known event") };
+/// let DecodedMessage::Unknown(message) = decode::<Balances>(other)? else { panic!("known event") };
 /// assert_eq!((message.event(), message.raw()), ("MAINTENANCE", other));
 /// # Ok::<(), bitopro_model::DecodeError>(())
 /// ```
-pub fn decode<D: EventData>(text: &str) -> Result<Decoded<D>, DecodeError> {
+pub fn decode<D: EventData>(text: &str) -> Result<DecodedMessage<D>, DecodeError> {
     // Nearly every message is the stream's own event, so the event's name is only read if that attempt fails.
-    serde_json::from_str(text).map(Decoded::Event).or_else(|_| {
+    serde_json::from_str(text).map(DecodedMessage::Event).or_else(|_| {
         let EventName(event) = parse(text, Some(D::STREAM))?;
         if event == D::STREAM.event() {
-            Event::from_json(text).map(Decoded::Event)
+            Event::from_json(text).map(DecodedMessage::Event)
         } else {
-            UnknownMessage::new(event, text).map(Decoded::Unknown)
+            UnknownMessage::new(event, text).map(DecodedMessage::Unknown)
         }
     })
 }
@@ -225,7 +225,7 @@ impl UnknownMessage {
         &self.event
     }
 
-    /// Returns the raw JSON of the whole message.
+    /// Returns the raw JSON of the message.
     pub fn raw(&self) -> &str {
         self.raw.get()
     }

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// One of the exchange's private WebSocket streams.
 ///
-/// Connecting to a stream's URL is the whole subscription. No message is sent to request it.
+/// The exchange starts sending events as soon as a stream's URL is connected. No further request is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PrivateStream {
@@ -34,7 +34,7 @@ impl PrivateStream {
         }
     }
 
-    /// Returns the stream's URL path, relative to the base endpoint.
+    /// Returns the stream's URL path, relative to the base URL.
     pub const fn path(self) -> &'static str {
         match self {
             Self::AccountBalance => "/v1/pub/auth/account-balance",

@@ -7,9 +7,9 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// A time of the exchange's clock, in Unix milliseconds (UTC).
+/// A time according to the exchange's clock, in Unix milliseconds (UTC).
 ///
-/// Use the `timestamp` of an event for calculations. Its `datetime` is a text that has been observed eight
+/// Use the `timestamp` of an event for calculations. Its `datetime` is text that has been observed to be eight
 /// hours off.
 ///
 /// # Examples
@@ -86,14 +86,14 @@ impl Timestamp {
 
     /// Converts a time in either seconds or milliseconds to milliseconds.
     ///
-    /// A number below 10^11 is interpreted as seconds, which is before the year 5139. In milliseconds, it
-    /// would be before March 1973.
+    /// A number below 10^11 is interpreted as seconds. In seconds, 10^11 falls in the year 5138; in
+    /// milliseconds, it falls in March 1973.
     pub(crate) const fn normalized_to_millis(self) -> Self {
         if self.0.unsigned_abs() < 100_000_000_000 { Self(self.0 * 1_000) } else { self }
     }
 }
 
-/// Rounds down to whole milliseconds.
+/// Converts a [`SystemTime`], rounded down to whole milliseconds.
 impl TryFrom<SystemTime> for Timestamp {
     type Error = TimestampRangeError;
 
@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A time of the exchange's clock, in whole Unix seconds (UTC). Used for the times of a trade.
+/// A time according to the exchange's clock, in whole Unix seconds (UTC). Used for the times of a trade.
 ///
 /// A separate type prevents seconds from being confused with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,7 +155,7 @@ impl UnixSeconds {
         self.0
     }
 
-    /// Converts to a [`Timestamp`], the start of the second, or returns `None` if milliseconds overflow.
+    /// Converts to the [`Timestamp`] of the start of the second, or returns `None` on overflow.
     pub fn to_timestamp(self) -> Option<Timestamp> {
         self.0.checked_mul(1_000).map(Timestamp)
     }
@@ -187,7 +187,7 @@ impl<'de> Deserialize<'de> for UnixSeconds {
 
 /// Returns the date and time in UTC, or `None` outside the years 0000 to 9999.
 fn utc(since_epoch: SignedDuration) -> Option<DateTime> {
-    // jiff's own timestamps reserve a day for time zones. A `DateTime` covers the year 9999 to its end.
+    // jiff's `Timestamp` ends about a day before the year 9999 does, to leave room for time zones.
     const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     EPOCH.checked_add(since_epoch).ok().filter(|time| time.year() >= 0)
 }
@@ -200,7 +200,7 @@ mod tests {
     use super::{Timestamp, UnixSeconds};
 
     #[test]
-    fn converts_to_and_from_system_time_on_both_sides_of_the_epoch() {
+    fn times_before_and_after_the_epoch_convert_to_and_from_system_time() {
         for millis in [0, 1, -1, 1_639_553_303_365] {
             let time = Timestamp::from_millis(millis).to_system_time().unwrap();
             let back = match time.duration_since(SystemTime::UNIX_EPOCH) {

@@ -9,8 +9,8 @@ use crate::{
 
 /// The event `USER_TRADE`: one of the account's orders was matched.
 ///
-/// According to its documentation, the exchange sends each trade once, so trades during a disconnection are
-/// never received. [`Trade::is_same_match`] recognizes a trade that is sent again nevertheless.
+/// According to its documentation, the exchange sends each trade once, so trades made while disconnected are
+/// never received. [`Trade::is_same_match`] recognises a trade that is sent again nevertheless.
 pub type UserTrade = Event<Trade>;
 
 wire_struct! {
@@ -45,13 +45,13 @@ wire_struct! {
         "fee" => fee: Decimal,
         /// The currency of the fee in lowercase.
         "feeCurrency" => fee_currency: Currency,
-        /// The time of the match. Only the two times of this event are in seconds.
+        /// The time of the match. Unlike the event's `timestamp`, the times of a trade are in seconds.
         "transactionTimestamp" => transaction_timestamp: UnixSeconds,
         /// The time at which the exchange processed the trade.
         "eventTimestamp" => event_timestamp: Option<UnixSeconds>,
         /// The id of the account's order.
         "orderID" => order_id: OrderId,
-        /// The type of that order.
+        /// The type of the account's order.
         "orderType" => order_type: Option<OrderType>,
         /// The id of the match. May be empty.
         "matchID" => match_id: Option<MatchId>,
@@ -82,8 +82,8 @@ impl Sealed for Trade {
 impl Trade {
     /// Creates a trade of a limit order that was the maker, without a fee.
     ///
-    /// The fee currency is the received one. Price and volume are zero, and the time is the Unix epoch, until
-    /// they are set.
+    /// The fee is in the currency that the account receives. Price and volume are zero, and the time is the
+    /// Unix epoch, until they are set.
     ///
     /// # Examples
     ///
@@ -155,21 +155,28 @@ impl Trade {
         Pair::new(format!("{}_{}", self.base, self.quote))
     }
 
-    /// Returns whether both report the same execution: order, terms, match id and fee are equal.
+    /// Returns whether two trades agree in everything that identifies an execution, including the fee.
     ///
-    /// Fields that the exchange may change when it sends a trade again are ignored: the processing time, the
-    /// order type, the flags and unknown fields. Two different executions in the same second can be equal, so
-    /// `true` does not prove that they are the same.
+    /// Use it for trades whose events have the same `eventID`. To recognise a trade that the exchange sends
+    /// again in another event, use [`is_same_match`](Self::is_same_match).
+    ///
+    /// Compares order, pair, side, price, volume, time of the match, match id and fee. Ignores fields that the
+    /// exchange may change when it sends a trade again: the processing time, the order type, the flags and
+    /// unknown fields. Two different executions in the same second can be equal, so `true` alone does not prove
+    /// that they are the same.
     pub fn is_same_trade(&self, other: &Self) -> bool {
         self.has_same_terms(other)
             && self.match_id == other.match_id
             && (self.fee, &self.fee_currency) == (other.fee, &other.fee_currency)
     }
 
-    /// Returns whether both report the same match of the same order: they have the same `match_id` and terms.
+    /// Returns whether two trades report the same match of the same order.
     ///
-    /// Recognizes a trade that the exchange sends again. The fee and the processing time may differ. Without
-    /// a `match_id`, trades with the same terms cannot be distinguished, so the result is `false`.
+    /// Use it to recognise a trade that the exchange sends again, in any event. To compare trades within one
+    /// event, use [`is_same_trade`](Self::is_same_trade), which does not need a match id.
+    ///
+    /// Compares match id, order, pair, side, price, volume and time of the match, but not the fee and the
+    /// processing time. Without a match id, equal trades cannot be distinguished, so the result is `false`.
     pub fn is_same_match(&self, other: &Self) -> bool {
         let has_match_id = self.match_id.as_ref().is_some_and(|id| !id.as_str().is_empty());
         has_match_id && self.match_id == other.match_id && self.has_same_terms(other)
@@ -233,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_match_has_the_same_id_and_terms_and_the_same_trade_also_the_same_fee() {
+    fn equal_matches_share_id_and_terms_and_equal_trades_also_share_the_fee() {
         let match_id = |id: &str| Some(MatchId::new(id));
         let trade = Trade { match_id: match_id("m"), ..UserTrade::from_json(SAMPLE).unwrap().data };
         let same = |other: &Trade| (trade.is_same_match(other), trade.is_same_trade(other));

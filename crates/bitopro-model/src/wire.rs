@@ -1,7 +1,8 @@
-//! Reading and writing of wire structs: known fields by name, with unknown fields kept.
+//! Reads and writes wire structs: structs with a Rust field for each known JSON field, and `extra` for the
+//! unknown ones.
 //!
 //! `serde(flatten)` would keep unknown fields too, but it buffers every field and converts raw numbers to
-//! floats. This module parses each field once, directly into its final place.
+//! floats. This module parses each field only once, directly into its final type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -83,8 +84,8 @@ impl Field for bool {
     }
 }
 
-/// An optional field. Absent, `null`, and an empty string where another type is expected are all `None`, and
-/// are written as absent. Any other unreadable value is kept in `extra`.
+/// An optional field. It is `None`, and is not written, if it is absent, `null`, or an empty string where
+/// another type is expected. Any other unreadable value is kept in `extra`.
 impl<T: Field> Field for Option<T> {
     type Wire = Option<T::Wire>;
 
@@ -123,7 +124,7 @@ impl<'de, W: DeserializeOwned> Deserialize<'de> for Lenient<W> {
     }
 }
 
-/// The name by which `serde_json` recognizes a [`RawValue`].
+/// The name by which `serde_json` identifies a [`RawValue`].
 ///
 /// Requesting it by name yields raw JSON that is borrowed if the input allows it, and owned otherwise.
 /// `&RawValue` would fail if borrowing is impossible, and `Box<RawValue>` would allocate for every value.

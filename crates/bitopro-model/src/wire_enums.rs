@@ -1,4 +1,4 @@
-//! Enums with a fixed text or number on the wire. Values that the exchange adds without notice are kept as
+//! Enums that are strings or numbers on the wire. Values that the exchange adds without notice are kept as
 //! `Unknown`.
 
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use crate::wire::field_by_serde;
 
-/// Declares enums with a text on the wire. The first text of a variant is written, and all of its texts are
+/// Declares enums that are strings on the wire. The first string of a variant is written, and all of them are
 /// read.
 macro_rules! wire_enums {
     ($($(#[$meta:meta])* $name:ident {
@@ -98,7 +98,7 @@ wire_enums! {
         SlOcoStopLimit = "SL_OCO_STOPLIMIT",
     }
 
-    /// The time in force of an order, and whether it may take liquidity.
+    /// The time in force of an order, including whether it may match immediately.
     TimeInForce {
         /// Good till cancelled. Always used for market orders.
         GoodTillCancelled = "GTC",
@@ -176,7 +176,7 @@ impl OrderStatus {
         matches!(self, Self::NotTriggered | Self::InProgress | Self::InProgressPartialDeal)
     }
 
-    /// Returns whether the order will not change any more. `false` for an unknown status.
+    /// Returns whether the status is final. `false` for an unknown status.
     pub const fn is_final(self) -> bool {
         matches!(
             self,

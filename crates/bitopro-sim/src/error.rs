@@ -1,6 +1,6 @@
-/// The error of starting a simulator or a proxy, parsing a command, or parsing or running a scenario.
+/// An error while starting a simulator or a proxy, parsing a command, or parsing or running a scenario.
 ///
-/// Its message says what happened and what to do.
+/// Its message states what happened and what to do.
 pub type Error = bitopro_transport::Error<ErrorKind>;
 
 /// The kinds of [`Error`].
@@ -9,13 +9,13 @@ pub type Error = bitopro_transport::Error<ErrorKind>;
 pub enum ErrorKind {
     /// The options are invalid. The message lists every problem.
     Options,
-    /// Another program listens on the address.
+    /// Another program listens on the port.
     AddressInUse,
-    /// Listening on the address failed for another reason.
+    /// Listening on the port failed for another reason.
     Listen,
     /// Generating the certificate failed.
     Certificate,
-    /// The text is not a [`Command`](crate::Command).
+    /// The string is not a [`Command`](crate::Command).
     Command,
     /// A scenario cannot be parsed, or one of its steps failed. The message names the lines, or the numbers
     /// of the steps if the scenario was not parsed from text.

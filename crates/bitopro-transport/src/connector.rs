@@ -54,7 +54,7 @@ pub trait Connector: Send + Sync {
     ///
     /// # Errors
     ///
-    /// An [`Error`] whose kind states which step failed. If the server refuses the upgrade, the error
+    /// Returns an [`Error`] whose kind states which step failed. If the server refuses the upgrade, the error
     /// contains the status, the headers and the beginning of the body; see [`Error::refusal`].
     ///
     /// # Cancel safety
@@ -65,7 +65,7 @@ pub trait Connector: Send + Sync {
 
 /// An open WebSocket connection: a stream of received frames that can also send frames.
 ///
-/// - The connection answers pings by itself while it is polled. Pings still appear in the stream, as a sign
+/// - The connection answers pings automatically while it is polled. Pings still appear in the stream, as a sign
 ///   that the server is alive.
 /// - A close frame from the server is the last item of the stream. A connection that ends without one yields
 ///   an [`Error`] of kind [`Disconnected`](crate::ErrorKind::Disconnected), and then the stream ends.
@@ -105,7 +105,11 @@ pub trait Connection: Stream<Item = Result<Frame, Error>> + Send + Unpin {
     ///
     /// # Errors
     ///
-    /// An [`Error`] if the connection is closed or closing.
+    /// Returns an [`Error`] if the connection is closed or closing.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the frame may or may not be sent.
     async fn send(&mut self, frame: Frame) -> Result<(), Error>;
 }
 

@@ -8,9 +8,9 @@ use http::{HeaderMap, StatusCode};
 
 /// An error with a kind, a message and, if known, its cause.
 ///
-/// Decide by the [`kind`](Self::kind), never by the text. `Display` shows only the message; `{:#}` appends
-/// the causes, each after a colon. [`source`](StdError::source) returns the first cause. The client and the
-/// simulator use this type with their own kinds.
+/// Match on the [`kind`](Self::kind), never on the text. `Display` shows only the message; `{:#}`
+/// appends the causes, each after a colon. [`source`](StdError::source) returns the first cause. The client and
+/// the simulator use this type with their own kinds.
 ///
 /// # Examples
 ///
@@ -134,12 +134,12 @@ impl<K: fmt::Debug> StdError for Error<K> {
 pub enum ErrorKind {
     /// The request is invalid, such as a URL that is not `ws` or `wss`, or an invalid header.
     InvalidRequest,
-    /// The URL is `ws://` to another machine. Signed headers are never sent in clear text.
+    /// The URL is `ws://` to another machine. Signed headers are never sent unencrypted.
     InsecureUrl,
     /// This machine is not set up for the dial: its CA certificates are missing, or its environment names an
     /// unusable proxy. Retrying does not help.
     Setup,
-    /// The name could not be resolved, or none of its addresses could be reached.
+    /// The name could not be resolved, or none of its IP addresses could be reached.
     Connect,
     /// The proxy could not be reached, rejected the request, or closed the connection before it had connected
     /// to the server. Its response is never a [`refusal`](Error::refusal), because the server has not seen the
@@ -147,8 +147,8 @@ pub enum ErrorKind {
     Proxy,
     /// The TLS handshake failed for a reason other than the server's certificate.
     Tls,
-    /// The server's certificate is not acceptable: it is expired, not yet valid, for another host, or issued
-    /// by an unknown authority.
+    /// The server's certificate was rejected: it is expired, not yet valid, for another host, or issued by an
+    /// unknown authority.
     Certificate,
     /// The server answered the upgrade request with a status other than 101. See [`Error::refusal`].
     Refused,
@@ -166,9 +166,9 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Returns whether the network or the server failed before the server decided about the request.
+    /// Returns whether the network or the server failed before the server accepted or refused the request.
     ///
-    /// Another address, or the same one later, may succeed.
+    /// Another URL, or the same one later, may succeed.
     pub const fn is_network(self) -> bool {
         match self {
             Self::Connect
@@ -204,10 +204,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The maximum number of bytes of the body that are read.
+    /// Maximum number of bytes of the body that are read.
     pub const BODY_LIMIT: usize = 1024;
 
-    /// Creates a refusal without headers and body.
+    /// Creates a refusal without headers or a body.
     pub fn new(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }

@@ -22,7 +22,7 @@ pub enum Frame {
     Text(Text),
     /// A binary message.
     Binary(Bytes),
-    /// A ping. The connection answers it by itself.
+    /// A ping. The connection answers it automatically.
     Ping(Bytes),
     /// A pong.
     Pong(Bytes),
@@ -52,7 +52,7 @@ pub struct CloseFrame {
     pub reason: Text,
 }
 
-/// A UTF-8 text that shares the received bytes and is cheap to clone.
+/// A UTF-8 string that shares the received bytes and is cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text(ByteString);
 

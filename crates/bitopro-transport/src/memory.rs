@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::{Connection, Connector, Error, ErrorKind, Frame, Refusal, Request};
 
-/// The maximum number of buffered frames in each direction. As with a socket, `send` waits while the buffer
+/// Maximum number of buffered frames in each direction. As with a socket, `send` waits while the buffer
 /// is full.
 const BUFFERED_FRAMES: usize = 256;
 
@@ -191,11 +191,15 @@ pub struct Peer {
 pub struct PeerClosedError;
 
 impl Peer {
-    /// Sends a frame. Waits while 256 frames are unread.
+    /// Sends a frame. Waits while the client has 256 unread frames.
     ///
     /// # Errors
     ///
-    /// [`PeerClosedError`] if the client has dropped the connection.
+    /// Returns [`PeerClosedError`] if the client has dropped the connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the frame is not sent.
     pub async fn send(&mut self, frame: Frame) -> Result<(), PeerClosedError> {
         self.to_client.send(frame).await.map_err(|_| PeerClosedError)
     }
@@ -213,7 +217,11 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// [`PeerClosedError`] if the client has dropped the connection.
+    /// Returns [`PeerClosedError`] if the client has dropped the connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the frame is not sent.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), PeerClosedError> {
         self.send(Frame::close(code, reason)).await
     }

@@ -24,12 +24,12 @@ pub struct Record {
     pub at_ms: u64,
     /// The number of the dial that the event belongs to, counted from 1.
     pub dial: u64,
-    /// The event itself.
+    /// The recorded event.
     #[serde(flatten)]
     pub event: RecordedEvent,
 }
 
-/// An event of a dial or a connection, from the client's side.
+/// An event of a dial or a connection, as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ pub enum RecordedEvent {
     Ended(()),
     /// A frame arrived.
     Received(RecordedFrame),
-    /// A frame was sent. Pongs that the connection sends by itself are not recorded.
+    /// A frame was sent. Pongs that the connection sends automatically are not recorded.
     Sent(RecordedFrame),
 }
 
@@ -113,12 +113,12 @@ impl Recorder {
 
     /// Flushes the writer and reports whether the recording is complete.
     ///
-    /// A connection keeps working if its recording fails, so this is the only place that reports the failure.
+    /// A connection keeps working if its recording fails, so only this method reports the failure.
     ///
     /// # Errors
     ///
-    /// The writer's first error, after which nothing more is recorded. Later calls return an error of the
-    /// same kind.
+    /// Returns the writer's first error, after which nothing more is recorded. Later calls return an error of
+    /// the same kind.
     pub fn finish(&self) -> io::Result<()> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(inner.state, State::Recording)
@@ -137,7 +137,7 @@ impl Recorder {
         })
     }
 
-    /// Returns the number of a new dial.
+    /// Counts a new dial and returns its number.
     fn next_dial(&self) -> u64 {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.dials += 1;

@@ -13,7 +13,7 @@ use crate::recording::{Record, RecordedEvent, RecordedFrame};
 use crate::request::redacted;
 use crate::{Error, ErrorKind, Frame};
 
-/// The maximum delay of a dial relative to its recorded time.
+/// Maximum delay of a dial relative to its recorded time.
 const DIAL_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// A recording that can be played to a client.
@@ -46,8 +46,8 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// The reader's error, or an error of kind [`InvalidData`](io::ErrorKind::InvalidData) that contains the
-    /// number of the first line that is not a record.
+    /// Returns the reader's error, or an error of kind [`InvalidData`](io::ErrorKind::InvalidData) that names
+    /// the first line that is not a record.
     pub fn read(reader: impl BufRead) -> io::Result<Self> {
         let record = |(number, line): (usize, io::Result<String>)| {
             serde_json::from_str(&line?).map_err(|error| {
@@ -59,16 +59,21 @@ impl Replay {
 
     /// Plays the server's part of the recording.
     ///
-    /// Each recorded dial waits for the client's next dial to the same URL, and is answered as in the
-    /// recording. Then the received frames are sent at their recorded times, which count from the first dial.
-    /// Frames that the client sends are not compared with the recording.
+    /// For each recorded dial, waits for the client's next dial to the same URL and answers it as in the
+    /// recording. Then sends the received frames at their recorded times, which count from the first dial.
+    /// Does not compare the frames that the client sends with the recording.
     ///
-    /// Returns the connections that are still open at the end of the recording. Dropping them ends them.
+    /// Returns the connections that are still open at the end of the recording. Dropping a peer ends its
+    /// connection.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TimedOut`] if a dial is more than 60 s late, or [`ErrorKind::Disconnected`] if all
+    /// Returns [`ErrorKind::TimedOut`] if a dial is more than 60 s late, or [`ErrorKind::Disconnected`] if all
     /// connectors were dropped before it. An error ends all open connections.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops all received dials and ends all open connections.
     pub async fn play(self, server: &mut MemoryServer) -> Result<Vec<Peer>, Error> {
         let mut waiting: Vec<IncomingDial> = Vec::new();
         let mut dials: BTreeMap<u64, IncomingDial> = BTreeMap::new();
@@ -145,7 +150,7 @@ async fn next_dial_to(
     }
 }
 
-/// Returns `None` if the payload is not valid hex.
+/// Decodes a recorded frame, or returns `None` if its payload is not valid hex.
 fn decode_frame(frame: RecordedFrame) -> Option<Frame> {
     let bytes = |text: String| hex::decode(text).map(Bytes::from).ok();
     Some(match frame {

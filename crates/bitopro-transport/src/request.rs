@@ -47,8 +47,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidRequest`] if the name or the value is invalid, or if the header is reserved: the
-    /// upgrade sets `Host`, `Connection`, `Upgrade` and `Sec-WebSocket-*` itself, and has no body that
+    /// Returns [`ErrorKind::InvalidRequest`] if the name or the value is invalid, or if the header is reserved:
+    /// the upgrade sets `Host`, `Connection`, `Upgrade` and `Sec-WebSocket-*` itself, and has no body that
     /// `Content-Length` or `Transfer-Encoding` could describe.
     pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
@@ -76,7 +76,7 @@ impl Request {
         &self.url
     }
 
-    /// Returns the headers, without those of the WebSocket upgrade itself.
+    /// Returns the added headers, without those that the WebSocket upgrade itself sets.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }

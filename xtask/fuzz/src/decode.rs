@@ -1,8 +1,9 @@
-//! Any text as a message of every stream. Reading it never panics, and a message is written back unchanged.
+//! Decodes any text as a message of every stream. Decoding never panics, and a message is written back
+//! unchanged.
 
 use bitopro_model::{
-    ActiveOrderStream, Balances, DecodeError, Decoded, Event, EventData, HistoryOrderStream, Message, Orders,
-    Trade, decode, parse_decimal,
+    ActiveOrderStream, Balances, DecodeError, DecodedMessage, Event, EventData, HistoryOrderStream, Message,
+    Orders, Trade, decode, parse_decimal,
 };
 use std::fmt::Debug;
 
@@ -37,7 +38,7 @@ pub fn check(data: &[u8]) {
 /// Returns whether the text is the stream's own event, or `None` if it cannot be read.
 fn is_event_of<D: EventData + PartialEq + Debug>(text: &str) -> Option<bool> {
     match decode::<D>(text) {
-        Ok(Decoded::Event(event)) => {
+        Ok(DecodedMessage::Event(event)) => {
             let written = json(&event);
             let again = Event::<D>::from_json(&written).expect("a written message can be read");
             assert_eq!(again, event);
@@ -45,7 +46,7 @@ fn is_event_of<D: EventData + PartialEq + Debug>(text: &str) -> Option<bool> {
             assert_eq!(json(&again), written);
             Some(true)
         }
-        Ok(Decoded::Unknown(unknown)) => {
+        Ok(DecodedMessage::Unknown(unknown)) => {
             assert_eq!(
                 unknown.raw(),
                 text.trim_matches([' ', '\n', '\r', '\t']),

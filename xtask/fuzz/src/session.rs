@@ -1,4 +1,5 @@
-//! Any sequence of events of the four links of an account, at any times, and the rules that always hold.
+//! Applies any sequence of events, at any times, to the four links of an account, and checks the rules that
+//! always hold.
 //!
 //! An input is a list of operations. Each has a byte for the link (its upper two bits) and the operation, and
 //! a byte for its detail; see [`Harness::operate`]. For a text frame, the length (two bytes) and the text
@@ -53,7 +54,7 @@ fn engine(settings: u8) -> Engine {
     builder.build_engine().expect("the settings are valid")
 }
 
-/// The rest of an input. Bytes beyond its end are zero.
+/// The unread rest of an input. Bytes beyond its end are zero.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -81,11 +82,11 @@ struct Harness {
     now: Instant,
     wall: SystemTime,
     dials: Dials,
-    /// A link has been connected before.
+    /// True if a link has been connected before.
     is_key_accepted: bool,
     /// One link for each stream, in the order of [`PrivateStream::ALL`].
     links: Vec<Link>,
-    /// The subscriber does not read.
+    /// True if the subscriber does not read.
     is_stalled: bool,
     from_changes: AccountFromChanges,
 }
@@ -115,7 +116,7 @@ impl Harness {
         self.links.iter_mut().find(|link| link.stream == stream).expect("every stream has a link")
     }
 
-    /// Performs one operation of the input, even one that is impossible in practice.
+    /// Performs the next operation of the input, even if it is impossible in practice.
     fn operate(&mut self, input: &mut Input<'_>) {
         let (operation, detail) = (input.byte(), input.byte());
         let stream = *PrivateStream::ALL.get(usize::from(operation >> 6)).expect("there are four streams");
@@ -155,7 +156,7 @@ impl Harness {
         self.wall += span;
     }
 
-    /// Lets time pass until the engine's next timeout, and handles it as a driver would.
+    /// Lets time pass until the engine's next timeout and handles it as a driver would.
     fn pass_to_timeout(&mut self) {
         let Some(next) = self.engine.poll_timeout() else { return };
         self.pass(next.saturating_duration_since(self.now));
@@ -164,11 +165,11 @@ impl Harness {
         let next = self.engine.poll_timeout();
         assert!(
             next.is_none_or(|due| due > self.now),
-            "the next timeout is due already, which is a tight loop"
+            "the next timeout is already due, which would be a tight loop"
         );
     }
 
-    /// Takes all actions and items of the engine, and checks them.
+    /// Takes all actions and items of the engine and checks them.
     fn settle(&mut self) {
         while let Some((link, action)) = self.engine.poll_action(self.now, self.wall) {
             let now = self.now;
@@ -192,7 +193,7 @@ impl Harness {
         }
     }
 
-    /// Lets everything succeed, and asserts that every stream that has not ended recovers, perhaps after a
+    /// Lets everything succeed and asserts that every stream that has not ended recovers, perhaps after a
     /// delay that the server requested.
     fn recover(&mut self) {
         self.is_stalled = false;

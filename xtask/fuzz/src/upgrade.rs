@@ -1,7 +1,7 @@
-//! Any bytes as a server's response to the upgrade request, and as the frames that follow it.
+//! Reads any bytes as a server's response to the upgrade request and as the frames that follow it.
 //!
-//! The first byte of an input selects how the bytes after it are sent. In them, `{accept}` is replaced by
-//! the accept key of the request.
+//! The first byte of an input selects how the other bytes are sent. In those, `{accept}` is replaced by the
+//! accept key of the request.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) {
     });
 }
 
-/// Sends the response, and returns the stream if it is to stay open.
+/// Sends the response and returns the stream if it is to stay open.
 async fn serve(mut stream: DuplexStream, mode: u8, response: &[u8]) -> Option<DuplexStream> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,12 +1,13 @@
 use std::fmt::Write;
 
+use super::failure_model::{self, MIN_FAULTS};
 use super::harness::results;
-use super::{Test, coverage, failure_model, fault_with_results, problems, read};
+use super::{Test, coverage, fault_with_results, problems, read};
 
-/// Returns a document with all faults, whose last column has this content.
+/// Returns a document that lists all faults, with this content in the last column.
 fn document(column: impl Fn(u8) -> &'static str) -> String {
     let mut text = "Words\n\n| no. | fault | promise | tests |\n| --- | --- | --- | --- |\n".to_owned();
-    for number in 1..=55 {
+    for number in 1..=MIN_FAULTS {
         writeln!(text, "| {number} | fault {number} | promise {number} | {} |", column(number)).unwrap();
     }
     text + "\nMore words | and a bar.\n"
@@ -17,7 +18,10 @@ fn test(name: &str) -> Test {
 }
 
 fn tests_of_all_except(number: u8) -> Vec<Test> {
-    (1..=55).filter(|fault| *fault != number).map(|fault| test(&format!("fault_{fault:02}_a"))).collect()
+    (1..=MIN_FAULTS)
+        .filter(|fault| *fault != number)
+        .map(|fault| test(&format!("fault_{fault:02}_a")))
+        .collect()
 }
 
 fn found(text: &str, tests: &[Test]) -> Vec<String> {
@@ -29,10 +33,12 @@ fn a_document_with_all_test_names_has_no_problems() {
     let tests = [tests_of_all_except(0), vec![test("fault_07_b")]].concat();
     let text = failure_model::with_test_names(&document(|_| ""), &tests).unwrap();
     assert!(text.contains("\n| 7 | fault 7 | promise 7 | `fault_07_a`<br>`fault_07_b` |\n"), "{text}");
-    assert!(text.ends_with("| `fault_55_a` |\n\nMore words | and a bar.\n"), "{text}");
+    let end = format!("| `fault_{MIN_FAULTS}_a` |\n\nMore words | and a bar.\n");
+    assert!(text.ends_with(&end), "{text}");
     assert_eq!(found(&text, &tests), [""; 0]);
     assert_eq!(failure_model::with_test_names(&text, &tests).unwrap(), text);
-    assert_eq!(coverage(&failure_model::rows(&text).unwrap(), &tests), "55 of 55 faults have tests");
+    let expected = format!("{MIN_FAULTS} of {MIN_FAULTS} faults have tests");
+    assert_eq!(coverage(&failure_model::rows(&text).unwrap(), &tests), expected);
 }
 
 #[test]
@@ -41,7 +47,8 @@ fn a_fault_without_a_test_is_reported() {
     let text = failure_model::with_test_names(&document(|_| ""), &tests).unwrap();
     assert!(text.contains("| promise 7 | none yet |"), "{text}");
     assert_eq!(found(&text, &tests), ["fault 7 has no test `fault_07_…`: fault 7"]);
-    assert_eq!(coverage(&failure_model::rows(&text).unwrap(), &tests), "54 of 55 faults have tests");
+    let expected = format!("{} of {MIN_FAULTS} faults have tests", MIN_FAULTS - 1);
+    assert_eq!(coverage(&failure_model::rows(&text).unwrap(), &tests), expected);
 }
 
 #[test]
@@ -51,18 +58,22 @@ fn outdated_names_and_a_test_without_a_fault_are_reported() {
     let expected = "the test names in docs/failures.md are out of date; run `cargo xtask faults --write`";
     assert_eq!(found(&outdated, &tests), [expected]);
     let text = failure_model::with_test_names(&outdated, &tests).unwrap();
-    tests.push(test("fault_56_x"));
-    let unlisted = "docs/failures.md does not list the fault of the test `module::fault_56_x`";
+    let unlisted = format!("fault_{}_x", MIN_FAULTS + 1);
+    tests.push(test(&unlisted));
+    let unlisted = format!("docs/failures.md does not list the fault of the test `module::{unlisted}`");
     assert_eq!(found(&text, &tests), [unlisted]);
 }
 
 #[test]
 fn every_fault_has_exactly_one_complete_row() {
     let text = document(|_| "");
+    let last = format!("| {MIN_FAULTS} |");
+    let after_last = format!("| {} |", MIN_FAULTS + 1);
+    let missing_last = format!("does not list fault {MIN_FAULTS}");
     for (row, replacement, part) in [
         ("| 7 | fault 7 | promise 7 |  |\n", "", "does not list fault 7"),
         ("| 7 |", "| 8 |", "duplicate fault 8"),
-        ("| 55 |", "| 56 |", "does not list fault 55"),
+        (&*last, &*after_last, &*missing_last),
         ("| promise 7 |  |", "| promise 7 |", "row 7 of the failure model does not have four cells"),
         ("| promise 7 |", "|  |", "row 7 of the failure model has an empty cell"),
     ] {

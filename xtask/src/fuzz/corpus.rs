@@ -1,4 +1,4 @@
-//! The seeds for fuzzing: inputs that reach the relevant code, made from the fixtures. The targets in
+//! The seeds for fuzzing: inputs that reach the relevant code, derived from the fixtures. The targets in
 //! `xtask/fuzz/src` document their format.
 
 use super::Target;
@@ -14,8 +14,8 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
         Target::Upgrade => {
             let upgraded = texts.map(|text| [HANDSHAKE.as_bytes(), &frame(text)].concat());
             let refused = REFUSALS.into_iter().map(|refusal| refusal.as_bytes().to_vec());
-            // With this first byte, the server sends the whole answer and then closes the connection.
-            upgraded.chain(refused).map(|answer| [vec![1], answer].concat()).collect()
+            // With this first byte, the server sends the entire response and then closes the connection.
+            upgraded.chain(refused).map(|response| [vec![1], response].concat()).collect()
         }
     })
 }
@@ -27,8 +27,8 @@ const DECIMALS: [&str; 6] =
 /// trades.
 const LINKS: [u8; 4] = [0x80, 0x40, 0, 0xc0];
 
-/// Returns operations that connect all links. The given link then receives the text, reconnects, and receives
-/// the text again.
+/// Returns operations that connect all links, after which the given link receives the text, reconnects, and
+/// receives the text again.
 fn reconnecting_link(link: u8, text: &str) -> Vec<u8> {
     const SETTINGS: u8 = 0;
     const NEXT: [u8; 2] = [3, 0];

@@ -6,22 +6,27 @@ use std::time::Duration;
 use bitopro_sim::{Quirk, Quirks, SimulatorBuilder};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 /// Quirks and keepalive of the simulated exchange.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Quirks of the exchange: undocumented or changed behaviour")]
+#[command(next_help_heading = "Quirks (undocumented or changed behaviour of the exchange)")]
 pub(crate) struct ExchangeArgs {
     #[command(flatten)]
     quirks: QuirkArgs,
 
-    /// Milliseconds between two pings; 20000 is documented, 1000 was measured
-    #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..), default_value_t = 20_000)]
+    /// Time between two pings, in milliseconds; 20000 is documented, 1000 was measured
+    #[arg(long, value_name = "MS", value_parser = milliseconds, default_value_t = 20_000)]
     ping_period: u64,
 
-    /// Milliseconds that a client has to answer a ping; 5000 is documented, 60000 was measured
-    #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..), default_value_t = 5_000)]
+    /// Time for a client to answer a ping, in milliseconds; 5000 is documented, 60000 was measured
+    #[arg(long, value_name = "MS", value_parser = milliseconds, default_value_t = 5_000)]
     pong_deadline: u64,
+}
+
+fn milliseconds(text: &str) -> Result<u64, String> {
+    let milliseconds = text.parse().ok().filter(|milliseconds| *milliseconds > 0);
+    milliseconds.ok_or_else(|| "expected at least 1 millisecond".to_owned())
 }
 
 impl ExchangeArgs {

@@ -6,6 +6,7 @@ use bitopro_client::{ClientBuilder, Closed, Error, Item};
 use tokio::time::timeout;
 
 use super::connector::{CapturingConnector, Traffic};
+use super::counted;
 use super::secrets::Secrets;
 use crate::exit::{Failure, Status};
 
@@ -37,8 +38,7 @@ enum EndReason {
     Closed(Closed),
 }
 
-/// Records the account's balances until a limit is reached or `stop` resolves. Calls `observe` with every
-/// item first.
+/// Records the account's balances until a limit is reached or `stop` resolves. Passes every item to `observe`.
 pub(super) async fn capture(
     builder: ClientBuilder,
     connector: impl Connector + 'static,
@@ -104,7 +104,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// Counts an item. Returns the reason why it is the last one, if it is.
+    /// Counts an item, and returns the reason to end the recording after it, if any.
     fn add(&mut self, item: Item<AccountBalance>, limits: RecordingLimits) -> Option<EndReason> {
         match item {
             Item::Snapshot(_) => self.has_snapshot = true,
@@ -133,9 +133,13 @@ impl Recording {
         };
         let left_out = match self.left_out {
             0 => String::new(),
-            count => format!("; left out {count} messages other than balances"),
+            count => format!("; left out {} other than balances", counted(count, "message", "messages")),
         };
-        format!("recorded a snapshot and {updates} of {wanted} updates{reason}{left_out}")
+        let updates = match self.end_reason {
+            EndReason::Complete => counted(updates, "update", "updates"),
+            _ => format!("{updates} of {}", counted(wanted, "update", "updates")),
+        };
+        format!("recorded a snapshot and {updates}{reason}{left_out}")
     }
 
     /// Returns the secrets in the signed requests and in the events.

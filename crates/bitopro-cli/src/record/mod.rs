@@ -75,15 +75,24 @@ async fn record_balances(credentials: Credentials, limits: RecordingLimits) -> R
 fn print_progress(item: &Item<AccountBalance>) {
     let text = match item {
         Item::Connected(connected) => format!("connected to {}", connected.url),
-        Item::Snapshot(event) => format!("received a snapshot of {} currencies", event.data.len()),
-        Item::Update(event) => format!("received an update of {} currencies", event.data.len()),
+        Item::Snapshot(event) => format!("received a snapshot of {}", currencies(event)),
+        Item::Update(event) => format!("received an update of {}", currencies(event)),
         Item::Disconnected(lost) => {
-            format!("{}; next attempt in {:.1} s", lost.error, lost.retry_in.as_secs_f32())
+            format!("{}; next dial in {:.1} s", lost.error, lost.retry_in.as_secs_f32())
         }
         _ => return,
     };
     let mut output = Output::stdout();
     let _ = output.line(&printable(&text)).and_then(|()| output.flush());
+}
+
+fn currencies(event: &AccountBalance) -> String {
+    counted(event.data.len(), "currency", "currencies")
+}
+
+/// Returns a number with the singular or the plural of a noun.
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Returns the scrubbed messages, one per line, or an error if a secret occurs in them.
@@ -108,11 +117,12 @@ fn scrubbed(recording: &Recording, secrets: &Secrets) -> Result<String, Failure>
     Ok(lines)
 }
 
-/// Writes a new file, and removes it again if that fails.
+/// Writes a new file, and removes it again if writing fails.
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => file_exists(path),
-        _ => Failure::new(Status::Usage, format!("cannot write {}", path.display())).with_source(error),
+        _ => Failure::new(Status::Usage, format!("cannot write the recording to {}", path.display()))
+            .with_source(error),
     };
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(|error| {

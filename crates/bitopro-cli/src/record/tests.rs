@@ -16,7 +16,7 @@ fn builder(simulator: &Simulator) -> ClientBuilder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_ends_a_recording_with_fewer_updates() {
+async fn the_time_limit_ends_a_recording_with_fewer_updates() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let observe = |item: &Item<AccountBalance>| {
         if let Item::Snapshot(_) = item {
@@ -66,7 +66,7 @@ async fn a_signal_ends_a_recording() {
     let stop = tokio::time::sleep(Duration::from_secs(7));
     let recording =
         capture(builder(&simulator), simulator.connector(), at_most(1), stop, |_| {}).await.unwrap();
-    assert_eq!(recording.summary(at_most(1)), "recorded a snapshot and 0 of 1 updates before it was stopped");
+    assert_eq!(recording.summary(at_most(1)), "recorded a snapshot and 0 of 1 update before it was stopped");
 }
 
 #[tokio::test(start_paused = true)]

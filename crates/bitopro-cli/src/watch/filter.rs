@@ -10,10 +10,10 @@ impl Filter {
         Self(codes)
     }
 
-    /// Removes the data that does not match from an item.
+    /// Removes data that does not match the filter from an item.
     ///
-    /// Returns `None` for an update without matching data, but keeps an empty snapshot, which is information
-    /// too.
+    /// Returns `None` for an update without matching data, but keeps such a snapshot, because its arrival is
+    /// information too.
     pub(super) fn apply(&self, item: Item<Message>) -> Option<Item<Message>> {
         Some(match item {
             Item::Snapshot(message) => Item::Snapshot(self.filter_message(message)?),
@@ -24,7 +24,8 @@ impl Filter {
         })
     }
 
-    /// Removes the data that does not match from a message. Returns `None` for a trade that does not match.
+    /// Removes data that does not match the filter from a message. Returns `None` for a trade that does not
+    /// match.
     fn filter_message(&self, message: Message) -> Option<Message> {
         if self.0.is_empty() {
             return Some(message);
@@ -49,7 +50,7 @@ impl Filter {
         })
     }
 
-    /// Removes the data that does not match from a stream's state.
+    /// Removes data that does not match the filter from a stream's state.
     pub(super) fn filter_state(&self, mut state: StreamState) -> StreamState {
         state.messages = state.messages.into_iter().filter_map(|event| self.filter_message(event)).collect();
         state

@@ -1,8 +1,8 @@
 //! Distributes the lines of a terminal among its tables and notes.
 
-/// Lines above the body of a table: its title and the column names.
+/// Number of lines above the body of a table: its title and the column names.
 const HEADER_LINES: usize = 2;
-/// Lines that every body should have before there are empty lines and notes.
+/// Number of body lines of each table that take precedence over empty lines and notes.
 const MIN_BODY_LINES: usize = 3;
 
 /// The number of lines of each part. If they exceed the terminal, the last ones are not drawn.

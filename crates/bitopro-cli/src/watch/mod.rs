@@ -28,12 +28,12 @@ use screen::Screen;
 use table::Table;
 use watcher::Watcher;
 
-/// The environment variable with a PEM file of CA certificates to trust in addition to the platform's.
+/// The environment variable that names a PEM file of CA certificates to trust in addition to the platform's.
 pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
 
 /// Number of consecutive failures that end `--once`.
 const MAX_ONCE_ATTEMPTS: u32 = 3;
-/// Interval between market moves of the demo.
+/// Interval between market steps of the demo.
 const DEMO_INTERVAL: Duration = Duration::from_millis(800);
 
 pub(crate) fn run(args: WatchArgs) -> Result<Status, Failure> {
@@ -124,8 +124,9 @@ pub(crate) fn connector(ca_file: Option<PathBuf>, limits: Limits) -> Result<Tung
     let Some(path) = ca_file else { return Ok(connector) };
     let usage = |message: String| Failure::new(Status::Usage, message);
     let shown = path.display();
-    let pem = fs::read(&path).map_err(|error| usage(format!("cannot read {shown}")).with_source(error))?;
-    connector.with_extra_roots(pem).map_err(|error| usage(format!("{shown}: {error}")))
+    let pem = fs::read(&path)
+        .map_err(|error| usage(format!("cannot read the CA file {shown}")).with_source(error))?;
+    connector.with_extra_roots(pem).map_err(|error| usage(format!("the CA file {shown}: {error}")))
 }
 
 /// Returns the value of a flag, or else of an environment variable, if not empty.

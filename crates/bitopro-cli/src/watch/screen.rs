@@ -15,7 +15,7 @@ pub(super) struct Screen {
     table: Table,
     /// The last change of each balance.
     changes: BalanceChanges,
-    /// If present, the tables replace the previous ones on the terminal, with the latest notes below them.
+    /// The terminal, on which new tables replace the previous ones. `None` if the output is not a terminal.
     terminal: Option<Terminal>,
 }
 
@@ -33,7 +33,7 @@ impl Screen {
         Self { table, changes: BalanceChanges::new(), terminal }
     }
 
-    /// Prints an item of a stream, or the state after it. On a terminal, [`draw`](Self::draw) prints instead.
+    /// Prints an item of a stream, or the state after it. On a terminal, leaves this to [`draw`](Self::draw).
     pub(super) fn print(
         &mut self,
         stream: PrivateStream,
@@ -85,12 +85,12 @@ impl Screen {
     }
 }
 
-/// Replaces the contents of a terminal with the first lines of a text, without flicker.
+/// Replaces the contents of a terminal with the first lines of a string, without flicker.
 fn overwrite(text: &str, height: usize, lines: &mut String) {
     const HOME: &str = "\x1b[H";
     const CLEAR_REST: &str = "\x1b[K";
     const CLEAR_BELOW: &str = "\x1b[J";
-    // Without it, a line that is too long would occupy two lines.
+    // Without this, a line that is too long would occupy two lines.
     const NO_WRAP: &str = "\x1b[?7l";
     const WRAP: &str = "\x1b[?7h";
 

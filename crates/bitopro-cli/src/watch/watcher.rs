@@ -16,7 +16,7 @@ use crate::writer::Writer;
 const GRACE_PERIOD: Duration = Duration::from_secs(1);
 /// Number of bytes after which no more items are added to a chunk. Later items can still be merged.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Maximum time that `--once` waits for the next attempt.
+/// Maximum time that `--once` waits for the next dial.
 const MAX_ONCE_WAIT: Duration = Duration::from_secs(30);
 
 /// Prints the items of a subscription.
@@ -37,11 +37,11 @@ pub(super) struct Watcher {
 /// The reason why the watcher stops.
 enum StopReason {
     Signal,
-    /// Every stream that `--once` waits for has arrived or has ended.
+    /// Every stream that `--once` waits for has sent its snapshot, has connected (trades), or has ended.
     OnceComplete,
     /// Every stream has ended.
     StreamsEnded,
-    /// The next attempt of a stream is too far away for `--once`.
+    /// The next dial of a stream is too far away for `--once`.
     RetryTooLate(PrivateStream, Error),
 }
 
@@ -141,9 +141,8 @@ impl Watcher {
             {
                 let seconds = retry_in.as_secs();
                 let limit = MAX_ONCE_WAIT.as_secs();
-                let message = format!(
-                    "{error}; the next attempt is in {seconds} s, but `--once` waits at most {limit} s"
-                );
+                let message =
+                    format!("{error}; the next dial is in {seconds} s, but `--once` waits at most {limit} s");
                 self.failure = Some(self.stream_failure(stream, Status::of(error), message, error));
                 retry_too_late = Some(StopReason::RetryTooLate(stream, error.clone()));
             }
@@ -157,7 +156,7 @@ impl Watcher {
         Ok(retry_too_late)
     }
 
-    /// Closes all streams and prints the remaining items: after a signal all of them, otherwise only the ends
+    /// Closes all streams and prints the remaining items: all of them after a signal, otherwise only the ends
     /// of streams.
     ///
     /// Takes at most the close deadline, and therefore does not wait for the writer in between.
@@ -203,7 +202,7 @@ impl Watcher {
     }
 }
 
-/// Returns the streams that `--once` waits for: those with a snapshot, or else all, until they are connected.
+/// Returns the streams that `--once` waits for: those with a snapshot, or all if there are none.
 fn awaited(streams: &[PrivateStream]) -> BTreeSet<PrivateStream> {
     let streams = streams.iter().copied();
     let with_snapshots: BTreeSet<_> =

@@ -15,7 +15,7 @@ pub(crate) fn watch(simulator: &Simulator, stream: &str, args: &[&str]) -> Comma
     command
 }
 
-/// Returns the command without the variables for BitoPro and proxies from the environment of the tests.
+/// Returns the command, which does not inherit variables for BitoPro, proxies and logs from the tests.
 pub(crate) fn bitopro(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bitopro"));
     for name in ["WS_URL", "API_KEY", "API_SECRET", "EMAIL", "CA_FILE"] {
@@ -111,7 +111,7 @@ impl Running {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// Waits for the end, and returns the rest of standard output and the exit status.
+    /// Waits until the command ends, and returns the rest of standard output and the exit status.
     pub(crate) fn finish(mut self) -> (String, ExitStatus) {
         let mut rest = String::new();
         if let Some(stdout) = &mut self.stdout {

@@ -50,7 +50,7 @@ async fn a_recording_contains_the_messages_without_personal_data() {
     });
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     let last = outcome.stdout.lines().last().unwrap();
-    assert!(last.starts_with("recorded a snapshot and 2 of 2 updates; review "), "{last}");
+    assert!(last.starts_with("recorded a snapshot and 2 updates; review "), "{last}");
 
     let text = fs::read_to_string(&file).unwrap();
     let events: Vec<_> = text.lines().map(|line| AccountBalance::from_json(line).unwrap()).collect();
@@ -123,7 +123,7 @@ async fn no_file_is_written_if_a_secret_would_be_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_refused_key_reports_what_to_check_and_shows_no_secret() {
+async fn the_error_for_a_rejected_key_says_what_to_check_and_shows_no_secret() {
     let simulator = Simulator::builder().start().await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("balances.jsonl");
@@ -133,7 +133,11 @@ async fn a_refused_key_reports_what_to_check_and_shows_no_secret() {
     let outcome = run(&mut command);
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no snapshot was recorded"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("check the key, the secret and the email"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("check that the key, secret and email belong together"),
+        "{}",
+        outcome.stderr
+    );
     let shown = outcome.stdout + &outcome.stderr;
     for secret in [email, api_key, "a-wrong-secret"] {
         assert!(!shown.contains(secret), "{secret} is in {shown}");

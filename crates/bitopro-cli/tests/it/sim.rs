@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::process::{Running, bitopro, run};
 
-/// Reads the exports that the command prints first.
+/// Reads the `export` lines that the command prints first.
 pub(crate) fn exports(running: &mut Running, count: usize) -> Vec<(String, String)> {
     (0..count)
         .map(|_| {
@@ -76,7 +76,7 @@ fn errors_in_a_scenario_name_their_lines() {
         ("0 wait 0\n0 dance\nsoon tick\n", &["is not a valid scenario", "line 2: ", "line 3: "][..]),
         (
             "0 tick\n0 cancel nothing\n",
-            &["cannot play the scenario", "line 2: no open order has the id nothing"],
+            &["the scenario stopped", "line 2: no open order has the name or id `nothing`"],
         ),
     ] {
         std::fs::write(&path, text).unwrap();
@@ -109,7 +109,7 @@ fn an_occupied_port_is_an_error() {
     assert!(outcome.stderr.contains(&port), "{}", outcome.stderr);
 }
 
-/// A client that reads the raw messages of a simulator that runs as a command.
+/// A client that reads raw messages from a running `bitopro sim`.
 struct RawClient {
     exports: Vec<(String, String)>,
     nonce: u64,
@@ -202,11 +202,14 @@ async fn each_quirk_changes_the_messages() {
 }
 
 #[test]
-fn invalid_values_of_quirks_are_usage_errors() {
+fn invalid_values_are_usage_errors_that_name_the_expected_range() {
     for (flag, expected) in [
         ("--order-ids=roman", "[possible values: texts, numbers]"),
-        ("--ping-period=0", "0 is not in 1.."),
-        ("--pong-deadline=soon", "invalid digit"),
+        ("--ping-period=0", "expected at least 1 millisecond"),
+        ("--pong-deadline=soon", "expected at least 1 millisecond"),
+        ("--port=70000", "expected a port from 0 to 65535"),
+        ("--seed=-1", "expected a whole number from 0 to 2^64 - 1"),
+        ("--interval=1s", "expected at least 1 millisecond, or 0 for no market steps"),
     ] {
         let outcome = run(&mut bitopro(&["sim", flag]));
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{flag}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::process::{Running, bitopro, run, watch};
 
-/// Starts a simulator without market moves, and with an account of two currencies and no orders.
+/// Starts a simulator without market steps, and with an account of two currencies and no orders.
 async fn quiet_account() -> Simulator {
     let balances = [("BTC", 10), ("TWD", 10_000_000)].map(|(code, amount)| Balance::new(code, amount.into()));
     Simulator::builder().with_balances(balances).start().await.unwrap()
@@ -189,7 +189,7 @@ async fn the_state_as_a_table_contains_every_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_failure_of_a_whole_account_names_the_stream() {
+async fn a_failure_of_watch_all_names_the_stream() {
     for (status, header, code) in
         [(StatusCode::NOT_FOUND, None, 2), (StatusCode::TOO_MANY_REQUESTS, Some("3000"), 6)]
     {

@@ -148,11 +148,11 @@ async fn each_kind_of_refusal_has_its_exit_code() {
         (outcome.code, simulator.upgrade_attempts().len(), outcome)
     };
     for (status, code, dials, expected) in [
-        (StatusCode::UNAUTHORIZED, 3, 2, "check the key, the secret and the email"),
+        (StatusCode::UNAUTHORIZED, 3, 2, "check that the key, secret and email belong together"),
         (StatusCode::FORBIDDEN, 3, 2, "permissions"),
         (StatusCode::NOT_FOUND, 2, 1, "base URL"),
-        (StatusCode::OK, 2, 1, "base URL"),
-        (StatusCode::TEMPORARY_REDIRECT, 2, 1, "not followed"),
+        (StatusCode::OK, 2, 1, "instead of opening a WebSocket"),
+        (StatusCode::TEMPORARY_REDIRECT, 2, 1, "the server redirects"),
         (StatusCode::TOO_MANY_REQUESTS, 6, 3, "too many requests"),
         (StatusCode::CONFLICT, 7, 3, "NTP"),
         (StatusCode::BAD_GATEWAY, 4, 3, "temporarily unavailable"),
@@ -183,7 +183,7 @@ fn missing_ca_certificates_are_a_usage_error() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn once_does_not_wait_for_a_distant_attempt() {
+async fn once_does_not_wait_for_a_distant_dial() {
     for (status, code) in [(StatusCode::TOO_MANY_REQUESTS, 6), (StatusCode::SERVICE_UNAVAILABLE, 4)] {
         let simulator = Simulator::builder().start().await.unwrap();
         let mut refusal = Refusal::new(status);
@@ -212,7 +212,7 @@ fn usage_errors_are_reported_before_the_first_dial() {
         (&["--url", "http://127.0.0.1/ws"][..], "wss://"),
         (&["--url", "nonsense"], "wss://"),
         (&["--url", "wss://"], "not a URL"),
-        (&["--url", "ws://stream.bitopro.com/ws"], "clear text"),
+        (&["--url", "ws://stream.bitopro.com/ws"], "unencrypted"),
         (&["--url", "ws://127.0.0.1:1/ws", "--ca-file", "/nowhere/ca.pem"], "/nowhere/ca.pem"),
     ] {
         let mut command = bitopro(&["watch", "balances"]);
@@ -283,6 +283,13 @@ async fn a_credentials_file_must_not_be_accessible_to_other_users() {
         let mut command = bitopro(&["watch", "balances", "--once", "--url", &url, "--credentials", path]);
         let outcome = run(command.env("BITOPRO_API_KEY", "not-this-one"));
         assert_eq!(outcome.code, Some(code), "{mode:o}: {}", outcome.stderr);
+        let refused =
+            format!("the credentials file {path} has mode {mode:o}, so other users have access to it");
+        assert_eq!(outcome.stderr.contains(&refused), code == 3, "{}", outcome.stderr);
         assert_eq!(outcome.stderr.contains("chmod 600"), code == 3, "{}", outcome.stderr);
     }
+    let outcome = run(&mut bitopro(&["sign", "--credentials", directory.path().to_str().unwrap()]));
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(" is a directory; `--credentials` needs a file"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("chmod"), "{}", outcome.stderr);
 }

@@ -69,8 +69,8 @@ pub struct BalanceChange {
     pub after: Option<Balance>,
     /// Set if something may have been missed before the change, so that it may be the sum of several changes.
     ///
-    /// This is the case if the stream was without a connection, or if a message since the last snapshot could
-    /// not be read or contradicted another one.
+    /// This is the case if the stream was disconnected, or if a message since the last snapshot could not be
+    /// read or contradicted another one.
     pub across_gap: bool,
 }
 
@@ -152,7 +152,7 @@ impl OrderChange {
     }
 }
 
-/// A collector of changes, or a disabled one, for which no changes are created.
+/// Collects changes. If it is disabled, no changes are created.
 pub(super) struct ChangeSink<'a>(Option<&'a mut Vec<Change>>);
 
 impl ChangeSink<'_> {
@@ -177,10 +177,10 @@ impl ChangeSink<'_> {
 
 /// Derives [`Change`]s from the items of an account.
 ///
-/// It is created by [`Client::changes`](crate::Client::changes), and applies the delivered items by the same
-/// rules as the current state, which [`OpenOrders`](crate::OpenOrders) describes. Only observed differences
-/// are changes: the content of the first snapshot is not a change, and changes that were found after a gap
-/// are marked.
+/// [`Client::changes`](crate::Client::changes) creates it. It applies the delivered items by the same rules
+/// as the current state; [`OpenOrders`](crate::OpenOrders) describes these rules. Only observed differences
+/// are changes: the content of the first snapshot is not a change, and changes found after a gap have
+/// `across_gap` set.
 ///
 /// # Examples
 ///
@@ -215,7 +215,7 @@ impl Changes {
     /// Pass every item of the account, in the order of delivery.
     pub fn apply(&mut self, item: &AccountItem) -> Vec<Change> {
         let mut changes = Vec::new();
-        // The client requested any fresh snapshot when the item arrived.
+        // If the item requires a new snapshot, the client requested that when the item arrived.
         let _ = self.0.apply_to(item.stream, &item.item, &mut ChangeSink(Some(&mut changes)));
         changes
     }

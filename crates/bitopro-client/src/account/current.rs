@@ -61,7 +61,7 @@ impl<S> Current<S> {
         &self.state
     }
 
-    /// Returns the time of the last event in the state, by the exchange's clock.
+    /// Returns the time of the last event in the state, according to the exchange's clock.
     ///
     /// Returns `None` if a stream without snapshots has not delivered an event yet.
     pub fn as_of(&self) -> Option<Timestamp> {
@@ -69,20 +69,23 @@ impl<S> Current<S> {
     }
 
     /// Returns the age of the state: the time between the arrival of the last event and the call that read
-    /// the state.
+    /// the state. It does not grow while you hold the copy.
     pub fn age(&self) -> Duration {
         self.age
     }
 
     /// Returns whether the state may be out of date.
     ///
-    /// A state is stale without a connection and before the snapshot of a new connection. It also becomes
-    /// stale when a message cannot be read or reverses progress, and after the machine was suspended.
+    /// A state is stale while disconnected, until the snapshot arrives, after a message that could not be
+    /// read or that contradicts an earlier one (a smaller executed amount, or another status of a closed
+    /// order), and after the machine was suspended. Open orders are also stale while the history, if
+    /// subscribed, is.
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
 
-    /// Returns the number of the connection that delivered the last event, from 1; 0 before any event.
+    /// Returns the number of the connection that delivered the last event, counted from 1, or 0 before the
+    /// first event.
     pub fn connection(&self) -> u64 {
         self.connection
     }
@@ -102,8 +105,8 @@ impl<S> Clone for Current<S> {
 
 /// The current state of an account, with all parts read at the same moment.
 ///
-/// A part is `None` before its first snapshot (the trades: before their first connection), and if its stream
-/// is not subscribed.
+/// A part is `None` if its stream is not subscribed, or before its first snapshot (for trades: before their
+/// first connection).
 ///
 /// # Examples
 ///
@@ -168,17 +171,17 @@ impl CurrentAccount {
 
     /// Returns the orders with fills that may be missing because of a gap in the trades.
     ///
-    /// These are the orders that changed since the start of the gap and whose executed amount is not
-    /// explained by the known trades: first the closed orders, the latest last, then the open orders.
+    /// These are the orders that changed since the start of the gap and have an executed amount that no known
+    /// trade explains: the closed orders first (oldest first), then the open ones.
     ///
     /// Immediately after a gap, the history may be incomplete: call this once [`is_fresh`](Self::is_fresh)
-    /// returns `true`. Trades from before the subscription, and older ones than the client keeps, are not
-    /// known and count as missing too.
+    /// returns `true`. Trades from before the subscription, and trades older than those that the client
+    /// keeps, are not known and count as missing too.
     pub fn missing_fills(&self, gap: &Gap) -> Vec<MissingFills> {
         let start = gap_start(gap);
         let closed = self.closed_orders.iter().flat_map(|orders| orders.state().iter());
         let open = self.open_orders.iter().flat_map(|orders| orders.state().iter());
-        // An order without a time may have changed since.
+        // An order without a time may have changed since the start.
         let is_before = |time: Option<Timestamp>| {
             time.zip(start).is_some_and(|(time, start)| time.compare_coarsely(start).is_lt())
         };
@@ -196,10 +199,10 @@ impl CurrentAccount {
     }
 }
 
-/// Returns the start of a gap by the exchange's clock, if known.
+/// Returns the start of a gap according to the exchange's clock, if known.
 fn gap_start(gap: &Gap) -> Option<Timestamp> {
     match (&gap.before, &gap.reason) {
-        // This is the last trade before the gap: until the connection ended, no other was made.
+        // The last trade before the gap. No other trade was made before the connection ended.
         (Some(edge), _) => Some(edge.timestamp),
         (None, GapReason::Reconnected { since, .. }) => {
             Some(Timestamp::from_millis(since.as_millis().saturating_sub(CLOCK_SLACK_MS)))
@@ -212,12 +215,13 @@ fn gap_start(gap: &Gap) -> Option<Timestamp> {
 /// accepted.
 const CLOCK_SLACK_MS: i64 = 60_000;
 
-/// An order whose executed amount is not explained by the known trades.
+/// An order with an executed amount that no known trade explains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingFills {
     /// The order.
     pub order: Order,
-    /// The executed amount without a known trade, in the base currency, if it can be represented exactly.
+    /// The executed amount that no known trade explains, in the base currency, if it can be represented
+    /// exactly.
     pub missing: Option<Decimal>,
 }

@@ -1,4 +1,4 @@
-//! The state of an account, to which its items add up.
+//! The state of an account, which results from its items.
 
 mod balances;
 mod change;
@@ -31,18 +31,18 @@ pub use trades::RecentTrades;
 
 /// Applies the items of an account to its state, and optionally reports the changes.
 ///
-/// The client applies each item when it arrives, and [`Changes`] when it was delivered, by the same rules.
+/// The client applies each item on arrival, and [`Changes`] applies it after delivery, by the same rules.
 #[derive(Debug)]
 pub(crate) struct Account {
     streams: BTreeMap<PrivateStream, StreamStatus>,
     balances: Arc<BalanceMap>,
     orders: OrderState,
     trades: Arc<RecentTrades>,
-    /// The connection of the open orders is older than the connection of the history.
+    /// True if the connection of the open orders is older than the connection of the history.
     active_is_older: bool,
 }
 
-/// A request for a fresh snapshot of a stream.
+/// A request for a new snapshot of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SnapshotRequest {
     pub(crate) stream: PrivateStream,
@@ -55,10 +55,10 @@ const PROGRESS_REVERSED: &str = "an update reversed the progress of an order, so
 /// The status of one stream and of its state.
 #[derive(Debug, Clone, Copy, Default)]
 struct StreamStatus {
-    /// The time of the last event, by the exchange's clock.
+    /// The time of the last event, according to the exchange's clock.
     as_of: Option<Timestamp>,
     freshness: Freshness,
-    /// The next snapshot is stale too.
+    /// True if the next snapshot is stale too.
     next_is_stale: bool,
     is_connected: bool,
     /// Number of the connection that is open, or was open last.
@@ -111,8 +111,8 @@ impl StreamStatus {
     }
 }
 
-/// Returns whether a connection of this stream begins with a snapshot. If not, the exchange never sends what
-/// happens without a connection.
+/// Returns whether a connection of this stream begins with a snapshot. If not, the exchange never sends the
+/// events that happened while disconnected.
 pub(crate) fn has_snapshot(stream: PrivateStream) -> bool {
     stream != PrivateStream::UserTrades
 }
@@ -128,7 +128,7 @@ impl Account {
         }
     }
 
-    /// Applies an item without reporting changes. Returns a request if a stream needs a fresh snapshot.
+    /// Applies an item without reporting changes. Returns a request if a stream needs a new snapshot.
     pub(crate) fn apply(&mut self, stream: PrivateStream, item: &Item<Message>) -> Option<SnapshotRequest> {
         self.apply_to(stream, item, &mut ChangeSink::disabled())
     }
@@ -212,11 +212,11 @@ impl Account {
         None
     }
 
-    /// Requests a fresh snapshot of the open orders if their connection is older than the history's. Until it
+    /// Requests a new snapshot of the open orders if their connection is older than the history's. Until it
     /// arrives, the open orders are stale.
     ///
-    /// The history may be the only stream that reports an order as closed. What it missed without a
-    /// connection is only visible in a snapshot of the open orders that is younger than the history's new
+    /// The history may be the only stream that reports an order as closed. A close that it missed while it
+    /// was disconnected is visible only in a snapshot of the open orders that is newer than the history's new
     /// connection. Because a client makes one dial at a time, every later connection has such a snapshot. The
     /// request waits for the history's snapshot, which shows that its new connection works.
     fn request_open_orders(&mut self) -> Option<SnapshotRequest> {

@@ -18,7 +18,7 @@ use crate::settings::OrderUpdates;
 /// as this stream lists it, and closed once the history lists it.
 ///
 /// An update that reverses progress (the executed amount decreases, or a closed order is open again) is not
-/// applied. The state is then stale until the fresh snapshot that the client requests. A snapshot overrides
+/// applied. The state is then stale until the new snapshot that the client requests. A snapshot overrides
 /// everything that was known before its connection was dialled.
 ///
 /// # Examples
@@ -89,7 +89,7 @@ impl<'a> IntoIterator for &'a OpenOrders {
     }
 }
 
-/// The recently closed orders of an account, the latest last.
+/// The recently closed orders of an account, oldest first.
 ///
 /// [`ClientBuilder::with_closed_order_capacity`](crate::ClientBuilder::with_closed_order_capacity) sets their
 /// maximum number. A shorter list from a new connection removes nothing, because a closed order remains
@@ -117,7 +117,7 @@ impl ClosedOrders {
         self.iter().rev().find(|order| order.id == id)
     }
 
-    /// Returns the orders, the latest last.
+    /// Returns the orders, oldest first.
     pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
         self.into_iter()
     }
@@ -136,8 +136,8 @@ impl ClosedOrders {
         self.orders.iter().position(|(known, _)| known.id == *id)
     }
 
-    /// Inserts an order after those that changed before it. If the times are equal or unknown, the order of
-    /// arrival counts.
+    /// Inserts an order after those that changed before it. Orders with equal or unknown times remain in the
+    /// sequence of their arrival.
     fn insert(&mut self, order: &Order, connection: u64) {
         if let Some(known) = self.position(&order.id) {
             self.orders.remove(known);
@@ -146,8 +146,8 @@ impl ClosedOrders {
             (Some(known), Some(order)) => known.compare_coarsely(order).is_le(),
             _ => true,
         };
-        let place = self.orders.iter().rposition(is_earlier).map_or(0, |earlier| earlier + 1);
-        self.orders.insert(place, (order.clone(), connection));
+        let index = self.orders.iter().rposition(is_earlier).map_or(0, |earlier| earlier + 1);
+        self.orders.insert(index, (order.clone(), connection));
         if self.orders.len() > self.capacity {
             self.orders.pop_front();
         }
@@ -169,13 +169,14 @@ fn is_reversed(known: &Order, order: &Order) -> bool {
 /// Maximum number of missing orders that are remembered until the history reports them as closed.
 pub(super) const MISSING_CAPACITY: usize = 4096;
 
-/// The open and closed orders of an account, which are changed by the messages of both order streams.
+/// The open and closed orders of an account, to which the messages of both order streams are applied.
 #[derive(Debug)]
 pub(super) struct OrderState {
     open: Arc<OpenOrders>,
     closed: Arc<ClosedOrders>,
     recently_closed: RecentlyClosed,
-    /// Orders that are no longer listed as open, closed for an unknown reason. Kept only to derive changes.
+    /// Orders that are no longer listed as open and whose final status is unknown. Kept only to derive
+    /// changes.
     missing: BTreeMap<OrderId, Order>,
     updates: OrderUpdates,
 }
@@ -240,6 +241,7 @@ impl OrderState {
         is_consistent
     }
 
+    /// Applies one order of an update. Returns whether it is consistent with the earlier messages.
     fn update_order(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) -> bool {
         if self.open.0.get(&order.id).is_some_and(|known| is_reversed(known, order)) {
             return false;
@@ -267,7 +269,7 @@ impl OrderState {
     ) {
         let mut orders: Vec<&Order> = event.data.iter().collect();
         if orders.len() > RecentlyClosed::CAPACITY {
-            // If there are more orders than are remembered, the latest ones must come last.
+            // `recently_closed` forgets the orders that were inserted first, so the latest must come last.
             orders.sort_by_key(|order| order.updated());
         }
         for order in orders {

@@ -4,8 +4,8 @@ use bitopro_model::OrderId;
 
 use crate::item::Connected;
 
-/// The recently closed orders, which show that a later message lists a closed order as open: because the
-/// message was overtaken, is a repetition, or contradicts an earlier one.
+/// Recently closed orders. A later message that lists one of them as open was overtaken, is a repetition, or
+/// contradicts an earlier message.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RecentlyClosed {
     by_id: BTreeMap<OrderId, CloseRecord>,
@@ -17,7 +17,7 @@ pub(crate) struct RecentlyClosed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CloseRecord {
     reporter: Reporter,
-    /// The report arrived before the dial of the current connection of the open orders.
+    /// True if the report arrived before the dial of the current connection of the open orders.
     is_before_dial: bool,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum KnownState {
 }
 
 impl RecentlyClosed {
-    /// Maximum number of remembered orders. Far fewer close while a message is in transit.
+    /// Maximum number of remembered orders. Far fewer orders close while a message is in transit.
     pub(crate) const CAPACITY: usize = 4096;
 
     pub(crate) fn contains(&self, id: &OrderId) -> bool {

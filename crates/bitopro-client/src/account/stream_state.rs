@@ -43,7 +43,7 @@ use super::{Current, CurrentAccount};
 pub struct StreamState {
     /// The stream.
     pub stream: PrivateStream,
-    /// The time of the last event in the state, by the exchange's clock.
+    /// The time of the last event in the state, according to the exchange's clock.
     pub as_of: Option<Timestamp>,
     /// The time between the arrival of the last event and the call that read the state.
     pub age: Duration,
@@ -54,8 +54,9 @@ pub struct StreamState {
 }
 
 impl StreamState {
-    /// Creates the state of a stream from its messages. It is stale, with [`Duration::MAX`] as its unknown
-    /// age.
+    /// Creates the state of a stream from its messages.
+    ///
+    /// The state is stale, and its unknown age is [`Duration::MAX`].
     pub fn new(stream: PrivateStream, messages: Vec<Message>) -> Self {
         let as_of = messages.last().and_then(Message::timestamp);
         Self { stream, as_of, age: Duration::MAX, is_stale: true, messages }

@@ -2,11 +2,11 @@ use std::collections::{VecDeque, vec_deque};
 
 use bitopro_model::UserTrade;
 
-/// The recent trades of an account, the latest last.
+/// The recent trades of an account, in order of arrival.
 ///
 /// [`ClientBuilder::with_trade_capacity`](crate::ClientBuilder::with_trade_capacity) sets their maximum
-/// number. As documented, the exchange never sends a trade that was made without a connection; the stream
-/// reports a gap instead.
+/// number. As documented, the exchange never sends the trades made while disconnected; the stream reports a
+/// gap instead.
 ///
 /// A trade that arrives again is kept only once, although the stream delivers it each time. It is recognised
 /// by its content: in an event with the same id by
@@ -33,12 +33,12 @@ impl RecentTrades {
         Self { trades: VecDeque::new(), capacity }
     }
 
-    /// Returns the trades with their envelopes, the latest last.
+    /// Returns the trades with their envelopes, in order of arrival.
     pub fn iter(&self) -> vec_deque::Iter<'_, UserTrade> {
         self.trades.iter()
     }
 
-    /// Returns the trades of the order with this id, the latest last, by a linear search.
+    /// Returns the trades of the order with this id, in order of arrival, by a linear search.
     pub fn of_order<'a>(&'a self, id: &'a str) -> impl DoubleEndedIterator<Item = &'a UserTrade> {
         self.iter().filter(move |trade| trade.data.order_id == id)
     }

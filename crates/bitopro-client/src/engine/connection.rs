@@ -14,17 +14,18 @@ pub(super) enum Phase {
     Dialing { since: Instant, until: Instant, clock: ClockReading },
     /// The connection is open.
     Open(OpenConnection),
-    /// A close frame was sent; its answer is awaited.
+    /// A close frame was sent, and the response to it is awaited.
     Closing { until: Instant },
     /// The stream has ended.
     Closed,
 }
 
+/// The state of an open connection.
 #[derive(Debug)]
 pub(super) struct OpenConnection {
     since: Instant,
-    /// The exchange's clock at the dial. It is read for each dial, since the machine may sleep between two of
-    /// them.
+    /// The exchange's clock at the dial. It is read for each dial, since the machine may sleep between two
+    /// dials.
     clock: ClockReading,
     pub(super) last_frame: Instant,
     pub(super) snapshot: SnapshotStatus,
@@ -87,12 +88,12 @@ impl OpenConnection {
         }
     }
 
-    /// Returns the time at which the connection was opened, by the exchange's clock.
+    /// Returns the time at which the connection was opened, according to the exchange's clock.
     pub(super) fn opened_at(&self) -> Timestamp {
         self.clock.time_at(self.since)
     }
 
-    /// Returns the time at which the last frame arrived, by the exchange's clock.
+    /// Returns the time at which the last frame arrived, according to the exchange's clock.
     pub(super) fn last_frame_at(&self) -> Timestamp {
         self.clock.time_at(self.last_frame)
     }

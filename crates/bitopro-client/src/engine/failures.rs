@@ -64,7 +64,7 @@ impl Link {
             return self.retry(cx, error, lead, Some(streak));
         }
         if self.has_worked(cx, Cause::Clock) && !Cause::Clock.is_final(streak, true, cx.now, cx.settings) {
-            // The clock of a gateway may be wrong.
+            // The refusals may come from a gateway whose clock is wrong.
             let pause = cx.dialer.next_pause();
             return self.retry(cx, error, pause, Some(streak));
         }
@@ -98,7 +98,7 @@ impl Link {
             }
             Cause::Key => self.retry_with_shared_delay(cx, error, Some(streak)),
             Cause::Path => {
-                // The path has worked before, so perhaps only this endpoint is faulty.
+                // The path has worked before, so perhaps only the server at this base URL is faulty.
                 self.endpoints.advance();
                 self.retry(cx, error, Duration::ZERO, Some(streak));
             }
@@ -139,7 +139,7 @@ impl Link {
         own
     }
 
-    /// Dials again after a failure that is not about the request: at the next endpoint, or after a delay.
+    /// Dials again after a failure that is not about the request: at the next base URL, or after a delay.
     pub(super) fn redial(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<RefusalStreak>) {
         if error.kind().is_network() && self.endpoints.advance() {
             return self.schedule_dial(cx, error, Duration::ZERO, streak);

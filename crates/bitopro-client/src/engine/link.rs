@@ -57,7 +57,7 @@ pub(super) struct Link {
     /// The time at which the last data message arrived. A stream without snapshots starts with its first
     /// connection.
     last_data_at: Option<Instant>,
-    /// The start of the next gap, by the exchange's clock, if something may have been missed.
+    /// The start of the next gap, according to the exchange's clock, if something may have been missed.
     missing_since: Option<Timestamp>,
     /// Number of connections so far.
     connections: u64,
@@ -309,15 +309,15 @@ impl Link {
         }
     }
 
-    /// Reconnects to get the fresh snapshot that the subscriber requested.
+    /// Reconnects to get the new snapshot that the subscriber requested.
     pub(super) fn handle_resync(&mut self, cx: &mut Context<'_>) {
-        self.resync(cx, "a fresh snapshot was requested");
+        self.resync(cx, "a new snapshot was requested");
     }
 
     /// Schedules a resync that the subscriber did not request.
     ///
-    /// It happens immediately, but not sooner than a connection takes to become stable after the previous
-    /// resync. A new connection before then makes it unnecessary.
+    /// The resync is due immediately, but no sooner than `stable_after` after the previous one. A new
+    /// connection before then makes it unnecessary.
     pub(super) fn handle_snapshot_request(&mut self, cx: &mut Context<'_>, reason: &'static str) {
         if let Phase::Open(open) = &mut self.phase {
             let at = self.last_resync.map_or(cx.now, |last| cx.now.max(last + cx.settings.stable_after));

@@ -1,4 +1,4 @@
-//! The logic of all links of an API key as one plain value, without sockets, tasks, locks or clocks.
+//! The logic of all links of an API key, as a data structure without sockets, tasks, locks or clocks.
 
 mod backoff;
 mod connection;
@@ -31,11 +31,11 @@ pub(crate) use decoded_frame::DecodedFrame;
 pub use dialer::DialLimiter;
 pub(crate) use dialer::LimiterHandle;
 
-/// The logic of all connections of one API key, as a plain value without I/O.
+/// The logic of all connections of one API key, as a data structure without sockets, tasks or clocks.
 ///
-/// An engine decides when to dial, what the frames mean, and which state they add up to. Use it with another
-/// async runtime, or in tests that control the time. [`Client`](crate::Client) is a ready-made driver on
-/// tokio.
+/// An engine decides when to dial, interprets frames and maintains the state. Use it with another async
+/// runtime, or in tests that control the time. [`Client`](crate::Client) is a ready-made driver
+/// on tokio.
 ///
 /// A driver reports events with the `handle_*` methods. After each of these calls, it performs all actions
 /// from [`poll_action`](Self::poll_action), takes all items from [`poll_item`](Self::poll_item), and
@@ -144,8 +144,9 @@ impl Engine {
         &self.settings
     }
 
-    /// Adds a subscriber to these streams. Each stream has a separate connection, and they are dialled one at
-    /// a time.
+    /// Adds a subscriber to these streams.
+    ///
+    /// Each stream has a separate connection, and they are dialled one at a time.
     pub fn subscribe(&mut self, now: Instant, wall: SystemTime, streams: &[PrivateStream]) -> SubscriberId {
         let subscriber = SubscriberId(self.next_id);
         self.next_id += 1;
@@ -157,8 +158,10 @@ impl Engine {
         subscriber
     }
 
-    /// Returns the next action and its link, if any. A dial comes after all other actions, so that it does
-    /// not start while another dial still has to be dropped.
+    /// Returns the next action and its link, if any.
+    ///
+    /// A dial comes after all other actions, so that it does not start while another dial still has to be
+    /// dropped.
     pub fn poll_action(&mut self, now: Instant, wall: SystemTime) -> Option<(LinkId, Action)> {
         let mut links: Vec<&Link> = self.links().collect();
         links.sort_by_key(|link| link.actions.is_empty());
@@ -181,8 +184,9 @@ impl Engine {
         .flatten()
     }
 
-    /// Returns the next item of a subscriber, if any. The last item of each stream is
-    /// [`Item::Closed`](crate::Item::Closed).
+    /// Returns the next item of a subscriber, if any.
+    ///
+    /// The last item of each stream is [`Item::Closed`](crate::Item::Closed).
     pub fn poll_item(&mut self, subscriber: SubscriberId) -> Option<AccountItem> {
         self.subscribers.get_mut(&subscriber)?.poll_item()
     }
@@ -198,8 +202,9 @@ impl Engine {
         self.link(link)?.poll_timeout()
     }
 
-    /// Handles the deadlines that have passed. Call it at the time that [`poll_timeout`](Self::poll_timeout)
-    /// returned.
+    /// Handles the deadlines that have passed.
+    ///
+    /// Call this at the time that [`poll_timeout`](Self::poll_timeout) returned.
     pub fn handle_timeout(&mut self, now: Instant, wall: SystemTime) {
         let is_due = |link: &&Link| link.poll_timeout().is_some_and(|due| due <= now);
         let due: Vec<LinkId> = self.links().filter(is_due).map(|link| link.id).collect();
@@ -248,12 +253,14 @@ impl Engine {
         self.with_link(now, wall, link, |link, cx| link.handle_lost(cx, error));
     }
 
-    /// Starts to close all streams of a subscriber. Each of them ends within the close deadline of 2 s.
+    /// Starts to close all streams of a subscriber.
+    ///
+    /// Each of them ends within the close deadline of 2 s.
     pub fn handle_close(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
         self.with_links(now, wall, subscriber, Link::handle_close);
     }
 
-    /// Reconnects all connected streams of a subscriber to get fresh snapshots.
+    /// Reconnects all connected streams of a subscriber to get new snapshots.
     pub fn handle_resync(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
         self.with_links(now, wall, subscriber, Link::handle_resync);
     }
@@ -263,8 +270,9 @@ impl Engine {
         self.with_link(now, wall, link, Link::handle_stopped);
     }
 
-    /// Ends all streams of a subscriber immediately, and discards its waiting items. Its state remains
-    /// readable, but is stale.
+    /// Ends all streams of a subscriber immediately, and discards its waiting items.
+    ///
+    /// Its state remains readable, but is stale.
     pub fn stop(&mut self, now: Instant, wall: SystemTime, subscriber: SubscriberId) {
         self.with_links(now, wall, subscriber, Link::handle_stopped);
         if let Some(subscriber) = self.subscribers.get_mut(&subscriber) {
@@ -279,7 +287,7 @@ impl Engine {
         }
     }
 
-    /// Returns the current state of a subscriber. It is empty after the subscriber has been removed.
+    /// Returns the current state of a subscriber, which is empty after the subscriber has been removed.
     pub fn current(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentAccount {
         self.subscribers.get(&subscriber).map(|subscriber| subscriber.current(now, wall)).unwrap_or_default()
     }
@@ -289,7 +297,7 @@ impl Engine {
         self.links_of(subscriber).into_iter().all(|link| self.is_closed(link))
     }
 
-    /// Returns the links of a subscriber. The list is empty after the subscriber has been removed.
+    /// Returns the links of a subscriber, or an empty list after the subscriber has been removed.
     pub fn links_of(&self, subscriber: SubscriberId) -> Vec<LinkId> {
         let links = self.subscribers.get(&subscriber).into_iter().flat_map(Subscriber::links);
         links.map(|link| link.id).collect()
@@ -320,7 +328,9 @@ impl Engine {
         self.link(link).is_some_and(Link::is_waiting)
     }
 
-    /// Returns whether a link has an open connection. Frames for other links are ignored.
+    /// Returns whether a link has an open connection.
+    ///
+    /// Frames for other links are ignored.
     pub fn is_open(&self, link: LinkId) -> bool {
         self.link(link).is_some_and(Link::is_open)
     }

@@ -43,7 +43,7 @@ impl Cause {
     /// Returns whether a streak of refusals ends the stream.
     ///
     /// `has_worked` is whether this client has used the refused key, path or setup successfully before. If
-    /// so, the refusals may be a temporary fault of a gateway, so they end the stream only after the
+    /// so, the refusals may be temporary errors of a gateway, so they end the stream only after the
     /// patience.
     pub(super) fn is_final(
         self,

@@ -93,7 +93,7 @@ impl Subscriber {
     /// Returns the next item, if any.
     ///
     /// Merged items of the history are delivered at the position of the first of them. A connection that was
-    /// queued after it may therefore need more closed orders than it had when it was queued.
+    /// queued after that position may therefore have to list more closed orders than when it was queued.
     pub(super) fn poll_item(&mut self) -> Option<AccountItem> {
         let mut next = self.queue.pop(&self.account)?;
         self.add_closed_since_dial(next.stream, &mut next.item);

@@ -185,7 +185,7 @@ impl StreamQueue {
             }
             Item::Malformed(malformed) => self.unreadable = Some(malformed.clone()),
             Item::Closed(closed) => self.closed = Some(closed.clone()),
-            // The state is stale until the next snapshot in any case.
+            // The state is stale until the snapshot of this connection, even without the unreadable message.
             Item::Connected(_) => (self.unreadable, self.awaits_data) = (None, true),
             Item::Disconnected(_) => self.awaits_data = false,
             Item::Gap(_) | Item::Unknown(_) => {}

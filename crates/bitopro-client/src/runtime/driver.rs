@@ -22,6 +22,7 @@ const BATCH: usize = 64;
 /// lock.
 const BATCH_BYTES: usize = 256 << 10;
 
+/// Performs the actions of one link, and reports the results to the engine.
 pub(super) struct Driver {
     subscription: Arc<SubscriptionInner>,
     link: LinkId,
@@ -103,7 +104,7 @@ impl Driver {
                     limit_changed.set(limiter_changed.map(Notify::notified));
                 }
                 // A peer that keeps sending bytes without completing a frame uses up the cooperative budget
-                // of the task.
+                // of the task, which must not stop the timer.
                 () = unconstrained(timer.wait()) => self.with_engine(runtime.now(), Engine::handle_link_timeout),
             }
         }
@@ -151,7 +152,7 @@ impl Driver {
             }
             Action::Send(frame) => {
                 if let Socket::Up(connection) = &mut self.socket {
-                    // A send that fails or stalls later shows as a lost or silent connection.
+                    // If the send fails or stalls, the connection is later reported as lost or idle.
                     let _ = timeout(runtime.send_deadline, connection.send(frame)).await;
                 }
             }
@@ -190,7 +191,7 @@ impl Driver {
         is_full
     }
 
-    /// Decodes this frame and those that have arrived since. Does not hold the lock, which other links and
+    /// Decodes this frame and those that have arrived since, without holding the lock, which other links and
     /// readers need.
     ///
     /// Returns the event that ended the batch, unless it was a frame, and whether the batch is full.

@@ -27,8 +27,8 @@ pub(crate) struct Runtime {
     changed: Notify,
     connector: Arc<dyn Connector>,
     clock: WallClock,
-    /// The dial limiter that the client shares with other clients, if any, and its notification that another
-    /// client may have its turn.
+    /// The dial limiter that the client shares with other clients, if any, and the notification that it may
+    /// be another client's turn.
     limiter: Option<(LimiterHandle, Arc<Notify>)>,
     send_deadline: Duration,
 }

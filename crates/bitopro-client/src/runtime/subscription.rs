@@ -17,8 +17,8 @@ use crate::{Error, ErrorKind};
 
 /// A subscription to one stream, or to a whole [`Account`](crate::Account).
 ///
-/// A subscription is a [`Stream`] of items, together with the current state that they add up to. Each stream
-/// has its own connections, gaps and end; the subscription ends when all of its streams have ended.
+/// A subscription is a [`Stream`] of items, together with the current state that results from them. Each
+/// stream has its own connections, gaps and end; the subscription ends when all of its streams have ended.
 ///
 /// The sockets are read whether or not the subscription is polled. If the subscriber reads too slowly, the
 /// waiting items of each stream are merged into the state and replaced by a [`Gap`](crate::Gap).
@@ -99,18 +99,21 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// Returns a consistent copy of the current state. The state of a stream is `None` before its first
-    /// snapshot; trades, which have no snapshots, have a state from their first connection on.
+    /// Returns a consistent copy of the current state.
+    ///
+    /// The state of a stream is `None` before its first snapshot; trades, which have no snapshots, have a
+    /// state from their first connection on.
     ///
     /// The copy is cheap because it shares its data with the subscription. While it is held, the next message
-    /// that changes the state of a stream has to clone that state: all known balances, open orders, closed
-    /// orders or trades. Drop the copy before waiting for the next item.
+    /// that changes the state of a stream copies the whole state of that stream. Drop the copy before waiting
+    /// for the next item.
     pub fn current(&self) -> T::Current {
         self.inner.current::<T>()
     }
 
-    /// Creates a handle that reads the state from another task or thread. It does not keep the subscription
-    /// alive.
+    /// Creates a handle that reads the state from another task or thread.
+    ///
+    /// The handle does not keep the subscription alive.
     pub fn reader(&self) -> Reader<T> {
         let seen_version = self.inner.runtime.with_engine(|engine| engine.version(self.inner.id));
         Reader { seen_version, inner: Arc::clone(&self.inner), topic: PhantomData }
@@ -145,7 +148,7 @@ impl<T: Topic> Subscription<T> {
         }
     }
 
-    /// Requests fresh snapshots by reconnecting every connected stream.
+    /// Requests new snapshots by reconnecting every connected stream.
     ///
     /// Each of these streams continues with `Disconnected`, `Connected`, a gap and a snapshot.
     pub fn resync(&self) {
@@ -154,8 +157,9 @@ impl<T: Topic> Subscription<T> {
         self.inner.wake();
     }
 
-    /// Starts to close every stream. Each emits [`Item::Closed`](crate::Item::Closed) within the close
-    /// deadline of 2 s.
+    /// Starts to close every stream.
+    ///
+    /// Each stream emits [`Item::Closed`](crate::Item::Closed) within the close deadline of 2 s.
     pub fn request_close(&self) {
         let (now, wall) = self.inner.runtime.now();
         self.inner.runtime.with_engine(|engine| engine.handle_close(now, wall, self.inner.id));
@@ -202,7 +206,7 @@ impl<T: Topic> fmt::Debug for Subscription<T> {
 
 /// A handle that reads the current state of a [`Subscription`] from another task or thread.
 ///
-/// A reader remains usable after the subscription has ended; the state is stale then.
+/// A reader remains usable after the subscription has ended; from then on, the state is stale.
 ///
 /// # Examples
 ///
@@ -241,20 +245,20 @@ pub struct Reader<T: Topic> {
 }
 
 impl<T: Topic> Reader<T> {
-    /// Returns a consistent copy of the current state. See [`Subscription::current`].
+    /// Returns a consistent copy of the current state, like [`Subscription::current`].
     pub fn current(&self) -> T::Current {
         self.inner.current::<T>()
     }
 
-    /// Waits until the state or its freshness has changed since the previous call, or since the reader was
+    /// Waits until there is a new version of the state since the previous call, or since the reader was
     /// created.
     ///
-    /// Returns `true` after a change, and `false` once every stream has ended and all changes have been
-    /// reported.
+    /// Every item makes a new version, even if it changes only the freshness, or nothing. Returns `true` for
+    /// a new version, and `false` once every stream has ended and all versions have been reported.
     ///
     /// # Cancel safety
     ///
-    /// This method is cancel safe: if the future is dropped, the next call reports the change.
+    /// This method is cancel safe: if the future is dropped, the next call reports the new version.
     pub async fn changed(&mut self) -> bool {
         loop {
             let changed = self.inner.changed.notified();

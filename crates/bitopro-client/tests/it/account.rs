@@ -1,4 +1,4 @@
-//! A whole account over the memory transport, on paused time.
+//! An account with all four streams over the memory transport, on paused time.
 
 mod merged;
 
@@ -24,13 +24,13 @@ const ACTIVE: &str = "/ws/v1/pub/auth/orders";
 const HISTORY: &str = "/ws/v1/pub/auth/orders/histories";
 const TRADES: &str = "/ws/v1/pub/auth/user-trades";
 
-/// Returns a trade whose ids and time are this number.
+/// Returns a trade whose ids and time are derived from this number.
 fn trade(number: i64) -> Frame {
     let trade = samples::trade(1, format_args!("m{number}"));
     frame(&with_id(format!("t{number}"), event(number, trade)))
 }
 
-/// Accepts dials until this many paths are connected, and returns their peers by path.
+/// Accepts dials until this many paths are connected and returns their peers by path.
 async fn accept(server: &mut MemoryServer, count: usize) -> BTreeMap<String, Peer> {
     let mut peers = BTreeMap::new();
     while peers.len() < count {
@@ -95,7 +95,7 @@ async fn items_of_all_streams_are_delivered_in_order_of_arrival() {
             _ => (TRADES, trade(round)),
         };
         peers.get_mut(path).unwrap().send(frame).await.unwrap();
-        // Lets the driver of that stream deliver before the next one does.
+        // Lets the driver of this stream deliver the item before the next item is sent.
         tokio::time::sleep(Duration::from_millis(1)).await;
         expected.push(path);
     }
@@ -163,7 +163,7 @@ async fn fault_51_a_snapshot_reopens_an_order_closed_before_its_dial_but_not_one
     orders_peer.send(frame(&active([open("1"), open("2")]))).await.unwrap();
     pause().await;
     assert_eq!(open_ids(&account), ["1"]);
-    // The items give the same result.
+    // The changes of the delivered items show the same.
     let opened = merged::drain(&mut account, &mut changes, usize::MAX);
     assert_eq!(opened, ["1", "2", "1"]);
 }
@@ -279,7 +279,7 @@ async fn closing_or_dropping_an_account_leaves_no_task() {
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 
-/// Returns the ids of the open orders after these messages, under this policy.
+/// Returns the ids of the open orders after these messages, with this interpretation of updates.
 async fn open_ids_after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> {
     let (builder, mut server) = network();
     let mut orders: Subscription<Orders<ActiveOrderStream>> =
@@ -294,10 +294,11 @@ async fn open_ids_after(updates: OrderUpdates, frames: &[Frame]) -> Vec<String> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_order_policy_fits_its_kind_of_server() {
+async fn each_interpretation_of_order_updates_is_correct_only_for_a_matching_server() {
     let open = |pair: &str, id: &str| of_pair(pair, order(id, 0, 0, 10));
     let first = frame(&active([open("a_b", "1"), open("a_b", "2"), open("c_d", "3")]));
-    // Order 1 of `a_b` is cancelled and order 4 is opened, once as changes and once as the pair's whole list.
+    // Order 1 of `a_b` is cancelled and order 4 is opened. One server sends the changed orders, the other all
+    // open orders of the pair.
     let changed = frame(&active([of_pair("a_b", order("1", 4, 0, 11)), open("a_b", "4")]));
     let whole = frame(&active([open("a_b", "2"), open("a_b", "4")]));
     let none =
@@ -311,13 +312,13 @@ async fn each_order_policy_fits_its_kind_of_server() {
         ["2", "3", "4"]
     );
     assert_eq!(open_ids_after(OrderUpdates::WholePair, &[first.clone(), none]).await, ["3"]);
-    // Under the wrong policy, a closed order remains or an open one is lost.
+    // With the wrong interpretation, a closed order remains or an open one is lost.
     assert_eq!(open_ids_after(OrderUpdates::Changed, &[first.clone(), whole]).await, ["1", "2", "3", "4"]);
     assert_eq!(open_ids_after(OrderUpdates::WholePair, &[first, changed]).await, ["3", "4"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_outage_all_streams_reconnect_within_a_known_time() {
+async fn after_an_outage_all_streams_reconnect_within_a_bounded_time() {
     for outage in [1, 5, 60, 600] {
         let (builder, mut server) = network();
         let (mut account, peers) = settled(builder, &mut server).await;
@@ -385,7 +386,7 @@ async fn an_order_in_the_history_with_an_unknown_status_is_not_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unstable_history_causes_one_dial_of_the_open_orders_every_30_s() {
+async fn an_unstable_history_makes_the_open_orders_reconnect_once_every_30_s() {
     let (builder, mut server) = network();
     let builder = builder
         .with_dial_budget(100_000, Duration::from_secs(300))
@@ -417,7 +418,7 @@ async fn an_unstable_history_causes_one_dial_of_the_open_orders_every_30_s() {
     }
     reader.abort();
     assert!(history_dials >= 500, "{history_dials}");
-    // One dial every 30 s: neither more often nor postponed forever.
+    // One dial every 30 s: not more often, but not postponed forever either.
     assert!(
         (18..=21).contains(&active_dials),
         "{active_dials} dials of the open orders, {history_dials} of the history"

@@ -69,7 +69,7 @@ async fn there_is_no_state_before_the_first_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_view_of_the_state_does_not_change_with_later_items() {
+async fn later_items_do_not_change_a_view_of_the_state() {
     let (mut balances, _server, mut peer) = settled().await;
     let before = balances.current().unwrap();
     peer.send(balance(2)).await.unwrap();
@@ -98,7 +98,7 @@ async fn an_unread_subscription_answers_pings_and_bounds_its_queue() {
 #[tokio::test(start_paused = true)]
 async fn fault_04_a_silent_connection_is_closed_and_dialled_again() {
     let (mut balances, mut server, mut old) = settled().await;
-    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("the silence is noticed");
+    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("the silence is detected");
     let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     let mut peer = server.next_dial().await.unwrap().accept();
@@ -121,7 +121,7 @@ async fn fault_08_an_unanswered_dial_is_retried() {
     server.next_dial().await.unwrap();
 }
 
-/// Closes a subscription, and returns the reason for the end of its stream.
+/// Closes a subscription and returns the reason why its stream ended.
 async fn close_reason(balances: Subscription<Balances>) -> Closed {
     balances.close().await.remove(&PrivateStream::AccountBalance).unwrap()
 }
@@ -229,7 +229,7 @@ fn a_runtime_shutdown_ends_a_stream_whose_driver_never_ran() {
     let (builder, _server) = network();
     let client = builder.build().unwrap();
     let mut balances = {
-        let _inside = runtime.enter();
+        let _guard = runtime.enter();
         client.balances()
     };
     drop(runtime);
@@ -295,8 +295,8 @@ async fn the_queue_is_also_bounded_by_the_size_of_its_messages() {
         sleep(Duration::from_millis(1)).await;
         let items: Vec<_> = std::iter::from_fn(|| stream.next().now_or_never().flatten()).collect();
         let queued = items.iter().take_while(|item| !matches!(item, Item::Gap(_))).count();
-        // A connection, a snapshot, and 31 messages: 32 of them, each a little more than 1 MiB, exceed the
-        // limit of 32 MiB.
+        // `Connected`, a snapshot and 31 messages. Each message is a little more than 1 MiB, so 32 of them
+        // would exceed the limit of 32 MiB.
         assert_eq!(queued, 2 + 31, "{:?}", items.iter().map(std::mem::discriminant).collect::<Vec<_>>());
     }
 }

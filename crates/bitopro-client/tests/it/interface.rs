@@ -53,7 +53,7 @@ async fn an_account_is_ready_when_the_state_of_each_stream_is_fresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ready_is_an_error_after_the_stream_has_ended() {
+async fn ready_fails_after_the_stream_has_ended() {
     let (builder, mut server) = network();
     let balances = builder.build().unwrap().balances();
     server.next_dial().await.unwrap().refuse(StatusCode::NOT_FOUND);
@@ -93,7 +93,7 @@ async fn a_reader_observes_each_change_until_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_subscribed_streams_are_dialled_and_each_end_has_its_reason() {
+async fn only_subscribed_streams_are_dialled_and_each_end_reports_its_reason() {
     let (builder, mut server) = network();
     let streams = [PrivateStream::UserTrades, PrivateStream::AccountBalance, PrivateStream::UserTrades];
     let mut account = builder.build().unwrap().subscribe(&streams);

@@ -10,7 +10,7 @@ use bitopro_client::{Client, ClientBuilder, Credentials};
 
 use crate::samples;
 
-/// Returns the builder of a client, and the in-memory server that the client dials.
+/// Returns a client builder and the in-memory server that the client dials.
 pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
     let (connector, server) = memory::network();
     let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
@@ -21,7 +21,7 @@ pub(crate) fn network() -> (ClientBuilder, MemoryServer) {
     (builder, server)
 }
 
-/// Returns a balance message whose amount of TWD and timestamp are this number.
+/// Returns a balance message with this amount of TWD, which is also its timestamp.
 pub(crate) fn balance(amount: i64) -> Frame {
     Frame::text(samples::balance(amount, amount))
 }
@@ -31,7 +31,7 @@ pub(crate) fn frame<D: EventData>(event: &Event<D>) -> Frame {
     Frame::text(samples::text(event))
 }
 
-/// A shared buffer in memory, to record sessions in.
+/// A shared in-memory buffer for recordings.
 #[derive(Clone, Default)]
 pub(crate) struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 

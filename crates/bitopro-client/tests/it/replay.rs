@@ -1,4 +1,4 @@
-//! A recorded session can be replayed byte for byte.
+//! Records a session with the simulator and replays it byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::network::SharedBuffer;
 
-/// Returns an account over a recording connector, and the buffer with the recording.
+/// Returns an account over a recording connector and the buffer that receives the recording.
 fn account(
     connector: impl Connector + 'static,
     credentials: Credentials,

@@ -1,4 +1,5 @@
-//! The recorded sessions among the fixtures replay byte for byte, and give the same items each time.
+//! The recorded sessions in `fixtures/sessions` replay byte for byte, and every replay delivers the same
+//! items.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,9 +17,9 @@ use tokio::time::timeout;
 
 use crate::network::SharedBuffer;
 
-/// The seed of the recorded client, so that the dials happen at the recorded times.
+/// The seed of the recorded client. With the same seed, the dials happen at the recorded times.
 const SEED: u64 = 7;
-/// The start of all sessions. The edges of gaps are derived from it.
+/// The time at which every session starts, from which the edges of gaps are derived.
 const START: Timestamp = Timestamp::from_millis(1_795_312_800_000);
 
 type Line = (PrivateStream, String);
@@ -51,7 +52,7 @@ impl Session {
         let mut streams = Vec::new();
         for record in self.records() {
             let RecordedEvent::Dialed(url) = record.event else { continue };
-            // The longest match, since one path is the beginning of another.
+            // Selects the longest match, since one path is a prefix of another.
             let paths = PrivateStream::ALL.iter().filter(|stream| url.ends_with(stream.path()));
             let stream = *paths.max_by_key(|stream| stream.path().len()).expect(&url);
             url.strip_suffix(stream.path()).unwrap().clone_into(&mut base);
@@ -62,7 +63,7 @@ impl Session {
         (base, streams)
     }
 
-    /// Replays the session to a client, and returns its items and its own recording.
+    /// Replays the session to a client and returns the client's items and a recording of the replay.
     async fn play(&self) -> (Vec<Line>, String) {
         let (connector, mut server) = memory::network();
         let replay = Replay::read(self.recording.as_bytes()).unwrap();
@@ -108,7 +109,7 @@ fn line(AccountItem { stream, item, .. }: &AccountItem) -> Line {
     (*stream, text)
 }
 
-/// Groups the lines by connection. Those of one connection are in order.
+/// Groups the lines of a recording by connection, and keeps their order within each connection.
 fn by_dial(recording: &str) -> BTreeMap<u64, Vec<String>> {
     let mut dials: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for line in recording.lines() {
@@ -119,12 +120,12 @@ fn by_dial(recording: &str) -> BTreeMap<u64, Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recorded_session_replays_to_the_byte_and_the_millisecond() {
+async fn every_recorded_session_replays_with_the_same_bytes_at_the_same_times() {
     let sessions = sessions();
     assert!(sessions.len() >= 3);
     for session in sessions {
-        let (items, again) = session.play().await;
-        assert_eq!(by_dial(&again), by_dial(&session.recording), "{}", session.name);
+        let (items, replayed) = session.play().await;
+        assert_eq!(by_dial(&replayed), by_dial(&session.recording), "{}", session.name);
         // Items of different streams that arrive at the same moment have no defined order.
         let mut lines = String::new();
         for stream in PrivateStream::ALL {

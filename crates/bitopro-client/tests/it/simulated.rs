@@ -1,10 +1,10 @@
-//! A simulated exchange in memory and a client of it, on one paused clock.
+//! An in-memory simulated exchange and its client, on one paused clock.
 
 use bitopro_client::model::Timestamp;
 use bitopro_client::{Client, ClientBuilder, OrderUpdates, WallClock};
 use bitopro_sim::{ActiveUpdates, Clock, Quirks, Simulator, SimulatorBuilder};
 
-/// Starts a simulator, and returns it with the builder of a client.
+/// Starts a simulator and returns it with a client builder.
 pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, ClientBuilder) {
     let clock = Clock::following_tokio(Timestamp::from_millis(1_767_225_600_000));
     let wall = clock.clone();
@@ -17,7 +17,7 @@ pub(crate) fn simulated(builder: SimulatorBuilder, seed: u64) -> (Simulator, Cli
     (simulator, client)
 }
 
-/// Returns the client's policy for a simulator with these quirks.
+/// Returns the client's interpretation of order updates for a simulator with these quirks.
 pub(crate) fn order_updates(quirks: Quirks) -> OrderUpdates {
     match quirks.active_updates {
         ActiveUpdates::WholePair => OrderUpdates::WholePair,

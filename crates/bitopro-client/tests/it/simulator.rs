@@ -97,13 +97,13 @@ async fn a_clock_that_is_behind_is_corrected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_07_a_silent_server_is_noticed_within_the_idle_limit() {
+async fn fault_07_a_silent_server_is_detected_within_the_idle_limit() {
     let (simulator, client) = simulated(Simulator::builder(), 1);
     let mut balances = client.build().unwrap().balances();
     next_snapshot(&mut balances).await;
     simulator.execute(&Command::PausePings).unwrap();
     let silent = tokio::time::Instant::now();
-    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("the silence is noticed");
+    let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("the silence is detected");
     let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
     assert_eq!(silent.elapsed(), Duration::from_secs(30));
@@ -152,7 +152,7 @@ async fn after_random_disturbances_the_state_matches_the_server() {
         for _ in 0..random.usize(1..200) {
             disturb(&simulator, &mut random);
             let pause = Duration::from_millis(random.u64(0..2_000));
-            // Some subscribers read immediately, others only now and then.
+            // The subscriber sometimes reads immediately, and sometimes only later.
             if random.bool() {
                 while let Ok(Some(item)) = timeout(pause, balances.next()).await {
                     oracle.apply(&item.into());

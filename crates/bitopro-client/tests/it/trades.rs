@@ -1,4 +1,4 @@
-//! Trades that are sent again on connect. The documentation rules this out, but an exchange may still do it.
+//! Trades that are resent on connect. The documentation rules this out, but the exchange may still do it.
 
 use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::{Item, Subscription};
@@ -8,8 +8,8 @@ use crate::network::{frame, network};
 use crate::samples::{event, trade, with_id};
 use crate::simulated::simulated;
 
-/// Reads up to the next trade.
-async fn next(trades: &mut Subscription<Trade>) -> UserTrade {
+/// Reads items up to the next trade and returns it.
+async fn next_trade(trades: &mut Subscription<Trade>) -> UserTrade {
     loop {
         if let Item::Update(event) = trades.next().await.unwrap() {
             return event;
@@ -22,24 +22,24 @@ fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trade_sent_again_on_connect_is_delivered_again_but_kept_once() {
+async fn a_trade_resent_on_connect_is_delivered_again_but_kept_once() {
     let builder = Simulator::builder().with_quirks(Quirks::default().with(TradesOnConnect::Last));
     let (simulator, client) = simulated(builder, 7);
     let mut trades = client.build().unwrap().user_trades();
     assert!(matches!(trades.next().await, Some(Item::Connected(_))));
-    let traded =
+    let tick_until_trade =
         |simulator: &Simulator| while !simulator.tick().iter().any(|push| push.as_trade().is_some()) {};
-    traded(&simulator);
-    let first = next(&mut trades).await;
+    tick_until_trade(&simulator);
+    let first = next_trade(&mut trades).await;
     simulator.execute(&Command::Disconnect(None)).unwrap();
-    let again = next(&mut trades).await;
+    let again = next_trade(&mut trades).await;
     assert_eq!(again.data, first.data);
     assert_ne!(again.event_id, first.event_id);
     assert_eq!(known(&trades), std::slice::from_ref(&first));
     // A missed trade that is sent on connect is not mistaken for a repeat.
     simulator.execute(&Command::Disconnect(None)).unwrap();
-    traded(&simulator);
-    let missed = next(&mut trades).await;
+    tick_until_trade(&simulator);
+    let missed = next_trade(&mut trades).await;
     assert_ne!(missed.data, first.data);
     assert_eq!(known(&trades), [first, missed]);
     assert_eq!(simulator.trades().len(), 2);
@@ -55,7 +55,7 @@ async fn without_a_match_id_a_repeat_is_recognised_by_its_event_id() {
     {
         let event = with_id(event_id, event(7, trade(1, match_id)));
         peer.send(frame(&event)).await.unwrap();
-        let delivered = next(&mut trades).await;
+        let delivered = next_trade(&mut trades).await;
         assert_eq!(delivered.event_id.as_deref(), Some(event_id));
         assert_eq!(known(&trades).len(), expected_count, "{event_id} {match_id}");
     }

@@ -7,7 +7,7 @@ use crate::OrderId;
 
 /// The id that the client assigned to an order.
 ///
-/// A number in JSON. A string of digits is accepted too.
+/// In JSON, it is a number. A string of digits is accepted too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(u64);
 

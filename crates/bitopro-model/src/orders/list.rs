@@ -135,7 +135,7 @@ impl<'de, K> Visitor<'de> for OrdersVisitor<K> {
     type Value = Orders<K>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of orders by pair")
+        f.write_str("an object of orders by pair")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Orders<K>, A::Error> {
@@ -143,7 +143,9 @@ impl<'de, K> Visitor<'de> for OrdersVisitor<K> {
         while let Some((pair, orders)) = map.next_entry::<Pair, Vec<Order>>()? {
             if let Some(other) = orders.iter().find(|order| order.pair != pair) {
                 let (id, found) = (&other.id, &other.pair);
-                return Err(A::Error::custom(format_args!("key `{pair}` holds order `{id}` for `{found}`")));
+                return Err(A::Error::custom(format_args!(
+                    "order `{id}` under `{pair}` has the pair `{found}`"
+                )));
             }
             if by_pair.iter().any(|(known, _)| *known == pair) {
                 return Err(A::Error::custom(format_args!("duplicate pair `{pair}`")));

@@ -27,7 +27,7 @@ wire_struct! {
     /// # Ok::<(), bitopro_model::DecodeError>(())
     /// ```
     pub struct Order ("an order") {
-        /// The id of the order.
+        /// The exchange's id for the order.
         "id" => id: OrderId,
         /// The pair in lowercase.
         "pair" => pair: Pair,
@@ -37,15 +37,17 @@ wire_struct! {
         "avgExecutionPrice" => avg_execution_price: Option<Decimal>,
         /// The side: buy or sell.
         "action" => action: Action,
-        /// The order type.
+        /// The order type, such as limit or market.
         "type" => order_type: OrderType,
-        /// The same time as `updatedTimestamp`, verbatim. Deprecated by the exchange; see [`Order::updated`].
+        /// The same time as `updatedTimestamp`, in the unit on the wire. Deprecated by the exchange; see
+        /// [`Order::updated`].
         "timestamp" => timestamp: Option<Timestamp>,
-        /// The time of the last change, verbatim. Absent in old messages; see [`Order::updated`].
+        /// The time of the last change, in the unit on the wire. Absent in old messages; see [`Order::updated`].
         "updatedTimestamp" => updated_timestamp: Option<Timestamp>,
-        /// The time at which the order was placed, verbatim. Absent in old messages; see [`Order::created`].
+        /// The time at which the order was placed, in the unit on the wire. Absent in old messages; see
+        /// [`Order::created`].
         "createdTimestamp" => created_timestamp: Option<Timestamp>,
-        /// The status.
+        /// The status, such as in progress or cancelled.
         "status" => status: OrderStatus,
         /// The ordered amount, in the base currency.
         "originalAmount" => original_amount: Decimal,
@@ -61,7 +63,7 @@ wire_struct! {
         "bitoFee" => bito_fee: Option<Decimal>,
         /// The value of the executed amount, in the quote currency.
         "total" => total: Option<Decimal>,
-        /// The exchange's sequence name for the order.
+        /// A sequence label without a documented meaning, such as `SOLUSDT3273528249`.
         "seq" => seq: Option<OrderSeq>,
         /// The time in force: how long the order remains open.
         "timeInForce" => time_in_force: Option<TimeInForce>,
@@ -77,8 +79,8 @@ wire_struct! {
 impl Order {
     /// Creates a newly placed order: in progress, good till cancelled, with nothing executed.
     ///
-    /// The fee currency is the one that the order receives. Price and amount are zero and the times are
-    /// `None` until they are set.
+    /// The fee is in the currency that the account receives. Price and amount are zero and the times are `None`
+    /// until they are set.
     ///
     /// # Examples
     ///
@@ -122,14 +124,14 @@ impl Order {
         }
     }
 
-    /// Sets the price.
+    /// Sets the price of one unit of the base currency.
     #[must_use]
     pub fn with_price(mut self, price: Decimal) -> Self {
         self.price = price;
         self
     }
 
-    /// Sets the ordered amount in the base currency, all of which remains to be executed.
+    /// Sets the original and the remaining amount, in the base currency, to the same value.
     #[must_use]
     pub fn with_amount(mut self, amount: Decimal) -> Self {
         (self.original_amount, self.remaining_amount) = (amount, amount);
@@ -148,7 +150,7 @@ impl Order {
     ///
     /// The result is in milliseconds regardless of the unit on the wire: a number below 10^11 is interpreted
     /// as seconds. Times on the streams are multiples of 1,000 ms, and open orders of the REST API have times
-    /// in seconds, so compare them with [`Timestamp::compare_coarsely`].
+    /// in seconds, so compare such times with [`Timestamp::compare_coarsely`].
     pub fn updated(&self) -> Option<Timestamp> {
         self.updated_timestamp.or(self.timestamp).map(Timestamp::normalized_to_millis)
     }
@@ -163,17 +165,17 @@ impl Order {
         self.status.is_open()
     }
 
-    /// Returns whether the status is final, so that the order will not change any more.
+    /// Returns whether the status is final, so the order will no longer change.
     pub fn is_final(&self) -> bool {
         self.status.is_final()
     }
 
-    /// Returns whether a part of the order was executed, but not all of it. The order may be open or closed.
+    /// Returns whether the order was executed in part, but not completely. It may be open or closed.
     pub fn is_partially_filled(&self) -> bool {
         !self.executed_amount.is_zero() && self.executed_amount < self.original_amount
     }
 
-    /// Returns whether the whole order was executed.
+    /// Returns whether the order was executed completely.
     pub fn is_filled(&self) -> bool {
         self.status == OrderStatus::Completed
     }

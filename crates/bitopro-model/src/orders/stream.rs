@@ -8,11 +8,11 @@ use crate::{Message, PrivateStream};
 ///
 /// The trait is sealed and cannot be implemented outside this crate.
 pub trait OrderStream: sealed::SealedStream + fmt::Debug + Clone + PartialEq + Eq + 'static {
-    /// The stream.
+    /// The stream that this type represents.
     const STREAM: PrivateStream;
 }
 
-/// The stream of open orders.
+/// The stream of open orders, as a type parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActiveOrderStream {}
 
@@ -33,7 +33,7 @@ impl sealed::SealedStream for ActiveOrderStream {
     }
 }
 
-/// The stream of closed orders.
+/// The stream of closed orders, as a type parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryOrderStream {}
 

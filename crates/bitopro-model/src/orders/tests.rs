@@ -70,7 +70,7 @@ fn documented_variants_are_read() {
 fn accessors_return_milliseconds_and_fields_keep_the_original_times() {
     let times =
         r#""timestamp":1639386803663,"updatedTimestamp":1639386803664,"createdTimestamp":1639386803662,"#;
-    for (instead, updated, created) in [
+    for (replacement, updated, created) in [
         (times, Some(1_639_386_803_664), Some(1_639_386_803_662)),
         (
             r#""timestamp":1639386803,"updatedTimestamp":1639386804,"createdTimestamp":1639386802,"#,
@@ -80,10 +80,10 @@ fn accessors_return_milliseconds_and_fields_keep_the_original_times() {
         (r#""timestamp":1639386803,"#, Some(1_639_386_803_000), None),
         (r#""createdTimestamp":1639386802000,"#, None, Some(1_639_386_802_000)),
     ] {
-        let changes = [(times, instead)];
+        let changes = [(times, replacement)];
         let order = order(&changes);
         let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
-        assert_eq!((millis(order.updated()), millis(order.created())), (updated, created), "{instead}");
+        assert_eq!((millis(order.updated()), millis(order.created())), (updated, created), "{replacement}");
         let text = message(&changes);
         assert_eq!(serde_json::to_string(&ActiveOrders::from_json(&text).unwrap()).unwrap(), text);
     }
@@ -129,7 +129,10 @@ fn a_new_order_is_open_and_pays_its_fee_in_the_received_currency() {
 fn an_order_under_the_wrong_pair_is_an_error() {
     let wrong = message(&[(r#""sol_usdt":["#, r#""eth_usdt":["#)]);
     let error = ActiveOrders::from_json(&wrong).unwrap_err().to_string();
-    assert!(error.starts_with("data: key `eth_usdt` holds order `8917255503` for `sol_usdt`"), "{error}");
+    assert!(
+        error.starts_with("data: order `8917255503` under `eth_usdt` has the pair `sol_usdt`"),
+        "{error}"
+    );
     assert!(ActiveOrders::from_json(&message(&[(r#""sol_usdt":["#, r#""SOL_USDT":["#)])).is_ok());
     let duplicate = message(&[(r#""btc_twd":[]"#, r#""sol_usdt":[]"#)]);
     assert!(

@@ -52,31 +52,31 @@ fn fault_44_an_error_in_a_balance_names_its_path() {
         (with_ada("true", r#"true,"stake":"0""#), "data.ADA: duplicate field `stake`"),
         (
             twenty_nine,
-            "data.ADA.amount: `79228162514264337593543950336`: 29 digits are too many to store exactly; up to 28 always fit",
+            "data.ADA.amount: `79228162514264337593543950336`: too many digits (29) to store exactly; up to 28 always fit",
         ),
         (
             forty,
-            "data.ADA.amount: `1234567890123456789012345678901234567890`: 40 digits are too many to store exactly; \
+            "data.ADA.amount: `1234567890123456789012345678901234567890`: too many digits (40) to store exactly; \
              up to 28 always fit",
         ),
         (
             with_ada(amount, r#""amount":"1e5""#),
-            "data.ADA.amount: `1e5`: not a plain decimal number such as `12.50`",
+            "data.ADA.amount: `1e5`: expected digits with an optional minus sign and decimal point, such as `12.50`",
         ),
         (
             with_ada(amount, r#""amount":"NaN""#),
-            "data.ADA.amount: `NaN`: not a plain decimal number such as `12.50`",
+            "data.ADA.amount: `NaN`: expected digits with an optional minus sign and decimal point, such as `12.50`",
         ),
         (
             with_ada(amount, r#""amount":"""#),
-            "data.ADA.amount: ``: not a plain decimal number such as `12.50`",
+            "data.ADA.amount: ``: expected digits with an optional minus sign and decimal point, such as `12.50`",
         ),
         (with_data(&format!(r#"{{"BTC":{{{ADA}}}}}"#)), "data: key `BTC` holds the balance for `ADA`"),
         (duplicate, "data: duplicate currency `ADA`"),
         (with_data(r#"{"ADA":null}"#), "data.ADA: invalid type: null, expected a balance"),
         (with_data(r#"{"ADA":[]}"#), "data.ADA: invalid type: sequence, expected a balance"),
-        (with_data("null"), "data: invalid type: null, expected a map of balances by currency"),
-        (with_data("[]"), "data: invalid type: sequence, expected a map of balances by currency"),
+        (with_data("null"), "data: invalid type: null, expected an object of balances by currency"),
+        (with_data("[]"), "data: invalid type: sequence, expected an object of balances by currency"),
         (r#"{"event":"ACCOUNT_BALANCE","timestamp":1}"#.to_owned(), "missing field `data`"),
         (r#"{"event":"ACCOUNT_BALANCE","data":{}}"#.to_owned(), "missing field `timestamp`"),
         (
@@ -115,12 +115,12 @@ fn assert_errors<D: EventData + Debug>(table: impl IntoIterator<Item = (String, 
 
 #[test]
 fn fault_32_a_text_that_is_not_a_message_is_an_error_with_an_excerpt() {
-    let whole = with_data(&format!(r#"{{"ADA":{{{ADA}}}}}"#));
+    let valid = with_data(&format!(r#"{{"ADA":{{{ADA}}}}}"#));
     let table = [
         ("", "invalid JSON at line 1 column 0: EOF while parsing a value (in ACCOUNT_BALANCE, near ``)"),
         ("hello", "invalid JSON at line 1 column 1: expected value (in ACCOUNT_BALANCE, near `hello`)"),
         (
-            &whole[..90],
+            &valid[..90],
             "data: invalid JSON at line 1 column 90: EOF while parsing a string (in ACCOUNT_BALANCE, near \
              `…ADA\":{\"currency\":\"ADA\",\"amount\":\"1\",\"ava`)",
         ),

@@ -1,4 +1,4 @@
-//! Mutates every value of every fixture in every way. The result must be an error that names the value's
+//! Applies every mutation to every value of every fixture. The result must be an error that names the value's
 //! path, or one of a few documented leniencies that lose no data.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use crate::json::{Json, Kind};
 enum Mutation {
     Remove,
     Duplicate,
-    /// Replaces the value by one of another kind.
+    /// Converts the value to another kind.
     Convert(Kind),
 }
 
@@ -58,7 +58,7 @@ pub(crate) const OPTIONAL: &[&str] = &[
     "data.isMaker",
 ];
 
-/// The fields of fixtures that the model does not know. Their values are kept, whatever their type.
+/// Fields of the fixtures that the model does not know. Values of any type are kept.
 const UNKNOWN: &[&str] = &[
     "sequence",
     "account",
@@ -120,10 +120,10 @@ impl Position {
     }
 }
 
-/// The largest number of currencies per message that are mutated, as a sample of a message with 150 of them.
-const CURRENCIES: usize = 20;
+/// Maximum number of currencies per message that are mutated. One fixture has 150, of which a sample is enough.
+const MAX_CURRENCIES: usize = 20;
 
-/// Collects the positions of all values in `json`, including `position`, its own.
+/// Collects `position`, which is that of `json`, and the positions of all values in it.
 fn collect_positions(json: &Json, position: Position, stream: PrivateStream, into: &mut Vec<Position>) {
     match json {
         Json::Leaf(_) => {}
@@ -134,8 +134,8 @@ fn collect_positions(json: &Json, position: Position, stream: PrivateStream, int
                 .for_each(|(at, item)| collect_positions(item, position.item(at), stream, into));
         }
         Json::Object(members) => {
-            let is_many = position.pattern == "data" && stream == PrivateStream::AccountBalance;
-            let limit = if is_many { CURRENCIES } else { usize::MAX };
+            let is_limited = position.pattern == "data" && stream == PrivateStream::AccountBalance;
+            let limit = if is_limited { MAX_CURRENCIES } else { usize::MAX };
             for (at, (key, value)) in members.iter().enumerate().take(limit) {
                 collect_positions(value, position.member(at, key, stream), stream, into);
             }
@@ -238,7 +238,7 @@ fn expected_error(position: &Position, mutation: Mutation) -> String {
     }
 }
 
-/// Parses a text in all ways, whose results must agree. An error is its path and message.
+/// Parses a text with several functions, whose results must agree. Returns the path and message of an error.
 fn read(stream: &Stream, text: &str) -> Result<Message, (String, String)> {
     let describe = |error: bitopro_model::DecodeError| (error.path().to_owned(), error.to_string());
     let read = (stream.decode)(text).map_err(describe);

@@ -1,4 +1,4 @@
-//! Every fixture of the manifest is parsed, compared with a snapshot, written back and parsed again.
+//! Every fixture of the manifest is parsed, compared with an insta snapshot, written back and parsed again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub(crate) struct Stream {
     pub(crate) decode: fn(&str) -> Result<Message, DecodeError>,
     from_json: fn(&str) -> Result<Message, DecodeError>,
     deserialize: fn(&str) -> serde_json::Result<Message>,
-    /// Converts a message to the stream's event and back. Fails with the message if it is of another kind.
+    /// Converts a message to the stream's event and back, or returns the message as the error.
     convert: fn(Message) -> Result<Message, Message>,
 }
 
@@ -101,7 +101,7 @@ impl Fixture {
     }
 }
 
-/// Returns the fixtures of all streams, each with one message. Sessions are replayed in bitopro-client.
+/// Returns all fixtures that contain a single message. bitopro-client replays the others, which are sessions.
 pub(crate) fn all() -> Vec<Fixture> {
     // A symbolic link to the workspace's folder. The published package contains a copy.
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"));

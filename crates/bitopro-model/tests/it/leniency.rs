@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use bitopro_model::{
-    ActiveOrderStream, Balance, Decimal, Decoded, Event, Message, OrderSeq, Orders, Timestamp, decode,
+    ActiveOrderStream, Balance, Decimal, DecodedMessage, Event, Message, OrderSeq, Orders, Timestamp, decode,
 };
 use serde::Deserialize;
 
@@ -15,15 +15,16 @@ const ORDER: &str = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":
 const TRADE: &str = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"usdt","quote":"twd","side":"ask","price":"32","volume":"1","fee":"0","feeCurrency":"twd","transactionTimestamp":1,"orderID":"7"}}"#;
 
 /// A value that is not written back verbatim: its text, and the written text or `None` if it is omitted.
-type Rewritten = (&'static str, Option<&'static str>);
+type RewrittenValue = (&'static str, Option<&'static str>);
 
 /// The path of a field, a valid value, and the values that are rewritten.
-type Field = (&'static str, &'static str, &'static [Rewritten]);
+type Field = (&'static str, &'static str, &'static [RewrittenValue]);
 
-const TEXT: &[Rewritten] = &[];
-const EMPTY_IS_ABSENT: &[Rewritten] = &[(r#""""#, None)];
-const FLAG: &[Rewritten] = &[(r#""""#, None), (r#""true""#, Some("true")), (r#" "false" "#, Some("false"))];
-const CLIENT_ID: &[Rewritten] = &[(r#""""#, None), (r#""7""#, Some("7"))];
+const TEXT: &[RewrittenValue] = &[];
+const EMPTY_IS_ABSENT: &[RewrittenValue] = &[(r#""""#, None)];
+const FLAG: &[RewrittenValue] =
+    &[(r#""""#, None), (r#""true""#, Some("true")), (r#" "false" "#, Some("false"))];
+const CLIENT_ID: &[RewrittenValue] = &[(r#""""#, None), (r#""7""#, Some("7"))];
 
 /// Messages without optional fields, each with its optional fields. A value that is not listed as rewritten
 /// is unreadable, unless the field is a text.
@@ -120,7 +121,7 @@ fn round_trip(message: &str) -> String {
 }
 
 #[test]
-fn fault_54_an_optional_field_of_any_value_is_read_or_kept() {
+fn fault_54_an_optional_field_with_any_value_is_read_or_kept() {
     let mut tested = BTreeSet::new();
     for (message, fields) in MESSAGES {
         assert_eq!(round_trip(message), *message, "absent");
@@ -160,7 +161,7 @@ fn order(fields: &str) -> Event<Orders<ActiveOrderStream>> {
         r#"{{"event":"ACTIVE_ORDERS","timestamp":1764170000900,"data":{{"btc_twd":[{{"id":"7001","pair":"btc_twd","price":"2600000","action":"BUY","type":"LIMIT","status":1,"originalAmount":"0.01","remainingAmount":"0.006","executedAmount":"0.004"{fields}}}]}}}}"#
     );
     match decode(&text) {
-        Ok(Decoded::Event(event)) => event,
+        Ok(DecodedMessage::Event(event)) => event,
         other => panic!("{other:?}: {text}"),
     }
 }

@@ -93,8 +93,8 @@ proptest! {
         let fixtures = fixtures::all();
         let fixture = index.get(&fixtures);
         let message = Message::from_json(&fixture.text).unwrap();
-        // Each of these fields occurs exactly once in its kind of object, so it marks a position in every
-        // object.
+        // Every envelope, balance, order and trade has exactly one of these fields, which marks a position in
+        // it.
         let known = ["\"event\":", "\"currency\":", "\"pair\":", "\"matchID\":"];
         let positions: Vec<usize> =
             known.iter().flat_map(|name| fixture.text.match_indices(name)).map(|(at, _)| at).collect();

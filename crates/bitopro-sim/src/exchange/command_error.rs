@@ -23,7 +23,7 @@ pub enum CommandError {
     Inexact,
     /// The simulator's market has no price for the pair.
     NoMarket(Pair),
-    /// No open order has this id.
+    /// No open order has this name or id.
     NotOpen(OrderId),
     /// The stop order cannot be filled before it is triggered.
     NotTriggered(OrderId),
@@ -53,7 +53,7 @@ impl fmt::Display for CommandError {
             Self::Insufficient(currency) => write!(f, "the available balance of {currency} is too small"),
             Self::Inexact => f.write_str("the result has too many digits to be exact"),
             Self::NoMarket(pair) => write!(f, "the simulated market has no price for {pair}"),
-            Self::NotOpen(id) => write!(f, "no open order has the id {id}"),
+            Self::NotOpen(id) => write!(f, "no open order has the name or id `{id}`"),
             Self::NotTriggered(id) => write!(f, "stop order {id} has not been triggered; trigger it first"),
             Self::NothingToTrigger(id) => {
                 write!(f, "order {id} is not a stop order that waits to be triggered")

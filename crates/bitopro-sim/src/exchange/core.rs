@@ -11,7 +11,7 @@ use crate::exchange::events::publisher::Publisher;
 use crate::exchange::market::trader::Trader;
 use crate::{Command, CommandError, Holdings, NewOrder, Push, Quirks};
 
-/// The exchange alone, a value without sockets, tasks or a clock.
+/// The exchange alone, as a data structure without sockets, tasks or clocks.
 ///
 /// The time is an argument of its methods: the same seed and the same times give the same messages, byte for
 /// byte. Methods that change the account return the messages to send, in order.
@@ -80,8 +80,8 @@ impl Exchange {
 
     /// Returns the first message of a connection to a stream.
     ///
-    /// The stream of trades has none, unless [`TradesOnConnect::Last`](crate::TradesOnConnect::Last) repeats the
-    /// last trade.
+    /// The stream of trades has none, unless [`TradesOnConnect::Last`](crate::TradesOnConnect::Last) repeats
+    /// the last trade.
     pub fn snapshot(&mut self, stream: PrivateStream, now: Timestamp) -> Option<Push> {
         self.publisher.snapshot(&self.account, stream, now)
     }
@@ -90,8 +90,8 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// Returns a [`CommandError`] if the command cannot be carried out, which is
-    /// [`CommandError::NeedsSimulator`] for one that acts on connections.
+    /// Returns a [`CommandError`] if the command cannot be carried out. If it acts on connections, that is
+    /// [`CommandError::NeedsSimulator`].
     pub fn execute(&mut self, now: Timestamp, command: &Command) -> Result<Vec<Push>, CommandError> {
         match command {
             Command::Place { name, order } => {
@@ -135,10 +135,11 @@ impl Exchange {
         Ok((change.order.id, pushes))
     }
 
-    /// Changes any number of balances. Returns no message if nothing changed.
+    /// Changes any number of balances, and returns the messages to send.
     ///
-    /// No update shows that a currency was removed; it is only missing from the next snapshot. Open orders are
-    /// cancelled if they lock more than the part of the new amount that is neither available nor staked.
+    /// Returns no message if nothing changed. No update shows that a currency was removed; it is only missing
+    /// from the next snapshot. Open orders are cancelled if they reserve more than the part of the new amount
+    /// that is neither available nor staked.
     pub fn update_balances(&mut self, now: Timestamp, change: impl FnOnce(&mut Holdings)) -> Vec<Push> {
         let before = self.account.holdings().clone();
         let mut holdings = before.clone();
@@ -148,8 +149,10 @@ impl Exchange {
         self.publisher.updates(&self.account, now, &before, &cancelled)
     }
 
-    /// Runs one step of the market: a price moves and may trigger or fill orders; otherwise an order is
-    /// placed, filled or cancelled at random. Returns no message if the account holds too little to trade.
+    /// Runs one market step, and returns the messages to send.
+    ///
+    /// A price moves and may trigger or fill orders; otherwise, an order is placed, filled or cancelled at
+    /// random. Returns no message if the account holds too little to trade.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
         let commands = self.trader.step(&self.account);
         commands.iter().flat_map(|command| self.execute(now, command).unwrap_or_default()).collect()
@@ -165,7 +168,7 @@ impl Exchange {
         Ok(self.publisher.updates(&self.account, now, &before, change.as_slice()))
     }
 
-    /// Resolves the name of an order. Any other text is taken as an id.
+    /// Resolves the name of an order. Any other string is treated as an id.
     fn order_id(&self, name: &str) -> OrderId {
         self.names.get(name).cloned().unwrap_or_else(|| OrderId::new(name))
     }

@@ -1,4 +1,4 @@
-//! The exchange as a plain value, without sockets, tasks or a clock.
+//! The exchange as a data structure without sockets, tasks or clocks.
 
 pub(crate) mod account;
 pub(crate) mod command_error;

@@ -39,7 +39,9 @@ impl Quirk {
     }
 }
 
-/// Implemented by the enum of each of the [`Quirks`], such as [`OrderIds`]. This trait is sealed.
+/// The type of one of the [`Quirks`], such as [`OrderIds`].
+///
+/// This trait is sealed and cannot be implemented outside of this crate.
 pub trait QuirkType: Copy + sealed::Sealed {
     #[doc(hidden)]
     fn set_in(self, quirks: &mut Quirks);
@@ -118,7 +120,7 @@ macro_rules! quirks {
     })+) => {
         /// Behaviour that the exchange's documentation leaves open, or that changed over the years.
         ///
-        /// The defaults follow the documentation, and are assumptions where it says nothing.
+        /// The defaults follow the documentation. If it does not specify the behaviour, they are assumptions.
         ///
         /// # Examples
         ///
@@ -182,24 +184,24 @@ macro_rules! quirks {
 }
 
 quirks! {
-    balance_updates "balance-updates" BalanceUpdates: "Balances in an update of the balances" {
+    balance_updates "balance-updates" BalanceUpdates: "Balances that an update lists" {
         #[default] Changed "changed": "Only the currencies that changed, as documented",
         All "all": "All currencies, as in an older FAQ of the exchange",
     }
-    active_updates "active-updates" ActiveUpdates: "Orders in an update of the open orders" {
+    active_updates "active-updates" ActiveUpdates: "Orders that an update of the open orders lists" {
         #[default] Changed "changed": "Only the order that changed, as documented since v3.5.13 (January 2024)",
         WholePair "whole-pair": "All open orders of its pair, as documented before that version",
     }
-    final_orders "final-orders" FinalOrders: "Update of the open orders when an order closes" {
+    final_orders "final-orders" FinalOrders: "Report of a closed order in the stream of open orders" {
         #[default] Shown "shown": "Shows the order once more, with its final status; not documented",
         Vanish "vanish": "Does not show the order again; a list of its pair is sent without it; not documented",
     }
     history_on_connect "history-on-connect" HistoryOnConnect: "First message of the order history" {
         #[default] Recent "recent": "The recently closed orders, as documented",
-        Empty "empty": "Never any orders, even if some have closed before",
+        Empty "empty": "Always empty",
     }
     trades_on_connect "trades-on-connect" TradesOnConnect: "First message of the trades" {
-        #[default] Nothing "nothing": "None, as documented: trades made without a connection are never sent",
+        #[default] Nothing "nothing": "None, as documented: trades made while disconnected are never sent",
         Last "last": "The last trade again, if any, with a new `eventID` and `timestamp`",
     }
     order_ids "order-ids" OrderIds: "JSON type of order ids" {
@@ -208,7 +210,7 @@ quirks! {
     }
     datetimes "datetimes" Datetimes: "Time zone of `datetime`, which always ends in `Z`" {
         #[default] Utc "utc": "UTC, as documented",
-        TaiwanMarkedUtc "taiwan-marked-utc": "Taiwan time, eight hours ahead of UTC in spite of the `Z`, as measured",
+        TaiwanMarkedUtc "taiwan-marked-utc": "Taiwan time, eight hours ahead of UTC, although it ends in `Z`; this was measured",
     }
     event_ids "event-ids" EventIds: "Presence of `eventID` in messages" {
         #[default] Present "present": "A random UUID, as sent since November 2024",
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn display_writes_all_quirks_and_from_str_reads_some() {
+    fn display_writes_all_quirks_and_from_str_accepts_a_subset() {
         let quirks = Quirks::default().with(BalanceUpdates::All).with(Datetimes::TaiwanMarkedUtc);
         let text = "balance-updates=all active-updates=changed final-orders=shown history-on-connect=recent \
             trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present";

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// Creates a clock that calls this function for the time.
+    /// Creates a clock from a function that returns the current time.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
@@ -44,8 +44,7 @@ impl Clock {
         Self::new(move || now)
     }
 
-    /// Creates a clock that shows `start` now and advances with tokio's clock, even if a test has paused
-    /// that.
+    /// Creates a clock that shows `start` now and advances with tokio's clock, which a test may have paused.
     pub fn following_tokio(start: Timestamp) -> Self {
         let origin = Instant::now();
         Self::new(move || {

@@ -53,7 +53,7 @@ pub struct SimConnector {
     incoming: mpsc::UnboundedSender<Incoming>,
 }
 
-/// A connection that the listener did not accept.
+/// A connection that does not arrive through the listener.
 pub(crate) enum Incoming {
     /// A connection in memory whose dial was accepted.
     Authorized { stream: PrivateStream, pipe: DuplexStream },

@@ -132,14 +132,14 @@ impl Dispatcher {
         self.pings_paused.load(Ordering::Relaxed)
     }
 
-    /// Sends a frame to every socket of a stream, or to all.
+    /// Sends a frame to every socket of a stream, or of all streams.
     pub(crate) fn send(&self, stream: Option<PrivateStream>, frame: &Frame) {
         self.locked(|state| {
             state.sockets.send(stream, frame);
         });
     }
 
-    /// Ends every socket of a stream, or all, immediately and without a close frame.
+    /// Ends every socket of a stream, or of all streams, immediately and without a close frame.
     pub(crate) fn disconnect(&self, stream: Option<PrivateStream>) {
         self.locked(|state| state.sockets.disconnect(stream));
     }

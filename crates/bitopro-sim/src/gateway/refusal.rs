@@ -1,7 +1,7 @@
 //! Refusals as the exchange sends them, for [`Simulator::refuse_next`](crate::Simulator::refuse_next).
 //!
-//! The statuses are documented, except for the answer to an unknown path, which was measured. The bodies are
-//! an assumption: only the statuses are documented.
+//! The statuses are documented, except for that of an unknown path, which was measured. The bodies are an
+//! assumption.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
 pub const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
 /// The key has no permission (documented).
 pub const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
-/// The client's clock is off (documented).
+/// The client's clock is wrong (documented).
 pub const CLOCK_CONFLICT: StatusCode = StatusCode::CONFLICT;
-/// More than 600 requests in a minute (documented).
+/// The client sent more than 600 requests in a minute (documented).
 pub const TOO_MANY_REQUESTS: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 /// The exchange has an internal error (documented).
 pub const BAD_GATEWAY: StatusCode = StatusCode::BAD_GATEWAY;
@@ -37,7 +37,7 @@ pub fn bad_request() -> Refusal {
     with_error(BAD_REQUEST, "parameters mismatch")
 }
 
-/// Creates an [`UNAUTHORIZED`] refusal. It does not say which part was wrong.
+/// Creates an [`UNAUTHORIZED`] refusal, which does not say which part was wrong.
 pub fn unauthorized() -> Refusal {
     with_error(UNAUTHORIZED, "unauthorized api key")
 }
@@ -47,7 +47,7 @@ pub fn forbidden() -> Refusal {
     with_error(FORBIDDEN, "no permission")
 }
 
-/// Creates a [`CLOCK_CONFLICT`] refusal with the server's time in its `Date` header.
+/// Creates a [`CLOCK_CONFLICT`] refusal with the exchange's time in its `Date` header.
 pub fn clock_conflict(server_time: Timestamp) -> Refusal {
     with_date(with_error(CLOCK_CONFLICT, "the client's clock is off"), server_time)
 }
@@ -83,7 +83,7 @@ pub(crate) fn with_status(status: StatusCode, server_time: Timestamp) -> Refusal
     with_date(refusal, server_time)
 }
 
-/// Sets the `Date` header to the server's time, in whole seconds.
+/// Sets the `Date` header to the exchange's time, in whole seconds.
 #[must_use]
 pub fn with_date(mut refusal: Refusal, server_time: Timestamp) -> Refusal {
     if let Some((name, value)) = date(server_time) {

@@ -58,7 +58,7 @@ async fn exchange_frames(connection: &mut impl Connection, inbox: &mut Inbox, di
             },
         };
         let is_close = matches!(frame, Frame::Close(_));
-        // A client that has stopped reading would not answer pings either.
+        // A client that has stopped reading would not answer pings either, so the same deadline applies.
         let Ok(Ok(())) = timeout(pong_deadline, connection.send(frame)).await else { return };
         if is_close {
             let _ =

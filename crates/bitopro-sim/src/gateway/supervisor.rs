@@ -18,7 +18,7 @@ use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server;
 use crate::gateway::session::CLOSE_DEADLINE;
 
-/// The pause after a failure to accept, most likely for lack of file descriptors.
+/// The pause after a failure to accept, which most likely means that no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections and moves the market. It owns the set of all other tasks, which end when it is stopped

@@ -19,7 +19,7 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Generates a certificate for `localhost`, the loopback addresses, and the address that clients dial.
+    /// Generates a certificate for `localhost`, the loopback IP addresses, and the IP address that clients dial.
     pub(crate) fn generate(address: IpAddr) -> Result<Self, Error> {
         let failed =
             |error| Error::new(ErrorKind::Certificate, "failed to generate a certificate").with_source(error);
@@ -50,7 +50,7 @@ impl Certificate {
     }
 }
 
-/// Returns whether `localhost` resolves to this address. It does not resolve to every loopback address, such
+/// Returns whether `localhost` resolves to this IP address. It does not resolve to every loopback address, such
 /// as 127.0.0.2.
 pub(crate) fn is_localhost(ip: IpAddr) -> bool {
     ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST

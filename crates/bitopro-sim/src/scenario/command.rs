@@ -8,8 +8,8 @@ use crate::NewOrder;
 /// [`Simulator::execute`](crate::Simulator::execute) and [`Exchange::execute`](crate::Exchange::execute)
 /// carry it out, and a [`Scenario`](crate::Scenario) is a list of commands.
 ///
-/// Every command has a text, which `FromStr` parses and `Display` writes. Commands refer to an order by the
-/// name under which it was placed, which is a single word, or by its id.
+/// Every command has a text form, which `FromStr` parses and `Display` writes. Commands refer to an order by
+/// the name under which it was placed, which is a single word, or by its id.
 ///
 /// # Examples
 ///
@@ -27,8 +27,8 @@ use crate::NewOrder;
 pub enum Command {
     /// Places an order: `place a buy btc_twd 0.01 at 2600000`.
     ///
-    /// The name `-` means none, and the price `market` a market order. The price of a limit order
-    /// may be followed by `post-only` or a stop such as `when <= 2400000`. A client id such as `client 7` comes
+    /// Use `-` for no name, and `market` instead of a price for a market order. The price of a limit order may
+    /// be followed by `post-only` or by a stop such as `when <= 2400000`. A client id such as `client 7` is
     /// last.
     Place {
         /// The name by which later commands refer to the order.
@@ -43,7 +43,7 @@ pub enum Command {
         /// The amount in the base currency, or `None` for the remaining amount.
         amount: Option<Decimal>,
     },
-    /// Cancels an open order and releases the amount that it locks: `cancel a`.
+    /// Cancels an open order and releases the amount that it reserves: `cancel a`.
     Cancel(String),
     /// Triggers a stop order, which becomes a limit order under the same id: `trigger a`.
     Trigger(String),
@@ -61,17 +61,18 @@ pub enum Command {
     /// The available amount defaults to the amount without the stake, and the stake to 0. `untradable` may
     /// follow.
     ///
-    /// Open orders are cancelled if they lock more than the part of the amount that is neither available nor
+    /// Open orders are cancelled if they reserve more than the part of the amount that is neither available nor
     /// staked.
     SetBalance(Balance),
-    /// Runs this many steps of the market: `tick 3`, or `tick` for one.
+    /// Runs this many market steps: `tick 3`, or `tick` for one.
     Tick(u32),
     /// Waits until at least this many connections are open: `wait 4`, or `wait` for one.
     ///
-    /// Only [`Simulator::run`](crate::Simulator::run) waits. Elsewhere the command fails if fewer are open.
+    /// Only [`Simulator::run`](crate::Simulator::run) waits. Elsewhere, the command fails if fewer
+    /// connections are open.
     AwaitConnections(usize),
-    /// Sends a text verbatim to every connection, `text {"event":"NEWS"}`, or to those of one stream,
-    /// `text-to user-trades {"event":"NEWS"}`.
+    /// Sends a text message verbatim: `text {"event":"NEWS"}` to every connection, or
+    /// `text-to user-trades {"event":"NEWS"}` to those of one stream.
     SendText {
         /// The stream, or `None` for all streams.
         stream: Option<PrivateStream>,
@@ -87,8 +88,8 @@ pub enum Command {
         /// The status, which must not be informational.
         status: StatusCode,
     },
-    /// Sends a close frame to every connection, `close 1001 maintenance`, or to those of one stream,
-    /// `close user-trades 1001`, after the messages that are already queued.
+    /// Sends a close frame after the messages that are already queued: `close 1001 maintenance` to every
+    /// connection, or `close user-trades 1001` to those of one stream.
     Close {
         /// The stream, or `None` for all streams.
         stream: Option<PrivateStream>,
@@ -97,14 +98,14 @@ pub enum Command {
         /// The reason, which may be empty.
         reason: String,
     },
-    /// Ends every connection immediately and without a close frame, `disconnect`, or those of one stream,
-    /// `disconnect user-trades`. Queued messages may be lost.
+    /// Ends connections immediately and without a close frame: `disconnect` ends all of them, and
+    /// `disconnect user-trades` those of one stream. Queued messages may be lost.
     Disconnect(Option<PrivateStream>),
     /// Stops sending pings until they are resumed: `pause-pings`.
     PausePings,
     /// Resumes pings at their regular times: `resume-pings`.
     ResumePings,
-    /// Sets the exchange's clock this many milliseconds ahead of the clock that it was started with:
+    /// Sets the lead of the exchange's clock over the clock that it was started with, in milliseconds:
     /// `clock-offset -3600000`.
     SetClockOffsetMs(i64),
 }

@@ -33,23 +33,29 @@ fn command(text: &str) -> Result<Command, ParseError> {
         "cancel" => Command::Cancel(tokens.next(ORDER)?),
         "trigger" => Command::Trigger(tokens.next(ORDER)?),
         "deposit" => Command::Deposit {
-            currency: tokens.next("currency")?.as_str().into(),
-            amount: tokens.decimal("amount")?,
+            currency: tokens.next("a currency")?.as_str().into(),
+            amount: tokens.decimal("an amount")?,
         },
         "balance" => balance(&mut tokens)?,
-        "tick" => Command::Tick(tokens.optional(number)?.unwrap_or(1)),
-        "wait" => Command::AwaitConnections(tokens.optional(number)?.unwrap_or(1)),
+        "tick" => Command::Tick(
+            tokens
+                .optional(|token| number(token, "a number of market steps from 0 to 4294967295"))?
+                .unwrap_or(1),
+        ),
+        "wait" => Command::AwaitConnections(
+            tokens.optional(|token| number(token, "a number of connections, at least 0"))?.unwrap_or(1),
+        ),
         "refuse" => Command::Refuse {
-            count: number(&tokens.next("number of dials")?)?,
-            status: status(&tokens.next("status")?)?,
+            count: tokens.number("a number of dials, at least 0")?,
+            status: status(&tokens.next(STATUS)?)?,
         },
         "close" => close(&mut tokens)?,
         "disconnect" => Command::Disconnect(tokens.optional(stream)?),
         "pause-pings" => Command::PausePings,
         "resume-pings" => Command::ResumePings,
-        "clock-offset" => Command::SetClockOffsetMs(number(&tokens.next("offset in milliseconds")?)?),
-        "" => return Err("missing command".to_owned()),
-        unknown => return Err(format!("unknown command `{unknown}`")),
+        "clock-offset" => Command::SetClockOffsetMs(tokens.number("an offset in whole milliseconds")?),
+        "" => return Err("expected a command such as `cancel a`, found the end of the line".to_owned()),
+        unknown => return Err(format!("unknown command `{unknown}`; expected {COMMANDS}")),
     };
     match tokens.0.next() {
         Some(token) => Err(format!("unexpected `{token}` after the command")),
@@ -57,7 +63,13 @@ fn command(text: &str) -> Result<Command, ParseError> {
     }
 }
 
-const ORDER: &str = "order name or id";
+const ORDER: &str = "an order name or id";
+const STATUS: &str = "an HTTP status from 200 to 999";
+const CLOSE_CODE: &str = "a close code from 0 to 65535";
+
+/// The names of all commands, for the error about an unknown one.
+const COMMANDS: &str = "`place`, `fill`, `cancel`, `trigger`, `deposit`, `balance`, `tick`, `wait`, `text`, \
+    `text-to`, `refuse`, `close`, `disconnect`, `pause-pings`, `resume-pings` or `clock-offset`";
 
 /// Splits off the first word and the whitespace character after it.
 fn split_first_word(text: &str) -> (&str, &str) {
@@ -68,7 +80,10 @@ struct Tokens<'a>(SplitWhitespace<'a>);
 
 impl Tokens<'_> {
     fn next(&mut self, expected: &str) -> Result<String, ParseError> {
-        self.0.next().map(str::to_owned).ok_or_else(|| format!("missing {expected}"))
+        self.0
+            .next()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("expected {expected}, found the end of the line"))
     }
 
     fn optional<T>(
@@ -91,52 +106,56 @@ impl Tokens<'_> {
     fn decimal(&mut self, expected: &str) -> Result<Decimal, ParseError> {
         decimal(&self.next(expected)?)
     }
+
+    fn number<T: FromStr>(&mut self, expected: &str) -> Result<T, ParseError> {
+        number(&self.next(expected)?, expected)
+    }
 }
 
 /// `NAME|- buy|sell PAIR AMOUNT at market|PRICE [post-only | when <=|>= PRICE] [client ID]`
 fn place(tokens: &mut Tokens<'_>) -> Result<Command, ParseError> {
-    let name = tokens.next("order name")?;
+    let name = tokens.next("an order name or `-`")?;
     let action = match tokens.next("`buy` or `sell`")?.as_str() {
         "buy" => Action::Buy,
         "sell" => Action::Sell,
-        other => return Err(format!("found `{other}`, expected `buy` or `sell`")),
+        other => return Err(format!("expected `buy` or `sell`, found `{other}`")),
     };
-    let pair = tokens.next("pair")?;
-    let amount = tokens.decimal("amount")?;
+    let pair = tokens.next("a pair")?;
+    let amount = tokens.decimal("an amount")?;
     if !tokens.consume("at") {
         return Err("expected `at PRICE` or `at market` after the amount".to_owned());
     }
     let mut order = if tokens.consume("market") {
         NewOrder::market(pair.as_str(), action, amount)
     } else {
-        let price = tokens.decimal("price")?;
+        let price = tokens.decimal("a price or `market`")?;
         if tokens.consume("post-only") {
             NewOrder::post_only(pair.as_str(), action, amount, price)
         } else if tokens.consume("when") {
             let condition = match tokens.next("`<=` or `>=`")?.as_str() {
                 "<=" => Condition::AtOrBelow,
                 ">=" => Condition::AtOrAbove,
-                other => return Err(format!("found `{other}`, expected `<=` or `>=`")),
+                other => return Err(format!("expected `<=` or `>=`, found `{other}`")),
             };
-            let stop_price = tokens.decimal("stop price")?;
+            let stop_price = tokens.decimal("a stop price")?;
             NewOrder::limit(pair.as_str(), action, amount, price).with_stop(condition, stop_price)
         } else {
             NewOrder::limit(pair.as_str(), action, amount, price)
         }
     };
     if tokens.consume("client") {
-        order = order.with_client_id(number(&tokens.next("client id")?)?);
+        order = order.with_client_id(tokens.number("a client id from 0 to 4294967295")?);
     }
     Ok(Command::Place { name: Some(name).filter(|name| name != "-"), order })
 }
 
 /// `CURRENCY AMOUNT [available AMOUNT] [stake AMOUNT] [untradable]`
 fn balance(tokens: &mut Tokens<'_>) -> Result<Command, ParseError> {
-    let currency = tokens.next("currency")?;
-    let mut balance = Balance::new(currency.as_str(), tokens.decimal("amount")?);
+    let currency = tokens.next("a currency")?;
+    let mut balance = Balance::new(currency.as_str(), tokens.decimal("an amount")?);
     let available =
-        if tokens.consume("available") { Some(tokens.decimal("available amount")?) } else { None };
-    let stake = if tokens.consume("stake") { tokens.decimal("stake")? } else { Decimal::ZERO };
+        if tokens.consume("available") { Some(tokens.decimal("an available amount")?) } else { None };
+    let stake = if tokens.consume("stake") { tokens.decimal("a stake")? } else { Decimal::ZERO };
     balance.stake = Some(stake);
     let unstaked = || difference(balance.amount, stake);
     balance.available =
@@ -147,12 +166,12 @@ fn balance(tokens: &mut Tokens<'_>) -> Result<Command, ParseError> {
 
 /// `[STREAM] CODE [REASON]`
 fn close(tokens: &mut Tokens<'_>) -> Result<Command, ParseError> {
-    let mut code = tokens.next("close code")?;
+    let mut code = tokens.next(CLOSE_CODE)?;
     let stream = stream(&code).ok();
     if stream.is_some() {
-        code = tokens.next("close code")?;
+        code = tokens.next(CLOSE_CODE)?;
     }
-    let code = number(&code)?;
+    let code = number(&code, CLOSE_CODE)?;
     let reason: Vec<&str> = tokens.0.by_ref().collect();
     Ok(Command::Close { stream, code, reason: reason.join(" ") })
 }
@@ -165,15 +184,15 @@ fn decimal(token: &str) -> Result<Decimal, ParseError> {
     parse_decimal(token).map_err(|error| format!("`{token}`: {error}"))
 }
 
-fn number<T: FromStr>(token: &str) -> Result<T, ParseError> {
-    token.parse().map_err(|_| format!("`{token}` is not a number or is out of range"))
+fn number<T: FromStr>(token: &str, expected: &str) -> Result<T, ParseError> {
+    token.parse().map_err(|_| format!("expected {expected}, found `{token}`"))
 }
 
 fn status(token: &str) -> Result<StatusCode, ParseError> {
-    let status = token.parse().map_err(|_| format!("`{token}` is not an HTTP status"))?;
+    let status = token.parse().map_err(|_| format!("expected {STATUS}, found `{token}`"))?;
     // An informational response does not end the request.
     if StatusCode::is_informational(&status) {
-        return Err(format!("informational status `{token}` cannot refuse a dial; expected at least 200"));
+        return Err(format!("expected {STATUS}, found the informational status `{token}`"));
     }
     Ok(status)
 }

@@ -30,7 +30,7 @@ use crate::{Command, Error, ErrorKind};
 /// ## The amount without the stake is available by default.
 /// 500   balance ADA 12.50 available 2 stake 10
 /// 0     deposit ADA -1.50
-/// ## Run steps of the market, one by default.
+/// ## Run market steps, one by default.
 /// 500   tick 3
 /// ## Act on connections. `refuse` takes a count and a status, and `close` a code and an optional reason.
 /// 500   text {"event":"NEWS","data":{}}
@@ -113,7 +113,7 @@ impl FromStr for Scenario {
 fn step(line: &str) -> Result<(Duration, Command), String> {
     let (after, command) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let after: u64 =
-        after.parse().map_err(|_| format!("found `{after}`, expected a delay in milliseconds"))?;
+        after.parse().map_err(|_| format!("expected a delay of at least 0 milliseconds, found `{after}`"))?;
     let command = command.parse().map_err(|error: Error| error.to_string())?;
     Ok((Duration::from_millis(after), command))
 }

@@ -35,34 +35,36 @@ impl Simulator {
         self.dispatcher.sent()
     }
 
-    /// Sets the balance of one currency and sends an update, which is returned, or `None` if nothing changed.
+    /// Sets the balance of one currency, and sends and returns the resulting update.
     ///
-    /// Open orders are cancelled if they lock more than the part of the new amount that is neither available
-    /// nor staked.
+    /// Returns `None` if nothing changed. Open orders are cancelled if they reserve more than the part of the
+    /// new amount that is neither available nor staked.
     pub fn set_balance(&self, balance: Balance) -> Option<AccountBalance> {
         self.update_balances(|holdings| {
             holdings.insert(balance.currency.clone(), balance);
         })
     }
 
-    /// Changes any number of balances and sends one update, which is returned, or `None` if nothing changed.
+    /// Changes any number of balances, and sends and returns the resulting update.
     ///
-    /// The closure must not use the simulator, which would deadlock. No update shows that a currency was
-    /// removed; it is only missing from the next snapshot. Orders are cancelled as by
-    /// [`set_balance`](Self::set_balance).
+    /// Returns `None` if nothing changed. The closure must not use the simulator, which would deadlock. No
+    /// update shows that a currency was removed; it is only missing from the next snapshot. Orders are
+    /// cancelled as by [`set_balance`](Self::set_balance).
     pub fn update_balances(&self, change: impl FnOnce(&mut Holdings)) -> Option<AccountBalance> {
         let pushes = self.dispatcher.update(|exchange, now| exchange.update_balances(now, change));
         pushes.iter().find_map(Push::as_balances).cloned()
     }
 
-    /// Runs one step of the market, and returns the messages sent. There are none if the account holds too
-    /// little to trade.
+    /// Runs one market step, and returns the messages sent.
+    ///
+    /// Sends no messages if the account holds too little to trade.
     pub fn tick(&self) -> Vec<Push> {
         self.dispatcher.update(Exchange::tick)
     }
 
-    /// Places an order, sends the resulting messages, and returns its id. An order that the market matches
-    /// immediately is already closed when this returns.
+    /// Places an order, sends the resulting messages, and returns the order's id.
+    ///
+    /// An order that the market matches immediately is already closed when this returns.
     ///
     /// # Errors
     ///

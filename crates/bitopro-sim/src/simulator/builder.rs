@@ -16,9 +16,9 @@ use crate::{Clock, Error, ErrorKind, Exchange, NewOrder, Quirks, SimCredentials,
 /// The longest duration that an option accepts.
 const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Options of a [`Simulator`], or of an [`Exchange`] alone. Every option has a default.
+/// A builder of a [`Simulator`], or of an [`Exchange`] alone, created by [`Simulator::builder`].
 ///
-/// [`Simulator::builder`] creates it.
+/// Every option has a default.
 ///
 /// # Examples
 ///
@@ -46,7 +46,8 @@ pub struct SimulatorBuilder {
     seed: u64,
     credentials: SimCredentials,
     balances: Vec<Balance>,
-    /// The open orders of the demo account, whose balances account for them.
+    /// The open orders of the demo account. Their locked amounts are already excluded from the available
+    /// amounts.
     orders: Vec<NewOrder>,
     quirks: Quirks,
     address: SocketAddr,
@@ -86,99 +87,123 @@ impl SimulatorBuilder {
         }
     }
 
-    /// Sets the seed of the market and of event ids. Defaults to 0.
+    /// Sets the seed of the market and of event ids.
+    ///
+    /// Defaults to 0.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Sets the credentials of the account. Defaults to [`SimCredentials::demo`].
+    /// Sets the credentials of the account.
+    ///
+    /// Defaults to [`SimCredentials::demo`].
     pub fn with_credentials(mut self, credentials: SimCredentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// Sets the initial balances, without open orders. Defaults to a demo account with twelve currencies and
-    /// four open orders.
+    /// Sets the initial balances, without open orders.
+    ///
+    /// Defaults to a demo account with twelve currencies and four open orders.
     pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
         self.balances = balances.into_iter().collect();
         self.orders.clear();
         self
     }
 
-    /// Starts with the demo account, extended or shortened to this many currencies. Defaults to 12; a real
-    /// account has about 150.
+    /// Starts with the demo account, extended or shortened to this number of currencies.
+    ///
+    /// Defaults to 12; a real account has about 150.
     pub fn with_currencies(mut self, count: usize) -> Self {
         self.balances = demo::balances(count);
         self.orders = demo::orders();
         self
     }
 
-    /// Sets the behaviour that the exchange's documentation leaves open. Defaults to [`Quirks::default`].
+    /// Sets the behaviour that the exchange's documentation leaves open.
+    ///
+    /// Defaults to [`Quirks::default`].
     pub fn with_quirks(mut self, quirks: Quirks) -> Self {
         self.quirks = quirks;
         self
     }
 
-    /// Sets the address to listen on. Defaults to any free port of 127.0.0.1.
+    /// Sets the IP address and port to listen on.
+    ///
+    /// Defaults to any free port of 127.0.0.1.
     pub fn with_address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Sets the port to listen on, and keeps the IP address. Defaults to 0, which selects any free port.
+    /// Sets the port to listen on, and keeps the IP address.
+    ///
+    /// Defaults to 0, which selects any free port.
     pub fn with_port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
     }
 
-    /// Serves TLS, with a certificate for this machine that is generated at the start. Defaults to plain
-    /// text.
+    /// Serves TLS, with a certificate for this machine that is generated at the start.
+    ///
+    /// Defaults to plain text.
     pub fn with_tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// Sets the time between two pings. Defaults to 20 s, as documented; 1 s was measured.
+    /// Sets the time between two pings.
+    ///
+    /// Defaults to 20 s, as documented; 1 s was measured.
     pub fn with_ping_period(mut self, period: Duration) -> Self {
         self.keepalive.ping_period = period;
         self
     }
 
-    /// Sets the deadline for a pong, after which the connection is dropped without a close frame. Defaults to
-    /// 5 s, as documented; 60 s was measured.
+    /// Sets the deadline for a pong, after which the connection is dropped without a close frame.
+    ///
+    /// Defaults to 5 s, as documented; 60 s was measured.
     pub fn with_pong_deadline(mut self, deadline: Duration) -> Self {
         self.keepalive.pong_deadline = deadline;
         self
     }
 
-    /// Sets the time between two steps of the market. Defaults to no steps, so that only commands change the
-    /// account.
+    /// Sets the time between two market steps.
+    ///
+    /// Defaults to no steps, so that only commands change the account.
     pub fn with_market_interval(mut self, interval: Duration) -> Self {
         self.market_interval = Some(interval);
         self
     }
 
-    /// Sets the number of bytes that may be queued for one socket before it is dropped. Defaults to 8 MiB.
+    /// Sets the number of bytes that may be queued for one socket before it is dropped.
+    ///
+    /// Defaults to 8 MiB.
     pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
     }
 
-    /// Sets the exchange's wall clock. Defaults to [`Clock::system`].
+    /// Sets the exchange's wall clock.
+    ///
+    /// Defaults to [`Clock::system`].
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets the exchange's clock this many milliseconds ahead of [`with_clock`](Self::with_clock). Defaults
-    /// to 0.
+    /// Sets the lead of the exchange's clock over [`with_clock`](Self::with_clock), in milliseconds.
+    ///
+    /// Defaults to 0.
     pub fn with_clock_offset_ms(mut self, offset: i64) -> Self {
         self.clock_offset_ms = offset;
         self
     }
 
-    /// Creates the exchange alone. The options of sockets and time are validated, but not used.
+    /// Creates the exchange alone.
+    ///
+    /// The options for sockets and time are validated, but not used.
     ///
     /// # Errors
     ///
@@ -188,8 +213,9 @@ impl SimulatorBuilder {
         Ok(self.exchange())
     }
 
-    /// Starts a simulator without sockets, which is reached through [`Simulator::connector`]. The clock of
-    /// the tokio runtime may be paused.
+    /// Starts a simulator without sockets, which is reached through [`Simulator::connector`].
+    ///
+    /// The clock of the tokio runtime may be paused.
     ///
     /// # Errors
     ///
@@ -197,13 +223,15 @@ impl SimulatorBuilder {
     ///
     /// # Panics
     ///
-    /// Panics outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub fn start_in_memory(self) -> Result<Simulator, Error> {
         let dispatcher = self.dispatcher()?;
         Ok(Simulator::spawn(dispatcher, Endpoint::memory()?, self.credentials, self.market_interval))
     }
 
-    /// Starts a simulator that listens on its address. It accepts connections once this returns.
+    /// Starts a simulator that listens on a port.
+    ///
+    /// It accepts connections once this returns.
     ///
     /// # Errors
     ///
@@ -212,7 +240,7 @@ impl SimulatorBuilder {
     ///
     /// # Panics
     ///
-    /// Panics outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub async fn start(self) -> Result<Simulator, Error> {
         let dispatcher = self.dispatcher()?;
         let endpoint = if self.tls {

@@ -15,7 +15,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// Returns a [`CommandError`] if the command cannot be carried out; it has changed nothing then. Among
+    /// Returns a [`CommandError`] if the command cannot be carried out. It has then changed nothing. Among
     /// the commands that act on connections, only [`Command::AwaitConnections`] can fail.
     pub fn execute(&self, command: &Command) -> Result<Vec<Push>, CommandError> {
         let dispatcher = &self.dispatcher;
@@ -43,8 +43,9 @@ impl Simulator {
         Ok(Vec::new())
     }
 
-    /// Refuses the next `count` dials, whatever their request, with this refusal. [`Command::Refuse`] creates
-    /// one from a status.
+    /// Refuses the next `count` dials, whatever their request, with this refusal.
+    ///
+    /// [`Command::Refuse`] creates a refusal from a status.
     pub fn refuse_next(&self, count: usize, refusal: Refusal) {
         self.dispatcher.refuse_next(count, refusal);
     }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use crate::gateway::tls::{Certificate, is_localhost};
 use crate::{BASE_PATH, Error, ErrorKind};
 
-/// The address of a simulator, its listener and its certificate.
+/// The base URL of a simulator, its socket address, its listener and its certificate.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) listener: Option<TcpListener>,
@@ -25,7 +25,7 @@ impl Endpoint {
         Ok(Self { listener: None, address: None, certificate: None, ws_url })
     }
 
-    /// Listens on an address.
+    /// Listens on a socket address.
     pub(super) async fn listen(address: SocketAddr) -> Result<Self, Error> {
         let failed = |error| listen_error(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -34,7 +34,7 @@ impl Endpoint {
         Ok(Self { listener: Some(listener), address: Some(address), certificate: None, ws_url })
     }
 
-    /// Listens on an address, with a certificate generated for it.
+    /// Listens on a socket address, with a certificate generated for it.
     pub(super) async fn listen_with_tls(address: SocketAddr) -> Result<Self, Error> {
         let plain = Self::listen(address).await?;
         let address = dial_address(plain.address.unwrap_or(address));
@@ -48,8 +48,8 @@ impl Endpoint {
     }
 }
 
-/// Returns the address to dial, which is a loopback address if the listener accepts connections on all
-/// addresses.
+/// Returns the socket address to dial, whose IP address is a loopback address if the listener accepts
+/// connections on all IP addresses.
 fn dial_address(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -81,7 +81,7 @@ fn listen_error(address: SocketAddr, error: io::Error) -> Error {
             ),
         ),
         io::ErrorKind::AddrNotAvailable => {
-            (ErrorKind::Listen, format!("{ip} is not an address of this machine; listen on 127.0.0.1"))
+            (ErrorKind::Listen, format!("{ip} is not an IP address of this machine; listen on 127.0.0.1"))
         }
         _ => (ErrorKind::Listen, format!("cannot listen on port {port} of {ip}")),
     };

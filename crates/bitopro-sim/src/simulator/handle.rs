@@ -86,12 +86,12 @@ impl Simulator {
         }
     }
 
-    /// Returns the address that the simulator listens on, or `None` without sockets.
+    /// Returns the IP address and port that the simulator listens on, or `None` without sockets.
     pub fn addr(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// Returns the base of every stream's URL, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
+    /// Returns the base URL of every stream, such as `ws://127.0.0.1:8765/ws` or `wss://localhost:8765/ws`.
     ///
     /// Without sockets, only the [`connector`](Self::connector) reaches it.
     pub fn ws_url(&self) -> &Uri {
@@ -113,11 +113,10 @@ impl Simulator {
         SimConnector::new(Arc::clone(&self.dispatcher), self.incoming.clone())
     }
 
-    /// Serves a byte stream like an accepted connection, such as a pipe that a test breaks or one of a
-    /// simulated network.
+    /// Serves a byte stream like an accepted connection.
     ///
-    /// The stream carries plain text, even if the simulator serves TLS on its port. A stopped simulator drops
-    /// it.
+    /// The byte stream may be a pipe that a test breaks, or a stream of a simulated network. It carries plain
+    /// text, even if the simulator serves TLS on its port. A stopped simulator drops it.
     pub fn serve_connection<S>(&self, io: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -142,6 +141,10 @@ impl Simulator {
     }
 
     /// Closes every socket with code 1001, waits up to 2 s for the answers, and ends all tasks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future aborts all tasks, as dropping the simulator does.
     pub async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(task) = self.task.as_mut() {

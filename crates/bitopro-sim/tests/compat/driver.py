@@ -1,7 +1,7 @@
 """Runs one private stream of the exchange's Python SDK, and prints every message passed to its callback.
 
 Each line of the output is a JSON object: {"event": ...} with the message as Python parsed it, or {"unreadable": "..."}
-with a text that is not JSON. The SDK is the unmodified package; only its module's URL constant is set. It cannot be
+with a string that is not JSON. The SDK is the unmodified package; only its module's URL constant is set. It cannot be
 stopped, so the process exits when its standard input closes, or is killed.
 """
 

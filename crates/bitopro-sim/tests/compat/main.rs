@@ -1,9 +1,9 @@
 //! Runs the exchange's own Python SDK against the simulator. A client and a simulator by the same authors can
-//! share the same mistake, but the SDK shares no code with ours.
+//! share the same mistake, but the SDK shares no code with either.
 //!
 //! Each of the SDK's private streams runs in its own process, unmodified except for the module's URL
 //! constant. The test changes the simulator's account. The SDK must pass every message to its callback in
-//! order, and the messages must add up to the simulator's account, before and after connections end with and
+//! order, and the messages must result in the simulator's account, before and after connections end with and
 //! without a close frame. All settings run at the same time: the documented behaviour, and the quirks that
 //! differ from it.
 //!

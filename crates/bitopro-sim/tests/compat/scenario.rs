@@ -45,7 +45,7 @@ pub(super) const STEPS: [Step; 7] = [
         simulator.trigger(&id)?;
         Ok(())
     }),
-    ("ten steps of the market", |simulator| {
+    ("ten market steps", |simulator| {
         for _ in 0..10 {
             simulator.tick();
         }

@@ -75,7 +75,7 @@ impl SdkProcess {
         self.lines.is_closed()
     }
 
-    /// Takes the next message for the first one of a new connection.
+    /// Treats the next message as the first one of a new connection.
     pub(super) fn begin_connection(&mut self) {
         self.messages.begin_connection();
     }

@@ -6,12 +6,12 @@ use bitopro_transport::{ErrorKind, Frame, Request, TungsteniteConnector};
 use futures_util::StreamExt;
 use tokio::io::duplex;
 
-use crate::harness::{STREAM, in_memory};
+use crate::harness::{BALANCE_PATH, in_memory};
 
 #[tokio::test(start_paused = true)]
 async fn a_passed_byte_stream_is_served_like_an_accepted_connection() {
     let harness = in_memory(Simulator::builder());
-    let url: http::Uri = format!("ws://localhost/ws{STREAM}").parse().unwrap();
+    let url: http::Uri = format!("ws://localhost/ws{BALANCE_PATH}").parse().unwrap();
     let mut signed = Request::new(url.clone());
     for (name, value) in &harness.sign() {
         signed = signed.with_header(name, value).unwrap();
@@ -19,8 +19,8 @@ async fn a_passed_byte_stream_is_served_like_an_accepted_connection() {
     for (request, is_accepted) in [(Request::new(url), false), (signed, true)] {
         let (client_end, server_end) = duplex(64 << 10);
         harness.simulator.serve_connection(server_end);
-        let dialed = TungsteniteConnector::new().connect_over(client_end, request).await;
-        match dialed {
+        let dialled = TungsteniteConnector::new().connect_over(client_end, request).await;
+        match dialled {
             Ok(mut connection) => {
                 assert!(is_accepted);
                 let Frame::Text(text) = connection.next().await.unwrap().unwrap() else {
@@ -42,7 +42,7 @@ async fn a_byte_stream_ends_when_the_simulator_stops() {
     let (client_end, server_end) = duplex(64 << 10);
     harness.simulator.serve_connection(server_end);
     harness.simulator.stop().await;
-    let request = Request::new(format!("ws://localhost/ws{STREAM}").parse().unwrap());
+    let request = Request::new(format!("ws://localhost/ws{BALANCE_PATH}").parse().unwrap());
     let error = TungsteniteConnector::new().connect_over(client_end, request).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
 }

@@ -8,7 +8,7 @@ use bitopro_sim::{Simulator, SimulatorBuilder};
 use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame, Request, TungsteniteConnector};
 use futures_util::StreamExt;
 
-pub(crate) const STREAM: &str = "/v1/pub/auth/account-balance";
+pub(crate) const BALANCE_PATH: &str = "/v1/pub/auth/account-balance";
 
 pub(crate) struct Harness {
     pub(crate) simulator: Simulator,
@@ -68,7 +68,7 @@ impl Harness {
     }
 
     pub(crate) async fn dial(&self) -> Result<Box<dyn Connection>, Error> {
-        self.dial_path(STREAM, self.sign().iter()).await
+        self.dial_path(BALANCE_PATH, self.sign().iter()).await
     }
 
     /// Opens a connection and reads its snapshot, so that it receives every later update.

@@ -9,15 +9,15 @@ use bitopro_transport::{Connection, Error, ErrorKind, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Harness, STREAM, all_transports, in_memory, next_message, over_sockets};
+use crate::harness::{BALANCE_PATH, Harness, all_transports, in_memory, next_message, over_sockets};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 const UPGRADE: &str = "Connection: close, Upgrade\r\nUpgrade: websocket\r\n";
 const VERSION: &str = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-fn refused(dialed: Result<Box<dyn Connection>, Error>) -> Refusal {
-    let error = dialed.map(|_| ()).expect_err("the dial was accepted");
+fn refused(dialled: Result<Box<dyn Connection>, Error>) -> Refusal {
+    let error = dialled.map(|_| ()).expect_err("the dial was accepted");
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
     error.refusal().expect("a refused dial has a refusal").clone()
 }
@@ -49,12 +49,12 @@ async fn wrong_credentials_are_refused_with_401() {
         ];
         let count = cases.len();
         for (case, headers) in cases {
-            let refusal = refused(harness.dial_path(STREAM, headers).await);
+            let refusal = refused(harness.dial_path(BALANCE_PATH, headers).await);
             assert_eq!(refusal.status.as_u16(), 401, "{case}");
             assert_eq!(refusal.body, r#"{"error":"unauthorized api key"}"#.as_bytes(), "{case}");
         }
         // The refused dials did not use up the nonce.
-        assert!(harness.dial_path(STREAM, good.iter()).await.is_ok());
+        assert!(harness.dial_path(BALANCE_PATH, good.iter()).await.is_ok());
         assert_eq!(harness.statuses(), [vec![401; count], vec![101]].concat());
     }
 }
@@ -63,11 +63,11 @@ async fn wrong_credentials_are_refused_with_401() {
 async fn captured_headers_cannot_be_replayed() {
     for harness in all_transports(Simulator::builder()).await {
         let captured = harness.sign();
-        let mut connection = harness.dial_path(STREAM, captured.iter()).await.unwrap();
+        let mut connection = harness.dial_path(BALANCE_PATH, captured.iter()).await.unwrap();
         next_message(&mut connection).await;
-        assert_eq!(refused(harness.dial_path(STREAM, captured.iter()).await).status.as_u16(), 401);
+        assert_eq!(refused(harness.dial_path(BALANCE_PATH, captured.iter()).await).status.as_u16(), 401);
         drop(connection);
-        assert_eq!(refused(harness.dial_path(STREAM, captured.iter()).await).status.as_u16(), 401);
+        assert_eq!(refused(harness.dial_path(BALANCE_PATH, captured.iter()).await).status.as_u16(), 401);
         assert!(harness.dial().await.is_ok());
         let dials = harness.simulator.upgrade_attempts();
         assert_eq!(dials[0].nonce, dials[1].nonce);
@@ -103,7 +103,7 @@ async fn a_clock_conflict_has_the_exchange_time() {
         ] {
             harness.simulator.execute(&Command::SetClockOffsetMs(offset)).unwrap();
             let signed = harness.signer.sign_identity(u64::try_from(NOW.as_millis()).unwrap());
-            let refusal = refused(harness.dial_path(STREAM, signed.iter()).await);
+            let refusal = refused(harness.dial_path(BALANCE_PATH, signed.iter()).await);
             assert_eq!(refusal.status.as_u16(), 409);
             assert_eq!(refusal.headers["date"], date);
         }
@@ -161,7 +161,8 @@ async fn the_response_to_an_upgrade_has_the_exchange_time() {
     let harness = over_sockets(Simulator::builder().with_clock(Clock::fixed(NOW))).await;
     let signed: String =
         harness.sign().iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
-    let request = format!("GET /ws{STREAM} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{VERSION}{signed}\r\n");
+    let request =
+        format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{VERSION}{signed}\r\n");
     let mut stream = TcpStream::connect(harness.simulator.addr().unwrap()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = vec![0; 400];
@@ -181,13 +182,13 @@ async fn a_request_other_than_a_websocket_upgrade_is_a_bad_request() {
     let version = VERSION;
     let old_version = VERSION.replace("13", "8");
     for (request, status) in [
-        (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}\r\n"), 400),
-        (format!("POST /ws{STREAM} HTTP/1.1\r\n{upgrade}{version}\r\n"), 400),
-        (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}\r\n"), 400),
-        (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}{old_version}\r\n"), 400),
-        (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}{version}\r\n"), 400),
-        (format!("GET /ws{STREAM} HTTP/1.1\r\n{common}Upgrade: websocket\r\n{version}\r\n"), 400),
-        (format!("GET /ws{STREAM} HTTP/1.1\r\n{upgrade}{version}\r\n"), 401),
+        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{common}\r\n"), 400),
+        (format!("POST /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}{version}\r\n"), 400),
+        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}\r\n"), 400),
+        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}{old_version}\r\n"), 400),
+        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{common}{version}\r\n"), 400),
+        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{common}Upgrade: websocket\r\n{version}\r\n"), 400),
+        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}{version}\r\n"), 401),
         (format!("GET / HTTP/1.1\r\n{common}\r\n"), 200),
         (format!("DELETE /ws/elsewhere HTTP/1.1\r\n{common}\r\n"), 200),
     ] {

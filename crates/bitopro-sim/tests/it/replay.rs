@@ -31,7 +31,7 @@ fn exchange_with(quirks: Quirks, seed: u64) -> Exchange {
     Simulator::builder().with_seed(seed).with_quirks(quirks).build_exchange().unwrap()
 }
 
-/// Executes a random command or a step of the market. The command may fail.
+/// Executes a random command or a market step. The command may fail.
 fn change_at_random(exchange: &mut Exchange, now: Timestamp, random: &mut Rng) -> Vec<Push> {
     let open: Vec<String> = exchange.open_orders().map(|order| order.id.to_string()).collect();
     let id = random.choice(open).unwrap_or_else(|| "none".to_owned());
@@ -143,7 +143,7 @@ fn a_closed_order_is_shown_once_more_or_vanishes() {
 }
 
 #[test]
-fn ids_of_digits_are_numbers_with_the_quirk() {
+fn with_order_ids_numbers_ids_of_digits_are_numbers() {
     let exchange = |ids: OrderIds| exchange_with(Quirks::default().with(ids), 0);
     let snapshot = |mut exchange: Exchange| {
         exchange.snapshot(PrivateStream::ActiveOrders, Timestamp::from_millis(NOW)).unwrap()

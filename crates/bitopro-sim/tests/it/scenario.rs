@@ -84,7 +84,7 @@ async fn a_failed_step_is_reported_and_ends_the_scenario() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let before = simulator.balances();
     for (text, expected) in [
-        ("# unknown\n0 cancel a\n0 balance BTC 1", "line 2: no open order has the id a"),
+        ("# unknown\n0 cancel a\n0 balance BTC 1", "line 2: no open order has the name or id `a`"),
         ("0 place a buy mith_twd 1 at 1", "line 1: the account has no tradable balance of MITH"),
         ("0 deposit BTC -100", "line 1: the available balance of BTC is too small"),
         ("0 place a sell btc_twd 1000 at 9999999", "line 1: the available balance of BTC is too small"),

@@ -44,7 +44,7 @@ async fn a_connection_receives_its_snapshot_and_then_the_changes() {
 }
 
 #[tokio::test]
-async fn fault_55_a_message_as_large_as_a_client_takes_is_sent_in_one_frame() {
+async fn fault_55_a_message_as_large_as_a_client_accepts_is_sent_in_one_frame() {
     const BYTES: usize = 16 << 20;
     for harness in all_transports(Simulator::builder()).await {
         let mut connection = harness.connect().await;
@@ -66,7 +66,7 @@ async fn many_updates_all_arrive_in_order() {
 }
 
 #[tokio::test]
-async fn with_the_quirk_every_update_has_all_balances() {
+async fn with_balance_updates_all_every_update_has_all_balances() {
     let harness = over_sockets(
         Simulator::builder().with_currencies(150).with_quirks(Quirks::default().with(BalanceUpdates::All)),
     )

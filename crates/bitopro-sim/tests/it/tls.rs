@@ -3,7 +3,7 @@
 use bitopro_sim::Simulator;
 use bitopro_transport::{Connector, ErrorKind, Request, TungsteniteConnector};
 
-use crate::harness::{STREAM, next_message, over_sockets};
+use crate::harness::{BALANCE_PATH, next_message, over_sockets};
 
 #[tokio::test]
 async fn a_client_that_trusts_the_authority_connects_by_any_name_of_this_machine() {
@@ -11,7 +11,7 @@ async fn a_client_that_trusts_the_authority_connects_by_any_name_of_this_machine
     let port = harness.simulator.addr().unwrap().port();
     assert_eq!(harness.simulator.ws_url().to_string(), format!("wss://localhost:{port}/ws"));
     for host in ["localhost", "127.0.0.1"] {
-        let mut request = Request::new(format!("wss://{host}:{port}/ws{STREAM}").parse().unwrap());
+        let mut request = Request::new(format!("wss://{host}:{port}/ws{BALANCE_PATH}").parse().unwrap());
         for (name, value) in &harness.sign() {
             request = request.with_header(name, value).unwrap();
         }
@@ -23,7 +23,7 @@ async fn a_client_that_trusts_the_authority_connects_by_any_name_of_this_machine
 #[tokio::test]
 async fn a_client_that_does_not_trust_the_authority_sends_no_request() {
     let harness = over_sockets(Simulator::builder().with_tls()).await;
-    let url = format!("{}{STREAM}", harness.simulator.ws_url()).parse().unwrap();
+    let url = format!("{}{BALANCE_PATH}", harness.simulator.ws_url()).parse().unwrap();
     let error = TungsteniteConnector::new().connect(Request::new(url)).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Certificate, "{error:?}");
     assert_eq!(harness.simulator.upgrade_attempts(), []);

@@ -153,7 +153,7 @@ async fn clients_agree_with_the_account_across_reconnects() {
         .with_market_interval(Duration::from_secs(1));
     let harness = in_memory(builder);
     let mut replica = Replica::default();
-    // From here on, everything happens between two steps of the market.
+    // From here on, everything happens between two market steps.
     sleep(Duration::from_millis(500)).await;
     for _ in 0..5 {
         replica.trades.clear();

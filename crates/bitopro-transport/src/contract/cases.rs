@@ -7,7 +7,7 @@
     clippy::expect_used,
     reason = "these are tests, called by the test functions of other crates"
 )]
-#![allow(clippy::missing_panics_doc, reason = "all cases panic on failure, which the module documents")]
+#![allow(clippy::missing_panics_doc, reason = "the module documents that every case panics on failure")]
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -33,11 +33,15 @@ impl LoopbackServer {
     ///
     /// # Errors
     ///
-    /// An I/O error if the server cannot listen.
+    /// Returns an I/O error if the server cannot listen.
     ///
     /// # Panics
     ///
     /// Panics if called outside of a tokio runtime with I/O enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no server is started.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("ws://{}/", listener.local_addr()?).parse().map_err(io::Error::other)?;
@@ -78,7 +82,7 @@ impl Drop for LoopbackServer {
 type Request = http::Request<Incoming>;
 type Answer = Response<Full<Bytes>>;
 
-/// Serves one connection. The response to its request comes from the test, through a [`LoopbackDial`].
+/// Serves one connection. The test provides the response to its request through a [`LoopbackDial`].
 async fn serve(stream: TcpStream, dials: mpsc::UnboundedSender<LoopbackDial>) {
     let service = service_fn(move |request: Request| {
         let dials = dials.clone();

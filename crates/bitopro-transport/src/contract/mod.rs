@@ -2,8 +2,8 @@
 //!
 //! To test a connector, write a [`Rig`] that pairs it with a server that the tests drive. Then
 //! [`contract_tests!`](crate::contract_tests) generates one test for each case in [`cases`]. The macro needs
-//! tokio with the features `macros`, `rt` and `test-util`. The traits are implemented with the
-//! [async-trait](mod@async_trait) crate.
+//! tokio with the features `macros`, `rt` and `test-util`. Implement the traits with the
+//! [async-trait](mod@async_trait) crate. The tests never cancel a future of these traits.
 //!
 //! # Examples
 //!

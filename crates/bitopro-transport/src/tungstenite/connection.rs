@@ -16,13 +16,13 @@ use crate::{CloseFrame, Connection, Error, ErrorKind, Frame, Text};
 
 /// The memory limits of a connection.
 ///
-/// A larger message ends the connection; a frame that does not fit into the write buffer is not sent. Both
-/// cause an error of kind [`TooLarge`](ErrorKind::TooLarge).
+/// A message above its limit ends the connection; a frame that does not fit into the write buffer is not sent.
+/// Both cause an error of kind [`TooLarge`](ErrorKind::TooLarge).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Maximum size of a message in bytes, over all of its frames. Defaults to 16 MiB, three times the usual
-    /// size of 10,000 open orders; a snapshot of 150 currencies has 16 kB.
+    /// size of 10,000 open orders; a snapshot of 150 currencies takes 16 kB.
     pub message_bytes: usize,
     /// Maximum number of unsent bytes. Defaults to 64 KiB.
     pub write_buffer_bytes: usize,
@@ -34,8 +34,8 @@ impl Default for Limits {
     }
 }
 
-/// tungstenite zeroes its read buffer before every read. Its default size of 128 KiB costs five times the
-/// work of a small buffer, and more memory.
+/// Size of the read buffer. tungstenite zeroes it before every read, so its default of 128 KiB costs five times
+/// the work of a small buffer, and more memory.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 
 impl Limits {
@@ -76,6 +76,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> TungsteniteConnection<S> {
     /// Creates the client's end of an upgraded byte stream.
     ///
     /// `read_ahead` contains the bytes that were already read after the upgrade response.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stream.
     pub async fn client(stream: S, read_ahead: Bytes, limits: Limits) -> Self {
         Self::new(stream, read_ahead, Role::Client, limits).await
     }
@@ -83,6 +87,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> TungsteniteConnection<S> {
     /// Creates the server's end of an upgraded byte stream.
     ///
     /// `read_ahead` contains the bytes that were already read after the upgrade request.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stream.
     pub async fn server(stream: S, read_ahead: Bytes, limits: Limits) -> Self {
         Self::new(stream, read_ahead, Role::Server, limits).await
     }
@@ -177,8 +185,9 @@ fn into_message(frame: Frame) -> Message {
 }
 
 const CLOSED: &str = "the connection is already closed";
+const LOST: &str = "the connection ended without a close frame";
 
-/// Returns `None` for a connection that both sides have closed.
+/// Converts an error of tungstenite, or returns `None` if both peers have closed the connection.
 fn from_error(error: WsError) -> Option<Error> {
     let (kind, message) = match &error {
         WsError::ConnectionClosed | WsError::AlreadyClosed => return None,
@@ -190,9 +199,11 @@ fn from_error(error: WsError) -> Option<Error> {
         }
         // The error of sending after a close frame in either direction.
         WsError::Protocol(ProtocolError::SendAfterClosing) => (ErrorKind::Disconnected, CLOSED),
-        WsError::Io(_) | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            (ErrorKind::Disconnected, "the connection ended without a close frame")
+        // The cause would only repeat the message.
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            return Some(Error::new(ErrorKind::Disconnected, LOST));
         }
+        WsError::Io(_) => (ErrorKind::Disconnected, LOST),
         WsError::Capacity(_) => (ErrorKind::TooLarge, "a WebSocket limit is exceeded"),
         WsError::WriteBufferFull(_) => {
             (ErrorKind::TooLarge, "the write buffer is full; raise `Limits::write_buffer_bytes`")

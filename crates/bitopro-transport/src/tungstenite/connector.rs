@@ -18,10 +18,9 @@ use crate::{Connection, Connector, Error, ErrorKind, Request};
 /// A connector for real sockets, with TLS and proxies.
 ///
 /// `wss://` URLs may name any host, `ws://` URLs only loopback addresses. The server's certificate is always
-/// verified against the platform's roots and the added roots. Redirects are never followed.
+/// verified against the platform's root certificates and the added ones. Redirects are never followed.
 ///
-/// By default, a `wss://` dial uses the proxy that the environment configures; a `ws://` dial never uses a
-/// proxy. TLS is end to end between client and server, so the proxy sees only the server's host and port.
+/// By default, a `wss://` dial uses the proxy in the environment, if any; a `ws://` dial never uses a proxy. TLS is end to end between client and server, so the proxy sees only the server's host and port.
 ///
 /// # Examples
 ///
@@ -38,7 +37,7 @@ use crate::{Connection, Connector, Error, ErrorKind, Request};
 /// # Ok(()) }
 /// ```
 ///
-/// A URL that would send headers in clear text is rejected without connecting:
+/// A URL that would send headers unencrypted is rejected without connecting:
 ///
 /// ```
 /// use bitopro_transport::{Connector, ErrorKind, Limits, Request, TungsteniteConnector};
@@ -60,27 +59,27 @@ pub struct TungsteniteConnector {
 }
 
 impl TungsteniteConnector {
-    /// Creates a connector that trusts the platform's roots and uses the proxy that the environment
-    /// configures.
+    /// Creates a connector that trusts the platform's root certificates and uses the proxy in the environment,
+    /// if any.
     ///
-    /// The environment is read by this call:
+    /// Reads these environment variables:
     ///
     /// - `HTTPS_PROXY`, or else `ALL_PROXY`, is the URL of a [`Proxy`].
     /// - `NO_PROXY` is a comma-separated list of hosts to dial directly: names, which include their
-    ///   subdomains, addresses, ranges such as `10.0.0.0/8`, or `*` for all hosts.
+    ///   subdomains, IP addresses, ranges such as `10.0.0.0/8`, or `*` for all hosts.
     ///
-    /// Lowercase names of the variables work as well, and an empty variable counts as unset. Loopback
+    /// Their lowercase names work as well, and an empty variable counts as unset. Loopback
     /// addresses are always dialled directly. If the proxy is unusable, a dial that would use it fails with
     /// [`ErrorKind::Setup`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds every certificate of a PEM text to the trusted roots.
+    /// Adds every certificate in `pem` to the trusted root certificates.
     ///
     /// # Errors
     ///
-    /// [`CertificateError`] if the text contains no certificate or an invalid one.
+    /// Returns a [`CertificateError`] if `pem` contains no certificate or an invalid one.
     pub fn with_extra_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, CertificateError> {
         self.tls.add_pem(pem.as_ref())?;
         Ok(self)
@@ -117,7 +116,7 @@ impl TungsteniteConnector {
     ///
     /// # Errors
     ///
-    /// The errors of [`connect`](Connector::connect), except those of the steps before TLS.
+    /// Returns the errors of [`connect`](Connector::connect), except those of the steps before TLS.
     ///
     /// # Cancel safety
     ///
@@ -216,7 +215,7 @@ impl Connector for TungsteniteConnector {
 
 /// The validated target of a request, and the deadline of the dial.
 struct Target {
-    /// In lower case; an IPv6 address has brackets.
+    /// The host in lowercase. An IPv6 address has brackets.
     host: String,
     address: Authority,
     encrypted: bool,
@@ -244,7 +243,7 @@ impl Target {
         let host = authority.host().to_ascii_lowercase();
         let is_loopback = is_loopback(&host);
         if !encrypted && !is_loopback {
-            let message = format!("`ws://` to {host} would send the signature in clear text; use `wss://`");
+            let message = format!("`ws://` to {host} would send the signature unencrypted; use `wss://`");
             return Err(Error::new(ErrorKind::InsecureUrl, message));
         }
         let port = port(authority, default_port)

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind};
 pub(super) struct Deadline(Instant);
 
 impl Deadline {
-    /// The substitute for a duration that overflows the clock.
+    /// Replaces a duration that overflows the clock.
     const MAX: Duration = Duration::from_secs(86_400);
 
     /// Creates a deadline that passes after this duration.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::deadline::Deadline;
 use crate::{Error, ErrorKind};
 
-/// The maximum size of a response head in bytes. The exchange's heads have a few hundred.
+/// Maximum size of a response head in bytes. The exchange's responses have a few hundred.
 const HEAD_LIMIT: usize = 16 << 10;
 
 /// Sends a request over a byte stream. If `check` accepts the response, returns the stream and the bytes that
@@ -39,20 +39,20 @@ where
         .await
         .map_err(|error| convert_error(error, format!("the {name} could not be sent")))?;
 
-    let exchange = pin!(async {
+    let round_trip = pin!(async {
         let response = sender.send_request(request);
         let response =
             response.map_err(|error| convert_error(error, format!("no valid response to the {name}")));
         check(deadline.within(&format!("waiting for the response to the {name}"), response).await?).await
     });
     // Either future may finish first: the connection delivers the response and then completes.
-    let parts = match select(exchange, pin!(connection.without_shutdown())).await {
+    let parts = match select(round_trip, pin!(connection.without_shutdown())).await {
         Either::Left((checked, connection)) => {
             checked?;
             connection.await
         }
-        Either::Right((parts, exchange)) => {
-            exchange.await?;
+        Either::Right((parts, round_trip)) => {
+            round_trip.await?;
             parts
         }
     };

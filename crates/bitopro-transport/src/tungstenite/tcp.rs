@@ -13,9 +13,9 @@ use crate::{Error, ErrorKind};
 
 /// A DNS resolver that hyper-util accepts.
 pub(super) trait Resolver {
-    /// Resolves the name and connects to one of its addresses.
+    /// Resolves the name and connects to one of its IP addresses.
     ///
-    /// IPv4 and IPv6 are tried in parallel, the addresses of one family in sequence. Each address has its
+    /// IPv4 and IPv6 are tried in parallel, the IP addresses of one family in sequence. Each has its
     /// share of the time limit, so that a dead one leaves time for the next.
     fn connect(
         self,

@@ -2,7 +2,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError as Rejection, ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use thiserror::Error as ThisError;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,16 +11,16 @@ use tokio_rustls::client::TlsStream;
 
 use crate::{Error, ErrorKind};
 
-/// An error from parsing the certificates of a PEM text.
+/// The error returned by [`with_extra_roots`](crate::TungsteniteConnector::with_extra_roots).
 #[derive(Debug, ThisError)]
-#[error("invalid certificate: {reason}")]
+#[error("{reason}")]
 pub struct CertificateError {
     reason: String,
 }
 
-/// TLS that always verifies the server against the platform's roots and the added roots.
+/// TLS that always verifies the server against the platform's root certificates and the added ones.
 ///
-/// The first `wss://` dial builds the configuration, because reading the platform's roots is slow.
+/// The first `wss://` dial builds the configuration, because reading the platform's root certificates is slow.
 #[derive(Clone, Default)]
 pub(super) struct Tls {
     extra_roots: Vec<CertificateDer<'static>>,
@@ -28,17 +28,19 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Adds every certificate of a PEM text as a root.
+    /// Adds every certificate in `pem` to the root certificates.
     pub(super) fn add_pem(&mut self, pem: &[u8]) -> Result<(), CertificateError> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
             .collect::<Result<_, _>>()
-            .map_err(|error| CertificateError { reason: error.to_string() })?;
+            .map_err(|error| CertificateError { reason: format!("invalid PEM: {error}") })?;
         if certificates.is_empty() {
-            return Err(CertificateError { reason: "the PEM text contains no certificate".to_owned() });
+            let reason = "the PEM text contains no certificate (no `BEGIN CERTIFICATE` line)".to_owned();
+            return Err(CertificateError { reason });
         }
         let mut trial = RootCertStore::empty();
-        for certificate in &certificates {
-            trial.add(certificate.clone()).map_err(|error| CertificateError { reason: error.to_string() })?;
+        for (number, certificate) in (1..).zip(&certificates) {
+            let reason = |_| format!("certificate {number} is not a valid X.509 certificate");
+            trial.add(certificate.clone()).map_err(reason).map_err(|reason| CertificateError { reason })?;
         }
         self.extra_roots.extend(certificates);
         self.config = Arc::default();
@@ -54,8 +56,9 @@ impl Tls {
         let config = self.config().await?;
         TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
             match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(rustls::Error::InvalidCertificate(_)) => {
-                    Error::new(ErrorKind::Certificate, format!("the certificate of {host} is not acceptable"))
+                Some(rustls::Error::InvalidCertificate(rejection)) => {
+                    let message = format!("the certificate of {host} {}", describe(rejection));
+                    Error::new(ErrorKind::Certificate, message)
                 }
                 _ => Error::new(ErrorKind::Tls, format!("the TLS handshake with {host} failed")),
             }
@@ -70,13 +73,24 @@ impl Tls {
         let extra_roots = self.extra_roots.clone();
         let built = tokio::task::spawn_blocking(move || build(extra_roots)).await;
         let config = built
-            .map_err(|error| Error::new(ErrorKind::Setup, "building the TLS configuration failed").with_source(error))?
+            .map_err(|error| Error::new(ErrorKind::Setup, "cannot build the TLS configuration").with_source(error))?
             .map_err(|error| {
                 let message = "no usable CA certificates on this machine; install them (on Linux, the package \
                                `ca-certificates`) or set SSL_CERT_FILE to the path of their file";
                 Error::new(ErrorKind::Setup, message).with_source(error)
             })?;
         Ok(Arc::clone(self.config.get_or_init(|| config)))
+    }
+}
+
+/// Completes the message "the certificate of … ".
+fn describe(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::Expired | Rejection::ExpiredContext { .. } => "has expired",
+        Rejection::NotValidYet | Rejection::NotValidYetContext { .. } => "is not valid yet",
+        Rejection::NotValidForName | Rejection::NotValidForNameContext { .. } => "is for another host",
+        Rejection::UnknownIssuer => "was issued by an unknown authority",
+        _ => "is not acceptable",
     }
 }
 

@@ -65,7 +65,7 @@ fn host(url: &Uri) -> String {
 /// Checks the headers of a 101 response as RFC 6455, section 4.1, requires of a client.
 fn check_handshake(headers: &HeaderMap, key: &str) -> Result<(), Error> {
     let accept = derive_accept_key(key.as_bytes());
-    let fault = if !has_token(headers, UPGRADE, "websocket") {
+    let problem = if !has_token(headers, UPGRADE, "websocket") {
         "`Upgrade` does not contain `websocket`"
     } else if !has_token(headers, CONNECTION, "upgrade") {
         "`Connection` does not contain `upgrade`"
@@ -78,16 +78,16 @@ fn check_handshake(headers: &HeaderMap, key: &str) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(Error::new(ErrorKind::Handshake, format!("invalid handshake response: {fault}")))
+    Err(Error::new(ErrorKind::Handshake, format!("invalid handshake response: {problem}")))
 }
 
-/// Returns whether a header that is a list, in one line or several, contains this token.
+/// Returns whether a list header, in one line or several, contains this token.
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-/// Reads the refusal. Its body ends at the limit or at the deadline.
+/// Reads a refusal. Its body is truncated at the limit or at the deadline.
 async fn read_refusal(response: Response<Incoming>, deadline: Deadline) -> Refusal {
     let (head, mut incoming) = response.into_parts();
     let mut body = BytesMut::new();

@@ -17,7 +17,7 @@ const FIN_TEXT: u8 = 0x81;
 /// A deadline that must pass during a test, so a slow machine cannot cause a failure.
 const SHORT_DEADLINE: Duration = Duration::from_millis(50);
 
-/// More bytes than the kernel buffers for a client that has stopped read.
+/// More bytes than the kernel buffers for a client that has stopped reading.
 const MORE_THAN_BUFFERED: usize = 64 << 20;
 
 /// Dials a server that handles the connection with `serve`.

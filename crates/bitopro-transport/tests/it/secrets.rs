@@ -162,7 +162,7 @@ async fn secrets_are_neither_shown_nor_logged() {
         }
     }
 
-    // Errors on the client's side: the certificate and the URL.
+    // Errors that the client detects: in the certificate and in the URL.
     let untrusted = TlsAcceptor::from(Authority::new().config("localhost", |_| {}));
     let port = server(Behaviour::Drop, Some(untrusted)).await;
     for (url, kind) in [

@@ -82,9 +82,9 @@ async fn equivalent_spellings_of_the_handshake_are_accepted() {
     }
 }
 
-/// Each response has exactly one fault.
+/// Each response has exactly one error.
 #[tokio::test]
-async fn an_invalid_handshake_is_an_error_that_names_the_fault() {
+async fn an_invalid_handshake_is_an_error_that_names_the_problem() {
     let filler = format!("X-Filler: {}\r\nConnection", "x".repeat(70_000));
     for (valid, invalid, message) in [
         ("Upgrade: websocket\r\n", "", "`Upgrade` does not contain `websocket`"),

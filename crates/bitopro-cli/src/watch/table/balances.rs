@@ -17,7 +17,7 @@ pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges 
     balances.collect()
 }
 
-/// Prints only the balances that an update changed, since some servers send every currency in each update.
+/// Prints only the balances that changed, since the exchange may send every currency in each update.
 pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, out: &mut TextTable<'_>) {
     for balance in event.data.iter().filter(|balance| changes.contains_key(&balance.currency)) {
         row(event.timestamp, balance, changes, out);
@@ -39,7 +39,7 @@ pub(super) fn table(
 ) {
     heading(out);
     let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
-    // The note about empty balances and those without a row is a single line.
+    // One line has a note about the empty balances and about those without a row.
     let lines = height(event);
     let rows = rows_that_fit(lines, body).min(held.len());
     let (shown, more) = held.split_at(rows);
@@ -48,10 +48,10 @@ pub(super) fn table(
     }
     let codes = |balances: &[&Balance]| {
         let codes: Vec<&str> = balances.iter().map(|balance| balance.currency.as_str()).collect();
-        codes.join(" ")
+        codes.join(", ")
     };
     let more = (!more.is_empty()).then(|| format!("and {} more: {}", more.len(), codes(more)));
-    let zero = (!empty.is_empty()).then(|| format!("zero: {}", codes(&empty)));
+    let zero = (!empty.is_empty()).then(|| format!("zero balances: {}", codes(&empty)));
     let notes: Vec<String> = more.into_iter().chain(zero).collect();
     if !notes.is_empty() {
         out.note(Style::Dim, &notes.join("; "));

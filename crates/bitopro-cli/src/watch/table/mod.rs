@@ -1,4 +1,4 @@
-//! Human-readable rows.
+//! Formats items and states as human-readable rows.
 
 mod balances;
 mod note;
@@ -12,7 +12,7 @@ use bitopro_client::model::{Message, PrivateStream, Timestamp};
 pub(super) use balances::{BalanceChanges, balance_changes};
 pub(super) use text_table::{Style, TextTable};
 
-/// Number of closed orders from a snapshot that the log of several streams shows.
+/// Maximum number of closed orders from a snapshot that a log of several streams shows.
 const MAX_CLOSED_ORDERS: usize = 8;
 
 /// The cell for a value that is absent from the message.
@@ -113,8 +113,7 @@ pub(super) fn height(events: &[Message]) -> usize {
     lines.max(1)
 }
 
-/// Returns the number of rows that fit on a number of lines, one of which has a note about the other rows, if
-/// any.
+/// Returns the number of rows that fit on this many lines. If some do not, one line is for a note about them.
 fn rows_that_fit(rows: usize, lines: Option<usize>) -> usize {
     match lines {
         Some(lines) if lines < rows => lines.saturating_sub(1),

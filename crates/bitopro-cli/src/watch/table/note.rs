@@ -4,7 +4,7 @@ use bitopro_client::{Closed, Item};
 use super::Style;
 use crate::exit::causes;
 
-/// Returns the text about an item without data, and its style.
+/// Returns the note about an item without data, and its style.
 pub(super) fn text(item: &Item<Message>) -> (Style, String) {
     let (style, error) = match item {
         Item::Connected(_) | Item::Unknown(_) | Item::Closed(Closed::Requested) => (Style::Dim, None),

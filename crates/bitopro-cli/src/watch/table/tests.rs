@@ -111,13 +111,13 @@ fn a_state_fits_the_given_number_of_lines() {
     let all = [
         "TIME UTC CURRENCY        AMOUNT               AVAILABLE                  CHANGE",
         "07:28:23 BTC                  1.10                   1.00                  -0.25",
-        "· zero: TWD",
+        "· zero balances: TWD",
     ];
     assert_eq!(
         (table(None), table(Some(2))),
         (all.map(str::to_owned).to_vec(), all.map(str::to_owned).to_vec())
     );
-    assert_eq!(table(Some(1))[1..], ["· and 1 more: BTC; zero: TWD"]);
+    assert_eq!(table(Some(1))[1..], ["· and 1 more: BTC; zero balances: TWD"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn mixed_rows_name_their_stream_within_100_columns() {
         ],
     );
     let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
-    assert_eq!(kinds, ["UTC", "balance", "zero:", "UTC", "order", "order", "history", "history", "trade"]);
+    assert_eq!(kinds, ["UTC", "balance", "zero", "UTC", "order", "order", "history", "history", "trade"]);
     assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:#?}");
 }
 

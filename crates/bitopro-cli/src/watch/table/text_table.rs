@@ -4,7 +4,7 @@ use bitopro_client::model::Decimal;
 
 use crate::printable::printable;
 
-/// Writes aligned cells. Escapes every text, so that text from the network cannot control the terminal.
+/// Writes aligned cells. Escapes every string, so that text from the network cannot control the terminal.
 pub(in crate::watch) struct TextTable<'a> {
     pub(super) lines: &'a mut String,
     pub(super) colour: bool,
@@ -36,14 +36,14 @@ impl TextTable<'_> {
         if let Some(kind) = kind { line.left(Style::Dim, 7, kind) } else { line }
     }
 
-    /// Begins the column names of such rows.
+    /// Begins the column names above the rows that [`row`](Self::row) begins.
     pub(super) fn heading(&mut self) -> Row<'_> {
         let has_kind = self.kind.is_some();
         let line = self.line().left(Style::Bold, 8, "TIME UTC");
         if has_kind { line.left(Style::Bold, 7, "STREAM") } else { line }
     }
 
-    /// Adds a line that is not a row.
+    /// Adds a note, a line that is not a row.
     pub(super) fn note(&mut self, style: Style, text: &str) {
         self.line().cell(style, format_args!("· {text}")).end();
     }

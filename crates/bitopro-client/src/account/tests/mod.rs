@@ -1,4 +1,4 @@
-//! The state to which a sequence of items adds up.
+//! The state that results from a sequence of items.
 
 mod changes;
 

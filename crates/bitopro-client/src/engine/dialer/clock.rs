@@ -16,8 +16,8 @@ const MAX_DISAGREEMENT_MS: i64 = 60_000;
 /// The resolution of the `Date` header. Smaller differences are ignored.
 const DATE_RESOLUTION_MS: i64 = 1_000;
 
-/// An estimate of the exchange's clock: the machine's clock until the exchange refuses it and reports its own
-/// time.
+/// An estimate of the exchange's clock: the machine's clock until the exchange rejects its time and reports
+/// its own.
 #[derive(Debug, Default)]
 pub(crate) struct ExchangeClock {
     /// The corrected time of the exchange, if any. Later times are counted from it on the monotonic clock. An
@@ -29,7 +29,7 @@ pub(crate) struct ExchangeClock {
     refusals: u32,
 }
 
-/// The result of a refusal because of the clock (409), for the next dial.
+/// The consequences of a refusal because of the clock (409) for the next dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SkewReport {
     /// Lead of the exchange's clock over the machine's, in milliseconds, if known.
@@ -53,7 +53,7 @@ impl ExchangeClock {
     /// Handles a refusal because of the clock. `server` is the exchange's time, if it reported one.
     ///
     /// The first refusal does not correct the clock. Until 2021, the exchange used this status for repeated
-    /// requests, so a fresh nonce may be enough. Later refusals correct the clock, but by more than an hour
+    /// requests, so a new nonce may be enough. Later refusals correct the clock, but by more than an hour
     /// only if two consecutive refusals are consistent.
     pub(crate) fn record_refusal(
         &mut self,

@@ -9,10 +9,10 @@ use super::queue::FairQueue;
 
 /// A limit on the dials of several clients together.
 ///
-/// The exchange limits requests per address as well as per API key. Clients behind one address that share a
-/// limiter stay below the limit of the address, even if they all lose their connections at the same time.
-/// Among the clients that are waiting to dial, the one whose last dial is the oldest goes next. The dial
-/// budget of each client still applies.
+/// The exchange limits requests per IP address as well as per API key. Clients behind one IP address that
+/// share a limiter stay below the limit of that address, even if they all lose their connections at the same
+/// time. Among the clients that are waiting to dial, the one whose last dial is the oldest goes next. The
+/// dial budget of each client still applies.
 ///
 /// Clones share the limit. Half of it may be used immediately, and the rest is refilled evenly.
 ///
@@ -55,7 +55,7 @@ pub(crate) struct LimiterHandle {
 impl DialLimiter {
     /// Creates a limiter that allows at most `dials` in any period of length `span`.
     ///
-    /// At least one dial is allowed, and the span is at most a year; other values are clamped.
+    /// The values are clamped to at least 1 dial and at most 1 year (365 days).
     pub fn new(dials: u32, span: Duration) -> Self {
         let budget = DialBudget::new(dials.max(1), span.min(MAX_SPAN), Duration::ZERO);
         let state = State { budget, clients: FairQueue::new(), next_client: 0 };
@@ -89,7 +89,8 @@ impl LimiterHandle {
         self.limiter.with_state(|state| state.clients.set_ready_at(self.client, Some(now)));
     }
 
-    /// Counts a dial if it is the turn of this client. Otherwise, returns the time of the next attempt.
+    /// Counts a dial if it is the turn of this client. Otherwise, returns the time at which to ask
+    /// again.
     pub(super) fn try_dial(&self, now: Instant) -> Result<(), Instant> {
         let result = self.limiter.with_state(|state| state.try_dial(self.client, now));
         if result.is_ok() {

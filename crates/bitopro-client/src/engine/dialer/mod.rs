@@ -54,18 +54,19 @@ pub(crate) struct Dialer {
     accepted_at: Option<Instant>,
     /// The streams on whose paths an upgrade has been accepted.
     accepted_paths: BTreeSet<PrivateStream>,
-    /// Refusals of the key (401), over all streams.
+    /// Rejections of the key (401), over all streams.
     key_refusals: Option<RefusalStreak>,
     /// True if the turn of a link may have become earlier than last reported.
     has_changed: bool,
 }
 
+/// The state of a link, as far as it affects the dials of other links.
 #[derive(Debug)]
 enum LinkState {
     /// The link waits for a dial, is dialling, or has ended.
     Offline,
     Online,
-    /// The key or its nonces were finally refused while the link waited.
+    /// The key or its nonces were permanently rejected while the link waited.
     Refused(Error),
 }
 
@@ -76,7 +77,7 @@ pub(crate) enum Turn {
     Dial,
     /// Ask again at this time, or when the dialer has changed.
     Wait(Instant),
-    /// Give up, because the key or its nonces were finally refused.
+    /// Give up, because the key or its nonces were permanently rejected.
     Refused(Error),
 }
 
@@ -254,7 +255,8 @@ impl Dialer {
         RefusalStreak::record(&mut self.key_refusals, now, timestamp)
     }
 
-    /// Ends all links that wait for a dial, because the exchange has finally refused the key or its nonces.
+    /// Ends all links that wait for a dial, because the exchange has permanently rejected the key or its
+    /// nonces.
     ///
     /// Other links are not affected. A link that is online or is added later dials again.
     pub(super) fn refuse_waiting(&mut self, error: &Error) {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Time for which an inactive entry keeps its turn, so that it does not block the others.
+/// Time after which an inactive entry loses its turn, so that it does not block the others.
 const TURN_GRACE: Duration = Duration::from_secs(1);
 
 /// A fair queue: among the waiting entries, the one whose last turn is the oldest goes next.

@@ -5,9 +5,9 @@ use bitopro_model::Timestamp;
 /// Consecutive refusals of one kind, without a success between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RefusalStreak {
-    /// The time of the first refusal, by the monotonic clock.
+    /// The time of the first refusal, according to the monotonic clock.
     pub(crate) first_at: Instant,
-    /// The time of the first refusal, by the exchange's clock.
+    /// The time of the first refusal, according to the exchange's clock.
     pub(crate) first_timestamp: Timestamp,
     pub(crate) count: u32,
 }

@@ -134,7 +134,7 @@ fn no_outage_is_counted_while_a_link_is_online() {
 }
 
 #[test]
-fn a_final_refusal_of_the_key_ends_only_the_links_that_are_waiting() {
+fn a_permanent_refusal_of_the_key_ends_only_the_links_that_are_waiting() {
     let (mut dialer, start) = (dialer(), test_start());
     let (waiting, online) = (add(&mut dialer, start), add(&mut dialer, start));
     dialer.record_upgrade(online, PrivateStream::UserTrades, start);

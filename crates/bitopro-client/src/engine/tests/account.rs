@@ -134,7 +134,7 @@ fn the_history_is_dialled_before_the_open_orders_even_after_an_outage() {
     let dialed = bench.connect(4);
     assert_eq!(dialed[..2], [HISTORY, ACTIVE], "{dialed:?}");
     bench.receive_snapshots();
-    assert!(bench.current().is_fresh(), "no other list of open orders is needed");
+    assert!(bench.current().is_fresh(), "no further snapshot of the open orders is needed");
 }
 
 #[test]
@@ -145,12 +145,12 @@ fn a_reconnect_of_the_history_makes_the_open_orders_stale_until_their_next_snaps
     assert_eq!(
         bench.open_orders(),
         (vec!["1".to_owned()], false),
-        "only the history may report that they have closed"
+        "only the history may report that an order has closed"
     );
     assert_eq!(bench.connect(1), [HISTORY]);
     bench.receive_orders(HISTORY, &[]);
     assert!(!bench.open_orders().1);
-    assert_eq!(bench.connect(1), [ACTIVE], "a fresh snapshot is requested");
+    assert_eq!(bench.connect(1), [ACTIVE], "a new snapshot is requested");
     bench.receive_orders(ACTIVE, &[]);
     assert_eq!(bench.open_orders(), (Vec::new(), true));
 }
@@ -182,14 +182,14 @@ fn an_order_that_the_history_closes_during_the_dial_of_the_open_orders_remains_c
 }
 
 #[test]
-fn a_merged_contradiction_leaves_the_changes_across_a_gap() {
+fn changes_after_a_merged_contradiction_are_across_a_gap() {
     let mut bench = AccountBench::connected(Settings { queue_capacity: 3, ..Settings::default() });
     let (mut changes, mut open) = (bench.engine.changes(), BTreeSet::new());
     bench.apply_changes(&mut changes, &mut open);
     for executed in ["0.1", "0.2", "0.3", "0.4", "0.25"] {
         bench.receive_orders(ACTIVE, &[("1", 1, executed)]);
     }
-    assert!(!bench.open_orders().1, "the last update takes back progress");
+    assert!(!bench.open_orders().1, "the last update reverses progress");
     bench.apply_changes(&mut changes, &mut open);
     bench.receive_orders(ACTIVE, &[("1", 1, "0.50")]);
     assert!(
@@ -214,7 +214,7 @@ fn a_state_is_stale_while_its_connection_closes() {
 }
 
 #[test]
-fn progress_that_the_history_takes_back_makes_later_changes_across_a_gap() {
+fn changes_after_the_history_reverses_progress_are_across_a_gap() {
     let mut bench = AccountBench::connected(Settings::default());
     let (mut changes, mut open) = (bench.engine.changes(), BTreeSet::new());
     bench.receive_orders(ACTIVE, &[("1", 0, "0")]);

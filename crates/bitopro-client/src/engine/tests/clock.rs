@@ -54,7 +54,7 @@ fn refuse_clock_now(bench: &mut Bench, ahead_s: i64) {
 }
 
 #[test]
-fn fault_21_a_409_is_retried_with_a_fresh_nonce_before_the_clock_is_corrected() {
+fn fault_21_a_409_is_retried_with_a_new_nonce_before_the_clock_is_corrected() {
     let mut bench = Bench::new();
     refuse_clock(&mut bench, 1_800);
     assert_eq!(bench.last_error(), ErrorKind::ClockSkew { ahead_ms: Some(1_800_000) });
@@ -97,7 +97,11 @@ fn fault_21_the_next_dial_waits_until_the_exchange_reaches_a_nonce_that_is_ahead
     refuse_clock(&mut bench, 0);
     refuse_clock(&mut bench, 0);
     let Some(Item::Disconnected(waiting)) = bench.items.last() else { panic!() };
-    assert!(waiting.error.to_string().contains("waiting for the exchange"), "{}", waiting.error);
+    assert!(
+        waiting.error.to_string().contains("once the exchange's clock has caught up"),
+        "{}",
+        waiting.error
+    );
     let (retry_in, (_, waited)) = (waiting.retry_in, bench.wait_for_dial());
     assert_eq!(retry_in, waited);
     assert!((298..=305).contains(&waited.as_secs()), "{waited:?}");
@@ -138,7 +142,7 @@ fn fault_21_clock_refusals_of_a_key_that_has_worked_are_retried_for_the_patience
 }
 
 #[test]
-fn setting_the_machine_clock_after_a_correction_does_no_harm() {
+fn setting_the_machine_clock_does_not_affect_a_corrected_clock() {
     let mut bench = Bench::new();
     refuse_clock(&mut bench, 1_800);
     refuse_clock(&mut bench, 1_800);

@@ -221,7 +221,7 @@ fn fault_15_retry_after_is_obeyed_capped_and_reported() {
 }
 
 #[test]
-fn a_network_failure_moves_to_the_next_endpoint_and_a_working_endpoint_is_kept() {
+fn a_network_failure_moves_to_the_next_base_url_and_a_working_base_url_is_kept() {
     let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
     let host = |request: &Request| request.url().host().unwrap().to_owned();
     let (first, _) = bench.wait_for_dial();
@@ -236,7 +236,7 @@ fn a_network_failure_moves_to_the_next_endpoint_and_a_working_endpoint_is_kept()
     bench.lose_connection();
     assert_eq!(host(&bench.wait_for_dial().0), "two");
     bench.refuse_dial(503, &[]);
-    assert_eq!(host(&bench.wait_for_dial().0), "two", "a refusal does not change the endpoint");
+    assert_eq!(host(&bench.wait_for_dial().0), "two", "a refusal does not change the base URL");
     bench.fail_dial_on_network();
     assert_eq!(host(&bench.wait_for_dial().0), "one");
     bench.fail_dial_on_network();
@@ -249,7 +249,7 @@ fn a_network_failure_moves_to_the_next_endpoint_and_a_working_endpoint_is_kept()
 }
 
 #[test]
-fn a_bad_certificate_moves_to_the_next_endpoint() {
+fn a_bad_certificate_moves_to_the_next_base_url() {
     let mut bench = Bench::with(Settings::default(), &["wss://one/ws", "wss://two/ws"]);
     bench.fail_dial(transport::Error::new(transport::ErrorKind::Certificate, "expired"));
     assert_eq!(bench.wait_for_dial().0.url().host(), Some("two"));

@@ -22,7 +22,7 @@ use crate::samples::balance;
 use crate::system::test_start;
 use crate::{ErrorKind, Settings};
 
-/// Creates an engine that dials these endpoints.
+/// Creates an engine that dials these base URLs.
 fn engine(settings: Settings, bases: &[&str]) -> Engine {
     let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());
     let endpoints = Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap();
@@ -99,7 +99,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The start of the wall clock, 2026-01-01. It is a whole second, since HTTP dates have no fractions.
 const WALL_MS: u64 = 1_767_225_600_000;
 
-/// A link on a virtual clock, with the actions and items that it has produced and no test has taken yet.
+/// A link on a virtual clock, with its actions and items that the test has not taken yet.
 struct Bench {
     link: SingleLink,
     now: Instant,
@@ -156,7 +156,7 @@ impl Bench {
         self.now = end;
     }
 
-    /// Advances the clock to the next dial. Returns its request, and the time until it.
+    /// Advances the clock to the next dial. Returns its request, and the time by which the clock advanced.
     fn wait_for_dial(&mut self) -> (Request, Duration) {
         let start = self.now;
         loop {

@@ -23,7 +23,7 @@ fn fault_40_a_connection_is_not_trusted_after_the_machine_slept() {
 }
 
 #[test]
-fn setting_the_clock_by_seconds_is_not_taken_for_a_sleep() {
+fn setting_the_clock_ahead_by_less_than_the_limit_or_back_is_not_a_sleep() {
     let mut bench = Bench::new();
     bench.connect_with_snapshot("1", 10);
     bench.wall += 29 * SECOND;

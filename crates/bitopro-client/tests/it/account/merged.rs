@@ -41,7 +41,7 @@ async fn unread_trades_beyond_the_queue_capacity_become_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_49_merged_items_keep_their_place_among_the_items_of_other_streams() {
+async fn fault_49_merged_items_keep_their_position_among_the_items_of_other_streams() {
     let (builder, mut server) = network();
     let (mut account, mut peers) = settled(builder.with_queue_capacity(2), &mut server).await;
     for number in 2..9 {
@@ -70,7 +70,7 @@ async fn unread_order_updates_are_merged_into_one_snapshot() {
     let ids = ["1", "2", "3", "4", "5"];
     for (path, status) in [(ACTIVE, 0), (HISTORY, 4)] {
         for id in ids {
-            // The history has other ids, since a closed order is not open.
+            // The history has different ids, since a closed order cannot be open.
             let order = order(format_args!("{id}{status}"), status, 0, 10);
             let frame = if path == ACTIVE { frame(&active([order])) } else { frame(&history([order])) };
             peers.get_mut(path).unwrap().send(frame).await.unwrap();
@@ -99,7 +99,7 @@ async fn unread_order_updates_are_merged_into_one_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_49_a_slow_subscriber_of_a_flood_receives_the_end_of_another_stream() {
+async fn fault_49_during_a_flood_a_slow_subscriber_receives_the_end_of_another_stream() {
     const CAPACITY: usize = 10;
     let (builder, mut server) = network();
     let builder = builder.with_queue_capacity(CAPACITY).with_patience(Duration::ZERO);
@@ -139,7 +139,7 @@ async fn fault_51_a_snapshot_does_not_reopen_an_order_whose_close_was_merged_bef
     let listed = || frame(&active([order("1", 0, 0, 10)]));
     let closed = |id: &str| frame(&history([order(id, 4, 0, 11)]));
     peers.get_mut(ACTIVE).unwrap().send(listed()).await.unwrap();
-    // The history's queue is full, so later messages are merged and take the place of the first of them.
+    // The history's queue is full, so later messages are merged at the position of the first of them.
     for frame in [frame(&history([])), closed("6"), closed("7"), closed("8")] {
         peers.get_mut(HISTORY).unwrap().send(frame).await.unwrap();
     }
@@ -157,7 +157,7 @@ async fn fault_51_a_snapshot_does_not_reopen_an_order_whose_close_was_merged_bef
     assert_eq!(opened, [""; 0], "an order was reopened");
 }
 
-/// Reads at most `limit` waiting items, and returns the ids of the orders that they open.
+/// Reads at most `limit` waiting items and returns the ids of the orders that they open.
 pub(super) fn drain(account: &mut Subscription<Account>, changes: &mut Changes, limit: usize) -> Vec<String> {
     let mut opened = Vec::new();
     for _ in 0..limit {

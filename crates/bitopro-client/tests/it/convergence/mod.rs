@@ -77,13 +77,14 @@ impl Harness {
                 sleep(pause).await;
             }
         }
-        // Refusals may still be pending. Each costs a dial, and by now the budget allows four dials a minute.
+        // Refusals may still be pending. Each costs a dial, and by now the budget allows only four dials a
+        // minute.
         sleep(Duration::from_secs(900)).await;
         self.read(Duration::from_secs(1)).await;
     }
 
-    /// Asserts that the account matches the simulator, and returns the number of missing events. Each of them
-    /// lies in a gap.
+    /// Asserts that the account matches the simulator and that every missing event lies in a gap. Returns the
+    /// number of missing events.
     fn assert_matches(&mut self, is_history_complete: bool) -> usize {
         let current = self.account.current();
         assert!(current.is_fresh(), "{current:?}");
@@ -101,7 +102,7 @@ fn rounds() -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_every_setting_the_account_matches_the_simulator_in_the_end() {
+async fn under_every_setting_the_account_eventually_matches_the_simulator() {
     let mut missing = 0;
     for (number, setting) in settings().into_iter().enumerate() {
         for round in 0..rounds() {
@@ -150,10 +151,10 @@ async fn open_orders_differ(setting: &Setting) -> bool {
     has_differed
 }
 
-/// Messages do not say which policy the server follows, so only a comparison of the results reveals a wrong
-/// one. Applying whole lists as changes is harmless while the history reports every closed order.
+/// Messages do not show which interpretation is correct, so only a wrong state reveals a wrong setting.
+/// Interpreting complete lists as changes is harmless while the history reports every closed order.
 #[tokio::test(start_paused = true)]
-async fn under_the_wrong_policy_the_open_orders_differ() {
+async fn with_the_wrong_interpretation_of_updates_the_open_orders_differ() {
     for right in settings() {
         let wrong = match right.updates {
             OrderUpdates::Changed => OrderUpdates::WholePair,

@@ -5,7 +5,7 @@ use bitopro_sim::{HistoryOnConnect, Quirks, Simulator, SimulatorBuilder};
 
 use crate::simulated::order_updates;
 
-/// The options of a simulator, and the matching options of its client.
+/// The options of a simulator and the matching options of its client.
 #[derive(Clone)]
 pub(super) struct Setting {
     pub(super) simulator: SimulatorBuilder,
@@ -29,7 +29,7 @@ impl Setting {
         }
     }
 
-    /// Draws at random the options that change only how messages are sent.
+    /// Randomizes the options that change only how messages are sent.
     pub(super) fn with_random_options(mut self, random: &mut fastrand::Rng) -> Self {
         for quirk in Quirks::ALL.iter().filter(|quirk| RANDOM.contains(&quirk.name)) {
             let value = random.choice(quirk.values).expect("a quirk has values");
@@ -41,7 +41,7 @@ impl Setting {
             self.simulator = self.simulator.with_ping_period(period).with_pong_deadline(deadline);
         }
         self.simulator = self.simulator.with_quirks(self.quirks);
-        // A small queue makes unread items merge.
+        // In a small queue, unread items are merged.
         self.queue_capacity = if random.bool() { 8 } else { 1024 };
         self.name = format!("{}, a queue of {}", self.quirks, self.queue_capacity);
         self
@@ -51,7 +51,7 @@ impl Setting {
 /// Quirks that are drawn at random instead of tried in every combination.
 const RANDOM: [&str; 3] = ["datetimes", "event-ids", "trades-on-connect"];
 
-/// Returns every combination of the simulator's other quirks, each with the matching policy of the client.
+/// Returns every combination of the simulator's other quirks, each with the matching options of the client.
 pub(super) fn settings() -> Vec<Setting> {
     let mut combinations = vec![Quirks::default()];
     for quirk in Quirks::ALL.iter().filter(|quirk| !RANDOM.contains(&quirk.name)) {

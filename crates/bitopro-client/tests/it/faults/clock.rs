@@ -27,11 +27,11 @@ fn ahead_ms(kind: ErrorKind) -> i64 {
 #[tokio::test(start_paused = true)]
 async fn fault_21_a_clock_that_is_behind_is_reported_and_corrected() {
     let hour = Duration::from_secs(3600);
-    for (shown, expected) in
+    for (local_time, expected) in
         [(simulator_start() - hour, 3_600_000), (SystemTime::UNIX_EPOCH, 1_767_225_600_000)]
     {
         let exchange = Exchange::start(Simulator::builder());
-        let client = exchange.client().with_wall_clock(clock_from(shown));
+        let client = exchange.client().with_wall_clock(clock_from(local_time));
         let mut balances = client.build().unwrap().balances();
         let items = read(&mut balances, Duration::from_secs(60)).await;
         let Item::Disconnected(disconnected) = &items[0] else { panic!("{items:?}") };
@@ -42,7 +42,7 @@ async fn fault_21_a_clock_that_is_behind_is_reported_and_corrected() {
         assert_eq!(
             exchange.simulator.upgrade_attempts().len(),
             3,
-            "a retry with a fresh nonce, then one with the right time"
+            "the first dial, a retry with a fresh nonce, and one with the corrected time"
         );
     }
 }

@@ -69,7 +69,7 @@ async fn connect_200_clients(
     (clients, peers)
 }
 
-/// Asserts that no span of this length has more than `most` of these moments.
+/// Asserts that no span of this length contains more than `most` of these moments.
 fn assert_spread(moments: &[Duration], span: Duration, most: usize) {
     for first in moments {
         let together = moments.iter().filter(|moment| (*first..*first + span).contains(*moment)).count();
@@ -89,7 +89,7 @@ async fn fault_14_after_a_restart_200_clients_reconnect_at_different_times() {
         peers.push(server.next_dial().await.unwrap().accept());
         dialled.push(lost.elapsed());
     }
-    // They are spread over the whole first backoff of 1 s.
+    // The dials are spread over the entire first backoff of 1 s.
     assert!(dialled[199] >= dialled[0] + Duration::from_millis(900), "{dialled:?}");
     assert_spread(&dialled, Duration::from_millis(100), 40);
 }

@@ -1,4 +1,4 @@
-//! Helpers for the fault tests in memory: a simulated exchange on paused time, and its clients.
+//! Helpers for the in-memory fault tests: a simulated exchange on paused time and its clients.
 
 use std::time::Duration;
 

@@ -30,13 +30,13 @@ fn many_orders() -> String {
 
 /// Returns a connected subscription with these settings, and the server's end of its connection.
 async fn connected<D: EventData + Topic<Item = Item<Event<D>>>>(
-    follow: impl Fn(&Client) -> Subscription<D>,
-    set: impl Fn(ClientBuilder) -> ClientBuilder,
+    subscribe: impl Fn(&Client) -> Subscription<D>,
+    configure: impl Fn(ClientBuilder) -> ClientBuilder,
 ) -> (Subscription<D>, Box<dyn RigPeer>) {
     let mut server = LoopbackServer::start().await.unwrap();
     let credentials = Credentials::new("key", "secret", "me@example.com").unwrap();
     let builder = Client::builder(credentials).with_endpoint(server.url());
-    let mut subscription = follow(&set(builder).build().unwrap());
+    let mut subscription = subscribe(&configure(builder).build().unwrap());
     let peer = server.next_dial().await.accept().await;
     assert!(matches!(subscription.next().await, Some(Item::Connected(_))));
     (subscription, peer)
@@ -44,10 +44,10 @@ async fn connected<D: EventData + Topic<Item = Item<Event<D>>>>(
 
 async fn assert_arrives_whole<D: EventData + Topic<Item = Item<Event<D>>>>(
     message: String,
-    follow: impl Fn(&Client) -> Subscription<D>,
+    subscribe: impl Fn(&Client) -> Subscription<D>,
 ) {
     assert!((8 * MIB..10 * MIB).contains(&message.len()), "{} bytes", message.len());
-    let (mut subscription, mut peer) = connected(follow, |builder| builder).await;
+    let (mut subscription, mut peer) = connected(subscribe, |builder| builder).await;
     let ((), item) = tokio::join!(peer.send(Frame::text(message.as_str())), subscription.next());
     let Some(Item::Snapshot(event)) = item else { panic!("no snapshot") };
     assert!(serde_json::to_string(&event).unwrap() == message, "the message has changed");
@@ -64,8 +64,8 @@ async fn fault_55_a_snapshot_of_10_000_currencies_arrives_whole_in_one_frame() {
 }
 
 /// Returns the error of a connection with these settings that receives a message of this length.
-async fn error_of_message(bytes: usize, set: impl Fn(ClientBuilder) -> ClientBuilder) -> Error {
-    let (mut balances, mut peer) = connected(Client::balances, set).await;
+async fn error_of_message(bytes: usize, configure: impl Fn(ClientBuilder) -> ClientBuilder) -> Error {
+    let (mut balances, mut peer) = connected(Client::balances, configure).await;
     let message = Frame::text(" ".repeat(bytes));
     let ((), error) = tokio::join!(peer.send(message), connection_error(&mut balances));
     error
@@ -74,14 +74,14 @@ async fn error_of_message(bytes: usize, set: impl Fn(ClientBuilder) -> ClientBui
 #[tokio::test]
 async fn fault_55_beyond_the_limit_a_typed_error_names_the_limit_and_its_option() {
     for (bytes, limit) in [(17 * MIB, None), (101, Some(100))] {
-        let set = |builder: ClientBuilder| match limit {
+        let configure = |builder: ClientBuilder| match limit {
             Some(limit) => {
                 let limits = Limits::default().with_message_bytes(limit);
                 builder.with_connector(TungsteniteConnector::new().with_limits(limits))
             }
             None => builder,
         };
-        let error = error_of_message(bytes, set).await;
+        let error = error_of_message(bytes, configure).await;
         assert_eq!(
             (error.kind(), transport_error(&error).kind()),
             (ErrorKind::Protocol, TransportErrorKind::TooLarge)

@@ -35,7 +35,7 @@ fn known(stream: &Subscription<Balances>) -> Vec<String> {
 /// Messages do not say whether they are snapshots: the first of a connection is the snapshot, the others are
 /// updates.
 #[tokio::test(start_paused = true)]
-async fn fault_28_an_early_update_or_a_snapshot_in_pieces_adds_up_to_the_whole_state() {
+async fn fault_28_an_early_update_or_a_snapshot_in_pieces_adds_up_to_the_complete_state() {
     for frames in [
         // An update arrives first.
         vec![frame(&balances(1, &[("B", 2)])), frame(&balances(1, &[("A", 1), ("B", 2), ("C", 3)]))],
@@ -54,14 +54,14 @@ async fn fault_28_an_early_update_or_a_snapshot_in_pieces_adds_up_to_the_whole_s
                 let items = [stream.next().await.unwrap(), stream.next().await.unwrap()];
                 assert_eq!(items.iter().map(name).collect::<Vec<_>>(), ["disconnected", "connected"]);
             }
-            for (place, frame) in frames.iter().enumerate() {
+            for (index, frame) in frames.iter().enumerate() {
                 peer.send(frame.clone()).await.unwrap();
-                if (connection, place) == (2, 0) {
+                if (connection, index) == (2, 0) {
                     // The first message is the later edge of the gap.
                     assert_eq!(name(&stream.next().await.unwrap()), "gap");
                 }
                 let item = stream.next().await.unwrap();
-                assert_eq!(name(&item), if place == 0 { "snapshot" } else { "update" });
+                assert_eq!(name(&item), if index == 0 { "snapshot" } else { "update" });
             }
             assert_eq!(known(&stream), ["A=1", "B=2", "C=3"], "connection {connection}");
         }
@@ -82,7 +82,7 @@ async fn fault_28_an_empty_snapshot_means_an_empty_account() {
 }
 
 /// A connector whose connections deliver every text frame twice.
-struct Duplicating<C>(C);
+struct DuplicatingConnector<C>(C);
 
 struct DuplicatingConnection {
     connection: Box<dyn Connection>,
@@ -90,7 +90,7 @@ struct DuplicatingConnection {
 }
 
 #[async_trait]
-impl<C: Connector> Connector for Duplicating<C> {
+impl<C: Connector> Connector for DuplicatingConnector<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, transport::Error> {
         let connection = self.0.connect(request).await?;
         Ok(Box::new(DuplicatingConnection { connection, again: VecDeque::new() }))
@@ -129,7 +129,8 @@ fn changes(items: &[AccountItem]) -> Vec<Change> {
 #[tokio::test(start_paused = true)]
 async fn fault_29_messages_that_are_delivered_twice_count_once() {
     let exchange = Exchange::start(Simulator::builder());
-    let mut account = exchange.client_over(Duplicating(exchange.network.clone())).build().unwrap().account();
+    let mut account =
+        exchange.client_over(DuplicatingConnector(exchange.network.clone())).build().unwrap().account();
     let mut items = Vec::new();
     for round in 0..60 {
         items.extend(read(&mut account, Duration::from_secs(2)).await);
@@ -163,7 +164,7 @@ async fn fault_29_messages_that_are_delivered_twice_count_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_43_a_quiet_account_stays_connected_shows_its_age_and_can_resync() {
+async fn fault_43_a_quiet_account_stays_connected_reports_its_age_and_can_resync() {
     let exchange = Exchange::start(Simulator::builder());
     let mut stream = exchange.balances();
     read(&mut stream, Duration::from_secs(1)).await;

@@ -16,7 +16,7 @@ fn place(simulator: &Simulator, price: i64) -> OrderId {
     simulator.place(&NewOrder::limit("btc_twd", Action::Buy, amount, Decimal::new(price, 0))).unwrap()
 }
 
-/// Returns the kinds of an order's changes, each of which must be across a gap.
+/// Returns the kinds of an order's changes, all of which must be across a gap.
 fn changes_across_gap(changes: &[Change], id: &OrderId) -> Vec<&'static str> {
     changes
         .iter()
@@ -131,7 +131,7 @@ async fn fault_30_outdated_updates_never_revert_an_order() {
     assert_eq!(known.executed_amount, Decimal::new(3, 3));
     exchange.assert_account_matches(&account);
 
-    // Updates from before its close do not reopen the order.
+    // Updates that were sent before the order closed do not reopen it.
     let closed = simulator.fill_remaining(&id).unwrap();
     // The history has already reported the close, so no later message would correct the open orders.
     read(&mut account, MINUTE).await;

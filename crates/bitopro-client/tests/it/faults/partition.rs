@@ -1,5 +1,5 @@
 //! A network of two hosts, simulated by turmoil: partitions in both directions or in one, stalls, and a
-//! server that crashes. Everything is drawn from a seed, and only simulated time passes.
+//! server that crashes. All randomness comes from a seed, and only simulated time passes.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -74,7 +74,7 @@ struct Harness {
     seed: u64,
     network: turmoil::Sim<'static>,
     time: Time,
-    /// The simulator of the last start.
+    /// The simulator that the last start of the exchange created.
     exchange: Shared<Option<Arc<Simulator>>>,
     items: Shared<Vec<Item<AccountBalance>>>,
     reader: Shared<Option<Reader<Balances>>>,
@@ -126,7 +126,7 @@ fn network(
 }
 
 impl Harness {
-    /// Starts a bot that follows its balances, and runs until its state is the exchange's.
+    /// Starts a bot that follows its balances, and runs until its state matches the exchange.
     fn start(seed: u64) -> Self {
         let time = Time::default();
         let (mut network, exchange) = network(seed, Duration::from_millis(100), &time);
@@ -142,7 +142,7 @@ impl Harness {
             Ok(())
         });
         let mut harness = Self { seed, network, time, exchange, items, reader };
-        harness.run_until("a first snapshot", RECOVERY, Self::is_in_sync);
+        harness.run_until("first snapshot", RECOVERY, Self::is_in_sync);
         harness.take_items();
         harness
     }
@@ -160,15 +160,15 @@ impl Harness {
         }
     }
 
-    /// Runs until the condition holds, and returns the time that this took. Panics after the limit.
-    fn run_until(&mut self, what: &str, limit: Duration, condition: impl Fn(&Self) -> bool) -> Duration {
+    /// Runs until the condition holds and returns the time that this took. Panics if it exceeds the limit.
+    fn run_until(&mut self, event: &str, limit: Duration, condition: impl Fn(&Self) -> bool) -> Duration {
         let began = self.network.elapsed();
         while !condition(self) {
             self.step();
             let so_far = self.network.elapsed().saturating_sub(began);
             assert!(
                 so_far <= limit,
-                "seed {}: no {what} within {limit:?}: {:?}",
+                "seed {}: no {event} within {limit:?}: {:?}",
                 self.seed,
                 self.items.borrow()
             );
@@ -184,7 +184,7 @@ impl Harness {
         self.simulator().set_balance(Balance::new(currency, Decimal::from(amount))).unwrap();
     }
 
-    /// Returns whether the bot's state is fresh and the exchange's.
+    /// Returns whether the bot's state is fresh and matches the exchange.
     fn is_in_sync(&self) -> bool {
         let view = self.reader.borrow().as_ref().and_then(Reader::current);
         let (Some(view), Some(simulator)) = (view, self.exchange.borrow().clone()) else { return false };
@@ -196,7 +196,7 @@ impl Harness {
         self.items.take()
     }
 
-    /// Runs until the connection is lost, and returns the reason and the time that this took.
+    /// Runs until the connection is lost and returns the reason and the time that this took.
     fn run_until_lost(&mut self, limit: Duration) -> (ErrorKind, Duration) {
         let reason = |harness: &Self| {
             harness.items.borrow().iter().find_map(|item| match item {
@@ -208,7 +208,7 @@ impl Harness {
         (reason(self).unwrap(), took)
     }
 
-    /// Runs until the bot is in sync again, and asserts that this came from a snapshot after a gap.
+    /// Runs until the bot is in sync again and asserts that a reconnect, a gap and a snapshot caused this.
     fn assert_recovers(&mut self) {
         self.run_until("recovery", RECOVERY, Self::is_in_sync);
         let items = self.take_items();
@@ -228,7 +228,7 @@ impl Harness {
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 
 #[test]
-fn fault_04_a_partition_is_noticed_within_the_idle_limit() {
+fn fault_04_a_partition_is_detected_within_the_idle_limit() {
     for seed in SEEDS {
         let mut harness = Harness::start(seed);
         harness.network.partition(BOT, EXCHANGE);
@@ -243,7 +243,7 @@ fn fault_04_a_partition_is_noticed_within_the_idle_limit() {
 }
 
 #[test]
-fn fault_05_a_one_way_partition_from_the_server_is_noticed_within_the_idle_limit() {
+fn fault_05_a_one_way_partition_from_the_server_is_detected_within_the_idle_limit() {
     for seed in SEEDS {
         let mut harness = Harness::start(seed);
         harness.network.partition_oneway(EXCHANGE, BOT);
@@ -285,7 +285,7 @@ fn fault_07_messages_held_back_by_a_frozen_network_are_ignored() {
             holdings.remove(&"OLD".into());
         });
         harness.run_for(Duration::from_secs(seed));
-        // All packets that were held back arrive now, including the update on the old connection.
+        // All packets that were held back now arrive, including the update on the old connection.
         harness.network.release(BOT, EXCHANGE);
         harness.assert_recovers();
         harness.run_for(Duration::from_secs(60));

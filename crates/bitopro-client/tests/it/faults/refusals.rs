@@ -52,7 +52,7 @@ async fn fault_16_a_wrong_secret_is_tried_twice_for_all_streams_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_17_a_key_that_is_accepted_at_the_second_try_recovers() {
+async fn fault_17_an_account_recovers_if_its_key_is_accepted_on_the_second_dial() {
     let exchange = Exchange::start(Simulator::builder());
     exchange.simulator.refuse_next(1, refusal::unauthorized());
     let mut account = exchange.client().build().unwrap().account();
@@ -66,7 +66,7 @@ async fn fault_18_final_refusals_have_distinct_error_kinds() {
     for (status, expected, dials) in [
         (StatusCode::BAD_REQUEST, ErrorKind::BadRequest, 1),
         (StatusCode::NOT_FOUND, ErrorKind::WrongPath, 1),
-        // Tried again like a 401, since the permission may have just been granted.
+        // Retried like a 401, since the permission may just have been granted.
         (StatusCode::FORBIDDEN, ErrorKind::Forbidden, 2),
     ] {
         let exchange = Exchange::start(Simulator::builder());

@@ -165,14 +165,14 @@ async fn received(max_yields: Option<usize>) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn fault_36_cancelling_a_wait_at_any_point_loses_no_item() {
-    let whole = received(None).await;
-    assert_eq!(whole.iter().filter(|item| item.starts_with("update")).count(), 2 * 38);
+    let all_items = received(None).await;
+    assert_eq!(all_items.iter().filter(|item| item.starts_with("update")).count(), 2 * 38);
     for max in 1..12 {
-        assert_eq!(received(Some(max)).await, whole, "cancelled after up to {max} yields");
+        assert_eq!(received(Some(max)).await, all_items, "cancelled after up to {max} yields");
     }
 }
 
-/// Cancels a future after this many yields, and returns whether it was still pending.
+/// Cancels a future after this many yields and returns whether it was still pending.
 async fn cancel(after: usize, future: impl Future<Output = ()>) -> bool {
     tokio::select! {
         biased;

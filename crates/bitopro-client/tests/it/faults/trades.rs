@@ -68,7 +68,7 @@ async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found(
     assert_eq!(missing_fills(&account).last(), Some(&(open, hundredths(1))));
 }
 
-/// Without a trade before the gap, its beginning is taken from the clock.
+/// If no trade precedes the gap, the beginning of the gap is taken from the clock.
 #[tokio::test(start_paused = true)]
 async fn fault_27_missing_fills_are_found_in_a_gap_before_the_first_trade() {
     let (simulator, client) = simulated(Simulator::builder(), 1);

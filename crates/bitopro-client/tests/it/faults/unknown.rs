@@ -28,8 +28,8 @@ where
         Self { stream, peer, _server: server }
     }
 
-    /// Sends an event with this `data`, and returns it as received. Asserts that it is written back
-    /// unchanged, except for these rewrites.
+    /// Sends an event with this `data` and returns it as received. Asserts that it is written back unchanged,
+    /// except for these rewrites.
     async fn event(&mut self, data: &str, rewrites: &[(&str, &str)]) -> Event<D> {
         let text = format!(r#"{{"event":"{}","timestamp":5,"data":{data}}}"#, D::STREAM.event());
         self.peer.send(Frame::text(text.as_str())).await.unwrap();
@@ -43,7 +43,7 @@ where
     }
 
     /// Asserts that an unknown event is delivered verbatim and does not change the state.
-    async fn assert_carries_unknown_events(&mut self) {
+    async fn assert_delivers_unknown_events(&mut self) {
         let before = self.stream.current().unwrap();
         for text in [
             r#"{"event":"NEWS","timestamp":99,"data":[1.10,{"null":null}], "new": "台"}"#,
@@ -95,24 +95,24 @@ async fn fault_31_open_orders_keep_unknown_values_and_fields() {
     let iceberg = current.state().get("8").unwrap();
     assert_eq!(iceberg.order_type, OrderType::Unknown("ICEBERG".into()));
     assert_eq!(iceberg.extra.get("parts"), Some("[1.10,null]"));
-    connected.assert_carries_unknown_events().await;
+    connected.assert_delivers_unknown_events().await;
 
     // The same order, with a number as its id.
-    let filled_in_part = order(&[
+    let partly_filled = order(&[
         (r#""id":"7""#, r#""id":7"#),
         (r#""updatedTimestamp":1"#, r#""updatedTimestamp":2"#),
         (r#""status":0"#, r#""status":1"#),
         (r#""executedAmount":"0""#, r#""executedAmount":"0.01""#),
     ]);
     let with_numeric_id = [(r#""id":7"#, r#""id":"7""#)];
-    connected.event(&format!(r#"{{"sol_usdt":[{filled_in_part}]}}"#), &with_numeric_id).await;
+    connected.event(&format!(r#"{{"sol_usdt":[{partly_filled}]}}"#), &with_numeric_id).await;
     let current = connected.stream.current().unwrap();
     assert_eq!(
         (current.state().len(), current.state().get("7").unwrap().executed_amount.to_string().as_str()),
         (2, "0.01")
     );
 
-    let completed = replace_once(&filled_in_part, r#""status":1"#, r#""status":2"#);
+    let completed = replace_once(&partly_filled, r#""status":1"#, r#""status":2"#);
     connected.event(&format!(r#"{{"sol_usdt":[{completed}]}}"#), &with_numeric_id).await;
     let current = connected.stream.current().unwrap();
     assert!(current.state().get("7").is_none() && current.state().len() == 1 && !current.is_stale());
@@ -127,7 +127,7 @@ async fn fault_31_the_history_keeps_unknown_values_and_fields() {
         (r#""GTC"}"#, r#""GTC","reason":"self-trade"}"#),
     ];
     connected.event(&format!(r#"{{"sol_usdt":[{with_status_7}]}}"#), &rewrites).await;
-    connected.assert_carries_unknown_events().await;
+    connected.assert_delivers_unknown_events().await;
     let with_numeric_id = order(&[(r#""id":"7""#, r#""id":7"#), (r#""status":0"#, r#""status":4"#)]);
     connected.event(&format!(r#"{{"sol_usdt":[{with_numeric_id}]}}"#), &[(r#""id":7"#, r#""id":"7""#)]).await;
     let current = connected.stream.current().unwrap();
@@ -143,7 +143,7 @@ async fn fault_31_balances_keep_unknown_fields() {
     let mut connected = ConnectedStream::open(Client::balances).await;
     let btc = r#"{"BTC":{"currency":"BTC","amount":"1.10","available":"0","stake":"0","tradable":true,"locked":0.10}}"#;
     connected.event(&format!(r#"{btc},"sequence":12345678901234567890.10"#), &[]).await;
-    connected.assert_carries_unknown_events().await;
+    connected.assert_delivers_unknown_events().await;
     let eth = r#"{"ETH":{"currency":"ETH","amount":"2","available":"0","stake":"0","tradable":"false","locked":null}}"#;
     connected.event(eth, &[(r#""false""#, "false")]).await;
     let current = connected.stream.current().unwrap();
@@ -164,7 +164,7 @@ async fn fault_31_trades_keep_unknown_values_and_fields() {
             &[],
         )
         .await;
-    connected.assert_carries_unknown_events().await;
+    connected.assert_delivers_unknown_events().await;
     let with_numeric_id = replace_once(&with_unknown_values, r#""orderID":"7""#, r#""orderID":7"#);
     let another = replace_once(&with_numeric_id, r#""matchID":"m""#, r#""matchID":"n""#);
     connected.event(&another, &[(r#""orderID":7"#, r#""orderID":"7""#)]).await;
@@ -173,7 +173,7 @@ async fn fault_31_trades_keep_unknown_values_and_fields() {
         (current.state().of_order("7").count(), current.state().len(), current.is_stale()),
         (2, 2, false)
     );
-    // A repeated trade counts once, whether its order id is a number or a text.
+    // A repeated trade counts once, whether its order id is a number or a string.
     connected.event(&with_numeric_id, &[(r#""orderID":7"#, r#""orderID":"7""#)]).await;
     assert_eq!(connected.stream.current().unwrap().state().len(), 2);
 }

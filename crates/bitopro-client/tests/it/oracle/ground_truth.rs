@@ -3,11 +3,11 @@ use std::iter;
 use bitopro_client::model::{Balance, Currency, Order, Timestamp, Trade};
 use bitopro_sim::Simulator;
 
-/// The account in the simulator, with its orders as they are sent.
+/// The simulator's account, with its orders as the network delivers them.
 #[derive(Clone, Copy)]
 pub(crate) struct GroundTruth<'a> {
     pub(super) simulator: &'a Simulator,
-    /// The times of orders are sent in whole seconds.
+    /// The network truncates the times of orders to whole seconds.
     truncates_times: bool,
 }
 
@@ -16,28 +16,28 @@ impl<'a> GroundTruth<'a> {
         Self { simulator, truncates_times }
     }
 
-    /// Asserts that these are the balances, with the same spelling.
+    /// Asserts that these are the simulator's balances, including their spelling.
     pub(crate) fn assert_balances<'b>(&self, known: impl IntoIterator<Item = &'b Balance>) {
         let truth = self.simulator.balances();
-        let known: Vec<_> = known.into_iter().map(spelled).collect();
-        assert_eq!(known, truth.values().map(spelled).collect::<Vec<_>>());
+        let known: Vec<_> = known.into_iter().map(with_spelling).collect();
+        assert_eq!(known, truth.values().map(with_spelling).collect::<Vec<_>>());
     }
 
-    /// Asserts that these are the open orders, with the same spelling.
+    /// Asserts that these are the simulator's open orders, including their spelling.
     pub(super) fn assert_open_orders<'b>(&self, known: impl IntoIterator<Item = &'b Order>) {
-        let known: Vec<_> = known.into_iter().map(spelled).collect();
-        assert_eq!(known, self.open_orders().iter().map(spelled).collect::<Vec<_>>(), "open orders");
+        let known: Vec<_> = known.into_iter().map(with_spelling).collect();
+        assert_eq!(known, self.open_orders().iter().map(with_spelling).collect::<Vec<_>>(), "open orders");
     }
 
     pub(super) fn open_orders(&self) -> Vec<Order> {
-        self.as_sent(self.simulator.open_orders())
+        self.as_delivered(self.simulator.open_orders())
     }
 
     pub(super) fn closed_orders(&self) -> Vec<Order> {
-        self.as_sent(self.simulator.closed_orders())
+        self.as_delivered(self.simulator.closed_orders())
     }
 
-    fn as_sent(&self, mut orders: Vec<Order>) -> Vec<Order> {
+    fn as_delivered(&self, mut orders: Vec<Order>) -> Vec<Order> {
         for order in orders.iter_mut().filter(|_| self.truncates_times) {
             let seconds = order.updated_timestamp.map(|updated| updated.as_millis() / 1_000 * 1_000);
             order.updated_timestamp = seconds.map(Timestamp::from_millis);
@@ -46,29 +46,30 @@ impl<'a> GroundTruth<'a> {
     }
 }
 
-/// The spelling of a value's currencies and pair. Comparing the value itself ignores their case.
-pub(super) trait Spelled {
+/// The spelling of a value's currencies and pair. It is compared separately, since comparing the value
+/// ignores their case.
+pub(super) trait Spelling {
     fn spelling(&self) -> Vec<&str>;
 }
 
-impl Spelled for Balance {
+impl Spelling for Balance {
     fn spelling(&self) -> Vec<&str> {
         vec![self.currency.as_str()]
     }
 }
 
-impl Spelled for Order {
+impl Spelling for Order {
     fn spelling(&self) -> Vec<&str> {
         iter::once(self.pair.as_str()).chain(self.fee_symbol.as_ref().map(Currency::as_str)).collect()
     }
 }
 
-impl Spelled for Trade {
+impl Spelling for Trade {
     fn spelling(&self) -> Vec<&str> {
         vec![self.base.as_str(), self.quote.as_str(), self.fee_currency.as_str()]
     }
 }
 
-pub(super) fn spelled<T: Spelled>(value: &T) -> (&T, Vec<&str>) {
+pub(super) fn with_spelling<T: Spelling>(value: &T) -> (&T, Vec<&str>) {
     (value, value.spelling())
 }

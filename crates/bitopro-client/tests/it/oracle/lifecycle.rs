@@ -6,8 +6,8 @@ use bitopro_client::{AccountItem, Change, Item, OrderChange};
 use super::ground_truth::GroundTruth;
 use super::rules::AccountFromChanges;
 
-/// The lifecycle of each order, as reported by the changes. The rules hold only for an exchange that does not
-/// contradict itself.
+/// Checks the lifecycle of each order, as reported by the changes. These rules hold only for an exchange that
+/// does not contradict itself.
 #[derive(Default)]
 pub(super) struct OrderLifecycles {
     closed: BTreeMap<OrderId, OrderStatus>,

@@ -15,13 +15,13 @@ use bitopro_client::{
 use bitopro_sim::SentMessage;
 
 pub(crate) use ground_truth::GroundTruth;
-use ground_truth::spelled;
+use ground_truth::with_spelling;
 use lifecycle::OrderLifecycles;
 pub(crate) use record::{Missing, Record};
 use replay::ReplayedState;
 use rules::{AccountFromChanges, Items, freshness};
 
-/// Folds the delivered items of an account independently of the client, and compares the results with the
+/// Folds the delivered items of an account independently of the client and compares the results with the
 /// client's state and with the ground truth in the simulator.
 pub(crate) struct Oracle {
     pub(crate) replay: ReplayedState,
@@ -76,13 +76,13 @@ impl Oracle {
     ) {
         Self::assert_fresh_state_matches(current, truth);
         self.from_changes.assert_matches(current);
-        let [(_, has_balances), (_, has_orders), ..] = freshness(current);
-        if has_balances {
+        let [(_, are_balances_fresh), (_, are_orders_fresh), ..] = freshness(current);
+        if are_balances_fresh {
             let truth = truth.simulator.balances();
             assert_eq!(self.replay.balances, truth, "replayed balances");
             assert_eq!(self.from_changes.balances(), Some(&truth), "balances from changes");
         }
-        if has_orders {
+        if are_orders_fresh {
             truth.assert_open_orders(self.replay.orders.values());
             let replayed = self.replay.orders.keys();
             assert!(
@@ -121,7 +121,7 @@ impl Oracle {
         assert_eq!(known, self.replay.history, "the replayed history");
         for order in truth.closed_orders() {
             match known.get(&order.id) {
-                Some(known) => assert_eq!(spelled(known), spelled(&order), "a closed order"),
+                Some(known) => assert_eq!(with_spelling(known), with_spelling(&order), "a closed order"),
                 None => assert!(!is_history_complete, "{order:?} is missing from the history"),
             }
         }
@@ -133,16 +133,17 @@ impl Oracle {
         let truth: BTreeMap<&MatchId, _> = ids.iter().copied().zip(&trades_made).collect();
         for trade in trades.state().iter().map(|event| &event.data).chain(self.replay.trades.values()) {
             let made = truth.get(trade.match_id.as_ref().unwrap()).copied();
-            assert_eq!(made.map(spelled), Some(spelled(trade)), "a trade");
+            assert_eq!(made.map(with_spelling), Some(with_spelling(trade)), "a trade");
         }
-        // Each undelivered trade after the first delivered one must be announced by a gap.
+        // Each undelivered trade after the first delivered one must be covered by a gap.
         let is_delivered = |id: &&&MatchId| self.replay.trades.contains_key(**id);
         let missing = ids.iter().skip_while(|id| !is_delivered(id)).filter(|id| !is_delivered(id)).count();
-        let is_announced = self.replay.gaps.contains(&PrivateStream::UserTrades);
-        assert!(missing == 0 || is_announced, "{missing} trades are missing without a gap");
+        let has_gap = self.replay.gaps.contains(&PrivateStream::UserTrades);
+        assert!(missing == 0 || has_gap, "{missing} trades are missing without a gap");
     }
 
-    /// Asserts that every event that was sent but not delivered lies in a gap, and counts the missing events.
+    /// Asserts that every event that was sent but not delivered lies in a gap. Returns the number of missing
+    /// events.
     ///
     /// Skips stale streams, since a disconnected stream emits its gap only after the reconnect.
     pub(crate) fn assert_gaps_cover_missing_events(

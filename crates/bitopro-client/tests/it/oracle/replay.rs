@@ -10,11 +10,11 @@ pub(crate) struct ReplayedState {
     pub(crate) orders: BTreeMap<OrderId, Order>,
     pub(crate) history: BTreeMap<OrderId, Order>,
     pub(crate) trades: BTreeMap<MatchId, Trade>,
-    /// The streams with a gap.
+    /// The streams that have emitted a gap.
     pub(crate) gaps: BTreeSet<PrivateStream>,
     /// The streams with an unreadable message since their last snapshot or connection.
     pub(crate) malformed: BTreeSet<PrivateStream>,
-    /// The streams that ended with an error, and its kind for each.
+    /// The kind of the error with which each failed stream ended.
     pub(crate) failed: BTreeMap<PrivateStream, ErrorKind>,
     closed: BTreeSet<OrderId>,
     updates: OrderUpdates,

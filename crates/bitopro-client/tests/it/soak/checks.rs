@@ -25,34 +25,32 @@ const DIAL_SLACK: Duration = Duration::from_secs(1);
 ///
 /// - the longest delay that the exchange requested, up to the cap;
 /// - the idle limit for a silent connection and the deadline of an unanswered dial, one after the other,
-///   since the
-///   dial of one stream delays those of the others;
+///   since the dial of one stream delays those of the others;
 /// - the longest backoff, twice if the exchange's clock was moved and first refuses each stream;
 /// - the steady rate of the dial budget, one dial in `span / (budget - budget / 2)`: a dial for each of the
-///   four
-///   streams, again for each if the clock was moved, and one more for the open orders, which are listed again after
-///   the history;
+///   four streams, again for each if the clock was moved, and one more for the open orders, which are listed
+///   again after the history;
 /// - `stable_after`, the shortest time between two such lists.
 fn bound(requested_delay: Duration, is_clock_moved: bool) -> Duration {
     let rounds = if is_clock_moved { 2 } else { 1 };
     let dials = 4 * rounds + 1;
-    let even = Dials::SPAN / (Dials::BUDGET - Dials::BUDGET / 2);
+    let dial_interval = Dials::SPAN / (Dials::BUDGET - Dials::BUDGET / 2);
     requested_delay.min(RETRY_AFTER_CAP)
         + IDLE_LIMIT
         + DIAL_DEADLINE
         + DIAL_SLACK
         + MAX_BACKOFF * rounds
-        + even * dials
+        + dial_interval * dials
         + STABLE_AFTER
 }
 
 impl Harness {
-    /// Returns the time within which the account recovers, from now on.
+    /// Returns the longest time from now until the account has recovered.
     pub(super) fn bound(&self) -> Duration {
         bound(self.requested_delay, self.is_clock_moved)
     }
 
-    /// Asserts that fresh state matches the exchange, unless a connection was cut, which the client notices
+    /// Asserts that fresh state matches the exchange, unless a connection was cut, which the client detects
     /// only at the idle limit.
     pub(super) fn assert_fresh_state_matches(&self) {
         if !self.network.has_cut_connection() {
@@ -63,8 +61,8 @@ impl Harness {
         }
     }
 
-    /// Returns the streams that are stale without a reason. Reasons are an unreadable message and a final
-    /// refusal.
+    /// Returns the streams that are stale without an expected reason, which is an unreadable message or a
+    /// final refusal.
     pub(super) fn unexpectedly_stale(&self) -> Vec<PrivateStream> {
         let has_reason = |stream: &PrivateStream| {
             self.oracle.replay.malformed.contains(stream) || self.oracle.replay.failed.contains_key(stream)
@@ -98,9 +96,9 @@ impl Harness {
         self.oracle.assert_gaps_cover_missing_events(&current, &self.simulator.sent());
     }
 
-    /// Asserts that nonces increase, and that dials keep to the budget, the spacing and their order.
+    /// Asserts that nonces increase and that dials respect the budget, the spacing and their order.
     pub(super) fn assert_dials_keep_to_the_rules(&self) {
-        let dials = self.network.upgrade_attempts();
+        let dials = self.network.dials();
         let mut rules = Dials::default();
         for dial in &dials {
             rules.apply(dial.nonce, dial.at.into_std());
@@ -115,7 +113,7 @@ impl Harness {
     pub(super) fn assert_only_refused_streams_ended(&self) {
         let refused: BTreeSet<PrivateStream> = self
             .network
-            .upgrade_attempts()
+            .dials()
             .iter()
             .filter(|dial| dial.refused == Some(200))
             .map(|dial| dial.stream)

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::network::Dial;
 
-/// The times at which each stream waited for a dial. They show whether each dial went to the ready stream
-/// whose last dial was the oldest.
+/// The times at which each stream waited for a dial. They show whether each dial was made for the ready
+/// stream whose last dial was the oldest.
 #[derive(Default)]
 pub(super) struct DialOrder {
     waits: Vec<Wait>,

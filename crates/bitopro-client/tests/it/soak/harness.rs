@@ -21,7 +21,7 @@ use crate::oracle::Oracle;
 /// The largest difference between the clocks of client and exchange that the exchange tolerates.
 const SKEW_LIMIT_SECONDS: i64 = 20;
 
-/// A simulator, the network to it, and an account that follows it, in memory and on one paused clock.
+/// A simulator, the network to it and an account that follows it, in memory and on one paused clock.
 pub(super) struct Harness {
     pub(super) simulator: Simulator,
     pub(super) network: Network,
@@ -83,7 +83,7 @@ impl Harness {
         }
     }
 
-    /// Injects the fault of a step, and lets its pause pass.
+    /// Injects the fault of a step and waits for its pause.
     pub(super) async fn run_step(&mut self, step: &Step) {
         if self.is_verbose {
             println!("{:>10.3} {:?}", self.start.elapsed().as_secs_f64(), step.fault);
@@ -92,8 +92,7 @@ impl Harness {
         self.pass(step.pause).await;
     }
 
-    /// Ends all faults, and waits until the account has recovered. Panics if that takes longer than the
-    /// bound.
+    /// Ends all faults and waits until the account has recovered. Panics if that takes longer than the bound.
     pub(super) async fn recover(&mut self) {
         self.heal();
         let (healed, bound) = (Instant::now(), self.bound());
@@ -106,11 +105,11 @@ impl Harness {
             self.pass(Duration::from_secs(1)).await;
         }
         self.longest_recovery = self.longest_recovery.max(healed.elapsed().div_duration_f64(bound));
-        // Messages that are still in flight arrive.
+        // Waits for messages that are still in flight.
         self.pass(Duration::from_secs(1)).await;
     }
 
-    /// Lets time pass. The subscriber reads meanwhile, unless it has stalled.
+    /// Lets time pass. Meanwhile, the subscriber reads, unless it has stalled.
     pub(super) async fn pass(&mut self, time: Duration) {
         if !self.is_reading {
             return sleep(time).await;
@@ -156,7 +155,7 @@ impl Harness {
             Fault::Place(number) => drop(simulator.place(&self.new_order(number))),
             Fault::FillPartly(number) => drop(self.fill_partly(number)),
             Fault::Fill(number) => {
-                drop(self.open_order(number).map(|order| simulator.fill_remaining(&order.id)))
+                drop(self.open_order(number).map(|order| simulator.fill_remaining(&order.id)));
             }
             Fault::Cancel(number) => drop(self.open_order(number).map(|order| simulator.cancel(&order.id))),
             Fault::Trigger(number) => drop(self.open_order(number).map(|order| simulator.trigger(&order.id))),
@@ -200,7 +199,7 @@ impl Harness {
                 let offset_ms = self.server_offset.as_millis().try_into().unwrap();
                 self.execute(&Command::SetClockOffsetMs(offset_ms));
             }
-            // At any other time, one more refusal could be final.
+            // If the account is not healthy, one more refusal could be final.
             Fault::RefuseOnce(_) | Fault::ServerClock(_) => {}
             Fault::ClientClockSeconds(step) => {
                 let skew = self.skew_seconds.load(Ordering::Relaxed) + step;

@@ -1,9 +1,9 @@
 //! Convergence under random faults: once all faults have ended, the account and the replayed items match the
-//! exchange again within a known time.
+//! exchange again within a bounded time.
 //!
 //! The faults are drawn from a seed. `cargo xtask soak` plays more seeds than an ordinary test run, or a
 //! single one with every step printed.
-#![allow(clippy::print_stdout, reason = "a run of thousands of seeds shows its progress")]
+#![allow(clippy::print_stdout, reason = "a run of thousands of seeds prints its progress")]
 
 mod checks;
 mod dial_order;
@@ -30,7 +30,7 @@ fn paused_runtime() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
-/// Plays a schedule, and returns its longest recovery as a fraction of the bound.
+/// Plays a schedule and returns its longest recovery as a fraction of the bound.
 async fn play_schedule(schedule: &Schedule, is_verbose: bool) -> f64 {
     let mut harness = Harness::new(schedule, is_verbose);
     for step in &schedule.steps {
@@ -55,7 +55,7 @@ async fn play_schedule(schedule: &Schedule, is_verbose: bool) -> f64 {
     recovery
 }
 
-/// Closes or drops the account, and asserts that no task and no socket is left.
+/// Closes or drops the account and asserts that no task and no socket is left.
 async fn assert_nothing_is_left(harness: Harness, closes: bool) {
     let Harness { simulator, account, .. } = harness;
     if closes {
@@ -71,7 +71,7 @@ async fn assert_nothing_is_left(harness: Harness, closes: bool) {
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks are still running");
 }
 
-/// Plays a seed, and returns its longest recovery as a fraction of the bound. If the account diverges, prints
+/// Plays a seed and returns its longest recovery as a fraction of the bound. If the account diverges, prints
 /// the schedule and returns `None`.
 fn play_seed(seed: u64, is_verbose: bool) -> Option<f64> {
     let schedule = Schedule::draw(seed);
@@ -86,7 +86,7 @@ fn play_seed(seed: u64, is_verbose: bool) -> Option<f64> {
     played.ok()
 }
 
-/// Plays these seeds, and asserts that none of them diverges.
+/// Plays these seeds and asserts that none of them diverges.
 fn assert_all_converge(seeds: impl IntoIterator<Item = u64>, is_verbose: bool) {
     let (mut diverged, mut longest) = (Vec::new(), 0.0_f64);
     let report = |played: u64, diverged: &[u64], longest: f64| {

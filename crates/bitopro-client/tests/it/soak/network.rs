@@ -12,8 +12,8 @@ use bitopro_sim::SimConnector;
 use futures_util::Stream;
 use tokio::time::{Instant, sleep};
 
-/// The network from a client to the simulator, with a log of all dials. It can block or refuse dials, and cut
-/// open connections.
+/// The network between a client and the simulator, with a log of all dials. It can block or refuse dials and
+/// cut open connections.
 #[derive(Clone)]
 pub(crate) struct Network {
     connector: SimConnector,
@@ -26,7 +26,7 @@ struct State {
     dial_mode: DialMode,
     refusals: VecDeque<CreateRefusal>,
     connections: Vec<(PrivateStream, Arc<AtomicBool>)>,
-    /// The times of orders are sent in whole seconds.
+    /// Truncates the times of orders to whole seconds.
     truncates_times: bool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Dial {
     pub(crate) refused: Option<u16>,
 }
 
-/// The treatment of all dials.
+/// The mode of the network, which applies to all dials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum DialMode {
     #[default]
@@ -56,7 +56,7 @@ pub(crate) enum DialMode {
 
 /// The outcome of one dial.
 enum Outcome {
-    /// A connection, which this flag cuts.
+    /// A connection that is cut by setting this flag.
     Open(Arc<AtomicBool>),
     Refused(Refusal),
     Hangs,
@@ -90,7 +90,7 @@ impl Network {
         self.with_state(|state| !state.refusals.is_empty())
     }
 
-    /// Accepts all further dials. Connections that were cut stay cut.
+    /// Forwards all further dials. Connections that were cut remain cut.
     pub(crate) fn heal(&self) {
         self.with_state(|state| {
             state.dial_mode = DialMode::Open;
@@ -122,11 +122,11 @@ impl Network {
         self.with_state(|state| state.dials = Vec::new());
     }
 
-    pub(crate) fn upgrade_attempts(&self) -> Vec<Dial> {
+    pub(crate) fn dials(&self) -> Vec<Dial> {
         self.with_state(|state| state.dials.clone())
     }
 
-    /// Logs a dial, and returns its outcome.
+    /// Logs a dial and returns its outcome.
     fn dial(&self, stream: PrivateStream, nonce: u64) -> Outcome {
         self.with_state(|state| {
             let outcome = match state.dial_mode {

@@ -47,10 +47,10 @@ pub(super) enum Fault {
     Fill(u8),
     Cancel(u8),
     Trigger(u8),
-    /// An order is partly filled twice, and the messages of the first fill are sent again.
+    /// An order is partly filled twice, and the messages of the first fill are resent.
     RepeatOlderFill(u8),
     SetBalance(u8),
-    /// A currency disappears, which only a new snapshot shows.
+    /// A currency disappears, which only a new snapshot reveals.
     RemoveBalance(u8),
     Close(StreamOrAll, u16),
     Disconnect(StreamOrAll),

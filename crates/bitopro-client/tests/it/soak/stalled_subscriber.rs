@@ -55,12 +55,12 @@ impl StalledSubscriber {
             let stream = PrivateStream::ALL.iter().find(|stream| path == format!("/ws{}", stream.path()));
             peers.insert(*stream.unwrap(), dial.accept());
         }
-        // For the other streams, the first of the messages is enough.
+        // `messages` contains no order history, so its snapshot is sent here.
         peers.get_mut(&PrivateStream::HistoryOrders).unwrap().send(frame(&history([]))).await.unwrap();
         Self { account, peers, _server: server, messages: messages(), sent: 0 }
     }
 
-    /// Sends messages for this many seconds, and asserts that every ping is answered.
+    /// Sends messages for this many seconds and asserts that every ping is answered.
     async fn send_for(&mut self, seconds: u64) {
         for _ in 0..seconds {
             for tenth in self.messages.chunks(self.messages.len() / 10) {
@@ -77,7 +77,7 @@ impl StalledSubscriber {
         }
     }
 
-    /// Reads all items, and asserts that each stream has at most a full queue of them, followed by the merged
+    /// Reads all items and asserts that each stream has at most a full queue of them, followed by the merged
     /// rest.
     fn assert_overrun(mut self) {
         let items: Vec<_> = std::iter::from_fn(|| self.account.next().now_or_never().flatten()).collect();
@@ -102,7 +102,7 @@ impl StalledSubscriber {
             panic!("the trades do not end with a gap")
         };
         let GapReason::Overrun { missed, .. } = gap.reason else { panic!("{gap:?}") };
-        // `Connected` takes a place in the queue too.
+        // `Connected` also occupies a position in the queue.
         assert_eq!(usize::try_from(missed).unwrap(), self.sent / 10 + 1 - capacity);
     }
 }
@@ -110,7 +110,7 @@ impl StalledSubscriber {
 fn stall(seconds: u64) {
     let runtime = super::paused_runtime();
     let mut stalled = runtime.block_on(StalledSubscriber::new());
-    // 5 s fill the queue of every stream with messages, and the recent trades of the state.
+    // After 5 s, the queue of every stream and the recent trades of the state are full.
     let held = measure(|| runtime.block_on(stalled.send_for(5))).bytes_current;
     println!("full: {held} bytes");
     assert!(held <= FULL_BYTES, "{held} bytes");

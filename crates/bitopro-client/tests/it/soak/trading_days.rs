@@ -12,10 +12,10 @@ use super::schedule::{Fault, Schedule, Step};
 const TICK: Duration = Duration::from_secs(10);
 /// The allowed growth of client and simulator together after the first day.
 const SLACK_BYTES: i64 = 256 << 10;
-/// The additional growth for each trade that the simulator stores after the first day. It stores at most
+/// The additional allowance for each trade that the simulator stores after the first day. It stores at most
 /// 10,000.
 const TRADE_BYTES: i64 = 512;
-/// The additional growth for each dial that the simulator stores after the first day. It stores at most
+/// The additional allowance for each dial that the simulator stores after the first day. It stores at most
 /// 10,000.
 const DIAL_BYTES: i64 = 256;
 
@@ -68,7 +68,7 @@ fn trade_days(count: u64, seconds: u64) {
     runtime.block_on(super::assert_nothing_is_left(harness, true));
 }
 
-/// Plays two short days by default, and 30 whole ones with `cargo xtask soak --days 30`.
+/// Trades for two short days by default, and for 30 full days with `cargo xtask soak --days 30`.
 #[test]
 fn after_days_of_disconnects_the_account_is_exact_and_memory_has_not_grown() {
     match super::number_from_env("BITOPRO_SOAK_DAYS") {

@@ -42,7 +42,7 @@ fn assert_order_errors<K: OrderStream>() {
         ),
         (
             with_order(price, r#""price":"market""#),
-            "data.sol_usdt[0].price: `market`: not a plain decimal number such as `12.50`",
+            "data.sol_usdt[0].price: `market`: expected digits with an optional minus sign and decimal point, such as `12.50`",
         ),
         (
             with_order(id, r#""id":7.5"#),
@@ -80,7 +80,7 @@ fn assert_order_errors<K: OrderStream>() {
         (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}},{{}}]}}"#)), "data.sol_usdt[1]: missing field `id`"),
         (
             with(&format!(r#"{{"btc_twd":[{{{ORDER}}}]}}"#)),
-            "data: key `btc_twd` holds order `7` for `sol_usdt`",
+            "data: order `7` under `btc_twd` has the pair `sol_usdt`",
         ),
         (with(&format!(r#"{{"sol_usdt":[{{{ORDER}}}],"sol_usdt":[]}}"#)), "data: duplicate pair `sol_usdt`"),
         (
@@ -90,8 +90,11 @@ fn assert_order_errors<K: OrderStream>() {
         (with(r#"{"sol_usdt":null}"#), "data.sol_usdt: invalid type: null, expected a sequence"),
         (with(r#"{"sol_usdt":[[]]}"#), "data.sol_usdt[0]: invalid type: sequence, expected an order"),
         (with(r#"{"sol_usdt":[null]}"#), "data.sol_usdt[0]: invalid type: null, expected an order"),
-        (with(&format!("[{{{ORDER}}}]")), "data: invalid type: sequence, expected a map of orders by pair"),
-        (with("null"), "data: invalid type: null, expected a map of orders by pair"),
+        (
+            with(&format!("[{{{ORDER}}}]")),
+            "data: invalid type: sequence, expected an object of orders by pair",
+        ),
+        (with("null"), "data: invalid type: null, expected an object of orders by pair"),
         (format!(r#"{{"event":"{event}","timestamp":1}}"#), "missing field `data`"),
         (format!(r#"{{"event":"{event}","data":{{}}}}"#), "missing field `timestamp`"),
     ]);

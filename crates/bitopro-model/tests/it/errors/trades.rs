@@ -32,7 +32,7 @@ fn fault_44_an_error_in_a_trade_names_its_path() {
         ),
         (
             with_trade(r#""fee":"0""#, r#""fee":"0 TWD""#),
-            "data.fee: `0 TWD`: not a plain decimal number such as `12.50`",
+            "data.fee: `0 TWD`: expected digits with an optional minus sign and decimal point, such as `12.50`",
         ),
         (
             with_trade(time, r#""transactionTimestamp":"1694667358""#),

@@ -4,7 +4,7 @@ use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
 
 use crate::NewOrder;
 
-/// Currency, amount and available amount, in units of 10^-8. The ones at the top are as in the founding
+/// Currency, amount and available amount, in units of 10^-8. The ones at the top are as in the original
 /// document.
 const DEMO: [(&str, i128, i128); 12] = [
     ("ADA", 99_999_999_999_999_999_999, 99_999_999_999_999_999_999),
@@ -21,7 +21,7 @@ const DEMO: [(&str, i128, i128); 12] = [
     ("XRP", 1_850_000_012_500, 1_850_000_012_500),
 ];
 
-/// A currency that is listed but no longer traded, as in the founding document.
+/// A currency that is listed but no longer traded, as in the original document.
 const NOT_TRADABLE: &str = "MITH";
 const STAKED: (&str, i128) = ("ETH", 3_200_000_000);
 
@@ -47,7 +47,7 @@ pub(crate) fn balances(count: usize) -> Vec<Balance> {
 /// Default number of balances of the demo account.
 pub(crate) const COUNT: usize = DEMO.len();
 
-/// The time at which the demo account's orders were placed, which is before the samples in the founding
+/// The time at which the demo account's orders were placed, which is before the samples in the original
 /// document.
 pub(crate) const PLACED: Timestamp = Timestamp::from_millis(1_639_386_803_662);
 

@@ -99,7 +99,7 @@ impl Account {
         Ok(())
     }
 
-    /// Places an order. `market` is the market's price of the pair, if it has one.
+    /// Places an order. `market` is the market's price of the pair, if any.
     pub(crate) fn place(
         &mut self,
         now: Timestamp,
@@ -233,8 +233,8 @@ impl Account {
         OrderChange { order, trade: None }
     }
 
-    /// Returns all orders in each currency whose locked total exceeds the part of the balance that is neither
-    /// available nor staked.
+    /// Returns the open orders of each currency in which they lock more than the part of the balance that is
+    /// neither available nor staked.
     fn uncovered_orders(&self) -> Vec<OrderId> {
         let mut locked: BTreeMap<&Currency, Option<Decimal>> = BTreeMap::new();
         for open_order in self.open.values() {

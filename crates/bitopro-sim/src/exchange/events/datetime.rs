@@ -22,7 +22,7 @@ mod tests {
 
     use super::Datetimes;
 
-    /// The `timestamp` of the founding document's sample.
+    /// The `timestamp` of the original document's sample.
     const SAMPLE: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{Datetimes, EventIds, OrderIds, Push, Quirks};
 #[derive(Debug)]
 pub(crate) struct Envelopes {
     /// One generator per stream, so that connections to one stream do not change the ids of another. `None`
-    /// without ids.
+    /// if messages have no ids.
     ids: Option<[Rng; 4]>,
     datetimes: Datetimes,
     order_ids: OrderIds,

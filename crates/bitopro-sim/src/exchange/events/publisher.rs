@@ -52,7 +52,7 @@ impl Publisher {
         }
     }
 
-    /// Returns the messages about a changed account, in order. `before` are its previous balances.
+    /// Returns the messages about a changed account, in order. `before` contains its previous balances.
     pub(crate) fn updates(
         &mut self,
         account: &Account,

@@ -26,7 +26,7 @@ fn changes(before: &Holdings, after: &Holdings) -> Vec<(String, Decimal)> {
         .collect()
 }
 
-/// Runs one step of the market and settles its fill.
+/// Runs one market step and settles its fill.
 fn step_and_settle(market: &mut Market, holdings: &mut Holdings) -> Option<Fill> {
     let fill = market.step(holdings)?;
     fill.settle(holdings, Decimal::ZERO).unwrap();

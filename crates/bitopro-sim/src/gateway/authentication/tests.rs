@@ -42,7 +42,7 @@ fn status(result: &Result<PrivateStream, Refusal>) -> u16 {
 }
 
 #[test]
-fn headers_are_checked_as_by_the_real_exchange() {
+fn invalid_headers_are_refused_with_the_statuses_of_the_real_exchange() {
     let without = |name: &str| {
         let mut headers = signed_at(NOW_MS);
         headers.remove(name).unwrap();
@@ -58,7 +58,7 @@ fn headers_are_checked_as_by_the_real_exchange() {
     };
     let SimCredentials { email, api_key, api_secret } = SimCredentials::demo();
     for (case, headers, expected) in [
-        ("as it should be", signed_at(NOW_MS), 101),
+        ("valid headers", signed_at(NOW_MS), 101),
         ("no headers", HeaderMap::new(), 401),
         ("no key", without(API_KEY_HEADER), 401),
         ("no payload", without(PAYLOAD_HEADER), 401),

@@ -12,7 +12,9 @@ pub enum Direction {
     Both,
 }
 
-/// A fault in one direction of a connection. Bytes are counted from the moment of its injection.
+/// A fault in one direction of a connection.
+///
+/// Bytes are counted from the moment at which the fault is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -25,7 +25,7 @@ use crate::{Direction, Error, ErrorKind, Fault};
 /// let simulator = Simulator::builder().start().await?;
 /// let proxy = FaultyProxy::start(simulator.addr().ok_or("no sockets")?).await?;
 /// let url = format!("ws://{}/ws", proxy.addr());
-/// // A client that has dialed `url` stays connected, but receives nothing until the fault is cleared.
+/// // A client that has dialled `url` stays connected, but receives nothing until the fault is cleared.
 /// proxy.inject(Direction::ToClient, Fault::Pause);
 /// proxy.clear();
 /// // New connections are reset after 100 bytes, which is within the response to the upgrade.
@@ -75,7 +75,7 @@ impl FaultyProxy {
     ///
     /// # Panics
     ///
-    /// Panics outside of a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub async fn start(server: SocketAddr) -> Result<Self, Error> {
         let failed =
             |error| Error::new(ErrorKind::Listen, "the proxy cannot listen on 127.0.0.1").with_source(error);
@@ -88,7 +88,7 @@ impl FaultyProxy {
         Ok(Self { address, shared, accept_task })
     }
 
-    /// Returns the proxy's address, to dial instead of the server's.
+    /// Returns the proxy's IP address and port, to dial instead of the server's.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
@@ -108,7 +108,7 @@ impl FaultyProxy {
         self.set_open(direction, Some(fault));
     }
 
-    /// Clears the faults of the open connections. Bytes that were held back are relayed.
+    /// Clears the faults of the open connections, and relays the bytes that were held back.
     pub fn clear(&self) {
         self.set_open(Direction::Both, None);
     }

@@ -53,7 +53,7 @@ impl<'a> OneWay<'a> {
         Self { from, to, buffer: BytesMut::new(), ended: false }
     }
 
-    /// Relays with the current fault until the direction ends. An error breaks the connection.
+    /// Relays with the current fault until the direction ends or fails.
     async fn run(mut self, mut faults: FaultReceiver) -> io::Result<()> {
         loop {
             let fault = *faults.borrow_and_update();
@@ -65,7 +65,7 @@ impl<'a> OneWay<'a> {
         }
     }
 
-    /// Relays with one fault until the direction ends or breaks. Cancel-safe.
+    /// Relays with one fault until the direction ends or fails. Cancel-safe.
     async fn relay(&mut self, fault: Option<Fault>) -> io::Result<()> {
         match fault {
             None => {
@@ -111,7 +111,7 @@ impl<'a> OneWay<'a> {
         self.to.shutdown().await
     }
 
-    /// Relays this many bytes. Returns false if the direction ends before.
+    /// Relays this many bytes. Returns `false` if the direction ends first.
     async fn relay_bytes(&mut self, count: usize) -> io::Result<bool> {
         let mut remaining = count;
         while remaining > 0 {

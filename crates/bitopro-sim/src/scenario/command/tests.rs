@@ -109,27 +109,39 @@ fn every_kind_of_command_is_parsed_and_formatted() {
 #[test]
 fn an_invalid_command_is_rejected_with_its_error() {
     for (text, expected) in [
-        ("", "missing command"),
-        ("dance", "unknown command `dance`"),
-        ("fill", "missing order name or id"),
+        ("", "expected a command such as `cancel a`, found the end of the line"),
+        ("dance", "unknown command `dance`; expected `place`, `fill`, "),
+        ("fill", "expected an order name or id, found the end of the line"),
         ("tick 1 2", "unexpected `2` after the command"),
-        ("place a hold btc_twd 1 at 2", "found `hold`, expected `buy` or `sell`"),
-        ("place a buy btc_twd 1e3 at 2", "`1e3`: not a plain decimal"),
+        ("place a hold btc_twd 1 at 2", "expected `buy` or `sell`, found `hold`"),
+        ("place a buy btc_twd 1e3 at 2", "`1e3`: expected digits"),
         ("place a buy btc_twd 1 for 2", "expected `at PRICE` or `at market` after the amount"),
-        ("place a buy btc_twd 1 at", "missing price"),
-        ("place a buy btc_twd 1 at 2 when = 3", "found `=`, expected `<=` or `>=`"),
+        ("place a buy btc_twd 1 at", "expected a price or `market`, found the end of the line"),
+        ("place a buy btc_twd 1 at 2 when = 3", "expected `<=` or `>=`, found `=`"),
         ("place a buy btc_twd 1 at market post-only", "unexpected `post-only`"),
-        ("place a buy btc_twd 1 at 2 client -1", "`-1` is not a number or is out of range"),
-        ("deposit ADA", "missing amount"),
-        ("close 70000", "`70000` is not a number"),
-        ("close user-trades", "missing close code"),
+        ("place a buy btc_twd 1 at 2 client -1", "expected a client id from 0 to 4294967295, found `-1`"),
+        ("deposit ADA", "expected an amount, found the end of the line"),
+        ("close 70000", "expected a close code from 0 to 65535, found `70000`"),
+        ("close user-trades", "expected a close code from 0 to 65535, found the end of the line"),
         ("text-to nowhere hello", "`nowhere`"),
-        ("refuse 1 99", "`99` is not an HTTP status"),
-        ("refuse 1 101", "informational status `101`"),
+        ("refuse 1 99", "expected an HTTP status from 200 to 999, found `99`"),
+        ("refuse 1 101", "expected an HTTP status from 200 to 999, found the informational status `101`"),
         ("disconnect now", "`now`"),
     ] {
         let error = text.parse::<Command>().unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_error_about_an_unknown_command_lists_all_commands() {
+    let error = "dance".parse::<Command>().unwrap_err().to_string();
+    let listed: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+    assert_eq!(listed.len(), 16, "{error}");
+    for name in listed {
+        let is_unknown =
+            name.parse::<Command>().is_err_and(|error| error.to_string().starts_with("unknown command"));
+        assert!(!is_unknown, "{name}");
     }
 }
 

@@ -17,9 +17,13 @@ fn a_step_has_its_delay_and_line_number() {
 fn every_error_is_reported_with_its_line() {
     let error =
         "0 tick\nsoon tick\n0 dance\n\n5\n0 fill\n0 tick 1 2\n-1 tick".parse::<Scenario>().unwrap_err();
-    let expected = "line 2: found `soon`, expected a delay in milliseconds; \
-        line 3: unknown command `dance`; line 5: missing command; \
-        line 6: missing order name or id; line 7: unexpected `2` after the command; \
-        line 8: found `-1`, expected a delay in milliseconds";
+    let expected = "line 2: expected a delay of at least 0 milliseconds, found `soon`; \
+        line 3: unknown command `dance`; expected `place`, `fill`, `cancel`, `trigger`, `deposit`, `balance`, \
+        `tick`, `wait`, `text`, `text-to`, `refuse`, `close`, `disconnect`, `pause-pings`, `resume-pings` or \
+        `clock-offset`; \
+        line 5: expected a command such as `cancel a`, found the end of the line; \
+        line 6: expected an order name or id, found the end of the line; \
+        line 7: unexpected `2` after the command; \
+        line 8: expected a delay of at least 0 milliseconds, found `-1`";
     assert_eq!(error.to_string(), expected);
 }

@@ -201,6 +201,7 @@ async fn fault_03_an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
     drop(far);
     let error = connection.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
+    assert_eq!(format!("{error:#}"), "the connection ended without a close frame");
     assert_ended(&mut connection);
 }
 

@@ -24,11 +24,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let connect_request = connect_request(target, authorization).map_err(|error| {
-        proxy.error(&format!("could not be sent a CONNECT request for {target}")).with_source(error)
+        proxy.error(&format!("cannot connect to the invalid address {target}")).with_source(error)
     })?;
     let switched = switch_protocols(stream, connect_request, "CONNECT request", deadline, async |response| {
         match response.status() {
-            // The only successful status after which hyper, like other clients, releases the stream.
+            // Like other clients, hyper releases the stream only after 200, not after other 2xx statuses.
             StatusCode::OK => Ok(()),
             // The responses below come from the proxy, because the exchange never sees the request. Some
             // proxies send 401 instead of 407.
@@ -47,8 +47,7 @@ where
     if read_ahead.is_empty() {
         Ok(stream)
     } else {
-        // The client sends first in TLS as well as in an upgrade, so these bytes cannot come from the
-        // exchange.
+        // In TLS, the client sends the first bytes, so these cannot come from the exchange.
         Err(proxy.error(&format!("sent unexpected data before the TLS handshake with {target}")))
     }
 }

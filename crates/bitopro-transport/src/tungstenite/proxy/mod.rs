@@ -20,9 +20,9 @@ use crate::{Error, ErrorKind};
 
 pub(super) use selection::ProxySelection;
 
-/// The address of a proxy, with a user name and password if required.
+/// A proxy: its protocol, host and port, with a user name and password if required.
 ///
-/// It is parsed from a URL: `http://host:port` for HTTP `CONNECT`, or `socks5h://host:port` or
+/// Parsed from a URL: `http://host:port` for HTTP `CONNECT`, or `socks5h://host:port` or
 /// `socks5://host:port` for SOCKS5, with `user:password@` before the host if the proxy requires them. The
 /// scheme defaults to `http://`, the port to 80 for HTTP and 1080 for SOCKS5. The proxy resolves the server's
 /// name, even with `socks5://`. TLS to the proxy itself (`https://`) is not supported.
@@ -39,7 +39,7 @@ pub(super) use selection::ProxySelection;
 /// let connector = TungsteniteConnector::new().with_proxy(proxy);
 ///
 /// let error = "https://proxy.example".parse::<Proxy>().unwrap_err();
-/// assert!(error.to_string().starts_with("invalid proxy: "));
+/// assert!(error.to_string().starts_with("TLS to the proxy (`https://`) is not supported"));
 /// # Ok::<(), bitopro_transport::ProxyError>(())
 /// ```
 #[derive(Clone)]
@@ -61,9 +61,10 @@ struct Login {
     password: String,
 }
 
-/// An error from parsing a [`Proxy`]. It never shows the parsed text, which may contain a password.
+/// The error returned when a [`Proxy`] is parsed from an invalid URL. It never shows the URL, which may contain
+/// a password.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
-#[error("invalid proxy: {reason}")]
+#[error("{reason}")]
 pub struct ProxyError {
     reason: String,
 }
@@ -74,7 +75,8 @@ impl ProxyError {
     }
 }
 
-const EXPECTED_URL: &str = "expected a URL such as http://host:port or socks5h://user:password@host:port";
+const EXPECTED_URL: &str =
+    "expected a proxy URL such as http://host:port or socks5h://user:password@host:port";
 
 impl FromStr for Proxy {
     type Err = ProxyError;
@@ -89,8 +91,8 @@ impl FromStr for Proxy {
             "socks5h" => ("socks5h", 1080),
             "https" => {
                 return Err(ProxyError::new(
-                    "TLS to the proxy (`https://`) is not supported; use its `http://` port, through which TLS to \
-                     the exchange is still end to end",
+                    "TLS to the proxy (`https://`) is not supported; use its `http://` port; the connection to the \
+                     exchange is still encrypted",
                 ));
             }
             // Other text is not shown, because it may be a user name.
@@ -102,7 +104,7 @@ impl FromStr for Proxy {
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if !matches!(tail, "" | "/") {
             return Err(ProxyError::new(
-                "unexpected text after the port; in a user name or password, write `/` as %2F, `?` as %3F and `#` \
+                "unexpected text after the host and port; in a user name or password, write `/` as %2F, `?` as %3F and `#` \
                  as %23",
             ));
         }
@@ -160,8 +162,7 @@ impl Proxy {
     ) -> Result<TcpStream, Error> {
         let connect = async {
             let connected = resolver.connect(&self.address, deadline.remaining()).await;
-            connected
-                .map_err(|error| self.error("could not be reached; check its address").with_source(error))
+            connected.map_err(|error| self.error("could not be reached; check its URL").with_source(error))
         };
         let stream = deadline.within(&format!("connecting to the proxy {self}"), connect).await?;
         let tunnel = async {

@@ -58,7 +58,7 @@ struct InvalidVariable {
     error: ProxyError,
 }
 
-/// In order of precedence. `HTTP_PROXY` is ignored, because it applies to unencrypted requests only.
+/// Variables that name a proxy, in order of precedence. `HTTP_PROXY` applies only to unencrypted requests.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 

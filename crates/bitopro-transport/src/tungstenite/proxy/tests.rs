@@ -58,12 +58,12 @@ fn an_empty_login_is_ignored() {
 fn an_invalid_proxy_is_an_error_that_does_not_show_the_text() {
     let long = format!("socks5h://hush:{}@proxy.test", "hush".repeat(64));
     for (text, part) in [
-        ("", "expected a URL"),
-        ("http://", "expected a URL"),
-        ("http://me:hush@", "expected a URL"),
-        ("http://me:hush@proxy.test:hush", "expected a URL"),
-        ("http://me:hush@proxy.test:65536", "expected a URL"),
-        ("hush:a://b@proxy.test:3128", "expected a URL"),
+        ("", "expected a proxy URL"),
+        ("http://", "expected a proxy URL"),
+        ("http://me:hush@", "expected a proxy URL"),
+        ("http://me:hush@proxy.test:hush", "expected a proxy URL"),
+        ("http://me:hush@proxy.test:65536", "expected a proxy URL"),
+        ("hush:a://b@proxy.test:3128", "expected a proxy URL"),
         ("http://me:1/hush@proxy.test:3128", "%2F"),
         ("http://me:1?hush@proxy.test:3128", "%2F"),
         ("http://me:1#hush@proxy.test:3128", "%2F"),

@@ -79,7 +79,7 @@ async fn a_stream_through_a_proxy_is_encrypted_end_to_end() {
         let tunnelled = String::from_utf8_lossy(&proxy.tunnelled()).into_owned();
         assert!(tunnelled.len() > 100, "no TLS handshake passed through the proxy");
         for text in ["s1gned", "GET ", "s@crt", "bWU6c0BjcnQ="] {
-            assert!(!tunnelled.contains(text), "`{text}` passed {url} in clear text");
+            assert!(!tunnelled.contains(text), "`{text}` passed {url} unencrypted");
         }
     }
 }

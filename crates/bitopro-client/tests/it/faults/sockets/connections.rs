@@ -19,8 +19,7 @@ async fn fault_01_a_close_by_the_server_reconnects_with_a_gap_and_a_snapshot() {
     }
 }
 
-/// Ends the connection with this fault before all of a frame has arrived, and asserts that the client
-/// recovers.
+/// Ends the connection with this fault in the middle of a frame and asserts that the client recovers.
 async fn assert_partial_frame_is_ignored(fault: Fault) {
     let rig = Rig::start(Simulator::builder()).await;
     let mut balances = settled(rig.client()).await;
@@ -45,7 +44,7 @@ async fn fault_03_an_end_without_a_close_frame_reconnects() {
 #[tokio::test]
 async fn fault_11_a_snapshot_in_the_same_segment_as_the_response_is_not_lost() {
     let rig = Rig::start(Simulator::builder()).await;
-    // More than the head of the response, less than the head and the snapshot.
+    // More than the head of the response, but less than the head and the snapshot together.
     rig.proxy.inject_on_new(Direction::ToClient, Fault::Coalesce { bytes: 600 });
     let mut balances = rig.client().build().unwrap().balances();
     assert!(matches!(balances.next().await, Some(Item::Connected(_))));

@@ -17,7 +17,7 @@ use super::wire::{BINARY, CONTINUATION, FIN, PING, TEXT, frame, header, piped, t
 
 const MIB: usize = 1 << 20;
 
-/// Returns a balance message with this amount of BTC, at this time too, and an unknown field.
+/// Returns a balance message with this amount of BTC, which is also its timestamp, and an unknown field.
 fn message(amount: u64, new: &str) -> String {
     format!(
         r#"{{"event":"ACCOUNT_BALANCE","timestamp":{amount},"data":{{"BTC":{{"currency":"BTC","amount":"{amount}","available":"0","stake":"0","tradable":true}}}},"new":"{new}"}}"#
@@ -33,8 +33,8 @@ async fn forward_head(from: &mut TcpStream, to: &mut TcpStream) {
     to.write_all(&head).await.unwrap();
 }
 
-/// A client whose upgrade the simulator accepted, but whose socket is controlled by the test, which has sent
-/// a snapshot of 1 BTC. The client's next dial reaches the simulator.
+/// A client whose upgrade the simulator accepted, but whose socket is controlled by the test. The test has
+/// sent a snapshot of 1 BTC. The client's next dial reaches the simulator.
 struct Hostile {
     simulator: Simulator,
     balances: Subscription<Balances>,
@@ -88,7 +88,7 @@ impl Hostile {
     }
 }
 
-/// Runs a test, and asserts that it never uses more memory than this, with both ends of its sockets.
+/// Runs a test and asserts that it never uses more memory than this, including both ends of its sockets.
 fn run_with_memory_limit(bytes: usize, test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let held = measure(|| runtime.block_on(test)).bytes_max;
@@ -197,8 +197,8 @@ async fn fault_32_an_unreadable_message_is_an_item_and_the_connection_stays_open
     assert!(!hostile.balances.current().unwrap().is_stale());
 }
 
-/// Writes `repeated` for a minute, faster than the client reads, and returns the reason for the end of the
-/// connection.
+/// Writes `repeated` for a minute, faster than the client can read it. Returns the reason why the connection
+/// ended.
 async fn flood(begin: &[u8], repeated: Vec<u8>) -> ErrorKind {
     let (mut balances, mut server_end) = piped(16 * MIB).await;
     server_end.write_all(begin).await.unwrap();

@@ -13,9 +13,9 @@ use tokio::time::{Instant, advance, timeout};
 use super::rig::{client, connection_error, transport_error};
 use crate::network::{balance, network};
 
-/// A stopped process or a suspended machine: the clock jumps, and nothing arrived meanwhile.
+/// A stopped process or a suspended machine: the clock jumps, and nothing has arrived in between.
 #[tokio::test(start_paused = true)]
-async fn fault_40_after_a_long_sleep_silence_is_noticed_immediately() {
+async fn fault_40_after_a_long_sleep_silence_is_detected_immediately() {
     let (builder, mut server) = network();
     let mut balances = builder.build().unwrap().balances();
     let mut peer = server.next_dial().await.unwrap().accept();
@@ -26,10 +26,10 @@ async fn fault_40_after_a_long_sleep_silence_is_noticed_immediately() {
     let asleep = Duration::from_secs(600);
     let began = Instant::now();
     advance(asleep).await;
-    let lost = timeout(asleep, balances.next()).await.expect("the silence is noticed");
+    let lost = timeout(asleep, balances.next()).await.expect("the silence is detected");
     let Some(Item::Disconnected(disconnected)) = lost else { panic!("still connected") };
     assert_eq!(disconnected.error.kind(), ErrorKind::Idle);
-    assert_eq!(began.elapsed(), asleep, "noticed only after another idle limit");
+    assert_eq!(began.elapsed(), asleep, "detected only after another idle limit");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn fault_40_a_runtime_that_shuts_down_during_a_dial_ends_the_stream() {
     std::io::copy(&mut &accepted, &mut std::io::sink()).unwrap();
 }
 
-/// The limit of open files applies to a whole process, so the test runs itself in another one.
+/// The limit of open files applies to the entire process, so the test runs itself in a child process.
 #[cfg(unix)]
 #[test]
 fn fault_40_dials_without_file_descriptors_are_retried_until_they_succeed() {
@@ -62,15 +62,15 @@ fn fault_40_dials_without_file_descriptors_are_retried_until_they_succeed() {
     const NAME: &str =
         "faults::sockets::process::fault_40_dials_without_file_descriptors_are_retried_until_they_succeed";
     if std::env::var_os(CHILD).is_none() {
-        let ran = std::process::Command::new("sh")
+        let child = std::process::Command::new("sh")
             .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", NAME])
             .env(CHILD, "1")
             .output()
             .unwrap();
-        let output = String::from_utf8_lossy(&ran.stdout);
-        assert!(ran.status.success() && output.contains("1 passed"), "{output}");
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -78,7 +78,7 @@ fn fault_40_dials_without_file_descriptors_are_retried_until_they_succeed() {
         let simulator = Simulator::builder().start().await.unwrap();
         let builder = client(&simulator, simulator.ws_url());
         let mut files = Vec::new();
-        let refused = loop {
+        let open_error = loop {
             match std::fs::File::open("/dev/null") {
                 Ok(file) => files.push(file),
                 Err(error) => break error,
@@ -89,7 +89,7 @@ fn fault_40_dials_without_file_descriptors_are_retried_until_they_succeed() {
             let error = connection_error(&mut balances).await;
             assert_eq!(error.kind(), ErrorKind::Network);
             assert_eq!(transport_error(&error).kind(), transport::ErrorKind::Connect, "{error:?}");
-            let code = format!("code: {}", refused.raw_os_error().unwrap());
+            let code = format!("code: {}", open_error.raw_os_error().unwrap());
             assert!(format!("{error:?}").contains(&code), "{error:?}");
         }
         drop(files);

@@ -1,4 +1,4 @@
-//! Faults 37 and 39: names that do not resolve, and proxies that fail, over real sockets and TLS.
+//! Faults 37 and 39: names that do not resolve and proxies that fail, over real sockets and TLS.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -23,8 +23,8 @@ enum Behaviour {
     Hang,
 }
 
-/// An HTTP proxy that connects to the requested targets, after a special behaviour for each of its first
-/// dials.
+/// An HTTP proxy that connects to the requested targets. For its first dials, a test can request a different
+/// behaviour.
 struct Proxy {
     address: SocketAddr,
     /// Ends all tunnels when it changes.
@@ -79,7 +79,7 @@ impl Proxy {
     }
 }
 
-/// Reads a `CONNECT` request, and returns its target.
+/// Reads a `CONNECT` request and returns its target.
 async fn connect_target(client: &mut TcpStream) -> String {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

@@ -38,9 +38,9 @@ async fn assert_connects(balances: &mut Subscription<Balances>, simulator: &Simu
 }
 
 #[tokio::test]
-async fn fault_15_a_requested_delay_is_kept() {
+async fn fault_15_a_requested_delay_is_respected() {
     let hour = 3600 * SECOND;
-    let sent = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
     for (retry_after, expected) in [
         (Some("7"), 7 * SECOND),
         (Some("Sun, 06 Nov 1994 08:50:37 GMT"), 60 * SECOND),
@@ -50,7 +50,7 @@ async fn fault_15_a_requested_delay_is_kept() {
         (None, 5 * SECOND),
     ] {
         let mut refusal = refusal::too_many_requests(None);
-        refusal.headers.insert("date", HeaderValue::from_static(sent));
+        refusal.headers.insert("date", HeaderValue::from_static(date));
         refusal.headers.extend(retry_after.map(|value| (RETRY_AFTER, HeaderValue::from_static(value))));
         let (simulator, mut balances) = refusing_simulator(1, refusal).await;
         let Disconnected { error, retry_in, .. } = disconnected(&mut balances).await;
@@ -136,6 +136,6 @@ async fn fault_41_a_redirect_is_an_error_and_is_not_followed() {
         assert_eq!(final_error(&mut balances).await.kind(), ErrorKind::Redirected);
         assert_eq!(simulator.upgrade_attempts().len(), 1);
     }
-    // A connection to this listener would wait here to be accepted.
+    // If a client had connected to this listener, `accept` would succeed.
     assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

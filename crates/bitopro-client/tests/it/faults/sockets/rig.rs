@@ -1,4 +1,5 @@
-//! A simulator on a real port, a proxy that breaks connections to it, and a client that redials immediately.
+//! A simulator on a real port, a proxy that breaks connections to it, and a client that redials almost
+//! immediately.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub(crate) fn proxied_url(simulator: &Simulator, proxy: &FaultyProxy) -> String 
     simulator.ws_url().to_string().replace(&format!(":{own}/"), &format!(":{proxied}/"))
 }
 
-/// Returns the builder of a client that trusts the simulator's authority and redials almost without a delay.
+/// Returns the builder of a client that trusts the simulator's authority and redials almost immediately.
 pub(crate) fn client(simulator: &Simulator, url: impl Display) -> ClientBuilder {
     let mut connector = TungsteniteConnector::new();
     if let Some(pem) = simulator.ca_pem() {
@@ -108,7 +109,7 @@ pub(crate) fn assert_nonces_increase(simulator: &Simulator) {
     assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
 }
 
-/// Returns the error that ended the stream. Only failed dials may come before it.
+/// Returns the error that ended the stream. Only failed dials may precede it.
 pub(crate) async fn final_error(balances: &mut Subscription<Balances>) -> Error {
     for _ in 0..100 {
         match balances.next().await {

@@ -17,12 +17,12 @@ use super::rig::{
 /// The limits of the clients.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// Returns a simulator that sends pings far more often than that.
+/// Returns a simulator whose interval between pings is far shorter than [`LIMIT`].
 fn frequent_pings() -> SimulatorBuilder {
     Simulator::builder().with_ping_period(Duration::from_millis(20))
 }
 
-async fn assert_half_open_is_noticed(direction: Direction) {
+async fn assert_half_open_is_detected(direction: Direction) {
     let rig = Rig::start(frequent_pings()).await;
     let mut balances = settled(rig.client().with_idle_limit(LIMIT)).await;
     rig.proxy.inject(direction, Fault::Pause);
@@ -33,12 +33,12 @@ async fn assert_half_open_is_noticed(direction: Direction) {
 
 #[tokio::test]
 async fn fault_04_a_connection_that_is_dead_in_both_directions_is_closed() {
-    assert_half_open_is_noticed(Direction::Both).await;
+    assert_half_open_is_detected(Direction::Both).await;
 }
 
 #[tokio::test]
 async fn fault_05_a_connection_on_which_nothing_arrives_is_closed() {
-    assert_half_open_is_noticed(Direction::ToClient).await;
+    assert_half_open_is_detected(Direction::ToClient).await;
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn fault_06_a_client_whose_pongs_are_lost_is_disconnected_and_reconnects()
     let rig = Rig::start(frequent_pings().with_pong_deadline(LIMIT)).await;
     let mut balances = settled(rig.client()).await;
     rig.proxy.inject(Direction::ToServer, Fault::Pause);
-    // Pings still arrive, so only the server can notice the fault.
+    // Pings still arrive, so only the server can detect the fault.
     assert_eq!(connection_error(&mut balances).await.kind(), ErrorKind::Network);
     assert_recovers(&mut balances, &rig.simulator).await;
 }
@@ -59,7 +59,7 @@ async fn fault_07_messages_of_a_frozen_connection_are_ignored() {
     rig.set(6);
     assert_eq!(connection_error(&mut balances).await.kind(), ErrorKind::Idle);
     assert_recovers(&mut balances, &rig.simulator).await;
-    // The messages of the old connection move again, and the server still sends on both connections.
+    // The old connection is no longer paused, and the server sends on both connections.
     rig.proxy.clear();
     for amount in [7, 8] {
         rig.set(amount);

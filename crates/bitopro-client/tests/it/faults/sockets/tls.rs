@@ -1,4 +1,4 @@
-//! TLS failures, as seen by a client.
+//! TLS failures from the client's point of view.
 
 use bitopro_client::transport::{self, TungsteniteConnector};
 use bitopro_client::{Client, Closed, Credentials, ErrorKind, Item};
@@ -38,7 +38,7 @@ async fn fault_38_an_unknown_authority_at_a_reconnect_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn fault_38_a_change_to_another_trusted_authority_recovers() {
+async fn fault_38_a_client_reconnects_to_a_server_whose_certificate_is_from_another_trusted_authority() {
     let (rig, renewed) = (tls().await, tls().await);
     let both = trusting(&[&rig.simulator, &renewed.simulator]);
     let mut balances = settled(rig.client().with_connector(both)).await;

@@ -20,8 +20,8 @@ pub(super) const BINARY: u8 = 2;
 pub(super) const PING: u8 = 9;
 
 /// Returns the header of a frame with a payload of this many bytes.
-pub(super) fn header(first: u8, length: usize) -> Vec<u8> {
-    let mut header = vec![first];
+pub(super) fn header(first_byte: u8, length: usize) -> Vec<u8> {
+    let mut header = vec![first_byte];
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ ..126), _) => header.push(length),
         (_, Ok(length)) => {
@@ -36,9 +36,9 @@ pub(super) fn header(first: u8, length: usize) -> Vec<u8> {
     header
 }
 
-pub(super) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(super) fn frame(first_byte: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
-    [&header(first, payload.len()), payload].concat()
+    [&header(first_byte, payload.len()), payload].concat()
 }
 
 pub(crate) fn text(text: &str) -> Vec<u8> {

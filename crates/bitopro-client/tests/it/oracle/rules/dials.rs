@@ -16,7 +16,7 @@ impl Dials {
     /// A tolerance, since the budget refills in fractions of a nanosecond.
     const ROUNDING: Duration = Duration::from_micros(1);
 
-    /// Asserts that a dial has the highest nonce so far and keeps to the budget and the spacing.
+    /// Asserts that a dial has the highest nonce so far and respects the budget and the spacing.
     pub(crate) fn apply(&mut self, nonce: u64, at: Instant) {
         assert!(self.last_nonce.is_none_or(|last| last < nonce), "nonce {nonce} is not above the last one");
         self.last_nonce = Some(nonce);
