@@ -53,6 +53,16 @@ impl PrivateStream {
             Self::UserTrades => "USER_TRADE",
         }
     }
+
+    /// Returns whether a connection of this stream begins with a snapshot.
+    ///
+    /// If not, the exchange never sends the events that happened while disconnected.
+    pub const fn has_snapshot(self) -> bool {
+        match self {
+            Self::AccountBalance | Self::ActiveOrders | Self::HistoryOrders => true,
+            Self::UserTrades => false,
+        }
+    }
 }
 
 impl fmt::Display for PrivateStream {

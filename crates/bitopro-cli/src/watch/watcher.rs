@@ -128,7 +128,7 @@ impl Watcher {
         let mut retry_too_late = None;
         match &item.item {
             Item::Snapshot(_) => has_arrived = true,
-            Item::Connected(_) => has_arrived = stream == PrivateStream::UserTrades,
+            Item::Connected(_) => has_arrived = !stream.has_snapshot(),
             Item::Closed(closed) => {
                 has_arrived = true;
                 self.record_failure(stream, closed);
@@ -205,7 +205,6 @@ impl Watcher {
 /// Returns the streams that `--once` waits for: those with a snapshot, or all if there are none.
 fn awaited(streams: &[PrivateStream]) -> BTreeSet<PrivateStream> {
     let streams = streams.iter().copied();
-    let with_snapshots: BTreeSet<_> =
-        streams.clone().filter(|stream| *stream != PrivateStream::UserTrades).collect();
+    let with_snapshots: BTreeSet<_> = streams.clone().filter(|stream| stream.has_snapshot()).collect();
     if with_snapshots.is_empty() { streams.collect() } else { with_snapshots }
 }

@@ -111,12 +111,6 @@ impl StreamStatus {
     }
 }
 
-/// Returns whether a connection of this stream begins with a snapshot. If not, the exchange never sends the
-/// events that happened while disconnected.
-pub(crate) fn has_snapshot(stream: PrivateStream) -> bool {
-    stream != PrivateStream::UserTrades
-}
-
 impl Account {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
@@ -144,7 +138,7 @@ impl Account {
             Item::Snapshot(message) => return self.replace(stream, message, sink),
             Item::Update(message) => return self.update(stream, message, sink),
             // A stream without snapshots stays fresh, because no later message closes the gap.
-            Item::Gap(gap) if has_snapshot(stream) => {
+            Item::Gap(gap) if stream.has_snapshot() => {
                 let status = self.streams.entry(stream).or_default();
                 status.mark_stale();
                 status.next_is_stale = gap.leaves_stale;
@@ -167,7 +161,7 @@ impl Account {
     fn connect(&mut self, stream: PrivateStream, connected: &Connected) {
         let status = self.streams.entry(stream).or_default();
         (status.open_connection, status.is_connected) = (connected.number, true);
-        if !has_snapshot(stream) {
+        if !stream.has_snapshot() {
             status.freshness = Freshness::Fresh;
         }
         match stream {

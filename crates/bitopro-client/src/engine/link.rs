@@ -14,7 +14,6 @@ use super::dialer::{ClockReading, Dialer, LimiterHandle, RefusalStreak, Turn};
 use super::patience::RefusalStreaks;
 use super::suspend::SuspendDetector;
 use super::{Action, LinkId};
-use crate::account::has_snapshot;
 use crate::endpoints::Endpoints;
 use crate::error::from_transport;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Refusals};
@@ -174,8 +173,8 @@ impl Link {
         self.connections += 1;
         let (number, closed_since_dial) = (self.connections, Vec::new());
         self.push_item(Item::Connected(Connected { url, number, dialed: since, closed_since_dial }));
-        let open = OpenConnection::new(clock, cx.now, cx.settings, has_snapshot(self.stream()));
-        if !has_snapshot(self.stream()) {
+        let open = OpenConnection::new(clock, cx.now, cx.settings, self.stream().has_snapshot());
+        if !self.stream().has_snapshot() {
             self.last_data_at.get_or_insert(cx.now);
             // The missed events are never sent, so the gap has no later edge and is emitted immediately.
             self.push_gap(open.opened_at(), None);
@@ -398,7 +397,7 @@ impl Link {
     /// its first event.
     fn mark_gap(&mut self) {
         if let Phase::Open(open) = &self.phase
-            && (self.last_event.is_some() || !has_snapshot(self.stream()))
+            && (self.last_event.is_some() || !self.stream().has_snapshot())
         {
             self.missing_since.get_or_insert(open.last_frame_at());
         }

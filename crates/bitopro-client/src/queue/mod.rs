@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bitopro_model::{Message, PrivateStream};
 
-use crate::account::{Account, has_snapshot};
+use crate::account::Account;
 use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed};
 
 /// The items that wait for a subscriber, in the order of their arrival.
@@ -140,7 +140,7 @@ impl Queue {
         let MergedItems { missed, unknown, last, connected, disconnected, .. } = merged;
         let gap = Item::Gap(Gap {
             before: merged.before,
-            after: queue.last_event.clone().filter(|_| has_snapshot(stream)),
+            after: queue.last_event.clone().filter(|_| stream.has_snapshot()),
             reason: GapReason::Overrun { missed, unknown, last },
             leaves_stale: !account.is_fresh(stream),
         });

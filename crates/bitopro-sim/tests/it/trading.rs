@@ -19,7 +19,7 @@ async fn connect(harness: &Harness, replica: &mut Replica) -> Vec<Box<dyn Connec
     let mut connections = Vec::new();
     for stream in PrivateStream::ALL {
         let mut connection = harness.dial_path(stream.path(), harness.sign().iter()).await.unwrap();
-        if *stream != PrivateStream::UserTrades {
+        if stream.has_snapshot() {
             replica.apply_snapshot(&next_text(&mut connection).await);
         }
         connections.push(connection);

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use bitopro_model::{Event, EventData, PrivateStream, Timestamp};
 use fastrand::Rng;
 
@@ -9,7 +11,7 @@ use crate::{Datetimes, EventIds, OrderIds, Push, Quirks};
 pub(crate) struct Envelopes {
     /// One generator per stream, so that connections to one stream do not change the ids of another. `None`
     /// if messages have no ids.
-    ids: Option<[Rng; 4]>,
+    ids: Option<BTreeMap<PrivateStream, Rng>>,
     datetimes: Datetimes,
     order_ids: OrderIds,
 }
@@ -17,8 +19,11 @@ pub(crate) struct Envelopes {
 impl Envelopes {
     pub(crate) fn new(ids: Rng, quirks: Quirks) -> Self {
         let mut parent = ids.clone();
-        let [active, history, trades] = [parent.fork(), parent.fork(), parent.fork()];
-        let ids = (quirks.event_ids == EventIds::Present).then_some([ids, active, history, trades]);
+        let mut ids: BTreeMap<_, _> = [(PrivateStream::AccountBalance, ids)].into();
+        for stream in PrivateStream::ALL {
+            ids.entry(*stream).or_insert_with(|| parent.fork());
+        }
+        let ids = (quirks.event_ids == EventIds::Present).then_some(ids);
         Self { ids, datetimes: quirks.datetimes, order_ids: quirks.order_ids }
     }
 
@@ -35,8 +40,7 @@ impl Envelopes {
 
     fn event<D: EventData>(&mut self, now: Timestamp, data: D) -> Event<D> {
         let mut event = Event::new(now, data);
-        let position = PrivateStream::ALL.iter().position(|stream| *stream == D::STREAM);
-        let rng = self.ids.as_mut().zip(position).and_then(|(ids, position)| ids.get_mut(position));
+        let rng = self.ids.as_mut().and_then(|ids| ids.get_mut(&D::STREAM));
         event.event_id = rng.map(random_uuid);
         event.datetime = self.datetimes.format(now);
         event

@@ -63,10 +63,6 @@ impl Items {
         matches!(self.phase, Phase::Connected(First::Arrived) | Phase::Merged)
     }
 
-    fn has_snapshot(&self) -> bool {
-        self.stream != PrivateStream::UserTrades
-    }
-
     pub(crate) fn apply(&mut self, item: &Item<Message>) {
         assert!(!self.is_closed(), "an item after `Closed`: {item:?}");
         let is_connected = matches!(self.phase, Phase::Connected(_) | Phase::Merged);
@@ -79,14 +75,14 @@ impl Items {
                 self.connections = connected.number;
             }
             Item::Snapshot(message) => {
-                assert!(self.has_snapshot());
+                assert!(self.stream.has_snapshot());
                 let is_due = matches!(self.phase, Phase::Connected(First::Awaited) | Phase::Merged);
                 assert!(is_due, "unexpected snapshot");
                 self.apply_data(message);
             }
             Item::Update(message) => {
                 let is_unreadable = self.phase == Phase::Connected(First::Unreadable);
-                let is_allowed = self.has_data() || !self.has_snapshot() || is_unreadable;
+                let is_allowed = self.has_data() || !self.stream.has_snapshot() || is_unreadable;
                 assert!(is_allowed, "an update before the snapshot");
                 self.apply_data(message);
             }
@@ -101,7 +97,7 @@ impl Items {
                         let is_gap_due = std::mem::take(&mut self.is_gap_due);
                         assert!(is_gap_due || self.is_gap_possible, "a gap although nothing was missed");
                         assert!(is_connected, "a gap without a connection");
-                        assert_eq!(gap.after.is_some(), self.has_snapshot());
+                        assert_eq!(gap.after.is_some(), self.stream.has_snapshot());
                         assert!(since <= until, "{gap:?}");
                     }
                     GapReason::Overrun { missed, last, .. } => {
@@ -152,7 +148,9 @@ impl Items {
 
     fn disconnect(&mut self) {
         match self.phase {
-            Phase::Connected(_) => self.is_gap_due |= self.last_event.is_some() || !self.has_snapshot(),
+            Phase::Connected(_) => {
+                self.is_gap_due |= self.last_event.is_some() || !self.stream.has_snapshot();
+            }
             // A gap may or may not follow.
             Phase::Merged => return,
             Phase::Disconnected | Phase::Closed => {}
