@@ -7,6 +7,7 @@ use bitopro_model::{Message, PrivateStream};
 
 use crate::fixtures::{self, Fixture, Stream};
 use crate::json::{Json, Kind};
+use crate::leniency::optional_fields;
 
 /// A change to one value of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,33 +30,6 @@ const LENIENT: &[(&str, &[Mutation])] = &[
     // The result is a valid message without this currency, pair or order.
     ("data.*", &[Remove]),
     ("data.*[]", &[Remove]),
-];
-
-/// The optional fields. Only a duplicate is an error.
-pub(crate) const OPTIONAL: &[&str] = &[
-    "eventID",
-    "datetime",
-    "data.*.stake",
-    "data.*.tradable",
-    "data.*[].avgExecutionPrice",
-    "data.*[].timestamp",
-    "data.*[].updatedTimestamp",
-    "data.*[].createdTimestamp",
-    "data.*[].fee",
-    "data.*[].feeSymbol",
-    "data.*[].bitoFee",
-    "data.*[].total",
-    "data.*[].seq",
-    "data.*[].timeInForce",
-    "data.*[].stopPrice",
-    "data.*[].condition",
-    "data.*[].clientID",
-    "data.*[].clientId",
-    "data.eventTimestamp",
-    "data.orderType",
-    "data.matchID",
-    "data.isMarket",
-    "data.isMaker",
 ];
 
 /// Fields of the fixtures that the model does not know. Values of any type are kept.
@@ -105,8 +79,9 @@ impl Position {
         self.child(at, &format!("[{at}]"), "[]", None)
     }
 
+    /// Returns whether this is an optional field, of which only a duplicate is an error.
     fn is_optional(&self) -> bool {
-        OPTIONAL.contains(&self.pattern.as_str())
+        optional_fields().any(|field| field == self.pattern)
     }
 
     fn child(&self, at: usize, path: &str, pattern: &str, key: Option<String>) -> Self {
@@ -290,8 +265,7 @@ fn fault_44_every_mutation_of_every_fixture_is_read_losslessly_or_named_in_an_er
                             unknown.extend(UNKNOWN.iter().filter(|unknown| position.pattern == **unknown));
                         } else if position.is_optional() {
                             assert_ne!(mutation, Duplicate, "{case}");
-                            optional
-                                .extend(OPTIONAL.iter().filter(|optional| position.pattern == **optional));
+                            optional.insert(position.pattern.clone());
                         } else {
                             lenient.insert((position.pattern.clone(), mutation));
                         }
@@ -305,6 +279,7 @@ fn fault_44_every_mutation_of_every_fixture_is_read_losslessly_or_named_in_an_er
         .flat_map(|(pattern, mutations)| mutations.iter().map(|mutation| ((*pattern).to_owned(), *mutation)))
         .collect();
     assert_eq!(lenient, documented, "accepted mutations of required fields");
-    assert_eq!(optional, OPTIONAL.iter().collect(), "optional fields of the fixtures");
+    let expected: BTreeSet<_> = optional_fields().map(str::to_owned).collect();
+    assert_eq!(optional, expected, "optional fields of the fixtures");
     assert_eq!(unknown, UNKNOWN.iter().collect(), "unknown fields of the fixtures");
 }

@@ -158,9 +158,16 @@ fn the_parsed_value_and_the_written_frame_match_the_snapshots() {
         let written = serde_json::to_string_pretty(&message).unwrap();
         let name = fixture.path.replace('/', "__").replace(".json", "");
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(name, format!("{message:#?}\n\nwritten back:\n{written}"));
+            insta::assert_snapshot!(name, format!("{}\n\nwritten back:\n{written}", without_none(&message)));
         });
     }
+}
+
+/// Formats a message without its absent fields, so that a new optional field changes no snapshot of another
+/// message.
+fn without_none(message: &Message) -> String {
+    let lines = format!("{message:#?}");
+    lines.lines().filter(|line| !line.ends_with(": None,")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -1,14 +1,10 @@
 //! Optional fields: a message is read regardless of their values, and unreadable values are written back
 //! verbatim.
 
-use std::collections::BTreeSet;
-
 use bitopro_model::{
     ActiveOrderStream, Balance, Decimal, DecodedMessage, Event, Message, OrderSeq, Orders, Timestamp, decode,
 };
 use serde::Deserialize;
-
-use crate::every_field::OPTIONAL;
 
 const BALANCE: &str = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":{"currency":"ADA","amount":"1","available":"1"}}}"#;
 const ORDER: &str = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":[{"id":"7","pair":"btc_twd","price":"107","action":"SELL","type":"LIMIT","status":0,"originalAmount":"2","remainingAmount":"2","executedAmount":"0"}]}}"#;
@@ -69,6 +65,11 @@ const MESSAGES: &[(&str, &[Field])] = &[
     ),
 ];
 
+/// Returns the patterns of all optional fields.
+pub(crate) fn optional_fields() -> impl Iterator<Item = &'static str> {
+    MESSAGES.iter().flat_map(|(_, fields)| fields.iter().map(|(path, ..)| *path))
+}
+
 /// Values of every JSON type, including some that no Rust type can hold.
 const VALUES: &[&str] = &[
     r#""""#,
@@ -122,7 +123,6 @@ fn round_trip(message: &str) -> String {
 
 #[test]
 fn fault_54_an_optional_field_with_any_value_is_read_or_kept() {
-    let mut tested = BTreeSet::new();
     for (message, fields) in MESSAGES {
         assert_eq!(round_trip(message), *message, "absent");
         for (path, valid, rewritten) in *fields {
@@ -150,10 +150,8 @@ fn fault_54_an_optional_field_with_any_value_is_read_or_kept() {
                     }
                 }
             }
-            tested.insert(*path);
         }
     }
-    assert_eq!(tested, OPTIONAL.iter().copied().collect(), "tested fields");
 }
 
 fn order(fields: &str) -> Event<Orders<ActiveOrderStream>> {
