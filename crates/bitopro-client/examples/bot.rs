@@ -36,7 +36,7 @@ async fn run(client: &Client, stop: impl Future<Output = ()>, mut report: impl F
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_bot_reports_a_balance_that_changes_and_stops() {
     use bitopro_client::{Credentials, transport::Frame, transport::memory};
     let (connector, mut server) = memory::network();
@@ -60,4 +60,32 @@ async fn the_bot_reports_a_balance_that_changes_and_stops() {
     run(&client, stop.notified(), |line| (lines.push(line), stop.notify_one()).1).await;
     assert_eq!(lines[0], "BTC: 0.85 (0 available), changed by -0.25");
     assert_eq!(lines[1..].len(), 4, "each stream reports why it ended: {lines:?}");
+}
+
+/// The simulator runs in memory and in virtual time, so the test waits for nothing.
+#[tokio::test(start_paused = true)]
+async fn the_bot_reports_a_fill_of_the_simulated_exchange() -> Result<(), Box<dyn std::error::Error>> {
+    use bitopro_sim::{Command, Scenario, Simulator};
+
+    let simulator = Simulator::builder().start_in_memory()?;
+    let client = Client::builder(simulator.credentials().to_credentials()?)
+        .with_connector(simulator.connector())
+        .build()?;
+    let commands = ["wait 4", "place a buy btc_twd 0.01 at 2600000", "fill a 0.004", "fill a"];
+    let mut scenario = Scenario::new();
+    for command in commands {
+        scenario = scenario.then(std::time::Duration::from_secs(1), command.parse::<Command>()?);
+    }
+    let stop = tokio::sync::Notify::new();
+    let mut lines = Vec::new();
+    let report = |line: String| {
+        if line.contains(" filled: ") {
+            stop.notify_one();
+        }
+        lines.push(line);
+    };
+    let ((), played) = tokio::join!(run(&client, stop.notified(), report), simulator.run(&scenario));
+    played?;
+    assert!(lines.iter().any(|line| line.contains("partly filled: 0.004 of 0.01 executed")), "{lines:?}");
+    Ok(())
 }
