@@ -17,7 +17,7 @@ pub(crate) fn load(args: &CredentialArgs) -> Result<Credentials, Failure> {
     match &args.credentials {
         Some(path) => from_file(path),
         None => credentials_from_env().map_err(|error| {
-            let message = "no usable credentials in the environment; set them, pass `--credentials FILE`, \
+            let message = "no usable credentials in the environment; pass `--credentials FILE`, \
                 or run `bitopro watch balances --demo`, which needs none";
             Failure::new(Status::Auth, message).with_source(error)
         }),

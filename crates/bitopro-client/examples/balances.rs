@@ -44,7 +44,7 @@ async fn run(client: &Client, stop: impl Future<Output = ()>, mut report: impl F
     let _ = balances.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_balances_and_each_change_are_reported() -> Result<(), Box<dyn std::error::Error>> {
     use bitopro_sim::{Command, Simulator};
 
@@ -65,7 +65,7 @@ async fn the_balances_and_each_change_are_reported() -> Result<(), Box<dyn std::
         }
         lines.push(line);
     };
-    run(&client, stop.notified(), report).await;
+    tokio::time::timeout(std::time::Duration::from_secs(60), run(&client, stop.notified(), report)).await?;
     assert!(lines[0].starts_with("connected to "), "{lines:?}");
     assert!(lines.contains(&"BTC: 2.5 (2.25 available)".to_owned()), "{lines:?}");
     assert!(lines.contains(&"BTC: 2.75 (2.5 available), changed by +0.25".to_owned()), "{lines:?}");

@@ -62,7 +62,7 @@ async fn the_bot_reports_a_balance_that_changes_and_stops() {
     assert_eq!(lines[1..].len(), 4, "each stream reports why it ended: {lines:?}");
 }
 
-/// The simulator runs in memory and in virtual time, so the test waits for nothing.
+/// The simulator runs in memory and in virtual time, so the test takes no real time.
 #[tokio::test(start_paused = true)]
 async fn the_bot_reports_a_fill_of_the_simulated_exchange() -> Result<(), Box<dyn std::error::Error>> {
     use bitopro_sim::{Command, Scenario, Simulator};
@@ -84,8 +84,8 @@ async fn the_bot_reports_a_fill_of_the_simulated_exchange() -> Result<(), Box<dy
         }
         lines.push(line);
     };
-    let ((), played) = tokio::join!(run(&client, stop.notified(), report), simulator.run(&scenario));
-    played?;
+    let both = async { tokio::join!(run(&client, stop.notified(), report), simulator.run(&scenario)).1 };
+    tokio::time::timeout(std::time::Duration::from_secs(60), both).await??;
     assert!(lines.iter().any(|line| line.contains("partly filled: 0.004 of 0.01 executed")), "{lines:?}");
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! Watches several accounts from one IP address, with one limit for the dials of all of them.
+//! Reads the balances of several accounts from one IP address, with one limit on the dials of all of them.
 //!
-//! Pass files with lines `NAME=API_KEY,API_SECRET,EMAIL`, or adapt `main` to your own store of secrets.
+//! Its arguments are files with lines `NAME=API_KEY,API_SECRET,EMAIL`; adapt `main` to your own store of secrets.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut clients = Vec::new();
-    // At most 60 dials in 5 minutes for all clients together, one client after the other.
+    // At most 60 dials in 5 minutes, over all clients.
     let limiter = DialLimiter::new(60, Duration::from_secs(300));
     for path in std::env::args().skip(1) {
         for line in std::fs::read_to_string(path)?.lines() {
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns a line per account with its number of currencies, in the order in which the snapshots arrive.
+/// Returns a line for each account with its number of currencies.
 async fn first_balances(clients: Vec<(String, Client)>) -> Vec<String> {
     let mut tasks = JoinSet::new();
     for (name, client) in clients {
@@ -51,8 +51,9 @@ async fn first_balances(clients: Vec<(String, Client)>) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_account_is_reported_although_all_share_a_limit() -> Result<(), Box<dyn std::error::Error>> {
+async fn each_account_is_reported_within_the_shared_limit() -> Result<(), Box<dyn std::error::Error>> {
     use bitopro_sim::Simulator;
+    use tokio::time::timeout;
 
     let limiter = DialLimiter::new(2, Duration::from_secs(60));
     let (mut simulators, mut clients) = (Vec::new(), Vec::new());
@@ -66,7 +67,7 @@ async fn each_account_is_reported_although_all_share_a_limit() -> Result<(), Box
         simulators.push(simulator);
     }
     let started = tokio::time::Instant::now();
-    let mut lines = first_balances(clients).await;
+    let mut lines = timeout(Duration::from_secs(600), first_balances(clients)).await?;
     lines.sort();
     assert_eq!(lines, ["a: 12 currencies", "b: 12 currencies", "c: 12 currencies"]);
     assert!(started.elapsed() >= Duration::from_secs(30), "the third dial waits for the limit");

@@ -224,7 +224,7 @@ pub(crate) fn from_transport(source: transport::Error) -> Error {
         Cause::Proxy => (ErrorKind::Network, "cannot connect to the exchange through the proxy"),
         Cause::Refused => (ErrorKind::Refused, "the server refused the upgrade"),
         Cause::Disconnected => (ErrorKind::Network, "the connection was lost"),
-        _ => (ErrorKind::Network, "cannot connect to the exchange"),
+        _ => (ErrorKind::Network, "the exchange is unreachable"),
     };
     Error::new(kind, message).with_source(source)
 }

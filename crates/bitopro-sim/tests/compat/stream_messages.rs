@@ -112,7 +112,7 @@ fn hours_ahead(event: &Value) -> Option<i64> {
 mod tests {
     use super::super::setting::SETTINGS;
     use super::super::streams::STREAMS;
-    use super::*;
+    use super::{Entries, Setting, StreamMessages};
 
     const ORDER: &str = r#"{"id":"1","pair":"a_b","status":0}"#;
 
