@@ -74,6 +74,33 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Returns the name of the kind, such as `clock_skew`, which never changes.
+    ///
+    /// The log and the NDJSON of `bitopro watch` contain it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::WrongPath => "wrong_path",
+            Self::BadRequest => "bad_request",
+            Self::ClockSkew { .. } => "clock_skew",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Redirected => "redirected",
+            Self::Refused => "refused",
+            Self::Network => "network",
+            Self::Certificate => "certificate",
+            Self::Setup => "setup",
+            Self::InvalidUrl => "invalid_url",
+            Self::Protocol => "protocol",
+            Self::ClosedByServer { .. } => "closed_by_server",
+            Self::Idle => "idle",
+            Self::NoSnapshot => "no_snapshot",
+            Self::Resync => "resync",
+            Self::Stopped => "stopped",
+        }
+    }
+
     /// Returns whether the exchange rejected the API key, or denied it permission.
     pub const fn is_auth(self) -> bool {
         matches!(self, Self::Unauthorized | Self::Forbidden)

@@ -81,6 +81,10 @@ pub enum Item<E> {
 pub struct AccountItem {
     /// The stream.
     pub stream: PrivateStream,
+    /// The time at which the client received the item, or at which the connection event happened, according
+    /// to the machine's clock. If a refusal showed that this clock is wrong, the time is corrected to the
+    /// exchange's clock, as in [`GapReason::Reconnected`]. `None` if the item does not come from a client.
+    pub received: Option<Timestamp>,
     /// The item, whose data is a message of this stream.
     pub item: Item<Message>,
 }
@@ -88,13 +92,13 @@ pub struct AccountItem {
 impl AccountItem {
     /// Creates an item of a stream. Its data must be a message of that stream.
     pub fn new(stream: PrivateStream, item: Item<Message>) -> Self {
-        Self { stream, item }
+        Self { stream, received: None, item }
     }
 }
 
 impl<D: EventData> From<Item<Event<D>>> for AccountItem {
     fn from(item: Item<Event<D>>) -> Self {
-        Self { stream: D::STREAM, item: item.map(Message::from) }
+        Self::new(D::STREAM, item.map(Message::from))
     }
 }
 

@@ -42,6 +42,8 @@ pub use item::{
     AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason,
     Refusals,
 };
+#[cfg(feature = "serde")]
+pub use ndjson::Heartbeat;
 pub use runtime::{Account, Reader, Subscription, Topic};
 pub use settings::OrderUpdates;
 use settings::Settings;

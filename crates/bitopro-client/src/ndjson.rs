@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bitopro_model::{
-    ActiveOrderStream, Balances, Event, Extra, HistoryOrderStream, Message, Orders, PrivateStream, Timestamp,
-    Trade, UnknownMessage,
+    ActiveOrderStream, Balances, Event, Extra, HistoryOrderStream, Message, Orders, Timestamp, Trade,
+    UnknownMessage,
 };
 use serde::{Serialize, Serializer};
 
+use crate::Error;
 use crate::account::StreamState;
 use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item, Malformed};
 
@@ -19,7 +20,7 @@ const VERSION: u32 = 1;
 /// Serializes a line of NDJSON. The README of bitopro-cli describes the format.
 impl Serialize for AccountItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Line::new(self.stream, &self.item).serialize(serializer)
+        Line::new(self).serialize(serializer)
     }
 }
 
@@ -30,16 +31,17 @@ impl Serialize for StreamState {
             [message] if !matches!(message, Message::UserTrade(_)) => StateData::One(Data::of(message)),
             messages => StateData::Many(messages.iter().map(Data::of).collect()),
         };
-        StateLine {
-            v: VERSION,
-            r#type: "state",
-            stream: self.stream.name(),
-            as_of: self.as_of,
-            age_ms: millis(self.age),
-            stale: self.is_stale,
-            data,
-        }
-        .serialize(serializer)
+        StateLine::new("state", self, Some(data)).serialize(serializer)
+    }
+}
+
+/// The freshness of a stream, without its data. Serializes to a line of NDJSON of type `heartbeat`.
+#[derive(Debug, Clone, Copy)]
+pub struct Heartbeat<'a>(pub &'a StreamState);
+
+impl Serialize for Heartbeat<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        StateLine::new("heartbeat", self.0, None).serialize(serializer)
     }
 }
 
@@ -69,6 +71,8 @@ struct Line<'a> {
     v: u32,
     r#type: &'static str,
     stream: &'static str,
+    /// The time as RFC 3339 in UTC with milliseconds.
+    received: Option<String>,
     event_id: Option<&'a str>,
     timestamp: Option<Timestamp>,
     data: Data<'a>,
@@ -82,10 +86,29 @@ struct StateLine<'a> {
     v: u32,
     r#type: &'static str,
     stream: &'static str,
+    /// The time at which the state was read.
+    received: Option<String>,
     as_of: Option<Timestamp>,
-    age_ms: u64,
+    /// Null if no event has arrived.
+    age_ms: Option<u64>,
     stale: bool,
-    data: StateData<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<StateData<'a>>,
+}
+
+impl<'a> StateLine<'a> {
+    fn new(r#type: &'static str, state: &StreamState, data: Option<StateData<'a>>) -> Self {
+        Self {
+            v: VERSION,
+            r#type,
+            stream: state.stream.name(),
+            received: state.read_at.and_then(Timestamp::to_rfc3339),
+            as_of: state.as_of,
+            age_ms: Some(state.age).filter(|age| *age != Duration::MAX).map(millis),
+            stale: state.is_stale,
+            data,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -116,18 +139,41 @@ enum Data<'a> {
         raw: &'a UnknownMessage,
     },
     Disconnected {
-        error: String,
+        #[serde(flatten)]
+        error: ErrorData,
         retry_in_ms: u64,
         /// Number of consecutive refusals for this cause.
         refusals: Option<u32>,
         /// Time of the first of these refusals.
         refused_since: Option<Timestamp>,
     },
-    Closed {
-        error: Option<String>,
-    },
+    Closed(ErrorData),
     /// A message type of a later version of bitopro-model.
     Other(&'a Message),
+}
+
+/// The reason why a connection or a stream ended.
+#[derive(Serialize)]
+struct ErrorData {
+    /// The error with its causes, or null if the stream was closed on request.
+    error: Option<String>,
+    /// The name of the [`ErrorKind`](crate::ErrorKind), or `requested`.
+    kind: &'static str,
+    retryable: bool,
+}
+
+impl ErrorData {
+    fn of(error: &Error) -> Self {
+        let kind = error.kind();
+        Self { error: Some(format!("{error:#}")), kind: kind.name(), retryable: kind.is_retryable() }
+    }
+
+    fn of_closed(closed: &Closed) -> Self {
+        match closed {
+            Closed::Requested => Self { error: None, kind: "requested", retryable: false },
+            Closed::Failed(error) => Self::of(error),
+        }
+    }
 }
 
 #[derive(Default, Serialize)]
@@ -148,7 +194,7 @@ struct GapData<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(stream: PrivateStream, item: &'a Item<Message>) -> Self {
+    fn new(AccountItem { stream, received, item }: &'a AccountItem) -> Self {
         let (r#type, data) = match item {
             Item::Snapshot(message) => ("snapshot", Data::of(message)),
             Item::Update(message) => ("update", Data::of(message)),
@@ -164,22 +210,20 @@ impl<'a> Line<'a> {
             Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
             Item::Disconnected(disconnected) => {
                 let data = Data::Disconnected {
-                    error: format!("{:#}", disconnected.error),
+                    error: ErrorData::of(&disconnected.error),
                     retry_in_ms: millis(disconnected.retry_in),
                     refusals: disconnected.refusals.map(|refusals| refusals.count),
                     refused_since: disconnected.refusals.map(|refusals| refusals.first),
                 };
                 ("disconnected", data)
             }
-            Item::Closed(Closed::Requested) => ("closed", Data::Closed { error: None }),
-            Item::Closed(Closed::Failed(error)) => {
-                ("closed", Data::Closed { error: Some(format!("{error:#}")) })
-            }
+            Item::Closed(closed) => ("closed", Data::Closed(ErrorData::of_closed(closed))),
         };
         let line = Self {
             v: VERSION,
             r#type,
             stream: stream.name(),
+            received: received.and_then(Timestamp::to_rfc3339),
             event_id: None,
             timestamp: None,
             data,
@@ -227,6 +271,7 @@ fn millis(duration: Duration) -> u64 {
 mod tests {
     use bitopro_model::{AccountBalance, Decimal, Message, PrivateStream, Timestamp};
 
+    use super::Heartbeat;
     use crate::account::StreamState;
     use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item};
     use crate::samples::{balances, with_id};
@@ -245,14 +290,18 @@ mod tests {
 
     #[test]
     fn an_item_is_one_line_with_its_stream_and_envelope() {
-        let line = json(&AccountItem::from(Item::Update(event(110))));
-        let expected = r#"{"v":1,"type":"update","stream":"account-balance","event_id":"event-110","timestamp":110,"data":"#;
+        let mut item = AccountItem::from(Item::Update(event(110)));
+        item.received = Some(Timestamp::from_millis(1_639_553_303_365));
+        let line = json(&item);
+        let expected = r#"{"v":1,"type":"update","stream":"account-balance","received":"2021-12-15T07:28:23.365Z","event_id":"event-110","timestamp":110,"data":"#;
         assert_eq!(line, format!("{expected}{DATA}}}"));
         let failed = Error::new(ErrorKind::Network, "the connection was lost")
             .with_source(Error::new(ErrorKind::Idle, "no frame arrived"));
         let closed = Item::<AccountBalance>::Closed(Closed::Failed(failed));
-        let expected = r#"{"v":1,"type":"closed","stream":"account-balance","event_id":null,"timestamp":null,"data":{"error":"the connection was lost: no frame arrived"}}"#;
+        let expected = r#"{"v":1,"type":"closed","stream":"account-balance","received":null,"event_id":null,"timestamp":null,"data":{"error":"the connection was lost: no frame arrived","kind":"network","retryable":true}}"#;
         assert_eq!(json(&AccountItem::from(closed)), expected);
+        let closed = AccountItem::from(Item::<AccountBalance>::Closed(Closed::Requested));
+        assert!(json(&closed).ends_with(r#""data":{"error":null,"kind":"requested","retryable":false}}"#));
     }
 
     #[test]
@@ -269,8 +318,11 @@ mod tests {
     fn a_state_is_one_line_with_the_data_of_its_messages() {
         let mut state = StreamState::new(PrivateStream::AccountBalance, vec![event(110).into()]);
         (state.age, state.is_stale) = (std::time::Duration::from_millis(7), false);
-        let expected = r#"{"v":1,"type":"state","stream":"account-balance","as_of":110,"age_ms":7,"stale":false,"data":"#;
+        let expected = r#"{"v":1,"type":"state","stream":"account-balance","received":"1970-01-01T00:00:00.117Z","as_of":110,"age_ms":7,"stale":false,"data":"#;
+        state.read_at = Some(Timestamp::from_millis(117));
         assert_eq!(json(&state), format!("{expected}{DATA}}}"));
+        let heartbeat = expected.replace("state", "heartbeat").replace(r#","data":"#, "}");
+        assert_eq!(json(&Heartbeat(&state)), heartbeat);
         state.messages = Vec::<Message>::new();
         assert!(json(&state).ends_with(r#""data":[]}"#));
     }

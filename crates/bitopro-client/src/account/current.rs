@@ -149,6 +149,9 @@ pub struct CurrentAccount {
     pub closed_orders: Option<Current<ClosedOrders>>,
     /// The recent trades.
     pub trades: Option<Current<RecentTrades>>,
+    /// The time at which the state was read, according to the same clock as
+    /// [`AccountItem::received`](crate::AccountItem::received). `None` if the subscription has been removed.
+    pub read_at: Option<Timestamp>,
     /// Number of subscribed streams.
     pub(crate) subscribed: usize,
 }
@@ -164,7 +167,7 @@ impl CurrentAccount {
         fn fresh<S>(part: Option<&Current<S>>) -> usize {
             usize::from(part.is_some_and(|part| !part.is_stale()))
         }
-        let Self { balances, open_orders, closed_orders, trades, subscribed } = self;
+        let Self { balances, open_orders, closed_orders, trades, subscribed, .. } = self;
         let orders = fresh(open_orders.as_ref()) + fresh(closed_orders.as_ref());
         *subscribed > 0 && fresh(balances.as_ref()) + orders + fresh(trades.as_ref()) == *subscribed
     }

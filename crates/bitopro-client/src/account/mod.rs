@@ -300,6 +300,7 @@ impl Account {
             open_orders: status(open_orders).current(self.orders.open(), age(open_orders)),
             closed_orders: status(closed_orders).current(self.orders.closed(), age(closed_orders)),
             trades: status(trades).current(&self.trades, age(trades)),
+            read_at: None,
             subscribed: 0,
         }
     }

@@ -45,6 +45,9 @@ pub struct StreamState {
     pub stream: PrivateStream,
     /// The time of the last event in the state, according to the exchange's clock.
     pub as_of: Option<Timestamp>,
+    /// The time at which the state was read, according to the machine's clock; see
+    /// [`CurrentAccount::read_at`].
+    pub read_at: Option<Timestamp>,
     /// The time between the arrival of the last event and the call that read the state.
     pub age: Duration,
     /// Set if the state may be out of date.
@@ -59,12 +62,12 @@ impl StreamState {
     /// The state is stale, and its unknown age is [`Duration::MAX`].
     pub fn new(stream: PrivateStream, messages: Vec<Message>) -> Self {
         let as_of = messages.last().and_then(Message::timestamp);
-        Self { stream, as_of, age: Duration::MAX, is_stale: true, messages }
+        Self { stream, as_of, read_at: None, age: Duration::MAX, is_stale: true, messages }
     }
 
     pub(super) fn read(account: &CurrentAccount, stream: PrivateStream) -> Option<Self> {
         let CurrentAccount { balances, open_orders, closed_orders, trades, .. } = account;
-        Some(match stream {
+        let state = match stream {
             PrivateStream::AccountBalance => Self::of(stream, balances.as_ref()?, |as_of, balances| {
                 snapshot::<Balances>(as_of, balances.iter().cloned().collect())
             }),
@@ -78,7 +81,8 @@ impl StreamState {
                 trades.iter().cloned().map(Message::from).collect()
             }),
             _ => return None,
-        })
+        };
+        Some(Self { read_at: account.read_at, ..state })
     }
 
     fn of<S>(
@@ -88,7 +92,8 @@ impl StreamState {
     ) -> Self {
         let as_of = current.as_of();
         let messages = messages(as_of, current.state());
-        Self { stream, as_of, age: current.age(), is_stale: current.is_stale(), messages }
+        let (age, is_stale) = (current.age(), current.is_stale());
+        Self { stream, as_of, read_at: None, age, is_stale, messages }
     }
 }
 

@@ -289,7 +289,10 @@ impl Engine {
 
     /// Returns the current state of a subscriber, which is empty after the subscriber has been removed.
     pub fn current(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentAccount {
-        self.subscribers.get(&subscriber).map(|subscriber| subscriber.current(now, wall)).unwrap_or_default()
+        let Some(subscriber) = self.subscribers.get(&subscriber) else { return CurrentAccount::default() };
+        let mut current = subscriber.current(now, wall);
+        current.read_at = Some(self.dialer.read_clock(now, wall).time_at(now));
+        current
     }
 
     /// Returns whether every stream of a subscriber has ended.

@@ -57,7 +57,8 @@ impl Subscriber {
                 link.handle_snapshot_request(cx, request.reason);
                 has_changed |= request.stream != stream;
             }
-            self.queue.push(AccountItem::new(stream, item), bytes);
+            let received = Some(cx.clock().time_at(cx.now));
+            self.queue.push(AccountItem { stream, received, item }, bytes);
         }
         has_changed
     }

@@ -3,7 +3,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bitopro_model::{Message, PrivateStream};
+use bitopro_model::{Message, PrivateStream, Timestamp};
 
 use crate::account::Account;
 use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed};
@@ -52,6 +52,8 @@ struct StreamQueue {
 struct MergedItems {
     /// Number of merged items.
     missed: u64,
+    /// The time at which the last merged item was received.
+    received: Option<Timestamp>,
     /// Number of merged messages of an unknown kind.
     unknown: u64,
     /// The last event before the first merged item.
@@ -78,7 +80,8 @@ impl Queue {
     }
 
     /// Adds an item whose message has this size in bytes.
-    pub(crate) fn push(&mut self, AccountItem { stream, item }: AccountItem, bytes: usize) {
+    pub(crate) fn push(&mut self, item: AccountItem, bytes: usize) {
+        let AccountItem { stream, received, item } = item;
         let queue = self.streams.entry(stream).or_default();
         if queue.closed.is_some() {
             return;
@@ -86,16 +89,16 @@ impl Queue {
         let began_without_data = queue.awaits_data;
         let before = queue.record(&item);
         if let Some(merged) = queue.merged.as_mut().filter(|_| queue.closed.is_none()) {
-            return merged.add(item);
+            return merged.add(item, received);
         }
         let has_room = queue.items < self.capacity && queue.bytes + bytes <= QUEUE_BYTES;
         if has_room || queue.closed.is_some() {
             queue.items += 1;
             queue.bytes += bytes;
-            return self.entries.push_back(Entry::Item(AccountItem { stream, item }, bytes));
+            return self.entries.push_back(Entry::Item(AccountItem { stream, received, item }, bytes));
         }
         let mut merged = MergedItems { before, began_without_data, ..MergedItems::default() };
-        merged.add(item);
+        merged.add(item, received);
         queue.merged = Some(merged);
         self.entries.push_back(Entry::Merged(stream));
     }
@@ -137,7 +140,7 @@ impl Queue {
     fn expand_merged(&mut self, stream: PrivateStream, account: &Account) {
         let Some(queue) = self.streams.get_mut(&stream) else { return };
         let Some(merged) = queue.merged.take() else { return };
-        let MergedItems { missed, unknown, last, connected, disconnected, .. } = merged;
+        let MergedItems { missed, received, unknown, last, connected, disconnected, .. } = merged;
         let gap = Item::Gap(Gap {
             before: merged.before,
             after: queue.last_event.clone().filter(|_| stream.has_snapshot()),
@@ -166,7 +169,7 @@ impl Queue {
             let bytes = if let Item::Malformed(malformed) = &item { malformed.raw.len() } else { 0 };
             queue.items += 1;
             queue.bytes += bytes;
-            self.entries.push_front(Entry::Item(AccountItem { stream, item }, bytes));
+            self.entries.push_front(Entry::Item(AccountItem { stream, received, item }, bytes));
         }
     }
 }
@@ -195,8 +198,9 @@ impl StreamQueue {
 }
 
 impl MergedItems {
-    fn add(&mut self, item: Item<Message>) {
+    fn add(&mut self, item: Item<Message>, received: Option<Timestamp>) {
         self.missed = self.missed.saturating_add(1);
+        self.received = received;
         match item {
             Item::Connected(connected) => {
                 (self.connected, self.disconnected, self.has_data) = (Some(connected), None, false);
