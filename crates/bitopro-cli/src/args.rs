@@ -2,11 +2,14 @@
 
 mod exchange;
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bitopro_client::transport::Limits;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
 pub(crate) use exchange::ExchangeArgs;
 
@@ -21,7 +24,7 @@ Exit codes:
   5  bad data: a message or an input line cannot be read
   6  rate limited (*)
   7  clock: this machine's clock differs too much from the exchange's, and retrying has not helped
-(*) `watch` returns these only with --once; otherwise it retries.";
+(*) `watch` returns these only with --once, or with --for if nothing has arrived; otherwise it retries.";
 
 /// Watch, record, decode and simulate BitoPro's private WebSocket streams
 ///
@@ -89,10 +92,8 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// Exit after the first snapshot of each stream (`watch trades`: once connected). Also exit after three
-    /// failures (a failure of both default URLs counts as one), or if the next dial is more than 30 s away
-    #[arg(long)]
-    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) exit: ExitArgs,
 
     /// Maximum message size in bytes; a larger message ends the connection
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value_t = Limits::default().message_bytes)]
@@ -108,9 +109,17 @@ pub(crate) struct WatchArgs {
     #[arg(long)]
     pub(crate) state: bool,
 
+    /// Print how current each stream is, in this interval, such as 30s
+    #[arg(long, value_name = "INTERVAL", value_parser = duration)]
+    pub(crate) heartbeat: Option<Duration>,
+
     /// Output format [default: table on a terminal, ndjson elsewhere]
-    #[arg(long, value_enum)]
+    #[arg(long, short = 'o', value_enum)]
     pub(crate) format: Option<Format>,
+
+    /// Show times in the time zone of this machine instead of UTC (table)
+    #[arg(long)]
+    pub(crate) local: bool,
 
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
@@ -118,6 +127,23 @@ pub(crate) struct WatchArgs {
     /// Also trust the CA certificates in this PEM file [env: BITOPRO_CA_FILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// When `watch` exits, other than on a signal or a failure.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExitArgs {
+    /// Exit after the first snapshot of each stream (`watch trades`: once connected). Also exit after three
+    /// failures (a failure of both default URLs counts as one), or if the next dial is more than 30 s away
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Exit after this many messages (snapshots and updates that match the filter)
+    #[arg(long, value_name = "NUMBER", value_parser = number::<NonZeroU64>("a number of messages, at least 1"))]
+    pub(crate) count: Option<NonZeroU64>,
+
+    /// Exit after this time, such as 30s, 5m or 1h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) r#for: Option<Duration>,
 }
 
 fn bytes(text: &str) -> Result<usize, String> {
@@ -130,6 +156,15 @@ fn bytes(text: &str) -> Result<usize, String> {
 /// Returns a parser of numbers whose error describes the expected range.
 fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| text.parse().map_err(|_| format!("expected {expected}"))
+}
+
+/// Parses a time such as `30s`, `5m` or `1h 30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<SignedDuration>().ok();
+    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
+    duration
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "expected a time such as 30s, 5m or 1h".to_owned())
 }
 
 /// Parses a currency or a pair. Rejects other text, which would silently match nothing.
@@ -165,6 +200,7 @@ pub(crate) enum Format {
     /// Human-readable table
     Table,
     /// One JSON object per line, for programs
+    #[value(alias = "json")]
     Ndjson,
 }
 
@@ -214,8 +250,8 @@ pub(crate) struct DecodeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SignArgs {
-    /// Sign a POST or PUT request with this JSON body, byte for byte (`-`: standard input); without it, sign
-    /// a GET or DELETE request
+    /// Sign a POST or PUT request with this JSON body (`-`: standard input), byte for byte except for a line
+    /// end at its end, which `curl -d @FILE` does not send either; without it, sign a GET or DELETE request
     #[arg(long, value_name = "FILE")]
     pub(crate) body: Option<PathBuf>,
 

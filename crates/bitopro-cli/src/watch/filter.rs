@@ -1,6 +1,9 @@
 use bitopro_client::model::{Message, Orders, Pair};
 use bitopro_client::{Item, StreamState};
 
+/// Maximum number of currencies that a text about an unknown one lists.
+const MAX_LISTED: usize = 20;
+
 /// The currencies and pairs to print, or none to print all.
 #[derive(Debug, Default)]
 pub(super) struct Filter(Vec<String>);
@@ -54,6 +57,31 @@ impl Filter {
     pub(super) fn filter_state(&self, mut state: StreamState) -> StreamState {
         state.messages = state.messages.into_iter().filter_map(|event| self.filter_message(event)).collect();
         state
+    }
+
+    /// Returns a text about the codes that match nothing in a snapshot that is not empty, if any.
+    ///
+    /// The snapshot of the balances lists every currency of the exchange, so another code is probably
+    /// misspelt. The orders only show that no order matches.
+    pub(super) fn unmatched(&self, snapshot: &Message) -> Option<String> {
+        if let Message::AccountBalance(event) = snapshot {
+            let currencies: Vec<&str> = event.data.iter().map(|balance| balance.currency.as_str()).collect();
+            let is_listed =
+                |code: &str| currencies.iter().any(|currency| currency.eq_ignore_ascii_case(code));
+            let mut unknown = self.0.iter().flat_map(|code| code.split('_')).filter(|code| !is_listed(code));
+            let code = unknown.next().filter(|_| !currencies.is_empty())?;
+            let (some, rest) = currencies.split_at(currencies.len().min(MAX_LISTED));
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            return Some(format!(
+                "no balance matches `--filter {code}`; there are {}{more}",
+                some.join(", ")
+            ));
+        }
+        let filtered = self.filter_message(snapshot.clone())?;
+        (!is_empty(snapshot) && is_empty(&filtered)).then(|| {
+            let codes = self.0.join("` or `");
+            format!("no order of the snapshot matches `{codes}`")
+        })
     }
 
     fn filter_orders<K>(&self, orders: &Orders<K>) -> Orders<K> {
@@ -133,6 +161,32 @@ mod tests {
             assert_eq!(keys(codes, &history), orders, "{codes:?}");
             assert_eq!(filtered(codes, samples::TRADE).is_some(), trade, "{codes:?}");
         }
+    }
+
+    #[test]
+    fn codes_that_match_nothing_are_reported() {
+        let unmatched = |codes: &[&str], message: &str| {
+            let filter = Filter::new(codes.iter().map(|&code| code.to_owned()).collect());
+            filter.unmatched(&Message::from_json(message).unwrap())
+        };
+        for (codes, expected) in [
+            (&[][..], None),
+            (&["btc", "twd_BTC"], None),
+            (&["btc", "sol"], Some("no balance matches `--filter sol`; there are BTC, TWD")),
+            (&["btc_usdt"], Some("no balance matches `--filter usdt`; there are BTC, TWD")),
+        ] {
+            assert_eq!(unmatched(codes, samples::BALANCES).as_deref(), expected, "{codes:?}");
+        }
+        let expected = "no order of the snapshot matches `sol` or `ada`";
+        assert_eq!(unmatched(&["sol", "ada"], samples::ORDERS).as_deref(), Some(expected));
+        assert_eq!(unmatched(&["sol", "usdt"], samples::ORDERS), None);
+        let empty = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{}}"#;
+        assert_eq!(unmatched(&["sol"], empty), None);
+        let many = (0..25).map(|n| format!(r#""C{n}":{{"currency":"C{n}","amount":"1","available":"1"}}"#));
+        let many = many.collect::<Vec<_>>().join(",");
+        let many = format!(r#"{{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{{{many}}}}}"#);
+        let text = unmatched(&["sol"], &many).unwrap();
+        assert!(text.ends_with(" and 5 more"), "{text}");
     }
 
     #[test]

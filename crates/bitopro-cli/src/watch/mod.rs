@@ -1,5 +1,8 @@
+mod appearance;
+mod columns;
 mod filter;
 mod layout;
+mod notes;
 mod printer;
 #[cfg(test)]
 mod samples;
@@ -7,6 +10,7 @@ mod screen;
 mod table;
 mod watcher;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -16,12 +20,14 @@ use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::{Limits, TungsteniteConnector};
 use bitopro_client::{Client, WS_URL_VARIABLE};
 use bitopro_sim::Simulator;
+use jiff::tz::TimeZone;
 
 use crate::args::{Format, WatchArgs, WatchStream};
 use crate::credentials;
 use crate::exit::{Failure, Status};
 use crate::signals::Signals;
 use crate::writer::Writer;
+use appearance::Appearance;
 use filter::Filter;
 use printer::{Printer, Renderer};
 use screen::Screen;
@@ -49,9 +55,9 @@ async fn watch(args: WatchArgs) -> Result<Status, Failure> {
     let streams = streams(args.stream);
     let subscription = client.subscribe(streams);
     let renderer = renderer(&args, streams.len() > 1);
-    let filter = Filter::new(args.filter);
+    let filter = Filter::new(args.filter.clone());
     let printer = Printer::new(filter, renderer, streams, client.changes(), subscription.reader());
-    let watcher = Watcher::new(subscription, streams, printer, Writer::stdout()?, args.once);
+    let watcher = Watcher::new(subscription, streams, printer, Writer::stdout()?, &args);
     let result = watcher.run(&mut signals).await;
     if let Some(demo) = demo {
         demo.stop().await;
@@ -71,13 +77,21 @@ fn streams(stream: WatchStream) -> &'static [PrivateStream] {
 
 fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
     let on_terminal = std::io::stdout().is_terminal();
-    let table = || Table::new(on_terminal && std::env::var_os("NO_COLOR").is_none(), is_mixed);
+    let is_set_to = |variable: &str, is_match: fn(&OsStr) -> bool| {
+        std::env::var_os(variable).is_some_and(|value| is_match(&value))
+    };
+    let has_escape_codes = on_terminal && !is_set_to("TERM", |term| term == "dumb");
+    let look = Appearance {
+        has_colours: has_escape_codes && !is_set_to("NO_COLOR", |value| !value.is_empty()),
+        width: if on_terminal { terminal_width } else { || None },
+        time_zone: if args.local { TimeZone::system() } else { TimeZone::UTC },
+    };
     match args.format.unwrap_or(if on_terminal { Format::Table } else { Format::Ndjson }) {
         Format::Ndjson => Renderer::Ndjson { state: args.state },
         Format::Table if args.state => {
-            Renderer::Screen(Screen::new(table(), on_terminal.then_some(terminal_height)))
+            Renderer::Screen(Screen::new(look, is_mixed, has_escape_codes.then_some(terminal_height)))
         }
-        Format::Table => Renderer::Table(table()),
+        Format::Table => Renderer::Table(Table::new(look, is_mixed)),
     }
 }
 
@@ -87,6 +101,11 @@ fn terminal_height() -> usize {
 
     terminal_size::terminal_size_of(std::io::stdout())
         .map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height.0))
+}
+
+/// Returns the current number of columns of the terminal, if known.
+fn terminal_width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
 async fn start_demo() -> Result<Simulator, Failure> {
@@ -112,7 +131,7 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
     let limits = Limits::default().with_message_bytes(args.message_limit);
     let ca_file = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none());
     builder = builder.with_connector(connector(ca_file, limits)?);
-    if args.once {
+    if args.exit.once {
         builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);
     }
     builder.build().map_err(|error| Failure::new(Status::Usage, error.to_string()))

@@ -1,7 +1,12 @@
-use bitopro_client::model::PrivateStream;
-use bitopro_client::{Account, AccountItem, Changes, Item, Reader};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 
+use bitopro_client::model::{Message, PrivateStream, Timestamp};
+use bitopro_client::{Account, AccountItem, Changes, Closed, Heartbeat, Item, Reader, StreamState};
+
+use super::appearance::Style;
 use super::filter::Filter;
+use super::notes::Note;
 use super::screen::Screen;
 use super::table::{BalanceChanges, Table, balance_changes};
 use crate::exit::Failure;
@@ -15,6 +20,8 @@ pub(super) struct Printer {
     /// Derives the changes of each item before it is filtered.
     changes: Changes,
     reader: Reader<Account>,
+    /// The streams whose first snapshot has been compared with the filter.
+    compared_streams: BTreeSet<PrivateStream>,
 }
 
 /// The output format, with the state that it needs.
@@ -36,23 +43,33 @@ impl Printer {
         changes: Changes,
         reader: Reader<Account>,
     ) -> Self {
-        Self { filter, renderer, streams, changes, reader }
+        Self { filter, renderer, streams, changes, reader, compared_streams: BTreeSet::new() }
     }
 
-    pub(super) fn print(&mut self, item: AccountItem, lines: &mut String) -> Result<(), Failure> {
+    /// Prints an item. Returns whether it contained data that matches the filter.
+    pub(super) fn print(&mut self, item: AccountItem, lines: &mut String) -> Result<bool, Failure> {
+        if let Item::Snapshot(message) = &item.item {
+            self.report_unmatched(item.stream, item.received, message, lines);
+        }
         let Self { filter, renderer, changes, reader, .. } = self;
         let changes = match renderer {
             Renderer::Ndjson { .. } => BalanceChanges::new(),
             Renderer::Table(_) | Renderer::Screen(_) => balance_changes(changes.apply(&item)),
         };
-        let stream = item.stream;
-        let Some(item) = filter.apply(item.item) else { return Ok(()) };
+        let (stream, received) = (item.stream, item.received);
+        let Some(filtered) = filter.apply(item.item) else { return Ok(false) };
         let state = |stream| Some(filter.filter_state(reader.current().stream(stream)?));
+        let is_data = matches!(filtered, Item::Snapshot(_) | Item::Update(_));
         match renderer {
             Renderer::Ndjson { state: with_state } => {
-                let line = AccountItem::new(stream, item);
+                let mut line = AccountItem::new(stream, filtered);
+                line.received = received;
                 lines.extend([&json(&line)?, "\n"]);
-                if *with_state && !matches!(line.item, Item::Connected(_) | Item::Unknown(_)) {
+                let leaves_state = matches!(
+                    line.item,
+                    Item::Connected(_) | Item::Unknown(_) | Item::Closed(Closed::Requested)
+                );
+                if *with_state && !leaves_state {
                     // The order history also closes orders in the state of the open orders.
                     let affected =
                         (stream == PrivateStream::HistoryOrders).then_some(PrivateStream::ActiveOrders);
@@ -61,10 +78,12 @@ impl Printer {
                     }
                 }
             }
-            Renderer::Table(table) => table.print(stream, &item, &changes, lines),
-            Renderer::Screen(screen) => screen.print(stream, &item, changes, || state(stream), lines),
+            Renderer::Table(table) => table.print(stream, received, &filtered, &changes, lines),
+            Renderer::Screen(screen) => {
+                screen.print(stream, received, &filtered, changes, || state(stream), lines);
+            }
         }
-        Ok(())
+        Ok(is_data)
     }
 
     /// Draws the screen, if any. Called after [`print`](Self::print), before the lines are written.
@@ -73,6 +92,44 @@ impl Printer {
             let current = self.reader.current();
             let states = self.streams.iter().filter_map(|stream| current.stream(*stream));
             screen.draw(states.map(|state| self.filter.filter_state(state)), lines);
+        }
+    }
+
+    /// Prints how current the state of each stream is.
+    pub(super) fn print_heartbeat(&mut self, lines: &mut String) -> Result<(), Failure> {
+        let current = self.reader.current();
+        for stream in self.streams {
+            let mut state = current.stream(*stream).unwrap_or_else(|| StreamState::new(*stream, Vec::new()));
+            state.read_at = current.read_at;
+            match &mut self.renderer {
+                Renderer::Ndjson { .. } => lines.extend([&json(&Heartbeat(&state))?, "\n"]),
+                Renderer::Table(table) => table.print_heartbeat(&state, lines),
+                Renderer::Screen(screen) => screen.set_outdated(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports the first snapshot of a stream in which the filter matches nothing.
+    fn report_unmatched(
+        &mut self,
+        stream: PrivateStream,
+        received: Option<Timestamp>,
+        snapshot: &Message,
+        lines: &mut String,
+    ) {
+        if !self.compared_streams.insert(stream) {
+            return;
+        }
+        let Some(text) = self.filter.unmatched(snapshot) else { return };
+        let note = Note { style: Style::Yellow, text };
+        match &mut self.renderer {
+            Renderer::Ndjson { .. } => {
+                // If standard error is closed, the output is unaffected.
+                let _ = writeln!(io::stderr(), "bitopro: {}", note.text);
+            }
+            Renderer::Table(table) => table.print_note(received, &note, lines),
+            Renderer::Screen(screen) => screen.add_note(received, note, lines),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Messages and changes for tests of the output.
 
+use jiff::tz::TimeZone;
+
+use super::appearance::Appearance;
 use super::table::BalanceChanges;
 
 pub(super) const BALANCES: &str = r#"{"event":"ACCOUNT_BALANCE","eventID":"b-1","timestamp":1639553303365,"data":{"BTC":{"currency":"BTC","amount":"1.10","available":"1.00","stake":"0","tradable":true},"TWD":{"currency":"TWD","amount":"0","available":"0","stake":"0","tradable":true}}}"#;
@@ -12,4 +15,9 @@ pub(super) const TRADE: &str = r#"{"event":"USER_TRADE","eventID":"t-1","timesta
 pub(super) fn changes(text: &str) -> BalanceChanges {
     let (currency, by) = text.split_once(' ').unwrap();
     BalanceChanges::from([(currency.into(), Some(by.parse().unwrap()))])
+}
+
+/// Returns an appearance without colours, for a terminal of this width or for none.
+pub(super) fn look(width: fn() -> Option<usize>) -> Appearance {
+    Appearance { has_colours: false, width, time_zone: TimeZone::UTC }
 }

@@ -2,17 +2,20 @@
 
 use std::collections::VecDeque;
 
-use bitopro_client::model::{Message, PrivateStream};
+use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::{Item, StreamState};
 
+use super::appearance::{Appearance, Style};
 use super::layout::Layout;
-use super::table::{self, BalanceChanges, Style, Table, TextTable, time_of_day};
+use super::notes::{Note, Notes};
+use super::table::{self, BalanceChanges, Cell, Column, Grid};
 
 /// Maximum number of notes below the tables.
 const MAX_NOTES: usize = 4;
 
 pub(super) struct Screen {
-    table: Table,
+    look: Appearance,
+    notes: Notes,
     /// The last change of each balance.
     changes: BalanceChanges,
     /// The terminal, on which new tables replace the previous ones. `None` if the output is not a terminal.
@@ -22,44 +25,57 @@ pub(super) struct Screen {
 struct Terminal {
     /// Returns the current number of lines.
     height: fn() -> usize,
-    notes: VecDeque<String>,
+    notes: VecDeque<(Option<Timestamp>, Note)>,
     is_outdated: bool,
 }
 
 impl Screen {
-    pub(super) fn new(table: Table, terminal_height: Option<fn() -> usize>) -> Self {
+    pub(super) fn new(look: Appearance, is_mixed: bool, terminal_height: Option<fn() -> usize>) -> Self {
         let terminal =
             terminal_height.map(|height| Terminal { height, notes: VecDeque::new(), is_outdated: false });
-        Self { table, changes: BalanceChanges::new(), terminal }
+        Self { look, notes: Notes::new(is_mixed), changes: BalanceChanges::new(), terminal }
     }
 
     /// Prints an item of a stream, or the state after it. On a terminal, leaves this to [`draw`](Self::draw).
     pub(super) fn print(
         &mut self,
         stream: PrivateStream,
+        received: Option<Timestamp>,
         item: &Item<Message>,
         changes: BalanceChanges,
         state: impl FnOnce() -> Option<StreamState>,
         lines: &mut String,
     ) {
-        let is_data = matches!(item, Item::Snapshot(_) | Item::Update(_));
         self.changes.extend(changes);
+        if let Some(note) = self.notes.describe(stream, item, &self.look) {
+            self.add_note(received, note, lines);
+        }
+        let is_data = matches!(item, Item::Snapshot(_) | Item::Update(_));
         match &mut self.terminal {
-            Some(terminal) => {
-                terminal.is_outdated = true;
-                if !is_data {
-                    terminal.notes.push_back(self.table.note(stream, item));
-                    if terminal.notes.len() > MAX_NOTES {
-                        terminal.notes.pop_front();
-                    }
-                }
-            }
+            Some(terminal) => terminal.is_outdated = true,
             None if is_data => {
                 if let Some(state) = state() {
-                    section(&state, &self.changes, None, &mut self.table.text_table(lines));
+                    print_state(&state, &self.changes, None, &self.look, lines);
                 }
             }
-            None => lines.push_str(&self.table.note(stream, item)),
+            None => {}
+        }
+    }
+
+    pub(super) fn add_note(&mut self, received: Option<Timestamp>, note: Note, lines: &mut String) {
+        let Some(terminal) = &mut self.terminal else {
+            return lines.push_str(&self.look.note(note.style, received, &note.text));
+        };
+        terminal.notes.push_back((received, note));
+        if terminal.notes.len() > MAX_NOTES {
+            terminal.notes.pop_front();
+        }
+    }
+
+    /// Makes [`draw`](Self::draw) draw although no item has arrived.
+    pub(super) fn set_outdated(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.is_outdated = true;
         }
     }
 
@@ -74,13 +90,14 @@ impl Screen {
         let layout = Layout::new(height, &wanted, terminal.notes.len());
         let mut drawn = String::new();
         for (state, body) in states.iter().zip(&layout.bodies) {
-            section(state, &self.changes, Some(*body), &mut self.table.text_table(&mut drawn));
+            print_state(state, &self.changes, Some(*body), &self.look, &mut drawn);
             if layout.is_spaced {
                 drawn.push('\n');
             }
         }
         let skipped = terminal.notes.len() - layout.notes;
-        drawn.extend(terminal.notes.iter().skip(skipped).map(String::as_str));
+        let notes = terminal.notes.iter().skip(skipped);
+        drawn.extend(notes.map(|(time, note)| self.look.short_note(note.style, *time, &note.text)));
         overwrite(&drawn, height, lines);
     }
 }
@@ -88,7 +105,8 @@ impl Screen {
 /// Replaces the contents of a terminal with the first lines of a string, without flicker.
 fn overwrite(text: &str, height: usize, lines: &mut String) {
     const HOME: &str = "\x1b[H";
-    const CLEAR_REST: &str = "\x1b[K";
+    // Precedes the text: after a line that is exactly as wide as the terminal, it would erase the last column.
+    const CLEAR_LINE: &str = "\x1b[K";
     const CLEAR_BELOW: &str = "\x1b[J";
     // Without this, a line that is too long would occupy two lines.
     const NO_WRAP: &str = "\x1b[?7l";
@@ -96,27 +114,39 @@ fn overwrite(text: &str, height: usize, lines: &mut String) {
 
     lines.extend([HOME, NO_WRAP]);
     for line in text.lines().take(height) {
-        lines.extend([line, CLEAR_REST, "\n"]);
+        lines.extend([CLEAR_LINE, line, "\n"]);
     }
     lines.extend([CLEAR_BELOW, WRAP]);
 }
 
 /// Prints a title and the table of one stream, with at most `body` lines below its column names.
-fn section(state: &StreamState, changes: &BalanceChanges, body: Option<usize>, out: &mut TextTable<'_>) {
-    let as_of = state.as_of.map(|time| format!("as of {} UTC", time_of_day(time)));
+fn print_state(
+    state: &StreamState,
+    changes: &BalanceChanges,
+    body: Option<usize>,
+    look: &Appearance,
+    lines: &mut String,
+) {
+    const TITLE: &[Column] = &[Column::LEFT; 3];
+
+    let as_of = state.as_of.map(|time| format!("as of {}", look.time_of_day(time)));
     let stale = if state.is_stale { "may be out of date" } else { "" };
-    let line = out.line().cell(Style::Cyan, state.stream).cell(Style::Dim, as_of.unwrap_or_default());
-    line.cell(Style::Yellow, stale).end();
-    table::state(&state.messages, changes, body, out);
+    let title = vec![
+        Cell::new(Style::Cyan, &state.stream),
+        Cell::new(Style::Dim, &as_of.unwrap_or_default()),
+        Cell::new(Style::Yellow, &stale),
+    ];
+    Grid::new(TITLE).rows(&[title], look, lines);
+    table::print_state(&state.messages, changes, body, look, lines);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BalanceChanges, Item, MAX_NOTES, Message, PrivateStream, Screen, StreamState, Table};
-    use crate::watch::samples;
+    use super::{BalanceChanges, Item, MAX_NOTES, Message, PrivateStream, Screen, StreamState};
+    use crate::watch::samples::{self, look};
 
     fn screen(height: fn() -> usize) -> Screen {
-        Screen::new(Table::new(false, true), Some(height))
+        Screen::new(look(|| Some(80)), true, Some(height))
     }
 
     /// Prints an unknown event, which becomes a note.
@@ -125,6 +155,7 @@ mod tests {
         let Message::Unknown(unknown) = unknown else { panic!("the event is known") };
         screen.print(
             PrivateStream::UserTrades,
+            None,
             &Item::Unknown(unknown),
             BalanceChanges::new(),
             || None,
@@ -153,14 +184,11 @@ mod tests {
         assert_eq!(draw(0..0), "");
         let drawn = draw(0..6);
         assert!(
-            drawn.starts_with("\x1b[H\x1b[?7lactive-orders as of 07:28:23 UTC may be out of date\x1b[K\n"),
+            drawn.starts_with("\x1b[H\x1b[?7l\x1b[Kactive-orders as of 07:28:23 may be out of date\n"),
             "{drawn}"
         );
         assert!(drawn.contains("8917255503"), "{drawn}");
-        assert!(
-            !drawn.contains("UNKNOWN_1\x1b") && drawn.ends_with("UNKNOWN_5\x1b[K\n\x1b[J\x1b[?7h"),
-            "{drawn}"
-        );
+        assert!(!drawn.contains("UNKNOWN_1\n") && drawn.ends_with("UNKNOWN_5\n\x1b[J\x1b[?7h"), "{drawn}");
         assert_eq!(drawn.matches("UNKNOWN_").count(), MAX_NOTES);
         assert_eq!(draw(0..0), "");
     }
@@ -172,10 +200,10 @@ mod tests {
         let (stream, update) = (PrivateStream::AccountBalance, Item::Update(message));
         for (changed, expected) in [("BTC -0.25", "-0.25"), ("TWD 1", "-0.25"), ("BTC 0.10", "+0.10")] {
             let changes = samples::changes(changed);
-            screen.print(stream, &update, changes, || None, &mut String::new());
+            screen.print(stream, None, &update, changes, || None, &mut String::new());
             let drawn = draw(&mut screen, stream, samples::BALANCES);
             let row = drawn.lines().find(|line| line.contains("BTC")).unwrap();
-            assert!(row.trim_end_matches("\x1b[K").ends_with(expected), "{drawn}");
+            assert!(row.ends_with(expected), "{drawn}");
         }
     }
 

@@ -1,12 +1,16 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::num::NonZeroU64;
 use std::pin::pin;
 use std::time::Duration;
 
 use bitopro_client::model::PrivateStream;
 use bitopro_client::{Account, AccountItem, Closed, Disconnected, Error, ErrorKind, Item, Subscription};
 use futures_util::FutureExt;
+use tokio::time::{Instant, sleep_until};
 
 use super::printer::Printer;
+use crate::args::WatchArgs;
 use crate::exit::{Failure, Status, causes};
 use crate::output::{OutputError, exit_status};
 use crate::signals::Signals;
@@ -27,8 +31,17 @@ pub(super) struct Watcher {
     writer: Writer,
     /// The next chunk.
     lines: String,
-    /// The streams that `--once` still waits for.
-    awaited: Option<BTreeSet<PrivateStream>>,
+    /// The streams that have not delivered a snapshot (trades: connected).
+    awaited: BTreeSet<PrivateStream>,
+    once: bool,
+    /// Number of messages until `--count` is complete.
+    remaining: Option<u64>,
+    /// The end of `--for`.
+    deadline: Option<Instant>,
+    heartbeat: Option<Duration>,
+    next_heartbeat: Option<Instant>,
+    /// The last error of each awaited stream.
+    errors: BTreeMap<PrivateStream, Error>,
     malformed_streams: BTreeSet<PrivateStream>,
     /// The failure of the first stream that failed.
     failure: Option<Failure>,
@@ -39,6 +52,10 @@ enum StopReason {
     Signal,
     /// Every stream that `--once` waits for has sent its snapshot, has connected (trades), or has ended.
     OnceComplete,
+    /// `--count` is complete.
+    CountComplete,
+    /// The time of `--for` has passed.
+    TimeUp,
     /// Every stream has ended.
     StreamsEnded,
     /// The next dial of a stream is too far away for `--once`.
@@ -51,10 +68,16 @@ impl Watcher {
         streams: &'static [PrivateStream],
         printer: Printer,
         writer: Writer,
-        once: bool,
+        args: &WatchArgs,
     ) -> Self {
         Self {
-            awaited: once.then(|| awaited(streams)),
+            awaited: awaited(streams),
+            once: args.exit.once,
+            remaining: args.exit.count.map(NonZeroU64::get),
+            deadline: args.exit.r#for.and_then(after),
+            heartbeat: args.heartbeat,
+            next_heartbeat: args.heartbeat.and_then(after),
+            errors: BTreeMap::new(),
             subscription,
             streams,
             printer,
@@ -65,8 +88,8 @@ impl Watcher {
         }
     }
 
-    /// Prints items until all streams have ended, a signal arrives, the pipe is closed or `--once` is
-    /// complete.
+    /// Prints items until all streams have ended, a signal arrives, the pipe is closed, or `--once`,
+    /// `--count` or `--for` is complete.
     pub(super) async fn run(mut self, signals: &mut Signals) -> Result<Status, Failure> {
         let stop_reason = match self.print_items(signals).await {
             Ok(stop_reason) => stop_reason,
@@ -99,17 +122,23 @@ impl Watcher {
                 () = signals.next() => return Ok(StopReason::Signal),
                 ready = self.writer.ready() => ready?,
             }
-            let first = tokio::select! {
+            let mut next = tokio::select! {
                 () = signals.next() => return Ok(StopReason::Signal),
                 error = self.writer.failed() => return Err(error),
-                item = self.subscription.next() => item,
+                () = until(self.deadline) => return Ok(self.time_up()),
+                () = until(self.next_heartbeat) => {
+                    self.printer.print_heartbeat(&mut self.lines)?;
+                    self.next_heartbeat = self.heartbeat.and_then(after);
+                    None
+                }
+                item = self.subscription.next() => match item {
+                    Some(item) => Some(item),
+                    None => return Ok(StopReason::StreamsEnded),
+                },
             };
-            if first.is_none() {
-                return Ok(StopReason::StreamsEnded);
-            }
-            let mut next = first;
             while let Some(item) = next {
                 if let Some(stop_reason) = self.handle(item)? {
+                    self.printer.finish_chunk(&mut self.lines);
                     return Ok(stop_reason);
                 }
                 // Items that are already queued become part of the same chunk.
@@ -137,7 +166,7 @@ impl Watcher {
                 self.malformed_streams.insert(stream);
             }
             Item::Disconnected(Disconnected { error, retry_in, .. })
-                if self.awaited.is_some() && *retry_in > MAX_ONCE_WAIT =>
+                if self.once && *retry_in > MAX_ONCE_WAIT =>
             {
                 let seconds = retry_in.as_secs();
                 let limit = MAX_ONCE_WAIT.as_secs();
@@ -146,14 +175,41 @@ impl Watcher {
                 self.failure = Some(self.stream_failure(stream, Status::of(error), message, error));
                 retry_too_late = Some(StopReason::RetryTooLate(stream, error.clone()));
             }
+            Item::Disconnected(Disconnected { error, .. }) => {
+                self.errors.insert(stream, error.clone());
+            }
             _ => {}
         }
-        self.printer.print(item, &mut self.lines)?;
-        if let Some(awaited) = self.awaited.as_mut().filter(|_| has_arrived) {
-            awaited.remove(&stream);
-            return Ok(awaited.is_empty().then_some(StopReason::OnceComplete));
+        let is_data = self.printer.print(item, &mut self.lines)?;
+        if has_arrived {
+            self.awaited.remove(&stream);
+            if self.once && self.awaited.is_empty() {
+                return Ok(Some(StopReason::OnceComplete));
+            }
+        }
+        if let Some(remaining) = self.remaining.as_mut().filter(|_| is_data) {
+            *remaining -= 1;
+            if *remaining == 0 {
+                return Ok(Some(StopReason::CountComplete));
+            }
         }
         Ok(retry_too_late)
+    }
+
+    /// Records a failure if a stream has delivered nothing in the time of `--for`.
+    fn time_up(&mut self) -> StopReason {
+        const MESSAGE: &str = "nothing arrived in the time of `--for`";
+
+        if let Some(stream) = self.awaited.first().copied() {
+            let failure = match self.errors.get(&stream) {
+                Some(error) => {
+                    self.stream_failure(stream, Status::of(error), format!("{MESSAGE}: {error}"), error)
+                }
+                None => Failure::new(Status::Network, MESSAGE),
+            };
+            self.failure.get_or_insert(failure);
+        }
+        StopReason::TimeUp
     }
 
     /// Closes all streams and prints the remaining items: all of them after a signal, otherwise only the ends
@@ -173,7 +229,6 @@ impl Watcher {
                 self.printer.print(item, &mut self.lines)?;
             }
         }
-        self.printer.finish_chunk(&mut self.lines);
         Ok(())
     }
 
@@ -202,9 +257,76 @@ impl Watcher {
     }
 }
 
+/// Returns the time after a delay, or `None` if it is too far away.
+fn after(delay: Duration) -> Option<Instant> {
+    Instant::now().checked_add(delay)
+}
+
+/// Waits until a time. Never completes without one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
 /// Returns the streams that `--once` waits for: those with a snapshot, or all if there are none.
 fn awaited(streams: &[PrivateStream]) -> BTreeSet<PrivateStream> {
     let streams = streams.iter().copied();
     let with_snapshots: BTreeSet<_> = streams.clone().filter(|stream| stream.has_snapshot()).collect();
     if with_snapshots.is_empty() { streams.collect() } else { with_snapshots }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bitopro_client::Client;
+    use bitopro_client::transport::Refusal;
+    use bitopro_sim::Simulator;
+    use clap::Parser;
+    use http::StatusCode;
+    use tokio::time::Instant;
+
+    use super::{Watcher, Writer};
+    use crate::args::{Args, Command};
+    use crate::exit::{Failure, Status};
+    use crate::signals::Signals;
+    use crate::watch::filter::Filter;
+    use crate::watch::printer::{Printer, Renderer};
+    use crate::watch::streams;
+
+    /// Watches an account on a simulator, in virtual time.
+    async fn watch(simulator: &Simulator, args: &[&str]) -> Result<Status, Failure> {
+        let args = Args::parse_from([&["bitopro", "watch"], args].concat());
+        let Command::Watch(args) = args.command else { panic!("{args:?}") };
+        let credentials = simulator.credentials().to_credentials().unwrap();
+        let client = Client::builder(credentials).with_connector(simulator.connector()).build().unwrap();
+        let streams = streams(args.stream);
+        let subscription = client.subscribe(streams);
+        let renderer = Renderer::Ndjson { state: false };
+        let reader = subscription.reader();
+        let printer = Printer::new(Filter::default(), renderer, streams, client.changes(), reader);
+        let watcher = Watcher::new(subscription, streams, printer, Writer::stdout().unwrap(), &args);
+        watcher.run(&mut Signals::listen().unwrap()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn for_ends_successfully_if_every_snapshot_has_arrived() {
+        let simulator = Simulator::builder().start_in_memory().unwrap();
+        let start = Instant::now();
+        assert_eq!(watch(&simulator, &["all", "--for", "90s"]).await.unwrap(), Status::Ok);
+        let elapsed = start.elapsed();
+        assert!(elapsed >= Duration::from_secs(90) && elapsed < Duration::from_secs(93), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn for_fails_with_the_last_error_if_nothing_has_arrived() {
+        let simulator = Simulator::builder().start_in_memory().unwrap();
+        simulator.refuse_next(999, Refusal::new(StatusCode::SERVICE_UNAVAILABLE));
+        let failure = watch(&simulator, &["trades", "--for", "1h"]).await.unwrap_err();
+        assert_eq!(failure.kind(), Status::Network);
+        let expected = "nothing arrived in the time of `--for`: the exchange is temporarily unavailable";
+        assert!(failure.to_string().starts_with(expected), "{failure}");
+    }
 }

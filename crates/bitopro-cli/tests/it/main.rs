@@ -4,6 +4,7 @@
 mod decode;
 #[cfg(unix)]
 mod faults;
+mod limits;
 #[cfg(unix)]
 mod pipes;
 mod process;

@@ -98,6 +98,13 @@ impl Running {
         line.trim_end().to_owned()
     }
 
+    /// Reads the next line, which must be a note of a table, and returns its text without the time.
+    pub(crate) fn note(&mut self) -> String {
+        let line = self.line();
+        let text = line.split_once(" · ").filter(|(time, _)| time.len() == "07:28:23".len());
+        text.unwrap_or_else(|| panic!("not a note: {line}")).1.to_owned()
+    }
+
     pub(crate) fn json(&mut self) -> Value {
         serde_json::from_str(&self.line()).unwrap()
     }

@@ -58,6 +58,18 @@ fn frames_are_logged_only_if_the_filter_names_tungstenite() {
 }
 
 #[test]
+fn an_invalid_filter_is_reported_and_nothing_is_logged() {
+    for (filter, is_valid) in [("info,=", false), ("bitopro_client=loud", false), ("info", true), ("", true)] {
+        let outcome = run(bitopro(&["watch", "balances", "--demo", "--once"]).env("RUST_LOG", filter));
+        assert_eq!(outcome.code, Some(0));
+        let reports = outcome.stderr.matches("bitopro: nothing is logged, because RUST_LOG is invalid: ");
+        assert_eq!(reports.count(), usize::from(!is_valid), "{filter}: {}", outcome.stderr);
+        let is_logged = outcome.stderr.contains(" INFO connection{stream=\"account-balance\" connection=1");
+        assert_eq!(is_logged, filter == "info", "{filter}: {}", outcome.stderr);
+    }
+}
+
+#[test]
 fn no_flag_takes_a_secret() {
     for command in [
         &["--help"][..],

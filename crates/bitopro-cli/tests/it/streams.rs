@@ -179,10 +179,11 @@ async fn the_state_as_a_table_contains_every_order() {
     let (_, second) = (place(&simulator), place(&simulator));
     let args = ["--state", "--format", "table"];
     let mut running = Running::start(&mut watch(&simulator, "orders", &args));
+    assert!(running.note().starts_with("connected to "));
     let mut read = |count: usize| -> Vec<String> { (0..count).map(|_| running.line()).collect() };
-    let first = read(5);
-    assert!(first[0].starts_with("· connected") && first[1].starts_with("active-orders as of "), "{first:?}");
-    assert!(first[3].ends_with(" open") && first[4].ends_with(" open"), "{first:?}");
+    let first = read(4);
+    assert!(first[0].starts_with("active-orders as of "), "{first:?}");
+    assert!(first[2].ends_with(" open") && first[3].ends_with(" open"), "{first:?}");
     simulator.cancel(&second).unwrap();
     let after = read(3);
     assert!(after[0].starts_with("active-orders as of ") && after[2].ends_with(" open"), "{after:?}");

@@ -3,8 +3,21 @@ use std::collections::BTreeMap;
 use bitopro_client::Change;
 use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
 
-use super::text_table::{Style, TextTable};
-use super::{rows_that_fit, time_of_day};
+use super::grid::{Cell, Column, Row};
+use super::{RowFormat, Section, Style, rows_that_fit};
+
+/// The columns: time, stream, currency, amount, available, change and remarks.
+pub(super) const COLUMNS: &[Column] = &[
+    Column::LEFT.with_rank(3),
+    Column::LEFT.with_rank(2),
+    Column::LEFT,
+    Column::NUMBER,
+    Column::NUMBER.with_rank(4),
+    Column::NUMBER.with_rank(5),
+    Column::LEFT.with_rank(1),
+];
+
+const NAMES: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE", "CHANGE", ""];
 
 /// The balances that changed, with the change of their total if it is known exactly.
 pub(in crate::watch) type BalanceChanges = BTreeMap<Currency, Option<Decimal>>;
@@ -17,11 +30,10 @@ pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges 
     balances.collect()
 }
 
-/// Prints only the balances that changed, since the exchange may send every currency in each update.
-pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, out: &mut TextTable<'_>) {
-    for balance in event.data.iter().filter(|balance| changes.contains_key(&balance.currency)) {
-        row(event.timestamp, balance, changes, out);
-    }
+/// Returns rows of only the balances that changed, since the exchange may send every currency in each update.
+pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, format: &RowFormat<'_>) -> Vec<Row> {
+    let changed = event.data.iter().filter(|balance| changes.contains_key(&balance.currency));
+    changed.map(|balance| row(event.timestamp, balance, changes, format)).collect()
 }
 
 /// Returns the number of lines below the column names of the complete table.
@@ -30,22 +42,19 @@ pub(super) fn height(event: &AccountBalance) -> usize {
     held + usize::from(held < event.data.len())
 }
 
-/// Prints the complete table of the balances, with at most `body` lines below the column names.
-pub(super) fn table(
+/// Returns the complete table of the balances, with at most `body` lines below the column names.
+pub(super) fn section(
     event: &AccountBalance,
     changes: &BalanceChanges,
     body: Option<usize>,
-    out: &mut TextTable<'_>,
-) {
-    heading(out);
+    format: &RowFormat<'_>,
+) -> Section {
     let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
     // One line has a note about the empty balances and about those without a row.
     let lines = height(event);
     let rows = rows_that_fit(lines, body).min(held.len());
     let (shown, more) = held.split_at(rows);
-    for balance in shown {
-        row(event.timestamp, balance, changes, out);
-    }
+    let rows = shown.iter().map(|balance| row(event.timestamp, balance, changes, format)).collect();
     let codes = |balances: &[&Balance]| {
         let codes: Vec<&str> = balances.iter().map(|balance| balance.currency.as_str()).collect();
         codes.join(", ")
@@ -53,18 +62,12 @@ pub(super) fn table(
     let more = (!more.is_empty()).then(|| format!("and {} more: {}", more.len(), codes(more)));
     let zero = (!empty.is_empty()).then(|| format!("zero balances: {}", codes(&empty)));
     let notes: Vec<String> = more.into_iter().chain(zero).collect();
-    if !notes.is_empty() {
-        out.note(Style::Dim, &notes.join("; "));
-    }
+    let none = event.data.is_empty().then(|| "no balances".to_owned());
+    let note_below = (!notes.is_empty()).then(|| notes.join("; ")).or(none);
+    Section { heading: format.heading(event.timestamp, NAMES), rows, note_above: None, note_below }
 }
 
-fn heading(out: &mut TextTable<'_>) {
-    let bold = Style::Bold;
-    let line = out.heading().left(bold, 8, "CURRENCY").right(bold, 13, "AMOUNT");
-    line.right(bold, 23, "AVAILABLE").right(bold, 23, "CHANGE").end();
-}
-
-fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, out: &mut TextTable<'_>) {
+fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, format: &RowFormat<'_>) -> Row {
     let mut remarks = Vec::new();
     if let Some(stake) = balance.stake.filter(|stake| !stake.is_zero()) {
         remarks.push(format!("{stake} staked"));
@@ -72,13 +75,23 @@ fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, out: &
     if balance.tradable == Some(false) {
         remarks.push("not tradable".to_owned());
     }
-    out.row(&time_of_day(timestamp))
-        .left(Style::Plain, 8, &balance.currency)
-        .number(Style::Plain, balance.amount)
-        .number(Style::Plain, balance.available)
-        .change(changes.get(&balance.currency).copied().flatten())
-        .cell(Style::Dim, remarks.join(", "))
-        .end();
+    let cells = [
+        Cell::plain(&balance.currency),
+        Cell::plain(&balance.amount),
+        Cell::plain(&balance.available),
+        change_cell(changes.get(&balance.currency).copied().flatten()),
+        Cell::new(Style::Dim, &remarks.join(", ")),
+    ];
+    format.row(&format.look.time_of_day(timestamp), cells)
+}
+
+/// Returns a cell with a signed change, or an empty cell if nothing changed.
+fn change_cell(change: Option<Decimal>) -> Cell {
+    match change.filter(|change| !change.is_zero()) {
+        Some(change) if change.is_sign_negative() => Cell::new(Style::Red, &change),
+        Some(change) => Cell::new(Style::Green, &format_args!("+{change}")),
+        None => Cell::plain(&""),
+    }
 }
 
 fn is_empty(balance: &Balance) -> bool {

@@ -1,16 +1,17 @@
 //! Formats items and states as human-readable rows.
 
 mod balances;
-mod note;
+mod grid;
 mod orders;
-mod text_table;
 mod trades;
 
-use bitopro_client::Item;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
+use bitopro_client::{Item, StreamState};
 
+use super::appearance::{Appearance, Style};
+use super::notes::{Note, Notes};
 pub(super) use balances::{BalanceChanges, balance_changes};
-pub(super) use text_table::{Style, TextTable};
+pub(super) use grid::{Cell, Column, Grid, Row};
 
 /// Maximum number of closed orders from a snapshot that a log of several streams shows.
 const MAX_CLOSED_ORDERS: usize = 8;
@@ -20,84 +21,172 @@ const ABSENT: &str = "-";
 
 /// A log of items, row by row.
 pub(super) struct Table {
-    colour: bool,
+    look: Appearance,
     /// True if the log mixes rows of several streams.
     is_mixed: bool,
+    notes: Notes,
+    balances: Grid,
+    /// Orders and trades, whose columns are aligned.
+    orders: Grid,
     has_trade_heading: bool,
+    /// The date of the last row.
+    date: Option<String>,
+}
+
+/// What the rows of one stream have in common.
+struct RowFormat<'a> {
+    look: &'a Appearance,
+    /// The stream, if rows of several streams are mixed.
+    stream: Option<PrivateStream>,
+}
+
+impl RowFormat<'_> {
+    /// Creates a row that begins with a time and the stream.
+    fn row(&self, time: &str, cells: impl IntoIterator<Item = Cell>) -> Row {
+        let stream = Cell::new(Style::Dim, &self.stream.map(kind).unwrap_or_default());
+        [Cell::plain(&time), stream].into_iter().chain(cells).collect()
+    }
+
+    fn heading(&self, now: Timestamp, names: &[&str]) -> Row {
+        let stream = if self.stream.is_some() { "STREAM" } else { "" };
+        let time = self.look.time_heading(now);
+        let names = [time.as_str(), stream].into_iter().chain(names.iter().copied());
+        names.map(|name| Cell::new(Style::Bold, &name)).collect()
+    }
+}
+
+/// The table of a complete state.
+struct Section {
+    heading: Row,
+    rows: Vec<Row>,
+    note_above: Option<String>,
+    note_below: Option<String>,
+}
+
+impl Section {
+    fn print(&self, grid: &mut Grid, look: &Appearance, lines: &mut String) {
+        grid.heading(self.heading.clone(), &self.rows, look, lines);
+        lines.extend(self.note_above.iter().map(|note| look.short_note(Style::Dim, None, note)));
+        grid.rows(&self.rows, look, lines);
+        lines.extend(self.note_below.iter().map(|note| look.short_note(Style::Dim, None, note)));
+    }
 }
 
 impl Table {
-    pub(super) fn new(colour: bool, is_mixed: bool) -> Self {
-        Self { colour, is_mixed, has_trade_heading: false }
+    pub(super) fn new(look: Appearance, is_mixed: bool) -> Self {
+        let notes = Notes::new(is_mixed);
+        let (balances, orders) = (Grid::new(balances::COLUMNS), Grid::new(orders::COLUMNS));
+        Self { look, is_mixed, notes, balances, orders, has_trade_heading: false, date: None }
     }
 
     /// Prints an item of a stream, and the balance changes that it caused.
     pub(super) fn print(
         &mut self,
         stream: PrivateStream,
+        received: Option<Timestamp>,
         item: &Item<Message>,
         changes: &BalanceChanges,
         lines: &mut String,
     ) {
-        let mut out = self.text_table(lines);
-        out.kind = self.is_mixed.then(|| kind(stream));
+        self.print_new_date(received, lines);
+        if let Some(note) = self.notes.describe(stream, item, &self.look) {
+            self.print_note(received, &note, lines);
+        }
+        let stream = Some(stream).filter(|_| self.is_mixed);
+        let format = RowFormat { look: &self.look, stream };
         match item {
             Item::Snapshot(message) => {
                 let is_limited = self.is_mixed && matches!(message, Message::HistoryOrders(_));
-                state(
-                    std::slice::from_ref(message),
-                    changes,
-                    is_limited.then_some(MAX_CLOSED_ORDERS + 1),
-                    &mut out,
-                );
+                let body = is_limited.then_some(MAX_CLOSED_ORDERS + 1);
+                let section = section(std::slice::from_ref(message), changes, body, &format);
+                let grid = match message {
+                    Message::AccountBalance(_) => &mut self.balances,
+                    _ => &mut self.orders,
+                };
+                section.print(grid, &self.look, lines);
             }
-            Item::Update(message) => self.update(message, changes, &mut out),
-            other => lines.push_str(&self.note(stream, other)),
-        }
-    }
-
-    /// Returns a line about an item without data, such as a gap.
-    pub(super) fn note(&self, stream: PrivateStream, item: &Item<Message>) -> String {
-        let (style, text) = note::text(item);
-        let mut line = String::new();
-        self.text_table(&mut line)
-            .note(style, &if self.is_mixed { format!("{stream}: {text}") } else { text });
-        line
-    }
-
-    pub(super) fn text_table<'a>(&self, lines: &'a mut String) -> TextTable<'a> {
-        TextTable { lines, colour: self.colour, kind: None }
-    }
-
-    fn update(&mut self, message: &Message, changes: &BalanceChanges, out: &mut TextTable<'_>) {
-        match message {
-            Message::AccountBalance(event) => balances::changed(event, changes, out),
-            Message::ActiveOrders(event) => orders::rows(event, event.data.iter(), out),
-            Message::HistoryOrders(event) => orders::rows(event, event.data.iter(), out),
-            Message::UserTrade(event) => {
+            Item::Update(Message::AccountBalance(event)) => {
+                let rows = balances::changed(event, changes, &format);
+                self.balances.rows(&rows, &self.look, lines);
+            }
+            Item::Update(Message::ActiveOrders(event)) => {
+                self.orders.rows(&orders::rows(event, event.data.iter(), &format), &self.look, lines);
+            }
+            Item::Update(Message::HistoryOrders(event)) => {
+                self.orders.rows(&orders::rows(event, event.data.iter(), &format), &self.look, lines);
+            }
+            Item::Update(Message::UserTrade(event)) => {
+                let row = [trades::row(event, &format)];
                 // The stream has no snapshot, so the first trade prints the column names.
                 if !std::mem::replace(&mut self.has_trade_heading, true) && !self.is_mixed {
-                    trades::heading(out);
+                    let heading = format.heading(event.timestamp, trades::NAMES);
+                    self.orders.heading(heading, &row, &self.look, lines);
                 }
-                trades::row(event, out);
+                self.orders.rows(&row, &self.look, lines);
             }
-            other => out.note(Style::Dim, &format!("{other:?}")),
+            Item::Update(other) => {
+                lines.push_str(&self.look.note(Style::Dim, received, &format_args!("{other:?}")));
+            }
+            _ => {}
         }
+    }
+
+    pub(super) fn print_note(&self, received: Option<Timestamp>, note: &Note, lines: &mut String) {
+        lines.push_str(&self.look.note(note.style, received, &note.text));
+    }
+
+    /// Prints how current a state is.
+    pub(super) fn print_heartbeat(&self, state: &StreamState, lines: &mut String) {
+        let stream = state.stream;
+        let as_of = match state.as_of {
+            Some(as_of) => {
+                format!("last event at {}, {} s ago", self.look.time_of_day(as_of), state.age.as_secs())
+            }
+            None => "no event yet".to_owned(),
+        };
+        let (style, stale) =
+            if state.is_stale { (Style::Yellow, "; may be out of date") } else { (Style::Dim, "") };
+        self.print_note(state.read_at, &Note { style, text: format!("{stream}: {as_of}{stale}") }, lines);
+    }
+
+    /// Prints the date if it has changed since the last item.
+    fn print_new_date(&mut self, received: Option<Timestamp>, lines: &mut String) {
+        let Some(date) = received.map(|received| self.look.date(received)) else { return };
+        if self.date.as_ref().is_some_and(|last| *last != date) {
+            lines.push_str(&self.look.note(Style::Bold, None, &date));
+        }
+        self.date = Some(date);
     }
 }
 
 /// Prints the table of a complete state, with at most `body` lines below the column names.
-pub(super) fn state(
+pub(super) fn print_state(
     events: &[Message],
     changes: &BalanceChanges,
     body: Option<usize>,
-    out: &mut TextTable<'_>,
+    look: &Appearance,
+    lines: &mut String,
 ) {
+    let columns = match events {
+        [Message::AccountBalance(_)] => balances::COLUMNS,
+        _ => orders::COLUMNS,
+    };
+    let section = section(events, changes, body, &RowFormat { look, stream: None });
+    section.print(&mut Grid::new(columns), look, lines);
+}
+
+/// Returns the table of a complete state, with at most `body` lines below the column names.
+fn section(
+    events: &[Message],
+    changes: &BalanceChanges,
+    body: Option<usize>,
+    format: &RowFormat<'_>,
+) -> Section {
     match events {
-        [Message::AccountBalance(event)] => balances::table(event, changes, body, out),
-        [Message::ActiveOrders(event)] => orders::table(event, body, out),
-        [Message::HistoryOrders(event)] => orders::table(event, body, out),
-        trades => trades::table(trades, body, out),
+        [Message::AccountBalance(event)] => balances::section(event, changes, body, format),
+        [Message::ActiveOrders(event)] => orders::section(event, body, format),
+        [Message::HistoryOrders(event)] => orders::section(event, body, format),
+        trades => trades::section(trades, body, format),
     }
 }
 
@@ -121,15 +210,15 @@ fn rows_that_fit(rows: usize, lines: Option<usize>) -> usize {
     }
 }
 
-/// Returns the last rows, as many as fit on `body` lines, and prints a note about the others.
-fn latest<'a, T>(all: &'a [T], body: Option<usize>, name: &str, out: &mut TextTable<'_>) -> &'a [T] {
+/// Returns the last rows, as many as fit on `body` lines, and a note about the others.
+fn latest<'a, T>(all: &'a [T], body: Option<usize>, name: &str) -> (&'a [T], Option<String>) {
     let earlier = all.len() - rows_that_fit(all.len(), body);
-    if all.is_empty() {
-        out.note(Style::Dim, &format!("no {name}"));
-    } else if earlier > 0 {
-        out.note(Style::Dim, &format!("and {earlier} earlier {name}"));
-    }
-    all.get(earlier..).unwrap_or_default()
+    let note = if all.is_empty() {
+        Some(format!("no {name}"))
+    } else {
+        (earlier > 0).then(|| format!("and {earlier} earlier {name}"))
+    };
+    (all.get(earlier..).unwrap_or_default(), note)
 }
 
 fn kind(stream: PrivateStream) -> &'static str {
@@ -139,22 +228,6 @@ fn kind(stream: PrivateStream) -> &'static str {
         PrivateStream::HistoryOrders => "history",
         PrivateStream::UserTrades => "trade",
         other => other.name(),
-    }
-}
-
-/// Returns the hours, minutes and seconds of a time in UTC.
-pub(super) fn time_of_day(timestamp: Timestamp) -> String {
-    let time = timestamp.to_rfc3339();
-    time.as_deref().and_then(|time| time.get(11..19)).unwrap_or("?").to_owned()
-}
-
-/// Returns the time of day if a timestamp is on the same day as `now`, or else the date.
-fn time_or_date(timestamp: Timestamp, now: Timestamp) -> String {
-    let (time, now) = (timestamp.to_rfc3339(), now.to_rfc3339());
-    let day = |time: &Option<String>| time.as_deref().and_then(|time| time.get(..10)).map(str::to_owned);
-    match day(&time) {
-        Some(date) if Some(&date) != day(&now).as_ref() => date.get(2..).unwrap_or("?").to_owned(),
-        _ => time_of_day(timestamp),
     }
 }
 

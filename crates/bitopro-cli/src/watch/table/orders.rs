@@ -2,60 +2,65 @@ use std::fmt::Display;
 
 use bitopro_client::model::{Action, Event, Order, OrderStatus, OrderType, Orders, TimeInForce};
 
-use super::text_table::{Row, Style, TextTable};
-use super::{ABSENT, latest, time_or_date};
+use super::grid::{Cell, Column, Row};
+use super::{ABSENT, RowFormat, Section, Style, latest};
 
-/// Prints the complete table of the orders of an event, the most recently updated one last.
-pub(super) fn table<K>(event: &Event<Orders<K>>, body: Option<usize>, out: &mut TextTable<'_>) {
-    heading(out);
+/// The columns of orders and trades: time, stream, pair, order, side, type, price, amount and status.
+pub(super) const COLUMNS: &[Column] = &[
+    Column::LEFT,
+    Column::LEFT.with_rank(3),
+    Column::LEFT,
+    Column::LEFT.with_rank(2),
+    Column::LEFT,
+    Column::LEFT.with_rank(1),
+    Column::NUMBER,
+    Column::RIGHT,
+    Column::LEFT,
+];
+
+const NAMES: &[&str] = &["PAIR", "ORDER", "SIDE", "TYPE", "PRICE", "EXECUTED/AMOUNT", "STATUS"];
+
+/// Returns the complete table of the orders of an event, the most recently updated one last.
+pub(super) fn section<K>(event: &Event<Orders<K>>, body: Option<usize>, format: &RowFormat<'_>) -> Section {
     let mut orders: Vec<&Order> = event.data.iter().collect();
     orders.sort_by_key(|order| order.updated());
-    let orders = latest(&orders, body, "orders", out);
-    rows(event, orders.iter().copied(), out);
+    let (orders, note_above) = latest(&orders, body, "orders");
+    let rows = rows(event, orders.iter().copied(), format);
+    Section { heading: format.heading(event.timestamp, NAMES), rows, note_above, note_below: None }
 }
 
-/// Prints one row for each of these orders of an event.
+/// Returns one row for each of these orders of an event.
 pub(super) fn rows<'a, K>(
     event: &Event<Orders<K>>,
     orders: impl Iterator<Item = &'a Order>,
-    out: &mut TextTable<'_>,
-) {
-    for order in orders {
+    format: &RowFormat<'_>,
+) -> Vec<Row> {
+    let row = |order: &Order| {
+        let updated = order.updated();
         let time =
-            order.updated().map_or_else(|| ABSENT.to_owned(), |time| time_or_date(time, event.timestamp));
-        let line = out.row(&time);
-        let line = shared_cells(line, &order.pair, &order.id, &order.action);
+            updated.map_or_else(|| ABSENT.to_owned(), |time| format.look.time_or_date(time, event.timestamp));
         // A market order has no price, only an average one once it is executed.
         let average_price = order.avg_execution_price.filter(|_| order.price.is_zero());
         let (style, status) = status(order);
-        line.left(Style::Plain, 6, type_name(order))
-            .right(Style::Plain, 11, average_price.unwrap_or(order.price))
-            .right(Style::Plain, 19, executed(order))
-            .cell(style, status)
-            .end();
-    }
+        let cells = [
+            Cell::plain(&type_name(order)),
+            Cell::plain(&average_price.unwrap_or(order.price)),
+            Cell::plain(&executed(order)),
+            Cell::new(style, &status),
+        ];
+        format.row(&time, shared_cells(&order.pair, &order.id, &order.action).into_iter().chain(cells))
+    };
+    orders.map(row).collect()
 }
 
-fn heading(out: &mut TextTable<'_>) {
-    let bold = Style::Bold;
-    let line = out.heading().left(bold, 9, "PAIR").left(bold, 13, "ORDER").left(bold, 4, "SIDE");
-    let line = line.left(bold, 6, "TYPE").right(bold, 11, "PRICE").right(bold, 19, "EXECUTED/AMOUNT");
-    line.cell(bold, "STATUS").end();
-}
-
-/// Adds the cells that the rows of orders and trades share: pair, order id and side.
-pub(super) fn shared_cells<'a>(
-    line: Row<'a>,
-    pair: &impl Display,
-    id: &impl Display,
-    action: &Action,
-) -> Row<'a> {
+/// Returns the cells that the rows of orders and trades share: pair, order id and side.
+pub(super) fn shared_cells(pair: &impl Display, id: &impl Display, action: &Action) -> [Cell; 3] {
     let (style, side) = match action {
         Action::Buy => (Style::Green, "buy"),
         Action::Sell => (Style::Red, "sell"),
         other => (Style::Plain, other.as_str()),
     };
-    line.left(Style::Plain, 9, pair).left(Style::Dim, 13, id).left(style, 4, side)
+    [Cell::plain(pair), Cell::new(Style::Dim, id), Cell::new(style, &side)]
 }
 
 fn type_name(order: &Order) -> &str {
@@ -74,7 +79,7 @@ fn type_name(order: &Order) -> &str {
 fn executed(order: &Order) -> String {
     let (executed, original) = (order.executed_amount, order.original_amount);
     if executed == original && !executed.is_zero() {
-        // Avoids a cell with the same long number twice, which would exceed the column.
+        // Avoids a cell with the same long number twice.
         format!("all/{original}")
     } else {
         format!("{executed}/{original}")

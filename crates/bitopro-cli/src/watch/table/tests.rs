@@ -1,20 +1,23 @@
-use bitopro_client::model::{Message, PrivateStream};
+use std::time::Duration;
 
-use super::{BalanceChanges, Item, Table, TextTable, state};
-use crate::watch::samples;
+use bitopro_client::StreamState;
+use bitopro_client::model::{Message, PrivateStream, Timestamp};
+
+use super::{Appearance, BalanceChanges, Item, Table, print_state};
+use crate::watch::samples::{self, look};
 
 /// Returns the lines that a table prints for snapshots and updates.
 fn printed(table: &mut Table, entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
     let mut lines = String::new();
     for (stream, item) in entries {
         let item = item.clone().map(|json| Message::from_json(json).unwrap());
-        table.print(*stream, &item, &BalanceChanges::new(), &mut lines);
+        table.print(*stream, None, &item, &BalanceChanges::new(), &mut lines);
     }
     lines.lines().map(str::to_owned).collect()
 }
 
 fn printed_plain(entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
-    printed(&mut Table::new(false, false), entries)
+    printed(&mut Table::new(look(|| None), false), entries)
 }
 
 #[test]
@@ -23,9 +26,9 @@ fn an_order_row_shows_all_important_fields() {
     assert_eq!(
         lines,
         [
-            "TIME UTC PAIR      ORDER         SIDE TYPE         PRICE     EXECUTED/AMOUNT STATUS",
-            "21-12-13 btc_twd   SL-7          sell stop       3100000                 0/1 stop >= 3150000",
-            "07:28:23 btc_twd   8917255503    buy  post       3050000       0.0050/0.0200 partly filled",
+            "TIME UTC   PAIR    ORDER      SIDE TYPE   PRICE EXECUTED/AMOUNT STATUS",
+            "2021-12-13 btc_twd SL-7       sell stop 3100000             0/1 stop >= 3150000",
+            "07:28:23   btc_twd 8917255503 buy  post 3050000   0.0050/0.0200 partly filled",
         ]
     );
 }
@@ -55,47 +58,41 @@ fn a_market_order_shows_its_average_price() {
         .replace("\"executedAmount\":\"0.0050\"", "\"executedAmount\":\"0.0200\"")
         .replace("\"type\":\"LIMIT\"", "\"type\":\"Market\"");
     let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Update(&message))]);
-    assert!(lines[0].contains(" market   3049999.5          all/0.0200 "), "{lines:?}");
+    assert!(lines[0].contains(" market 3049999.5 all/0.0200 "), "{lines:?}");
 }
 
 #[test]
 fn fault_54_absent_values_are_a_dash_or_empty() {
     let order = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{"btc_twd":[{"id":"7","pair":"btc_twd","price":"0","action":"BUY","type":"LIMIT","status":0,"originalAmount":"1","remainingAmount":"1","executedAmount":"0"}]}}"#;
     let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Update(order))]);
-    assert_eq!(lines, ["-        btc_twd   7             buy  limit            0                 0/1 open"]);
+    assert_eq!(lines, ["- btc_twd 7 buy limit 0 0/1 open"]);
     let trade = r#"{"event":"USER_TRADE","timestamp":1,"data":{"base":"btc","quote":"twd","side":"bid","price":"2","volume":"1","fee":"0","feeCurrency":"btc","transactionTimestamp":1,"orderID":"7"}}"#;
     let lines = printed_plain(&[(PrivateStream::UserTrades, Item::Update(trade))]);
-    assert_eq!(
-        lines[1],
-        "00:00:00 btc_twd   7             buy  -                2                   1 0 btc"
-    );
+    assert_eq!(lines[1], "00:00:00 btc_twd 7     buy  -        2      1 0 btc");
     let balance = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"BTC":{"currency":"BTC","amount":"1","available":"1"}}}"#;
     let lines = printed_plain(&[(PrivateStream::AccountBalance, Item::Snapshot(balance))]);
-    assert_eq!(lines[1..], ["00:00:00 BTC                  1                      1"]);
+    assert_eq!(lines[1..], ["00:00:00 BTC           1         1"]);
 }
 
 #[test]
 fn trades_share_the_columns_of_orders_and_have_one_heading() {
     let trade = (PrivateStream::UserTrades, Item::Update(samples::TRADE));
     let lines = printed_plain(&[trade.clone(), trade]);
-    let row = "04:55:58 usdt_twd  390733918     sell taker       32.039                 1.0 0.032039 twd";
-    let heading = "TIME UTC PAIR      ORDER         SIDE ROLE         PRICE              VOLUME FEE";
+    let row = "04:55:58 usdt_twd 390733918 sell taker 32.039    1.0 0.032039 twd";
+    let heading = "TIME UTC PAIR     ORDER     SIDE ROLE   PRICE VOLUME FEE";
     assert_eq!(lines, [heading, row, row]);
 }
 
 #[test]
 fn an_update_shows_only_changed_balances_and_their_change() {
-    let mut table = Table::new(false, false);
+    let mut table = Table::new(look(|| None), false);
     let mut lines = String::new();
     let message = Message::from_json(samples::BALANCES).unwrap();
     for changes in [samples::changes("BTC -0.25"), BalanceChanges::from([("TWD".into(), None)])] {
         let update = Item::Update(message.clone());
-        table.print(PrivateStream::AccountBalance, &update, &changes, &mut lines);
+        table.print(PrivateStream::AccountBalance, None, &update, &changes, &mut lines);
     }
-    let rows = [
-        "07:28:23 BTC                  1.10                   1.00                  -0.25",
-        "07:28:23 TWD                  0                      0",
-    ];
+    let rows = ["07:28:23 BTC 1.10 1.00 -0.25", "07:28:23 TWD 0    0"];
     assert_eq!(lines.lines().collect::<Vec<_>>(), rows);
 }
 
@@ -103,14 +100,13 @@ fn an_update_shows_only_changed_balances_and_their_change() {
 fn a_state_fits_the_given_number_of_lines() {
     let table = |body| {
         let mut lines = String::new();
-        let mut out = TextTable { lines: &mut lines, colour: false, kind: None };
         let events = [Message::from_json(samples::BALANCES).unwrap()];
-        state(&events, &samples::changes("BTC -0.25"), body, &mut out);
+        print_state(&events, &samples::changes("BTC -0.25"), body, &look(|| None), &mut lines);
         lines.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let all = [
-        "TIME UTC CURRENCY        AMOUNT               AVAILABLE                  CHANGE",
-        "07:28:23 BTC                  1.10                   1.00                  -0.25",
+        "TIME UTC CURRENCY AMOUNT AVAILABLE CHANGE",
+        "07:28:23 BTC        1.10      1.00  -0.25",
         "· zero balances: TWD",
     ];
     assert_eq!(
@@ -121,20 +117,21 @@ fn a_state_fits_the_given_number_of_lines() {
 }
 
 #[test]
-fn mixed_rows_name_their_stream_within_100_columns() {
+fn mixed_rows_name_their_stream_and_leave_out_columns_on_a_narrow_terminal() {
     let history = samples::ORDERS.replace("ACTIVE_ORDERS", "RECENT_HISTORY_ORDERS");
-    let lines = printed(
-        &mut Table::new(false, true),
-        &[
-            (PrivateStream::AccountBalance, Item::Snapshot(samples::BALANCES)),
-            (PrivateStream::ActiveOrders, Item::Snapshot(samples::ORDERS)),
-            (PrivateStream::HistoryOrders, Item::Update(&history)),
-            (PrivateStream::UserTrades, Item::Update(samples::TRADE)),
-        ],
-    );
-    let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    let entries = [
+        (PrivateStream::AccountBalance, Item::Snapshot(samples::BALANCES)),
+        (PrivateStream::ActiveOrders, Item::Snapshot(samples::ORDERS)),
+        (PrivateStream::HistoryOrders, Item::Update(history.as_str())),
+        (PrivateStream::UserTrades, Item::Update(samples::TRADE)),
+    ];
+    let lines = printed(&mut Table::new(look(|| None), true), &entries);
+    let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!(kinds, ["UTC", "balance", "zero", "UTC", "order", "order", "history", "history", "trade"]);
-    assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:#?}");
+    assert!(lines[6].contains("8917255503"), "{lines:#?}");
+    let narrow = printed(&mut Table::new(look(|| Some(72)), true), &entries);
+    assert!(narrow.iter().all(|line| line.chars().count() <= 72), "{narrow:#?}");
+    assert_eq!(narrow[6], "07:28:23   history btc_twd buy  3050000   0.0050/0.0200 partly filled");
 }
 
 #[test]
@@ -152,7 +149,7 @@ fn a_mixed_log_limits_the_closed_orders_of_a_snapshot() {
         serde_json::json!({"event": event, "timestamp": 1, "data": {"btc_twd": orders}}).to_string();
     let snapshot = [(PrivateStream::HistoryOrders, Item::Snapshot(message.as_str()))];
     assert_eq!(printed_plain(&snapshot).len(), 21);
-    let mixed = printed(&mut Table::new(false, true), &snapshot);
+    let mixed = printed(&mut Table::new(look(|| None), true), &snapshot);
     assert_eq!((mixed.len(), mixed[1].as_str()), (10, "· and 12 earlier orders"));
     assert!(mixed[9].contains(" 20 "), "{mixed:?}");
 }
@@ -163,7 +160,7 @@ fn an_empty_state_has_a_note() {
     let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Snapshot(empty))]);
     assert_eq!(lines[1..], ["· no orders"]);
     let mut lines = String::new();
-    state(&[], &BalanceChanges::new(), None, &mut Table::new(false, false).text_table(&mut lines));
+    print_state(&[], &BalanceChanges::new(), None, &look(|| None), &mut lines);
     assert!(lines.ends_with("· no trades\n"), "{lines}");
 }
 
@@ -173,6 +170,37 @@ fn colours_are_optional_and_hostile_escapes_are_never_printed() {
     let entries = [(PrivateStream::ActiveOrders, Item::Snapshot(hostile.as_str()))];
     let lines = printed_plain(&entries).concat();
     assert!(!lines.contains(['\x1b', '\u{9b}']) && lines.contains(r"\u{1b}[2J"), "{lines}");
-    let lines = printed(&mut Table::new(true, false), &entries).concat();
+    let colourful = Appearance { has_colours: true, ..look(|| None) };
+    let lines = printed(&mut Table::new(colourful, false), &entries).concat();
     assert!(lines.contains("\x1b[32mbuy\x1b[0m") && !lines.contains("\x1b[2J"), "{lines}");
+}
+
+#[test]
+fn a_new_day_begins_with_its_date() {
+    let mut table = Table::new(look(|| None), false);
+    let mut lines = String::new();
+    let update = Item::Update(Message::from_json(samples::TRADE).unwrap());
+    for day in [0, 0, 1, 1] {
+        let received = Some(Timestamp::from_millis(day * 86_400_000));
+        table.print(PrivateStream::UserTrades, received, &update, &BalanceChanges::new(), &mut lines);
+    }
+    let starts: Vec<&str> = lines.lines().filter_map(|line| line.split(" PAIR").next()?.get(..8)).collect();
+    assert_eq!(starts, ["TIME UTC", "04:55:58", "04:55:58", "· 1970-", "04:55:58", "04:55:58"]);
+}
+
+#[test]
+fn a_heartbeat_shows_how_current_the_state_is() {
+    let table = Table::new(look(|| None), false);
+    let mut state = StreamState::new(PrivateStream::AccountBalance, Vec::new());
+    let mut lines = String::new();
+    state.read_at = Some(Timestamp::from_millis(12_000));
+    table.print_heartbeat(&state, &mut lines);
+    (state.as_of, state.age) = (Some(Timestamp::from_millis(5_000)), Duration::from_secs(7));
+    state.is_stale = false;
+    table.print_heartbeat(&state, &mut lines);
+    let expected = [
+        "00:00:12 · account-balance: no event yet; may be out of date",
+        "00:00:12 · account-balance: last event at 00:00:05, 7 s ago",
+    ];
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
 }

@@ -1,36 +1,31 @@
-use bitopro_client::model::{Message, UserTrade};
+use bitopro_client::model::{Message, Timestamp, UserTrade};
 
-use super::text_table::{Style, TextTable};
-use super::{ABSENT, latest, orders, time_of_day};
+use super::grid::{Cell, Row};
+use super::{ABSENT, RowFormat, Section, Style, latest, orders};
 
-/// Prints the table of the latest trades.
-pub(super) fn table(trades: &[Message], body: Option<usize>, out: &mut TextTable<'_>) {
-    heading(out);
-    for trade in latest(trades, body, "trades", out) {
-        if let Message::UserTrade(event) = trade {
-            row(event, out);
-        }
-    }
+pub(super) const NAMES: &[&str] = &["PAIR", "ORDER", "SIDE", "ROLE", "PRICE", "VOLUME", "FEE"];
+
+/// Returns the table of the latest trades.
+pub(super) fn section(trades: &[Message], body: Option<usize>, format: &RowFormat<'_>) -> Section {
+    let (shown, note_above) = latest(trades, body, "trades");
+    let events = shown.iter().filter_map(|trade| match trade {
+        Message::UserTrade(event) => Some(event),
+        _ => None,
+    });
+    let now = trades.last().and_then(Message::timestamp).unwrap_or(Timestamp::from_millis(0));
+    let rows = events.map(|event| row(event, format)).collect();
+    Section { heading: format.heading(now, NAMES), rows, note_above, note_below: None }
 }
 
-pub(super) fn heading(out: &mut TextTable<'_>) {
-    let bold = Style::Bold;
-    let line = out.heading().left(bold, 9, "PAIR").left(bold, 13, "ORDER").left(bold, 4, "SIDE");
-    let line = line.left(bold, 6, "ROLE").right(bold, 11, "PRICE").right(bold, 19, "VOLUME");
-    line.cell(bold, "FEE").end();
-}
-
-pub(super) fn row(event: &UserTrade, out: &mut TextTable<'_>) {
+pub(super) fn row(event: &UserTrade, format: &RowFormat<'_>) -> Row {
     let trade = &event.data;
-    let line = out.row(&time_of_day(event.timestamp));
-    orders::shared_cells(line, &trade.pair(), &trade.order_id, &trade.action())
-        .left(
-            Style::Plain,
-            6,
-            trade.is_maker.map_or(ABSENT, |is_maker| if is_maker { "maker" } else { "taker" }),
-        )
-        .right(Style::Plain, 11, trade.price)
-        .right(Style::Plain, 19, trade.volume)
-        .cell(Style::Dim, format_args!("{} {}", trade.fee, trade.fee_currency))
-        .end();
+    let role = trade.is_maker.map_or(ABSENT, |is_maker| if is_maker { "maker" } else { "taker" });
+    let cells = [
+        Cell::plain(&role),
+        Cell::plain(&trade.price),
+        Cell::plain(&trade.volume),
+        Cell::new(Style::Dim, &format_args!("{} {}", trade.fee, trade.fee_currency)),
+    ];
+    let shared = orders::shared_cells(&trade.pair(), &trade.order_id, &trade.action());
+    format.row(&format.look.time_of_day(event.timestamp), shared.into_iter().chain(cells))
 }

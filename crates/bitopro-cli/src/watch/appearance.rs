@@ -1,0 +1,150 @@
+//! The look of tables: colours, width and time zone.
+
+use std::fmt::Display;
+
+use bitopro_client::model::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::columns;
+use crate::printable::printable;
+
+#[derive(Debug, Clone)]
+pub(super) struct Appearance {
+    pub(super) has_colours: bool,
+    /// Returns the current number of columns of the terminal. `None` if the output is not a terminal.
+    pub(super) width: fn() -> Option<usize>,
+    pub(super) time_zone: TimeZone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Plain,
+    Bold,
+    Dim,
+    Red,
+    Green,
+    Yellow,
+    Cyan,
+}
+
+impl Appearance {
+    /// Returns the hours, minutes and seconds of a time.
+    pub(super) fn time_of_day(&self, timestamp: Timestamp) -> String {
+        self.format(timestamp, "%H:%M:%S")
+    }
+
+    /// Returns the date of a time, such as `2021-12-15`.
+    pub(super) fn date(&self, timestamp: Timestamp) -> String {
+        self.format(timestamp, "%Y-%m-%d")
+    }
+
+    /// Returns the time of day if a timestamp is on the same day as `now`, or else the date.
+    pub(super) fn time_or_date(&self, timestamp: Timestamp, now: Timestamp) -> String {
+        let date = self.date(timestamp);
+        if date == self.date(now) { self.time_of_day(timestamp) } else { date }
+    }
+
+    /// Returns the name of a column of times, with their offset from UTC: `TIME UTC` or `TIME +08`.
+    pub(super) fn time_heading(&self, now: Timestamp) -> String {
+        if self.time_zone == TimeZone::UTC { "TIME UTC".to_owned() } else { self.format(now, "TIME %:::z") }
+    }
+
+    fn format(&self, timestamp: Timestamp, format: &str) -> String {
+        jiff::Timestamp::from_millisecond(timestamp.as_millis()).map_or_else(
+            |_| "?".to_owned(),
+            |time| time.to_zoned_datetime(self.time_zone.clone()).strftime(format).to_string(),
+        )
+    }
+
+    /// Adds a string, whose untrusted characters are already escaped, to a line.
+    pub(super) fn paint(&self, style: Style, text: &str, line: &mut String) {
+        match style.code().filter(|_| self.has_colours && !text.is_empty()) {
+            Some(code) => line.extend(["\x1b[", code, "m", text, "\x1b[0m"]),
+            None => line.push_str(text),
+        }
+    }
+
+    /// Returns a note, which is a line that is not a row, with its time. If the terminal is too narrow, the
+    /// note is wrapped.
+    pub(super) fn note(&self, style: Style, time: Option<Timestamp>, text: &dyn Display) -> String {
+        let (time, text) = self.note_parts(time, text);
+        let indent = columns::width(&time) + 2;
+        let width = (self.width)().map_or(usize::MAX, |width| width.saturating_sub(indent).max(1));
+        let mut lines = String::new();
+        for (number, part) in textwrap::wrap(&text, width).iter().enumerate() {
+            if number == 0 {
+                self.paint(Style::Plain, &time, &mut lines);
+                self.paint(style, &format!("· {part}"), &mut lines);
+            } else {
+                lines.extend(std::iter::repeat_n(' ', indent));
+                self.paint(style, part, &mut lines);
+            }
+            lines.push('\n');
+        }
+        lines
+    }
+
+    /// Returns a note that is cut to one line.
+    pub(super) fn short_note(&self, style: Style, time: Option<Timestamp>, text: &dyn Display) -> String {
+        let (time, text) = self.note_parts(time, text);
+        let width = (self.width)().map_or(usize::MAX, |width| width.saturating_sub(columns::width(&time)));
+        let mut line = time;
+        self.paint(style, &columns::cut(&format!("· {text}"), width), &mut line);
+        line.push('\n');
+        line
+    }
+
+    fn note_parts(&self, time: Option<Timestamp>, text: &dyn Display) -> (String, String) {
+        let time = time.map(|time| self.time_of_day(time) + " ").unwrap_or_default();
+        (time, printable(&text.to_string()).into_owned())
+    }
+}
+
+impl Style {
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Bold => Some("1"),
+            Self::Dim => Some("2"),
+            Self::Red => Some("31"),
+            Self::Green => Some("32"),
+            Self::Yellow => Some("33"),
+            Self::Cyan => Some("36"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitopro_client::model::Timestamp;
+    use jiff::tz::Offset;
+
+    use super::{Appearance, Style};
+    use crate::watch::samples::look;
+
+    const TIME: Timestamp = Timestamp::from_millis(1_639_553_303_365);
+
+    #[test]
+    fn times_are_in_the_time_zone_and_the_heading_names_it() {
+        let mut look = look(|| None);
+        let shown = |look: &Appearance| [look.time_heading(TIME), look.time_of_day(TIME), look.date(TIME)];
+        assert_eq!(shown(&look), ["TIME UTC", "07:28:23", "2021-12-15"]);
+        look.time_zone = Offset::constant(8).to_time_zone();
+        assert_eq!(shown(&look), ["TIME +08", "15:28:23", "2021-12-15"]);
+        look.time_zone = Offset::from_seconds(-9 * 3_600 - 1_800).unwrap().to_time_zone();
+        assert_eq!(shown(&look), ["TIME -09:30", "21:58:23", "2021-12-14"]);
+        assert_eq!(look.time_of_day(Timestamp::from_millis(i64::MAX)), "?");
+    }
+
+    #[test]
+    fn a_long_note_is_wrapped_between_words_or_cut() {
+        let text = "the exchange is unreachable \x1b比特幣";
+        let look = look(|| Some(30));
+        assert_eq!(
+            look.note(Style::Red, Some(TIME), &text),
+            "07:28:23 · the exchange is\n           unreachable\n           \\u{1b}比特幣\n"
+        );
+        assert_eq!(look.short_note(Style::Red, Some(TIME), &text), "07:28:23 · the exchange is un…\n");
+        assert_eq!(look.note(Style::Red, None, &"no orders"), "· no orders\n");
+    }
+}
