@@ -27,10 +27,7 @@ async fn run(client: &Client, stop: impl Future<Output = ()>, mut report: impl F
         match &item {
             Item::Snapshot(event) if std::mem::take(&mut is_first) => {
                 for balance in &event.data {
-                    report(format!(
-                        "{}: {} ({} available)",
-                        balance.currency, balance.amount, balance.available
-                    ));
+                    report(balance.to_string());
                 }
             }
             Item::Snapshot(_) | Item::Update(_) => {}
@@ -67,7 +64,8 @@ async fn the_balances_and_each_change_are_reported() -> Result<(), Box<dyn std::
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), run(&client, stop.notified(), report)).await?;
     assert!(lines[0].starts_with("connected to "), "{lines:?}");
-    assert!(lines.contains(&"BTC: 2.5 (2.25 available)".to_owned()), "{lines:?}");
-    assert!(lines.contains(&"BTC: 2.75 (2.5 available), changed by +0.25".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"BTC: 1.61730707 (1.36730707 available)".to_owned()), "{lines:?}");
+    let changed = "BTC: 1.86730707 (1.61730707 available), changed by +0.25000000";
+    assert!(lines.contains(&changed.to_owned()), "{lines:?}");
     Ok(())
 }

@@ -24,8 +24,8 @@ use crate::{Command, CommandError, Holdings, NewOrder, Push, Quirks};
 /// use bitopro_model::{PrivateStream, Timestamp};
 /// use bitopro_sim::{Command, Simulator};
 ///
-/// let mut exchange = Simulator::builder().build_exchange()?;
 /// let now = Timestamp::from_millis(1_639_553_303_365);
+/// let mut exchange = Simulator::builder().build_exchange(now)?;
 /// let snapshot = exchange.snapshot(PrivateStream::AccountBalance, now).ok_or("no snapshot")?;
 /// assert_eq!(snapshot.as_balances().map(|balances| balances.data.len()), Some(12));
 ///

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bitopro_model::{Balance, Currency, Decimal};
+use bitopro_model::{Balance, Currency, Decimal, Timestamp};
 
 use super::endpoint::Endpoint;
 use crate::exchange::account::Account;
@@ -11,7 +11,7 @@ use crate::gateway::authentication::Authentication;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::Sockets;
-use crate::{Clock, Error, ErrorKind, Exchange, NewOrder, Quirks, SimCredentials, Simulator};
+use crate::{Clock, Error, ErrorKind, Exchange, Quirks, SimCredentials, Simulator};
 
 /// The longest duration that an option accepts.
 const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -46,9 +46,8 @@ pub struct SimulatorBuilder {
     seed: u64,
     credentials: SimCredentials,
     balances: Vec<Balance>,
-    /// The open orders of the demo account. Their locked amounts are already excluded from the available
-    /// amounts.
-    orders: Vec<NewOrder>,
+    /// `true` if the account starts with the orders of the demo account.
+    is_demo: bool,
     quirks: Quirks,
     address: SocketAddr,
     tls: bool,
@@ -72,7 +71,7 @@ impl SimulatorBuilder {
             seed: 0,
             credentials: SimCredentials::demo(),
             balances: demo::balances(demo::COUNT),
-            orders: demo::orders(),
+            is_demo: true,
             quirks: Quirks::default(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tls: false,
@@ -103,12 +102,13 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Sets the initial balances, without open orders.
+    /// Sets the initial balances, without orders.
     ///
-    /// Defaults to a demo account with twelve currencies and four open orders.
+    /// Defaults to a demo account with twelve currencies, four open orders, and closed orders and trades of the
+    /// week before the start.
     pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
         self.balances = balances.into_iter().collect();
-        self.orders.clear();
+        self.is_demo = false;
         self
     }
 
@@ -117,7 +117,7 @@ impl SimulatorBuilder {
     /// Defaults to 12; a real account has about 150.
     pub fn with_currencies(mut self, count: usize) -> Self {
         self.balances = demo::balances(count);
-        self.orders = demo::orders();
+        self.is_demo = true;
         self
     }
 
@@ -201,16 +201,16 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Creates the exchange alone.
+    /// Creates the exchange alone, at the time `now`, from which the demo account's orders are dated back.
     ///
     /// The options for sockets and time are validated, but not used.
     ///
     /// # Errors
     ///
     /// Returns an [`Error`] of kind [`ErrorKind::Options`] that lists every problem with the options.
-    pub fn build_exchange(self) -> Result<Exchange, Error> {
+    pub fn build_exchange(self, now: Timestamp) -> Result<Exchange, Error> {
         self.check()?;
-        Ok(self.exchange())
+        Ok(self.exchange(now))
     }
 
     /// Starts a simulator without sockets, which is reached through [`Simulator::connector`].
@@ -255,15 +255,19 @@ impl SimulatorBuilder {
         let credentials = self.check()?;
         let sockets = Sockets::new(self.queue_bytes);
         let authentication = Authentication::new(credentials);
-        let exchange = self.exchange();
+        let now = self.clock.now().as_millis().saturating_add(self.clock_offset_ms);
+        let exchange = self.exchange(Timestamp::from_millis(now));
         let dispatcher =
             Dispatcher::new(exchange, authentication, sockets, self.clock.clone(), self.keepalive);
         dispatcher.set_clock_offset_ms(self.clock_offset_ms);
         Ok(dispatcher)
     }
 
-    fn exchange(&self) -> Exchange {
-        let account = Account::new(holdings::by_currency(self.balances.clone()), &self.orders, demo::PLACED);
+    fn exchange(&self, now: Timestamp) -> Exchange {
+        let mut account = Account::new(holdings::by_currency(self.balances.clone()));
+        if self.is_demo {
+            demo::trade(&mut account, now);
+        }
         Exchange::new(self.seed, account, self.quirks)
     }
 

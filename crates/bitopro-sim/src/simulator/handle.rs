@@ -35,8 +35,9 @@ use crate::{SimConnector, SimCredentials, UpgradeAttempt};
 /// let id = simulator.place(&NewOrder::limit("btc_twd", Action::Buy, amount, price))?;
 /// simulator.fill(&id, Decimal::new(4, 3))?;
 /// simulator.cancel(&id)?;
-/// assert_eq!(simulator.trades().len(), 1);
-/// assert_eq!(simulator.closed_orders()[0].executed_amount, Decimal::new(4, 3));
+/// assert_eq!(simulator.trades().pop().map(|trade| trade.order_id), Some(id));
+/// let closed = simulator.closed_orders().pop().ok_or("no closed order")?;
+/// assert_eq!(closed.executed_amount, Decimal::new(4, 3));
 /// simulator.stop().await;
 /// # Ok(()) }
 /// ```

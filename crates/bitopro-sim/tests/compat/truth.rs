@@ -64,9 +64,15 @@ fn received<T: Clone>(
     first: FirstMessage,
     simulator: &Simulator,
 ) -> anyhow::Result<Vec<T>> {
+    // The demo account's changes before the start were never sent.
+    let demo = Simulator::builder().build_exchange(simulator.now())?;
+    let before = match stream {
+        PrivateStream::UserTrades => demo.trades().count(),
+        _ => demo.closed_orders().count(),
+    };
     let mut changes = all.into_iter();
-    let (mut received, mut last) = (Vec::new(), None);
-    let mut is_first = first == FirstMessage::Empty;
+    let (mut received, mut last) = (Vec::new(), changes.by_ref().take(before).last());
+    let mut is_first = first != FirstMessage::None;
     for sent in simulator.sent().into_iter().filter(|sent| sent.stream == stream) {
         let is_received = sent.sockets > 0;
         if is_received && std::mem::take(&mut is_first) {

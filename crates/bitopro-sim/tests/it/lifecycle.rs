@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use bitopro_model::{Balance, Decimal};
+use bitopro_model::{Balance, Decimal, Timestamp};
 use bitopro_sim::{Command, ErrorKind, SimCredentials, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
@@ -124,7 +124,7 @@ fn all_invalid_options_are_reported_together() {
         .with_market_interval(Duration::ZERO)
         .with_credentials(SimCredentials::new("", "secret", "me@example.com"))
         .with_balances([Balance::new("BTC", Decimal::ONE), Balance::new("BTC", Decimal::TWO), overdrawn])
-        .build_exchange()
+        .build_exchange(Timestamp::from_millis(0))
         .map(|_| ())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Options);
@@ -146,7 +146,7 @@ fn all_invalid_options_are_reported_together() {
 async fn debug_output_hides_the_credentials() {
     let account = SimCredentials::new("the-key", "the-secret", "me@example.com");
     let builder = Simulator::builder().with_credentials(account.clone());
-    let exchange = builder.clone().build_exchange().unwrap();
+    let exchange = builder.clone().build_exchange(Timestamp::from_millis(0)).unwrap();
     let harness = in_memory(builder.clone());
     let _connection = harness.connect().await;
     let simulator = &harness.simulator;

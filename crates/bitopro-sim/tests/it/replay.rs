@@ -28,7 +28,11 @@ fn all_quirk_combinations() -> Vec<Quirks> {
 }
 
 fn exchange_with(quirks: Quirks, seed: u64) -> Exchange {
-    Simulator::builder().with_seed(seed).with_quirks(quirks).build_exchange().unwrap()
+    Simulator::builder()
+        .with_seed(seed)
+        .with_quirks(quirks)
+        .build_exchange(Timestamp::from_millis(NOW))
+        .unwrap()
 }
 
 /// Executes a random command or a market step. The command may fail.
@@ -149,8 +153,8 @@ fn with_order_ids_numbers_ids_of_digits_are_numbers() {
         exchange.snapshot(PrivateStream::ActiveOrders, Timestamp::from_millis(NOW)).unwrap()
     };
     let (texts, numbers) = (snapshot(exchange(OrderIds::Texts)), snapshot(exchange(OrderIds::Numbers)));
-    assert!(texts.text.contains(r#""id":"8917255503","#) && texts.text.contains(r#""id":"SL-"#));
-    assert!(numbers.text.contains(r#""id":8917255503,"#) && numbers.text.contains(r#""id":"SL-"#));
+    assert!(texts.text.contains(r#""id":"8917255509","#) && texts.text.contains(r#""id":"SL-"#));
+    assert!(numbers.text.contains(r#""id":8917255509,"#) && numbers.text.contains(r#""id":"SL-"#));
     assert_eq!(texts.message, numbers.message);
     let updates = exchange(OrderIds::Numbers).tick(Timestamp::from_millis(NOW));
     assert!(updates[0].as_trade().is_some() && updates[0].text.contains(r#""orderID":89"#), "{updates:?}");
@@ -158,7 +162,13 @@ fn with_order_ids_numbers_ids_of_digits_are_numbers() {
 
 #[test]
 fn the_last_trade_is_repeated_in_a_message_with_a_new_id_and_time() {
-    let build = |trades: TradesOnConnect| exchange_with(Quirks::default().with(trades), 0);
+    let build = |trades: TradesOnConnect| {
+        // Unlike the demo account, this one has not traded yet.
+        let balances = [Balance::new("BTC", Decimal::ONE), Balance::new("TWD", Decimal::from(1_000_000))];
+        let builder =
+            Simulator::builder().with_balances(balances).with_quirks(Quirks::default().with(trades));
+        builder.build_exchange(Timestamp::from_millis(NOW)).unwrap()
+    };
     let (traded, connected) = (Timestamp::from_millis(NOW), Timestamp::from_millis(NOW + 5_000));
     let snapshot = |exchange: &mut Exchange| exchange.snapshot(PrivateStream::UserTrades, connected);
     let mut exchange = build(TradesOnConnect::Last);

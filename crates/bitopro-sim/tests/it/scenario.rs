@@ -17,6 +17,7 @@ fn scenario(text: &str) -> Scenario {
 #[tokio::test(start_paused = true)]
 async fn steps_refer_to_orders_by_name_or_id() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
+    let (closed_before, trades_before) = (simulator.closed_orders().len(), simulator.trades().len());
     let start = Instant::now();
     let scenario = scenario(
         "0   place a sell btc_twd 0.5 at 5000000
@@ -27,13 +28,14 @@ async fn steps_refer_to_orders_by_name_or_id() {
          0   trigger b
          0   fill b
          25  cancel a
-         25  cancel 8917255503",
+         25  cancel 8917255509",
     );
     simulator.run(&scenario).await.unwrap();
     assert_eq!(start.elapsed(), Duration::from_millis(200));
-    let statuses: Vec<i64> = simulator.closed_orders().iter().map(|order| order.status.code()).collect();
+    let closed = simulator.closed_orders();
+    let statuses: Vec<i64> = closed.iter().skip(closed_before).map(|order| order.status.code()).collect();
     assert_eq!(statuses, [2, 6, 2, 3, 4]);
-    assert_eq!((simulator.trades().len(), simulator.open_orders().len()), (3, 3));
+    assert_eq!((simulator.trades().len(), simulator.open_orders().len()), (trades_before + 3, 3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ async fn a_connection_receives_its_snapshot_and_then_the_changes() {
         let snapshot = next_message(&mut connection).await;
         assert_eq!(snapshot.timestamp, NOW);
         assert_eq!(snapshot.data.len(), 12);
-        assert_eq!(snapshot.data.get("ADA").unwrap().amount.to_string(), "999999999999.99999999");
+        assert_eq!(snapshot.data.get("ADA").unwrap().amount.to_string(), "3204.118");
 
         let sent = harness.simulator.set_balance(Balance::new("BTC", Decimal::new(110, 2)));
         let update = next_message(&mut connection).await;

@@ -230,7 +230,7 @@ fn a_state_is_fresh_from_a_snapshot_until_something_may_be_missed() {
     let is_fresh = |account: &Account| !current(account).balances.unwrap().is_stale();
     let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
     let error = crate::Error::new(crate::ErrorKind::Network, "connection reset");
-    let disconnected = crate::Disconnected { error, retry_in: Duration::ZERO, refusals: None };
+    let disconnected = crate::Disconnected { error, retry_in: Duration::ZERO, refusals: None, repeats: 1 };
     for item in [Item::Malformed(malformed), Item::Disconnected(disconnected)] {
         replace(&mut account, balances(1, &[("A", 1)]));
         update(&mut account, balances(1, &[("A", 2)]));

@@ -46,22 +46,10 @@ pub(crate) struct OrderChange {
 }
 
 impl Account {
-    /// Creates an account with open orders. The available amounts must already exclude the amounts that these
-    /// orders lock; orders that the balances do not cover are left out.
-    pub(crate) fn new(holdings: Holdings, orders: &[NewOrder], placed: Timestamp) -> Self {
+    /// Creates an account without orders.
+    pub(crate) fn new(holdings: Holdings) -> Self {
         let (closed_orders, trades) = (RecentItems::new(CLOSED_ORDERS_KEPT), RecentItems::new(TRADES_KEPT));
-        let mut account =
-            Self { holdings, open: BTreeMap::new(), closed_orders, trades, ids: IdSequence::default() };
-        for order in orders {
-            if let Ok(open_order) = account.prepare(placed, order) {
-                let id = open_order.order.id.clone();
-                account.open.insert(id.clone(), open_order);
-                if account.uncovered_orders().contains(&id) {
-                    account.open.remove(&id);
-                }
-            }
-        }
-        account
+        Self { holdings, open: BTreeMap::new(), closed_orders, trades, ids: IdSequence::default() }
     }
 
     pub(crate) fn holdings(&self) -> &Holdings {

@@ -16,8 +16,9 @@ use crate::CommandError;
 ///     .with_stop(Condition::AtOrBelow, Decimal::from(2_400_000))
 ///     .with_client_id(7);
 ///
-/// let mut exchange = Simulator::builder().build_exchange()?;
-/// let (id, _) = exchange.place(Timestamp::from_millis(1_639_553_303_365), &order)?;
+/// let now = Timestamp::from_millis(1_639_553_303_365);
+/// let mut exchange = Simulator::builder().build_exchange(now)?;
+/// let (id, _) = exchange.place(now, &order)?;
 /// assert!(exchange.open_orders().any(|open| open.id == id && open.original_amount == amount));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,5 +1,5 @@
 use bitopro_model::{
-    Action, Balance, ClientId, Condition, Currency, Decimal, OrderId, OrderStatus, OrderType, Pair,
+    Action, Balance, ClientId, Condition, Currency, Decimal, Order, OrderId, OrderStatus, OrderType, Pair,
     Timestamp, TradeSide, UnixSeconds, exact_add,
 };
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
@@ -12,13 +12,20 @@ use crate::{CommandError, NewOrder};
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 fn demo_account() -> Account {
-    Account::new(holdings::by_currency(demo::balances(demo::COUNT)), &demo::orders(), demo::PLACED)
+    demo_account_with(demo::COUNT)
+}
+
+/// Returns the demo account with a number of currencies.
+fn demo_account_with(currencies: usize) -> Account {
+    let mut account = Account::new(holdings::by_currency(demo::balances(currencies)));
+    demo::trade(&mut account, NOW);
+    account
 }
 
 /// Returns an account with 1 BTC, 1,000 TWD and no open orders.
 fn account() -> Account {
     let balances = [Balance::new("BTC", Decimal::ONE), Balance::new("TWD", decimal(1_000, 0))];
-    Account::new(holdings::by_currency(balances), &[], NOW)
+    Account::new(holdings::by_currency(balances))
 }
 
 fn decimal(units: i64, scale: u32) -> Decimal {
@@ -59,12 +66,28 @@ fn the_demo_balances_cover_their_four_orders() {
     let account = demo_account();
     assert_eq!(account.open_orders().count(), 4);
     assert_eq!(unaccounted(&account).into_iter().find(|(_, rest)| !rest.is_zero()), None);
-    // With fewer currencies, the account opens fewer orders.
+    // With fewer currencies, the account has fewer orders.
     for count in 0..demo::COUNT {
-        let account =
-            Account::new(holdings::by_currency(demo::balances(count)), &demo::orders(), demo::PLACED);
-        assert!(unaccounted(&account).iter().all(|(_, rest)| !rest.is_sign_negative()), "{count}");
-        assert_eq!(account.closed_orders().count(), 0);
+        let account = demo_account_with(count);
+        assert!(unaccounted(&account).iter().all(|(_, rest)| rest.is_zero()), "{count}");
+    }
+}
+
+#[test]
+fn the_demo_orders_are_dated_in_the_week_before_the_start() {
+    let account = demo_account();
+    let statuses =
+        |orders: &mut dyn Iterator<Item = &Order>| orders.map(|o| o.status.code()).collect::<Vec<_>>();
+    assert_eq!(statuses(&mut account.open_orders()), [0, 0, 1, -1]);
+    assert_eq!(statuses(&mut account.closed_orders()), [2, 2, 4, 3, 6, 2, 2]);
+    assert_eq!(account.trades().count(), 7);
+
+    let closed: Vec<_> = account.closed_orders().filter_map(Order::updated).collect();
+    assert!(closed.is_sorted());
+    let week = Timestamp::from_millis(NOW.as_millis() - 7 * 86_400_000)..NOW;
+    for order in account.closed_orders().chain(account.open_orders()) {
+        let (created, updated) = (order.created_timestamp.unwrap(), order.updated().unwrap());
+        assert!(week.contains(&created) && (created..NOW).contains(&updated), "{order:?}");
     }
 }
 
@@ -212,6 +235,7 @@ fn an_invalid_order_is_rejected_and_changes_nothing() {
 #[test]
 fn orders_that_a_new_balance_does_not_cover_are_cancelled() {
     let mut account = demo_account();
+    let closed_before = account.closed_orders().count();
     let mut holdings = account.holdings().clone();
     // A larger balance still covers both orders.
     holdings.get_mut(&"BTC".into()).unwrap().amount += Decimal::ONE;
@@ -223,7 +247,7 @@ fn orders_that_a_new_balance_does_not_cover_are_cancelled() {
     assert_eq!(amounts(&account, "BTC"), expected_amounts("1", "1"));
     holdings.remove(&"TWD".into());
     assert_eq!(account.set_holdings(NOW, holdings).len(), 2);
-    assert_eq!((account.open_orders().count(), account.closed_orders().count()), (0, 4));
+    assert_eq!((account.open_orders().count(), account.closed_orders().count()), (0, closed_before + 4));
 }
 
 #[test]
@@ -389,7 +413,7 @@ proptest! {
         buy in any::<bool>(),
     ) {
         let balances = [Balance::new("BTC", decimal(1, 0)), Balance::new("TWD", decimal(1_000_000, 0))];
-        let mut account = Account::new(holdings::by_currency(balances), &[], NOW);
+        let mut account = Account::new(holdings::by_currency(balances));
         let action = if buy { Action::Buy } else { Action::Sell };
         let new = limit(action, decimal(amount, 8), decimal(price, 3));
         let Ok(placed) = account.place(NOW, &new, None) else { return Ok(()) };

@@ -12,7 +12,7 @@ fn exchange() -> Exchange {
 }
 
 fn build(builder: SimulatorBuilder) -> Exchange {
-    builder.build_exchange().unwrap()
+    builder.build_exchange(NOW).unwrap()
 }
 
 /// Returns the first message of a connection to the balances.
@@ -30,7 +30,7 @@ fn a_snapshot_holds_all_balances_and_an_update_the_changed_ones() {
     let snapshot = balance_snapshot(&mut exchange);
     assert_eq!(snapshot.data.len(), 12);
     assert!(snapshot.data.iter().is_sorted_by_key(|balance| balance.currency.as_str()));
-    assert_eq!(snapshot.data.get("ADA").unwrap().amount.to_string(), "999999999999.99999999");
+    assert_eq!(snapshot.data.get("ADA").unwrap().amount.to_string(), "3204.118");
 
     let update = balance_update(&mut exchange, |holdings| {
         holdings.insert("BTC".into(), Balance::new("BTC", Decimal::new(110, 2)));
