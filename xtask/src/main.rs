@@ -8,6 +8,8 @@ mod features;
 mod fixtures;
 mod fuzz;
 mod layering;
+#[cfg(test)]
+mod log_events;
 mod msrv;
 mod named_test;
 mod package;

@@ -15,7 +15,7 @@ mod stdout_pipe;
 mod watch;
 mod writer;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,6 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use args::{Args, Command};
 use exit::{Failure, Status};
+use printable::printable;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -43,13 +44,28 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs to standard error if `RUST_LOG` is set.
+/// Logs to standard error if `RUST_LOG` is set. An invalid filter is reported, and nothing is logged.
 ///
 /// tungstenite logs every frame at TRACE, which reveals the account's data, and close frames at DEBUG. These
 /// events are logged only if `RUST_LOG` names tungstenite.
 fn init_log() {
-    let Ok(directives) = std::env::var(EnvFilter::DEFAULT_ENV) else { return };
-    let Ok(filter) = EnvFilter::try_new(&directives) else { return };
+    let Some(directives) = std::env::var_os(EnvFilter::DEFAULT_ENV).filter(|text| !text.is_empty()) else {
+        return;
+    };
+    let directives = directives.to_string_lossy();
+    let filter = match EnvFilter::try_new(&directives) {
+        Ok(filter) => filter,
+        Err(error) => {
+            let error = printable(&error.to_string()).into_owned();
+            // If standard error is closed, nothing can be reported.
+            let _ = writeln!(
+                std::io::stderr(),
+                "bitopro: nothing is logged, because RUST_LOG is invalid: {error}; use `info` or \
+                 `bitopro_client=debug`, for example"
+            );
+            return;
+        }
+    };
     let names_tungstenite =
         directives.split(',').any(|directive| directive.trim_start().starts_with("tungstenite"));
     tracing_subscriber::fmt()

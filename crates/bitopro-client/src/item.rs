@@ -144,6 +144,24 @@ pub struct Disconnected {
     /// The number of consecutive refusals and the time of the first one, if the error is a refusal that ends
     /// the stream once it has persisted.
     pub refusals: Option<Refusals>,
+    /// Number of consecutive failures of this stream with this kind of error, including this one. A data
+    /// message or a stable connection resets it.
+    pub repeats: u32,
+}
+
+impl Disconnected {
+    /// Returns whether [`repeats`](Self::repeats) is 1, 3, 10, 30, 100, 300 or a further such number.
+    ///
+    /// A program that reports only these disconnections does not repeat itself while an outage lasts.
+    pub fn is_milestone(&self) -> bool {
+        is_milestone(self.repeats)
+    }
+}
+
+/// Returns whether a count is 1 or 3 times a power of ten.
+pub(crate) fn is_milestone(count: u32) -> bool {
+    let power = count.checked_ilog10().map(|digits| 10_u32.pow(digits));
+    power.is_some_and(|power| count == power || count == 3 * power)
 }
 
 /// Consecutive refusals for the same cause, without a success in between.
@@ -374,5 +392,17 @@ impl<E> Item<E> {
             Self::Disconnected(disconnected) => Item::Disconnected(disconnected),
             Self::Closed(closed) => Item::Closed(closed),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_milestone;
+
+    #[test]
+    fn milestones_are_1_and_3_times_the_powers_of_ten() {
+        let milestones: Vec<u32> = (0..1_000).filter(|count| is_milestone(*count)).collect();
+        assert_eq!(milestones, [1, 3, 10, 30, 100, 300]);
+        assert!(is_milestone(3_000_000_000) && !is_milestone(u32::MAX));
     }
 }

@@ -146,6 +146,8 @@ enum Data<'a> {
         refusals: Option<u32>,
         /// Time of the first of these refusals.
         refused_since: Option<Timestamp>,
+        /// Number of consecutive failures of this kind.
+        repeats: u32,
     },
     Closed(ErrorData),
     /// A message type of a later version of bitopro-model.
@@ -214,6 +216,7 @@ impl<'a> Line<'a> {
                     retry_in_ms: millis(disconnected.retry_in),
                     refusals: disconnected.refusals.map(|refusals| refusals.count),
                     refused_since: disconnected.refusals.map(|refusals| refusals.first),
+                    repeats: disconnected.repeats,
                 };
                 ("disconnected", data)
             }
@@ -302,6 +305,38 @@ mod tests {
         assert_eq!(json(&AccountItem::from(closed)), expected);
         let closed = AccountItem::from(Item::<AccountBalance>::Closed(Closed::Requested));
         assert!(json(&closed).ends_with(r#""data":{"error":null,"kind":"requested","retryable":false}}"#));
+    }
+
+    #[test]
+    fn the_schema_lists_every_kind() {
+        const SCHEMA: &str = include_str!("../../../docs/ndjson.v1.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let listed = schema["$defs"]["error"]["properties"]["kind"]["enum"].as_array().unwrap();
+        // The match is exhaustive, so a new kind does not compile without an arm.
+        let next = |kind: &ErrorKind| match *kind {
+            ErrorKind::Unauthorized => Some(ErrorKind::Forbidden),
+            ErrorKind::Forbidden => Some(ErrorKind::WrongPath),
+            ErrorKind::WrongPath => Some(ErrorKind::BadRequest),
+            ErrorKind::BadRequest => Some(ErrorKind::ClockSkew { ahead_ms: None }),
+            ErrorKind::ClockSkew { .. } => Some(ErrorKind::RateLimited { retry_after: None }),
+            ErrorKind::RateLimited { .. } => Some(ErrorKind::Unavailable { retry_after: None }),
+            ErrorKind::Unavailable { .. } => Some(ErrorKind::Redirected),
+            ErrorKind::Redirected => Some(ErrorKind::Refused),
+            ErrorKind::Refused => Some(ErrorKind::Network),
+            ErrorKind::Network => Some(ErrorKind::Certificate),
+            ErrorKind::Certificate => Some(ErrorKind::Setup),
+            ErrorKind::Setup => Some(ErrorKind::InvalidUrl),
+            ErrorKind::InvalidUrl => Some(ErrorKind::Protocol),
+            ErrorKind::Protocol => Some(ErrorKind::ClosedByServer { code: None }),
+            ErrorKind::ClosedByServer { .. } => Some(ErrorKind::Idle),
+            ErrorKind::Idle => Some(ErrorKind::NoSnapshot),
+            ErrorKind::NoSnapshot => Some(ErrorKind::Resync),
+            ErrorKind::Resync => Some(ErrorKind::Stopped),
+            ErrorKind::Stopped => None,
+        };
+        let kinds = std::iter::successors(Some(ErrorKind::Unauthorized), next);
+        let names: Vec<&str> = kinds.map(ErrorKind::name).chain(["requested"]).collect();
+        assert_eq!(listed, &names);
     }
 
     #[test]

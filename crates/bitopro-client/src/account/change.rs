@@ -125,10 +125,9 @@ impl fmt::Display for Change {
 
 impl fmt::Display for BalanceChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.currency)?;
         match &self.after {
-            Some(after) => write!(f, "{} ({} available)", after.amount, after.available)?,
-            None => f.write_str("no longer listed")?,
+            Some(after) => after.fmt(f)?,
+            None => write!(f, "{}: no longer listed", self.currency)?,
         }
         match self.by() {
             Some(by) if by.is_zero() => {}

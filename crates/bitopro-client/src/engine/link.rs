@@ -1,6 +1,7 @@
 //! The state machine that keeps one stream of one subscriber connected.
 
 use std::collections::VecDeque;
+use std::mem::Discriminant;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::{SignedHeaders, Signer};
@@ -11,12 +12,13 @@ use super::backoff::Backoff;
 use super::connection::{OpenConnection, PendingResync, Phase, SnapshotStatus};
 use super::decoded_frame::DecodedFrame;
 use super::dialer::{ClockReading, Dialer, LimiterHandle, RefusalStreak, Turn};
+use super::log::Log;
 use super::patience::RefusalStreaks;
 use super::suspend::SuspendDetector;
 use super::{Action, LinkId};
 use crate::endpoints::Endpoints;
 use crate::error::from_transport;
-use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Refusals};
+use crate::item::{Closed, Connected, Edge, Gap, GapReason, Item};
 use crate::{Error, ErrorKind, Settings};
 
 /// Grace period after a dial's deadline, which the connector itself enforces.
@@ -61,7 +63,11 @@ pub(super) struct Link {
     /// Number of connections so far.
     connections: u64,
     /// Number of failures since the last snapshot.
-    failures: u32,
+    pub(super) failures: u32,
+    /// The kind of the last failure, and the number of consecutive failures of this kind, unless data has
+    /// arrived or a connection has become stable since then.
+    pub(super) repeated: Option<(Discriminant<ErrorKind>, u32)>,
+    pub(super) log: Log,
     pub(super) streaks: RefusalStreaks,
     /// Consecutive connections that the server accepted and then closed as refused.
     pub(super) refusals_after_upgrade: Option<RefusalStreak>,
@@ -91,6 +97,8 @@ impl Link {
             missing_since: None,
             connections: 0,
             failures: 0,
+            repeated: None,
+            log: Log::new(id.stream),
             streaks: RefusalStreaks::default(),
             refusals_after_upgrade: None,
             has_been_usable: false,
@@ -127,6 +135,7 @@ impl Link {
         match self.sign_request(cx, clock) {
             Ok(request) => {
                 self.phase = Phase::Dialing { since: cx.now, until: cx.now + max_duration, clock };
+                self.log.dial(self.connections + 1, request.url());
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -195,13 +204,13 @@ impl Link {
                 self.suspend.record_frame();
                 match frame {
                     DecodedFrame::Message(Message::Unknown(unknown), bytes) => {
-                        self.items.push_back((Item::Unknown(unknown), bytes));
+                        self.push_message(Item::Unknown(unknown), bytes);
                     }
                     DecodedFrame::Message(message, bytes) => self.handle_message(cx, message, bytes),
                     DecodedFrame::Malformed(malformed) => {
                         open.snapshot.mark_unreadable();
                         let bytes = malformed.raw.len();
-                        self.items.push_back((Item::Malformed(malformed), bytes));
+                        self.push_message(Item::Malformed(malformed), bytes);
                     }
                     DecodedFrame::Close(close) => self.handle_server_close(cx, close),
                     DecodedFrame::Other => {}
@@ -342,6 +351,7 @@ impl Link {
         self.has_been_usable = true;
         self.refusals_after_upgrade = None;
         self.last_data_at = Some(cx.now);
+        self.repeated = None;
         let is_first = matches!(open.snapshot, SnapshotStatus::Awaited { .. });
         if is_first {
             open.snapshot = SnapshotStatus::Arrived;
@@ -350,7 +360,7 @@ impl Link {
         let edge = Edge::of(&message);
         self.push_gap(opened, edge.clone());
         let item = if is_first { Item::Snapshot(message) } else { Item::Update(message) };
-        self.items.push_back((item, bytes));
+        self.push_message(item, bytes);
         self.last_event = edge;
     }
 
@@ -374,28 +384,9 @@ impl Link {
         signed.map_err(from_transport)
     }
 
-    /// Schedules the next dial after the loss of an open connection.
-    pub(super) fn disconnect(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<RefusalStreak>) {
-        self.record_stability(cx);
-        self.mark_gap();
-        self.retry(cx, error, Duration::ZERO, streak);
-    }
-
-    /// Resets the backoff if the connection is stable.
-    pub(super) fn record_stability(&mut self, cx: &mut Context<'_>) {
-        if let Phase::Open(open) = &self.phase
-            && open.is_stable(cx.now, cx.settings.stable_after)
-        {
-            self.backoff.reset();
-            self.failures = 0;
-            self.has_been_usable = true;
-            self.refusals_after_upgrade = None;
-        }
-    }
-
     /// Starts a gap at the last frame of the connection. A stream with snapshots cannot miss anything before
     /// its first event.
-    fn mark_gap(&mut self) {
+    pub(super) fn mark_gap(&mut self) {
         if let Phase::Open(open) = &self.phase
             && (self.last_event.is_some() || !self.stream().has_snapshot())
         {
@@ -413,72 +404,14 @@ impl Link {
         self.push_item(Item::Gap(Gap { before, after, reason, leaves_stale: false }));
     }
 
-    /// Schedules the next dial after a failure, or ends the stream if the retry limit is reached.
-    ///
-    /// The delay is `pause`, or the longer pause that the exchange requested, plus the backoff. The pause
-    /// applies to all streams, the backoff only to this one.
-    pub(super) fn retry(
-        &mut self,
-        cx: &mut Context<'_>,
-        error: Error,
-        pause: Duration,
-        streak: Option<RefusalStreak>,
-    ) {
-        match self.next_delay(cx, &error, pause) {
-            Some(delay) => self.schedule_dial(cx, error, delay, streak),
-            None => self.end(cx, Closed::Failed(error)),
-        }
+    pub(super) fn push_item(&mut self, item: Item<Message>) {
+        self.push_message(item, 0);
     }
 
-    /// Schedules the next dial after a failure, with a delay that applies to all streams.
-    pub(super) fn retry_with_shared_delay(
-        &mut self,
-        cx: &mut Context<'_>,
-        error: Error,
-        streak: Option<RefusalStreak>,
-    ) {
-        let Some(delay) = self.next_delay(cx, &error, Duration::ZERO) else {
-            return self.end(cx, Closed::Failed(error));
-        };
-        // Must precede `schedule_dial`, which ends this dial and thereby gives another stream its turn.
-        cx.dialer.hold(cx.now + delay);
-        self.schedule_dial(cx, error, delay, streak);
-    }
-
-    /// Counts a failure. Returns the delay before the next dial, or `None` if the retry limit is reached.
-    fn next_delay(&mut self, cx: &mut Context<'_>, error: &Error, pause: Duration) -> Option<Duration> {
-        self.failures = self.failures.saturating_add(1);
-        if cx.settings.retry_limit.is_some_and(|limit| self.failures >= limit) {
-            return None;
-        }
-        let pause = match error.kind() {
-            ErrorKind::RateLimited { retry_after: None } => cx.dialer.next_pause(),
-            _ => pause.max(error.kind().retry_after().unwrap_or_default().min(cx.settings.retry_after_cap)),
-        };
-        if !pause.is_zero() {
-            cx.dialer.hold(cx.now + pause);
-        }
-        // Many clients may have been given the same pause, so the jitter is added to it.
-        Some(pause + self.backoff.next_delay())
-    }
-
-    pub(super) fn schedule_dial(
-        &mut self,
-        cx: &mut Context<'_>,
-        error: Error,
-        delay: Duration,
-        streak: Option<RefusalStreak>,
-    ) {
-        cx.dialer.wait(self.id, cx.now + delay);
-        let limiter_free_at = cx.limiter.map_or(cx.now, |limiter| limiter.free_at(cx.now));
-        let check_at = cx.dialer.free_at(cx.now).max(limiter_free_at).max(cx.now + delay);
-        self.phase = Phase::Waiting { check_at };
-        let refusals = streak.map(|streak| Refusals { first: streak.first_timestamp, count: streak.count });
-        self.push_item(Item::Disconnected(Disconnected { error, retry_in: check_at - cx.now, refusals }));
-    }
-
-    fn push_item(&mut self, item: Item<Message>) {
-        self.items.push_back((item, 0));
+    /// Logs and emits an item whose message has this size in bytes.
+    fn push_message(&mut self, item: Item<Message>, bytes: usize) {
+        self.log.item(&item, bytes);
+        self.items.push_back((item, bytes));
     }
 
     pub(super) fn end(&mut self, cx: &mut Context<'_>, closed: Closed) {

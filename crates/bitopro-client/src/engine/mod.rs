@@ -6,7 +6,9 @@ mod decoded_frame;
 mod dialer;
 mod failures;
 mod link;
+mod log;
 mod patience;
+mod retry;
 mod subscriber;
 mod suspend;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use std::time::{Instant, SystemTime};
 use bitopro_auth::Signer;
 use bitopro_model::PrivateStream;
 use bitopro_transport::{self as transport, Frame, Request};
+use tracing::Span;
 
 use crate::Settings;
 use crate::account::{Changes, CurrentAccount};
@@ -324,6 +327,11 @@ impl Engine {
     /// Returns a number that increases with every change of a subscriber's state.
     pub(crate) fn version(&self, subscriber: SubscriberId) -> u64 {
         self.subscribers.get(&subscriber).map_or(0, Subscriber::version)
+    }
+
+    /// Returns the span of the last dial of a link, and of its connection.
+    pub(crate) fn span(&self, link: LinkId) -> Span {
+        self.link(link).map_or_else(Span::none, |link| link.log.span().clone())
     }
 
     /// Returns whether a link waits for its turn to dial, which may come at any time.

@@ -4,6 +4,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use bitopro_model::{Message, PrivateStream, Timestamp};
+use tracing::warn;
 
 use crate::account::Account;
 use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed};
@@ -141,6 +142,7 @@ impl Queue {
         let Some(queue) = self.streams.get_mut(&stream) else { return };
         let Some(merged) = queue.merged.take() else { return };
         let MergedItems { missed, received, unknown, last, connected, disconnected, .. } = merged;
+        warn!(stream = stream.name(), reason = "overrun", missed, unknown, "gap");
         let gap = Item::Gap(Gap {
             before: merged.before,
             after: queue.last_event.clone().filter(|_| stream.has_snapshot()),

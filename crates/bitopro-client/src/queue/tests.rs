@@ -22,7 +22,7 @@ fn connected(number: u64) -> BalanceItem {
 
 fn disconnected_event() -> Disconnected {
     let error = Error::new(ErrorKind::Network, "connection lost");
-    Disconnected { error, retry_in: Duration::ZERO, refusals: None }
+    Disconnected { error, retry_in: Duration::ZERO, refusals: None, repeats: 1 }
 }
 
 /// Creates an unreadable message of this size.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep_until, timeout};
+use tracing::{Instrument, Span};
 
 use super::SubscriptionInner;
 use crate::engine::{Action, DecodedFrame, Engine, LinkId};
@@ -27,6 +28,8 @@ pub(super) struct Driver {
     subscription: Arc<SubscriptionInner>,
     link: LinkId,
     socket: Socket,
+    /// The span of the last dial, and of its connection.
+    span: Span,
     /// The decoded frames of the current batch. Empty between two batches; kept to reuse its allocation.
     batch: Vec<DecodedFrame>,
     /// True if items have arrived for which the subscriber has not been woken.
@@ -57,7 +60,14 @@ struct LinkStatus {
 
 impl Driver {
     pub(super) fn new(subscription: Arc<SubscriptionInner>, link: LinkId) -> Self {
-        Self { subscription, link, socket: Socket::Down, batch: Vec::new(), has_changed: false }
+        Self {
+            subscription,
+            link,
+            socket: Socket::Down,
+            span: Span::none(),
+            batch: Vec::new(),
+            has_changed: false,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -99,7 +109,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = engine_changed.as_mut() => engine_changed.set(runtime.changed.notified()),
-                event = self.socket.next() => has_more = self.handle(event),
+                event = self.socket.next().instrument(self.span.clone()) => has_more = self.handle(event),
                 () = notified_or_pending(limit_changed.as_mut().as_pin_mut()), if is_waiting => {
                     limit_changed.set(limiter_changed.map(Notify::notified));
                 }
@@ -147,6 +157,7 @@ impl Driver {
         let runtime = &self.subscription.runtime;
         match action {
             Action::Dial(request) => {
+                self.span = runtime.with_engine(|engine| engine.span(self.link));
                 let connector = Arc::clone(&runtime.connector);
                 self.socket = Socket::Dialing(Box::pin(async move { connector.connect(request).await }));
             }
@@ -196,6 +207,8 @@ impl Driver {
     ///
     /// Returns the event that ended the batch, unless it was a frame, and whether the batch is full.
     fn read_batch(&mut self, event: SocketEvent) -> (Option<SocketEvent>, bool) {
+        let span = self.span.clone();
+        let _entered = span.enter();
         let mut next = Some(event);
         let mut bytes = 0;
         while let Some(SocketEvent::Frame(frame)) = next {

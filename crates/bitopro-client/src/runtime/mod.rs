@@ -12,6 +12,7 @@ use bitopro_model::PrivateStream;
 use bitopro_transport::Connector;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
+use tracing::Instrument;
 
 use crate::engine::{DialLimiter, Engine, LimiterHandle, SubscriberId};
 use crate::system::{WallClock, monotonic_now};
@@ -63,7 +64,10 @@ impl Runtime {
             consumer: AtomicWaker::new(),
             changed: Notify::new(),
         });
-        let spawn = |link| tokio::spawn(Driver::new(Arc::clone(&inner), link).run()).abort_handle();
+        let spawn = |link| {
+            // The caller's span may name the account.
+            tokio::spawn(Driver::new(Arc::clone(&inner), link).run().in_current_span()).abort_handle()
+        };
         let drivers = links.into_iter().map(spawn).collect();
         Subscription::new(inner, drivers)
     }

@@ -6,6 +6,7 @@ mod convergence;
 mod driver;
 mod faults;
 mod interface;
+mod log;
 mod network;
 mod oracle;
 mod replay;

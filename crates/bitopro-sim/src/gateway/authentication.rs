@@ -33,6 +33,19 @@ impl UpgradeRequest<'_> {
     }
 }
 
+/// A refusal, and the reason for the log. The client does not learn the reason.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    pub(crate) refusal: Refusal,
+    pub(crate) reason: &'static str,
+}
+
+impl Rejection {
+    pub(crate) fn new(refusal: Refusal, reason: &'static str) -> Self {
+        Self { refusal, reason }
+    }
+}
+
 /// Authenticates requests for the simulator's account, and refuses all others.
 #[derive(Debug)]
 pub(crate) struct Authentication {
@@ -49,49 +62,54 @@ impl Authentication {
     ///
     /// # Errors
     ///
-    /// Returns the [`Refusal`] to answer with, whose `Date` is the exchange's time.
+    /// Returns the refusal to answer with, whose `Date` is the exchange's time.
     pub(crate) fn authorize(
         &mut self,
         request: &UpgradeRequest<'_>,
         now: Timestamp,
-    ) -> Result<PrivateStream, Refusal> {
-        self.check(request, now).map_err(|refusal| refusal::with_date(refusal, now))
+    ) -> Result<PrivateStream, Rejection> {
+        let with_date =
+            |Rejection { refusal, reason }| Rejection::new(refusal::with_date(refusal, now), reason);
+        self.check(request, now).map_err(with_date)
     }
 
     /// Checks the path, then that the request is an upgrade, then the account. This order is an assumption.
-    fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<PrivateStream, Refusal> {
-        let stream = stream_at(request.path).ok_or_else(refusal::unknown_path)?;
+    fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<PrivateStream, Rejection> {
+        let stream =
+            stream_at(request.path).ok_or_else(|| Rejection::new(refusal::unknown_path(), "unknown path"))?;
         if !request.is_upgrade {
-            return Err(refusal::bad_request());
+            return Err(Rejection::new(refusal::bad_request(), "not a WebSocket upgrade"));
         }
         self.authenticate(request.headers, now)?;
         Ok(stream)
     }
 
-    fn authenticate(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<(), Refusal> {
-        let header = |name: &str| {
-            headers.get(name).and_then(|value| value.to_str().ok()).ok_or_else(refusal::unauthorized)
+    fn authenticate(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<(), Rejection> {
+        let unauthorized = |reason| Rejection::new(refusal::unauthorized(), reason);
+        let header = |name: &str, missing| {
+            headers.get(name).and_then(|value| value.to_str().ok()).ok_or_else(|| unauthorized(missing))
         };
-        let api_key = header(API_KEY_HEADER)?;
-        let payload = Payload::received(header(PAYLOAD_HEADER)?);
-        let signature = header(SIGNATURE_HEADER)?;
+        let api_key = header(API_KEY_HEADER, "no API key")?;
+        let payload = Payload::received(header(PAYLOAD_HEADER, "no payload")?);
+        let signature = header(SIGNATURE_HEADER, "no signature")?;
         if api_key != self.credentials.api_key() {
-            return Err(refusal::unauthorized());
+            return Err(unauthorized("unknown API key"));
         }
         // Verifies the payload's text as received, since clients differ in alphabet, key order and
         // whitespace.
-        self.credentials.verify(&payload, signature).map_err(|_| refusal::unauthorized())?;
-        let claim = payload.identity_claim().map_err(|_| refusal::bad_request())?;
+        self.credentials.verify(&payload, signature).map_err(|_| unauthorized("wrong signature"))?;
+        let incomplete = |_| Rejection::new(refusal::bad_request(), "payload without identity or nonce");
+        let claim = payload.identity_claim().map_err(incomplete)?;
         if claim.identity != self.credentials.email() {
-            return Err(refusal::unauthorized());
+            return Err(unauthorized("wrong identity"));
         }
         // The clock is checked before the order of nonces, so that a client whose clock went back gets 409.
         let distance = i128::from(claim.nonce) - i128::from(now.as_millis());
         if distance.unsigned_abs() > NONCE_WINDOW.as_millis() {
-            return Err(refusal::clock_conflict(now));
+            return Err(Rejection::new(refusal::clock_conflict(now), "nonce too far from the clock"));
         }
         if self.last_nonce.is_some_and(|last| claim.nonce <= last) {
-            return Err(refusal::unauthorized());
+            return Err(unauthorized("nonce not above the last one"));
         }
         self.last_nonce = Some(claim.nonce);
         Ok(())

@@ -13,10 +13,14 @@ use tokio::sync::mpsc;
 use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server::limits;
+use crate::gateway::supervisor::client_span;
 use crate::gateway::{server, session};
 
 /// Number of bytes that a connection in memory buffers in each direction, like the buffers of a socket.
 const PIPE_BYTES: usize = 64 << 10;
+
+/// The name of the peer of a connection in memory.
+const MEMORY_PEER: &str = "memory";
 
 /// A connector that dials a simulator in memory, without sockets and regardless of the URL's host.
 ///
@@ -67,6 +71,14 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
 
 impl Incoming {
+    /// Returns the name of the peer, which has no address.
+    pub(crate) fn peer(&self) -> &'static str {
+        match self {
+            Self::Authorized { .. } => MEMORY_PEER,
+            Self::ByteStream(_) => "byte stream",
+        }
+    }
+
     pub(crate) async fn serve(self, dispatcher: Arc<Dispatcher>) {
         match self {
             Self::Authorized { stream, pipe } => {
@@ -95,7 +107,8 @@ impl Connector for SimConnector {
         }
         let upgrade =
             UpgradeRequest { path: request.url().path(), headers: request.headers(), is_upgrade: true };
-        let stream = self.dispatcher.authorize(&upgrade).map_err(|mut refusal| {
+        let decision = client_span(MEMORY_PEER).in_scope(|| self.dispatcher.authorize(&upgrade));
+        let stream = decision.map_err(|mut refusal| {
             refusal.body.truncate(Refusal::BODY_LIMIT);
             Error::refused(refusal)
         })?;

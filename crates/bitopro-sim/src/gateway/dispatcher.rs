@@ -9,10 +9,12 @@ use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::{Frame, Refusal};
 use http::StatusCode;
 use tokio::sync::watch;
+use tracing::{info, warn};
 
 use crate::exchange::recent_items::RecentItems;
-use crate::gateway::authentication::{Authentication, UpgradeRequest};
+use crate::gateway::authentication::{Authentication, Rejection, UpgradeRequest};
 use crate::gateway::keepalive::Keepalive;
+use crate::gateway::session;
 use crate::gateway::sockets::{SocketEnd, Sockets};
 use crate::{Clock, Exchange, Push, SentMessage, UpgradeAttempt};
 
@@ -45,6 +47,9 @@ struct State {
 pub(crate) struct Subscription {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) socket: SocketEnd,
+    stream: PrivateStream,
+    /// The reason why the connection ends, for the log.
+    pub(crate) end: &'static str,
 }
 
 impl Dispatcher {
@@ -76,32 +81,38 @@ impl Dispatcher {
         Timestamp::from_millis(self.clock.now().as_millis().saturating_add(offset))
     }
 
-    /// Decides whether to accept a dial, and records it.
+    /// Decides whether to accept a dial, records it, and logs a refusal.
     pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<PrivateStream, Refusal> {
-        self.locked(|state| {
+        let decision = self.locked(|state| {
             let decision = match state.next_refusal() {
-                Some(refusal) => Err(refusal),
+                Some(refusal) => Err(Rejection::new(refusal, "refused by a command")),
                 None => state.authentication.authorize(request, self.now()),
             };
             let status = match &decision {
                 Ok(_) => StatusCode::SWITCHING_PROTOCOLS,
-                Err(refusal) => refusal.status,
+                Err(rejection) => rejection.refusal.status,
             };
             state.dials.push(UpgradeAttempt::new(request, status));
             decision
+        });
+        decision.map_err(|Rejection { refusal, reason }| {
+            let status = refusal.status.as_u16();
+            warn!(status, reason, path = format_args!("{:.100}", request.path), "refused");
+            refusal
         })
     }
 
     /// Subscribes a connection, and queues its snapshot and every later update. Returns `None` while closing.
     pub(crate) fn subscribe(self: &Arc<Self>, stream: PrivateStream) -> Option<Subscription> {
-        self.locked(|state| {
+        let socket = self.locked(|state| {
             if self.is_closing() {
                 return None;
             }
             let snapshot = state.exchange.snapshot(stream, self.now());
-            let socket = state.sockets.add(stream, snapshot.as_ref())?;
-            Some(Subscription { dispatcher: Arc::clone(self), socket })
-        })
+            state.sockets.add(stream, snapshot.as_ref())
+        })?;
+        info!(stream = stream.name(), connection = socket.id, "connected");
+        Some(Subscription { dispatcher: Arc::clone(self), socket, stream, end: session::STOPPED })
     }
 
     /// Changes the exchange, and sends the resulting messages.
@@ -204,6 +215,8 @@ impl State {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.dispatcher.locked(|state| state.sockets.remove(self.socket.id));
+        let connection = self.socket.id;
+        self.dispatcher.locked(|state| state.sockets.remove(connection));
+        info!(stream = self.stream.name(), connection, reason = self.end, "disconnected");
     }
 }

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::warn;
 
 use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
@@ -40,7 +41,11 @@ pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, dispatche
     match tls {
         None => serve_stream(stream, dispatcher).await,
         Some(tls) => {
-            let upgrade = async { upgrade(tls.accept(stream).await.ok()?, &dispatcher).await };
+            let upgrade = async {
+                let accepted = tls.accept(stream).await;
+                let stream = accepted.inspect_err(|error| warn!(%error, "TLS failed")).ok()?;
+                upgrade(stream, &dispatcher).await
+            };
             serve_upgrade(upgrade, &dispatcher).await;
         }
     }

@@ -15,18 +15,29 @@ use crate::gateway::outbox::Inbox;
 /// Deadline for a client to answer a close frame. An assumption.
 pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Reasons why a connection ends.
+const DISCONNECTED: &str = "disconnected by a command";
+const LOST: &str = "connection lost";
+pub(crate) const NOT_READ: &str = "client does not read";
+pub(crate) const STOPPED: &str = "simulator stopped";
+
 /// Serves a connection until it ends. The client's frames are read and ignored; the connection itself answers
 /// pings and close frames.
 pub(crate) async fn serve(mut connection: impl Connection, mut subscription: Subscription) {
-    let Subscription { dispatcher, socket } = &mut subscription;
-    tokio::select! {
+    let Subscription { dispatcher, socket, end, .. } = &mut subscription;
+    *end = tokio::select! {
         biased;
-        _ = &mut socket.disconnected => {}
-        () = exchange_frames(&mut connection, &mut socket.inbox, dispatcher) => {}
-    }
+        reason = &mut socket.disconnected => reason.unwrap_or(DISCONNECTED),
+        reason = exchange_frames(&mut connection, &mut socket.inbox, dispatcher) => reason,
+    };
 }
 
-async fn exchange_frames(connection: &mut impl Connection, inbox: &mut Inbox, dispatcher: &Dispatcher) {
+/// Exchanges frames until the connection ends. Returns the reason.
+async fn exchange_frames(
+    connection: &mut impl Connection,
+    inbox: &mut Inbox,
+    dispatcher: &Dispatcher,
+) -> &'static str {
     let Keepalive { ping_period, pong_deadline } = dispatcher.keepalive;
     let mut pings = interval_at(Instant::now() + ping_period, ping_period);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -48,22 +59,27 @@ async fn exchange_frames(connection: &mut impl Connection, inbox: &mut Inbox, di
                     pong_due = None;
                     continue;
                 }
-                Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
+                Some(Ok(Frame::Close(_))) => return "closed by the client",
+                Some(Err(_)) | None => return LOST,
                 Some(Ok(_)) => continue,
             },
-            () = deadline_elapsed(pong_due) => return,
+            () = deadline_elapsed(pong_due) => return "no pong",
             frame = inbox.next() => match frame {
                 Some(frame) => frame,
-                None => return,
+                None => return DISCONNECTED,
             },
         };
         let is_close = matches!(frame, Frame::Close(_));
         // A client that has stopped reading would not answer pings either, so the same deadline applies.
-        let Ok(Ok(())) = timeout(pong_deadline, connection.send(frame)).await else { return };
+        match timeout(pong_deadline, connection.send(frame)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return LOST,
+            Err(_) => return NOT_READ,
+        }
         if is_close {
             let _ =
                 timeout(CLOSE_DEADLINE, async { while let Some(Ok(_)) = connection.next().await {} }).await;
-            return;
+            return if dispatcher.is_closing() { STOPPED } else { "closed by a command" };
         }
     }
 }

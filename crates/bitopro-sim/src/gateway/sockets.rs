@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use bitopro_model::PrivateStream;
 use bitopro_transport::Frame;
@@ -7,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::exchange::recent_items::RecentItems;
 use crate::gateway::outbox::{Inbox, Outbox, outbox};
+use crate::gateway::session;
 use crate::{Push, SentMessage};
 
 /// Number of sent messages that are kept.
@@ -26,7 +26,8 @@ pub(crate) struct Sockets {
 struct Socket {
     stream: PrivateStream,
     outbox: Outbox,
-    _alive: oneshot::Sender<Infallible>,
+    /// Sends the reason why the exchange drops the socket. None is sent if a command does.
+    alive: Option<oneshot::Sender<&'static str>>,
 }
 
 /// The connection's side of a socket.
@@ -34,13 +35,13 @@ struct Socket {
 pub(crate) struct SocketEnd {
     pub(crate) id: u64,
     pub(crate) inbox: Inbox,
-    /// Resolves when the socket is disconnected.
-    pub(crate) disconnected: oneshot::Receiver<Infallible>,
+    /// Resolves when the socket is disconnected, with the reason unless a command did it.
+    pub(crate) disconnected: oneshot::Receiver<&'static str>,
 }
 
 impl Sockets {
     pub(crate) fn new(queue_bytes: usize) -> Self {
-        Self { by_id: BTreeMap::new(), next_id: 0, sent: RecentItems::new(SENT_KEPT), queue_bytes }
+        Self { by_id: BTreeMap::new(), next_id: 1, sent: RecentItems::new(SENT_KEPT), queue_bytes }
     }
 
     /// Adds a socket whose first message is the snapshot, if any.
@@ -53,7 +54,7 @@ impl Sockets {
         let id = self.next_id;
         self.next_id += 1;
         let (alive, disconnected) = oneshot::channel();
-        self.by_id.insert(id, Socket { stream, outbox, _alive: alive });
+        self.by_id.insert(id, Socket { stream, outbox, alive: Some(alive) });
         Some(SocketEnd { id, inbox, disconnected })
     }
 
@@ -80,6 +81,9 @@ impl Sockets {
             let is_addressed = stream.is_none_or(|stream| stream == socket.stream);
             let is_sent = is_addressed && socket.outbox.put(frame.clone()).is_ok();
             count += usize::from(is_sent);
+            if is_addressed && !is_sent {
+                let _ = socket.alive.take().map(|alive| alive.send(session::NOT_READ));
+            }
             !is_addressed || is_sent
         });
         count

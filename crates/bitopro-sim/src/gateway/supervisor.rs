@@ -1,7 +1,9 @@
 //! The root task, which owns all other tasks.
 
+use std::fmt;
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tracing::{Instrument, Span, error_span};
 
 use crate::Exchange;
 use crate::gateway::connector::Incoming;
@@ -45,13 +48,15 @@ impl Supervisor {
             tokio::select! {
                 _ = &mut stop => break,
                 accepted = accept(listener.as_ref()) => match accepted {
-                    Ok(stream) => {
-                        tasks.spawn(server::serve(stream, tls.clone(), Arc::clone(&dispatcher)));
+                    Ok((stream, peer)) => {
+                        let served = server::serve(stream, tls.clone(), Arc::clone(&dispatcher));
+                        tasks.spawn(served.instrument(client_span(peer)));
                     }
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
                 Some(incoming) = incoming.recv() => {
-                    tasks.spawn(incoming.serve(Arc::clone(&dispatcher)));
+                    let span = client_span(incoming.peer());
+                    tasks.spawn(incoming.serve(Arc::clone(&dispatcher)).instrument(span));
                 }
                 Some(_) = tasks.join_next() => {}
                 () = next(market.as_mut()) => {
@@ -68,9 +73,14 @@ impl Supervisor {
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
+/// Creates the span of a client. Its level is ERROR, so that a filter such as `warn` does not remove it.
+pub(crate) fn client_span(peer: impl fmt::Display) -> Span {
+    error_span!("client", %peer)
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
     match listener {
-        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        Some(listener) => listener.accept().await,
         None => pending().await,
     }
 }

@@ -6,6 +6,7 @@ mod connection_commands;
 mod harness;
 mod keepalive;
 mod lifecycle;
+mod log;
 mod proxy;
 mod refusals;
 mod replay;

@@ -6,6 +6,7 @@ use http::uri::Authority;
 use hyper_util::client::legacy::connect::dns::GaiResolver;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tracing::debug;
 
 use super::deadline::Deadline;
 use super::proxy::{Proxy, ProxySelection};
@@ -180,6 +181,8 @@ impl TungsteniteConnector {
         let handshake = self.tls.connect(&target.host, stream);
         let stream =
             target.deadline.within(&format!("setting up TLS with {}", target.host), handshake).await?;
+        let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());
+        debug!(address = %target.address, version, "TLS established");
         self.upgrade(stream, request, target).await
     }
 

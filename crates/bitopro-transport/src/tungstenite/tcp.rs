@@ -8,6 +8,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
+use tracing::{debug, field};
 
 use crate::{Error, ErrorKind};
 
@@ -36,7 +37,9 @@ where
         connector.set_connect_timeout(Some(time_limit));
         let uri = uri(address).map_err(|error| failed().with_source(error))?;
         let connected = connector.call(uri).await.map_err(|error| failed().with_source(error))?;
-        Ok(connected.into_inner())
+        let stream = connected.into_inner();
+        debug!(%address, peer = stream.peer_addr().ok().map(field::display), "TCP connected");
+        Ok(stream)
     }
 }
 

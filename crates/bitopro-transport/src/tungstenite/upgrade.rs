@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::debug;
 
 use super::deadline::Deadline;
 use super::switch::switch_protocols;
@@ -24,8 +25,11 @@ where
     let http_request = http_request(request, &key)?;
     switch_protocols(stream, http_request, "upgrade request", deadline, async |response| {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            check_handshake(response.headers(), &key)
+            check_handshake(response.headers(), &key)?;
+            debug!("upgrade accepted");
+            Ok(())
         } else {
+            debug!(status = response.status().as_u16(), "upgrade refused");
             Err(Error::refused(read_refusal(response, deadline).await))
         }
     })

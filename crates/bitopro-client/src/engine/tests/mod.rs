@@ -5,6 +5,7 @@ mod clock;
 mod dials;
 mod multi_link;
 mod patience;
+mod repeats;
 mod stream;
 mod suspend;
 

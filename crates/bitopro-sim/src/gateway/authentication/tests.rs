@@ -34,7 +34,8 @@ fn signed_at(nonce: u64) -> HeaderMap {
 }
 
 fn authorize(authentication: &mut Authentication, headers: &HeaderMap) -> Result<PrivateStream, Refusal> {
-    authentication.authorize(&UpgradeRequest { path: PATH, headers, is_upgrade: true }, NOW)
+    let request = UpgradeRequest { path: PATH, headers, is_upgrade: true };
+    authentication.authorize(&request, NOW).map_err(|rejection| rejection.refusal)
 }
 
 fn status(result: &Result<PrivateStream, Refusal>) -> u16 {
@@ -113,7 +114,7 @@ fn the_path_is_checked_first_then_the_kind_of_request_then_the_account() {
         (PATH, true, signed_at(NOW_MS), 101),
     ] {
         let request = UpgradeRequest { path, headers: &headers, is_upgrade };
-        let result = authentication().authorize(&request, NOW);
+        let result = authentication().authorize(&request, NOW).map_err(|rejection| rejection.refusal);
         assert_eq!(status(&result), expected, "{path} {is_upgrade}");
         if let Err(refusal) = result {
             assert_eq!(refusal.body.is_empty(), expected == 200, "{refusal:?}");

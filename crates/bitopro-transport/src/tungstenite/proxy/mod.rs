@@ -13,6 +13,7 @@ use http::uri::Authority;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use thiserror::Error as ThisError;
 use tokio::net::TcpStream;
+use tracing::debug;
 
 use super::deadline::Deadline;
 use super::tcp::{Resolver, port};
@@ -173,7 +174,10 @@ impl Proxy {
                 Protocol::Socks5 { login } => socks5::tunnel(self, stream, target, login.as_ref()).await,
             }
         };
-        deadline.within(&format!("waiting for the proxy {self} to connect to {target}"), tunnel).await
+        let activity = format!("waiting for the proxy {self} to connect to {target}");
+        let stream = deadline.within(&activity, tunnel).await?;
+        debug!(proxy = %self, address = %target, "tunnel opened");
+        Ok(stream)
     }
 
     /// Creates an error of kind [`ErrorKind::Proxy`]. `predicate` completes the message "the proxy … ".
