@@ -1,6 +1,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help text, where backticks would show")]
 
 mod exchange;
+mod help;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -13,24 +14,11 @@ use jiff::SignedDuration;
 
 pub(crate) use exchange::ExchangeArgs;
 
-/// The help text about the exit codes, which the README also lists.
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  success, including Ctrl-C, SIGTERM and a closed pipe
-  1  unexpected error
-  2  usage: an invalid argument, file, URL, proxy or CA certificate
-  3  authentication: no usable credentials, or the exchange rejects them
-  4  network: no connection (*), no stable connection (*), or an invalid certificate
-  5  bad data: a message or an input line cannot be read
-  6  rate limited (*)
-  7  clock: this machine's clock differs too much from the exchange's, and retrying has not helped
-(*) `watch` returns these only with --once, or with --for if nothing has arrived; otherwise it retries.";
-
 /// Watch, record, decode and simulate BitoPro's private WebSocket streams
 ///
 /// Unofficial: not made, endorsed or supported by the exchange.
 #[derive(Debug, Parser)]
-#[command(name = "bitopro", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "bitopro", version, after_help = help::BITOPRO, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -78,7 +66,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = help::WATCH)]
 pub(crate) struct WatchArgs {
     /// Stream to watch
     pub(crate) stream: WatchStream,
@@ -213,6 +201,7 @@ pub(crate) struct CredentialArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = help::SIM)]
 pub(crate) struct SimArgs {
     /// Port on 127.0.0.1 to listen on [default: any free port]
     #[arg(long, value_name = "PORT", value_parser = number::<u16>("a port from 0 to 65535"), default_value_t = 0, hide_default_value = true)]
@@ -243,15 +232,17 @@ pub(crate) struct SimArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = help::DECODE)]
 pub(crate) struct DecodeArgs {
     /// File with one complete message per line [default: standard input, as with `-`]
     pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = help::SIGN)]
 pub(crate) struct SignArgs {
-    /// Sign a POST or PUT request with this JSON body (`-`: standard input), byte for byte except for a line
-    /// end at its end, which `curl -d @FILE` does not send either; without it, sign a GET or DELETE request
+    /// Sign a POST or PUT request with this JSON body (`-`: standard input), byte for byte except for a
+    /// trailing line end, which `curl -d @FILE` does not send either; without it, sign a GET or DELETE request
     #[arg(long, value_name = "FILE")]
     pub(crate) body: Option<PathBuf>,
 
@@ -260,7 +251,7 @@ pub(crate) struct SignArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = help::RECORD)]
 pub(crate) struct RecordArgs {
     /// File to create; it must not exist yet
     pub(crate) file: PathBuf,

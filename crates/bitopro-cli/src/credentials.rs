@@ -12,14 +12,14 @@ use crate::exit::{Failure, Status};
 /// Maximum number of bytes that are read from a credentials file.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
-/// Loads credentials from the file given by `--credentials`, or else from the environment.
-pub(crate) fn load(args: &CredentialArgs) -> Result<Credentials, Failure> {
+/// Loads credentials from the file given by `--credentials`, or else from the environment. If there are none,
+/// the error ends with `hint`.
+pub(crate) fn load(args: &CredentialArgs, hint: &str) -> Result<Credentials, Failure> {
     match &args.credentials {
         Some(path) => from_file(path),
         None => credentials_from_env().map_err(|error| {
-            let message = "no usable credentials in the environment; pass `--credentials FILE`, \
-                or run `bitopro watch balances --demo`, which needs none";
-            Failure::new(Status::Auth, message).with_source(error)
+            let message = "no usable credentials in the environment; set them, or pass `--credentials FILE`";
+            Failure::new(Status::Auth, format!("{message}{hint}")).with_source(error)
         }),
     }
 }

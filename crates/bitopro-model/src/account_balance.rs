@@ -30,6 +30,13 @@ wire_struct! {
     }
 }
 
+impl fmt::Display for Balance {
+    /// Formats the currency, the total and the available amount: `BTC: 1.10 (0.85 available)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({} available)", self.currency, self.amount, self.available)
+    }
+}
+
 impl Balance {
     /// Creates a balance of a tradable currency, with the total amount available and nothing staked.
     pub fn new(currency: impl Into<Currency>, amount: Decimal) -> Self {

@@ -39,6 +39,8 @@ pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
 
 /// Number of consecutive failures that end `--once`.
 const MAX_ONCE_ATTEMPTS: u32 = 3;
+/// What to do without credentials.
+const DEMO_HINT: &str = "; `--demo` needs none";
 /// Interval between market steps of the demo.
 const DEMO_INTERVAL: Duration = Duration::from_millis(800);
 
@@ -122,7 +124,9 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
                 credentials.map_err(|error| Failure::new(Status::Unexpected, error.to_string()))?;
             (credentials, Some(demo.ws_url().to_string()))
         }
-        None => (credentials::load(&args.credentials)?, setting(args.url.clone(), WS_URL_VARIABLE)),
+        None => {
+            (credentials::load(&args.credentials, DEMO_HINT)?, setting(args.url.clone(), WS_URL_VARIABLE))
+        }
     };
     let mut builder = Client::builder(credentials);
     if let Some(url) = url {

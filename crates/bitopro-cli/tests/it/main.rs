@@ -4,12 +4,14 @@
 mod decode;
 #[cfg(unix)]
 mod faults;
+mod help;
 mod limits;
 #[cfg(unix)]
 mod pipes;
 mod process;
 mod proxies;
 mod record;
+mod schema;
 mod secrets;
 mod sign;
 mod sim;

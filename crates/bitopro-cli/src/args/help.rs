@@ -1,0 +1,102 @@
+//! The parts of the help texts that are not about one argument.
+
+/// Joins the examples of a command with the exit codes, which the README also lists.
+macro_rules! examples_and_exit_codes {
+    ($examples:expr) => {
+        concat!(
+            $examples,
+            "
+
+Exit codes:
+  0  success, including Ctrl-C, SIGTERM and a closed pipe
+  1  unexpected error
+  2  usage: an invalid argument, file, URL, proxy or CA certificate
+  3  authentication: no usable credentials, or the exchange rejects them
+  4  network: no connection (*), no stable connection (*), or an invalid certificate
+  5  bad data: a message or an input line cannot be read
+  6  rate limited (*)
+  7  clock: this machine's clock differs too much from the exchange's, and retrying has not helped
+(*) `watch` returns these only with --once, or with --for if nothing has arrived; otherwise it retries."
+        )
+    };
+}
+
+pub(super) const BITOPRO: &str = examples_and_exit_codes!(
+    "\
+Examples:
+  bitopro watch all --demo    watch an account on a built-in simulated exchange
+  bitopro watch balances      watch your balances, with the key in BITOPRO_API_KEY,
+                              BITOPRO_API_SECRET and BITOPRO_EMAIL
+  bitopro watch --help        more examples; every command has some"
+);
+
+pub(super) const WATCH: &str = examples_and_exit_codes!(
+    "\
+Examples:
+  bitopro watch all --demo                        no account, no network
+  bitopro watch orders --filter btc_twd --state   the open orders of one pair, as a table in place
+  bitopro watch balances --credentials key.env    with the credentials in a file
+  bitopro watch balances --once -o json | jq -r 'select(.type == \"snapshot\").data.BTC.amount'
+  bitopro watch all -o json --heartbeat 30s >> account.ndjson
+  bitopro watch trades --for 8h --local           until the evening, in local time"
+);
+
+pub(super) const SIM: &str = "\
+Examples:
+  bitopro sim                       then paste the printed lines into another terminal
+  bitopro sim --tls . --port 9443   with TLS; writes ./ca.pem
+  bitopro sim --seed 7 --interval 100 --final-orders vanish --ping-period 1000
+  echo '500 place a buy btc_twd 0.01 at 2600000' | bitopro sim --scenario -";
+
+pub(super) const DECODE: &str = "\
+Examples:
+  bitopro decode messages.jsonl
+  bitopro decode < messages.jsonl | jq -c .data";
+
+pub(super) const SIGN: &str = "\
+Examples:
+  bitopro sign | curl -H @- https://api.bitopro.com/v3/accounts/balance
+  bitopro sign --body order.json | curl -H @- -d @order.json https://api.bitopro.com/v3/orders/btc_twd";
+
+pub(super) const RECORD: &str = examples_and_exit_codes!(
+    "\
+Examples:
+  bitopro record balances.jsonl                            the snapshot and one update
+  bitopro record --updates 100 --seconds 3600 day.jsonl    up to 100 updates in an hour"
+);
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+    use clap::{CommandFactory, Parser};
+
+    use crate::args::Args;
+
+    /// Returns the commands in the examples of a help text, without what the shell handles.
+    fn examples(help: &str) -> Vec<Vec<&str>> {
+        let block = help.split("\n\n").find(|part| part.starts_with("Examples:")).unwrap();
+        let commands = block.lines().flat_map(|line| line.split('|')).map(str::trim);
+        let commands = commands.filter(|command| command.starts_with("bitopro "));
+        let is_shell = |word: &&str| matches!(*word, "<" | ">>");
+        let words = commands.map(|command| command.split("   ").next().unwrap().split_whitespace());
+        words.map(|words| words.take_while(|word| !is_shell(word)).collect()).collect()
+    }
+
+    #[test]
+    fn every_example_is_valid() {
+        let mut args = Args::command();
+        args.build();
+        let helps = std::iter::once(&args)
+            .chain(args.get_subcommands().filter(|command| command.get_name() != "help"));
+        for command in helps {
+            let help = command.get_after_help().unwrap().to_string();
+            let examples = examples(&help);
+            assert!(examples.len() >= 2, "{help}");
+            for example in examples {
+                if let Err(error) = Args::try_parse_from(&example) {
+                    assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{example:?}: {error}");
+                }
+            }
+        }
+    }
+}
