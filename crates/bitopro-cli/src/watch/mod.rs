@@ -39,7 +39,7 @@ pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
 
 /// Number of consecutive failures that end `--once`.
 const MAX_ONCE_ATTEMPTS: u32 = 3;
-/// What to do without credentials.
+/// The advice to a user without credentials.
 const DEMO_HINT: &str = "; `--demo` needs none";
 /// Interval between market steps of the demo.
 const DEMO_INTERVAL: Duration = Duration::from_millis(800);

@@ -33,7 +33,7 @@ pub(super) struct Table {
     date: Option<String>,
 }
 
-/// What the rows of one stream have in common.
+/// The parts that all rows of a stream share.
 struct RowFormat<'a> {
     look: &'a Appearance,
     /// The stream, if rows of several streams are mixed.
