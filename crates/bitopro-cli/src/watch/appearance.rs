@@ -1,5 +1,6 @@
 //! The look of tables: colours, width and time zone.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 
 use bitopro_client::model::Timestamp;
@@ -10,10 +11,33 @@ use crate::printable::printable;
 
 #[derive(Debug, Clone)]
 pub(super) struct Appearance {
-    pub(super) has_colours: bool,
+    pub(super) escapes: EscapeCodes,
     /// Returns the current number of columns of the terminal. `None` if the output is not a terminal.
     pub(super) width: fn() -> Option<usize>,
     pub(super) time_zone: TimeZone,
+}
+
+/// The escape codes that may be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EscapeCodes {
+    None,
+    /// Codes that move the cursor and erase lines.
+    WithoutColours,
+    All,
+}
+
+impl EscapeCodes {
+    /// Returns the escape codes that the output supports and the user wants, from the environment variables
+    /// `TERM` and `NO_COLOR`.
+    pub(super) fn supported(on_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        if !on_terminal || variable("TERM").is_some_and(|term| term == "dumb") {
+            Self::None
+        } else if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            Self::WithoutColours
+        } else {
+            Self::All
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +82,7 @@ impl Appearance {
 
     /// Adds a string, whose untrusted characters are already escaped, to a line.
     pub(super) fn paint(&self, style: Style, text: &str, line: &mut String) {
-        match style.code().filter(|_| self.has_colours && !text.is_empty()) {
+        match style.code().filter(|_| self.escapes == EscapeCodes::All && !text.is_empty()) {
             Some(code) => line.extend(["\x1b[", code, "m", text, "\x1b[0m"]),
             None => line.push_str(text),
         }
@@ -119,7 +143,7 @@ mod tests {
     use bitopro_client::model::Timestamp;
     use jiff::tz::Offset;
 
-    use super::{Appearance, Style};
+    use super::{Appearance, EscapeCodes, Style};
     use crate::watch::samples::look;
 
     const TIME: Timestamp = Timestamp::from_millis(1_639_553_303_365);
@@ -134,6 +158,22 @@ mod tests {
         look.time_zone = Offset::from_seconds(-9 * 3_600 - 1_800).unwrap().to_time_zone();
         assert_eq!(shown(&look), ["TIME -09:30", "21:58:23", "2021-12-14"]);
         assert_eq!(look.time_of_day(Timestamp::from_millis(i64::MAX)), "?");
+    }
+
+    #[test]
+    fn a_dumb_terminal_has_no_escape_codes_and_only_a_set_no_color_has_no_colours() {
+        use EscapeCodes::{All, None as NoCodes, WithoutColours};
+        for (on_terminal, term, no_color, expected) in [
+            (true, Some("xterm"), None, All),
+            (true, None, None, All),
+            (true, Some("xterm"), Some(""), All),
+            (true, Some("xterm"), Some("1"), WithoutColours),
+            (true, Some("dumb"), None, NoCodes),
+            (false, Some("xterm"), None, NoCodes),
+        ] {
+            let variable = |name: &str| if name == "TERM" { term } else { no_color }.map(Into::into);
+            assert_eq!(EscapeCodes::supported(on_terminal, variable), expected, "{term:?} {no_color:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,6 @@ mod screen;
 mod table;
 mod watcher;
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -27,7 +26,7 @@ use crate::credentials;
 use crate::exit::{Failure, Status};
 use crate::signals::Signals;
 use crate::writer::Writer;
-use appearance::Appearance;
+use appearance::{Appearance, EscapeCodes};
 use filter::Filter;
 use printer::{Printer, Renderer};
 use screen::Screen;
@@ -79,19 +78,17 @@ fn streams(stream: WatchStream) -> &'static [PrivateStream] {
 
 fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
     let on_terminal = std::io::stdout().is_terminal();
-    let is_set_to = |variable: &str, is_match: fn(&OsStr) -> bool| {
-        std::env::var_os(variable).is_some_and(|value| is_match(&value))
-    };
-    let has_escape_codes = on_terminal && !is_set_to("TERM", |term| term == "dumb");
+    let escapes = EscapeCodes::supported(on_terminal, |name| std::env::var_os(name));
     let look = Appearance {
-        has_colours: has_escape_codes && !is_set_to("NO_COLOR", |value| !value.is_empty()),
+        escapes,
         width: if on_terminal { terminal_width } else { || None },
         time_zone: if args.local { TimeZone::system() } else { TimeZone::UTC },
     };
     match args.format.unwrap_or(if on_terminal { Format::Table } else { Format::Ndjson }) {
         Format::Ndjson => Renderer::Ndjson { state: args.state },
         Format::Table if args.state => {
-            Renderer::Screen(Screen::new(look, is_mixed, has_escape_codes.then_some(terminal_height)))
+            let can_overwrite = escapes != EscapeCodes::None;
+            Renderer::Screen(Screen::new(look, is_mixed, can_overwrite.then_some(terminal_height)))
         }
         Format::Table => Renderer::Table(Table::new(look, is_mixed)),
     }

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::appearance::Appearance;
+use super::appearance::{Appearance, EscapeCodes};
 use super::table::BalanceChanges;
 
 pub(super) const BALANCES: &str = r#"{"event":"ACCOUNT_BALANCE","eventID":"b-1","timestamp":1639553303365,"data":{"BTC":{"currency":"BTC","amount":"1.10","available":"1.00","stake":"0","tradable":true},"TWD":{"currency":"TWD","amount":"0","available":"0","stake":"0","tradable":true}}}"#;
@@ -19,5 +19,5 @@ pub(super) fn changes(text: &str) -> BalanceChanges {
 
 /// Returns an appearance without colours, for a terminal of this width or for none.
 pub(super) fn look(width: fn() -> Option<usize>) -> Appearance {
-    Appearance { has_colours: false, width, time_zone: TimeZone::UTC }
+    Appearance { escapes: EscapeCodes::None, width, time_zone: TimeZone::UTC }
 }

@@ -207,6 +207,7 @@ fn shown(widths: &[Width]) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::{Appearance, Cell, Column, Grid, Row, Style};
+    use crate::watch::appearance::EscapeCodes;
     use crate::watch::samples::look;
 
     const COLUMNS: &[Column] =
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn cells_are_escaped_and_styled() {
         let mut lines = String::new();
-        let look = Appearance { has_colours: true, ..look(|| None) };
+        let look = Appearance { escapes: EscapeCodes::All, ..look(|| None) };
         let row = vec![Cell::new(Style::Green, &"A\x1b"), Cell::plain(&"1")];
         Grid::new(COLUMNS).rows(&[row], &look, &mut lines);
         assert_eq!(lines, "\x1b[32mA\\u{1b}\x1b[0m 1\n");

@@ -4,6 +4,7 @@ use bitopro_client::StreamState;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
 use super::{Appearance, BalanceChanges, Item, Table, print_state};
+use crate::watch::appearance::EscapeCodes;
 use crate::watch::samples::{self, look};
 
 /// Returns the lines that a table prints for snapshots and updates.
@@ -170,7 +171,7 @@ fn colours_are_optional_and_hostile_escapes_are_never_printed() {
     let entries = [(PrivateStream::ActiveOrders, Item::Snapshot(hostile.as_str()))];
     let lines = printed_plain(&entries).concat();
     assert!(!lines.contains(['\x1b', '\u{9b}']) && lines.contains(r"\u{1b}[2J"), "{lines}");
-    let colourful = Appearance { has_colours: true, ..look(|| None) };
+    let colourful = Appearance { escapes: EscapeCodes::All, ..look(|| None) };
     let lines = printed(&mut Table::new(colourful, false), &entries).concat();
     assert!(lines.contains("\x1b[32mbuy\x1b[0m") && !lines.contains("\x1b[2J"), "{lines}");
 }
