@@ -1,4 +1,4 @@
-//! Installs the exchange's own Python SDK and compares it with the simulator, in a test of bitopro-sim.
+//! Installs the exchange's own Python SDK and compares it with the simulator, in tests of bitopro-sim.
 
 mod python;
 
@@ -16,10 +16,12 @@ pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
         Ok(python) => python,
         Err(reason) => return Ok(Err(reason)),
     };
-    let test = NamedTest {
-        binary: &["--package", "bitopro-sim", "--test", "compat"],
-        name: "the_official_sdk_receives_every_message_of_the_simulator",
-    };
-    test.run(&[("BITOPRO_COMPAT_PYTHON", python.to_string_lossy().into_owned())])?;
+    for name in [
+        "the_official_sdk_opens_four_streams_at_the_same_moment_without_a_refusal",
+        "the_official_sdk_receives_every_message_of_the_simulator",
+    ] {
+        let test = NamedTest { binary: &["--package", "bitopro-sim", "--test", "compat"], name };
+        test.run(&[("BITOPRO_COMPAT_PYTHON", python.to_string_lossy().into_owned())])?;
+    }
     Ok(Ok(()))
 }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha384;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::payload::Payload;
+use crate::problem::{CredentialsError, CredentialsPart};
 
 type HmacSha384 = Hmac<Sha384>;
 
@@ -24,8 +24,12 @@ type HmacSha384 = Hmac<Sha384>;
 /// assert_eq!(credentials.email(), "me@example.com");
 /// assert_eq!(format!("{credentials:?}"), "Credentials(redacted)");
 ///
-/// let error = Credentials::new("api-key", "", "me@example.com").unwrap_err();
-/// assert_eq!(error, CredentialsError::EmptyApiSecret);
+/// let error = Credentials::new("me@example.com", "", "api-key").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the API key contains `@` (it may be the email address); the API secret is empty (BitoPro shows it only once, \
+///      when the API key is created); the email address has no `@` (use the address of the BitoPro account)"
+/// );
 /// # Ok::<(), CredentialsError>(())
 /// ```
 #[derive(Clone)]
@@ -35,30 +39,6 @@ struct Inner {
     email: Zeroizing<String>,
     api_key: Zeroizing<String>,
     key: HmacSha384,
-}
-
-/// The error returned by [`Credentials::new`]. Names the invalid part, but never contains its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum CredentialsError {
-    /// The API key is empty.
-    #[error("the API key is empty; create one on BitoPro's API management page")]
-    EmptyApiKey,
-    /// The API key contains a character other than visible ASCII, such as a space or a line break.
-    #[error(
-        "the API key contains a space, a line break or another character that is not visible ASCII; copy it again, without \
-         anything around it"
-    )]
-    MalformedApiKey,
-    /// The API secret is empty.
-    #[error("the API secret is empty; BitoPro shows it only once, when the API key is created")]
-    EmptyApiSecret,
-    /// The email address is empty.
-    #[error("the email address is empty; use the address of the BitoPro account")]
-    EmptyEmail,
-    /// The email address has no `@`, for example because the arguments are in the wrong order.
-    #[error("the email address has no `@`; use the address of the BitoPro account")]
-    MalformedEmail,
 }
 
 impl Credentials {
@@ -71,8 +51,10 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// Returns a [`CredentialsError`] if a part is empty, the API key contains anything other than visible
-    /// ASCII characters, or the email address has no `@`.
+    /// Returns a [`CredentialsError`] that lists every problem: a part is empty or has a quote at its
+    /// beginning or end, the API key or the secret contains anything other than visible ASCII characters, the
+    /// email address contains a space, a control character or another invisible character, the API key
+    /// contains an `@`, or the email address has none.
     pub fn new(
         api_key: impl Into<String>,
         api_secret: impl Into<String>,
@@ -81,25 +63,17 @@ impl Credentials {
         let api_key = Zeroizing::new(api_key.into());
         let api_secret = Zeroizing::new(api_secret.into());
         let email = Zeroizing::new(email.into());
-        if api_key.is_empty() {
-            return Err(CredentialsError::EmptyApiKey);
+        let parts = [
+            (CredentialsPart::ApiKey, &api_key),
+            (CredentialsPart::ApiSecret, &api_secret),
+            (CredentialsPart::Email, &email),
+        ];
+        let problems: Vec<_> = parts.into_iter().flat_map(|(part, value)| part.problems(value)).collect();
+        // HMAC accepts keys of any length.
+        match HmacSha384::new_from_slice(api_secret.as_bytes()) {
+            Ok(key) if problems.is_empty() => Ok(Self(Arc::new(Inner { email, api_key, key }))),
+            _ => Err(CredentialsError::new(problems)),
         }
-        if !api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(CredentialsError::MalformedApiKey);
-        }
-        if api_secret.is_empty() {
-            return Err(CredentialsError::EmptyApiSecret);
-        }
-        if email.is_empty() {
-            return Err(CredentialsError::EmptyEmail);
-        }
-        if !email.contains('@') {
-            return Err(CredentialsError::MalformedEmail);
-        }
-        // HMAC accepts keys of any length, so this error cannot occur.
-        let key = HmacSha384::new_from_slice(api_secret.as_bytes())
-            .map_err(|_| CredentialsError::EmptyApiSecret)?;
-        Ok(Self(Arc::new(Inner { email, api_key, key })))
     }
 
     /// Returns the account's email address, which the payload of a `GET` contains as `identity`.
@@ -126,7 +100,7 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, CredentialsError};
+    use super::Credentials;
 
     #[test]
     fn debug_output_is_redacted() {
@@ -135,18 +109,5 @@ mod tests {
             format!("{credentials:?} {credentials:#?}"),
             "Credentials(redacted) Credentials(redacted)"
         );
-    }
-
-    #[test]
-    fn each_invalid_part_has_its_own_error() {
-        let new = |key: &str, secret: &str, email: &str| Credentials::new(key, secret, email);
-        assert_eq!(new("", "s", "e@x").unwrap_err(), CredentialsError::EmptyApiKey);
-        assert_eq!(new("k", "", "e@x").unwrap_err(), CredentialsError::EmptyApiSecret);
-        assert_eq!(new("k", "s", "").unwrap_err(), CredentialsError::EmptyEmail);
-        // Earlier versions took the email first.
-        assert_eq!(new("e@x", "k", "s").unwrap_err(), CredentialsError::MalformedEmail);
-        for key in ["k\n", "a b", "ключ"] {
-            assert_eq!(new(key, "s", "e@x").unwrap_err(), CredentialsError::MalformedApiKey);
-        }
     }
 }

@@ -158,8 +158,7 @@ mod tests {
 
     #[test]
     fn identities_are_escaped_as_json() {
-        for identity in ["a\"b\\c@example.com", "名字@example.com", "tab\t@example.com", "~?>@example.com"]
-        {
+        for identity in ["a\"b\\c@example.com", "名字@example.com", "~?>@example.com"] {
             let credentials = Credentials::new("key", "secret", identity).unwrap();
             let claim = Payload::of_identity(&credentials, Nonce(7)).identity_claim().unwrap();
             assert_eq!((claim.identity.as_str(), claim.nonce), (identity, 7));

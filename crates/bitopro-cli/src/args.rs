@@ -172,12 +172,16 @@ fn currency_or_pair(text: &str) -> Result<String, String> {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum WatchStream {
     /// Account balances
+    #[value(alias = "account-balance")]
     Balances,
     /// Open orders
+    #[value(alias = "active-orders")]
     Orders,
     /// Recently closed orders, then each order when it closes
+    #[value(alias = "history-orders")]
     History,
     /// Executions of your orders, from now on
+    #[value(alias = "user-trades")]
     Trades,
     /// All four streams
     All,
@@ -187,15 +191,15 @@ pub(crate) enum WatchStream {
 pub(crate) enum Format {
     /// Human-readable table
     Table,
-    /// One JSON object per line, for programs
+    /// One JSON object per line, for programs; also named json
     #[value(alias = "json")]
     Ndjson,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CredentialArgs {
-    /// Read the credentials from this file instead of the environment; its mode must deny access to other
-    /// users (`chmod 600 FILE`)
+    /// Read the credentials from this file of NAME=value lines instead of the environment; its mode must
+    /// deny access to other users (`chmod 600 FILE`)
     #[arg(long, value_name = "FILE")]
     pub(crate) credentials: Option<PathBuf>,
 }
@@ -214,6 +218,10 @@ pub(crate) struct SimArgs {
     /// Seed of the simulated market; the same seed gives the same market
     #[arg(long, value_name = "NUMBER", value_parser = number::<u64>("a whole number from 0 to 2^64 - 1"), default_value_t = 1)]
     pub(crate) seed: u64,
+
+    /// Number of currencies of the account; from the 13th on, they are named SIM001, SIM002 and so on
+    #[arg(long, value_name = "NUMBER", value_parser = number::<u16>("a number of currencies from 0 to 65535"), default_value_t = 12)]
+    pub(crate) currencies: u16,
 
     /// Milliseconds between two market steps, or 0 for none [default: 1000, or 0 with --scenario]
     #[arg(long, value_name = "MS", value_parser = number::<u64>("at least 1 millisecond, or 0 for no market steps"))]

@@ -1,109 +1,116 @@
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::path::Path;
 
-use bitopro_client::{
-    API_KEY_VARIABLE, API_SECRET_VARIABLE, Credentials, EMAIL_VARIABLE, credentials_from_env,
-};
+use bitopro_client::{API_KEY_VARIABLE, Credentials, credentials_from_env, credentials_from_lines};
+use zeroize::Zeroizing;
 
 use crate::args::CredentialArgs;
 use crate::exit::{Failure, Status};
 
-/// Maximum number of bytes that are read from a credentials file.
-const MAX_FILE_BYTES: u64 = 64 << 10;
+/// Maximum size of a credentials file.
+const MAX_FILE_BYTES: usize = 64 << 10;
 
 /// Loads credentials from the file given by `--credentials`, or else from the environment. If there are none,
 /// the error ends with `hint`.
 pub(crate) fn load(args: &CredentialArgs, hint: &str) -> Result<Credentials, Failure> {
     match &args.credentials {
         Some(path) => from_file(path),
-        None => credentials_from_env().map_err(|error| {
-            let message = "no usable credentials in the environment; set them, or pass `--credentials FILE`";
-            Failure::new(Status::Auth, format!("{message}{hint}")).with_source(error)
-        }),
+        None => from_env(&format!("; set them, or pass `--credentials FILE`{hint}")),
     }
+}
+
+/// Loads credentials from the environment. If there are none, the error ends with `hint`.
+pub(crate) fn from_env(hint: &str) -> Result<Credentials, Failure> {
+    credentials_from_env().map_err(|error| {
+        let message = format!("no usable credentials in the environment{hint}");
+        Failure::new(Status::Auth, message).with_source(error)
+    })
 }
 
 fn from_file(path: &Path) -> Result<Credentials, Failure> {
     let shown = path.display();
-    let unreadable = |error| {
-        Failure::new(Status::Auth, format!("cannot read the credentials file {shown}")).with_source(error)
-    };
+    let failure = |message: String| Failure::new(Status::Auth, message);
+    let unreadable =
+        |error: io::Error| failure(format!("cannot read the credentials file {shown}")).with_source(error);
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
-        let message = format!(
+        return Err(failure(format!(
             "{shown} is a directory; `--credentials` needs a file with lines such as `{API_KEY_VARIABLE}=…`"
-        );
-        return Err(Failure::new(Status::Auth, message));
+        )));
     }
-    if let Some(mode) = mode_for_others(&metadata) {
-        let message = format!(
+    if let Some(mode) = mode_for_others(path, &metadata) {
+        return Err(failure(format!(
             "the credentials file {shown} has mode {mode:o}, so other users have access to it; run `chmod 600 \
             {shown}`"
-        );
-        return Err(Failure::new(Status::Auth, message));
+        )));
     }
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
-    parse(&text)
-        .map_err(|message| Failure::new(Status::Auth, format!("the credentials file {shown}: {message}")))
+    let contents = read(file).map_err(unreadable)?;
+    if contents.len() > MAX_FILE_BYTES {
+        return Err(failure(format!(
+            "the credentials file {shown} is larger than {} KiB; pass a file with only the credentials",
+            MAX_FILE_BYTES >> 10
+        )));
+    }
+    credentials_from_lines(&contents).map_err(|error| {
+        failure(format!("no usable credentials in the credentials file {shown}")).with_source(error)
+    })
+}
+
+/// Reads at most one byte more than the maximum.
+fn read(file: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let limit = MAX_FILE_BYTES + 1;
+    // A buffer that grows leaves unwiped copies behind. The last byte keeps it from being full.
+    let mut contents = Zeroizing::new(Vec::with_capacity(limit + 1));
+    file.take(limit as u64).read_to_end(&mut contents)?;
+    Ok(contents)
 }
 
 /// Returns the permission bits of a file, if users other than its owner have access to it.
+///
+/// systemd and container runtimes create credentials that their group can read: with an owner of root, or in
+/// a directory that others cannot enter.
 #[cfg(unix)]
-fn mode_for_others(metadata: &Metadata) -> Option<u32> {
+fn mode_for_others(path: &Path, file: &Metadata) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
-    Some(metadata.mode() & 0o777).filter(|mode| mode & 0o077 != 0)
+
+    const OTHERS_ENTER: u32 = 0o001;
+    const NOT_OWNER: u32 = 0o077;
+
+    let mode = file.mode() & 0o777;
+    let is_closed = |directory: &Path| {
+        fs::metadata(directory).is_ok_and(|directory| directory.mode() & OTHERS_ENTER == 0)
+    };
+    let is_in_closed_directory =
+        || fs::canonicalize(path).is_ok_and(|path| path.parent().is_some_and(is_closed));
+    let is_private = match mode {
+        0o440 => file.uid() == 0 || is_in_closed_directory(),
+        _ => mode & NOT_OWNER == 0,
+    };
+    (!is_private).then_some(mode)
 }
 
 /// Other platforms have no permission bits to check.
 #[cfg(not(unix))]
-fn mode_for_others(_: &Metadata) -> Option<u32> {
+fn mode_for_others(_: &Path, _: &Metadata) -> Option<u32> {
     None
-}
-
-/// Parses `NAME=value` lines, optionally with `export` and quotes. Ignores other names and comments. Errors
-/// never contain a value.
-fn parse(text: &str) -> Result<Credentials, String> {
-    let value_of = |name: &str| {
-        let found = text.lines().find_map(|line| {
-            let line = line.trim();
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            let (found, value) = line.split_once('=')?;
-            (found.trim() == name).then(|| unquote(value.trim()).to_owned())
-        });
-        found.ok_or_else(|| format!("no value for `{name}`; add a line `{name}=…`"))
-    };
-    let (email, key, secret) =
-        (value_of(EMAIL_VARIABLE)?, value_of(API_KEY_VARIABLE)?, value_of(API_SECRET_VARIABLE)?);
-    Credentials::new(key, secret, email).map_err(|error| error.to_string())
-}
-
-fn unquote(value: &str) -> &str {
-    ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, parse};
+    use super::{MAX_FILE_BYTES, Read, read};
 
     #[test]
-    fn shell_exports_and_plain_lines_are_read() {
-        let text = "# mine\nexport BITOPRO_API_KEY='k'\nBITOPRO_API_SECRET = \"s=1\"\r\n\nBITOPRO_EMAIL=me@example.com\nOTHER=1\n";
-        let credentials = parse(text).unwrap();
-        assert_eq!((credentials.email(), credentials.api_key()), ("me@example.com", "k"));
-        let same = Credentials::new("k", "s=1", "me@example.com").unwrap();
-        let payload = bitopro_client::auth::Payload::of_body(b"{}");
-        assert_eq!(credentials.sign(payload.clone()).signature(), same.sign(payload).signature());
+    fn fault_60_an_endless_file_is_read_up_to_the_limit() {
+        assert_eq!(read(std::io::repeat(b'#')).unwrap().len(), MAX_FILE_BYTES + 1);
     }
 
     #[test]
-    fn errors_name_the_variable_but_never_show_a_value() {
-        let error = parse("BITOPRO_API_KEY=k\nBITOPRO_EMAIL=me@example.com").unwrap_err();
-        assert_eq!(error, "no value for `BITOPRO_API_SECRET`; add a line `BITOPRO_API_SECRET=…`");
-        let error =
-            parse("BITOPRO_API_KEY=a b\nBITOPRO_EMAIL=me@example.com\nBITOPRO_API_SECRET=hush").unwrap_err();
-        assert!(error.contains("API key") && !error.contains("hush") && !error.contains("a b"), "{error}");
+    fn fault_60_the_buffer_of_the_file_never_grows() {
+        for length in [0, 100, MAX_FILE_BYTES, MAX_FILE_BYTES + 1, 2 * MAX_FILE_BYTES] {
+            let contents = read(std::io::repeat(b'#').take(length as u64)).unwrap();
+            assert_eq!(contents.capacity(), MAX_FILE_BYTES + 2);
+        }
     }
 }

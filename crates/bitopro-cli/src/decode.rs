@@ -1,50 +1,59 @@
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use bitopro_client::model::{Event, EventData, Extra, Message, Timestamp, UnknownMessage};
+use bitopro_client::transport::{Limits, printable};
 use serde::{Serialize, Serializer};
 
 use crate::args::DecodeArgs;
-use crate::exit::{Failure, Status};
+use crate::bounded_lines::{BoundedLines, Line};
+use crate::exit::{Failure, MAX_LINE, Status};
 use crate::output::{Output, OutputError, exit_status};
 
 pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
     match args.file.as_deref().filter(|path| *path != Path::new("-")) {
-        None => decode(BufReader::new(io::stdin().lock())),
+        None => decode(io::stdin().lock()),
         Some(path) => {
             let file = File::open(path).map_err(|error| {
                 Failure::new(Status::Usage, format!("cannot read the messages in {}", path.display()))
                     .with_source(error)
             })?;
-            decode(BufReader::new(file))
+            decode(file)
         }
     }
 }
 
-fn decode(input: BufReader<impl Read>) -> Result<Status, Failure> {
+fn decode(input: impl Read) -> Result<Status, Failure> {
     let mut status = Status::Ok;
-    let printed = print(input, &mut status);
+    // A line is a message, so it has the same limit as a message on a connection.
+    let limit = Limits::default().message_bytes;
+    let printed = print(BoundedLines::new(input, limit), limit, &mut status);
     // If the reader closed the pipe, the exit code still covers the lines decoded until then.
     exit_status(printed, status)
 }
 
-fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), OutputError> {
+fn print(mut lines: BoundedLines<impl Read>, limit: usize, status: &mut Status) -> Result<(), OutputError> {
     let mut output = Output::stdout();
-    let mut line = Vec::new();
     for number in 1_u64.. {
-        line.clear();
-        if input.buffer().is_empty() {
+        if lines.may_block() {
             // Reading the next line may block for a long time.
             output.flush()?;
         }
-        let read = input.read_until(b'\n', &mut line).map_err(|error| {
+        let line = lines.next().map_err(|error| {
             Failure::new(Status::Usage, "cannot read the rest of the input").with_source(error)
         })?;
-        if read == 0 {
-            break;
-        }
-        match parse_line(&line) {
+        let message = match line {
+            None => break,
+            Some(Line::Bytes(bytes)) if number == 1 && is_utf_16(bytes) => {
+                let message = "the input is UTF-16, but messages are UTF-8; convert it, for example with \
+                               `iconv -f UTF-16 -t UTF-8`";
+                return Err(Failure::new(Status::BadData, message).into());
+            }
+            Some(Line::Bytes(bytes)) => parse_line(bytes),
+            Some(Line::TooLong) => Err(format!("longer than {limit} bytes")),
+        };
+        match message {
             Ok(None) => {}
             Ok(Some(message)) => output.json(&NormalisedMessage(&message))?,
             Err(error) => {
@@ -52,7 +61,7 @@ fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Out
                 // Keeps the order of lines if standard output and standard error are the same file.
                 let flushed = output.flush();
                 // If standard error is closed, the exit code still reports the failure.
-                let _ = writeln!(io::stderr(), "line {number}: {error}");
+                let _ = writeln!(io::stderr(), "line {number}: {}", printable(&error, MAX_LINE));
                 flushed?;
             }
         }
@@ -60,9 +69,17 @@ fn print(mut input: BufReader<impl Read>, status: &mut Status) -> Result<(), Out
     output.flush()
 }
 
+/// Returns whether the first line of a file begins like UTF-16, in either byte order, with or without a byte
+/// order mark.
+fn is_utf_16(start: &[u8]) -> bool {
+    matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..])
+}
+
 /// Parses the message on a line. Returns `None` for an empty line.
 fn parse_line(line: &[u8]) -> Result<Option<Message>, String> {
-    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?.trim();
+    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
+    // Each of several concatenated files may begin with a byte order mark.
+    let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Ok(None);
     }

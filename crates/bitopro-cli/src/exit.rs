@@ -1,11 +1,12 @@
-use std::error::Error;
 use std::fmt::Debug;
 use std::io::Write;
 use std::process::ExitCode;
 
-use bitopro_client::{self as client, ErrorKind, transport};
+use bitopro_client::transport::{self, printable};
+use bitopro_client::{self as client, ErrorKind};
 
-use crate::printable::printable;
+/// Maximum length of a line of text for people, in characters. Only texts from outside are longer.
+pub(crate) const MAX_LINE: usize = 4_000;
 
 /// The exit code of the command. The help and the README document the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,24 +56,19 @@ pub(crate) type Failure = transport::Error<Status>;
 pub(crate) fn report(failure: &Failure) -> Status {
     let mut stderr = std::io::stderr().lock();
     // If standard error is closed, the exit code still reports the failure.
-    let _ = writeln!(stderr, "bitopro: {}", printable(&failure.to_string()));
+    let _ = writeln!(stderr, "bitopro: {}", printable(&failure.to_string(), MAX_LINE));
     if let Some(causes) = causes(failure) {
-        let _ = writeln!(stderr, "  caused by: {}", printable(&causes));
+        let _ = writeln!(stderr, "  caused by: {}", printable(&causes, MAX_LINE));
     }
     failure.kind()
 }
 
-/// Returns the messages of an error's causes, if any. Names the flag that raises the limit for a message that
-/// is too large.
-pub(crate) fn causes<K: Debug>(error: &transport::Error<K>) -> Option<String> {
-    let mut causes = format!("{error:#}").strip_prefix(&format!("{error}: "))?.to_owned();
-    if error.source().is_some_and(is_too_large) {
-        causes.push_str(" (for this command: `--message-limit`)");
-    }
-    Some(causes)
-}
+/// The settings of the library that errors mention, and the flags of the command for them.
+const FLAGS: [(&str, &str); 2] =
+    [("`Limits::message_bytes`", "`--message-limit`"), ("`with_extra_roots`", "`--ca-file`")];
 
-fn is_too_large(error: &(dyn Error + 'static)) -> bool {
-    let kind = error.downcast_ref::<transport::Error>().map(transport::Error::kind);
-    kind == Some(transport::ErrorKind::TooLarge) || error.source().is_some_and(is_too_large)
+/// Returns the messages of an error's causes, if any, with the flags of the command.
+pub(crate) fn causes<K: Debug>(error: &transport::Error<K>) -> Option<String> {
+    let causes = format!("{error:#}").strip_prefix(&format!("{error}: "))?.to_owned();
+    Some(FLAGS.iter().fold(causes, |causes, (setting, flag)| causes.replace(setting, flag)))
 }

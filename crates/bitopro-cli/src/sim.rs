@@ -15,18 +15,15 @@ use crate::watch::CA_FILE_VARIABLE;
 /// Default interval between market steps.
 const MARKET_INTERVAL_MS: u64 = 1000;
 
-pub(crate) fn run(args: SimArgs) -> Result<Status, Failure> {
-    // Signal handlers are installed later, so that Ctrl-C interrupts the read of a scenario from a terminal.
+pub(crate) fn run(args: SimArgs, signals: &Signals) -> Result<Status, Failure> {
     let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
-    crate::runtime()?.block_on(serve(args, scenario))
+    crate::block_on(serve(args, scenario, signals))
 }
 
-async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Failure> {
-    let mut signals = Signals::listen().map_err(|error| {
-        Failure::new(Status::Unexpected, "cannot install the signal handlers").with_source(error)
-    })?;
+async fn serve(args: SimArgs, scenario: Option<Scenario>, signals: &Signals) -> Result<Status, Failure> {
     let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
     let builder = Simulator::builder().with_seed(args.seed).with_port(args.port);
+    let builder = builder.with_currencies(args.currencies.into());
     let mut builder = args.exchange.apply(builder);
     if args.tls.is_some() {
         builder = builder.with_tls();
@@ -44,8 +41,9 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>) -> Result<Status, Fail
     // The exchange keeps running if the reader of these lines closes the pipe.
     exit_status(print_exports(&simulator, ca_file.as_deref()), Status::Ok)?;
     let scenario = scenario.unwrap_or_default();
+    let mut stop_request = signals.stop_request();
     let ended = tokio::select! {
-        () = signals.next() => Ok(Status::Ok),
+        () = stop_request.requested() => Ok(Status::Ok),
         // The exchange keeps running after the last step.
         Err(error) = simulator.run(&scenario) => {
             Err(Failure::new(Status::Usage, "the scenario stopped before its end").with_source(error))

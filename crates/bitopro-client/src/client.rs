@@ -5,7 +5,7 @@ use bitopro_model::{ActiveOrderStream, Balances, HistoryOrderStream, Orders, Pri
 
 use crate::account::Changes;
 use crate::builder::ClientBuilder;
-use crate::environment::{EnvironmentError, base_url_from_env, credentials_from_env};
+use crate::environment::{EnvironmentError, settings_from_env};
 use crate::runtime::{Account, Runtime, Subscription};
 
 /// A client that subscribes to the private streams of one account.
@@ -67,10 +67,11 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns an [`EnvironmentError`] if a required variable is missing, or if a value is not valid.
+    /// Returns an [`EnvironmentError`] that lists every missing variable and every problem of the others.
     pub fn from_env() -> Result<ClientBuilder, EnvironmentError> {
-        let builder = Self::builder(credentials_from_env()?);
-        Ok(match base_url_from_env()? {
+        let (credentials, base) = settings_from_env()?;
+        let builder = Self::builder(credentials);
+        Ok(match base {
             Some(base) => builder.with_endpoint(base),
             None => builder,
         })

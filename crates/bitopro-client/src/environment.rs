@@ -1,7 +1,12 @@
-use std::env;
+mod lines;
 
-use bitopro_auth::{Credentials, CredentialsError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::ffi::OsString;
+
+use bitopro_auth::{Credentials, CredentialsPart, CredentialsProblem};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// The environment variable that holds the API key.
 pub const API_KEY_VARIABLE: &str = "BITOPRO_API_KEY";
@@ -13,19 +18,24 @@ pub const EMAIL_VARIABLE: &str = "BITOPRO_EMAIL";
 /// the client dials the exchange.
 pub const WS_URL_VARIABLE: &str = "BITOPRO_WS_URL";
 
-/// An error in the environment variables of a client. It never shows their values.
+/// Maximum number of edits between a misspelt name and the one that it may stand for: the length of `API_`.
+const MAX_EDITS: usize = 4;
+
+/// Maximum number of unreadable lines that are reported one by one, since a file may not be text at all.
+const MAX_UNREADABLE: usize = 5;
+
+/// The problems with the variables of a client, in the environment or in a file. Never contains their values.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum EnvironmentError {
-    /// These variables are unset, empty or not valid Unicode.
-    #[error("{}", missing_text(.0))]
-    Missing(Vec<&'static str>),
-    /// A variable is not valid Unicode.
-    #[error("{0} is not valid Unicode")]
-    NotText(&'static str),
-    /// All variables are set, but one of the values is not valid.
-    #[error("the credentials in the environment are invalid")]
-    Invalid(#[from] CredentialsError),
+#[error("{}", .problems.join("; "))]
+pub struct EnvironmentError {
+    problems: Vec<String>,
+}
+
+impl EnvironmentError {
+    /// Returns a description of each problem.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
 }
 
 /// Reads the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`.
@@ -34,69 +44,173 @@ pub enum EnvironmentError {
 ///
 /// # Errors
 ///
-/// Returns an [`EnvironmentError`] that names every missing variable, or contains the reason why the
-/// credentials are invalid.
+/// Returns an [`EnvironmentError`] that lists every missing variable and every problem of the others.
 pub fn credentials_from_env() -> Result<Credentials, EnvironmentError> {
-    read_credentials(|name| env::var(name).ok())
+    Variables::of_env().into_credentials()
 }
 
-/// Describes missing variables and what to do about them.
-fn missing_text(names: &[&str]) -> String {
-    let (last, others) = names.split_last().unwrap_or((&"a variable", &[]));
-    if others.is_empty() {
-        return format!("{last} is unset, empty or not valid Unicode; set it");
+/// Reads the credentials from the contents of a file with a line `NAME=value` for each of
+/// `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`.
+///
+/// The lines mean what they mean to a shell: a value may be in quotes, `export` may precede a name, `#` starts
+/// a comment, and the last of several lines with the same name counts. What a shell would expand, such as an
+/// unquoted `$`, is an error. A byte order mark, Windows line ends and other names are ignored.
+///
+/// The caller is responsible for wiping `contents`.
+///
+/// # Errors
+///
+/// Returns an [`EnvironmentError`] that lists every missing name, every unreadable line by its number, and
+/// every problem of the values.
+///
+/// # Examples
+///
+/// ```
+/// use bitopro_client::credentials_from_lines;
+///
+/// let file = b"# my key\nexport BITOPRO_API_KEY=api-key\nBITOPRO_API_SECRET='$ecret'\nBITOPRO_EMAIL=me@example.com\n";
+/// assert_eq!(credentials_from_lines(file)?.api_key(), "api-key");
+///
+/// let error = credentials_from_lines(b"BITOPRO_APIKEY=api-key\nBITOPRO_API_SECRET=$ecret").unwrap_err();
+/// assert_eq!(
+///     error.problems(),
+///     [
+///         "no value for BITOPRO_API_KEY and BITOPRO_EMAIL",
+///         "unknown name BITOPRO_APIKEY (did you mean BITOPRO_API_KEY?)",
+///         "line 2 contains a character that a shell would interpret (put the value in single quotes)",
+///     ]
+/// );
+/// # Ok::<(), bitopro_client::EnvironmentError>(())
+/// ```
+pub fn credentials_from_lines(contents: &[u8]) -> Result<Credentials, EnvironmentError> {
+    Variables::of_lines(contents).into_credentials()
+}
+
+/// Reads the credentials and the base URL, if that is set, from the environment.
+pub(crate) fn settings_from_env() -> Result<(Credentials, Option<String>), EnvironmentError> {
+    let mut variables = Variables::of_env();
+    let base = env::var_os(WS_URL_VARIABLE).filter(|value| !value.is_empty());
+    let base = base.map(OsString::into_string);
+    if matches!(base, Some(Err(_))) {
+        variables.problems.push(not_unicode(WS_URL_VARIABLE));
     }
-    format!("{} and {last} are unset, empty or not valid Unicode; set them", others.join(", "))
+    Ok((variables.into_credentials()?, base.and_then(Result::ok)))
 }
 
-/// Reads the base URL from `BITOPRO_WS_URL`. Returns `None` if the variable is unset or empty.
-pub(crate) fn base_url_from_env() -> Result<Option<String>, EnvironmentError> {
-    let value = env::var_os(WS_URL_VARIABLE).filter(|value| !value.is_empty());
-    value.map(|value| value.into_string().map_err(|_| EnvironmentError::NotText(WS_URL_VARIABLE))).transpose()
+fn not_unicode(name: &str) -> String {
+    format!("{name} is not valid Unicode")
 }
 
-fn read_credentials(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, EnvironmentError> {
-    let non_empty = |name| variable(name).filter(|value| !value.is_empty());
-    match (non_empty(API_KEY_VARIABLE), non_empty(API_SECRET_VARIABLE), non_empty(EMAIL_VARIABLE)) {
-        (Some(key), Some(secret), Some(email)) => Ok(Credentials::new(key, secret, email)?),
-        (key, secret, email) => {
-            let missing = [(API_KEY_VARIABLE, key), (API_SECRET_VARIABLE, secret), (EMAIL_VARIABLE, email)];
-            Err(EnvironmentError::Missing(
-                missing.into_iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect(),
-            ))
+/// The name of the variable for a part of the credentials.
+fn variable(part: CredentialsPart) -> &'static str {
+    match part {
+        CredentialsPart::ApiKey => API_KEY_VARIABLE,
+        CredentialsPart::ApiSecret => API_SECRET_VARIABLE,
+        CredentialsPart::Email => EMAIL_VARIABLE,
+    }
+}
+
+/// The variables of one source.
+#[derive(Default)]
+struct Variables {
+    /// The values by name. `None` is an unreadable value.
+    values: BTreeMap<&'static str, Option<Zeroizing<String>>>,
+    other_names: BTreeSet<String>,
+    problems: Vec<String>,
+}
+
+impl Variables {
+    fn of_env() -> Self {
+        let mut variables = Self::default();
+        for (name, value) in env::vars_os() {
+            // Taken apart without a copy, so that every value is wiped.
+            let value = text(value.into_encoded_bytes());
+            if let Some(name) = name.to_str() {
+                variables.add(name, value.ok_or_else(|| not_unicode(name)));
+            }
+        }
+        variables
+    }
+
+    fn of_lines(contents: &[u8]) -> Self {
+        let mut variables = Self::default();
+        for line in lines::parse(contents) {
+            match line {
+                Ok((name, value)) => variables.add(name, value),
+                Err(problem) => variables.problems.push(problem),
+            }
+        }
+        let more = variables.problems.len().saturating_sub(MAX_UNREADABLE);
+        if more > 0 {
+            variables.problems.truncate(MAX_UNREADABLE);
+            variables.problems.push(format!("{more} more lines cannot be read"));
+        }
+        variables
+    }
+
+    /// Adds a value, or the problem that makes it unreadable. The last value of a name counts.
+    fn add(&mut self, name: &str, value: Result<Zeroizing<String>, String>) {
+        let known = [API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE];
+        let Some(known) = known.into_iter().find(|known| *known == name) else {
+            self.other_names.insert(name.to_owned());
+            return;
+        };
+        let value = value.map_err(|problem| self.problems.push(problem)).ok();
+        self.values.insert(known, value);
+    }
+
+    fn into_credentials(mut self) -> Result<Credentials, EnvironmentError> {
+        // Moves the strings, which `Credentials::new` wipes.
+        let mut take = |part| {
+            let value = self.values.get_mut(variable(part)).and_then(Option::as_mut);
+            value.map(|value| std::mem::take(&mut **value)).unwrap_or_default()
+        };
+        let (key, secret) = (take(CredentialsPart::ApiKey), take(CredentialsPart::ApiSecret));
+        let credentials = Credentials::new(key, secret, take(CredentialsPart::Email));
+        let problems = match &credentials {
+            Ok(_) => &[][..],
+            Err(error) => error.problems(),
+        };
+        let mut missing = Vec::new();
+        for problem in problems {
+            match problem {
+                CredentialsProblem::Empty(part) => missing.push(variable(*part)),
+                other => self.problems.push(other.to_string()),
+            }
+        }
+        missing.retain(|name| !matches!(self.values.get(name), Some(None)));
+        self.problems.splice(0..0, describe_missing(&missing, &self.other_names));
+        match credentials {
+            Ok(credentials) if self.problems.is_empty() => Ok(credentials),
+            _ => Err(EnvironmentError { problems: self.problems }),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{
-        API_KEY_VARIABLE, API_SECRET_VARIABLE, CredentialsError, EMAIL_VARIABLE, EnvironmentError,
-        read_credentials,
-    };
-
-    #[test]
-    fn every_missing_variable_is_named() {
-        let all = |name: &str| Some(format!("value@{name}"));
-        assert_eq!(read_credentials(all).unwrap().email(), "value@BITOPRO_EMAIL");
-        let error = read_credentials(|name| all(name).filter(|_| name == API_KEY_VARIABLE)).unwrap_err();
-        assert_eq!(error, EnvironmentError::Missing(vec![API_SECRET_VARIABLE, EMAIL_VARIABLE]));
-        let expected = "BITOPRO_API_SECRET and BITOPRO_EMAIL are unset, empty or not valid Unicode; set them";
-        assert_eq!(error.to_string(), expected);
-        let error = EnvironmentError::Missing(vec![EMAIL_VARIABLE]);
-        assert_eq!(error.to_string(), "BITOPRO_EMAIL is unset, empty or not valid Unicode; set it");
-        let error =
-            read_credentials(|name| Some(String::new()).filter(|_| name != EMAIL_VARIABLE)).unwrap_err();
-        assert_eq!(
-            error,
-            EnvironmentError::Missing(vec![API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE])
-        );
-    }
-
-    #[test]
-    fn an_invalid_value_is_not_shown() {
-        let error = read_credentials(|_| Some("sec ret".to_owned())).unwrap_err();
-        assert_eq!(error, EnvironmentError::Invalid(CredentialsError::MalformedApiKey));
-        assert!(!format!("{error} {error:?}").contains("sec ret"));
+/// Converts bytes to text without a copy, or wipes them.
+fn text(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            None
+        }
     }
 }
+
+/// Describes missing variables, and the names that may be misspelt ones of them.
+fn describe_missing(missing: &[&'static str], other_names: &BTreeSet<String>) -> Vec<String> {
+    let Some((last, others)) = missing.split_last() else { return Vec::new() };
+    let names =
+        if others.is_empty() { (*last).to_owned() } else { format!("{} and {last}", others.join(", ")) };
+    let hints = missing.iter().filter_map(|name| {
+        let edits = |other: &str| strsim::levenshtein(&other.to_ascii_uppercase(), name);
+        let similar = other_names.iter().filter(|other| edits(other) <= MAX_EDITS);
+        let similar = similar.min_by_key(|other| edits(other))?;
+        Some(format!("unknown name {similar} (did you mean {name}?)"))
+    });
+    std::iter::once(format!("no value for {names}")).chain(hints).collect()
+}
+
+#[cfg(test)]
+mod tests;

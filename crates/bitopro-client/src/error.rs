@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use bitopro_transport as transport;
 
+use crate::refusal_text::Answer;
+
 /// The reason why a connection ended or could not be established.
 ///
 /// `Display` states what happened and, where you can act, what to do; `{:#}` adds the causes. Match on the
@@ -13,15 +15,15 @@ pub type Error = transport::Error<ErrorKind>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The exchange rejected the API key or the signature (401).
+    /// The API key or the signature was refused (401).
     Unauthorized,
-    /// The API key lacks permission (403).
+    /// The API key lacks permission, or access was denied for another reason (403).
     Forbidden,
     /// The server does not serve the stream's path (404, or a 2xx instead of the upgrade).
     WrongPath,
     /// The server refused the request as invalid (400, 422).
     BadRequest,
-    /// The exchange rejected the nonce, usually because the machine's clock is wrong (409).
+    /// The nonce was refused, usually because the machine's clock is wrong (409).
     ClockSkew {
         /// Lead of the exchange's clock over the machine's, in milliseconds, if known. Negative if the
         /// machine's clock is ahead.
@@ -32,7 +34,7 @@ pub enum ErrorKind {
         /// The delay that the exchange asked for, if any.
         retry_after: Option<Duration>,
     },
-    /// The exchange is temporarily unavailable (408, 5xx).
+    /// The server is temporarily unavailable (408, 5xx).
     Unavailable {
         /// The delay that the exchange asked for, if any.
         retry_after: Option<Duration>,
@@ -54,9 +56,9 @@ pub enum ErrorKind {
     InvalidUrl,
     /// The server violated the WebSocket protocol, or exceeded a size limit.
     Protocol,
-    /// The exchange closed the connection.
+    /// The server closed the connection.
     ClosedByServer {
-        /// The close code, if any.
+        /// The close code, if the server sent one.
         code: Option<u16>,
     },
     /// No frame of any kind arrived within the idle limit.
@@ -101,7 +103,7 @@ impl ErrorKind {
         }
     }
 
-    /// Returns whether the exchange rejected the API key, or denied it permission.
+    /// Returns whether the API key was refused, or denied permission.
     pub const fn is_auth(self) -> bool {
         matches!(self, Self::Unauthorized | Self::Forbidden)
     }
@@ -143,65 +145,57 @@ pub(crate) fn refused(
     kind: ErrorKind,
     path: &str,
     has_worked: bool,
-    answer: Option<&str>,
+    answer: &Answer,
     source: transport::Error,
 ) -> Error {
-    let status = source.refusal().map(|refusal| refusal.status);
-    let message: Cow<'static, str> = match kind {
-        ErrorKind::Unauthorized => "the exchange rejected the API key; check that the key, secret and email \
-             belong together and that the key still exists; if another program uses the same key, its clock \
-             may be ahead"
-            .into(),
-        ErrorKind::Forbidden => {
-            "the API key lacks permission; check its permissions and its list of allowed IP addresses".into()
-        }
-        ErrorKind::WrongPath if has_worked => format!(
-            "the server currently does not serve {path}, although it did before; a gateway may be answering \
-             in the exchange's place"
-        )
-        .into(),
-        ErrorKind::WrongPath if status.is_some_and(|status| status.is_success()) => format!(
-            "the server answered HTTP {} instead of opening a WebSocket at {path}; use a base URL such as \
-             wss://host:port/ws",
-            status.unwrap_or_default()
-        )
-        .into(),
-        ErrorKind::WrongPath => {
-            format!("the server has no stream at {path}; use a base URL such as wss://host:port/ws").into()
-        }
-        ErrorKind::BadRequest if has_worked => format!(
-            "the server currently refuses the request for {path} as invalid, although {path} has worked \
-             before; a gateway may be answering in the exchange's place"
-        )
-        .into(),
-        ErrorKind::BadRequest => {
-            "the server refused the request as invalid; check for a newer version of this library".into()
-        }
-        ErrorKind::RateLimited { .. } => {
-            "too many requests; another program may be using this API key or IP address".into()
-        }
-        ErrorKind::Unavailable { .. } => "the exchange is temporarily unavailable".into(),
+    let mut problem: Cow<'static, str> = match kind {
+        ErrorKind::Unauthorized => "the credentials were refused".into(),
+        ErrorKind::Forbidden => "access was denied".into(),
+        ErrorKind::WrongPath => format!("no stream was opened at {path}").into(),
+        ErrorKind::BadRequest => format!("the request for {path} was refused as invalid").into(),
+        ErrorKind::RateLimited { .. } => "too many requests".into(),
+        ErrorKind::Unavailable { .. } => "the server is temporarily unavailable".into(),
         ErrorKind::Redirected => {
-            "the server redirects; signed requests never follow redirects, so set the base \
-             URL to the final one"
-                .into()
+            format!("the server redirects to {}", answer.target.as_deref().unwrap_or("another URL")).into()
         }
         _ => "the server refused the upgrade with an undocumented status".into(),
     };
-    let message = match answer {
-        Some(answer) => format!("{message}; {answer}").into(),
-        None => message,
+    let has_path = matches!(kind, ErrorKind::WrongPath | ErrorKind::BadRequest);
+    if has_path && has_worked {
+        problem = format!("{problem}, although this path has worked before").into();
+    }
+    let advice = match kind {
+        _ if has_path && has_worked => "; a gateway may have answered in place of the exchange",
+        ErrorKind::BadRequest if answer.is_page => {
+            "; a gateway may have answered in place of the exchange, so check the base URL"
+        }
+        ErrorKind::Unauthorized | ErrorKind::Forbidden if answer.is_page => {
+            "; a gateway may have answered in place of the exchange, so check the base URL and any firewall, \
+             then the API key"
+        }
+        ErrorKind::Unauthorized => {
+            "; check that the API key, secret and email belong together and that the key still exists; if \
+             another program uses the same key, its clock may be ahead"
+        }
+        ErrorKind::Forbidden => "; check the permissions of the API key and its list of allowed IP addresses",
+        ErrorKind::WrongPath => "; use a base URL such as wss://host:port/ws",
+        ErrorKind::BadRequest => "; check the base URL, and for a newer version of this library",
+        ErrorKind::RateLimited { .. } => "; another program may be using this API key or IP address",
+        ErrorKind::Redirected => "; redirects are never followed, so use the final URL as the base URL",
+        _ => "",
     };
-    Error::new(kind, message).with_source(source)
+    Error::new(kind, format!("{problem}; {answer}{advice}")).with_source(source)
 }
 
-/// Creates the error for a refusal because of the clock. `ahead_ms` is the lead of the exchange's clock, if
+/// Creates the error for a refusal because of the clock. `ahead_ms` is the lead of the server's clock, if
 /// known.
-pub(crate) fn clock_refused(ahead_ms: Option<i64>, source: transport::Error) -> Error {
-    Error::new(ErrorKind::ClockSkew { ahead_ms }, clock_message(ahead_ms)).with_source(source)
+pub(crate) fn clock_refused(ahead_ms: Option<i64>, answer: &Answer, source: transport::Error) -> Error {
+    let (problem, advice) = clock_message(ahead_ms);
+    Error::new(ErrorKind::ClockSkew { ahead_ms }, format!("{problem}; {answer}; {advice}"))
+        .with_source(source)
 }
 
-/// Creates the error for a nonce that is ahead of the exchange's clock by `lead`.
+/// Creates the error for a nonce that is ahead of the server's clock by `lead`.
 pub(crate) fn nonce_ahead(
     nonce: u64,
     lead: Duration,
@@ -212,46 +206,58 @@ pub(crate) fn nonce_ahead(
     let (lead_s, limit_s) = (lead.as_secs(), limit.as_secs());
     let message = if lead > limit {
         format!(
-            "nonce {nonce} is {lead_s} s ahead of the exchange's clock, which exceeds the limit of {limit_s} \
+            "nonce {nonce} is {lead_s} s ahead of the server's clock, which exceeds the limit of {limit_s} \
              s; synchronise this machine's clock with NTP, then wait or use another API key"
         )
     } else {
         format!(
-            "nonce {nonce} is {lead_s} s ahead of the exchange's clock, so this machine's clock must have \
-             been ahead; dials can succeed once the exchange's clock has caught up"
+            "nonce {nonce} is {lead_s} s ahead of the server's clock, so this machine's clock must have \
+             been ahead; dials can succeed once the server's clock has caught up"
         )
     };
     Error::new(ErrorKind::ClockSkew { ahead_ms }, message).with_source(source)
 }
 
-fn clock_message(ahead_ms: Option<i64>) -> String {
+/// Returns the problem, and what to do about it.
+fn clock_message(ahead_ms: Option<i64>) -> (String, &'static str) {
+    const SYNCHRONISE: &str = "synchronise this machine's clock with NTP";
+
     let Some(ahead_ms) = ahead_ms else {
-        return "this machine's clock differs too much from the exchange's; synchronise it with NTP"
-            .to_owned();
+        return ("the nonce was refused, so this machine's clock may be wrong".to_owned(), SYNCHRONISE);
     };
     let off_s = ahead_ms.unsigned_abs() / 1_000;
     if off_s == 0 {
-        return "the exchange rejected the nonce although this machine's clock agrees with the exchange's; \
-                another program may be using the same API key"
-            .to_owned();
+        let problem = "the nonce was refused, although this machine's clock agrees with the server's";
+        return (problem.to_owned(), "another program may be using the same API key");
     }
     let direction = if ahead_ms < 0 { "ahead of" } else { "behind" };
-    format!("this machine's clock is about {off_s} s {direction} the exchange's; synchronise it with NTP")
+    (format!("this machine's clock is about {off_s} s {direction} the server's"), SYNCHRONISE)
 }
 
-/// Creates the error for a dial or a connection that failed in the transport, except for refusals.
-pub(crate) fn from_transport(source: transport::Error) -> Error {
+/// Creates the error for a dial that failed in the transport, except for refusals.
+pub(crate) fn dial_failed(source: transport::Error) -> Error {
     use transport::ErrorKind as Cause;
-    let (kind, message) = match source.kind() {
-        Cause::InvalidRequest | Cause::InsecureUrl => (ErrorKind::InvalidUrl, "the URL cannot be dialled"),
-        Cause::Setup => (ErrorKind::Setup, "this machine's configuration prevents dialling"),
-        Cause::Certificate => (ErrorKind::Certificate, "the server's certificate was rejected"),
-        Cause::Protocol => (ErrorKind::Protocol, "the server violated the WebSocket protocol"),
-        Cause::TooLarge => (ErrorKind::Protocol, "a size limit was exceeded"),
-        Cause::Proxy => (ErrorKind::Network, "cannot connect to the exchange through the proxy"),
-        Cause::Refused => (ErrorKind::Refused, "the server refused the upgrade"),
-        Cause::Disconnected => (ErrorKind::Network, "the connection was lost"),
-        _ => (ErrorKind::Network, "the exchange is unreachable"),
+    let message = match source.kind() {
+        Cause::InvalidRequest | Cause::InsecureUrl => "the URL cannot be dialled",
+        Cause::Setup => "this machine's configuration prevents dialling",
+        _ => "cannot connect to the exchange",
     };
-    Error::new(kind, message).with_source(source)
+    Error::new(kind(&source), message).with_source(source)
+}
+
+/// Creates the error for a connection that failed in the transport.
+pub(crate) fn connection_lost(source: transport::Error) -> Error {
+    Error::new(kind(&source), "the connection was lost").with_source(source)
+}
+
+fn kind(source: &transport::Error) -> ErrorKind {
+    use transport::ErrorKind as Cause;
+    match source.kind() {
+        Cause::InvalidRequest | Cause::InsecureUrl => ErrorKind::InvalidUrl,
+        Cause::Setup => ErrorKind::Setup,
+        Cause::Certificate => ErrorKind::Certificate,
+        Cause::Protocol | Cause::TooLarge => ErrorKind::Protocol,
+        Cause::Refused => ErrorKind::Refused,
+        _ => ErrorKind::Network,
+    }
 }

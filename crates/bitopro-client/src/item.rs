@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use bitopro_model::{
     DecodeError, Event, EventData, Message, OrderId, PrivateStream, Timestamp, UnknownMessage,
 };
+use bitopro_transport::printable;
 use bytes::Bytes;
 use http::Uri;
 use thiserror::Error as ThisError;
 
 use crate::Error;
+
+/// Maximum length of the name of an unknown event in the log and in `Display`, in characters.
+pub(crate) const MAX_NAME: usize = 40;
 
 /// One item of a subscription: data, or an event in the life of a connection.
 ///
@@ -322,7 +326,7 @@ impl<E: fmt::Display> fmt::Display for Item<E> {
             Self::Update(event) => write!(f, "update {event}"),
             Self::Gap(gap) => write!(f, "gap: {gap}"),
             Self::Malformed(malformed) => malformed.fmt(f),
-            Self::Unknown(unknown) => write!(f, "unknown event {}", unknown.event()),
+            Self::Unknown(unknown) => write!(f, "unknown event {}", printable(unknown.event(), MAX_NAME)),
             Self::Disconnected(disconnected) => disconnected.fmt(f),
             Self::Closed(Closed::Failed(error)) => write!(f, "closed: {error}"),
             Self::Closed(closed) => closed.fmt(f),
@@ -397,7 +401,19 @@ impl<E> Item<E> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_milestone;
+    use bitopro_model::Message;
+
+    use super::{Item, is_milestone};
+
+    #[test]
+    fn fault_57_the_name_of_an_unknown_event_is_printable_and_bounded() {
+        let json = serde_json::json!({ "event": format!("\u{1b}[2J\u{202e}{}", "x".repeat(1 << 20)) });
+        let Ok(Message::Unknown(unknown)) = Message::from_json(&json.to_string()) else {
+            panic!("{json:.60}")
+        };
+        let shown = Item::<Message>::Unknown(unknown).to_string();
+        assert_eq!(shown, format!("unknown event \\u{{1b}}[2J\\u{{202e}}{}…", "x".repeat(23)));
+    }
 
     #[test]
     fn milestones_are_1_and_3_times_the_powers_of_ten() {

@@ -12,6 +12,7 @@ mod item;
 #[cfg(feature = "serde")]
 mod ndjson;
 mod queue;
+mod redaction;
 mod refusal;
 mod refusal_text;
 mod runtime;
@@ -35,7 +36,7 @@ pub use endpoints::{DOCUMENTED_ENDPOINT, FALLBACK_ENDPOINT};
 pub use engine::DialLimiter;
 pub use environment::{
     API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, WS_URL_VARIABLE,
-    credentials_from_env,
+    credentials_from_env, credentials_from_lines,
 };
 pub use error::{Error, ErrorKind};
 pub use item::{

@@ -10,9 +10,9 @@ use bitopro_model::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::Error;
 use crate::account::StreamState;
 use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item, Malformed};
+use crate::{Error, ErrorKind};
 
 /// Version of the format. It changes when a field changes or is removed, not when one is added.
 const VERSION: u32 = 1;
@@ -173,7 +173,13 @@ impl ErrorData {
     fn of_closed(closed: &Closed) -> Self {
         match closed {
             Closed::Requested => Self { error: None, kind: "requested", retryable: false },
-            Closed::Failed(error) => Self::of(error),
+            // The key or the clock was refused for so long that another attempt needs a change.
+            Closed::Failed(error) => {
+                let kind = error.kind();
+                let needs_change = kind.is_auth() || matches!(kind, ErrorKind::ClockSkew { .. });
+                let data = Self::of(error);
+                Self { retryable: data.retryable && !needs_change, ..data }
+            }
         }
     }
 }

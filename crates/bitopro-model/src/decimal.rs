@@ -108,13 +108,13 @@ fn count_digits(text: &str) -> Option<usize> {
     Some(whole.len() + fraction.map_or(0, str::len))
 }
 
-/// A decimal on the wire: a JSON string. A JSON number is rejected, because many parsers turn it into a
-/// float.
+/// A decimal on the wire: a JSON string, or an integer. A JSON number with a fraction or an exponent is
+/// rejected, because parsers turn it into a float.
 pub(crate) struct DecimalText(pub(crate) Decimal);
 
 impl<'de> Deserialize<'de> for DecimalText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(DecimalTextVisitor)
+        deserializer.deserialize_any(DecimalTextVisitor)
     }
 }
 
@@ -130,7 +130,15 @@ impl Visitor<'_> for DecimalTextVisitor {
     type Value = DecimalText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a decimal as a string")
+        f.write_str("a decimal as a string or an integer")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<DecimalText, E> {
+        Ok(DecimalText(number.into()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<DecimalText, E> {
+        Ok(DecimalText(number.into()))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<DecimalText, E> {

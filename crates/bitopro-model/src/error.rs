@@ -11,8 +11,9 @@ const QUOTE_LIMIT: usize = 160;
 /// The error returned for a message that cannot be decoded.
 ///
 /// `Display` begins with the field's path if it is known (`data.ADA.amount: …`), followed by the position if
-/// the text is not valid JSON (`invalid JSON at line 1 column 5: …`). The output is a single line of bounded
-/// length without control characters, for any input.
+/// the text is not valid JSON (`invalid JSON at column 5: …`, or `at line 2 column 5` beyond the first line). The
+/// output is a single line of bounded length, for any input. Control characters, invisible characters and those
+/// that reorder others are escaped.
 ///
 /// # Examples
 ///
@@ -61,12 +62,13 @@ impl DecodeError {
     /// concerns the message itself.
     ///
     /// A missing or duplicate field is reported under the path of its object. Long paths are truncated, and
-    /// control characters are escaped.
+    /// characters that are not printable are escaped.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns an excerpt of the text around the error: about 80 bytes, with control characters escaped.
+    /// Returns an excerpt of the text around the error: about 80 bytes. Characters that are not printable are
+    /// escaped.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }
@@ -88,10 +90,12 @@ impl DecodeError {
         let location = match self.kind {
             DecodeErrorKind::Data if !path.is_empty() => format!("{path}: "),
             DecodeErrorKind::Data => String::new(),
-            DecodeErrorKind::Syntax if path.is_empty() => {
-                format!("invalid JSON at line {line} column {column}: ")
+            DecodeErrorKind::Syntax => {
+                let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
+                // A message is usually one line, whose number in a file the reader of the file knows.
+                let line = if *line > 1 { format!("line {line} ") } else { String::new() };
+                format!("{path}invalid JSON at {line}column {column}: ")
             }
-            DecodeErrorKind::Syntax => format!("{path}: invalid JSON at line {line} column {column}: "),
         };
         let event = self.stream.map(|stream| format!("in {}, ", stream.event())).unwrap_or_default();
         format!("{location}{reason} ({event}near `{excerpt}`)")
@@ -124,7 +128,7 @@ fn excerpt(text: &str, line: usize, column: usize) -> String {
     slice_for_display(text, at.saturating_sub(EXCERPT_RADIUS), at + EXCERPT_RADIUS)
 }
 
-/// Returns a slice of a text on a single line, with control characters escaped and an ellipsis at each cut.
+/// Returns a slice of a text on a single line, printable and with an ellipsis at each cut.
 fn slice_for_display(text: &str, start: usize, end: usize) -> String {
     let start = floor_char_boundary(text, start);
     let end = floor_char_boundary(text, end.min(text.len()));
@@ -134,10 +138,10 @@ fn slice_for_display(text: &str, start: usize, end: usize) -> String {
         line.push('…');
     }
     for character in piece.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
+        match character {
+            '"' | '\'' | '\\' => line.push(character),
+            // Escapes control characters, invisible characters, and those that reorder or combine with others.
+            _ => line.extend(character.escape_debug()),
         }
     }
     if end < text.len() {

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::{DecodeError, parse};
-use crate::wire::{Field, Key, put};
+use crate::wire::{Field, Key, Spellings, merge, put};
 use crate::{Extra, Message, PrivateStream, Timestamp};
 
 /// The type of an event's `data`: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
@@ -135,7 +135,7 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<D>, A::Error> {
         let mut name: Option<ExpectedName<D>> = None;
-        let mut event_id: Option<Option<String>> = None;
+        let mut event_id = Spellings::<Option<String>>::default();
         let mut timestamp: Option<Timestamp> = None;
         let mut datetime: Option<Option<String>> = None;
         let mut data: Option<D> = None;
@@ -143,7 +143,8 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
         while let Some(Key(key)) = map.next_key()? {
             match &*key {
                 "event" => put(&mut name, "event", map.next_value()?)?,
-                "eventID" => put(&mut event_id, "eventID", Field::read(&key, &mut map, &mut extra)?)?,
+                "eventID" => put(&mut event_id.0, "eventID", Field::read(&key, &mut map, &mut extra)?)?,
+                "eventId" => put(&mut event_id.1, "eventID", Field::read(&key, &mut map, &mut extra)?)?,
                 "timestamp" => put(&mut timestamp, "timestamp", map.next_value()?)?,
                 "datetime" => put(&mut datetime, "datetime", Field::read(&key, &mut map, &mut extra)?)?,
                 "data" => put(&mut data, "data", map.next_value()?)?,
@@ -152,7 +153,7 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
         }
         name.ok_or_else(|| A::Error::missing_field("event"))?;
         Ok(Event {
-            event_id: event_id.flatten(),
+            event_id: merge("eventID", event_id, &extra)?,
             timestamp: timestamp.ok_or_else(|| A::Error::missing_field("timestamp"))?,
             datetime: datetime.flatten(),
             data: data.ok_or_else(|| A::Error::missing_field("data"))?,

@@ -139,10 +139,11 @@ identifiers! {
     ///
     /// Older messages contain a JSON number, which is accepted. The id is always written as a string.
     OrderId by TextOrNumber, compared in exact;
-    /// The id of a match between two orders. The exchange may leave it empty.
-    MatchId by SmolStr, compared in exact;
+    /// The id of a match between two orders. The exchange may leave it empty. A JSON number is accepted.
+    MatchId by TextOrNumber, compared in exact;
     /// The sequence label of an order, such as `SOLUSDT3273528249`. The exchange does not document its meaning.
-    OrderSeq by SmolStr, compared in exact;
+    /// A JSON number is accepted.
+    OrderSeq by TextOrNumber, compared in exact;
 }
 
 // `exact` hashes and compares like `str`, so a map with `OrderId` keys supports lookups by `&str`.

@@ -7,6 +7,8 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::wire::Integer;
+
 /// A time according to the exchange's clock, in Unix milliseconds (UTC).
 ///
 /// Use the `timestamp` of an event for calculations. Its `datetime` is text that has been observed to be eight
@@ -132,9 +134,10 @@ impl Serialize for Timestamp {
     }
 }
 
+/// Accepts a string of digits too.
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        i64::deserialize(deserializer).map(Self)
+        Integer::deserialize(deserializer).map(|Integer(millis)| Self(millis))
     }
 }
 
@@ -179,9 +182,10 @@ impl Serialize for UnixSeconds {
     }
 }
 
+/// Accepts a string of digits too.
 impl<'de> Deserialize<'de> for UnixSeconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        i64::deserialize(deserializer).map(Self)
+        Integer::deserialize(deserializer).map(|Integer(secs)| Self(secs))
     }
 }
 

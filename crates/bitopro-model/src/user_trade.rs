@@ -50,11 +50,11 @@ wire_struct! {
         /// The time at which the exchange processed the trade.
         "eventTimestamp" => event_timestamp: Option<UnixSeconds>,
         /// The id of the account's order.
-        "orderID" => order_id: OrderId,
+        "orderID" | "orderId" => order_id: OrderId,
         /// The type of the account's order.
         "orderType" => order_type: Option<OrderType>,
         /// The id of the match. May be empty.
-        "matchID" => match_id: Option<MatchId>,
+        "matchID" | "matchId" => match_id: Option<MatchId>,
         /// `true` if the account's order was a market order.
         "isMarket" => is_market: Option<bool>,
         /// `true` if the account's order was the maker: it was in the order book first.

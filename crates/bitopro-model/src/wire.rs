@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::str::FromStr;
 
 use rust_decimal::Decimal;
 use serde::de::value::{BorrowedStrDeserializer, Error as ValueError};
@@ -36,6 +37,11 @@ pub(crate) trait Field: Sized {
     /// Returns the value of an absent field: an error, unless the field is optional.
     fn absent<E: Error>(name: &'static str) -> Result<Self, E> {
         Err(E::missing_field(name))
+    }
+
+    /// Returns whether an optional field has no value.
+    fn is_none(&self) -> bool {
+        false
     }
 }
 
@@ -109,6 +115,10 @@ impl<T: Field> Field for Option<T> {
 
     fn absent<E: Error>(_: &'static str) -> Result<Self, E> {
         Ok(None)
+    }
+
+    fn is_none(&self) -> bool {
+        self.is_none()
     }
 }
 
@@ -186,12 +196,50 @@ impl Visitor<'_> for FlagVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Flag, E> {
-        match text {
+        match text.to_ascii_lowercase().as_str() {
             "true" => Ok(Flag(true)),
             "false" => Ok(Flag(false)),
             _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
         }
     }
+}
+
+/// An integer, or a string of its digits.
+pub(crate) struct Integer(pub(crate) i64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IntegerVisitor)
+    }
+}
+
+struct IntegerVisitor;
+
+impl Visitor<'_> for IntegerVisitor {
+    type Value = Integer;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a 64-bit integer")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Integer, E> {
+        Ok(Integer(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Integer, E> {
+        let signed = i64::try_from(number).ok();
+        signed.map(Integer).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Integer, E> {
+        let number = parse_integer(text).map(Integer);
+        number.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+/// Parses an integer that is written as JSON writes it, without a plus sign or extra leading zeros.
+pub(crate) fn parse_integer<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
 }
 
 /// Stores the value of a field. A duplicate field is an error, since neither value can be preferred.
@@ -200,6 +248,26 @@ pub(crate) fn put<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: 
         return Err(E::duplicate_field(name));
     }
     Ok(())
+}
+
+/// The values of a field under its first name and under another one.
+pub(crate) type Spellings<T> = (Option<T>, Option<T>);
+
+/// Returns the value of a field. If it occurs under two names, the values must agree, or one must be absent.
+#[inline(never)]
+pub(crate) fn merge<T: Field + PartialEq, E: Error>(
+    name: &'static str,
+    spellings: Spellings<T>,
+    extra: &Extra,
+) -> Result<T, E> {
+    match spellings {
+        (None, None) => T::absent(name),
+        (Some(value), None) | (None, Some(value)) => Ok(value),
+        (Some(first), Some(second)) if first == second || second.is_none() => Ok(first),
+        // An unreadable value in `extra` would be written back under the same name as the second value.
+        (Some(first), Some(second)) if first.is_none() && extra.get(name).is_none() => Ok(second),
+        (Some(_), Some(_)) => Err(E::duplicate_field(name)),
+    }
 }
 
 /// A string, such as the name of a field, borrowed from the input if it has no escapes.
@@ -232,13 +300,13 @@ impl<'de> Visitor<'de> for KeyVisitor {
 /// Declares a wire struct with its name in error messages, its fields, and a public `extra` for unknown
 /// fields.
 ///
-/// The first name of each field is written, and all of its names are read. A field is optional if its type is
-/// an `Option`.
+/// The first name of each field is written, and all of its names are read; see [`merge`]. A field is optional
+/// if its type is an `Option`.
 macro_rules! wire_struct {
     (
         $(#[$meta:meta])*
         pub struct $name:ident ($expecting:literal) {
-            $($(#[$field_meta:meta])* $wire:literal $(| $alias:literal)* => $field:ident: $ty:ty,)*
+            $($(#[$field_meta:meta])* $wire:literal $(| $alias:literal)? => $field:ident: $ty:ty,)*
         }
     ) => {
         $(#[$meta])*
@@ -262,21 +330,27 @@ macro_rules! wire_struct {
                     }
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
-                        $(let mut $field: Option<$ty> = None;)*
+                        $(let mut $field = $crate::wire::Spellings::<$ty>::default();)*
                         let mut extra = $crate::Extra::default();
                         while let Some($crate::wire::Key(key)) = map.next_key()? {
                             match &*key {
-                                $($wire $(| $alias)* => {
+                                $($wire => {
                                     let value = $crate::wire::Field::read(&key, &mut map, &mut extra)?;
-                                    $crate::wire::put(&mut $field, $wire, value)?;
-                                })*
+                                    $crate::wire::put(&mut $field.0, $wire, value)?;
+                                }
+                                $($alias => {
+                                    let value = $crate::wire::Field::read(&key, &mut map, &mut extra)?;
+                                    $crate::wire::put(&mut $field.1, $wire, value)?;
+                                })?)*
                                 unknown => extra.read(unknown, &mut map)?,
                             }
                         }
                         Ok($name {
                             $($field: match $field {
-                                Some(value) => value,
-                                None => $crate::wire::Field::absent($wire)?,
+                                (Some(value), None) => value,
+                                (None, None) => $crate::wire::Field::absent($wire)?,
+                                // Inlining this rare case would make all messages slower.
+                                spellings => $crate::wire::merge($wire, spellings, &extra)?,
                             },)*
                             extra,
                         })

@@ -9,13 +9,12 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
 
-use crate::wire::field_by_serde;
+use crate::wire::{Integer, field_by_serde};
 
-/// Declares enums that are strings on the wire. The first string of a variant is written, and all of them are
-/// read.
+/// Declares enums that are strings on the wire. The string of a variant is read in any case.
 macro_rules! wire_enums {
     ($($(#[$meta:meta])* $name:ident {
-        $($(#[$variant_meta:meta])* $variant:ident = $text:literal $(| $alias:literal)*,)*
+        $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)*
     })*) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,7 +26,7 @@ macro_rules! wire_enums {
         }
 
         impl $name {
-            /// Returns the text on the wire.
+            /// Returns the text on the wire, in the exchange's documented case.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -39,7 +38,8 @@ macro_rules! wire_enums {
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 match text {
-                    $($text $(| $alias)* => Self::$variant,)*
+                    $($text => Self::$variant,)*
+                    $(_ if text.eq_ignore_ascii_case($text) => Self::$variant,)*
                     unknown => Self::Unknown(unknown.into()),
                 }
             }
@@ -89,7 +89,7 @@ wire_enums! {
         /// A limit order, executed at its price or better.
         Limit = "LIMIT",
         /// A market order, executed immediately at the best available prices. Also spelled `Market`.
-        Market = "MARKET" | "Market",
+        Market = "MARKET",
         /// A stop order, which becomes a limit order when the stop price is reached.
         StopLimit = "STOP_LIMIT",
         /// The take-profit order of a one-cancels-the-other pair: `SP_OCO_STOPLIMIT`.
@@ -206,9 +206,10 @@ impl Serialize for OrderStatus {
     }
 }
 
+/// Accepts a string of digits too.
 impl<'de> Deserialize<'de> for OrderStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        i64::deserialize(deserializer).map(Self::from)
+        Integer::deserialize(deserializer).map(|Integer(code)| code.into())
     }
 }
 
@@ -232,11 +233,11 @@ mod tests {
     #[test]
     fn fault_31_an_unknown_text_is_kept() {
         for (text, written) in
-            [("LIMIT", "LIMIT"), ("Market", "MARKET"), ("ICEBERG", "ICEBERG"), ("limit", "limit")]
+            [("LIMIT", "LIMIT"), ("Market", "MARKET"), ("Iceberg", "Iceberg"), ("", ""), ("LIMIT ", "LIMIT ")]
         {
             assert_eq!(OrderType::from(text).as_str(), written);
         }
-        assert_eq!(OrderType::from("limit"), OrderType::Unknown("limit".into()));
+        assert_eq!(OrderType::from("Iceberg"), OrderType::Unknown("Iceberg".into()));
         assert_eq!(TradeSide::from("ask").action(), Action::Sell);
         assert_eq!(TradeSide::from("bid").action(), Action::Buy);
         assert_eq!(TradeSide::from("rfq").action(), Action::Unknown("rfq".into()));

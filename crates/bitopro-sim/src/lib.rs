@@ -13,8 +13,8 @@ mod simulator;
 pub use error::{Error, ErrorKind};
 pub use exchange::{
     ActiveUpdates, BalanceUpdates, CommandError, Datetimes, EventIds, Exchange, FinalOrders,
-    HistoryOnConnect, Holdings, NewOrder, OrderIds, Push, Quirk, QuirkType, QuirkValue, Quirks,
-    TradesOnConnect,
+    HistoryOnConnect, Holdings, MatchIds, NewOrder, Nonces, OrderIdSequence, OrderIds, OrderTimes, Push,
+    Quirk, QuirkType, QuirkValue, Quirks, TradesOnConnect,
 };
 pub use gateway::{
     BASE_PATH, Clock, Direction, Fault, FaultyProxy, NONCE_WINDOW, SentMessage, SimConnector, SimCredentials,

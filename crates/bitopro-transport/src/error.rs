@@ -6,10 +6,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::printable;
+
+/// Maximum length of the message of an error, and of each of its causes, in characters. Only texts from outside
+/// are longer.
+const MAX_MESSAGE: usize = 2_000;
+
 /// An error with a kind, a message and, if known, its cause.
 ///
 /// Match on the [`kind`](Self::kind), never on the text. `Display` shows only the message; `{:#}`
-/// appends the causes, each after a colon. [`source`](StdError::source) returns the first cause. The client and
+/// appends the causes, each after a colon. Both are [`printable`] and of bounded length. [`source`](StdError::source) returns the first cause. The client and
 /// the simulator use this type with their own kinds.
 ///
 /// # Examples
@@ -48,6 +54,15 @@ impl<K> Error<K> {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into().into());
+        self
+    }
+}
+
+#[cfg(feature = "tungstenite")]
+impl<K> Error<K> {
+    /// Appends advice to the message.
+    pub(crate) fn with_advice(mut self, advice: &str) -> Self {
+        self.message = format!("{}; {advice}", self.message).into();
         self
     }
 }
@@ -96,7 +111,7 @@ impl<K: Eq> Eq for Error<K> {}
 
 impl<K> fmt::Display for Error<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        f.write_str(&printable(&self.message, MAX_MESSAGE))?;
         let mut last = self.message.to_string();
         let mut cause =
             self.source.as_deref().map(|source| source as &dyn StdError).filter(|_| f.alternate());
@@ -104,7 +119,7 @@ impl<K> fmt::Display for Error<K> {
             let text = error.to_string();
             // Some libraries repeat their cause in their own text.
             if !last.ends_with(&text) {
-                write!(f, ": {text}")?;
+                write!(f, ": {}", printable(&text, MAX_MESSAGE))?;
             }
             (last, cause) = (text, error.source());
         }

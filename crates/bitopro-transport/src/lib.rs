@@ -4,6 +4,7 @@
 mod connector;
 mod error;
 mod frame;
+mod printable;
 mod request;
 
 #[cfg(feature = "contract")]
@@ -20,6 +21,7 @@ mod tungstenite;
 pub use connector::{Connection, Connector};
 pub use error::{Error, ErrorKind, Refusal};
 pub use frame::{CloseFrame, Frame, Text};
+pub use printable::printable;
 pub use request::Request;
 #[cfg(feature = "tungstenite")]
 pub use tungstenite::{

@@ -83,7 +83,11 @@ impl Connector for MemoryConnector {
                 ErrorKind::Disconnected,
                 "the server dropped the connection during the upgrade",
             )),
-            Err(_) => Err(Error::new(ErrorKind::TimedOut, "the upgrade request was not answered in time")),
+            Err(_) => {
+                let seconds = deadline.as_secs_f64();
+                let message = format!("no response to the upgrade request within {seconds} s");
+                Err(Error::new(ErrorKind::TimedOut, message))
+            }
         }
     }
 }
@@ -247,7 +251,7 @@ impl Stream for MemoryConnection {
         let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
         let Some(frame) = ready!(incoming.poll_recv(context)) else {
             self.incoming = None;
-            let lost = Error::new(ErrorKind::Disconnected, "the connection ended without a close frame");
+            let lost = Error::new(ErrorKind::Disconnected, "no close frame was received");
             return Poll::Ready(Some(Err(lost)));
         };
         match &frame {

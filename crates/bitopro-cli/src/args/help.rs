@@ -8,7 +8,7 @@ macro_rules! examples_and_exit_codes {
             "
 
 Exit codes:
-  0  success, including Ctrl-C, SIGTERM and a closed pipe
+  0  success, including Ctrl-C, SIGTERM, SIGHUP and a closed pipe
   1  unexpected error
   2  usage: an invalid argument, file, URL, proxy or CA certificate
   3  authentication: no usable credentials, or the exchange rejects them
@@ -71,6 +71,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use crate::args::Args;
+    use crate::exit::Status;
 
     /// Returns the commands in the examples of a help text, without what the shell handles.
     fn examples(help: &str) -> Vec<Vec<&str>> {
@@ -80,6 +81,39 @@ mod tests {
         let is_shell = |word: &&str| matches!(*word, "<" | ">>");
         let words = commands.map(|command| command.split("   ").next().unwrap().split_whitespace());
         words.map(|words| words.take_while(|word| !is_shell(word)).collect()).collect()
+    }
+
+    /// Returns the lines of the table of exit codes in the README, as the help shows them.
+    fn exit_codes_of_readme() -> Vec<String> {
+        let readme = include_str!("../../README.md");
+        let rows = readme.split("| exit code | meaning |\n|---|---|\n").nth(1).unwrap().lines();
+        let rows = rows.map_while(|row| row.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+        rows.map(|(code, meaning)| format!("  {code}  {}", meaning.replace('¹', "*"))).collect()
+    }
+
+    #[test]
+    fn the_exit_codes_are_those_of_the_readme_and_of_the_command() {
+        let table = exit_codes_of_readme();
+        let statuses = [
+            Status::Ok,
+            Status::Unexpected,
+            Status::Usage,
+            Status::Auth,
+            Status::Network,
+            Status::BadData,
+            Status::RateLimited,
+            Status::Clock,
+        ];
+        let codes: Vec<_> = table.iter().map(|line| line.split_whitespace().next().unwrap()).collect();
+        assert_eq!(codes, statuses.map(|status| (status as u8).to_string()));
+        for help in [super::BITOPRO, super::WATCH, super::RECORD] {
+            let shown: Vec<_> = help.split("Exit codes:\n").nth(1).unwrap().lines().collect();
+            let (footnote, lines) = shown.split_last().unwrap();
+            assert_eq!(lines, table);
+            let footnote =
+                footnote.replacen("(*)", "(¹)", 1).replace("--once", "`--once`").replace("--for", "`--for`");
+            assert!(include_str!("../../README.md").contains(&footnote), "{footnote}");
+        }
     }
 
     #[test]

@@ -4,11 +4,13 @@ use bitopro_client::model::AccountBalance;
 use bitopro_client::transport::Connector;
 use bitopro_client::{ClientBuilder, Closed, Error, Item};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::connector::{CapturingConnector, Traffic};
 use super::counted;
 use super::secrets::Secrets;
 use crate::exit::{Failure, Status};
+use crate::signals::CLOSE_LIMIT;
 
 /// Number of consecutive failures that end a recording.
 const MAX_ATTEMPTS: u32 = 3;
@@ -25,7 +27,7 @@ pub(super) struct Recording {
     updates: Vec<String>,
     /// Number of messages other than balances, which the scrubber does not support.
     left_out: usize,
-    headers: Vec<String>,
+    headers: Vec<Zeroizing<String>>,
     end_reason: EndReason,
 }
 
@@ -39,13 +41,14 @@ enum EndReason {
 }
 
 /// Records the account's balances until a limit is reached or `stop` resolves. Passes every item to `observe`.
+/// Returns `None` if it is stopped before a snapshot.
 pub(super) async fn capture(
     builder: ClientBuilder,
     connector: impl Connector + 'static,
     limits: RecordingLimits,
     stop: impl Future<Output = ()>,
     mut observe: impl FnMut(&Item<AccountBalance>),
-) -> Result<Recording, Failure> {
+) -> Result<Option<Recording>, Failure> {
     let traffic = Traffic::default();
     let client = builder
         .with_connector(CapturingConnector::new(connector, traffic.clone()))
@@ -67,16 +70,17 @@ pub(super) async fn capture(
         result = timeout(limits.duration, until_complete) => result.unwrap_or(EndReason::TimeLimit),
         () = stop => EndReason::Stopped,
     };
-    balances.close().await;
-    match traffic.snapshot().filter(|_| progress.has_snapshot) {
-        Some(snapshot) => {
+    let _ = timeout(CLOSE_LIMIT, balances.close()).await;
+    match (traffic.snapshot().filter(|_| progress.has_snapshot), &end_reason) {
+        (Some(snapshot), _) => {
             let mut updates = traffic.updates();
             // More updates may have arrived during the close.
             updates.truncate(progress.updates);
             let (left_out, headers) = (traffic.left_out(), traffic.headers());
-            Ok(Recording { snapshot, updates, left_out, headers, end_reason })
+            Ok(Some(Recording { snapshot, updates, left_out, headers, end_reason }))
         }
-        None => Err(without_snapshot(end_reason, limits, progress.last_error)),
+        (None, EndReason::Stopped) => Ok(None),
+        (None, _) => Err(without_snapshot(end_reason, limits, progress.last_error)),
     }
 }
 
@@ -146,6 +150,6 @@ impl Recording {
     pub(super) fn secrets(&self) -> Secrets {
         let headers = self.headers.iter().map(|value| ("a header of the signed request", value.clone()));
         let ids = self.messages().filter_map(|text| AccountBalance::from_json(text).ok()?.event_id);
-        Secrets::new(headers.chain(ids.map(|id| ("an event id", id))))
+        Secrets::new(headers.chain(ids.map(|id| ("an event id", Zeroizing::new(id)))))
     }
 }

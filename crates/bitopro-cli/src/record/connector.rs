@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bitopro_client::model::AccountBalance;
 use bitopro_client::transport::{Connection, Connector, Error, Frame, Request};
 use futures_util::Stream;
+use zeroize::Zeroizing;
 
 /// The received messages and the headers of the requests. Clones share them.
 #[derive(Clone, Default)]
@@ -15,7 +16,7 @@ pub(super) struct Traffic(Arc<Mutex<TrafficState>>);
 
 #[derive(Default)]
 struct TrafficState {
-    headers: Vec<String>,
+    headers: Vec<Zeroizing<String>>,
     snapshot: Option<String>,
     updates: Vec<String>,
     left_out: usize,
@@ -26,7 +27,7 @@ impl Traffic {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn headers(&self) -> Vec<String> {
+    pub(super) fn headers(&self) -> Vec<Zeroizing<String>> {
         self.state().headers.clone()
     }
 
@@ -58,8 +59,8 @@ impl<C: Connector> CapturingConnector<C> {
 #[async_trait]
 impl<C: Connector> Connector for CapturingConnector<C> {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        let values = request.headers().values().filter_map(|value| value.to_str().ok()).map(str::to_owned);
-        self.traffic.state().headers.extend(values);
+        let values = request.headers().values().filter_map(|value| value.to_str().ok());
+        self.traffic.state().headers.extend(values.map(|value| Zeroizing::new(value.to_owned())));
         let inner = self.inner.connect(request).await?;
         Ok(Box::new(CapturingConnection { inner, traffic: self.traffic.clone(), awaits_snapshot: true }))
     }

@@ -15,35 +15,48 @@ use std::path::Path;
 use std::time::Duration;
 
 use bitopro_client::model::AccountBalance;
-use bitopro_client::transport::Limits;
-use bitopro_client::{API_SECRET_VARIABLE, Client, Credentials, Item, WS_URL_VARIABLE, credentials_from_env};
+use bitopro_client::transport::{Limits, printable};
+use bitopro_client::{API_SECRET_VARIABLE, Client, Credentials, Item};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use crate::args::RecordArgs;
-use crate::exit::{Failure, Status};
-use crate::output::{Output, exit_status};
-use crate::printable::printable;
+use crate::credentials;
+use crate::exit::{Failure, MAX_LINE, Status};
+use crate::output::{OutputError, exit_status};
 use crate::signals::Signals;
-use crate::watch::{CA_FILE_VARIABLE, connector, setting};
+use crate::watch::{base_url, ca_file, connector};
+use crate::writer::Writer;
 use capture::{Recording, RecordingLimits, capture};
 use scrub::Scrubber;
 use secrets::Secrets;
 
-pub(crate) fn run(args: &RecordArgs) -> Result<Status, Failure> {
+pub(crate) fn run(args: &RecordArgs, signals: &Signals) -> Result<Status, Failure> {
     if args.file.exists() {
         return Err(file_exists(&args.file));
     }
-    let credentials = credentials_from_env().map_err(|error| {
-        Failure::new(Status::Auth, "no usable credentials in the environment").with_source(error)
-    })?;
-    let mut secrets = account_secrets(&credentials);
-    let limits = RecordingLimits { updates: args.updates, duration: Duration::from_secs(args.seconds) };
-    let recording = crate::runtime()?.block_on(record_balances(credentials, limits))?;
-    secrets.extend(recording.secrets());
-    save(&args.file, &scrubbed(&recording, &secrets)?)?;
-    let mut output = Output::stdout();
-    let summary =
-        format!("{}; review {} before you share it", recording.summary(limits), args.file.display());
-    exit_status(output.line(&printable(&summary)).and_then(|()| output.flush()), Status::Ok)
+    let credentials = credentials::from_env("")?;
+    crate::block_on(async {
+        let (lines, queued) = mpsc::unbounded_channel();
+        let printing = tokio::spawn(print_lines(Writer::stdout()?, queued));
+        let recorded = record(args, credentials, signals, lines).await;
+        // A panic has already been reported.
+        let printed = printing.await.unwrap_or(Ok(()));
+        recorded?;
+        exit_status(printed, Status::Ok)
+    })
+}
+
+/// Prints lines, while their sender continues to record, until the sender is dropped.
+async fn print_lines(
+    mut writer: Writer,
+    mut lines: mpsc::UnboundedReceiver<String>,
+) -> Result<(), OutputError> {
+    while let Some(line) = lines.recv().await {
+        writer.ready().await?;
+        writer.send(format!("{}\n", printable(&line, MAX_LINE)));
+    }
+    writer.finish(String::new()).await
 }
 
 fn file_exists(file: &Path) -> Failure {
@@ -53,37 +66,56 @@ fn file_exists(file: &Path) -> Failure {
 
 fn account_secrets(credentials: &Credentials) -> Secrets {
     Secrets::new([
-        ("the account's email address", credentials.email().to_owned()),
-        ("the API key", credentials.api_key().to_owned()),
-        ("the API secret", env::var(API_SECRET_VARIABLE).unwrap_or_default()),
+        ("the account's email address", Zeroizing::new(credentials.email().to_owned())),
+        ("the API key", Zeroizing::new(credentials.api_key().to_owned())),
+        ("the API secret", Zeroizing::new(env::var(API_SECRET_VARIABLE).unwrap_or_default())),
     ])
 }
 
-async fn record_balances(credentials: Credentials, limits: RecordingLimits) -> Result<Recording, Failure> {
-    let mut signals = Signals::listen().map_err(|error| {
-        Failure::new(Status::Unexpected, "cannot install the signal handlers").with_source(error)
-    })?;
+/// Records the balances to the file. Sends lines about the progress, which contain no data of the account. If
+/// they cannot be printed, the recording continues.
+async fn record(
+    args: &RecordArgs,
+    credentials: Credentials,
+    signals: &Signals,
+    lines: mpsc::UnboundedSender<String>,
+) -> Result<(), Failure> {
+    let mut secrets = account_secrets(&credentials);
+    let limits = RecordingLimits { updates: args.updates, duration: Duration::from_secs(args.seconds) };
     let mut builder = Client::builder(credentials);
-    if let Some(url) = setting::<String>(None, WS_URL_VARIABLE) {
+    if let Some(url) = base_url(None)? {
         builder = builder.with_endpoint(url);
     }
-    let connector = connector(setting(None, CA_FILE_VARIABLE), Limits::default())?;
-    capture(builder, connector, limits, signals.next(), print_progress).await
+    let connector = connector(ca_file(None), Limits::default())?;
+    let mut stop_request = signals.stop_request();
+    let observe = |item: &_| {
+        if let Some(line) = describe(item) {
+            let _ = lines.send(line);
+        }
+    };
+    let summary = match capture(builder, connector, limits, stop_request.requested(), observe).await? {
+        Some(recording) => {
+            secrets.extend(recording.secrets());
+            save(&args.file, &scrubbed(&recording, &secrets)?)?;
+            format!("{}; review {} before you share it", recording.summary(limits), args.file.display())
+        }
+        None => "stopped before a snapshot arrived; no file was written".to_owned(),
+    };
+    let _ = lines.send(summary);
+    Ok(())
 }
 
-/// Prints the progress of a recording, without data of the account. A closed pipe does not end the recording.
-fn print_progress(item: &Item<AccountBalance>) {
-    let text = match item {
+/// Describes an item that shows the progress of a recording.
+fn describe(item: &Item<AccountBalance>) -> Option<String> {
+    Some(match item {
         Item::Connected(connected) => format!("connected to {}", connected.url),
         Item::Snapshot(event) => format!("received a snapshot of {}", currencies(event)),
         Item::Update(event) => format!("received an update of {}", currencies(event)),
         Item::Disconnected(lost) => {
             format!("{}; next dial in {:.1} s", lost.error, lost.retry_in.as_secs_f32())
         }
-        _ => return,
-    };
-    let mut output = Output::stdout();
-    let _ = output.line(&printable(&text)).and_then(|()| output.flush());
+        _ => return None,
+    })
 }
 
 fn currencies(event: &AccountBalance) -> String {

@@ -2,8 +2,12 @@ use std::future::pending;
 use std::time::Duration;
 
 use bitopro_client::model::{AccountBalance, Balance};
+use bitopro_client::transport::memory;
 use bitopro_client::{Client, ClientBuilder, Item};
 use bitopro_sim::{Command, Simulator};
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::capture::{RecordingLimits, capture};
 
@@ -27,8 +31,10 @@ async fn the_time_limit_ends_a_recording_with_fewer_updates() {
             simulator.set_balance(Balance::new("BTC", 7.into()));
         }
     };
-    let recording =
-        capture(builder(&simulator), simulator.connector(), at_most(5), pending(), observe).await.unwrap();
+    let recording = capture(builder(&simulator), simulator.connector(), at_most(5), pending(), observe)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         recording.summary(at_most(5)),
         "recorded a snapshot and 1 of 5 updates within 60 s; left out 2 messages other than balances"
@@ -49,8 +55,10 @@ async fn a_recording_continues_after_a_lost_connection() {
             }
         }
     };
-    let recording =
-        capture(builder(&simulator), simulator.connector(), at_most(1), pending(), observe).await.unwrap();
+    let recording = capture(builder(&simulator), simulator.connector(), at_most(1), pending(), observe)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(snapshots, 2);
     let events: Vec<_> = recording.messages().map(|text| AccountBalance::from_json(text).unwrap()).collect();
     assert_eq!(events.iter().map(|event| event.data.len()).collect::<Vec<_>>(), [12, 1]);
@@ -65,7 +73,7 @@ async fn a_signal_ends_a_recording() {
     let simulator = Simulator::builder().start_in_memory().unwrap();
     let stop = tokio::time::sleep(Duration::from_secs(7));
     let recording =
-        capture(builder(&simulator), simulator.connector(), at_most(1), stop, |_| {}).await.unwrap();
+        capture(builder(&simulator), simulator.connector(), at_most(1), stop, |_| {}).await.unwrap().unwrap();
     assert_eq!(recording.summary(at_most(1)), "recorded a snapshot and 0 of 1 update before it was stopped");
 }
 
@@ -79,4 +87,18 @@ async fn a_recording_without_a_snapshot_is_an_error() {
         failure.contains("no snapshot arrived before the recording ended; `--seconds` is 0"),
         "{failure}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_56_a_signal_ends_a_recording_within_a_second_although_no_server_answers() {
+    let (connector, mut server) = memory::network();
+    let simulator = Simulator::builder().start_in_memory().unwrap();
+    let (signal, signalled) = oneshot::channel();
+    let stop = signalled.map(Result::unwrap);
+    let recording = tokio::spawn(capture(builder(&simulator), connector, at_most(1), stop, |_| {}));
+    let _silent = server.next_dial().await.unwrap().accept();
+    let start = Instant::now();
+    signal.send(()).unwrap();
+    assert!(recording.await.unwrap().unwrap().is_none());
+    assert!(start.elapsed() <= Duration::from_secs(1), "{:?}", start.elapsed());
 }

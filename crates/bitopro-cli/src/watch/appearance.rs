@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::fmt::Display;
 
 use bitopro_client::model::Timestamp;
+use bitopro_client::transport::printable;
 use jiff::tz::TimeZone;
 
 use super::columns;
-use crate::printable::printable;
+use crate::exit::MAX_LINE;
 
 #[derive(Debug, Clone)]
 pub(super) struct Appearance {
@@ -120,7 +121,7 @@ impl Appearance {
 
     fn note_parts(&self, time: Option<Timestamp>, text: &dyn Display) -> (String, String) {
         let time = time.map(|time| self.time_of_day(time) + " ").unwrap_or_default();
-        (time, printable(&text.to_string()).into_owned())
+        (time, printable(&text.to_string(), MAX_LINE))
     }
 }
 

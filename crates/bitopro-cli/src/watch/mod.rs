@@ -10,6 +10,8 @@ mod screen;
 mod table;
 mod watcher;
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -43,14 +45,11 @@ const DEMO_HINT: &str = "; `--demo` needs none";
 /// Interval between market steps of the demo.
 const DEMO_INTERVAL: Duration = Duration::from_millis(800);
 
-pub(crate) fn run(args: WatchArgs) -> Result<Status, Failure> {
-    crate::runtime()?.block_on(watch(args))
+pub(crate) fn run(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
+    crate::block_on(watch(args, signals))
 }
 
-async fn watch(args: WatchArgs) -> Result<Status, Failure> {
-    let mut signals = Signals::listen().map_err(|error| {
-        Failure::new(Status::Unexpected, "cannot install the signal handlers").with_source(error)
-    })?;
+async fn watch(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
     let demo = if args.demo { Some(start_demo().await?) } else { None };
     let client = client(&args, demo.as_ref())?;
     let streams = streams(args.stream);
@@ -59,7 +58,7 @@ async fn watch(args: WatchArgs) -> Result<Status, Failure> {
     let filter = Filter::new(args.filter.clone());
     let printer = Printer::new(filter, renderer, streams, client.changes(), subscription.reader());
     let watcher = Watcher::new(subscription, streams, printer, Writer::stdout()?, &args);
-    let result = watcher.run(&mut signals).await;
+    let result = watcher.run(&mut signals.stop_request()).await;
     if let Some(demo) = demo {
         demo.stop().await;
     }
@@ -78,7 +77,7 @@ fn streams(stream: WatchStream) -> &'static [PrivateStream] {
 
 fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
     let on_terminal = std::io::stdout().is_terminal();
-    let escapes = EscapeCodes::supported(on_terminal, |name| std::env::var_os(name));
+    let escapes = EscapeCodes::supported(on_terminal, |name| env::var_os(name));
     let look = Appearance {
         escapes,
         width: if on_terminal { terminal_width } else { || None },
@@ -121,16 +120,14 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
                 credentials.map_err(|error| Failure::new(Status::Unexpected, error.to_string()))?;
             (credentials, Some(demo.ws_url().to_string()))
         }
-        None => {
-            (credentials::load(&args.credentials, DEMO_HINT)?, setting(args.url.clone(), WS_URL_VARIABLE))
-        }
+        None => (credentials::load(&args.credentials, DEMO_HINT)?, base_url(args.url.clone())?),
     };
     let mut builder = Client::builder(credentials);
     if let Some(url) = url {
         builder = builder.with_endpoint(url);
     }
     let limits = Limits::default().with_message_bytes(args.message_limit);
-    let ca_file = setting(args.ca_file.clone(), CA_FILE_VARIABLE).filter(|_| demo.is_none());
+    let ca_file = ca_file(args.ca_file.clone()).filter(|_| demo.is_none());
     builder = builder.with_connector(connector(ca_file, limits)?);
     if args.exit.once {
         builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);
@@ -149,7 +146,19 @@ pub(crate) fn connector(ca_file: Option<PathBuf>, limits: Limits) -> Result<Tung
     connector.with_extra_roots(pem).map_err(|error| usage(format!("the CA file {shown}: {error}")))
 }
 
-/// Returns the value of a flag, or else of an environment variable, if not empty.
-pub(crate) fn setting<T: From<String>>(flag: Option<T>, variable: &str) -> Option<T> {
-    flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()).map(T::from))
+/// Returns the base URL of a flag, or else of the environment, if any.
+pub(crate) fn base_url(flag: Option<String>) -> Result<Option<String>, Failure> {
+    let Some(value) = variable(WS_URL_VARIABLE).filter(|_| flag.is_none()) else { return Ok(flag) };
+    let not_unicode = |_| Failure::new(Status::Usage, format!("{WS_URL_VARIABLE} is not valid Unicode"));
+    value.into_string().map(Some).map_err(not_unicode)
+}
+
+/// Returns the CA file of a flag, or else of the environment, if any.
+pub(crate) fn ca_file(flag: Option<PathBuf>) -> Option<PathBuf> {
+    flag.or_else(|| variable(CA_FILE_VARIABLE).map(PathBuf::from))
+}
+
+/// Returns the value of an environment variable, if it is not empty.
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use bitopro_client::model::{Message, PrivateStream};
-use bitopro_client::{Closed, Connected, Disconnected, Error, Gap, GapReason, Item};
-use jiff::SignedDuration;
+use bitopro_client::{Closed, Connected, Disconnected, Error, ErrorKind, Gap, GapReason, Item};
 
 use super::appearance::{Appearance, Style};
 use crate::exit::causes;
@@ -72,7 +71,7 @@ impl Notes {
     }
 
     fn with_stream(&self, stream: PrivateStream, text: String) -> String {
-        if self.names_streams { format!("{stream}: {text}") } else { text }
+        if self.names_streams { format!("{}: {text}", label(stream)) } else { text }
     }
 
     /// Describes a first connection. The first item of a later one describes both.
@@ -103,15 +102,23 @@ impl Notes {
             if !was_down || !is_milestone(self.failed_dials) {
                 return None;
             }
-            let streams: Vec<&str> = self.down.keys().map(|stream| stream.name()).collect();
-            let of = if self.names_streams { format!(" of {}", streams.join(", ")) } else { String::new() };
+            let streams: Vec<&str> = self.down.keys().copied().map(label).collect();
+            let of = match streams.len() {
+                _ if !self.names_streams => String::new(),
+                count if count == PrivateStream::ALL.len() => " of all streams".to_owned(),
+                _ => format!(" of {}", streams.join(", ")),
+            };
             let (dials, seconds) = (self.failed_dials, disconnected.retry_in.as_secs_f64());
             format!(
                 "still no connection{of} after {dials} failed dials: {error}; next dial in {seconds:.1} s"
             )
         } else {
             self.causes.push(cause);
-            self.with_stream(stream, disconnected.to_string())
+            let text = match error.kind() {
+                ErrorKind::Resync => format!("reconnecting for a new snapshot: {error}"),
+                _ => disconnected.to_string(),
+            };
+            self.with_stream(stream, text)
         };
         Some(Note { style: Style::Yellow, text: with_causes(text, error) })
     }
@@ -141,10 +148,30 @@ impl Notes {
 /// Describes the gap after a reconnect.
 fn reconnected(gap: &Gap, look: &Appearance) -> String {
     let GapReason::Reconnected { since, until, .. } = &gap.reason else { return format!("gap: {gap}") };
-    let away = SignedDuration::from_millis(until.as_millis().saturating_sub(since.as_millis()));
-    let away = if away.as_secs() > 0 { SignedDuration::from_secs(away.as_secs()) } else { away };
+    let away = duration(until.as_millis().saturating_sub(since.as_millis()));
     let [since, until] = [since, until].map(|time| look.time_of_day(*time));
-    format!("connected again after {away:#}; events between {since} and {until} may be missing")
+    format!("connected again after {away}; events between {since} and {until} may be missing")
+}
+
+/// Returns a duration such as `0.4 s`, `12.0 s`, `3 min 18 s` or `2 h 5 min`.
+fn duration(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1_000;
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, _) => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// Returns the name of a stream in the command's arguments.
+pub(super) fn label(stream: PrivateStream) -> &'static str {
+    match stream {
+        PrivateStream::AccountBalance => "balances",
+        PrivateStream::ActiveOrders => "orders",
+        PrivateStream::HistoryOrders => "history",
+        PrivateStream::UserTrades => "trades",
+        other => other.name(),
+    }
 }
 
 fn with_causes(text: String, error: &Error) -> String {
@@ -262,7 +289,7 @@ mod tests {
     #[test]
     fn the_first_connections_are_one_line_and_one_for_the_stream_without_a_snapshot() {
         let mut session = Session::new(PrivateStream::ALL);
-        assert_eq!(session.pass(5, None), ["connected to wss://exchange.test:9", "user-trades: connected"]);
+        assert_eq!(session.pass(5, None), ["connected to wss://exchange.test:9", "trades: connected"]);
     }
 
     #[test]
@@ -278,13 +305,13 @@ mod tests {
         assert!(lost.ends_with("; caused by: connection reset"), "{lost}");
         let refused = unreachable("connection refused");
         let failed = session.pass_until(2, Some(&refused));
-        let all = "account-balance, history-orders, user-trades";
+        let all = "balances, history, trades";
         let start = format!("still no connection of {all} after 3 failed dials: ");
         assert!(failed[0].starts_with(&start), "{failed:?}");
         assert!(failed[1].contains(" after 10 failed dials: "), "{failed:?}");
         let invalid = Error::new(ErrorKind::Certificate, "expired");
         let other = session.pass_until(1, Some(&invalid));
-        assert!(other[0].contains(": disconnected: the server's certificate was rejected"), "{other:?}");
+        assert!(other[0].contains(": disconnected: cannot connect to the exchange"), "{other:?}");
         let recovered = session.pass_until(3, None);
         assert_eq!(recovered.len(), 3, "{recovered:?}");
         for note in recovered {

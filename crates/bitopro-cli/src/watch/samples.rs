@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::appearance::{Appearance, EscapeCodes};
-use super::table::BalanceChanges;
+use super::table::{Amounts, BalanceChanges};
 
 pub(super) const BALANCES: &str = r#"{"event":"ACCOUNT_BALANCE","eventID":"b-1","timestamp":1639553303365,"data":{"BTC":{"currency":"BTC","amount":"1.10","available":"1.00","stake":"0","tradable":true},"TWD":{"currency":"TWD","amount":"0","available":"0","stake":"0","tradable":true}}}"#;
 
@@ -14,7 +14,8 @@ pub(super) const TRADE: &str = r#"{"event":"USER_TRADE","eventID":"t-1","timesta
 /// Parses the change of a balance, such as `BTC -0.25`.
 pub(super) fn changes(text: &str) -> BalanceChanges {
     let (currency, by) = text.split_once(' ').unwrap();
-    BalanceChanges::from([(currency.into(), Some(by.parse().unwrap()))])
+    let total = Some(by.parse().unwrap());
+    BalanceChanges::from([(currency.into(), Amounts { total, available: total })])
 }
 
 /// Returns an appearance without colours, for a terminal of this width or for none.

@@ -7,7 +7,7 @@ use bitopro_client::{Item, StreamState};
 
 use super::appearance::{Appearance, Style};
 use super::layout::Layout;
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, label};
 use super::table::{self, BalanceChanges, Cell, Column, Grid};
 
 /// Maximum number of notes below the tables.
@@ -132,7 +132,7 @@ fn print_state(
     let as_of = state.as_of.map(|time| format!("as of {}", look.time_of_day(time)));
     let stale = if state.is_stale { "may be out of date" } else { "" };
     let title = vec![
-        Cell::new(Style::Cyan, &state.stream),
+        Cell::new(Style::Cyan, &label(state.stream)),
         Cell::new(Style::Dim, &as_of.unwrap_or_default()),
         Cell::new(Style::Yellow, &stale),
     ];
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(draw(0..0), "");
         let drawn = draw(0..6);
         assert!(
-            drawn.starts_with("\x1b[H\x1b[?7l\x1b[Kactive-orders as of 07:28:23 may be out of date\n"),
+            drawn.starts_with("\x1b[H\x1b[?7l\x1b[Korders as of 07:28:23 may be out of date\n"),
             "{drawn}"
         );
         assert!(drawn.contains("8917255503"), "{drawn}");

@@ -1,23 +1,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::num::NonZeroU64;
-use std::pin::pin;
 use std::time::Duration;
 
 use bitopro_client::model::PrivateStream;
 use bitopro_client::{Account, AccountItem, Closed, Disconnected, Error, ErrorKind, Item, Subscription};
 use futures_util::FutureExt;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
 use super::printer::Printer;
 use crate::args::WatchArgs;
 use crate::exit::{Failure, Status, causes};
 use crate::output::{OutputError, exit_status};
-use crate::signals::Signals;
+use crate::signals::{CLOSE_LIMIT, StopRequest};
 use crate::writer::Writer;
 
-/// Time after a signal in which the reader can read the remaining lines.
-const GRACE_PERIOD: Duration = Duration::from_secs(1);
 /// Number of bytes after which no more items are added to a chunk. Later items can still be merged.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Maximum time that `--once` waits for the next dial.
@@ -90,40 +88,30 @@ impl Watcher {
 
     /// Prints items until all streams have ended, a signal arrives, the pipe is closed, or `--once`,
     /// `--count` or `--for` is complete.
-    pub(super) async fn run(mut self, signals: &mut Signals) -> Result<Status, Failure> {
-        let stop_reason = match self.print_items(signals).await {
+    ///
+    /// Waits for the reader of the output as long as it takes: the thread of [`Signals`](crate::signals::Signals)
+    /// limits the time after a signal.
+    pub(super) async fn run(mut self, stop_request: &mut StopRequest) -> Result<Status, Failure> {
+        let stop_reason = match self.print_items(stop_request).await {
             Ok(stop_reason) => stop_reason,
             Err(error) => return exit_status(Err(error), Status::Ok),
         };
         self.print_remaining(&stop_reason).await?;
+        drop(self.subscription);
+        exit_status(self.writer.finish(self.lines).await, Status::Ok)?;
         let is_signalled = matches!(stop_reason, StopReason::Signal);
-        let failure = self.failure.filter(|_| !is_signalled);
-        let mut written = pin!(self.writer.finish(self.lines));
-        if !is_signalled {
-            tokio::select! {
-                written = &mut written => {
-                    exit_status(written, Status::Ok)?;
-                    return failure.map_or(Ok(Status::Ok), Err);
-                }
-                () = signals.next() => {}
-            }
-        }
-        match tokio::time::timeout(GRACE_PERIOD, written).await {
-            Ok(written) => exit_status(written, Status::Ok),
-            // The reader does not read, and the signal takes precedence.
-            Err(_) => Ok(Status::Ok),
-        }
+        self.failure.filter(|_| !is_signalled).map_or(Ok(Status::Ok), Err)
     }
 
-    async fn print_items(&mut self, signals: &mut Signals) -> Result<StopReason, OutputError> {
+    async fn print_items(&mut self, stop_request: &mut StopRequest) -> Result<StopReason, OutputError> {
         loop {
             // Items are taken only when they can be printed. Until then, the client can merge them.
             tokio::select! {
-                () = signals.next() => return Ok(StopReason::Signal),
+                () = stop_request.requested() => return Ok(StopReason::Signal),
                 ready = self.writer.ready() => ready?,
             }
             let mut next = tokio::select! {
-                () = signals.next() => return Ok(StopReason::Signal),
+                () = stop_request.requested() => return Ok(StopReason::Signal),
                 error = self.writer.failed() => return Err(error),
                 () = until(self.deadline) => return Ok(self.time_up()),
                 () = until(self.next_heartbeat) => {
@@ -215,21 +203,30 @@ impl Watcher {
     /// Closes all streams and prints the remaining items: all of them after a signal, otherwise only the ends
     /// of streams.
     ///
-    /// Takes at most the close deadline, and therefore does not wait for the writer in between.
+    /// Takes at most the close deadline, or the close limit after a signal, and therefore does not wait for
+    /// the writer in between.
     async fn print_remaining(&mut self, stop_reason: &StopReason) -> Result<(), Failure> {
         self.subscription.request_close();
-        while let Some(mut item) = self.subscription.next().await {
+        let is_signalled = matches!(stop_reason, StopReason::Signal);
+        let limit = if is_signalled { after(CLOSE_LIMIT) } else { None };
+        loop {
+            let next = tokio::select! {
+                biased;
+                // A flood of items uses up the cooperative budget of the task, which must not stop the timer.
+                () = unconstrained(until(limit)) => None,
+                item = self.subscription.next() => item,
+            };
+            let Some(mut item) = next else { return Ok(()) };
             if let (StopReason::RetryTooLate(stream, error), Item::Closed(closed)) =
                 (stop_reason, &mut item.item)
                 && *stream == item.stream
             {
                 *closed = Closed::Failed(error.clone());
             }
-            if matches!((stop_reason, &item.item), (StopReason::Signal, _) | (_, Item::Closed(_))) {
+            if is_signalled || matches!(item.item, Item::Closed(_)) {
                 self.printer.print(item, &mut self.lines)?;
             }
         }
-        Ok(())
     }
 
     fn record_failure(&mut self, stream: PrivateStream, closed: &Closed) {
@@ -282,8 +279,8 @@ mod tests {
     use std::time::Duration;
 
     use bitopro_client::Client;
-    use bitopro_client::transport::Refusal;
-    use bitopro_sim::Simulator;
+    use bitopro_client::transport::{Connector, Refusal, memory};
+    use bitopro_sim::{SimCredentials, Simulator};
     use clap::Parser;
     use http::StatusCode;
     use tokio::time::Instant;
@@ -291,24 +288,44 @@ mod tests {
     use super::{Watcher, Writer};
     use crate::args::{Args, Command};
     use crate::exit::{Failure, Status};
-    use crate::signals::Signals;
+    use crate::signals::StopRequest;
     use crate::watch::filter::Filter;
     use crate::watch::printer::{Printer, Renderer};
     use crate::watch::streams;
 
     /// Watches an account on a simulator, in virtual time.
     async fn watch(simulator: &Simulator, args: &[&str]) -> Result<Status, Failure> {
+        watch_over(simulator.connector(), args, StopRequest::never()).await
+    }
+
+    /// Watches the demo account over a connector.
+    async fn watch_over(
+        connector: impl Connector + 'static,
+        args: &[&str],
+        mut stop_request: StopRequest,
+    ) -> Result<Status, Failure> {
         let args = Args::parse_from([&["bitopro", "watch"], args].concat());
         let Command::Watch(args) = args.command else { panic!("{args:?}") };
-        let credentials = simulator.credentials().to_credentials().unwrap();
-        let client = Client::builder(credentials).with_connector(simulator.connector()).build().unwrap();
+        let credentials = SimCredentials::demo().to_credentials().unwrap();
+        let client = Client::builder(credentials).with_connector(connector).build().unwrap();
         let streams = streams(args.stream);
         let subscription = client.subscribe(streams);
         let renderer = Renderer::Ndjson { state: false };
         let reader = subscription.reader();
         let printer = Printer::new(Filter::default(), renderer, streams, client.changes(), reader);
         let watcher = Watcher::new(subscription, streams, printer, Writer::stdout().unwrap(), &args);
-        watcher.run(&mut Signals::listen().unwrap()).await
+        watcher.run(&mut stop_request).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fault_56_a_signal_ends_the_command_within_a_second_although_no_server_answers() {
+        let (connector, mut server) = memory::network();
+        let stop_request = StopRequest::after(Duration::from_secs(5));
+        let watching = tokio::spawn(watch_over(connector, &["balances"], stop_request));
+        let start = Instant::now();
+        let _silent = server.next_dial().await.unwrap().accept();
+        assert_eq!(watching.await.unwrap().unwrap(), Status::Ok);
+        assert_eq!(start.elapsed(), Duration::from_secs(6));
     }
 
     #[tokio::test(start_paused = true)]
@@ -326,7 +343,7 @@ mod tests {
         simulator.refuse_next(999, Refusal::new(StatusCode::SERVICE_UNAVAILABLE));
         let failure = watch(&simulator, &["trades", "--for", "1h"]).await.unwrap_err();
         assert_eq!(failure.kind(), Status::Network);
-        let expected = "nothing arrived in the time of `--for`: the exchange is temporarily unavailable";
+        let expected = "nothing arrived in the time of `--for`: the server is temporarily unavailable";
         assert!(failure.to_string().starts_with(expected), "{failure}");
     }
 }

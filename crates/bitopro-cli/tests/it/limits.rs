@@ -62,7 +62,7 @@ async fn a_heartbeat_reports_the_freshness_of_each_stream() {
     ]));
     loop {
         let line = running.line();
-        if line.contains(" · account-balance: last event at ") {
+        if line.contains(" · balances: last event at ") {
             assert!(line.ends_with(" s ago"), "{line}");
             break;
         }

@@ -1,10 +1,13 @@
 //! Runs the real binary as a user would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[cfg(unix)]
+mod credentials;
 mod decode;
 #[cfg(unix)]
 mod faults;
 mod help;
+mod hostile;
 mod limits;
 #[cfg(unix)]
 mod pipes;
@@ -15,5 +18,7 @@ mod schema;
 mod secrets;
 mod sign;
 mod sim;
+#[cfg(unix)]
+mod stopping;
 mod streams;
 mod watch;

@@ -1,43 +1,10 @@
-//! Readers of the output: one that does not read, one that closes the pipe, and a regular file.
+//! Readers of the output: one that closes the pipe, and a regular file.
 
 use std::fs;
-use std::process::Stdio;
 
-use bitopro_client::model::Balance;
 use bitopro_sim::Simulator;
-use tokio::net::unix::pipe;
 
 use crate::process::{Running, bitopro, watch};
-
-/// Returns a full pipe and its reading end.
-async fn full_pipe() -> (Stdio, pipe::Receiver) {
-    /// Small enough to be written completely or not at all on every system.
-    const CHUNK: [u8; 512] = [b'\n'; 512];
-
-    let (sender, receiver) = pipe::pipe().unwrap();
-    sender.writable().await.unwrap();
-    while sender.try_write(&CHUNK).is_ok() {}
-    (sender.into_blocking_fd().unwrap().into(), receiver)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_signal_ends_the_command_although_its_output_is_not_read() {
-    for signal in ["INT", "TERM"] {
-        let simulator = Simulator::builder().start().await.unwrap();
-        let (stdout, unread) = full_pipe().await;
-        let running = Running::start_into(&mut watch(&simulator, "balances", &[]), stdout);
-        // Signals are handled before the first dial.
-        while simulator.connections() == 0 {
-            tokio::task::yield_now().await;
-        }
-        for amount in 1..=3000_u32 {
-            simulator.set_balance(Balance::new("BTC", amount.into()));
-        }
-        running.signal(signal);
-        assert_eq!(running.finish().1.code(), Some(0), "{signal}");
-        drop(unread);
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_closed_pipe_ends_the_command_without_new_output() {

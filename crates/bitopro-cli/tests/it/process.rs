@@ -2,6 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use bitopro_sim::Simulator;
 use serde_json::Value;
@@ -61,7 +64,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let writer = thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().unwrap();
     // Fails with a broken pipe if the command does not read all of its input.
     let _ = writer.join().unwrap();
@@ -70,6 +73,10 @@ pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+fn kill(id: u32, signal: &str) {
+    assert!(Command::new("kill").args(["-s", signal, &id.to_string()]).status().unwrap().success());
 }
 
 /// A running command, which is killed on drop.
@@ -85,7 +92,12 @@ impl Running {
 
     /// Starts a command with the given standard output.
     pub(crate) fn start_into(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
-        let mut child = command.stdout(stdout).stderr(Stdio::null()).spawn().unwrap();
+        Self::spawn(command.stdout(stdout).stderr(Stdio::null()))
+    }
+
+    /// Starts a command with its own standard output and standard error.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().map(BufReader::new);
         Self { child, stdout }
     }
@@ -113,9 +125,32 @@ impl Running {
         self.stdout = None;
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        kill(self.id(), name);
+    }
+
+    /// Returns whether the command has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Sends a signal, and returns the exit code, which is `None` if the signal has killed the command.
+    pub(crate) fn stop(self, signal: &str) -> Option<i32> {
+        /// Much longer than a command takes, so that only one that does not end fails the test.
+        const LIMIT: Duration = Duration::from_secs(30);
+
+        self.signal(signal);
+        let id = self.id();
+        let (code, received) = mpsc::channel();
+        thread::spawn(move || code.send(self.finish().1.code()));
+        received.recv_timeout(LIMIT).unwrap_or_else(|_| {
+            kill(id, "KILL");
+            panic!("SIG{signal} does not end the command");
+        })
     }
 
     /// Waits until the command ends, and returns the rest of standard output and the exit status.

@@ -134,7 +134,7 @@ async fn the_error_for_a_rejected_key_says_what_to_check_and_shows_no_secret() {
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no snapshot was recorded"), "{}", outcome.stderr);
     assert!(
-        outcome.stderr.contains("check that the key, secret and email belong together"),
+        outcome.stderr.contains("check that the API key, secret and email belong together"),
         "{}",
         outcome.stderr
     );

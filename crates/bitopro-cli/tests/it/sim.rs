@@ -1,6 +1,6 @@
 use bitopro_auth::{Credentials, Signer};
 use bitopro_client::model::PrivateStream;
-use bitopro_transport::{Connection, Connector, Frame, Request, TungsteniteConnector};
+use bitopro_transport::{Connection, Connector, Error, Frame, Request, TungsteniteConnector};
 use futures_util::StreamExt;
 use serde_json::Value;
 
@@ -69,6 +69,15 @@ fn a_scenario_waits_for_its_clients() {
 }
 
 #[test]
+fn the_number_of_currencies_can_be_set() {
+    let mut sim = Running::start(&mut bitopro(&["sim", "--currencies", "150"]));
+    let watch = run(bitopro(&["watch", "balances", "--once"]).envs(exports(&mut sim, 4)));
+    let snapshot = watch.stdout.lines().find(|line| line.contains(r#""type":"snapshot""#)).unwrap();
+    let snapshot: Value = serde_json::from_str(snapshot).unwrap();
+    assert_eq!(snapshot["data"].as_object().unwrap().len(), 150);
+}
+
+#[test]
 fn errors_in_a_scenario_name_their_lines() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("day.scenario");
@@ -117,15 +126,19 @@ struct RawClient {
 
 impl RawClient {
     async fn dial(&mut self, stream: PrivateStream) -> Box<dyn Connection> {
-        let [url, key, secret, email] = [0, 1, 2, 3].map(|at| self.exports[at].1.clone());
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
         self.nonce = u64::try_from(now).unwrap().max(self.nonce + 1);
+        self.dial_with_last_nonce(stream).await.unwrap()
+    }
+
+    async fn dial_with_last_nonce(&self, stream: PrivateStream) -> Result<Box<dyn Connection>, Error> {
+        let [url, key, secret, email] = [0, 1, 2, 3].map(|at| self.exports[at].1.clone());
         let signed = Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(self.nonce);
         let mut request = Request::new(format!("{url}{}", stream.path()).parse().unwrap());
         for (name, value) in &signed {
             request = request.with_header(name, value).unwrap();
         }
-        TungsteniteConnector::new().connect(request).await.unwrap()
+        TungsteniteConnector::new().connect(request).await
     }
 }
 
@@ -151,12 +164,16 @@ async fn each_quirk_changes_the_messages() {
         "--order-ids=numbers",
         "--datetimes=taiwan-marked-utc",
         "--event-ids=absent",
+        "--order-id-sequence=counted",
+        "--order-times=milliseconds",
+        "--match-ids=uuid",
+        "--nonces=increasing",
         "--ping-period=1",
         "--pong-deadline=60000",
     ];
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("day.scenario");
-    let text = "0 wait 2\n0 place a buy eth_twd 0.1 at market\n0 place b buy btc_twd 0.01 at 1000000\n\
+    let text = "0 wait 2\n0 place a buy eth_twd 10000 at market\n0 place b buy btc_twd 0.01 at 1000000\n\
                 0 cancel b\n0 wait 5\n100 place c sell eth_twd 0.1 at market\n";
     std::fs::write(&path, text).unwrap();
     for (flags, has_quirks) in [(&[][..], false), (QUIRKS, true)] {
@@ -175,7 +192,11 @@ async fn each_quirk_changes_the_messages() {
 
         let mut open = client.dial(PrivateStream::ActiveOrders).await;
         let (listed, _) = next(&mut open).await;
-        assert_eq!(listed["data"]["btc_twd"][0]["id"].is_number(), has_quirks);
+        let orders = listed["data"]["btc_twd"].as_array().unwrap();
+        assert_eq!(orders[0]["id"].is_number(), has_quirks);
+        assert_eq!(orders.iter().any(|order| order["id"] == 8_917_255_509_u64), has_quirks);
+        let is_second = |order: &Value| order["createdTimestamp"].as_i64().unwrap() % 1000 == 0;
+        assert_eq!(!orders.iter().all(is_second), has_quirks);
         let update = next(&mut balances).await.0;
         assert_eq!(update["data"].as_object().unwrap().len(), if has_quirks { 12 } else { 2 });
         for _ in 0..2 {
@@ -195,9 +216,11 @@ async fn each_quirk_changes_the_messages() {
         let _fifth = client.dial(PrivateStream::UserTrades).await;
         let (trade, pings) = next(&mut trades).await;
         assert_eq!(trade["data"]["side"], if has_quirks { "bid" } else { "ask" });
+        assert_eq!(trade["data"]["matchID"] != "", has_quirks);
         let again = if has_quirks { next(&mut trades).await } else { (trade, pings) };
         assert_eq!(again.0["data"]["side"], "ask");
         assert_eq!(again.1 > 0, has_quirks, "expected a ping per millisecond for 100 ms");
+        assert_eq!(client.dial_with_last_nonce(PrivateStream::UserTrades).await.is_err(), has_quirks);
     }
 }
 
@@ -209,6 +232,7 @@ fn invalid_values_are_usage_errors_that_name_the_expected_range() {
         ("--pong-deadline=soon", "expected at least 1 millisecond"),
         ("--port=70000", "expected a port from 0 to 65535"),
         ("--seed=-1", "expected a whole number from 0 to 2^64 - 1"),
+        ("--currencies=-1", "expected a number of currencies from 0 to 65535"),
         ("--interval=1s", "expected at least 1 millisecond, or 0 for no market steps"),
     ] {
         let outcome = run(&mut bitopro(&["sim", flag]));

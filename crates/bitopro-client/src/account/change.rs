@@ -20,8 +20,10 @@ use crate::item::AccountItem;
 /// /// Returns a line for each fill, and ignores other changes.
 /// fn describe_fill(change: &Change) -> Option<String> {
 ///     match change {
-///         Change::OrderPartiallyFilled(change) | Change::OrderFilled(change) => {
-///             let amount = change.executed()?;
+///         Change::OrderPartiallyFilled(change)
+///         | Change::OrderFilled(change)
+///         | Change::OrderClosedPartiallyFilled(change) => {
+///             let amount = change.executed().filter(|amount| !amount.is_zero())?;
 ///             Some(format!("order {} of {}: {amount} executed", change.order.id, change.order.pair))
 ///         }
 ///         _ => None,
@@ -83,6 +85,13 @@ impl BalanceChange {
         let amount =
             |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.amount);
         exact_sub(amount(&self.after), amount(&self.before))
+    }
+
+    /// Returns the change of the available amount, like [`by`](Self::by).
+    pub fn available_by(&self) -> Option<Decimal> {
+        let available =
+            |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.available);
+        exact_sub(available(&self.after), available(&self.before))
     }
 }
 

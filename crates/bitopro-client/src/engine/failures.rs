@@ -11,10 +11,11 @@ use super::connection::Phase;
 use super::dialer::RefusalStreak;
 use super::link::{Context, Link};
 use super::patience::Cause;
-use crate::error::{clock_refused, from_transport, nonce_ahead, refused};
+use crate::error::{clock_refused, dial_failed, nonce_ahead, refused};
 use crate::item::Closed;
+use crate::redaction::Secrets;
 use crate::refusal::{classify, server_time};
-use crate::refusal_text::{self, Secrets};
+use crate::refusal_text::Answer;
 use crate::{Error, ErrorKind};
 
 /// The close code (policy violation) with which a server refuses a connection after it has accepted it.
@@ -31,31 +32,27 @@ impl Link {
         }
         let at = cx.clock().time_at(cx.now);
         let Some(refusal) = error.refusal() else {
-            return self.handle_failure(cx, at, from_transport(error), false);
+            return self.handle_failure(cx, at, dial_failed(error), false);
         };
         let kind = classify(refusal, cx.wall);
+        let answer = Answer::new(refusal, &self.secrets(cx));
         if let ErrorKind::ClockSkew { .. } = kind {
-            return self.handle_clock_refusal(cx, error);
+            return self.handle_clock_refusal(cx, &answer, error);
         }
         let url = self.endpoints.url(self.stream());
-        let answer = refusal_text::describe(refusal, &self.secrets(cx));
         let has_worked = self.has_worked(cx, Cause::Path);
-        self.handle_failure(cx, at, refused(kind, url.path(), has_worked, answer.as_deref(), error), false);
+        self.handle_failure(cx, at, refused(kind, url.path(), has_worked, &answer, error), false);
     }
 
     /// Handles a refusal because of the clock. The response may contain the time of the server.
-    fn handle_clock_refusal(&mut self, cx: &mut Context<'_>, error: transport::Error) {
+    fn handle_clock_refusal(&mut self, cx: &mut Context<'_>, answer: &Answer, error: transport::Error) {
         let server_time = error.refusal().and_then(server_time);
         let at = cx.clock().time_at(cx.now);
         let nonce = cx.signer.last_nonce().map_or(0, Nonce::get);
         let report = cx.dialer.record_clock_refusal(server_time, nonce, cx.now, cx.wall);
         let Some(lead) = report.nonce_ahead else {
-            return self.handle_failure(
-                cx,
-                at,
-                clock_refused(report.ahead_ms, error),
-                report.is_worth_retrying,
-            );
+            let error = clock_refused(report.ahead_ms, answer, error);
+            return self.handle_failure(cx, at, error, report.is_worth_retrying);
         };
         let limit = cx.settings.clock_wait;
         let error = nonce_ahead(nonce, lead, limit, report.ahead_ms, error);
@@ -187,14 +184,25 @@ impl Link {
     }
 }
 
+/// Maximum length of a quoted reason, in characters. A close frame has room for 123 bytes.
+const MAX_REASON: usize = 200;
+
+/// The close codes that no peer may send (RFC 6455, section 7.4.1). A connector may use them for a connection
+/// that ended without a code.
+const UNSENT_CODES: [u16; 3] = [1005, 1006, 1015];
+
 fn reason_suffix(close: &CloseFrame, secrets: &Secrets<'_>) -> String {
-    if close.reason.is_empty() { String::new() } else { format!(": {}", secrets.quote(&close.reason)) }
+    if close.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", secrets.quote(&close.reason, MAX_REASON))
+    }
 }
 
 fn closed_by_server(close: Option<&CloseFrame>, secrets: &Secrets<'_>) -> Error {
-    let code = close.map(|close| close.code);
+    let code = close.map(|close| close.code).filter(|code| !UNSENT_CODES.contains(code));
     let with = code.map(|code| format!(" with code {code}")).unwrap_or_default();
     let reason = close.map(|close| reason_suffix(close, secrets)).unwrap_or_default();
-    let message = format!("the exchange closed the connection{with}{reason}");
+    let message = format!("the server closed the connection{with}{reason}");
     Error::new(ErrorKind::ClosedByServer { code }, message)
 }

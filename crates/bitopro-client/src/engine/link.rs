@@ -17,7 +17,7 @@ use super::patience::RefusalStreaks;
 use super::suspend::SuspendDetector;
 use super::{Action, LinkId};
 use crate::endpoints::Endpoints;
-use crate::error::from_transport;
+use crate::error::{connection_lost, dial_failed};
 use crate::item::{Closed, Connected, Edge, Gap, GapReason, Item};
 use crate::{Error, ErrorKind, Settings};
 
@@ -250,7 +250,7 @@ impl Link {
             Phase::Open(_) => {
                 self.refusals_after_upgrade = None;
                 self.actions.push_back(Action::Disconnect);
-                self.disconnect(cx, from_transport(error), None);
+                self.disconnect(cx, connection_lost(error), None);
             }
             Phase::Closing { .. } => self.end(cx, Closed::Requested),
             _ => {}
@@ -274,14 +274,16 @@ impl Link {
                     self.resync(cx, resync.reason);
                 } else if open.is_snapshot_overdue(cx.now) {
                     self.actions.push_back(Action::Disconnect);
-                    let message = "no readable snapshot arrived in time";
+                    let seconds = cx.settings.snapshot_deadline.as_secs_f64();
+                    let message = format!("no readable snapshot arrived within {seconds} s");
                     self.disconnect(cx, Error::new(ErrorKind::NoSnapshot, message), None);
                 }
             }
             Phase::Dialing { until, .. } if *until <= cx.now => {
                 self.actions.push_back(Action::Disconnect);
-                let message = "the connector exceeded the dial deadline";
-                let error = from_transport(transport::Error::new(transport::ErrorKind::TimedOut, message));
+                let seconds = cx.settings.dial_deadline.as_secs_f64();
+                let message = format!("the connector did not finish within {seconds} s");
+                let error = dial_failed(transport::Error::new(transport::ErrorKind::TimedOut, message));
                 self.redial(cx, error, None);
             }
             Phase::Closing { until } if *until <= cx.now => {
@@ -381,7 +383,7 @@ impl Link {
         let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);
         let signed =
             signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
-        signed.map_err(from_transport)
+        signed.map_err(dial_failed)
     }
 
     /// Starts a gap at the last frame of the connection. A stream with snapshots cannot miss anything before

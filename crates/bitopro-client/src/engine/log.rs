@@ -5,14 +5,12 @@
 //! its size is logged.
 
 use bitopro_model::{Message, PrivateStream};
+use bitopro_transport::printable;
 use http::Uri;
 use tracing::{Level, Span, debug, error, error_span, info, trace, warn};
 
 use crate::ErrorKind;
-use crate::item::{Closed, Gap, GapReason, Item, is_milestone};
-
-/// Maximum length of the logged name of an unknown event, in characters.
-const MAX_NAME: usize = 40;
+use crate::item::{Closed, Gap, GapReason, Item, MAX_NAME, is_milestone};
 
 /// Logs an event at a level that is determined at run time. The macros of `tracing` require a constant one.
 macro_rules! event {
@@ -79,7 +77,7 @@ impl Log {
             Item::Unknown(unknown) => {
                 self.unknown = self.unknown.saturating_add(1);
                 let level = if is_milestone(self.unknown) { Level::INFO } else { Level::DEBUG };
-                let event = printable(unknown.event());
+                let event = printable(unknown.event(), MAX_NAME);
                 event!(level, parent: span, %event, bytes, repeats = self.unknown, "unknown event");
             }
             Item::Disconnected(disconnected) => {
@@ -112,9 +110,4 @@ impl Log {
 /// the stream from the events.
 fn span(stream: PrivateStream, connection: u64, attempt: u32) -> Span {
     error_span!("connection", stream = stream.name(), connection, attempt)
-}
-
-/// Truncates a text from the server, and escapes what a terminal would act on.
-fn printable(text: &str) -> String {
-    text.chars().take(MAX_NAME).flat_map(char::escape_debug).collect()
 }

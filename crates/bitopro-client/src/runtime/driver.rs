@@ -245,10 +245,7 @@ impl Socket {
             Self::Up(connection) => match connection.next().await {
                 Some(Ok(frame)) => SocketEvent::Frame(frame),
                 Some(Err(error)) => SocketEvent::Lost(error),
-                None => SocketEvent::Lost(Error::new(
-                    ErrorKind::Disconnected,
-                    "the connection ended without a close frame",
-                )),
+                None => SocketEvent::Lost(Error::new(ErrorKind::Disconnected, "no close frame was received")),
             },
         }
     }

@@ -23,6 +23,10 @@ use crate::{Error, ErrorKind};
 /// The sockets are read whether or not the subscription is polled. If the subscriber reads too slowly, the
 /// waiting items of each stream are merged into the state and replaced by a [`Gap`](crate::Gap).
 ///
+/// The sockets are read by tasks on the runtime of the caller, so a subscriber must not block its thread. On a
+/// `current_thread` runtime, no frame is read and no ping is answered while it does, and the exchange disconnects
+/// clients that do not answer. Run blocking code with `tokio::task::spawn_blocking`, or use a multi-thread runtime.
+///
 /// Dropping a subscription drops its connections immediately. To send a close frame first, call
 /// [`close`](Self::close).
 ///

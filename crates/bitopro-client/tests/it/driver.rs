@@ -9,7 +9,8 @@ use bitopro_client::{Closed, ErrorKind, GapReason, Item, Subscription};
 use futures_util::FutureExt;
 use http::StatusCode;
 use tokio::runtime::Handle;
-use tokio::time::{advance, sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::network::{balance, network};
 
@@ -155,7 +156,7 @@ async fn a_close_sends_a_close_frame_and_waits_for_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn an_unanswered_close_ends_at_its_deadline() {
     let (balances, _server, _peer) = settled().await;
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     assert!(matches!(close_reason(balances).await, Closed::Requested));
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
@@ -171,9 +172,30 @@ async fn dropping_the_subscription_leaves_no_task_and_no_connection() {
     let balances = builder.build().unwrap().balances();
     let dial = server.next_dial().await.unwrap();
     drop(balances);
-    tokio::task::yield_now().await;
+    yield_now().await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
     assert_eq!(dial.accept().recv().await, None);
+}
+
+/// A dial that hangs, for example because no name server answers.
+#[tokio::test(start_paused = true)]
+async fn fault_56_a_close_or_a_drop_does_not_wait_for_a_dial() {
+    for is_closed in [true, false] {
+        let (builder, mut server) = network();
+        let account = builder.build().unwrap().account();
+        let _hanging = server.next_dial().await.unwrap();
+        let start = Instant::now();
+        if is_closed {
+            let closed = account.close().await;
+            assert_eq!(closed.into_values().collect::<Vec<_>>(), vec![Closed::Requested; 4]);
+        } else {
+            drop(account);
+        }
+        while Handle::current().metrics().num_alive_tasks() > 0 {
+            yield_now().await;
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,7 +275,7 @@ async fn a_close_does_not_wait_for_a_server_that_does_not_read() {
         peer.send(Frame::Ping(vec![0].into())).await.unwrap();
     }
     assert!(balances.next().now_or_never().is_none());
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     assert!(matches!(close_reason(balances).await, Closed::Requested));
     assert!(start.elapsed() <= Duration::from_secs(4), "{:?}", start.elapsed());
 }
@@ -264,7 +286,7 @@ async fn two_subscriptions_share_the_nonces_and_the_dial_budget() {
     let client = builder.with_dial_budget(3, Duration::from_secs(60)).build().unwrap();
     let _both = (client.balances(), client.clone().balances());
     let mut dials = 0;
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     let mut nonces = Vec::new();
     while dials < 4 {
         let dial = server.next_dial().await.unwrap();

@@ -63,14 +63,14 @@ async fn every_item_is_logged_once_in_the_span_of_its_connection() {
         .replace(r#"connection{stream="account-balance" connection="#, "")
         .replace(" attempt=", "/")
         .replace("url=wss://memory.test/ws/v1/pub/auth/account-balance", "URL");
-    let refused = "error=the exchange is temporarily unavailable: the server refused the upgrade: HTTP 503 \
-                   Service Unavailable";
+    let refused = "error=the server is temporarily unavailable; answered with an empty response: the server \
+                   refused the upgrade: HTTP 503 Service Unavailable";
     let expected = [
         "DEBUG 1/1}: dial URL",
         " INFO 1/1}: connected URL",
         "DEBUG 1/1}: snapshot bytes=132",
         " WARN 1/1}: disconnected kind=\"network\" retry_in_ms=657 repeats=1 error=the connection was lost: \
-         the connection ended without a close frame",
+         no close frame was received",
         "DEBUG 2/1}: dial URL",
         &format!(" WARN 2/1}}: disconnected kind=\"unavailable\" retry_in_ms=1069 repeats=1 {refused}"),
         "DEBUG 2/2}: dial URL",

@@ -34,7 +34,7 @@ fn nonces(simulator: &Simulator) -> Vec<u64> {
 fn assert_matches(balances: &Subscription<Balances>, simulator: &Simulator) {
     let view = balances.current().unwrap();
     assert!(!view.is_stale());
-    GroundTruth::new(simulator, false).assert_balances(view.state());
+    GroundTruth::new(simulator).assert_balances(view.state());
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn after_random_disturbances_the_state_matches_the_server() {
             oracle.apply(&item.into());
         }
         assert_matches(&balances, &simulator);
-        GroundTruth::new(&simulator, false).assert_balances(oracle.replay.balances.values());
+        GroundTruth::new(&simulator).assert_balances(oracle.replay.balances.values());
         assert!(nonces(&simulator).is_sorted_by(|a, b| a < b));
     }
 }

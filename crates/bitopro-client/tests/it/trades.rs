@@ -2,7 +2,7 @@
 
 use bitopro_client::model::{Trade, UserTrade};
 use bitopro_client::{Item, Subscription};
-use bitopro_sim::{Command, Quirks, Simulator, TradesOnConnect};
+use bitopro_sim::{Command, MatchIds, Quirks, Simulator, TradesOnConnect};
 
 use crate::network::{frame, network};
 use crate::samples::{event, trade, with_id};
@@ -23,7 +23,8 @@ fn known(trades: &Subscription<Trade>) -> Vec<UserTrade> {
 
 #[tokio::test(start_paused = true)]
 async fn a_trade_resent_on_connect_is_delivered_again_but_kept_once() {
-    let builder = Simulator::builder().with_quirks(Quirks::default().with(TradesOnConnect::Last));
+    let quirks = Quirks::default().with(TradesOnConnect::Last).with(MatchIds::Uuid);
+    let builder = Simulator::builder().with_quirks(quirks);
     let (simulator, client) = simulated(builder, 7);
     let mut trades = client.build().unwrap().user_trades();
     assert!(matches!(trades.next().await, Some(Item::Connected(_))));

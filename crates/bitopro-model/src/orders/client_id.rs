@@ -4,6 +4,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
 use crate::OrderId;
+use crate::wire::parse_integer;
 
 /// The id that the client assigned to an order.
 ///
@@ -39,7 +40,7 @@ impl Serialize for ClientId {
 impl<'de> Deserialize<'de> for ClientId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let id = OrderId::deserialize(deserializer)?;
-        id.as_str().parse().map(Self).map_err(|_| D::Error::custom("client id is not a number"))
+        parse_integer(id.as_str()).map(Self).ok_or_else(|| D::Error::custom("client id is not a number"))
     }
 }
 

@@ -140,7 +140,9 @@ impl<'de, K> Visitor<'de> for OrdersVisitor<K> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Orders<K>, A::Error> {
         let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::new();
-        while let Some((pair, orders)) = map.next_entry::<Pair, Vec<Order>>()? {
+        while let Some((pair, orders)) = map.next_entry::<Pair, Option<Vec<Order>>>()? {
+            // Many encoders write an empty list as `null`.
+            let orders = orders.unwrap_or_default();
             if let Some(other) = orders.iter().find(|order| order.pair != pair) {
                 let (id, found) = (&other.id, &other.pair);
                 return Err(A::Error::custom(format_args!(

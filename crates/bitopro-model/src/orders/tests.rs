@@ -60,7 +60,7 @@ fn documented_variants_are_read() {
     assert_eq!(old.updated().map(Timestamp::as_millis), Some(1_639_386_803_663));
     assert_eq!((old.order_type, old.client_id.map(ClientId::get)), (OrderType::Market, Some(7)));
     let duplicate =
-        message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":7"#)]);
+        message(&[(r#""timeInForce":"GTC""#, r#""timeInForce":"GTC","clientId":7,"clientID":8"#)]);
     assert!(
         ActiveOrders::from_json(&duplicate).unwrap_err().to_string().contains("duplicate field `clientID`")
     );
@@ -138,7 +138,7 @@ fn an_order_under_the_wrong_pair_is_an_error() {
     assert!(
         ActiveOrders::from_json(&duplicate).unwrap_err().to_string().contains("duplicate pair `sol_usdt`")
     );
-    let error = ActiveOrders::from_json(&message(&[(r#""price":"107""#, r#""price":107"#)])).unwrap_err();
+    let error = ActiveOrders::from_json(&message(&[(r#""price":"107""#, r#""price":107.5"#)])).unwrap_err();
     assert_eq!(error.path(), "data.sol_usdt[0].price");
 }
 

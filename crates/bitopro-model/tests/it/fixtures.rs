@@ -65,9 +65,9 @@ const NORMALISED: &[(&str, &[(&str, &str)])] = &[
     (
         "active-orders/simulated-number-ids.json",
         &[
-            (r#""id": 8917255509"#, r#""id": "8917255509""#),
-            (r#""id": 8917255510"#, r#""id": "8917255510""#),
-            (r#""id": 8917255511"#, r#""id": "8917255511""#),
+            (r#""id": 3055264261"#, r#""id": "3055264261""#),
+            (r#""id": 8178405867"#, r#""id": "8178405867""#),
+            (r#""id": 7932122655"#, r#""id": "7932122655""#),
         ],
     ),
     (
@@ -83,7 +83,7 @@ const NORMALISED: &[(&str, &[(&str, &str)])] = &[
         &[(r#""isMarket": "false""#, r#""isMarket": false"#), (r#""isMaker": "true""#, r#""isMaker": true"#)],
     ),
     ("user-trade/market-order.json", &[(r#""orderType": "Market""#, r#""orderType": "MARKET""#)]),
-    ("user-trade/simulated-number-id.json", &[(r#""orderID": 8917255514"#, r#""orderID": "8917255514""#)]),
+    ("user-trade/simulated-number-id.json", &[(r#""orderID": 2562697837"#, r#""orderID": "2562697837""#)]),
     ("user-trade/trade.json", &[(r#""orderID": 390733918"#, r#""orderID": "390733918""#)]),
 ];
 

@@ -17,10 +17,15 @@ type RewrittenValue = (&'static str, Option<&'static str>);
 type Field = (&'static str, &'static str, &'static [RewrittenValue]);
 
 const TEXT: &[RewrittenValue] = &[];
-const EMPTY_IS_ABSENT: &[RewrittenValue] = &[(r#""""#, None)];
-const FLAG: &[RewrittenValue] =
-    &[(r#""""#, None), (r#""true""#, Some("true")), (r#" "false" "#, Some("false"))];
-const CLIENT_ID: &[RewrittenValue] = &[(r#""""#, None), (r#""7""#, Some("7"))];
+const ID: &[RewrittenValue] = &[("7", Some(r#""7""#)), (r#""a \"b\" \u0041""#, Some(r#""a \"b\" A""#))];
+const DECIMAL: &[RewrittenValue] = &[(r#""""#, None), ("7", Some(r#""7""#))];
+const INTEGER: &[RewrittenValue] = &[(r#""""#, None), ("7", Some("7")), (r#""7""#, Some("7"))];
+const FLAG: &[RewrittenValue] = &[
+    (r#""""#, None),
+    (r#""true""#, Some("true")),
+    (r#""True""#, Some("true")),
+    (r#" "false" "#, Some("false")),
+];
 
 /// Messages without optional fields, each with its optional fields. A value that is not listed as rewritten
 /// is unreadable, unless the field is a text.
@@ -30,35 +35,35 @@ const MESSAGES: &[(&str, &[Field])] = &[
         &[
             ("eventID", r#""e""#, TEXT),
             ("datetime", r#""2021-12-15""#, TEXT),
-            ("data.*.stake", r#""1.10""#, EMPTY_IS_ABSENT),
+            ("data.*.stake", r#""1.10""#, DECIMAL),
             ("data.*.tradable", "false", FLAG),
         ],
     ),
     (
         ORDER,
         &[
-            ("data.*[].avgExecutionPrice", r#""1.10""#, EMPTY_IS_ABSENT),
-            ("data.*[].timestamp", "1639386803663", EMPTY_IS_ABSENT),
-            ("data.*[].updatedTimestamp", "1639386803", EMPTY_IS_ABSENT),
-            ("data.*[].createdTimestamp", "1639386803000", EMPTY_IS_ABSENT),
-            ("data.*[].fee", r#""-0.00""#, EMPTY_IS_ABSENT),
+            ("data.*[].avgExecutionPrice", r#""1.10""#, DECIMAL),
+            ("data.*[].timestamp", "1639386803663", INTEGER),
+            ("data.*[].updatedTimestamp", "1639386803", INTEGER),
+            ("data.*[].createdTimestamp", "1639386803000", INTEGER),
+            ("data.*[].fee", r#""-0.00""#, DECIMAL),
             ("data.*[].feeSymbol", r#""twd""#, TEXT),
-            ("data.*[].bitoFee", r#""0""#, EMPTY_IS_ABSENT),
-            ("data.*[].total", r#""79228162514264337593543950335""#, EMPTY_IS_ABSENT),
-            ("data.*[].seq", r#""BTCTWD1""#, TEXT),
+            ("data.*[].bitoFee", r#""0""#, DECIMAL),
+            ("data.*[].total", r#""79228162514264337593543950335""#, DECIMAL),
+            ("data.*[].seq", r#""BTCTWD1""#, ID),
             ("data.*[].timeInForce", r#""POST_ONLY""#, TEXT),
-            ("data.*[].stopPrice", r#""0""#, EMPTY_IS_ABSENT),
+            ("data.*[].stopPrice", r#""0""#, DECIMAL),
             ("data.*[].condition", r#""<=""#, TEXT),
-            ("data.*[].clientID", "18446744073709551615", CLIENT_ID),
-            ("data.*[].clientId", "1", CLIENT_ID),
+            ("data.*[].clientID", "18446744073709551615", INTEGER),
+            ("data.*[].clientId", "1", INTEGER),
         ],
     ),
     (
         TRADE,
         &[
-            ("data.eventTimestamp", "1694667359", EMPTY_IS_ABSENT),
+            ("data.eventTimestamp", "1694667359", INTEGER),
             ("data.orderType", r#""MARKET""#, TEXT),
-            ("data.matchID", r#""m""#, TEXT),
+            ("data.matchID", r#""m""#, ID),
             ("data.isMarket", "true", FLAG),
             ("data.isMaker", "false", FLAG),
         ],
@@ -78,8 +83,12 @@ const VALUES: &[&str] = &[
     r#""1234567890123456789012345678901234567890""#,
     r#""1e5""#,
     r#""true""#,
+    r#""True""#,
     r#" "false" "#,
     r#""7""#,
+    r#""007""#,
+    r#""+7""#,
+    "7",
     "1234567890123456789012345678901234567890",
     "1.50",
     "1e999",
@@ -197,6 +206,108 @@ fn fault_54_old_messages_and_messages_of_other_accounts_are_read() {
     ] {
         round_trip(text);
     }
+}
+
+/// Replaces the only `from` in a message.
+fn replaced(message: &str, from: &str, to: &str) -> String {
+    assert_eq!(message.matches(from).count(), 1, "{from}");
+    message.replace(from, to)
+}
+
+#[test]
+fn fault_54_a_required_value_of_another_type_or_case_is_read_if_its_meaning_is_certain() {
+    for (message, from, to, written) in [
+        (BALANCE, r#""timestamp":1"#, r#""timestamp":"1""#, r#""timestamp":1"#),
+        (
+            BALANCE,
+            r#""amount":"1""#,
+            r#""amount":18446744073709551615"#,
+            r#""amount":"18446744073709551615""#,
+        ),
+        (BALANCE, r#""available":"1""#, r#""available":-5"#, r#""available":"-5""#),
+        (ORDER, r#""id":"7""#, r#""id":7"#, r#""id":"7""#),
+        (ORDER, r#""price":"107""#, r#""price":0"#, r#""price":"0""#),
+        (ORDER, r#""status":0"#, r#""status":"-1""#, r#""status":-1"#),
+        (ORDER, r#""action":"SELL""#, r#""action":"Sell""#, r#""action":"SELL""#),
+        (ORDER, r#""type":"LIMIT""#, r#""type":"sl_oco_StopLimit""#, r#""type":"SL_OCO_STOPLIMIT""#),
+        (ORDER, r#""pair":"btc_twd""#, r#""pair":"BTC_TWD""#, r#""pair":"BTC_TWD""#),
+        (TRADE, r#""side":"ask""#, r#""side":"BID""#, r#""side":"bid""#),
+        (TRADE, r#""fee":"0""#, r#""fee":0"#, r#""fee":"0""#),
+        (
+            TRADE,
+            r#""transactionTimestamp":1"#,
+            r#""transactionTimestamp":"1""#,
+            r#""transactionTimestamp":1"#,
+        ),
+        (TRADE, r#""orderID":"7""#, r#""orderId":7"#, r#""orderID":"7""#),
+    ] {
+        assert_eq!(round_trip(&replaced(message, from, to)), replaced(message, from, written), "{to}");
+    }
+    let order = ORDER.split_once('[').unwrap().1.rsplit_once(']').unwrap().0;
+    let null = replaced(ORDER, &format!("[{order}]"), "null");
+    assert_eq!(round_trip(&null), replaced(&null, "null", "[]"));
+}
+
+#[test]
+fn fault_54_a_required_value_whose_meaning_is_uncertain_is_an_error() {
+    let (price, status) = (r#""price":"107""#, r#""status":0"#);
+    for (message, from, to) in [
+        // The parser converts these numbers to floats, which may change their digits.
+        (ORDER, price, r#""price":107.50"#),
+        (ORDER, price, r#""price":107.0"#),
+        (ORDER, price, r#""price":1e2"#),
+        (ORDER, price, r#""price":-0"#),
+        (ORDER, price, r#""price":18446744073709551616"#),
+        (ORDER, price, r#""price":"""#),
+        (ORDER, price, r#""price":true"#),
+        (ORDER, status, r#""status":"""#),
+        (ORDER, status, r#""status":"+1""#),
+        (ORDER, status, r#""status":"01""#),
+        (ORDER, status, r#""status":" 1""#),
+        (ORDER, status, r#""status":"1.0""#),
+        (ORDER, status, r#""status":1.0"#),
+        (ORDER, status, r#""status":"-0""#),
+        (ORDER, status, r#""status":"9223372036854775808""#),
+        (ORDER, status, r#""status":9223372036854775808"#),
+        (ORDER, r#""pair":"btc_twd""#, r#""pair":7"#),
+        (ORDER, r#""btc_twd":["#, r#""btc_twd":[null,"#),
+        (TRADE, r#""orderID":"7""#, r#""orderID":"7","orderId":"8""#),
+        (TRADE, r#""orderID":"7""#, r#""orderID":"7","orderId":null"#),
+        (TRADE, r#""orderID":"7""#, r#""orderId":"7","orderId":"7""#),
+    ] {
+        let text = replaced(message, from, to);
+        assert!(Message::from_json(&text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn fault_54_a_name_may_be_spelled_in_two_ways_whose_values_agree() {
+    let order_id = r#""orderID":"7""#;
+    for (fields, written) in [
+        (r#""clientId":7"#, Some(r#","clientID":7"#)),
+        (r#""clientID":7,"clientId":"7""#, Some(r#","clientID":7"#)),
+        (r#""clientId":7,"clientID":null"#, Some(r#","clientID":7"#)),
+        (r#""clientId":"","clientID":7"#, Some(r#","clientID":7"#)),
+        (r#""clientId":null,"clientID":"""#, Some("")),
+        (r#""clientID":7,"clientId":"mine""#, Some(r#","clientID":7,"clientId":"mine""#)),
+        (r#""clientID":"a","clientId":"b""#, Some(r#","clientID":"a","clientId":"b""#)),
+        (r#""clientID":"mine","clientId":7"#, None),
+        (r#""clientID":7,"clientId":8"#, None),
+        (r#""clientId":7,"clientId":7"#, None),
+    ] {
+        let text = replaced(ORDER, r#"{"id""#, &format!(r#"{{{fields},"id""#));
+        if let Some(written) = written {
+            assert_eq!(round_trip(&text), replaced(ORDER, "}]", &format!("{written}}}]")));
+        } else {
+            let error = Message::from_json(&text).unwrap_err().to_string();
+            assert!(error.starts_with("data.btc_twd[0]: duplicate field `clientID` ("), "{error}");
+        }
+    }
+    let both = replaced(TRADE, order_id, r#""orderId":7,"orderID":"7","matchId":"m""#);
+    assert_eq!(round_trip(&both), replaced(TRADE, order_id, r#""orderID":"7","matchID":"m""#));
+    let event = r#"{"event":"ACCOUNT_BALANCE","#;
+    let both = replaced(BALANCE, event, &format!(r#"{event}"eventId":"e","eventID":"e","#));
+    assert_eq!(round_trip(&both), replaced(BALANCE, event, &format!(r#"{event}"eventID":"e","#)));
 }
 
 /// `serde(flatten)` buffers the values, so their raw JSON is not available.

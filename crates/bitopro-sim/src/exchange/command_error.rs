@@ -15,7 +15,7 @@ pub enum CommandError {
     NotTradable(Currency),
     /// A price, stop price or amount is not above zero.
     NotPositive,
-    /// The order is worth less than 0.00000001 of its quote currency.
+    /// The order is for less than 0.00000001 of its base or quote currency.
     TooSmall,
     /// The available balance of the currency is too small.
     Insufficient(Currency),
@@ -29,8 +29,13 @@ pub enum CommandError {
     NotTriggered(OrderId),
     /// The order is not a stop order that waits to be triggered.
     NothingToTrigger(OrderId),
-    /// The amount is larger than the remaining amount of the order, given here.
-    ExceedsRemaining(Decimal),
+    /// The amount to fill is larger than the remaining amount of the order.
+    ExceedsRemaining {
+        /// The amount to fill.
+        amount: Decimal,
+        /// The remaining amount of the order.
+        remaining: Decimal,
+    },
     /// Fewer connections are open than the scenario waits for.
     TooFewConnections(usize),
     /// The command, given here, acts on connections, which an [`Exchange`](crate::Exchange) alone does not
@@ -49,7 +54,9 @@ impl fmt::Display for CommandError {
                 write!(f, "the account has no tradable balance of {currency}")
             }
             Self::NotPositive => f.write_str("prices and amounts must be above zero"),
-            Self::TooSmall => f.write_str("the order is worth less than 0.00000001 of its quote currency"),
+            Self::TooSmall => {
+                f.write_str("the order is for less than 0.00000001 of its base or quote currency")
+            }
             Self::Insufficient(currency) => write!(f, "the available balance of {currency} is too small"),
             Self::Inexact => f.write_str("the result has too many digits to be exact"),
             Self::NoMarket(pair) => write!(f, "the simulated market has no price for {pair}"),
@@ -58,8 +65,8 @@ impl fmt::Display for CommandError {
             Self::NothingToTrigger(id) => {
                 write!(f, "order {id} is not a stop order that waits to be triggered")
             }
-            Self::ExceedsRemaining(remaining) => {
-                write!(f, "the amount exceeds the order's remaining amount of {remaining}")
+            Self::ExceedsRemaining { amount, remaining } => {
+                write!(f, "{amount} exceeds the order's remaining amount of {remaining}")
             }
             Self::TooFewConnections(count) => write!(f, "fewer than {count} connections are open"),
             Self::NeedsSimulator(command) => {

@@ -3,12 +3,13 @@ use std::slice;
 
 use bitopro_model::{Decimal, Order, OrderId, Pair, PrivateStream, Timestamp, Trade};
 use fastrand::Rng;
+use tracing::debug;
 
 use crate::exchange::account::holdings;
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{Account, OrderChange};
 use crate::exchange::events::publisher::Publisher;
-use crate::exchange::market::trader::Trader;
+use crate::exchange::market::trader::{MarketStep, Trader};
 use crate::{Command, CommandError, Holdings, NewOrder, Push, Quirks};
 
 /// The exchange alone, as a data structure without sockets, tasks or clocks.
@@ -154,8 +155,15 @@ impl Exchange {
     /// A price moves and may trigger or fill orders; otherwise, an order is placed, filled or cancelled at
     /// random. Returns no message if the account holds too little to trade.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
-        let commands = self.trader.step(&self.account);
-        commands.iter().flat_map(|command| self.execute(now, command).unwrap_or_default()).collect()
+        let MarketStep { reached, alternatives } = self.trader.step(&self.account);
+        let mut execute = |command: &Command| {
+            let executed = self.execute(now, command);
+            executed.inspect_err(|error| debug!(%command, %error, "market command failed")).ok()
+        };
+        let pushes: Vec<Push> = reached.iter().filter_map(&mut execute).flatten().collect();
+        // An order that cannot be filled, such as in a currency that is no longer tradable, must not stop the
+        // market.
+        if pushes.is_empty() { alternatives.iter().find_map(execute).unwrap_or_default() } else { pushes }
     }
 
     fn change(

@@ -24,6 +24,11 @@ pub(crate) fn truncated_product(a: Decimal, b: Decimal) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(kept, scale - excess).ok().map(|product| product.normalize())
 }
 
+/// Returns `a / b`, truncated after [`AMOUNT_SCALE`] decimals, or `None` if `b` is zero or the quotient is too large.
+pub(crate) fn truncated_quotient(a: Decimal, b: Decimal) -> Option<Decimal> {
+    Some(a.checked_div(b)?.trunc_with_scale(AMOUNT_SCALE).normalize())
+}
+
 #[cfg(test)]
 mod tests {
     use bitopro_model::{Decimal, parse_decimal};

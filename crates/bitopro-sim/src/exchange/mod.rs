@@ -15,6 +15,6 @@ pub use account::order::NewOrder;
 pub use command_error::CommandError;
 pub use events::push::Push;
 pub use quirks::{
-    ActiveUpdates, BalanceUpdates, Datetimes, EventIds, FinalOrders, HistoryOnConnect, OrderIds, Quirk,
-    QuirkType, QuirkValue, Quirks, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, Datetimes, EventIds, FinalOrders, HistoryOnConnect, MatchIds, Nonces,
+    OrderIdSequence, OrderIds, OrderTimes, Quirk, QuirkType, QuirkValue, Quirks, TradesOnConnect,
 };

@@ -120,7 +120,8 @@ macro_rules! quirks {
     })+) => {
         /// Behaviour that the exchange's documentation leaves open, or that changed over the years.
         ///
-        /// The defaults follow the documentation. If it does not specify the behaviour, they are assumptions.
+        /// The defaults follow the documentation. Where it leaves the behaviour open, they follow what users of the
+        /// exchange published, or are assumptions.
         ///
         /// # Examples
         ///
@@ -216,6 +217,24 @@ quirks! {
         #[default] Present "present": "A random UUID, as sent since November 2024",
         Absent "absent": "No `eventID`, as before November 2024",
     }
+    order_id_sequence "order-id-sequence" OrderIdSequence: "Sequence of order ids" {
+        #[default] Scrambled "scrambled": "Scrambled, so that a later id may be smaller, as in samples of the documentation",
+        Counted "counted": "Consecutive; not observed",
+    }
+    order_times "order-times" OrderTimes: "Precision of the times of orders" {
+        #[default] Seconds "seconds": "Multiples of 1000 ms, as in messages that users of the exchange published",
+        Milliseconds "milliseconds": "Milliseconds, as in samples of the documentation",
+    }
+    match_ids "match-ids" MatchIds: "`matchID` of trades" {
+        #[default] Empty "empty": "Empty, as in messages that users of the exchange published",
+        Uuid "uuid": "A random UUID, as in a sample of the documentation",
+        Counted "counted": "A consecutive number; not observed",
+    }
+    nonces "nonces" Nonces: "Nonces that are accepted if they are near the exchange's clock" {
+        #[default] Any "any": "Any, so that the exchange's Python SDK can open its streams in the same millisecond",
+        Unused "unused": "Those that no accepted dial has used",
+        Increasing "increasing": "Those above all accepted ones, as the exchange's skills hub requires",
+    }
 }
 
 #[cfg(test)]
@@ -245,7 +264,8 @@ mod tests {
     fn display_writes_all_quirks_and_from_str_accepts_a_subset() {
         let quirks = Quirks::default().with(BalanceUpdates::All).with(Datetimes::TaiwanMarkedUtc);
         let text = "balance-updates=all active-updates=changed final-orders=shown history-on-connect=recent \
-            trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present";
+            trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present \
+            order-id-sequence=scrambled order-times=seconds match-ids=empty nonces=any";
         assert_eq!(quirks.to_string(), text);
         assert_eq!(" order-ids=numbers\n".parse(), Ok(Quirks::default().with(OrderIds::Numbers)));
     }

@@ -4,6 +4,8 @@ use bitopro_transport::Refusal;
 use http::HeaderMap;
 use std::time::Duration;
 
+use crate::Nonces;
+use crate::exchange::recent_items::RecentItems;
 use crate::gateway::refusal;
 
 /// The base path of every stream's URL.
@@ -15,14 +17,17 @@ pub const BASE_PATH: &str = "/ws";
 /// be.
 pub const NONCE_WINDOW: Duration = Duration::from_secs(60);
 
+/// Number of accepted nonces that are kept.
+const NONCES_KEPT: usize = 10_000;
+
 /// An HTTP request for a stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UpgradeRequest<'a> {
     /// The path, including [`BASE_PATH`].
     pub(crate) path: &'a str,
     pub(crate) headers: &'a HeaderMap,
-    /// True for a `GET` request to upgrade to a WebSocket.
-    pub(crate) is_upgrade: bool,
+    /// The reason why the request is not an opening handshake, if it is not.
+    pub(crate) flaw: Option<&'a Rejection>,
 }
 
 impl UpgradeRequest<'_> {
@@ -34,7 +39,7 @@ impl UpgradeRequest<'_> {
 }
 
 /// A refusal, and the reason for the log. The client does not learn the reason.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rejection {
     pub(crate) refusal: Refusal,
     pub(crate) reason: &'static str,
@@ -50,15 +55,16 @@ impl Rejection {
 #[derive(Debug)]
 pub(crate) struct Authentication {
     credentials: Credentials,
-    last_nonce: Option<u64>,
+    nonces: Nonces,
+    accepted_nonces: RecentItems<u64>,
 }
 
 impl Authentication {
-    pub(crate) fn new(credentials: Credentials) -> Self {
-        Self { credentials, last_nonce: None }
+    pub(crate) fn new(credentials: Credentials, nonces: Nonces) -> Self {
+        Self { credentials, nonces, accepted_nonces: RecentItems::new(NONCES_KEPT) }
     }
 
-    /// Returns the stream that a request may open. A nonce that was accepted once is never accepted again.
+    /// Returns the stream that a request may open.
     ///
     /// # Errors
     ///
@@ -73,12 +79,14 @@ impl Authentication {
         self.check(request, now).map_err(with_date)
     }
 
-    /// Checks the path, then that the request is an upgrade, then the account. This order is an assumption.
+    /// Checks the path, then the opening handshake, then the account. This order is an assumption.
     fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<PrivateStream, Rejection> {
-        let stream =
-            stream_at(request.path).ok_or_else(|| Rejection::new(refusal::unknown_path(), "unknown path"))?;
-        if !request.is_upgrade {
-            return Err(Rejection::new(refusal::bad_request(), "not a WebSocket upgrade"));
+        let path = request.path.strip_prefix(BASE_PATH).filter(|path| path.starts_with('/'));
+        let path = path.ok_or_else(|| Rejection::new(refusal::not_found(), "path outside of /ws/"))?;
+        let stream = PrivateStream::ALL.iter().copied().find(|stream| stream.path() == path);
+        let stream = stream.ok_or_else(|| Rejection::new(refusal::unknown_path(), "unknown path"))?;
+        if let Some(flaw) = request.flaw {
+            return Err(flaw.clone());
         }
         self.authenticate(request.headers, now)?;
         Ok(stream)
@@ -108,17 +116,19 @@ impl Authentication {
         if distance.unsigned_abs() > NONCE_WINDOW.as_millis() {
             return Err(Rejection::new(refusal::clock_conflict(now), "nonce too far from the clock"));
         }
-        if self.last_nonce.is_some_and(|last| claim.nonce <= last) {
-            return Err(unauthorized("nonce not above the last one"));
+        let mut accepted = self.accepted_nonces.iter();
+        match self.nonces {
+            Nonces::Unused if accepted.any(|accepted| claim.nonce == *accepted) => {
+                return Err(unauthorized("nonce used before"));
+            }
+            Nonces::Increasing if accepted.any(|accepted| claim.nonce <= *accepted) => {
+                return Err(unauthorized("nonce not above all accepted ones"));
+            }
+            _ => {}
         }
-        self.last_nonce = Some(claim.nonce);
+        self.accepted_nonces.push(claim.nonce);
         Ok(())
     }
-}
-
-fn stream_at(path: &str) -> Option<PrivateStream> {
-    let path = path.strip_prefix(BASE_PATH)?;
-    PrivateStream::ALL.iter().copied().find(|stream| stream.path() == path)
 }
 
 #[cfg(test)]

@@ -105,8 +105,7 @@ impl Connector for SimConnector {
         if self.dispatcher.is_closing() || self.incoming.is_closed() {
             return Err(stopped());
         }
-        let upgrade =
-            UpgradeRequest { path: request.url().path(), headers: request.headers(), is_upgrade: true };
+        let upgrade = UpgradeRequest { path: request.url().path(), headers: request.headers(), flaw: None };
         let decision = client_span(MEMORY_PEER).in_scope(|| self.dispatcher.authorize(&upgrade));
         let stream = decision.map_err(|mut refusal| {
             refusal.body.truncate(Refusal::BODY_LIMIT);

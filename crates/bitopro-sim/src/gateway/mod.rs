@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod connector;
 pub(crate) mod credentials;
 pub(crate) mod dispatcher;
+mod handshake;
 pub(crate) mod keepalive;
 pub(crate) mod outbox;
 pub(crate) mod proxy;

@@ -1,18 +1,20 @@
 //! Refusals as the exchange sends them, for [`Simulator::refuse_next`](crate::Simulator::refuse_next).
 //!
-//! The statuses are documented, except for that of an unknown path, which was measured. The bodies are an
-//! assumption.
+//! Most statuses are documented; each constant names the source of its status. The bodies are an assumption,
+//! except for those of the two kinds of unknown paths, which were measured.
 
 use std::time::Duration;
 
 use bitopro_model::Timestamp;
 use bitopro_transport::Refusal;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-/// The path is unknown: HTTP 200 with an empty body (measured).
+/// The path is below `/ws/`, but unknown: HTTP 200 with an empty body (measured).
 pub const UNKNOWN_PATH: StatusCode = StatusCode::OK;
+/// The path is not below `/ws/` (measured on the exchange's REST interface).
+pub const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
 /// The request is not a WebSocket upgrade, or its payload lacks the identity or nonce (documented as
 /// "parameters mismatch").
 pub const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
@@ -24,12 +26,19 @@ pub const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
 pub const CLOCK_CONFLICT: StatusCode = StatusCode::CONFLICT;
 /// The client sent more than 600 requests in a minute (documented).
 pub const TOO_MANY_REQUESTS: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+/// The WebSocket version is not 13 (RFC 6455, section 4.2.2).
+pub const UNSUPPORTED_VERSION: StatusCode = StatusCode::UPGRADE_REQUIRED;
 /// The exchange has an internal error (documented).
 pub const BAD_GATEWAY: StatusCode = StatusCode::BAD_GATEWAY;
 
 /// Creates an [`UNKNOWN_PATH`] refusal, which has no body.
 pub fn unknown_path() -> Refusal {
     Refusal::new(UNKNOWN_PATH)
+}
+
+/// Creates a [`NOT_FOUND`] refusal, with the body that was measured.
+pub fn not_found() -> Refusal {
+    with_json(NOT_FOUND, "{\"message\":\"404 NOT FOUND\"}\n")
 }
 
 /// Creates a [`BAD_REQUEST`] refusal.
@@ -61,6 +70,13 @@ pub fn too_many_requests(retry_after: Option<Duration>) -> Refusal {
     refusal
 }
 
+/// Creates an [`UNSUPPORTED_VERSION`] refusal, which names version 13.
+pub fn unsupported_version() -> Refusal {
+    let mut refusal = with_error(UNSUPPORTED_VERSION, "unsupported WebSocket version");
+    refusal.headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    refusal
+}
+
 /// Creates a [`BAD_GATEWAY`] refusal with an HTML page, as a proxy in front of the exchange would send it.
 pub fn bad_gateway() -> Refusal {
     let mut refusal = Refusal::new(BAD_GATEWAY);
@@ -72,11 +88,13 @@ pub fn bad_gateway() -> Refusal {
 /// Creates a refusal with any status: one of the above, or one without a body.
 pub(crate) fn with_status(status: StatusCode, server_time: Timestamp) -> Refusal {
     let refusal = match status {
+        NOT_FOUND => not_found(),
         BAD_REQUEST => bad_request(),
         UNAUTHORIZED => unauthorized(),
         FORBIDDEN => forbidden(),
         CLOCK_CONFLICT => clock_conflict(server_time),
         TOO_MANY_REQUESTS => too_many_requests(None),
+        UNSUPPORTED_VERSION => unsupported_version(),
         BAD_GATEWAY => bad_gateway(),
         other => Refusal::new(other),
     };
@@ -101,8 +119,12 @@ pub(crate) fn date(now: Timestamp) -> Option<(HeaderName, HeaderValue)> {
 }
 
 fn with_error(status: StatusCode, error: &'static str) -> Refusal {
+    with_json(status, format!("{{\"error\":\"{error}\"}}"))
+}
+
+fn with_json(status: StatusCode, body: impl Into<Bytes>) -> Refusal {
     let mut refusal = Refusal::new(status);
     refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    refusal.body = format!("{{\"error\":\"{error}\"}}").into();
+    refusal.body = body.into();
     refusal
 }

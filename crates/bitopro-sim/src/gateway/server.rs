@@ -7,8 +7,8 @@ use std::time::Duration;
 use bitopro_model::PrivateStream;
 use bitopro_transport::{Limits, Refusal, TungsteniteConnection};
 use bytes::Bytes;
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,12 +19,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::warn;
 
 use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
-use crate::gateway::{refusal, session};
+use crate::gateway::{handshake, refusal, session};
 
 /// Deadline for the upgrade, including TLS. An assumption.
 const UPGRADE_DEADLINE: Duration = Duration::from_secs(10);
@@ -108,32 +107,22 @@ fn accept_upgrade(
     request: http::Request<Incoming>,
     dispatcher: &Dispatcher,
 ) -> Result<(PrivateStream, OnUpgrade, HttpResponse), Refusal> {
-    let headers = request.headers();
-    let is_upgrade = request.method() == Method::GET && is_websocket_upgrade(headers);
-    let stream = dispatcher.authorize(&UpgradeRequest { path: request.uri().path(), headers, is_upgrade })?;
-    let key = headers.get(SEC_WEBSOCKET_KEY).ok_or_else(refusal::bad_request)?;
-    let accept = derive_accept_key(key.as_bytes()).parse().map_err(|_| refusal::bad_request())?;
+    let accept_key = handshake::accept_key(&request);
+    let stream = dispatcher.authorize(&UpgradeRequest {
+        path: request.uri().path(),
+        headers: request.headers(),
+        flaw: accept_key.as_ref().err(),
+    })?;
+    let accept_key = accept_key.map_err(|rejection| rejection.refusal)?;
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     response.headers_mut().extend([
         (CONNECTION, HeaderValue::from_static("Upgrade")),
         (UPGRADE, HeaderValue::from_static("websocket")),
-        (SEC_WEBSOCKET_ACCEPT, accept),
+        (SEC_WEBSOCKET_ACCEPT, accept_key),
     ]);
     response.headers_mut().extend(refusal::date(dispatcher.now()));
     Ok((stream, hyper::upgrade::on(request), response))
-}
-
-/// Returns whether these are the headers of an opening handshake (RFC 6455, section 4.2.1).
-fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
-    let contains = |name: HeaderName, token: &str| {
-        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
-    };
-    contains(UPGRADE, "websocket")
-        && contains(CONNECTION, "upgrade")
-        && contains(SEC_WEBSOCKET_VERSION, "13")
-        && headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
 fn refusal_response(refusal: Refusal) -> HttpResponse {

@@ -27,9 +27,9 @@ use crate::NewOrder;
 pub enum Command {
     /// Places an order: `place a buy btc_twd 0.01 at 2600000`.
     ///
-    /// Use `-` for no name, and `market` instead of a price for a market order. The price of a limit order may
-    /// be followed by `post-only` or by a stop such as `when <= 2400000`. A client id such as `client 7` is
-    /// last.
+    /// Use `-` for no name, and `market` instead of a price for a market order, whose amount is in the quote
+    /// currency if it buys. The price of a limit order may be followed by `post-only` or by a stop such as
+    /// `when <= 2400000`. A client id such as `client 7` is last.
     Place {
         /// The name by which later commands refer to the order.
         name: Option<String>,

@@ -2,10 +2,9 @@
 
 use std::str::{FromStr, SplitWhitespace};
 
-use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, parse_decimal};
+use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, exact_sub, parse_decimal};
 use http::StatusCode;
 
-use crate::exchange::exact::difference;
 use crate::{Command, Error, ErrorKind, NewOrder};
 
 type ParseError = String;
@@ -157,7 +156,7 @@ fn balance(tokens: &mut Tokens<'_>) -> Result<Command, ParseError> {
         if tokens.consume("available") { Some(tokens.decimal("an available amount")?) } else { None };
     let stake = if tokens.consume("stake") { tokens.decimal("a stake")? } else { Decimal::ZERO };
     balance.stake = Some(stake);
-    let unstaked = || difference(balance.amount, stake);
+    let unstaked = || exact_sub(balance.amount, stake);
     balance.available =
         available.or_else(unstaked).ok_or("the amount without the stake has too many digits to be exact")?;
     balance.tradable = Some(!tokens.consume("untradable"));

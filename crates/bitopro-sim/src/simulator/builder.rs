@@ -254,7 +254,7 @@ impl SimulatorBuilder {
     fn dispatcher(&self) -> Result<Dispatcher, Error> {
         let credentials = self.check()?;
         let sockets = Sockets::new(self.queue_bytes);
-        let authentication = Authentication::new(credentials);
+        let authentication = Authentication::new(credentials, self.quirks.nonces);
         let now = self.clock.now().as_millis().saturating_add(self.clock_offset_ms);
         let exchange = self.exchange(Timestamp::from_millis(now));
         let dispatcher =
@@ -264,7 +264,7 @@ impl SimulatorBuilder {
     }
 
     fn exchange(&self, now: Timestamp) -> Exchange {
-        let mut account = Account::new(holdings::by_currency(self.balances.clone()));
+        let mut account = Account::new(holdings::by_currency(self.balances.clone()), self.quirks);
         if self.is_demo {
             demo::trade(&mut account, now);
         }

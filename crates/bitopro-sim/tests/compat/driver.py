@@ -1,4 +1,4 @@
-"""Runs one private stream of the exchange's Python SDK, and prints every message passed to its callback.
+"""Runs private streams of the exchange's Python SDK, and prints every message passed to their callback.
 
 Each line of the output is a JSON object: {"event": ...} with the message as Python parsed it, or {"unreadable": "..."}
 with a string that is not JSON. The SDK is the unmodified package; only its module's URL constant is set. It cannot be
@@ -22,22 +22,20 @@ def on_message(message: str) -> None:
     print(json.dumps(line), flush=True)
 
 
-def main(class_name: str) -> None:
-    # The class appends its path to this constant when it is instantiated.
+def main(class_names: list[str]) -> None:
+    # A class appends its path to this constant when it is instantiated.
     sdk.BitoproWebsocketEndpoint = os.environ["COMPAT_WS_URL"]
-    stream_class: type[sdk.BitoproExWebsocket] = getattr(sdk, class_name)
-    stream = stream_class(
-        os.environ["BITOPRO_EMAIL"],
-        os.environ["BITOPRO_API_KEY"],
-        os.environ["BITOPRO_API_SECRET"],
-        on_message,
-    )
-    stream.init_websocket()
-    stream.start()
+    account = [os.environ[name] for name in ("BITOPRO_EMAIL", "BITOPRO_API_KEY", "BITOPRO_API_SECRET")]
+    streams = [getattr(sdk, class_name)(*account, on_message) for class_name in class_names]
+    # Signs the requests of all streams, then dials, so that all of them happen at the same moment.
+    for stream in streams:
+        stream.init_websocket()
+    for stream in streams:
+        stream.start()
     sys.stdin.read()
     # The SDK's thread is not a daemon and would keep dialing.
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -36,23 +36,7 @@ impl SdkProcess {
         stream: &'static Stream,
         setting: &'static Setting,
     ) -> anyhow::Result<Self> {
-        let account = simulator.credentials();
-        let mut child = Command::new(python)
-            // Isolated mode hides the user's packages and the files of the current directory.
-            .args(["-I", "-c", DRIVER, stream.class])
-            // The SDK's URL constant ends with the API version.
-            .env("COMPAT_WS_URL", format!("{}/v1", simulator.ws_url()))
-            .env("BITOPRO_API_KEY", &account.api_key)
-            .env("BITOPRO_API_SECRET", &account.api_secret)
-            .env("BITOPRO_EMAIL", &account.email)
-            // Bypasses a proxy that this machine may have.
-            .env("no_proxy", "127.0.0.1")
-            // The driver exits when this pipe closes, however the test ends.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start the SDK")?;
+        let mut child = spawn(python, simulator, &[stream])?;
         let stdout = child.stdout.take().context("the SDK has no stdout")?;
         let stderr = child.stderr.take().context("the SDK has no stderr")?;
         let (sender, lines) = mpsc::unbounded_channel();
@@ -118,6 +102,28 @@ impl SdkProcess {
         let last: Vec<&str> = log.iter().rev().take(REPORTED_LOG_LINES).rev().map(String::as_str).collect();
         format!("{}; the end of the SDK's log:\n    {}", self.messages.summary(), last.join("\n    "))
     }
+}
+
+/// Starts a process that runs these streams.
+pub(super) fn spawn(python: &str, simulator: &Simulator, streams: &[&Stream]) -> anyhow::Result<Child> {
+    let account = simulator.credentials();
+    Command::new(python)
+        // Isolated mode hides the user's packages and the files of the current directory.
+        .args(["-I", "-c", DRIVER])
+        .args(streams.iter().map(|stream| stream.class))
+        // The SDK's URL constant ends with the API version.
+        .env("COMPAT_WS_URL", format!("{}/v1", simulator.ws_url()))
+        .env("BITOPRO_API_KEY", &account.api_key)
+        .env("BITOPRO_API_SECRET", &account.api_secret)
+        .env("BITOPRO_EMAIL", &account.email)
+        // Bypasses a proxy that this machine may have.
+        .env("no_proxy", "127.0.0.1")
+        // The driver exits when this pipe closes, however the test ends.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start the SDK")
 }
 
 impl Drop for SdkProcess {

@@ -25,13 +25,15 @@ pub(super) const SETTINGS: [Setting; 3] = [
     },
     Setting {
         name: "as documented before",
-        quirks: "balance-updates=all active-updates=whole-pair order-ids=numbers event-ids=absent",
+        quirks: "balance-updates=all active-updates=whole-pair order-ids=numbers event-ids=absent \
+                   order-times=milliseconds match-ids=uuid nonces=unused",
         keepalive: [Duration::from_secs(20), Duration::from_secs(5)],
     },
     Setting {
         name: "as measured or suspected",
         quirks: "active-updates=whole-pair final-orders=vanish history-on-connect=empty \
-                   trades-on-connect=last datetimes=taiwan-marked-utc",
+                   trades-on-connect=last datetimes=taiwan-marked-utc order-id-sequence=counted \
+                   match-ids=counted nonces=increasing",
         keepalive: [Duration::from_secs(1), Duration::from_secs(60)],
     },
 ];
@@ -50,5 +52,27 @@ impl Setting {
         let [ping_period, pong_deadline] = self.keepalive;
         let builder = Simulator::builder().with_ping_period(ping_period).with_pong_deadline(pong_deadline);
         Ok(builder.with_quirks(self.quirks.parse()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitopro_sim::Quirks;
+
+    use super::SETTINGS;
+
+    #[test]
+    fn the_settings_contain_every_value_of_every_quirk() {
+        for quirk in Quirks::ALL {
+            for value in quirk.values {
+                let has_value = |quirks: &str| quirk.value(&quirks.parse().unwrap()) == *value;
+                assert!(
+                    SETTINGS.iter().any(|setting| has_value(setting.quirks)),
+                    "no setting has {}={}",
+                    quirk.name,
+                    value.name
+                );
+            }
+        }
     }
 }

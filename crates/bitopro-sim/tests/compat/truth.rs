@@ -40,8 +40,8 @@ pub(super) fn trades(simulator: &Simulator, setting: &Setting) -> anyhow::Result
     let first =
         if setting.has("trades-on-connect=last") { FirstMessage::LastChange } else { FirstMessage::None };
     let received = received(simulator.trades(), PrivateStream::UserTrades, first, simulator)?;
-    let id = |trade: &Trade| trade.match_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    Ok(received.iter().map(|received| (id(received), trade(received, setting))).collect())
+    let trades = received.iter().map(|received| trade(received, setting));
+    Ok(trades.map(|trade| (trade.to_string(), trade)).collect())
 }
 
 /// The content of the first message of a connection.

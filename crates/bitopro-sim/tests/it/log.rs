@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bitopro_auth::{API_KEY_HEADER, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER, Signer};
-use bitopro_sim::{Command, SimCredentials, Simulator};
+use bitopro_model::{Decimal, Timestamp};
+use bitopro_sim::{Command, Nonces, Quirks, SimCredentials, Simulator};
 use bitopro_transport::Frame;
 use futures_util::StreamExt;
 use tokio::time::sleep;
@@ -70,7 +71,8 @@ async fn a_client_is_logged_with_its_address_from_its_connection_to_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_logged_with_its_reason() {
     let (log, _guard) = Log::capture();
-    let harness = in_memory(Simulator::builder());
+    let quirks = Quirks::default().with(Nonces::Increasing);
+    let harness = in_memory(Simulator::builder().with_quirks(quirks));
     let SimCredentials { email, api_key, api_secret, .. } = SimCredentials::demo();
     let credentials = harness.simulator.credentials().to_credentials().unwrap();
     let good = harness.sign();
@@ -93,7 +95,7 @@ async fn a_refusal_is_logged_with_its_reason() {
         (BALANCE_PATH, another_email.iter().collect(), 401, "wrong identity"),
         (BALANCE_PATH, no_nonce.iter().collect(), 400, "payload without identity or nonce"),
         (BALANCE_PATH, old.iter().collect(), 409, "nonce too far from the clock"),
-        (BALANCE_PATH, good.iter().collect(), 401, "nonce not above the last one"),
+        (BALANCE_PATH, good.iter().collect(), 401, "nonce not above all accepted ones"),
     ] {
         assert!(harness.dial_path(path, headers).await.is_err());
         let expected = format!(
@@ -146,4 +148,26 @@ async fn the_end_of_a_connection_is_logged_with_its_reason() {
         );
         assert_eq!(log.take(), expected, "{command}");
     }
+}
+
+#[test]
+fn a_failed_command_of_the_market_is_logged() {
+    let (log, _guard) = Log::capture();
+    let now = Timestamp::from_millis(1_639_553_303_365);
+    let mut exchange = Simulator::builder().build_exchange(now).unwrap();
+    let price = exchange.market_price(&"btc_twd".into()).unwrap() - Decimal::ONE;
+    for _ in 0..8 {
+        exchange.execute(now, &format!("place - buy btc_twd 0.01 at {price}").parse().unwrap()).unwrap();
+    }
+    exchange.update_balances(now, |holdings| {
+        holdings.get_mut(&"BTC".into()).unwrap().tradable = Some(false);
+    });
+    for _ in 0..200 {
+        exchange.tick(now);
+    }
+    let text = log.take();
+    let line = text.lines().next().unwrap_or_default();
+    let is_expected = line.starts_with("DEBUG market command failed command=fill ")
+        && line.ends_with(" error=the account has no tradable balance of BTC");
+    assert!(is_expected, "{text}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bitopro_auth::{API_KEY_HEADER, PAYLOAD_HEADER, SIGNATURE_HEADER, SignedHeaders};
 use bitopro_model::Timestamp;
-use bitopro_sim::{Clock, Command, SimCredentials, Simulator, refusal};
+use bitopro_sim::{Clock, Command, Nonces, Quirks, SimCredentials, Simulator, refusal};
 use bitopro_transport::{Connection, Error, ErrorKind, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -60,8 +60,9 @@ async fn wrong_credentials_are_refused_with_401() {
 }
 
 #[tokio::test]
-async fn captured_headers_cannot_be_replayed() {
-    for harness in all_transports(Simulator::builder()).await {
+async fn captured_headers_cannot_be_replayed_if_nonces_must_be_unused() {
+    let builder = Simulator::builder().with_quirks(Quirks::default().with(Nonces::Unused));
+    for harness in all_transports(builder).await {
         let captured = harness.sign();
         let mut connection = harness.dial_path(BALANCE_PATH, captured.iter()).await.unwrap();
         next_message(&mut connection).await;
@@ -77,14 +78,21 @@ async fn captured_headers_cannot_be_replayed() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_an_empty_200_with_or_without_credentials() {
+async fn an_unknown_path_is_an_empty_200_or_outside_of_ws_a_404_with_or_without_credentials() {
     for harness in all_transports(Simulator::builder()).await {
-        for path in
-            ["/v1/pub/auth/nothing", "/v1/pub/order-holdings/BTC_TWD", "", "/v1/pub/auth/account-balance/"]
-        {
+        for (path, status, body) in [
+            ("", 404, "{\"message\":\"404 NOT FOUND\"}\n"),
+            ("/v1/pub/auth/nothing", 200, ""),
+            ("/v1/pub/order-holdings/BTC_TWD", 200, ""),
+            ("/v1/pub/auth/account-balance/", 200, ""),
+        ] {
             for headers in [vec![], harness.sign().iter().collect()] {
                 let refusal = refused(harness.dial_path(path, headers).await);
-                assert_eq!((refusal.status.as_u16(), refusal.body.len()), (200, 0), "{path}");
+                assert_eq!(
+                    (refusal.status.as_u16(), refusal.body.as_ref()),
+                    (status, body.as_bytes()),
+                    "{path}"
+                );
             }
         }
         let last = harness.simulator.upgrade_attempts().pop().unwrap();
@@ -146,14 +154,14 @@ async fn requested_refusals_are_sent_in_order() {
     }
 }
 
-/// Sends a request verbatim, and returns the status line and the body of the response.
+/// Sends a request verbatim, and returns the head and the body of the response.
 async fn send_raw(harness: &Harness, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(harness.simulator.addr().unwrap()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
+    (head.to_owned(), body.to_owned())
 }
 
 #[tokio::test]
@@ -175,26 +183,39 @@ async fn the_response_to_an_upgrade_has_the_exchange_time() {
 }
 
 #[tokio::test]
-async fn a_request_other_than_a_websocket_upgrade_is_a_bad_request() {
+async fn a_request_that_is_not_an_opening_handshake_is_refused() {
     let harness = over_sockets(Simulator::builder()).await;
-    let common = "Host: localhost\r\nConnection: close\r\n";
-    let upgrade = format!("Host: localhost\r\n{UPGRADE}");
-    let version = VERSION;
-    let old_version = VERSION.replace("13", "8");
-    for (request, status) in [
-        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{common}\r\n"), 400),
-        (format!("POST /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}{version}\r\n"), 400),
-        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}\r\n"), 400),
-        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}{old_version}\r\n"), 400),
-        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{common}{version}\r\n"), 400),
-        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{common}Upgrade: websocket\r\n{version}\r\n"), 400),
-        (format!("GET /ws{BALANCE_PATH} HTTP/1.1\r\n{upgrade}{version}\r\n"), 401),
-        (format!("GET / HTTP/1.1\r\n{common}\r\n"), 200),
-        (format!("DELETE /ws/elsewhere HTTP/1.1\r\n{common}\r\n"), 200),
+    let host = "Host: localhost\r\n";
+    let handshake = format!("{host}{UPGRADE}{VERSION}");
+    let stream = format!("/ws{BALANCE_PATH}");
+    let version = |version: &str| handshake.replace("Version: 13", version);
+    let key = |key: &str| handshake.replace("dGhlIHNhbXBsZSBub25jZQ==", key);
+    for (method, path, protocol, headers, status) in [
+        ("GET", stream.as_str(), "HTTP/1.1", handshake.clone(), 401),
+        ("POST", &stream, "HTTP/1.1", handshake.clone(), 400),
+        ("GET", &stream, "HTTP/1.0", handshake.clone(), 400),
+        ("GET", &stream, "HTTP/1.1", handshake.replace(host, ""), 400),
+        ("GET", &stream, "HTTP/1.1", handshake.replace(host, &host.repeat(2)), 400),
+        ("GET", &stream, "HTTP/1.1", handshake.replace("websocket", "h2c"), 400),
+        ("GET", &stream, "HTTP/1.1", handshake.replace(", Upgrade", ""), 400),
+        ("GET", &stream, "HTTP/1.1", version("Versions: 13"), 400),
+        ("GET", &stream, "HTTP/1.1", version("Version: 8"), 426),
+        ("GET", &stream, "HTTP/1.1", version("Version: 8, 13"), 401),
+        ("GET", &stream, "HTTP/1.1", handshake.replace("Key", "Keys"), 400),
+        ("GET", &stream, "HTTP/1.1", key(""), 400),
+        ("GET", &stream, "HTTP/1.1", key("dGhlIHNhbXBsZSBub25j"), 400),
+        ("GET", &stream, "HTTP/1.1", key("dGhlIHNhbXBsZSBub25jZR=="), 400),
+        ("GET", &stream, "HTTP/1.1", key("not base64, for certain="), 400),
+        ("DELETE", "/ws/elsewhere", "HTTP/1.1", host.to_owned() + "Connection: close\r\n", 200),
+        ("GET", "/v3/accounts/balance", "HTTP/1.1", host.to_owned() + "Connection: close\r\n", 404),
+        ("GET", "/", "HTTP/1.0", String::new(), 404),
     ] {
-        let (line, body) = send_raw(&harness, &request).await;
-        assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line} for {request}");
+        let request = format!("{method} {path} {protocol}\r\n{headers}\r\n");
+        let (head, body) = send_raw(&harness, &request).await;
+        assert!(head.starts_with(&format!("{protocol} {status} ")), "{head} for {request}");
+        assert_eq!(head.contains("\r\nsec-websocket-version: 13"), status == 426, "{head} for {request}");
         assert_eq!(body.is_empty(), status == 200, "{body} for {request}");
+        assert_eq!(body == "{\"message\":\"404 NOT FOUND\"}\n", status == 404, "{body} for {request}");
     }
 }
 

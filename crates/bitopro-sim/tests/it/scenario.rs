@@ -22,13 +22,13 @@ async fn steps_refer_to_orders_by_name_or_id() {
     let scenario = scenario(
         "0   place a sell btc_twd 0.5 at 5000000
          100 place b sell btc_twd 0.1 at 100 when <= 200
-         50  place c buy btc_twd 0.01 at market client 3
+         50  place c buy btc_twd 30000 at market client 3
          0   place d buy btc_twd 0.01 at 9000000 post-only
          0   fill a 0.2
          0   trigger b
          0   fill b
          25  cancel a
-         25  cancel 8917255509",
+         25  cancel 8178405867",
     );
     simulator.run(&scenario).await.unwrap();
     assert_eq!(start.elapsed(), Duration::from_millis(200));

@@ -81,7 +81,7 @@ async fn a_rejected_command_sends_no_messages() {
     let simulator = &harness.simulator;
     let mut connections = connect(&harness, &mut Replica::default()).await;
     let id = simulator.place(&resting_order()).unwrap();
-    assert!(matches!(simulator.fill(&id, Decimal::ONE), Err(CommandError::ExceedsRemaining(_))));
+    assert!(matches!(simulator.fill(&id, Decimal::ONE), Err(CommandError::ExceedsRemaining { .. })));
     assert!(matches!(simulator.trigger(&id), Err(CommandError::NothingToTrigger(_))));
     simulator.cancel(&id).unwrap();
     assert_eq!(simulator.cancel(&id), Err(CommandError::NotOpen(id)));

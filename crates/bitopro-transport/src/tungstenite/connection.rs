@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +10,7 @@ use futures_util::{Sink, SinkExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame as WireClose, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
@@ -156,10 +158,18 @@ fn from_message(message: Message) -> Result<Option<Frame>, Error> {
         Message::Binary(bytes) => Frame::Binary(bytes),
         Message::Ping(bytes) => Frame::Ping(bytes),
         Message::Pong(bytes) => Frame::Pong(bytes),
-        Message::Close(close) => Frame::Close(close.map(from_close).transpose()?),
+        Message::Close(close) => {
+            Frame::Close(close.filter(|close| !is_replaced(close)).map(from_close).transpose()?)
+        }
         // Only tungstenite's lower-level reader returns raw frames.
         Message::Frame(_) => return Ok(None),
     }))
+}
+
+/// Returns whether tungstenite has replaced the received close code, because no peer may send it: 1005 and 1006,
+/// for example, only describe a connection that ended without a code.
+fn is_replaced(close: &WireClose) -> bool {
+    close.code == CloseCode::Protocol && close.reason.as_str() == "Protocol violation"
 }
 
 fn from_close(close: WireClose) -> Result<CloseFrame, Error> {
@@ -185,7 +195,7 @@ fn into_message(frame: Frame) -> Message {
 }
 
 const CLOSED: &str = "the connection is already closed";
-const LOST: &str = "the connection ended without a close frame";
+const LOST: &str = "no close frame was received";
 
 /// Converts an error of tungstenite, or returns `None` if both peers have closed the connection.
 fn from_error(error: WsError) -> Option<Error> {
@@ -203,6 +213,9 @@ fn from_error(error: WsError) -> Option<Error> {
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             return Some(Error::new(ErrorKind::Disconnected, LOST));
         }
+        WsError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Some(Error::new(ErrorKind::Disconnected, LOST));
+        }
         WsError::Io(_) => (ErrorKind::Disconnected, LOST),
         WsError::Capacity(_) => (ErrorKind::TooLarge, "a WebSocket limit is exceeded"),
         WsError::WriteBufferFull(_) => {
@@ -211,7 +224,13 @@ fn from_error(error: WsError) -> Option<Error> {
         WsError::Utf8(_) => (ErrorKind::Protocol, "a text message is not valid UTF-8"),
         _ => (ErrorKind::Protocol, "the peer violated the WebSocket protocol"),
     };
-    Some(Error::new(kind, message).with_source(error))
+    let failed = Error::new(kind, message);
+    Some(match error {
+        // The text of the outer error would repeat the message.
+        WsError::Io(cause) => failed.with_source(cause),
+        WsError::Protocol(cause) => failed.with_source(cause),
+        other => failed.with_source(other),
+    })
 }
 
 #[cfg(test)]

@@ -3,14 +3,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use async_trait::async_trait;
 use http::uri::Authority;
-use hyper_util::client::legacy::connect::dns::GaiResolver;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::deadline::Deadline;
 use super::proxy::{Proxy, ProxySelection};
-use super::tcp::{Resolver, port};
+use super::resolver::ThreadResolver;
+use super::tcp::{self, Resolver, port};
 use super::tls::Tls;
 use super::upgrade::upgrade;
 use super::{CertificateError, Limits, TungsteniteConnection};
@@ -160,7 +159,7 @@ impl TungsteniteConnector {
             if target.encrypted { self.proxy.select(&target.address, target.is_loopback)? } else { None };
         let stream = match proxy {
             Some(proxy) => proxy.connect(resolver, &target.address, target.deadline).await?,
-            None => target.connect_directly(resolver).await?,
+            None => tcp::connect(resolver, &target.address, target.deadline).await?,
         };
         self.secure_and_upgrade(stream, request, &target).await
     }
@@ -178,9 +177,9 @@ impl TungsteniteConnector {
         if !target.encrypted {
             return self.upgrade(stream, request, target).await;
         }
-        let handshake = self.tls.connect(&target.host, stream);
-        let stream =
-            target.deadline.within(&format!("setting up TLS with {}", target.host), handshake).await?;
+        let handshake = self.tls.connect(&target.address, stream);
+        let missing = format!("no TLS connection with {}", target.address);
+        let stream = target.deadline.within(&missing, handshake).await?;
         let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());
         debug!(address = %target.address, version, "TLS established");
         self.upgrade(stream, request, target).await
@@ -212,14 +211,13 @@ impl fmt::Debug for TungsteniteConnector {
 #[async_trait]
 impl Connector for TungsteniteConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        self.dial(GaiResolver::new(), &request).await
+        self.dial(ThreadResolver::system(), &request).await
     }
 }
 
 /// The validated target of a request, and the deadline of the dial.
 struct Target {
-    /// The host in lowercase. An IPv6 address has brackets.
-    host: String,
+    /// The host in lowercase, and the port. An IPv6 address has brackets.
     address: Authority,
     encrypted: bool,
     is_loopback: bool,
@@ -254,13 +252,7 @@ impl Target {
         let address = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
             invalid(format!("`{host}:{port}` is not a valid address")).with_source(error)
         })?;
-        Ok(Self { host, address, encrypted, is_loopback, deadline: Deadline::after(request.deadline()) })
-    }
-
-    /// Opens a TCP connection without a proxy.
-    async fn connect_directly(&self, resolver: impl Resolver) -> Result<TcpStream, Error> {
-        let connect = resolver.connect(&self.address, self.deadline.remaining());
-        self.deadline.within(&format!("connecting to {}", self.host), connect).await
+        Ok(Self { address, encrypted, is_loopback, deadline: Deadline::after(request.deadline()) })
     }
 }
 

@@ -7,6 +7,7 @@ mod connection;
 mod connector;
 mod deadline;
 mod proxy;
+mod resolver;
 mod switch;
 mod tcp;
 mod tls;

@@ -41,9 +41,15 @@ where
 
     let round_trip = pin!(async {
         let response = sender.send_request(request);
-        let response =
-            response.map_err(|error| convert_error(error, format!("no valid response to the {name}")));
-        check(deadline.within(&format!("waiting for the response to the {name}"), response).await?).await
+        let response = response.map_err(|error| {
+            let problem = if error.is_parse() {
+                format!("the response to the {name} is not valid HTTP")
+            } else {
+                format!("no response to the {name}")
+            };
+            convert_error(error, problem)
+        });
+        check(deadline.within(&format!("no response to the {name}"), response).await?).await
     });
     // Either future may finish first: the connection delivers the response and then completes.
     let parts = match select(round_trip, pin!(connection.without_shutdown())).await {

@@ -1,45 +1,98 @@
 use std::error::Error as StdError;
-use std::future::Future;
-use std::time::Duration;
+use std::future::{Ready, poll_fn, ready};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
+use std::vec::IntoIter;
 
 use http::Uri;
 use http::uri::Authority;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
+use hyper_util::client::legacy::connect::dns::Name;
 use tokio::net::TcpStream;
 use tower_service::Service;
 use tracing::{debug, field};
 
+use super::deadline::Deadline;
 use crate::{Error, ErrorKind};
 
-/// A DNS resolver that hyper-util accepts.
-pub(super) trait Resolver {
-    /// Resolves the name and connects to one of its IP addresses.
-    ///
-    /// IPv4 and IPv6 are tried in parallel, the IP addresses of one family in sequence. Each has its
-    /// share of the time limit, so that a dead one leaves time for the next.
-    fn connect(
-        self,
-        address: &Authority,
-        time_limit: Duration,
-    ) -> impl Future<Output = Result<TcpStream, Error>> + Send;
+/// A DNS resolver, such as that of hyper-util.
+pub(super) trait Resolver:
+    Service<Name, Response: Iterator<Item = SocketAddr>, Error = io::Error, Future: Send> + Send
+{
 }
 
-impl<R: Send> Resolver for R
-where
-    HttpConnector<R>:
-        Service<Uri, Response = TokioIo<TcpStream>, Error: StdError + Send + Sync + 'static, Future: Send>,
+impl<R> Resolver for R where
+    R: Service<Name, Response: Iterator<Item = SocketAddr>, Error = io::Error, Future: Send> + Send
 {
-    async fn connect(self, address: &Authority, time_limit: Duration) -> Result<TcpStream, Error> {
-        let failed = || Error::new(ErrorKind::Connect, format!("cannot connect to {address}"));
-        let mut connector = HttpConnector::new_with_resolver(self);
+}
+
+/// Resolves the name and connects to one of its IP addresses.
+///
+/// IPv4 and IPv6 are tried in parallel, the IP addresses of one family in sequence. Each has its share of the
+/// remaining time, so that a dead one leaves time for the next.
+pub(super) async fn connect(
+    resolver: impl Resolver,
+    address: &Authority,
+    deadline: Deadline,
+) -> Result<TcpStream, Error> {
+    let host = address.host();
+    let resolve = resolve(resolver, host);
+    let resolved = deadline.within(&format!("the name {host} was not resolved"), resolve).await?;
+    let failed = || Error::new(ErrorKind::Connect, format!("no TCP connection to {address}"));
+    let connect = async {
+        let mut connector = HttpConnector::new_with_resolver(resolved);
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(time_limit));
+        connector.set_connect_timeout(Some(deadline.remaining()));
         let uri = uri(address).map_err(|error| failed().with_source(error))?;
-        let connected = connector.call(uri).await.map_err(|error| failed().with_source(error))?;
-        let stream = connected.into_inner();
-        debug!(%address, peer = stream.peer_addr().ok().map(field::display), "TCP connected");
-        Ok(stream)
+        connector.call(uri).await.map_err(|error| {
+            // The text of hyper-util's error would repeat the message.
+            let cause = error.source().and_then(<dyn StdError>::downcast_ref::<io::Error>);
+            match cause.and_then(io::Error::raw_os_error) {
+                Some(code) => failed().with_source(io::Error::from_raw_os_error(code)),
+                None => failed().with_source(error),
+            }
+        })
+    };
+    let connected = deadline.within(&format!("no TCP connection to {address}"), connect).await?;
+    let stream = connected.into_inner();
+    debug!(%address, peer = stream.peer_addr().ok().map(field::display), "TCP connected");
+    Ok(stream)
+}
+
+/// Resolves a name. For an IP address, returns nothing, because hyper-util resolves only names.
+async fn resolve(mut resolver: impl Resolver, host: &str) -> Result<ResolvedName, Error> {
+    if host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok() {
+        return Ok(ResolvedName(Vec::new()));
+    }
+    let failed = || Error::new(ErrorKind::Connect, format!("the name {host} cannot be resolved"));
+    let name = host.parse().map_err(|error| failed().with_source(error))?;
+    let resolved = async {
+        poll_fn(|context| resolver.poll_ready(context)).await?;
+        resolver.call(name).await
+    };
+    let addresses: Vec<SocketAddr> = resolved.await.map_err(|error| failed().with_source(error))?.collect();
+    if addresses.is_empty() {
+        return Err(failed().with_source("it has no IP address"));
+    }
+    Ok(ResolvedName(addresses))
+}
+
+/// The IP addresses of a name, as a resolver for hyper-util. The ports are ignored.
+#[derive(Clone)]
+struct ResolvedName(Vec<SocketAddr>);
+
+impl Service<Name> for ResolvedName {
+    type Response = IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(self.0.clone().into_iter()))
     }
 }
 

@@ -1,15 +1,17 @@
+use std::io;
 use std::sync::{Arc, OnceLock};
 
+use http::uri::Authority;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError as Rejection, ClientConfig, RootCertStore};
+use rustls::{CertificateError as Rejection, ClientConfig, InvalidMessage, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use thiserror::Error as ThisError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, printable};
 
 /// The error returned by [`with_extra_roots`](crate::TungsteniteConnector::with_extra_roots).
 #[derive(Debug, ThisError)]
@@ -47,23 +49,15 @@ impl Tls {
         Ok(())
     }
 
-    /// Performs the TLS handshake with `host` over `stream`.
-    pub(super) async fn connect<S>(&self, host: &str, stream: S) -> Result<TlsStream<S>, Error>
+    /// Performs the TLS handshake with the server at `address` over `stream`.
+    pub(super) async fn connect<S>(&self, address: &Authority, stream: S) -> Result<TlsStream<S>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let name = server_name(host)?;
+        let name = server_name(address.host())?;
         let config = self.config().await?;
-        TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
-            match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(rustls::Error::InvalidCertificate(rejection)) => {
-                    let message = format!("the certificate of {host} {}", describe(rejection));
-                    Error::new(ErrorKind::Certificate, message)
-                }
-                _ => Error::new(ErrorKind::Tls, format!("the TLS handshake with {host} failed")),
-            }
-            .with_source(error)
-        })
+        let connected = TlsConnector::from(config).connect(name, stream).await;
+        connected.map_err(|error| convert_error(error, address))
     }
 
     async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
@@ -83,15 +77,70 @@ impl Tls {
     }
 }
 
-/// Completes the message "the certificate of … ".
-fn describe(rejection: &Rejection) -> &'static str {
-    match rejection {
-        Rejection::Expired | Rejection::ExpiredContext { .. } => "has expired",
-        Rejection::NotValidYet | Rejection::NotValidYetContext { .. } => "is not valid yet",
-        Rejection::NotValidForName | Rejection::NotValidForNameContext { .. } => "is for another host",
-        Rejection::UnknownIssuer => "was issued by an unknown authority",
-        _ => "is not acceptable",
+fn convert_error(error: io::Error, address: &Authority) -> Error {
+    let failed = |problem: &str| Error::new(ErrorKind::Tls, format!("the server at {address} {problem}"));
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(rejection)) => {
+            let certificate = format!("the certificate of {address}");
+            match describe(rejection) {
+                // The source is omitted, because it would repeat the message in the words of rustls.
+                Some(problem) => Error::new(ErrorKind::Certificate, format!("{certificate} {problem}")),
+                None => Error::new(ErrorKind::Certificate, format!("{certificate} is not acceptable"))
+                    .with_source(error),
+            }
+        }
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            failed("does not speak TLS on this port; check the port in the URL")
+        }
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            failed("closed the connection during the TLS handshake; check that this port speaks TLS")
+        }
+        _ => {
+            Error::new(ErrorKind::Tls, format!("the TLS handshake with {address} failed")).with_source(error)
+        }
     }
+}
+
+/// Maximum length of the names in a certificate that an error quotes, in characters.
+const MAX_NAMES: usize = 100;
+
+/// Completes the message "the certificate of … ". Returns `None` for a rejection without a known remedy.
+fn describe(rejection: &Rejection) -> Option<String> {
+    Some(match rejection {
+        Rejection::Expired | Rejection::ExpiredContext { .. } => {
+            "has expired; check this machine's clock, or have the certificate renewed".to_owned()
+        }
+        Rejection::NotValidYet | Rejection::NotValidYetContext { .. } => {
+            "is not valid yet; check this machine's clock".to_owned()
+        }
+        Rejection::NotValidForName => "is for another host; check the host in the URL".to_owned(),
+        Rejection::NotValidForNameContext { presented, .. } => {
+            let names: Vec<&str> = presented.iter().map(|name| dns_name(name)).collect();
+            let names = printable(&names.join(", "), MAX_NAMES);
+            format!("is for another host ({names}); check the host in the URL")
+        }
+        Rejection::UnknownIssuer => {
+            "was issued by an unknown authority; if you trust it, add its CA certificate with `with_extra_roots`"
+                .to_owned()
+        }
+        Rejection::BadSignature => {
+            "was not issued by the trusted authority of that name; check that its CA certificate is current"
+                .to_owned()
+        }
+        // rustls has no variant for this error of webpki, whose text is its name.
+        Rejection::Other(other) if other.to_string().ends_with("CaUsedAsEndEntity") => {
+            "is a CA certificate, which cannot identify a server; create one with \
+             `basicConstraints=critical,CA:FALSE`, unlike `openssl req -x509` by default"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// Returns the name from webpki's form of a DNS name, `DnsName("stream.example")`. Other names are unchanged.
+fn dns_name(presented: &str) -> &str {
+    let name = presented.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")"));
+    name.unwrap_or(presented)
 }
 
 /// Converts the host of a URL, in which an IPv6 address has brackets, into the name to verify.

@@ -1,5 +1,7 @@
 //! The WebSocket handshake of RFC 6455, section 4, performed by hyper's HTTP/1 client.
 
+use std::error::Error as _;
+
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY};
 use http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -34,6 +36,14 @@ where
         }
     })
     .await
+    .map_err(|error| {
+        let is_http = error.source().is_none_or(|cause| !cause.is::<hyper::Error>());
+        if is_encrypted(request.url()) || is_http {
+            error
+        } else {
+            error.with_advice("if this port expects TLS, use `wss://`")
+        }
+    })
 }
 
 fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Bytes>>, Error> {
@@ -58,12 +68,15 @@ fn http_request(request: &Request, key: &str) -> Result<http::Request<Empty<Byte
 /// Returns the value of `Host`, which omits the default port of the scheme.
 fn host(url: &Uri) -> String {
     let host = url.host().unwrap_or_default();
-    let default_port =
-        if url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss")) { 443 } else { 80 };
+    let default_port = if is_encrypted(url) { 443 } else { 80 };
     match url.port_u16().filter(|port| *port != default_port) {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     }
+}
+
+fn is_encrypted(url: &Uri) -> bool {
+    url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss"))
 }
 
 /// Checks the headers of a 101 response as RFC 6455, section 4.1, requires of a client.

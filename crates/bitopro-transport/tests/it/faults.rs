@@ -81,7 +81,9 @@ async fn fault_08_an_upgrade_that_is_never_answered_ends_at_its_deadline() {
     });
     let (dialed, _stream) =
         timeout(2 * Request::DEFAULT_DEADLINE, dial).await.expect("the dial ends at its deadline");
-    assert_eq!(dialed.map(|_| ()).unwrap_err().kind(), ErrorKind::TimedOut);
+    let error = dialed.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert_eq!(format!("{error:#}"), "no response to the upgrade request within 10 s");
 }
 
 #[tokio::test]

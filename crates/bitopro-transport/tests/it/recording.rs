@@ -67,7 +67,7 @@ async fn frames_are_recorded_as_json_lines_without_headers() {
             r#"{"at_ms":20,"dial":2,"received":{"text":"{\"a\":1.10}"}}"#,
             r#"{"at_ms":20,"dial":2,"received":{"ping":"ff"}}"#,
             r#"{"at_ms":20,"dial":2,"sent":{"close":[1000,"done"]}}"#,
-            r#"{"at_ms":20,"dial":2,"failed":"the connection ended without a close frame"}"#,
+            r#"{"at_ms":20,"dial":2,"failed":"no close frame was received"}"#,
             "",
         ]
         .join("\n")

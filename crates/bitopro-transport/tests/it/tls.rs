@@ -1,10 +1,13 @@
 //! TLS with certificates that the tests generate.
 
+use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bitopro_transport::{Connector, Error, ErrorKind, Request, TungsteniteConnector};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::io::InspectReader;
+
+const CA: IsCa = IsCa::Ca(BasicConstraints::Unconstrained);
 
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -23,7 +28,7 @@ impl Authority {
     fn with_name(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.is_ca = CA;
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -152,22 +157,57 @@ async fn fault_38_an_unacceptable_certificate_is_a_certificate_error() {
     let other_host = authority.serve("example.test", |_| {}).await;
     let unknown = Authority::with_name("unknown authority").serve("localhost", |_| {}).await;
     let forged = Authority::new().serve("localhost", |_| {}).await;
+    // As created by `openssl req -x509`, and trusted.
+    let self_signed = authority.serve("localhost", |params| params.is_ca = CA).await;
     for (reason, server) in [
-        ("has expired", expired),
-        ("is not valid yet", early),
-        ("is for another host", other_host),
-        ("was issued by an unknown authority", unknown),
+        ("has expired; check this machine's clock, or have the certificate renewed", expired),
+        ("is not valid yet; check this machine's clock", early),
+        ("is for another host (example.test); check the host in the URL", other_host),
+        (
+            "was issued by an unknown authority; if you trust it, add its CA certificate with `with_extra_roots`",
+            unknown,
+        ),
         // Issued in the name of the trusted authority, but with another key.
-        ("is not acceptable", forged),
+        (
+            "was not issued by the trusted authority of that name; check that its CA certificate is current",
+            forged,
+        ),
+        (
+            "is a CA certificate, which cannot identify a server; create one with \
+             `basicConstraints=critical,CA:FALSE`, unlike `openssl req -x509` by default",
+            self_signed,
+        ),
     ] {
         let error = dial(&trusting, "localhost", &server).await;
         assert_eq!(error.kind(), ErrorKind::Certificate, "{reason}: {error:?}");
         // The verifiers of other platforms report fewer reasons.
         if cfg!(target_os = "linux") {
-            assert_eq!(error.to_string(), format!("the certificate of localhost {reason}"));
+            let expected = format!("the certificate of localhost:{} {reason}", server.port);
+            assert_eq!(format!("{error:#}"), expected);
         }
         assert!(error.kind().is_network());
     }
+}
+
+#[tokio::test]
+async fn fault_57_hostile_names_in_a_certificate_are_printable_and_bounded() {
+    let authority = Authority::new();
+    let hostile = "\x1b[2J\x1b]0;title\x07\r\n.test";
+    let names = |params: &mut CertificateParams| {
+        params.subject_alt_names = vec![SanType::DnsName(hostile.try_into().unwrap()); 500];
+    };
+    let error = dial(&trusting(&authority), "localhost", &authority.serve("localhost", names).await).await;
+    assert_eq!(error.kind(), ErrorKind::Certificate, "{error:?}");
+    let mut shown = format!("{error:#}");
+    if cfg!(target_os = "linux") {
+        assert!(shown.contains(r" is for another host (\u{1b}[2J\u{1b}]0;title\u{7}\r\n.test, "), "{shown}");
+    }
+    let mut source = error.source();
+    while let Some(error) = source {
+        shown += &error.to_string();
+        source = error.source();
+    }
+    assert!(!shown.contains(char::is_control) && shown.len() < 300, "{shown:?}");
 }
 
 /// Starts a server that sends these bytes after the client's hello.
@@ -194,14 +234,25 @@ async fn fault_38_a_server_without_tls_or_with_tls_1_1_is_a_tls_error() {
     let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0, 0x2f, 0]].concat();
     let old_hello = [&[0x16, 3, 2, 0, 42][..], &hello].concat();
     let alert = vec![0x15, 3, 2, 0, 2, 2, 70];
-    for (case, bytes) in [
-        ("no TLS", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
-        ("TLS 1.1", old_hello),
-        ("an alert that requires TLS 1.1", alert),
-        ("the end of the connection", Vec::new()),
+    for (bytes, expected) in [
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+            "the server at SERVER does not speak TLS on this port; check the port in the URL",
+        ),
+        (
+            old_hello,
+            "the TLS handshake with SERVER failed: peer is incompatible: ServerDoesNotSupportTls12Or13",
+        ),
+        (alert, "the TLS handshake with SERVER failed: received fatal alert: ProtocolVersion"),
+        (
+            Vec::new(),
+            "the server at SERVER closed the connection during the TLS handshake; check that this port speaks TLS",
+        ),
     ] {
-        let error = dial(&trusting, "localhost", &serve_bytes(bytes).await).await;
-        assert_eq!(error.kind(), ErrorKind::Tls, "{case}: {error:?}");
+        let server = serve_bytes(bytes).await;
+        let error = dial(&trusting, "localhost", &server).await;
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
+        assert_eq!(format!("{error:#}"), expected.replace("SERVER", &format!("localhost:{}", server.port)));
         assert!(error.kind().is_network());
     }
 }
@@ -265,7 +316,8 @@ async fn fault_09_a_stalled_tls_handshake_ends_at_the_deadline() {
     let dialed = dialed.expect("the dial ends at its deadline");
     let error = dialed.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
-    assert_eq!(error.to_string(), "the dial's deadline passed while setting up TLS with 127.0.0.1");
+    let address = listener.local_addr().unwrap();
+    assert_eq!(error.to_string(), format!("no TLS connection with {address} within 10 s"));
     assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
 }
 

@@ -119,12 +119,25 @@ async fn an_invalid_handshake_is_an_error_that_names_the_problem() {
 }
 
 #[tokio::test]
+async fn an_unencrypted_dial_to_a_port_with_tls_is_an_error_that_names_the_scheme() {
+    // The alert `unexpected_message` of TLS 1.2, RFC 5246.
+    let error = dial(&raw_server("\x15\x03\x03\0\x02\x02\x0a".to_owned()).await).await;
+    assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?}");
+    let expected =
+        "the response to the upgrade request is not valid HTTP; if this port expects TLS, use `wss://`";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
 async fn a_refused_tcp_connection_is_a_connect_error() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let error = dial(&format!("ws://{address}/ws")).await;
     assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert_eq!(error.to_string(), format!("no TCP connection to {address}"));
+    let causes = format!("{error:#}");
+    assert_eq!(causes.matches("onnect").count(), 2, "the cause repeats the message: {causes}");
     assert!(error.kind().is_network());
 }
 

@@ -17,14 +17,24 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::LEFT.with_rank(1),
 ];
 
-const NAMES: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE", "CHANGE", ""];
+pub(super) const NAMES: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE", "CHANGE", ""];
 
-/// The balances that changed, with the change of their total if it is known exactly.
-pub(in crate::watch) type BalanceChanges = BTreeMap<Currency, Option<Decimal>>;
+/// The balances that changed.
+pub(in crate::watch) type BalanceChanges = BTreeMap<Currency, Amounts>;
+
+/// The changes of a balance, as far as they are known exactly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::watch) struct Amounts {
+    pub(in crate::watch) total: Option<Decimal>,
+    pub(in crate::watch) available: Option<Decimal>,
+}
 
 pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges {
     let balances = changes.into_iter().filter_map(|change| match change {
-        Change::Balance(change) => Some((change.currency.clone(), change.by())),
+        Change::Balance(change) => {
+            let amounts = Amounts { total: change.by(), available: change.available_by() };
+            Some((change.currency.clone(), amounts))
+        }
         _ => None,
     });
     balances.collect()
@@ -68,7 +78,15 @@ pub(super) fn section(
 }
 
 fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, format: &RowFormat<'_>) -> Row {
+    let change = changes.get(&balance.currency).copied().unwrap_or_default();
     let mut remarks = Vec::new();
+    // Without a change of the total, an order has reserved or released a part of it.
+    if let Some(available) = change.available.filter(|available| !available.is_zero())
+        && change.total.is_some_and(|total| total.is_zero())
+    {
+        let verb = if available.is_sign_negative() { "reserved" } else { "released" };
+        remarks.push(format!("{} {verb}", available.abs()));
+    }
     if let Some(stake) = balance.stake.filter(|stake| !stake.is_zero()) {
         remarks.push(format!("{stake} staked"));
     }
@@ -79,10 +97,11 @@ fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, format
         Cell::plain(&balance.currency),
         Cell::plain(&balance.amount),
         Cell::plain(&balance.available),
-        change_cell(changes.get(&balance.currency).copied().flatten()),
+        change_cell(change.total),
         Cell::new(Style::Dim, &remarks.join(", ")),
     ];
-    format.row(&format.look.time_of_day(timestamp), cells)
+    let time = if format.is_state { String::new() } else { format.look.time_of_day(timestamp) };
+    format.row(&time, cells)
 }
 
 /// Returns a cell with a signed change, or an empty cell if nothing changed.

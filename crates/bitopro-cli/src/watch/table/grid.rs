@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use crate::printable::printable;
+use bitopro_client::transport::printable;
+
 use crate::watch::appearance::{Appearance, Style};
 use crate::watch::columns::{cut, width};
 
@@ -32,6 +33,9 @@ impl Column {
     }
 }
 
+/// Maximum length of the text of a cell, in characters. Only texts from outside are longer.
+const MAX_CELL: usize = 120;
+
 #[derive(Debug, Clone)]
 pub(in crate::watch) struct Cell {
     style: Style,
@@ -41,7 +45,7 @@ pub(in crate::watch) struct Cell {
 impl Cell {
     /// Creates a cell. Escapes the text, so that it cannot control the terminal.
     pub(in crate::watch) fn new(style: Style, text: &impl Display) -> Self {
-        Self { style, text: printable(&text.to_string()).into_owned() }
+        Self { style, text: printable(&text.to_string(), MAX_CELL) }
     }
 
     pub(super) fn plain(text: &impl Display) -> Self {

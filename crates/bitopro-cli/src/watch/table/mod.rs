@@ -9,7 +9,9 @@ use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::{Item, StreamState};
 
 use super::appearance::{Appearance, Style};
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, label};
+#[cfg(test)]
+pub(super) use balances::Amounts;
 pub(super) use balances::{BalanceChanges, balance_changes};
 pub(super) use grid::{Cell, Column, Grid, Row};
 
@@ -38,18 +40,25 @@ struct RowFormat<'a> {
     look: &'a Appearance,
     /// The stream, if rows of several streams are mixed.
     stream: Option<PrivateStream>,
+    /// True for the table of a state, which shows its time elsewhere.
+    is_state: bool,
 }
 
 impl RowFormat<'_> {
     /// Creates a row that begins with a time and the stream.
     fn row(&self, time: &str, cells: impl IntoIterator<Item = Cell>) -> Row {
-        let stream = Cell::new(Style::Dim, &self.stream.map(kind).unwrap_or_default());
+        let stream = Cell::new(Style::Dim, &self.stream.map(label).unwrap_or_default());
         [Cell::plain(&time), stream].into_iter().chain(cells).collect()
     }
 
     fn heading(&self, now: Timestamp, names: &[&str]) -> Row {
         let stream = if self.stream.is_some() { "STREAM" } else { "" };
-        let time = self.look.time_heading(now);
+        // Balances have no times of their own.
+        let time = if self.is_state && names == balances::NAMES {
+            String::new()
+        } else {
+            self.look.time_heading(now)
+        };
         let names = [time.as_str(), stream].into_iter().chain(names.iter().copied());
         names.map(|name| Cell::new(Style::Bold, &name)).collect()
     }
@@ -93,7 +102,7 @@ impl Table {
             self.print_note(received, &note, lines);
         }
         let stream = Some(stream).filter(|_| self.is_mixed);
-        let format = RowFormat { look: &self.look, stream };
+        let format = RowFormat { look: &self.look, stream, is_state: false };
         match item {
             Item::Snapshot(message) => {
                 let is_limited = self.is_mixed && matches!(message, Message::HistoryOrders(_));
@@ -137,7 +146,7 @@ impl Table {
 
     /// Prints how current a state is.
     pub(super) fn print_heartbeat(&self, state: &StreamState, lines: &mut String) {
-        let stream = state.stream;
+        let stream = label(state.stream);
         let as_of = match state.as_of {
             Some(as_of) => {
                 format!("last event at {}, {} s ago", self.look.time_of_day(as_of), state.age.as_secs())
@@ -171,7 +180,7 @@ pub(super) fn print_state(
         [Message::AccountBalance(_)] => balances::COLUMNS,
         _ => orders::COLUMNS,
     };
-    let section = section(events, changes, body, &RowFormat { look, stream: None });
+    let section = section(events, changes, body, &RowFormat { look, stream: None, is_state: true });
     section.print(&mut Grid::new(columns), look, lines);
 }
 
@@ -219,16 +228,6 @@ fn latest<'a, T>(all: &'a [T], body: Option<usize>, name: &str) -> (&'a [T], Opt
         (earlier > 0).then(|| format!("and {earlier} earlier {name}"))
     };
     (all.get(earlier..).unwrap_or_default(), note)
-}
-
-fn kind(stream: PrivateStream) -> &'static str {
-    match stream {
-        PrivateStream::AccountBalance => "balance",
-        PrivateStream::ActiveOrders => "order",
-        PrivateStream::HistoryOrders => "history",
-        PrivateStream::UserTrades => "trade",
-        other => other.name(),
-    }
 }
 
 #[cfg(test)]

@@ -90,9 +90,9 @@ fn status(order: &Order) -> (Style, String) {
     let (style, status) = match order.status {
         OrderStatus::NotTriggered => (Style::Dim, "not triggered"),
         OrderStatus::InProgress => (Style::Plain, "open"),
-        OrderStatus::InProgressPartialDeal => (Style::Cyan, "partly filled"),
+        OrderStatus::InProgressPartialDeal => (Style::Cyan, "partial"),
         OrderStatus::Completed => (Style::Green, "filled"),
-        OrderStatus::CompletedPartialDeal => (Style::Cyan, "closed, partial"),
+        OrderStatus::CompletedPartialDeal => (Style::Cyan, "closed"),
         OrderStatus::Cancelled => (Style::Dim, "cancelled"),
         OrderStatus::PostOnlyCancelled => (Style::Yellow, "rejected"),
         other => return (Style::Yellow, format!("status {}", other.code())),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bitopro_client::StreamState;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
-use super::{Appearance, BalanceChanges, Item, Table, print_state};
+use super::{Amounts, Appearance, BalanceChanges, Item, Table, print_state};
 use crate::watch::appearance::EscapeCodes;
 use crate::watch::samples::{self, look};
 
@@ -29,7 +29,7 @@ fn an_order_row_shows_all_important_fields() {
         [
             "TIME UTC   PAIR    ORDER      SIDE TYPE   PRICE EXECUTED/AMOUNT STATUS",
             "2021-12-13 btc_twd SL-7       sell stop 3100000             0/1 stop >= 3150000",
-            "07:28:23   btc_twd 8917255503 buy  post 3050000   0.0050/0.0200 partly filled",
+            "07:28:23   btc_twd 8917255503 buy  post 3050000   0.0050/0.0200 partial",
         ]
     );
 }
@@ -39,9 +39,9 @@ fn each_status_has_a_text() {
     for (code, text) in [
         (-1, "not triggered"),
         (0, "open"),
-        (1, "partly filled"),
+        (1, "partial"),
         (2, "filled"),
-        (3, "closed, partial"),
+        (3, "closed"),
         (4, "cancelled"),
         (6, "rejected"),
         (5, "status 5"),
@@ -89,7 +89,8 @@ fn an_update_shows_only_changed_balances_and_their_change() {
     let mut table = Table::new(look(|| None), false);
     let mut lines = String::new();
     let message = Message::from_json(samples::BALANCES).unwrap();
-    for changes in [samples::changes("BTC -0.25"), BalanceChanges::from([("TWD".into(), None)])] {
+    for changes in [samples::changes("BTC -0.25"), BalanceChanges::from([("TWD".into(), Amounts::default())])]
+    {
         let update = Item::Update(message.clone());
         table.print(PrivateStream::AccountBalance, None, &update, &changes, &mut lines);
     }
@@ -105,11 +106,8 @@ fn a_state_fits_the_given_number_of_lines() {
         print_state(&events, &samples::changes("BTC -0.25"), body, &look(|| None), &mut lines);
         lines.lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    let all = [
-        "TIME UTC CURRENCY AMOUNT AVAILABLE CHANGE",
-        "07:28:23 BTC        1.10      1.00  -0.25",
-        "· zero balances: TWD",
-    ];
+    let all =
+        ["CURRENCY AMOUNT AVAILABLE CHANGE", "BTC        1.10      1.00  -0.25", "· zero balances: TWD"];
     assert_eq!(
         (table(None), table(Some(2))),
         (all.map(str::to_owned).to_vec(), all.map(str::to_owned).to_vec())
@@ -128,11 +126,11 @@ fn mixed_rows_name_their_stream_and_leave_out_columns_on_a_narrow_terminal() {
     ];
     let lines = printed(&mut Table::new(look(|| None), true), &entries);
     let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split_whitespace().nth(1)).collect();
-    assert_eq!(kinds, ["UTC", "balance", "zero", "UTC", "order", "order", "history", "history", "trade"]);
+    assert_eq!(kinds, ["UTC", "balances", "zero", "UTC", "orders", "orders", "history", "history", "trades"]);
     assert!(lines[6].contains("8917255503"), "{lines:#?}");
     let narrow = printed(&mut Table::new(look(|| Some(72)), true), &entries);
     assert!(narrow.iter().all(|line| line.chars().count() <= 72), "{narrow:#?}");
-    assert_eq!(narrow[6], "07:28:23   history btc_twd buy  3050000   0.0050/0.0200 partly filled");
+    assert_eq!(narrow[6], "07:28:23   history btc_twd buy  3050000   0.0050/0.0200 partial");
 }
 
 #[test]
@@ -200,8 +198,8 @@ fn a_heartbeat_shows_how_current_the_state_is() {
     state.is_stale = false;
     table.print_heartbeat(&state, &mut lines);
     let expected = [
-        "00:00:12 · account-balance: no event yet; may be out of date",
-        "00:00:12 · account-balance: last event at 00:00:05, 7 s ago",
+        "00:00:12 · balances: no event yet; may be out of date",
+        "00:00:12 · balances: last event at 00:00:05, 7 s ago",
     ];
     assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
 }

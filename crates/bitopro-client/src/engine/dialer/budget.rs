@@ -29,9 +29,12 @@ impl DialBudget {
         Self { refill, tolerance: refill * (burst - 1), spacing, full_at: None, last_dial: None }
     }
 
-    /// Returns the time at which the next dial is allowed: `now` or later.
-    pub(crate) fn free_at(&self, now: Instant) -> Instant {
-        let budget_free_at = self.full_at.and_then(|full| full.checked_sub(self.tolerance));
+    /// Returns the time at which the next dial is allowed: `now` or later. After it, `reserve` dials, but at
+    /// most half of the burst, are still allowed immediately.
+    pub(crate) fn free_at(&self, now: Instant, reserve: u32) -> Instant {
+        let kept = self.refill.saturating_mul(reserve).min(self.tolerance / 2);
+        let tolerance = self.tolerance.saturating_sub(kept);
+        let budget_free_at = self.full_at.and_then(|full| full.checked_sub(tolerance));
         let spacing_ends_at = self.last_dial.map(|last| last + self.spacing);
         [budget_free_at, spacing_ends_at].into_iter().flatten().fold(now, Instant::max)
     }
@@ -56,7 +59,7 @@ mod tests {
 
     /// Spends a dial if one is allowed. Otherwise, returns the time at which the next one is.
     fn try_spend(budget: &mut DialBudget, now: Instant) -> Result<(), Instant> {
-        let free_at = budget.free_at(now);
+        let free_at = budget.free_at(now, 0);
         if free_at > now {
             return Err(free_at);
         }
@@ -79,6 +82,19 @@ mod tests {
             assert_eq!(try_spend(&mut budget, later), Ok(()));
         }
         assert_eq!(try_spend(&mut budget, later), Err(later + SECOND * 20));
+    }
+
+    #[test]
+    fn a_reserve_is_left_for_the_dials_that_follow() {
+        let start = test_start();
+        let mut budget = DialBudget::new(30, SECOND * 300, Duration::ZERO);
+        for _ in 0..12 {
+            assert_eq!(budget.free_at(start, 3), start);
+            budget.spend(start);
+        }
+        assert_eq!(budget.free_at(start, 3), start + SECOND * 20);
+        assert_eq!(budget.free_at(start, 0), start);
+        assert_eq!(budget.free_at(start, 99), start + SECOND * 100, "when half of the burst is refilled");
     }
 
     proptest! {

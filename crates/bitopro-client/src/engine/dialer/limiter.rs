@@ -100,7 +100,7 @@ impl LimiterHandle {
     }
 
     pub(crate) fn free_at(&self, now: Instant) -> Instant {
-        self.limiter.with_state(|state| state.budget.free_at(now))
+        self.limiter.with_state(|state| state.budget.free_at(now, 0))
     }
 }
 
@@ -120,7 +120,7 @@ impl Drop for LimiterHandle {
 impl State {
     fn try_dial(&mut self, client: u64, now: Instant) -> Result<(), Instant> {
         self.clients.set_ready_at(client, Some(now));
-        let free_at = self.budget.free_at(now);
+        let free_at = self.budget.free_at(now, 0);
         if free_at > now {
             return Err(free_at);
         }

@@ -182,8 +182,14 @@ impl Dialer {
     }
 
     /// Returns the time at which the next dial of any link is allowed: `now` or later.
+    ///
+    /// While no link is online, a dial leaves enough of the budget for the others to follow it immediately. An
+    /// outage would otherwise spend it all, and after the outage the links could reconnect only one by one.
     pub(super) fn free_at(&self, now: Instant) -> Instant {
-        self.budget.free_at(now).max(self.held_until.unwrap_or(now))
+        let is_online = self.links.values().any(|link| matches!(link, LinkState::Online));
+        let others = u32::try_from(self.links.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let reserve = if is_online { 0 } else { others };
+        self.budget.free_at(now, reserve).max(self.held_until.unwrap_or(now))
     }
 
     /// Prevents the dials of all links until this time.

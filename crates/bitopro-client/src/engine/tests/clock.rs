@@ -97,11 +97,7 @@ fn fault_21_the_next_dial_waits_until_the_exchange_reaches_a_nonce_that_is_ahead
     refuse_clock(&mut bench, 0);
     refuse_clock(&mut bench, 0);
     let Some(Item::Disconnected(waiting)) = bench.items.last() else { panic!() };
-    assert!(
-        waiting.error.to_string().contains("once the exchange's clock has caught up"),
-        "{}",
-        waiting.error
-    );
+    assert!(waiting.error.to_string().contains("once the server's clock has caught up"), "{}", waiting.error);
     let (retry_in, (_, waited)) = (waiting.retry_in, bench.wait_for_dial());
     assert_eq!(retry_in, waited);
     assert!((298..=305).contains(&waited.as_secs()), "{waited:?}");

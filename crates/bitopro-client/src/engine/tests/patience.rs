@@ -61,7 +61,7 @@ fn fault_18_a_path_that_has_worked_is_retried_for_the_patience() {
         assert!(refusals.count > 10, "{refusals:?}");
         let is_redirect = (300..400).contains(&status);
         assert!(
-            is_redirect || last.error.to_string().contains("a gateway may be answering"),
+            is_redirect || last.error.to_string().contains("a gateway may have answered"),
             "{}",
             last.error
         );

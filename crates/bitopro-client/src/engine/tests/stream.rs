@@ -195,10 +195,23 @@ fn a_close_by_the_server_leads_to_a_redial() {
     let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
     assert_eq!(
         disconnected.error.to_string(),
-        "the exchange closed the connection with code 1001: going\\naway"
+        "the server closed the connection with code 1001: going\\naway"
     );
     bench.connect_with_snapshot("2", 20);
     assert_eq!(bench.nonces.len(), 2);
+}
+
+/// No peer may send these codes. A connector may use them for a connection that ended without a code.
+#[test]
+fn a_close_code_that_cannot_be_sent_is_not_reported_as_sent() {
+    for code in [1005, 1006, 1015] {
+        let mut bench = Bench::new();
+        bench.connect_with_snapshot("1", 10);
+        bench.step(|link, now, wall| link.handle_frame(now, wall, Frame::close(code, "")));
+        assert_eq!(bench.last_error(), ErrorKind::ClosedByServer { code: None });
+        let Some(Item::Disconnected(disconnected)) = bench.items.last() else { panic!() };
+        assert_eq!(disconnected.error.to_string(), "the server closed the connection");
+    }
 }
 
 #[test]

@@ -66,10 +66,8 @@ impl Harness {
             self.disturb(random);
             // Gives the sent messages time to arrive.
             sleep(Duration::from_millis(20)).await;
-            Oracle::assert_fresh_state_matches(
-                &self.account.current(),
-                &GroundTruth::new(&self.simulator, false),
-            );
+            let truth = GroundTruth::new(&self.simulator);
+            Oracle::assert_fresh_state_matches(&self.account.current(), &truth);
             let pause = Duration::from_millis(random.u64(0..3_000));
             if random.bool() {
                 self.read(pause).await;
@@ -88,7 +86,7 @@ impl Harness {
     fn assert_matches(&mut self, is_history_complete: bool) -> usize {
         let current = self.account.current();
         assert!(current.is_fresh(), "{current:?}");
-        let truth = GroundTruth::new(&self.simulator, false);
+        let truth = GroundTruth::new(&self.simulator);
         self.oracle.assert_matches(&current, &truth, is_history_complete);
         let missing = self.oracle.assert_gaps_cover_missing_events(&current, &self.simulator.sent());
         assert_eq!(missing.out_of_order, 0);

@@ -31,7 +31,7 @@ impl Setting {
 
     /// Randomizes the options that change only how messages are sent.
     pub(super) fn with_random_options(mut self, random: &mut fastrand::Rng) -> Self {
-        for quirk in Quirks::ALL.iter().filter(|quirk| RANDOM.contains(&quirk.name)) {
+        for quirk in Quirks::ALL.iter().filter(|quirk| !COMBINED.contains(&quirk.name)) {
             let value = random.choice(quirk.values).expect("a quirk has values");
             self.quirks.set(quirk.name, value.name).unwrap();
         }
@@ -48,13 +48,14 @@ impl Setting {
     }
 }
 
-/// Quirks that are drawn at random instead of tried in every combination.
-const RANDOM: [&str; 3] = ["datetimes", "event-ids", "trades-on-connect"];
+/// Quirks that are tried in every combination. The others are drawn at random.
+const COMBINED: [&str; 5] =
+    ["balance-updates", "active-updates", "final-orders", "history-on-connect", "order-ids"];
 
-/// Returns every combination of the simulator's other quirks, each with the matching options of the client.
+/// Returns every combination of these quirks, each with the matching options of the client.
 pub(super) fn settings() -> Vec<Setting> {
     let mut combinations = vec![Quirks::default()];
-    for quirk in Quirks::ALL.iter().filter(|quirk| !RANDOM.contains(&quirk.name)) {
+    for quirk in Quirks::ALL.iter().filter(|quirk| COMBINED.contains(&quirk.name)) {
         let with = |mut quirks: Quirks, value: &str| {
             quirks.set(quirk.name, value).unwrap();
             quirks

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use bitopro_client::{ErrorKind, Item, WallClock};
-use bitopro_sim::Simulator;
+use bitopro_sim::{Nonces, Quirks, Simulator};
 use tokio::time::Instant;
 
 use super::exchange::{Exchange, failure, read};
@@ -56,13 +56,14 @@ async fn fault_21_a_clock_that_is_an_hour_ahead_is_a_typed_error_after_two_dials
     let error = failure(&items);
     let ahead_ms = ahead_ms(error.kind());
     assert!((-3_601_000..=-3_600_000).contains(&ahead_ms), "{ahead_ms}");
-    assert!(error.to_string().contains("s ahead of the exchange's clock"), "{error}");
+    assert!(error.to_string().contains("s ahead of the server's clock"), "{error}");
     assert_eq!(exchange.simulator.upgrade_attempts().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_23_four_dials_in_one_millisecond_have_increasing_nonces() {
-    let exchange = Exchange::start(Simulator::builder());
+    let quirks = Quirks::default().with(Nonces::Increasing);
+    let exchange = Exchange::start(Simulator::builder().with_quirks(quirks));
     let client =
         exchange.client().with_wall_clock(WallClock::new(simulator_start)).with_dial_spacing(Duration::ZERO);
     let mut account = client.build().unwrap().account();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bitopro_client::transport::memory::{self, MemoryConnector, Peer};
 use bitopro_client::transport::{Connection, Connector, Error, ErrorKind as TransportErrorKind, Request};
 use bitopro_client::{Client, Credentials, DialLimiter, ErrorKind, Item};
-use bitopro_sim::{Command, SimConnector, Simulator};
+use bitopro_sim::{Command, Nonces, Quirks, SimConnector, Simulator};
 use http::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -161,7 +161,8 @@ impl Connector for CapturingConnector {
 
 #[tokio::test(start_paused = true)]
 async fn fault_24_a_replayed_nonce_is_rejected_and_the_client_never_replays_one() {
-    let exchange = Exchange::start(Simulator::builder());
+    let quirks = Quirks::default().with(Nonces::Unused);
+    let exchange = Exchange::start(Simulator::builder().with_quirks(quirks));
     let connector =
         CapturingConnector { connector: exchange.simulator.connector(), captured: Arc::default() };
     let mut account = exchange.client_over(connector.clone()).build().unwrap().account();

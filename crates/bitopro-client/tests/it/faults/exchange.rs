@@ -53,13 +53,13 @@ impl Exchange {
     pub(super) fn assert_balances_match(&self, balances: &Subscription<Balances>) {
         let current = balances.current().unwrap();
         assert!(!current.is_stale());
-        GroundTruth::new(&self.simulator, false).assert_balances(current.state());
+        GroundTruth::new(&self.simulator).assert_balances(current.state());
     }
 
     pub(super) fn assert_account_matches(&self, account: &Subscription<Account>) {
         let current = account.current();
         assert!(current.is_fresh(), "{current:?}");
-        Oracle::assert_fresh_state_matches(&current, &GroundTruth::new(&self.simulator, false));
+        Oracle::assert_fresh_state_matches(&current, &GroundTruth::new(&self.simulator));
     }
 }
 

@@ -4,17 +4,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bitopro_client::model::{AccountBalance, Balances};
+use bitopro_client::model::{AccountBalance, Balance, Balances};
 use bitopro_client::transport::memory::{MemoryServer, Peer};
 use bitopro_client::transport::{self, Connection, Connector, Frame, Request};
-use bitopro_client::{AccountItem, Change, Client, Credentials, ErrorKind, Item, Subscription};
-use bitopro_sim::{Command, Simulator};
+use bitopro_client::{
+    AccountItem, Change, Client, Credentials, ErrorKind, Item, MalformedReason, Subscription,
+};
+use bitopro_sim::{Command, MatchIds, Quirks, Simulator};
 use futures_util::Stream;
 use tokio::time::sleep;
 
 use super::exchange::{Exchange, name, read};
 use crate::network::{frame, network};
-use crate::samples::balances;
+use crate::samples::{balances, text};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -81,6 +83,49 @@ async fn fault_28_an_empty_snapshot_means_an_empty_account() {
     assert_eq!(known(&stream), [""; 0]);
 }
 
+/// See docs/decisions/0010-an-unreadable-message-changes-nothing.md.
+#[tokio::test(start_paused = true)]
+async fn fault_33_one_unreadable_amount_among_150_balances_changes_nothing_and_is_reported() {
+    let names: Vec<String> = (0..150).map(|number| format!("C{number:03}")).collect();
+    let amounts = |amount| names.iter().map(|name| (name.as_str(), amount)).collect::<Vec<_>>();
+    let (mut stream, mut server, mut peer) = connected().await;
+    peer.send(frame(&balances(1, &amounts(1)))).await.unwrap();
+    stream.next().await.unwrap();
+    let before = known(&stream);
+    assert_eq!(before.len(), 150);
+
+    let message = text(&balances(2, &amounts(2)));
+    let thirty_digits = format!(r#""C077","amount":"{}""#, "9".repeat(30));
+    let message = message.replace(r#""C077","amount":"2""#, &thirty_digits);
+    peer.send(Frame::text(message.clone())).await.unwrap();
+    let Some(Item::Malformed(malformed)) = stream.next().await else { panic!() };
+    let MalformedReason::Text(error) = &malformed.reason else { panic!("{malformed:?}") };
+    assert_eq!((error.path(), &malformed.raw[..]), ("data.C077.amount", message.as_bytes()));
+    let shown = |stream: &Subscription<Balances>| {
+        let current = stream.current().unwrap();
+        let state = current.state().iter().map(|balance| format!("{}={}", balance.currency, balance.amount));
+        (current.is_stale(), state.collect::<Vec<_>>())
+    };
+    assert_eq!(shown(&stream), (true, before.clone()));
+
+    // A subscriber can read the other balances from the item.
+    let mut value: serde_json::Value = serde_json::from_slice(&malformed.raw).unwrap();
+    let each = value["data"].as_object_mut().unwrap().values_mut();
+    let others = each.filter_map(|balance| serde_json::from_value::<Balance>(balance.take()).ok());
+    assert_eq!(others.filter(|balance| balance.amount == 2.into()).count(), 149);
+
+    // Later messages are applied, but only a new snapshot makes the state fresh.
+    peer.send(frame(&balances(3, &[("C000", 3)]))).await.unwrap();
+    stream.next().await.unwrap();
+    let after: Vec<_> = before.iter().map(|text| text.replace("C000=1", "C000=3")).collect();
+    assert_eq!(shown(&stream), (true, after));
+    drop(peer);
+    let mut peer = server.next_dial().await.unwrap().accept();
+    peer.send(frame(&balances(4, &amounts(4)))).await.unwrap();
+    read(&mut stream, Duration::from_secs(1)).await;
+    assert_eq!(known(&stream).len(), 150);
+}
+
 /// A connector whose connections deliver every text frame twice.
 struct DuplicatingConnector<C>(C);
 
@@ -128,7 +173,8 @@ fn changes(items: &[AccountItem]) -> Vec<Change> {
 
 #[tokio::test(start_paused = true)]
 async fn fault_29_messages_that_are_delivered_twice_count_once() {
-    let exchange = Exchange::start(Simulator::builder());
+    let quirks = Quirks::default().with(MatchIds::Counted);
+    let exchange = Exchange::start(Simulator::builder().with_quirks(quirks));
     let mut account =
         exchange.client_over(DuplicatingConnector(exchange.network.clone())).build().unwrap().account();
     let mut items = Vec::new();

@@ -13,7 +13,7 @@ use bitopro_client::transport::{
     Connection, Connector, Error, ErrorKind as TransportErrorKind, Request, TungsteniteConnector,
 };
 use bitopro_client::{Client, ClientBuilder, ErrorKind, Item, Reader, WallClock};
-use bitopro_sim::{Clock, SimCredentials, Simulator, SimulatorBuilder};
+use bitopro_sim::{Clock, Nonces, Quirks, SimCredentials, Simulator, SimulatorBuilder};
 use tokio::time::{Instant, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -81,7 +81,8 @@ struct Harness {
 }
 
 fn exchange(time: &Time) -> SimulatorBuilder {
-    Simulator::builder().with_clock(time.exchange_clock())
+    let quirks = Quirks::default().with(Nonces::Increasing);
+    Simulator::builder().with_clock(time.exchange_clock()).with_quirks(quirks)
 }
 
 fn bot(time: &Time, seed: u64) -> ClientBuilder {

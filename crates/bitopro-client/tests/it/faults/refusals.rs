@@ -84,10 +84,10 @@ async fn fault_18_final_refusals_have_distinct_error_kinds() {
 #[tokio::test(start_paused = true)]
 async fn fault_19_a_200_without_a_body_is_an_error_that_names_the_path() {
     let exchange = Exchange::start(Simulator::builder());
-    let client = exchange.client().with_endpoint("wss://simulator.invalid/other");
+    let client = exchange.client().with_endpoint("wss://simulator.invalid/ws/other");
     let error = failure(&read(&mut client.build().unwrap().balances(), HOUR).await);
     assert_eq!(error.kind(), ErrorKind::WrongPath);
-    assert!(error.to_string().contains(" /other/v1/pub/auth/account-balance"), "{error}");
+    assert!(error.to_string().contains(" /ws/other/v1/pub/auth/account-balance"), "{error}");
     let dials = exchange.simulator.upgrade_attempts();
     assert_eq!((dials.len(), dials[0].status), (1, StatusCode::OK));
 }

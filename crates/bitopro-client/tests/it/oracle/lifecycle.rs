@@ -74,7 +74,8 @@ impl OrderLifecycles {
     /// Asserts that every closed order was reported with its true status. `is_history_complete` says whether
     /// the exchange also lists orders that were closed during a disconnect.
     pub(super) fn assert_matches(&self, truth: &GroundTruth<'_>, is_history_complete: bool) {
-        let closed = truth.closed_orders().into_iter().filter(|order| !self.was_closed_before(&order.id));
+        let closed =
+            truth.simulator.closed_orders().into_iter().filter(|order| !self.was_closed_before(&order.id));
         for Order { id, status, .. } in closed {
             match self.closed.get(&id) {
                 Some(reported) => assert_eq!(*reported, status, "the final status of {id}"),

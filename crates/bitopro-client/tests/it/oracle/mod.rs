@@ -8,7 +8,7 @@ pub(crate) mod rules;
 
 use std::collections::BTreeMap;
 
-use bitopro_client::model::{MatchId, PrivateStream};
+use bitopro_client::model::PrivateStream;
 use bitopro_client::{
     AccountItem, Changes, ClosedOrders, Current, CurrentAccount, OrderUpdates, RecentTrades,
 };
@@ -18,7 +18,7 @@ pub(crate) use ground_truth::GroundTruth;
 use ground_truth::with_spelling;
 use lifecycle::OrderLifecycles;
 pub(crate) use record::{Missing, Record};
-use replay::ReplayedState;
+use replay::{ReplayedState, TradeKey, trade_key};
 use rules::{AccountFromChanges, Items, freshness};
 
 /// Folds the delivered items of an account independently of the client and compares the results with the
@@ -119,7 +119,7 @@ impl Oracle {
         let known: BTreeMap<_, _> =
             history.state().iter().map(|order| (order.id.clone(), order.clone())).collect();
         assert_eq!(known, self.replay.history, "the replayed history");
-        for order in truth.closed_orders() {
+        for order in truth.simulator.closed_orders() {
             match known.get(&order.id) {
                 Some(known) => assert_eq!(with_spelling(known), with_spelling(&order), "a closed order"),
                 None => assert!(!is_history_complete, "{order:?} is missing from the history"),
@@ -129,15 +129,16 @@ impl Oracle {
 
     fn assert_trades_match(&self, trades: &Current<RecentTrades>, truth: &GroundTruth<'_>) {
         let trades_made = truth.simulator.trades();
-        let ids: Vec<&MatchId> = trades_made.iter().filter_map(|trade| trade.match_id.as_ref()).collect();
-        let truth: BTreeMap<&MatchId, _> = ids.iter().copied().zip(&trades_made).collect();
+        let keys: Vec<TradeKey> = trades_made.iter().map(trade_key).collect();
+        let truth: BTreeMap<&TradeKey, _> = keys.iter().zip(&trades_made).collect();
         for trade in trades.state().iter().map(|event| &event.data).chain(self.replay.trades.values()) {
-            let made = truth.get(trade.match_id.as_ref().unwrap()).copied();
+            let made = truth.get(&trade_key(trade)).copied();
             assert_eq!(made.map(with_spelling), Some(with_spelling(trade)), "a trade");
         }
         // Each undelivered trade after the first delivered one must be covered by a gap.
-        let is_delivered = |id: &&&MatchId| self.replay.trades.contains_key(**id);
-        let missing = ids.iter().skip_while(|id| !is_delivered(id)).filter(|id| !is_delivered(id)).count();
+        let is_delivered = |key: &&TradeKey| self.replay.trades.contains_key(*key);
+        let missing =
+            keys.iter().skip_while(|key| !is_delivered(key)).filter(|key| !is_delivered(key)).count();
         let has_gap = self.replay.gaps.contains(&PrivateStream::UserTrades);
         assert!(missing == 0 || has_gap, "{missing} trades are missing without a gap");
     }

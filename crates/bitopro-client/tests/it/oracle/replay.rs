@@ -1,7 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitopro_client::model::{Balance, Currency, MatchId, Message, Order, OrderId, PrivateStream, Trade};
+use bitopro_client::model::{
+    Balance, Currency, Decimal, MatchId, Message, Order, OrderId, PrivateStream, Trade, UnixSeconds,
+};
 use bitopro_client::{AccountItem, Closed, ErrorKind, Item, OrderUpdates};
+
+/// Identifies a trade, even without a match id: the order, the match id, the volume and the time. Equal fills of
+/// an order in one second count as one.
+pub(crate) type TradeKey = (OrderId, Option<MatchId>, Decimal, UnixSeconds);
+
+pub(super) fn trade_key(trade: &Trade) -> TradeKey {
+    (trade.order_id.clone(), trade.match_id.clone(), trade.volume, trade.transaction_timestamp)
+}
 
 /// An account rebuilt from the delivered items alone, each stream from its last snapshot.
 #[derive(Debug, Default)]
@@ -9,7 +19,7 @@ pub(crate) struct ReplayedState {
     pub(crate) balances: BTreeMap<Currency, Balance>,
     pub(crate) orders: BTreeMap<OrderId, Order>,
     pub(crate) history: BTreeMap<OrderId, Order>,
-    pub(crate) trades: BTreeMap<MatchId, Trade>,
+    pub(crate) trades: BTreeMap<TradeKey, Trade>,
     /// The streams that have emitted a gap.
     pub(crate) gaps: BTreeSet<PrivateStream>,
     /// The streams with an unreadable message since their last snapshot or connection.
@@ -57,7 +67,7 @@ impl ReplayedState {
             }
             Message::UserTrade(event) => {
                 assert!(!is_snapshot, "trades have no snapshot");
-                self.trades.insert(event.data.match_id.clone().unwrap(), event.data.clone());
+                self.trades.insert(trade_key(&event.data), event.data.clone());
             }
             _ => {}
         }

@@ -54,10 +54,8 @@ impl Harness {
     /// only at the idle limit.
     pub(super) fn assert_fresh_state_matches(&self) {
         if !self.network.has_cut_connection() {
-            Oracle::assert_fresh_state_matches(
-                &self.account.current(),
-                &GroundTruth::new(&self.simulator, self.network.truncates_times()),
-            );
+            let truth = GroundTruth::new(&self.simulator);
+            Oracle::assert_fresh_state_matches(&self.account.current(), &truth);
         }
     }
 
@@ -83,13 +81,13 @@ impl Harness {
 
     /// Asserts that the balances and open orders match the exchange.
     pub(super) fn assert_balances_and_orders_match(&mut self) {
-        let truth = GroundTruth::new(&self.simulator, self.network.truncates_times());
+        let truth = GroundTruth::new(&self.simulator);
         self.oracle.assert_balances_and_orders_match(&self.account.current(), &truth);
     }
 
     /// Asserts that everything matches the exchange, and that all missing events lie in gaps.
     pub(super) fn assert_matches(&mut self, schedule: &Schedule) {
-        let truth = GroundTruth::new(&self.simulator, self.network.truncates_times());
+        let truth = GroundTruth::new(&self.simulator);
         let current = self.account.current();
         let is_history_complete = schedule.exchange.quirks.history_on_connect == HistoryOnConnect::Recent;
         self.oracle.assert_matches(&current, &truth, is_history_complete);

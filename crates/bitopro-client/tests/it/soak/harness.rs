@@ -61,9 +61,6 @@ impl Harness {
             .with_seed(schedule.seed);
         let client = client.build().unwrap();
         let account = client.account();
-        if schedule.seed % 3 == 1 {
-            network.truncate_times();
-        }
         Self {
             oracle: Oracle::new(client.changes(), updates),
             dial_order: DialOrder::default(),

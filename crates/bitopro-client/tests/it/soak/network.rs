@@ -26,8 +26,6 @@ struct State {
     dial_mode: DialMode,
     refusals: VecDeque<CreateRefusal>,
     connections: Vec<(PrivateStream, Arc<AtomicBool>)>,
-    /// Truncates the times of orders to whole seconds.
-    truncates_times: bool,
 }
 
 /// Creates a refusal at the time of the dial, since it may contain that time.
@@ -66,15 +64,6 @@ enum Outcome {
 impl Network {
     pub(crate) fn new(connector: SimConnector) -> Self {
         Self { connector, state: Arc::default() }
-    }
-
-    /// Truncates the times of orders to whole seconds, on all further connections.
-    pub(crate) fn truncate_times(&self) {
-        self.with_state(|state| state.truncates_times = true);
-    }
-
-    pub(crate) fn truncates_times(&self) -> bool {
-        self.with_state(|state| state.truncates_times)
     }
 
     pub(crate) fn set_dial_mode(&self, dial_mode: DialMode) {
@@ -164,8 +153,7 @@ impl Connector for Network {
         match self.dial(*stream, nonce) {
             Outcome::Open(is_cut) => {
                 let connection = self.connector.connect(request).await?;
-                let truncates_times = self.truncates_times();
-                Ok(Box::new(CuttableConnection { connection, is_cut, truncates_times }))
+                Ok(Box::new(CuttableConnection { connection, is_cut }))
             }
             Outcome::Refused(refusal) => Err(Error::refused(refusal)),
             Outcome::Hangs => {
@@ -181,21 +169,6 @@ impl Connector for Network {
 struct CuttableConnection {
     connection: Box<dyn Connection>,
     is_cut: Arc<AtomicBool>,
-    truncates_times: bool,
-}
-
-/// Truncates the times of orders in a message to whole seconds.
-fn truncate_times(frame: Frame) -> Frame {
-    const NAME: &str = "\"updatedTimestamp\":";
-    let Frame::Text(text) = &frame else { return frame };
-    let mut parts = text.as_str().split(NAME);
-    let mut truncated = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let millis: i64 = part[..digits].parse().unwrap();
-        truncated.extend([NAME, &(millis / 1_000 * 1_000).to_string(), &part[digits..]]);
-    }
-    Frame::text(truncated)
 }
 
 impl Stream for CuttableConnection {
@@ -205,8 +178,7 @@ impl Stream for CuttableConnection {
         if self.is_cut.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
-        let polled = Pin::new(&mut self.connection).poll_next(context);
-        if self.truncates_times { polled.map_ok(truncate_times) } else { polled }
+        Pin::new(&mut self.connection).poll_next(context)
     }
 }
 

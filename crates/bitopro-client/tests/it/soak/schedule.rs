@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bitopro_client::OrderUpdates;
 use bitopro_client::model::PrivateStream;
-use bitopro_sim::{Quirks, Simulator, SimulatorBuilder};
+use bitopro_sim::{OrderTimes, Quirks, Simulator, SimulatorBuilder};
 use fastrand::Rng;
 
 use crate::simulated::order_updates;
@@ -91,7 +91,7 @@ pub(super) enum RetryAfter {
 impl Schedule {
     pub(super) fn draw(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
-        let exchange = ExchangeOptions::draw(&mut random);
+        let exchange = ExchangeOptions::draw(&mut random, seed);
         let queue_capacity = random.choice([1, 16, 1024]).unwrap_or(1024);
         let steps = (0..random.usize(1..60)).map(|_| Step::draw(&mut random)).collect();
         Self { seed, exchange, queue_capacity, steps }
@@ -107,11 +107,18 @@ impl Schedule {
 }
 
 impl ExchangeOptions {
-    fn draw(random: &mut Rng) -> Self {
+    fn draw(random: &mut Rng, seed: u64) -> Self {
         let mut quirks = Quirks::default();
-        for quirk in Quirks::ALL {
+        // The quirks that were added later have their own generator, so that a seed keeps its faults.
+        let mut later = Rng::with_seed(!seed);
+        for (number, quirk) in Quirks::ALL.iter().enumerate() {
+            let random = if number < 8 { &mut *random } else { &mut later };
             let value = random.choice(quirk.values).expect("a quirk has values");
             quirks.set(quirk.name, value.name).unwrap();
+        }
+        if seed % 3 == 1 {
+            // The seeds that once diverged, with such times.
+            quirks = quirks.with(OrderTimes::Seconds);
         }
         Self { quirks, ping_seconds: if random.bool() { 20 } else { 1 } }
     }

@@ -24,23 +24,23 @@ fn fault_44_an_error_in_a_trade_names_its_path() {
         (with_trade(r#""orderID":7,"#, ""), "data: missing field `orderID`"),
         (
             with_trade(r#""price":"32.039""#, r#""price":32.039"#),
-            "data.price: invalid type: floating point `32.039`, expected a decimal as a string",
+            "data.price: invalid type: floating point `32.039`, expected a decimal as a string or an integer",
         ),
         (
-            with_trade(r#""volume":"1""#, r#""volume":1"#),
-            "data.volume: invalid type: integer `1`, expected a decimal as a string",
+            with_trade(r#""volume":"1""#, r#""volume":true"#),
+            "data.volume: invalid type: boolean `true`, expected a decimal as a string or an integer",
         ),
         (
             with_trade(r#""fee":"0""#, r#""fee":"0 TWD""#),
             "data.fee: `0 TWD`: expected digits with an optional minus sign and decimal point, such as `12.50`",
         ),
         (
-            with_trade(time, r#""transactionTimestamp":"1694667358""#),
-            "data.transactionTimestamp: invalid type: string \"1694667358\", expected i64",
+            with_trade(time, r#""transactionTimestamp":"2023-09-14""#),
+            "data.transactionTimestamp: invalid value: string \"2023-09-14\", expected a 64-bit integer",
         ),
         (
             with_trade(time, r#""transactionTimestamp":1694667358.5"#),
-            "data.transactionTimestamp: invalid type: floating point `1694667358.5`, expected i64",
+            "data.transactionTimestamp: invalid type: floating point `1694667358.5`, expected a 64-bit integer",
         ),
         (
             with_trade(r#""side":"ask""#, r#""side":0"#),

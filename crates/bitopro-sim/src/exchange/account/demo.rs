@@ -91,7 +91,7 @@ fn steps() -> [(i64, Step); 18] {
     let stop = NewOrder::limit("btc_twd", Sell, decimal(1, 1), decimal(2_740_000, 0))
         .with_stop(Condition::AtOrBelow, decimal(2_750_000, 0));
     [
-        (ago(6, 3, 52, 41_338), market("usdt_twd", Buy, decimal(2_400, 0), decimal(31_982, 3))),
+        (ago(6, 3, 52, 41_338), market("usdt_twd", Buy, decimal(767_568, 1), decimal(31_982, 3))),
         (ago(5, 9, 17, 8_204), limit("btc_twd", Buy, decimal(125, 4), decimal(2_985_000, 0))),
         (ago(5, 2, 44, 51_907), Fill(Some(decimal(48, 4)))),
         (ago(5, 2, 43, 19_615), Fill(None)),

@@ -4,14 +4,19 @@ use bitopro_model::{
     Action, Currency, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade,
     TradeSide, UnixSeconds,
 };
+use fastrand::Rng;
 
-use crate::CommandError;
 use crate::exchange::account::fill::Fill;
-use crate::exchange::exact::{AMOUNT_SCALE, difference, sum};
+use crate::exchange::events::envelope::random_uuid;
+use crate::exchange::exact::{difference, sum, truncated_quotient};
+use crate::{CommandError, MatchIds, OrderIdSequence, OrderTimes, Quirks};
 
-/// Generates ids in the exchange's format, counting up from the samples in its documentation.
-#[derive(Debug, Clone, Default)]
+/// Generates ids in the exchange's format, beginning with the samples in its documentation.
+#[derive(Debug, Clone)]
 pub(crate) struct IdSequence {
+    sequence: OrderIdSequence,
+    match_ids: MatchIds,
+    /// The distance of the next order's numbers from the first ones.
     orders: u64,
     matches: u64,
 }
@@ -21,23 +26,53 @@ impl IdSequence {
     const FIRST_STOP: u64 = 1_133_804_403;
     const FIRST_SEQ: u64 = 3_273_528_249;
     const FIRST_MATCH: u64 = 2_000_000_001;
+    /// Ids have at most ten digits.
+    const MODULUS: u64 = 10_000_000_000;
+    /// The distance of consecutive ids in the documentation's sample of trades, modulo [`MODULUS`](Self::MODULUS).
+    /// Every other one is larger by one.
+    const SCRAMBLED_STEP: u64 = 4_876_858_394;
+
+    pub(crate) fn new(quirks: Quirks) -> Self {
+        let Quirks { order_id_sequence: sequence, match_ids, .. } = quirks;
+        Self { sequence, match_ids, orders: 0, matches: 0 }
+    }
 
     pub(crate) fn next_order(&mut self, pair: &Pair, is_stop: bool) -> (OrderId, OrderSeq) {
-        let number = self.orders;
-        self.orders += 1;
+        let distance = self.orders;
+        let step = match self.sequence {
+            OrderIdSequence::Scrambled => Self::SCRAMBLED_STEP,
+            OrderIdSequence::Counted => 1,
+        };
+        self.orders = (distance + step) % Self::MODULUS;
+        let number = |first| (first + distance) % Self::MODULUS;
         let id = if is_stop {
-            format!("SL-{}", Self::FIRST_STOP + number)
+            format!("SL-{}", number(Self::FIRST_STOP))
         } else {
-            (Self::FIRST_ORDER + number).to_string()
+            number(Self::FIRST_ORDER).to_string()
         };
         let pair = pair.as_str().replace('_', "").to_ascii_uppercase();
-        (OrderId::new(id), OrderSeq::new(format!("{pair}{}", Self::FIRST_SEQ + number)))
+        (OrderId::new(id), OrderSeq::new(format!("{pair}{}", number(Self::FIRST_SEQ))))
     }
 
     pub(crate) fn next_match(&mut self) -> MatchId {
         let number = self.matches;
         self.matches += 1;
-        MatchId::new((Self::FIRST_MATCH + number).to_string())
+        MatchId::new(match self.match_ids {
+            MatchIds::Empty => String::new(),
+            MatchIds::Uuid => random_uuid(&mut Rng::with_seed(number)),
+            MatchIds::Counted => (Self::FIRST_MATCH + number).to_string(),
+        })
+    }
+}
+
+impl OrderTimes {
+    /// Returns a time in the precision of the times of orders.
+    pub(crate) fn truncate(self, time: Timestamp) -> Timestamp {
+        let millis = time.as_millis();
+        match self {
+            Self::Seconds => Timestamp::from_millis(millis.saturating_sub(millis.rem_euclid(1000))),
+            Self::Milliseconds => time,
+        }
     }
 }
 
@@ -55,8 +90,7 @@ pub(crate) fn order_after_fill(order: &Order, fill: &Fill, now: Timestamp) -> Re
     after.avg_execution_price = Some(if is_one_price {
         fill.price
     } else {
-        let average = total.checked_div(after.executed_amount).ok_or(CommandError::Inexact)?;
-        average.trunc_with_scale(AMOUNT_SCALE).normalize()
+        truncated_quotient(total, after.executed_amount).ok_or(CommandError::Inexact)?
     });
     after.status = if after.remaining_amount.is_zero() {
         OrderStatus::Completed
@@ -94,3 +128,6 @@ pub(crate) fn new_trade(order: &Order, fill: &Fill, id: MatchId, is_maker: bool,
     trade.is_maker = Some(is_maker);
     trade
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::exchange::account::open_order::OpenOrder;
 use crate::exchange::account::order::{Kind, currencies};
 use crate::exchange::exact::{difference, sum};
 use crate::exchange::recent_items::RecentItems;
-use crate::{CommandError, Holdings, NewOrder};
+use crate::{CommandError, Holdings, NewOrder, OrderTimes, Quirks};
 
 /// Number of closed orders that count as recent. An assumption.
 pub(crate) const CLOSED_ORDERS_KEPT: usize = 100;
@@ -36,6 +36,7 @@ pub(crate) struct Account {
     closed_orders: RecentItems<Order>,
     trades: RecentItems<Trade>,
     ids: IdSequence,
+    order_times: OrderTimes,
 }
 
 /// An order after a change, and the trade that changed it, if any.
@@ -47,9 +48,10 @@ pub(crate) struct OrderChange {
 
 impl Account {
     /// Creates an account without orders.
-    pub(crate) fn new(holdings: Holdings) -> Self {
+    pub(crate) fn new(holdings: Holdings, quirks: Quirks) -> Self {
         let (closed_orders, trades) = (RecentItems::new(CLOSED_ORDERS_KEPT), RecentItems::new(TRADES_KEPT));
-        Self { holdings, open: BTreeMap::new(), closed_orders, trades, ids: IdSequence::default() }
+        let (ids, order_times) = (IdSequence::new(quirks), quirks.order_times);
+        Self { holdings, open: BTreeMap::new(), closed_orders, trades, ids, order_times }
     }
 
     pub(crate) fn holdings(&self) -> &Holdings {
@@ -94,6 +96,8 @@ impl Account {
         new: &NewOrder,
         market: Option<Decimal>,
     ) -> Result<OrderChange, CommandError> {
+        let new = &new.clone().normalized();
+        let market = market.map(|market| market.normalize());
         let immediate = market.filter(|market| match new.action {
             Action::Buy => new.price >= *market,
             _ => new.price <= *market,
@@ -105,7 +109,7 @@ impl Account {
             }
             (Kind::Limit, Some(market)) => self.execute_immediately(now, new, market),
             (Kind::PostOnly, Some(_)) => {
-                let mut order = self.prepare(now, new)?.order;
+                let mut order = self.prepare(now, new, new.price)?.order;
                 order.status = OrderStatus::PostOnlyCancelled;
                 self.closed_orders.push(order.clone());
                 Ok(OrderChange { order, trade: None })
@@ -124,7 +128,7 @@ impl Account {
         let OpenOrder { order, locked, .. } =
             self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         let remaining = order.remaining_amount;
-        let volume = volume.unwrap_or(remaining);
+        let volume = volume.unwrap_or(remaining).normalize();
         if order.status == OrderStatus::NotTriggered {
             return Err(CommandError::NotTriggered(id.clone()));
         }
@@ -132,11 +136,11 @@ impl Account {
             return Err(CommandError::NotPositive);
         }
         if volume > remaining {
-            return Err(CommandError::ExceedsRemaining(remaining));
+            return Err(CommandError::ExceedsRemaining { amount: volume, remaining });
         }
         let (base, quote) = currencies(&order.pair)?;
         let fill = Fill::new(base, quote, order.action.clone(), order.price, volume)?;
-        let order = order_after_fill(order, &fill, now)?;
+        let order = order_after_fill(order, &fill, self.order_times.truncate(now))?;
         let trade = new_trade(&order, &fill, self.ids.next_match(), true, now);
         // Truncated parts never add up to more than the truncated whole, so the locked amount is always
         // enough. The last fill releases what remains of it.
@@ -172,13 +176,13 @@ impl Account {
             return Err(CommandError::NothingToTrigger(id.clone()));
         }
         order.status = OrderStatus::InProgress;
-        set_updated(order, now);
+        set_updated(order, self.order_times.truncate(now));
         Ok(OrderChange { order: order.clone(), trade: None })
     }
 
     /// Opens an order and locks the amount that it may have to pay.
     fn add_open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, CommandError> {
-        let open_order = self.prepare(now, new)?;
+        let open_order = self.prepare(now, new, new.price)?;
         let locked = adjusted(
             tradable_balance(&self.holdings, &open_order.currency)?,
             Decimal::ZERO,
@@ -198,10 +202,9 @@ impl Account {
         price: Decimal,
     ) -> Result<OrderChange, CommandError> {
         let (base, quote) = currencies(&new.pair)?;
-        let order = self.prepare(now, &NewOrder { price, ..new.clone() })?.order;
-        let fill = Fill::new(base, quote, new.action.clone(), price, new.amount)?;
-        let mut order = order_after_fill(&order, &fill, now)?;
-        order.price = new.price;
+        let order = self.prepare(now, new, price)?.order;
+        let fill = Fill::new(base, quote, new.action.clone(), price, order.original_amount)?;
+        let order = order_after_fill(&order, &fill, self.order_times.truncate(now))?;
         let trade = new_trade(&order, &fill, self.ids.next_match(), false, now);
         fill.settle(&mut self.holdings, Decimal::ZERO)?;
         self.closed_orders.push(order.clone());
@@ -209,14 +212,14 @@ impl Account {
         Ok(OrderChange { order, trade: Some(trade) })
     }
 
-    fn prepare(&mut self, now: Timestamp, new: &NewOrder) -> Result<OpenOrder, CommandError> {
-        OpenOrder::prepare(new, now, &self.holdings, &mut self.ids)
+    fn prepare(&mut self, now: Timestamp, new: &NewOrder, price: Decimal) -> Result<OpenOrder, CommandError> {
+        OpenOrder::prepare(new, price, self.order_times.truncate(now), &self.holdings, &mut self.ids)
     }
 
     fn close_cancelled(&mut self, now: Timestamp, removed: OpenOrder) -> OrderChange {
         let mut order = removed.order;
         order.status = cancelled_status(&order);
-        set_updated(&mut order, now);
+        set_updated(&mut order, self.order_times.truncate(now));
         self.closed_orders.push(order.clone());
         OrderChange { order, trade: None }
     }

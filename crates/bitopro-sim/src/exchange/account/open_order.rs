@@ -3,7 +3,6 @@ use bitopro_model::{Action, Currency, Decimal, Order, OrderStatus, Pair, TimeInF
 use crate::exchange::account::execution::IdSequence;
 use crate::exchange::account::fill::tradable_balance;
 use crate::exchange::account::order::{Kind, currencies};
-use crate::exchange::exact::truncated_product;
 use crate::{CommandError, Holdings, NewOrder};
 
 /// An open order, and the amount of a currency that it locks.
@@ -15,9 +14,10 @@ pub(crate) struct OpenOrder {
 }
 
 impl OpenOrder {
-    /// Validates a new order and assigns its ids, without locking anything yet.
+    /// Validates a new order that executes at `price`, and assigns its ids, without locking anything yet.
     pub(crate) fn prepare(
         new: &NewOrder,
+        price: Decimal,
         now: Timestamp,
         holdings: &Holdings,
         ids: &mut IdSequence,
@@ -27,25 +27,25 @@ impl OpenOrder {
             Kind::StopLimit { stop_price, .. } => *stop_price,
             _ => Decimal::ONE,
         };
-        if [new.amount, new.price, stop_price].iter().any(|number| *number <= Decimal::ZERO) {
+        if [new.amount, price, stop_price].iter().any(|number| *number <= Decimal::ZERO) {
             return Err(CommandError::NotPositive);
         }
-        tradable_balance(holdings, &base)?;
-        tradable_balance(holdings, &quote)?;
-        let total = truncated_product(new.amount, new.price).ok_or(CommandError::Inexact)?;
-        if total.is_zero() {
-            return Err(CommandError::TooSmall);
-        }
-        let (currency, locked) = match &new.action {
-            Action::Buy => (quote, total),
-            Action::Sell => (base, new.amount),
+        let base_available = tradable_balance(holdings, &base)?.available;
+        let quote_available = tradable_balance(holdings, &quote)?.available;
+        let (amount, total) = new.amounts(price)?;
+        let (currency, available, locked) = match &new.action {
+            Action::Buy => (quote, quote_available, total),
+            Action::Sell => (base, base_available, amount),
             unknown => return Err(CommandError::NotAnAction(unknown.clone())),
         };
+        if available < locked {
+            return Err(CommandError::Insufficient(currency));
+        }
         let (id, seq) = ids.next_order(&new.pair, matches!(new.kind, Kind::StopLimit { .. }));
         let pair = Pair::new(new.pair.as_str().to_ascii_lowercase());
         let mut order = Order::new(id, pair, new.action.clone(), new.order_type())
             .with_price(new.price)
-            .with_amount(new.amount)
+            .with_amount(amount)
             .with_created(now);
         order.seq = Some(seq);
         order.client_id = new.client_id.map(Into::into);

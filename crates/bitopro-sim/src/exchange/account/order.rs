@@ -1,8 +1,10 @@
 use bitopro_model::{Action, Condition, Currency, Decimal, OrderType, Pair};
 
 use crate::CommandError;
+use crate::exchange::exact::{truncated_product, truncated_quotient};
 
-/// An order to place. Its amount is in the base currency, even for a market order.
+/// An order to place. Its amount is in the base currency, except for a market order that buys: its amount is in
+/// the quote currency.
 ///
 /// # Examples
 ///
@@ -52,6 +54,9 @@ impl NewOrder {
     }
 
     /// Creates an order that executes immediately and completely, at the market's price.
+    ///
+    /// To buy, `amount` is the amount of the quote currency to spend, as the exchange documents. To sell, it is in
+    /// the base currency.
     pub fn market(pair: impl Into<Pair>, action: Action, amount: Decimal) -> Self {
         Self::with_kind(Kind::Market, pair, action, amount, Decimal::ZERO)
     }
@@ -74,6 +79,27 @@ impl NewOrder {
 
     fn with_kind(kind: Kind, pair: impl Into<Pair>, action: Action, amount: Decimal, price: Decimal) -> Self {
         Self { pair: pair.into(), action, amount, price, kind, client_id: None }
+    }
+
+    /// Removes the trailing zeros of all numbers, which the exchange does not send.
+    pub(crate) fn normalized(mut self) -> Self {
+        self.amount = self.amount.normalize();
+        self.price = self.price.normalize();
+        if let Kind::StopLimit { stop_price, .. } = &mut self.kind {
+            *stop_price = stop_price.normalize();
+        }
+        self
+    }
+
+    /// Returns the amounts in the base and the quote currency of an execution at this price.
+    pub(crate) fn amounts(&self, price: Decimal) -> Result<(Decimal, Decimal), CommandError> {
+        let amounts = if (&self.kind, &self.action) == (&Kind::Market, &Action::Buy) {
+            truncated_quotient(self.amount, price).map(|base| (base, self.amount))
+        } else {
+            truncated_product(self.amount, price).map(|quote| (self.amount, quote))
+        };
+        let (base, quote) = amounts.ok_or(CommandError::Inexact)?;
+        if base.is_zero() || quote.is_zero() { Err(CommandError::TooSmall) } else { Ok((base, quote)) }
     }
 
     pub(crate) fn order_type(&self) -> OrderType {

@@ -7,7 +7,7 @@ use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_o
 use super::{Account, CLOSED_ORDERS_KEPT, OrderChange};
 use crate::exchange::account::{demo, holdings};
 use crate::exchange::exact::truncated_product;
-use crate::{CommandError, NewOrder};
+use crate::{CommandError, Holdings, NewOrder, OrderIdSequence, OrderTimes, Quirks};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
@@ -17,15 +17,19 @@ fn demo_account() -> Account {
 
 /// Returns the demo account with a number of currencies.
 fn demo_account_with(currencies: usize) -> Account {
-    let mut account = Account::new(holdings::by_currency(demo::balances(currencies)));
+    let mut account = Account::new(holdings::by_currency(demo::balances(currencies)), Quirks::default());
     demo::trade(&mut account, NOW);
     account
 }
 
 /// Returns an account with 1 BTC, 1,000 TWD and no open orders.
 fn account() -> Account {
+    account_with(Quirks::default())
+}
+
+fn account_with(quirks: Quirks) -> Account {
     let balances = [Balance::new("BTC", Decimal::ONE), Balance::new("TWD", decimal(1_000, 0))];
-    Account::new(holdings::by_currency(balances))
+    Account::new(holdings::by_currency(balances), quirks)
 }
 
 fn decimal(units: i64, scale: u32) -> Decimal {
@@ -78,7 +82,7 @@ fn the_demo_orders_are_dated_in_the_week_before_the_start() {
     let account = demo_account();
     let statuses =
         |orders: &mut dyn Iterator<Item = &Order>| orders.map(|o| o.status.code()).collect::<Vec<_>>();
-    assert_eq!(statuses(&mut account.open_orders()), [0, 0, 1, -1]);
+    assert_eq!(statuses(&mut account.open_orders()), [0, 1, 0, -1]);
     assert_eq!(statuses(&mut account.closed_orders()), [2, 2, 4, 3, 6, 2, 2]);
     assert_eq!(account.trades().count(), 7);
 
@@ -111,7 +115,7 @@ fn an_order_locks_fills_and_releases() {
 
     assert_eq!(
         account.fill(NOW, &id, Some(decimal(3, 0))),
-        Err(CommandError::ExceedsRemaining(decimal(2, 0)))
+        Err(CommandError::ExceedsRemaining { amount: decimal(3, 0), remaining: decimal(2, 0) })
     );
     let cancelled = account.cancel(NOW, &id).unwrap().order;
     assert_eq!(cancelled.status, OrderStatus::CompletedPartialDeal);
@@ -158,7 +162,7 @@ fn an_order_that_the_market_matches_is_filled_immediately() {
     let market = Some(decimal(100, 0));
     for (new, price, order_type) in [
         (limit(Action::Buy, decimal(2, 0), decimal(120, 0)), decimal(120, 0), OrderType::Limit),
-        (NewOrder::market("BTC_TWD", Action::Buy, decimal(2, 0)), Decimal::ZERO, OrderType::Market),
+        (NewOrder::market("BTC_TWD", Action::Buy, decimal(200, 0)), Decimal::ZERO, OrderType::Market),
     ] {
         let mut account = account();
         let OrderChange { order, trade } = account.place(NOW, &new.with_client_id(7), market).unwrap();
@@ -187,7 +191,7 @@ fn an_order_that_the_market_matches_is_filled_immediately() {
 
 #[test]
 fn a_stop_order_waits_until_it_is_triggered() {
-    let mut account = account();
+    let mut account = account_with(Quirks::default().with(OrderTimes::Milliseconds));
     let order = account.place(NOW, &stop(Action::Sell, Decimal::ONE, decimal(90, 0)), None).unwrap().order;
     assert!(order.id.as_str().starts_with("SL-"), "{}", order.id);
     assert_eq!((order.stop_price, order.condition), (Some(decimal(90, 0)), Some(Condition::AtOrBelow)));
@@ -201,6 +205,110 @@ fn a_stop_order_waits_until_it_is_triggered() {
     // The order's time does not go back with the clock.
     let filled = account.fill(NOW, &order.id, None).unwrap().order;
     assert_eq!((filled.updated(), filled.timestamp), (Some(later), Some(later)));
+}
+
+#[test]
+fn a_market_order_spends_an_amount_of_the_currency_that_it_pays() {
+    let market = Some(decimal(300, 0));
+    for (action, amount, executed, total) in [
+        (Action::Buy, decimal(1_000, 0), "3.33333333", "999.999999"),
+        (Action::Sell, decimal(5, 1), "0.5", "150"),
+    ] {
+        let mut account = account();
+        let order = NewOrder::market("btc_twd", action.clone(), amount);
+        let OrderChange { order, trade } = account.place(NOW, &order, market).unwrap();
+        let numbers = [order.original_amount, order.executed_amount, trade.unwrap().volume];
+        assert_eq!(numbers.map(|number| number.to_string()), [executed; 3]);
+        assert_eq!((order.remaining_amount, order.price), (Decimal::ZERO, Decimal::ZERO));
+        assert_eq!(order.total.unwrap().to_string(), total);
+        assert_eq!(order.status, OrderStatus::Completed);
+    }
+    for (amount, expected) in [
+        // Spends only 999.999999, which the balance covers.
+        (decimal(10_000_000_001, 7), CommandError::Insufficient("TWD".into())),
+        (decimal(1, 6), CommandError::TooSmall),
+    ] {
+        let mut account = account();
+        account.deposit(&"TWD".into(), decimal(-5, 7)).unwrap();
+        let order = NewOrder::market("btc_twd", Action::Buy, amount);
+        assert_eq!(account.place(NOW, &order, market), Err(expected));
+    }
+}
+
+#[test]
+fn a_post_only_order_that_the_balance_does_not_cover_is_rejected_even_if_the_market_would_match_it() {
+    for (action, currency) in [(Action::Buy, "TWD"), (Action::Sell, "BTC")] {
+        let mut account = account();
+        let order = |amount| NewOrder::post_only("btc_twd", action.clone(), amount, decimal(100, 0));
+        let place = |account: &mut Account, amount| account.place(NOW, &order(amount), Some(decimal(100, 0)));
+        let insufficient = Err(CommandError::Insufficient(currency.into()));
+        assert_eq!(place(&mut account, decimal(10_000_001, 6)), insufficient);
+        assert_eq!(account.closed_orders().count(), 0);
+        let crossing = place(&mut account, Decimal::ONE).unwrap().order;
+        assert_eq!(crossing.status, OrderStatus::PostOnlyCancelled);
+    }
+}
+
+#[test]
+fn no_number_of_an_order_or_its_trades_has_trailing_zeros() {
+    let market = Some(decimal(10_000, 2));
+    let amount = decimal(500, 3);
+    let orders = [
+        limit(Action::Buy, amount, decimal(9_900, 2)),
+        limit(Action::Buy, amount, decimal(12_000, 2)),
+        limit(Action::Sell, amount, decimal(11_000, 2)),
+        NewOrder::post_only("btc_twd", Action::Buy, amount, decimal(12_000, 2)),
+        NewOrder::market("btc_twd", Action::Buy, decimal(5_000, 2)),
+        NewOrder::market("btc_twd", Action::Sell, amount),
+        limit(Action::Sell, amount, decimal(9_000, 2)).with_stop(Condition::AtOrBelow, decimal(9_500, 2)),
+    ];
+    for order in orders {
+        let mut account = account();
+        let mut changes = vec![account.place(NOW, &order, market).unwrap()];
+        let id = changes[0].order.id.clone();
+        changes.extend(account.trigger(NOW, &id));
+        changes.extend(account.fill(NOW, &id, Some(decimal(20, 2))));
+        changes.extend(account.fill(NOW, &id, None));
+        for OrderChange { order, trade } in changes {
+            let order = serde_json::to_value(order).unwrap();
+            let trade = trade.map(|trade| serde_json::to_value(trade).unwrap());
+            let fields = [order.as_object(), trade.as_ref().and_then(|trade| trade.as_object())];
+            for (name, value) in fields.into_iter().flatten().flatten() {
+                let number: Option<Decimal> = value.as_str().and_then(|text| text.parse().ok());
+                let shortest = number.map(|number| number.normalize().to_string());
+                assert!(shortest.is_none_or(|text| value == text.as_str()), "{name} is {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_times_of_orders_have_the_precision_of_the_quirk() {
+    let later = Timestamp::from_millis(NOW.as_millis() + 2_100);
+    for (order_times, expected) in [
+        (OrderTimes::Seconds, [1_639_553_303_000, 1_639_553_305_000]),
+        (OrderTimes::Milliseconds, [NOW.as_millis(), later.as_millis()]),
+    ] {
+        let mut account = account_with(Quirks::default().with(order_times));
+        let market = Some(decimal(100, 0));
+        let mut changes =
+            vec![account.place(later, &limit(Action::Sell, decimal(1, 1), decimal(9, 0)), market)];
+        for _ in 0..2 {
+            let order =
+                account.place(NOW, &stop(Action::Sell, decimal(1, 1), decimal(90, 0)), None).unwrap().order;
+            assert_eq!(order.created_timestamp.map(Timestamp::as_millis), Some(expected[0]));
+            changes.push(account.trigger(later, &order.id));
+        }
+        let [id, other] = [1, 2].map(|at| changes[at].as_ref().unwrap().order.id.clone());
+        changes.push(account.fill(later, &id, Some(decimal(1, 2))));
+        changes.push(account.cancel(later, &other));
+        changes.extend(account.set_holdings(later, Holdings::new()).into_iter().map(Ok));
+        assert_eq!(changes.len(), 6);
+        for order in changes.into_iter().map(|change| change.unwrap().order) {
+            let times = [order.timestamp, order.updated_timestamp].map(|time| time.unwrap().as_millis());
+            assert_eq!(times, [expected[1]; 2], "{order:?}");
+        }
+    }
 }
 
 #[test]
@@ -252,7 +360,7 @@ fn orders_that_a_new_balance_does_not_cover_are_cancelled() {
 
 #[test]
 fn only_the_last_closed_orders_are_kept() {
-    let mut account = account();
+    let mut account = account_with(Quirks::default().with(OrderIdSequence::Counted));
     for _ in 0..CLOSED_ORDERS_KEPT + 5 {
         let id = account.place(NOW, &limit(Action::Sell, Decimal::ONE, Decimal::ONE), None).unwrap().order.id;
         account.cancel(NOW, &id).unwrap();
@@ -413,7 +521,7 @@ proptest! {
         buy in any::<bool>(),
     ) {
         let balances = [Balance::new("BTC", decimal(1, 0)), Balance::new("TWD", decimal(1_000_000, 0))];
-        let mut account = Account::new(holdings::by_currency(balances));
+        let mut account = Account::new(holdings::by_currency(balances), Quirks::default());
         let action = if buy { Action::Buy } else { Action::Sell };
         let new = limit(action, decimal(amount, 8), decimal(price, 3));
         let Ok(placed) = account.place(NOW, &new, None) else { return Ok(()) };

@@ -162,7 +162,10 @@ fn commands_refer_to_orders_by_name_or_id_and_send_the_updates() {
     let placed = execute("place a buy btc_twd 0.01 at 2000000").unwrap();
     let id = placed[0].as_active_orders().unwrap().data.iter().next().unwrap().id.to_string();
     assert_eq!(execute("fill a 0.004").unwrap()[0].as_trade().unwrap().order_id.as_str(), id);
-    assert_eq!(execute("fill a 0.1"), Err(CommandError::ExceedsRemaining(Decimal::new(6, 3))));
+    let exceeding =
+        CommandError::ExceedsRemaining { amount: Decimal::new(1, 1), remaining: Decimal::new(6, 3) };
+    assert_eq!(exceeding.to_string(), "0.1 exceeds the order's remaining amount of 0.006");
+    assert_eq!(execute("fill a 0.1"), Err(exceeding));
     // The id still works after another order has taken the name.
     execute("place a buy btc_twd 0.01 at 1000000").unwrap();
     assert_eq!(
@@ -175,6 +178,27 @@ fn commands_refer_to_orders_by_name_or_id_and_send_the_updates() {
     assert_eq!(execute("cancel -"), Err(CommandError::NotOpen("-".into())));
     // With seed 0, several of these steps trade.
     assert!(execute("tick 20").unwrap().iter().filter(|push| push.as_trade().is_some()).count() > 1);
+}
+
+#[test]
+fn an_order_that_cannot_be_filled_does_not_stop_the_market() {
+    let mut exchange = exchange();
+    let market = exchange.market_price(&"btc_twd".into()).unwrap();
+    let price = market - Decimal::ONE;
+    for _ in 0..8 {
+        exchange.execute(NOW, &format!("place - buy btc_twd 0.01 at {price}").parse().unwrap()).unwrap();
+    }
+    exchange.update_balances(NOW, |holdings| {
+        holdings.get_mut(&"BTC".into()).unwrap().tradable = Some(false);
+    });
+    let mut steps_at_the_price = 0;
+    for step in 0..200 {
+        assert!(!exchange.tick(NOW).is_empty(), "no message in step {step}");
+        let is_reached = exchange.market_price(&"btc_twd".into()).unwrap() <= price;
+        let is_open = exchange.open_orders().any(|order| order.price == price);
+        steps_at_the_price += usize::from(is_reached && is_open);
+    }
+    assert!(steps_at_the_price > 5, "{steps_at_the_price}");
 }
 
 #[test]

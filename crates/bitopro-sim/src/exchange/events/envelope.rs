@@ -48,7 +48,7 @@ impl Envelopes {
 }
 
 /// Generates a random UUID (RFC 9562, version 4).
-fn random_uuid(rng: &mut Rng) -> String {
+pub(crate) fn random_uuid(rng: &mut Rng) -> String {
     let random = rng.u128(..);
     let versioned = random & !(0xF << 76) | 0x4 << 76;
     let uuid = versioned & !(0b11 << 62) | 0b10 << 62;

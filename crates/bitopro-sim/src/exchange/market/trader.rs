@@ -15,6 +15,15 @@ const MAX_OPEN_ORDERS: usize = 12;
 /// The distance from the market's price, in thousandths of it, up to which an order may be filled at random.
 const NEAR_THOUSANDTHS: i64 = 10;
 
+/// The commands of one market step.
+#[derive(Debug)]
+pub(crate) struct MarketStep {
+    /// Triggers and fills the orders that the price has reached.
+    pub(crate) reached: Vec<Command>,
+    /// Commands of which the first one that succeeds is carried out, unless one of `reached` does.
+    pub(crate) alternatives: Vec<Command>,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Trader {
     market: Market,
@@ -33,20 +42,16 @@ impl Trader {
         &self.market
     }
 
-    /// Moves a price, and returns the commands that trigger and fill the orders that it has reached, or else
-    /// a random command. The first step is always a market order.
-    pub(crate) fn step(&mut self, account: &Account) -> Vec<Command> {
+    /// Moves a price, and returns the resulting commands. The first step is always a market order.
+    pub(crate) fn step(&mut self, account: &Account) -> MarketStep {
         let fill = self.market.step(account.holdings());
         let market_order = fill.as_ref().map(|fill| place(market_order(fill)));
-        if !std::mem::replace(&mut self.has_begun, true) {
-            return market_order.into_iter().collect();
+        let (mut reached, mut random) = (Vec::new(), None);
+        if std::mem::replace(&mut self.has_begun, true) {
+            reached = account.open_orders().filter_map(|order| self.market_command(order)).collect();
+            random = self.random_command(account, fill.as_ref());
         }
-        let market_commands: Vec<Command> =
-            account.open_orders().filter_map(|order| self.market_command(order)).collect();
-        if !market_commands.is_empty() {
-            return market_commands;
-        }
-        self.random_command(account, fill.as_ref()).or(market_order).into_iter().collect()
+        MarketStep { reached, alternatives: random.into_iter().chain(market_order).collect() }
     }
 
     fn price(&self, order: &Order) -> Option<Decimal> {
@@ -147,7 +152,8 @@ fn fill_order(order: &Order, amount: Option<Decimal>) -> Command {
 }
 
 fn market_order(fill: &Fill) -> NewOrder {
-    NewOrder::market(pair(fill), fill.action.clone(), fill.volume)
+    let amount = if fill.action == Action::Buy { fill.total } else { fill.volume };
+    NewOrder::market(pair(fill), fill.action.clone(), amount)
 }
 
 fn pair(fill: &Fill) -> Pair {

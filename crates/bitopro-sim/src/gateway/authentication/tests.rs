@@ -5,15 +5,16 @@ use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::Refusal;
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::{Authentication, UpgradeRequest};
-use crate::{NONCE_WINDOW, SimCredentials};
+use super::{Authentication, Rejection, UpgradeRequest};
+use crate::gateway::refusal;
+use crate::{NONCE_WINDOW, Nonces, SimCredentials};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 const NOW_MS: u64 = 1_639_553_303_365;
 const PATH: &str = "/ws/v1/pub/auth/account-balance";
 
 fn authentication() -> Authentication {
-    Authentication::new(credentials())
+    Authentication::new(credentials(), Nonces::default())
 }
 
 fn credentials() -> Credentials {
@@ -34,7 +35,7 @@ fn signed_at(nonce: u64) -> HeaderMap {
 }
 
 fn authorize(authentication: &mut Authentication, headers: &HeaderMap) -> Result<PrivateStream, Refusal> {
-    let request = UpgradeRequest { path: PATH, headers, is_upgrade: true };
+    let request = UpgradeRequest { path: PATH, headers, flaw: None };
     authentication.authorize(&request, NOW).map_err(|rejection| rejection.refusal)
 }
 
@@ -95,25 +96,29 @@ fn payloads_in_the_format_of_other_clients_are_accepted() {
         let payload = URL_SAFE.encode(body);
         assert!(payload.contains(['-', '_']), "{payload}");
         let headers = header_map(&credentials.sign(Payload::received(payload)));
-        let mut authentication = Authentication::new(credentials.clone());
+        let mut authentication = Authentication::new(credentials.clone(), Nonces::default());
         assert_eq!(status(&authorize(&mut authentication, &headers)), 101, "{nonce}");
     }
 }
 
 #[test]
-fn the_path_is_checked_first_then_the_kind_of_request_then_the_account() {
+fn the_path_is_checked_first_then_the_handshake_then_the_account() {
+    let flaw = Rejection::new(refusal::bad_request(), "not a WebSocket upgrade");
     for (path, is_upgrade, headers, expected) in [
         ("/ws/v1/pub/auth/nothing", false, HeaderMap::new(), 200),
         ("/ws/v1/pub/auth/nothing", true, signed_at(NOW_MS), 200),
-        ("/v1/pub/auth/account-balance", true, signed_at(NOW_MS), 200),
         ("/ws/v1/pub/auth/account-balance/", true, signed_at(NOW_MS), 200),
-        ("/", true, signed_at(NOW_MS), 200),
+        ("/ws/", true, signed_at(NOW_MS), 200),
+        ("/ws", true, signed_at(NOW_MS), 404),
+        ("/wss/v1/pub/auth/account-balance", true, signed_at(NOW_MS), 404),
+        ("/v1/pub/auth/account-balance", true, signed_at(NOW_MS), 404),
+        ("/", false, signed_at(NOW_MS), 404),
         (PATH, false, HeaderMap::new(), 400),
         (PATH, false, signed_at(NOW_MS), 400),
         (PATH, true, HeaderMap::new(), 401),
         (PATH, true, signed_at(NOW_MS), 101),
     ] {
-        let request = UpgradeRequest { path, headers: &headers, is_upgrade };
+        let request = UpgradeRequest { path, headers: &headers, flaw: Some(&flaw).filter(|_| !is_upgrade) };
         let result = authentication().authorize(&request, NOW).map_err(|rejection| rejection.refusal);
         assert_eq!(status(&result), expected, "{path} {is_upgrade}");
         if let Err(refusal) = result {
@@ -124,23 +129,20 @@ fn the_path_is_checked_first_then_the_kind_of_request_then_the_account() {
 }
 
 #[test]
-fn a_nonce_must_be_above_the_last_accepted_one() {
-    let mut authentication = authentication();
-    for (nonce, expected) in [
-        (NOW_MS, 101),
-        (NOW_MS, 401),
-        (NOW_MS - 1, 401),
-        (NOW_MS + 2, 101),
-        (NOW_MS + 1, 401),
-        (NOW_MS + 3, 101),
-    ] {
-        assert_eq!(status(&authorize(&mut authentication, &signed_at(nonce))), expected, "{nonce}");
-    }
+fn the_rule_for_nonces_determines_which_ones_are_accepted() {
+    let authenticate_all = |nonces| {
+        let mut authentication = Authentication::new(credentials(), nonces);
+        let attempts = [NOW_MS, NOW_MS, NOW_MS - 1, NOW_MS + 2, NOW_MS + 1, NOW_MS + 3, NOW_MS];
+        attempts.map(|nonce| status(&authorize(&mut authentication, &signed_at(nonce))))
+    };
+    assert_eq!(authenticate_all(Nonces::Any), [101; 7]);
+    assert_eq!(authenticate_all(Nonces::Unused), [101, 401, 101, 101, 101, 101, 401]);
+    assert_eq!(authenticate_all(Nonces::Increasing), [101, 401, 401, 101, 401, 101, 401]);
 }
 
 #[test]
 fn a_refused_nonce_can_be_used_later() {
-    let mut authentication = authentication();
+    let mut authentication = Authentication::new(credentials(), Nonces::Increasing);
     let mut forged = signed_at(NOW_MS + 10);
     forged.insert(SIGNATURE_HEADER.parse::<HeaderName>().unwrap(), "00".parse().unwrap());
     assert_eq!(status(&authorize(&mut authentication, &forged)), 401);
@@ -168,7 +170,7 @@ fn a_nonce_far_from_the_clock_is_a_conflict_with_the_exchange_time() {
         }
     }
     // The clock takes precedence over the order of nonces.
-    let mut authentication = authentication();
+    let mut authentication = Authentication::new(credentials(), Nonces::Increasing);
     assert_eq!(status(&authorize(&mut authentication, &signed_at(NOW_MS))), 101);
     assert_eq!(status(&authorize(&mut authentication, &signed_at(NOW_MS - window - 1))), 409);
 }

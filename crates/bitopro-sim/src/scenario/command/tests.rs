@@ -100,8 +100,9 @@ fn every_kind_of_command_is_parsed_and_formatted() {
         ("resume-pings", "resume-pings", Command::ResumePings),
         ("clock-offset -5", "clock-offset -5", Command::SetClockOffsetMs(-5)),
     ] {
-        assert_eq!(line.parse(), Ok(expected.clone()), "{line}");
-        assert_eq!(expected.to_string(), written);
+        let parsed: Command = line.parse().unwrap();
+        assert_eq!(parsed, expected, "{line}");
+        assert_eq!((parsed.to_string().as_str(), expected.to_string().as_str()), (written, written));
         assert_eq!(written.parse(), Ok(expected));
     }
 }

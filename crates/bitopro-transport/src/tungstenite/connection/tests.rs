@@ -1,7 +1,10 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::timeout;
 
 use super::{Bytes, Connection as _, Error, ErrorKind, Frame, Limits, TungsteniteConnection};
@@ -63,6 +66,18 @@ async fn a_close_frame_is_answered_before_the_next_read_and_ends_the_stream() {
     assert_eq!(connection.next().await.unwrap().unwrap(), Frame::close(1001, "going away"));
     assert_eq!(written(&mut far).await, (FIN_CLOSE, b"\x03\xe9going away".to_vec()));
     assert_ended(&mut connection);
+}
+
+/// RFC 6455, section 7.4.1, reserves these codes for connections that ended without them.
+#[tokio::test(start_paused = true)]
+async fn a_close_code_that_no_peer_may_send_is_not_reported() {
+    for code in [0_u16, 999, 1004, 1005, 1006, 1015, 2999] {
+        let (mut connection, mut far) = client(Limits::default()).await;
+        far.write_all(&frame(FIN_CLOSE, &[&code.to_be_bytes()[..], b"reason"].concat())).await.unwrap();
+        assert_eq!(connection.next().await.unwrap().unwrap(), Frame::Close(None), "{code}");
+        assert_eq!(written(&mut far).await.0, FIN_CLOSE);
+        assert_ended(&mut connection);
+    }
 }
 
 #[test]
@@ -201,8 +216,31 @@ async fn fault_03_an_end_in_the_middle_of_a_frame_is_a_lost_connection() {
     drop(far);
     let error = connection.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
-    assert_eq!(format!("{error:#}"), "the connection ended without a close frame");
+    assert_eq!(format!("{error:#}"), "no close frame was received");
     assert_ended(&mut connection);
+}
+
+/// A peer without a TLS `close_notify` causes the former, whose text in rustls is a link to its manual.
+#[tokio::test(start_paused = true)]
+async fn the_error_of_a_lost_connection_has_a_cause_unless_the_stream_just_ended() {
+    for (kind, expected) in [
+        (io::ErrorKind::UnexpectedEof, "no close frame was received"),
+        (io::ErrorKind::ConnectionReset, "no close frame was received: read failed"),
+    ] {
+        let stream = tokio::io::join(FailingReader(kind), tokio::io::sink());
+        let mut connection = TungsteniteConnection::client(stream, Bytes::new(), Limits::default()).await;
+        let error = connection.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
+        assert_eq!(format!("{error:#}"), expected);
+    }
+}
+
+struct FailingReader(io::ErrorKind);
+
+impl AsyncRead for FailingReader {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::Error::new(self.0, "read failed")))
+    }
 }
 
 #[tokio::test(start_paused = true)]

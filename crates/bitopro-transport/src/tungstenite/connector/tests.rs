@@ -15,7 +15,7 @@ async fn the_target_is_parsed_from_the_url() {
         ("ws://[::1]:8080/ws", "[::1]", "[::1]:8080", false),
     ] {
         let target = target(url).unwrap();
-        let parsed = (target.host.as_str(), target.address.to_string(), target.encrypted);
+        let parsed = (target.address.host(), target.address.to_string(), target.encrypted);
         assert_eq!(parsed, (host, address.to_owned(), encrypted), "{url}");
     }
 }
@@ -39,14 +39,16 @@ mod name_resolution {
     use std::task::{Context, Poll};
     use std::time::Duration;
 
+    use http::uri::Authority;
     use hyper_util::client::legacy::connect::dns::Name;
     use tokio::net::{TcpListener, TcpSocket, TcpStream};
     use tokio::time::{Instant, timeout};
     use tower_service::Service;
 
-    use super::super::{Resolver as _, TungsteniteConnector};
-    use super::{ErrorKind, Request};
+    use super::super::{TungsteniteConnector, tcp};
+    use super::{Error, ErrorKind, Request};
     use crate::Connector as _;
+    use crate::tungstenite::deadline::Deadline;
 
     const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -97,6 +99,10 @@ mod name_resolution {
         }
     }
 
+    async fn connect(resolver: ScriptedResolver, address: &Authority) -> Result<TcpStream, Error> {
+        tcp::connect(resolver, address, Deadline::after(DEADLINE)).await
+    }
+
     fn unknown_name() -> io::Result<Vec<SocketAddr>> {
         Err(io::Error::other("no such name"))
     }
@@ -107,13 +113,13 @@ mod name_resolution {
         let address = listener.local_addr().unwrap();
         let named = format!("name.test:{}", address.port()).parse().unwrap();
         let resolver = ScriptedResolver::new([unknown_name(), Ok(vec![]), Ok(vec![address])]);
-        for _ in 0..2 {
-            let error = resolver.clone().connect(&named, DEADLINE).await.unwrap_err();
+        for reason in ["no such name", "it has no IP address"] {
+            let error = connect(resolver.clone(), &named).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
             assert!(error.kind().is_network());
-            assert_eq!(error.to_string(), format!("cannot connect to {named}"));
+            assert_eq!(format!("{error:#}"), format!("the name name.test cannot be resolved: {reason}"));
         }
-        let stream = resolver.connect(&named, DEADLINE).await.unwrap();
+        let stream = connect(resolver, &named).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
     }
 
@@ -127,8 +133,10 @@ mod name_resolution {
         let named = format!("two.test:{}", dead.address.port()).parse().unwrap();
         let began = Instant::now();
         let resolver = ScriptedResolver::new([Ok(vec![dead.address, alive])]);
-        let connect = resolver.connect(&named, DEADLINE);
-        let stream = timeout(2 * DEADLINE, connect).await.expect("the second address is tried").unwrap();
+        let stream = timeout(2 * DEADLINE, connect(resolver, &named))
+            .await
+            .expect("the second address is tried")
+            .unwrap();
         assert_eq!(stream.peer_addr().unwrap(), alive);
         assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
         assert!(stream.nodelay().unwrap());
@@ -150,7 +158,7 @@ mod name_resolution {
         let began = Instant::now();
         let ipv6 = SocketAddr::new("::1".parse().unwrap(), alive.port());
         let resolver = ScriptedResolver::new([Ok(vec![ipv6, alive])]);
-        let stream = timeout(2 * DEADLINE, resolver.connect(&named, DEADLINE)).await;
+        let stream = timeout(2 * DEADLINE, connect(resolver, &named)).await;
         let stream = stream.expect("the IPv4 address is tried").unwrap();
         assert_eq!(stream.peer_addr().unwrap(), alive);
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
@@ -189,7 +197,7 @@ mod name_resolution {
         let dialed = timeout(2 * DEADLINE, dial).await.expect("the dial ends at its deadline");
         let error = dialed.map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
-        assert_eq!(error.to_string(), "the dial's deadline passed while connecting to 127.0.0.1");
+        assert_eq!(error.to_string(), format!("no TCP connection to {} within 10 s", dead.address));
         assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
     }
 }

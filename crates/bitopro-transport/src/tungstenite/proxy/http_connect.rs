@@ -40,6 +40,10 @@ where
             StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => {
                 Err(proxy.login_rejected())
             }
+            StatusCode::FORBIDDEN => {
+                let advice = "check that it allows this host and port";
+                Err(proxy.error(&format!("refuses to connect to {target}: HTTP 403; {advice}")))
+            }
             status => Err(proxy.error(&format!("did not connect to {target}: HTTP {status}"))),
         }
     });

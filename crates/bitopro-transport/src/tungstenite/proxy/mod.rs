@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::deadline::Deadline;
-use super::tcp::{Resolver, port};
+use super::tcp::{self, Resolver, port};
 use crate::{Error, ErrorKind};
 
 pub(super) use selection::ProxySelection;
@@ -161,11 +161,12 @@ impl Proxy {
         target: &Authority,
         deadline: Deadline,
     ) -> Result<TcpStream, Error> {
-        let connect = async {
-            let connected = resolver.connect(&self.address, deadline.remaining()).await;
-            connected.map_err(|error| self.error("could not be reached; check its URL").with_source(error))
-        };
-        let stream = deadline.within(&format!("connecting to the proxy {self}"), connect).await?;
+        let connected = tcp::connect(resolver, &self.address, deadline).await;
+        let stream = connected.map_err(|error| {
+            let kind = if error.kind() == ErrorKind::TimedOut { error.kind() } else { ErrorKind::Proxy };
+            let message = format!("the proxy {self} could not be reached; check its URL");
+            Error::new(kind, message).with_source(error)
+        })?;
         let tunnel = async {
             match &self.protocol {
                 Protocol::HttpConnect { authorization } => {
@@ -174,8 +175,8 @@ impl Proxy {
                 Protocol::Socks5 { login } => socks5::tunnel(self, stream, target, login.as_ref()).await,
             }
         };
-        let activity = format!("waiting for the proxy {self} to connect to {target}");
-        let stream = deadline.within(&activity, tunnel).await?;
+        let missing = format!("the proxy {self} did not connect to {target}");
+        let stream = deadline.within(&missing, tunnel).await?;
         debug!(proxy = %self, address = %target, "tunnel opened");
         Ok(stream)
     }
@@ -189,9 +190,7 @@ impl Proxy {
     fn convert_error(&self, error: Error, target: &Authority) -> Error {
         let predicate = match error.kind() {
             ErrorKind::Proxy | ErrorKind::TimedOut => return error,
-            ErrorKind::Handshake => {
-                "sent a response that is not HTTP or is too large; check its URL".to_owned()
-            }
+            ErrorKind::Handshake => "sent an invalid response; check its URL".to_owned(),
             _ => format!("closed the connection before it had connected to {target}"),
         };
         self.error(&predicate).with_source(error)

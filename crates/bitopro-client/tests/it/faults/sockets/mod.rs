@@ -7,5 +7,6 @@ mod proxy;
 mod refusals;
 pub(super) mod rig;
 mod stalls;
+mod texts;
 mod tls;
 pub(super) mod wire;

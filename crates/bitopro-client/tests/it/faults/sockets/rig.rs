@@ -100,7 +100,7 @@ pub(crate) async fn assert_recovers(balances: &mut Subscription<Balances>, simul
 }
 
 pub(crate) fn assert_matches_simulator(event: &AccountBalance, simulator: &Simulator) {
-    GroundTruth::new(simulator, false).assert_balances(&event.data);
+    GroundTruth::new(simulator).assert_balances(&event.data);
 }
 
 /// Asserts that each dial was signed with a higher nonce than the last one.

@@ -3,16 +3,16 @@ use std::collections::BTreeSet;
 use bitopro_model::{Action, Condition, Decimal, OrderId, OrderStatus, OrderType, Pair, Timestamp};
 use fastrand::Rng;
 
-use super::{MAX_OPEN_ORDERS, Trader};
+use super::{MAX_OPEN_ORDERS, MarketStep, Trader};
 use crate::exchange::account::Account;
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{demo, holdings};
-use crate::{Command, NewOrder};
+use crate::{Command, NewOrder, Quirks};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 fn demo_account() -> Account {
-    let mut account = Account::new(holdings::by_currency(demo::balances(demo::COUNT)));
+    let mut account = Account::new(holdings::by_currency(demo::balances(demo::COUNT)), Quirks::default());
     demo::trade(&mut account, NOW);
     account
 }
@@ -24,9 +24,10 @@ fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
     let mut trader = Trader::new(Rng::with_seed(1));
     let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
     for step in 0..steps {
-        let commands = trader.step(&account);
-        assert!(!commands.is_empty(), "no command in step {step}");
-        for command in commands {
+        let MarketStep { reached, alternatives } = trader.step(&account);
+        assert!(!alternatives.is_empty(), "no command in step {step}");
+        let first = alternatives.into_iter().take(usize::from(reached.is_empty()));
+        for command in reached.into_iter().chain(first) {
             let (kind, change) = match command {
                 Command::Place { order, .. } => {
                     let (base, quote) = currencies(&order.pair).unwrap();
@@ -62,8 +63,9 @@ fn every_kind_of_command_and_every_status_occurs() {
 fn the_first_step_is_a_trade() {
     let account = demo_account();
     for seed in 0..50 {
-        let commands = Trader::new(Rng::with_seed(seed)).step(&account);
-        let [Command::Place { order, .. }] = commands.as_slice() else { panic!("{commands:?}") };
+        let step = Trader::new(Rng::with_seed(seed)).step(&account);
+        let [Command::Place { order, .. }] = step.alternatives.as_slice() else { panic!("{step:?}") };
+        assert!(step.reached.is_empty());
         assert_eq!(order.order_type(), OrderType::Market);
     }
 }
@@ -74,7 +76,7 @@ fn orders_are_triggered_or_filled_at_their_price_and_no_sooner() {
     let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
     let market = trader.market().price(&base, &quote).unwrap();
     let (below, above) = (market - Decimal::ONE, market + Decimal::ONE);
-    let account = || Account::new(holdings::by_currency(demo::balances(demo::COUNT)));
+    let account = || Account::new(holdings::by_currency(demo::balances(demo::COUNT)), Quirks::default());
     let limit = |action, price| NewOrder::limit("btc_twd", action, Decimal::new(1, 2), price);
     let stop = |condition, price| {
         NewOrder::limit("btc_twd", Action::Sell, Decimal::new(1, 2), price).with_stop(condition, price)
