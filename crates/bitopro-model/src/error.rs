@@ -20,7 +20,7 @@ const QUOTE_LIMIT: usize = 160;
 /// ```
 /// use bitopro_model::{AccountBalance, DecodeErrorKind};
 ///
-/// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":{"currency":"ADA","amount":5}}}"#;
+/// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{"ADA":{"currency":"ADA","amount":"five"}}}"#;
 /// let error = AccountBalance::from_json(text).unwrap_err();
 /// assert_eq!(error.kind(), DecodeErrorKind::Data);
 /// assert_eq!(error.path(), "data.ADA.amount");
