@@ -1,5 +1,6 @@
 //! The log, as a program sees it that uses `tracing`. docs/log.md describes the events.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use bitopro_client::model::{PrivateStream, Timestamp};
@@ -19,6 +20,10 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Captures the events of this thread that the filter selects, each as a line without its time and module.
 fn capture(filter: &str) -> (SharedBuffer, DefaultGuard) {
+    // Without a global subscriber, tracing may cache that an event is disabled while another
+    // test starts to capture it.
+    static GLOBAL: Once = Once::new();
+    GLOBAL.call_once(|| drop(tracing::subscriber::set_global_default(tracing_subscriber::registry())));
     let buffer = SharedBuffer::default();
     let writer = buffer.clone();
     let subscriber = tracing_subscriber::fmt()
