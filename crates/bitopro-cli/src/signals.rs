@@ -14,12 +14,15 @@ use crate::exit::{Failure, Status};
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Time from the first signal to the end of the process: the documented 2 s, except for a reserve.
 const STOP_LIMIT: Duration = Duration::from_millis(1900);
+/// Time after the first signal in which others are ignored. `timeout`, shells and process managers often send a
+/// signal both to a process and to its group.
+const REPEAT_PERIOD: Duration = Duration::from_millis(100);
 
 /// Handles Ctrl-C and, on Unix, SIGTERM and SIGHUP.
 ///
 /// The first signal ends the process immediately, unless a command waits for it in order to stop by itself.
-/// The command then has 2 s, and a second signal ends the process immediately. The exit code is that of
-/// success.
+/// The command then has 2 s, and a second signal ends the process immediately, unless it repeats the first.
+/// The exit code is that of success.
 #[derive(Debug)]
 pub(crate) struct Signals(watch::Sender<bool>);
 
@@ -82,10 +85,17 @@ impl StopRequest {
 /// Passes the first signal on as a request to stop, and returns when the process must exit.
 async fn until_exit(requests: &watch::Sender<bool>, mut signal: impl AsyncFnMut()) {
     signal().await;
-    if requests.send(true).is_ok() {
-        // The time is up, or a second signal has arrived.
-        let _ = timeout(STOP_LIMIT, signal()).await;
+    if requests.send(true).is_err() {
+        return;
     }
+    let repeats = async {
+        loop {
+            signal().await;
+        }
+    };
+    let _ = timeout(REPEAT_PERIOD, repeats).await;
+    // Either the time is up, or a second signal has arrived.
+    let _ = timeout(STOP_LIMIT.saturating_sub(REPEAT_PERIOD), signal()).await;
 }
 
 /// The signals of the operating system.
@@ -159,8 +169,6 @@ impl Received {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
-
     use tokio::sync::{mpsc, watch};
     use tokio::time::{Duration, Instant, sleep};
 
@@ -201,20 +209,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn fault_56_a_second_signal_ends_the_process_immediately() {
+    async fn fault_56_a_second_signal_ends_the_process_immediately_unless_it_repeats_the_first() {
         let (requests, waiting) = watch::channel(false);
         let _request = StopRequest(waiting);
         let start = Instant::now();
-        let mut number = 0;
-        let signal = async || {
-            number += 1;
-            match number {
-                1 => {}
-                2 => sleep(SECOND / 10).await,
-                _ => pending().await,
+        let (signal, mut signals) = mpsc::channel(1);
+        let exit = async {
+            until_exit(&requests, async || signals.recv().await.unwrap()).await;
+            start.elapsed()
+        };
+        let sender = async {
+            for gap in [0, 10, 20, 270] {
+                sleep(Duration::from_millis(gap)).await;
+                signal.send(()).await.unwrap();
             }
         };
-        until_exit(&requests, signal).await;
-        assert_eq!(start.elapsed(), SECOND / 10);
+        assert_eq!(tokio::join!(exit, sender).0, Duration::from_millis(300));
     }
 }

@@ -276,6 +276,18 @@ mod tests {
     }
 
     #[test]
+    fn fault_57_a_hostile_message_or_cause_is_printable_and_bounded() {
+        let hostile = format!("\u{1b}[2J\u{202e}\n{}", "x".repeat(1 << 20));
+        let error = Error::new(ErrorKind::Tls, hostile.clone()).with_source(hostile);
+        let shown = format!("{error:#}");
+        assert_eq!(shown.matches("\\u{1b}[2J\\u{202e}\\nxxx").count(), 1, "{shown}");
+        let error = Error::new(ErrorKind::Tls, "failed").with_source(error);
+        let shown = format!("{error} {error:#}");
+        assert!(shown.starts_with("failed failed: \\u{1b}[2J\\u{202e}\\nxxx"), "{shown:.100}");
+        assert!(!shown.contains(char::is_control) && shown.len() < 5_000, "{shown:.100}");
+    }
+
+    #[test]
     fn only_errors_of_kind_refused_return_a_refusal() {
         let refusal = || Refusal::new(StatusCode::BAD_GATEWAY);
         assert!(Error::refused(refusal()).refusal().is_some());

@@ -1,7 +1,7 @@
 //! The log, as a program sees it that uses `tracing`. docs/log.md describes the events.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use bitopro_auth::{API_KEY_HEADER, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER, Signer};
@@ -31,6 +31,10 @@ impl io::Write for Log {
 impl Log {
     /// Captures the events of this thread.
     fn capture() -> (Self, DefaultGuard) {
+        // Without a global subscriber, tracing may cache that an event is disabled while another test starts to
+        // capture it.
+        static GLOBAL: Once = Once::new();
+        GLOBAL.call_once(|| drop(tracing::subscriber::set_global_default(tracing_subscriber::registry())));
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()

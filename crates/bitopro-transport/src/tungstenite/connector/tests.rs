@@ -32,7 +32,7 @@ async fn a_user_name_or_password_is_rejected_and_not_shown() {
 /// Names that do not resolve, or that resolve to unreachable addresses.
 mod name_resolution {
     use std::collections::VecDeque;
-    use std::future::{Ready, ready};
+    use std::future::{Pending, Ready, pending, ready};
     use std::io;
     use std::net::SocketAddr;
     use std::sync::{Arc, Mutex};
@@ -121,6 +121,46 @@ mod name_resolution {
         }
         let stream = connect(resolver, &named).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
+    }
+
+    /// A resolver whose name server never answers.
+    struct SilentResolver;
+
+    impl Service<Name> for SilentResolver {
+        type Response = std::vec::IntoIter<SocketAddr>;
+        type Error = io::Error;
+        type Future = Pending<io::Result<Self::Response>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Name) -> Self::Future {
+            pending()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fault_37_a_name_server_that_never_answers_ends_the_dial_at_its_deadline() {
+        let unresolved = "was not resolved within 10 s";
+        let request = Request::new("wss://exchange.test/ws".parse().unwrap()).with_deadline(DEADLINE);
+        let direct = TungsteniteConnector::new().without_proxy();
+        let through_proxy = direct.clone().with_proxy("http://proxy.test:3128".parse().unwrap());
+        for (connector, expected) in [
+            (direct, format!("the name exchange.test {unresolved}")),
+            (
+                through_proxy,
+                format!(
+                    "the proxy http://proxy.test:3128 could not be reached; check its URL: the name proxy.test \
+                     {unresolved}"
+                ),
+            ),
+        ] {
+            let began = Instant::now();
+            let error = connector.dial(SilentResolver, &request).await.map(|_| ()).unwrap_err();
+            assert_eq!((error.kind(), format!("{error:#}")), (ErrorKind::TimedOut, expected));
+            assert_eq!(began.elapsed(), DEADLINE);
+        }
     }
 
     #[cfg(target_os = "linux")]

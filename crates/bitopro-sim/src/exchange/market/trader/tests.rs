@@ -67,6 +67,9 @@ fn the_first_step_is_a_trade() {
         let [Command::Place { order, .. }] = step.alternatives.as_slice() else { panic!("{step:?}") };
         assert!(step.reached.is_empty());
         assert_eq!(order.order_type(), OrderType::Market);
+        // To buy, the amount is in the quote currency: at least 20 USDT or 500 TWD, before truncation.
+        let is_buy = order.action == Action::Buy;
+        assert!(!is_buy || order.amount > Decimal::from(19), "{order:?}");
     }
 }
 
