@@ -165,9 +165,9 @@ struct ErrorData {
 }
 
 impl ErrorData {
-    fn of(error: &Error) -> Self {
-        let kind = error.kind();
-        Self { error: Some(format!("{error:#}")), kind: kind.name(), retryable: kind.is_retryable() }
+    /// Describes an error after which the stream dials again.
+    fn of_disconnected(error: &Error) -> Self {
+        Self::new(error, true)
     }
 
     fn of_closed(closed: &Closed) -> Self {
@@ -177,10 +177,13 @@ impl ErrorData {
             Closed::Failed(error) => {
                 let kind = error.kind();
                 let needs_change = kind.is_auth() || matches!(kind, ErrorKind::ClockSkew { .. });
-                let data = Self::of(error);
-                Self { retryable: data.retryable && !needs_change, ..data }
+                Self::new(error, kind.is_retryable() && !needs_change)
             }
         }
+    }
+
+    fn new(error: &Error, retryable: bool) -> Self {
+        Self { error: Some(format!("{error:#}")), kind: error.kind().name(), retryable }
     }
 }
 
@@ -218,7 +221,7 @@ impl<'a> Line<'a> {
             Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
             Item::Disconnected(disconnected) => {
                 let data = Data::Disconnected {
-                    error: ErrorData::of(&disconnected.error),
+                    error: ErrorData::of_disconnected(&disconnected.error),
                     retry_in_ms: millis(disconnected.retry_in),
                     refusals: disconnected.refusals.map(|refusals| refusals.count),
                     refused_since: disconnected.refusals.map(|refusals| refusals.first),

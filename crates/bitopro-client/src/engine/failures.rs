@@ -95,9 +95,10 @@ impl Link {
             }
             Cause::Key => self.retry_with_shared_delay(cx, error, Some(streak)),
             Cause::Path => {
-                // The path has worked before, so perhaps only the server at this base URL is faulty.
+                // The path has worked before, so perhaps only the server at this base URL is faulty, or a gateway
+                // answers because it does not reach the exchange.
                 self.endpoints.advance();
-                self.retry(cx, error, Duration::ZERO, Some(streak));
+                self.retry_unreachable(cx, error, Some(streak));
             }
             _ => self.redial(cx, error, Some(streak)),
         }
@@ -141,12 +142,19 @@ impl Link {
         if error.kind().is_network() && self.endpoints.advance() {
             return self.schedule_dial(cx, error, Duration::ZERO, streak);
         }
-        // While no stream is connected, an exchange that is unreachable for one stream is unreachable for all
-        // of them. They share the backoff of the outage, so that the budget is not spent once per stream.
-        let is_unreachable =
-            error.kind().is_network() || matches!(error.kind(), ErrorKind::Unavailable { .. });
-        let previous_dials = if is_unreachable { cx.dialer.count_outage() } else { None };
-        if let Some(previous_dials) = previous_dials {
+        if error.kind().is_network() || matches!(error.kind(), ErrorKind::Unavailable { .. }) {
+            self.retry_unreachable(cx, error, streak);
+        } else {
+            self.retry(cx, error, Duration::ZERO, streak);
+        }
+    }
+
+    /// Schedules the next dial after one that has not reached the exchange.
+    ///
+    /// While no stream is connected, an exchange that is unreachable for one stream is unreachable for all of them.
+    /// They share the backoff of the outage, so that the budget is not spent once per stream.
+    fn retry_unreachable(&mut self, cx: &mut Context<'_>, error: Error, streak: Option<RefusalStreak>) {
+        if let Some(previous_dials) = cx.dialer.count_outage() {
             self.backoff.raise_bound(previous_dials);
             self.retry_with_shared_delay(cx, error, streak);
         } else {

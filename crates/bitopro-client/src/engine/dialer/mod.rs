@@ -34,7 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Only one dial is in progress at a time. Nonces must arrive in the order of their creation, because the
 /// exchange takes a lower nonce for a replay. Among the links whose backoff has expired, the one whose last
 /// dial is the oldest goes next. A failing stream therefore never delays another stream by more than one
-/// dial.
+/// dial. Only the history goes before the open orders of its subscriber, which would need another snapshot if it
+/// came after them; the two exchange their turns.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     budget: DialBudget,
@@ -167,7 +168,14 @@ impl Dialer {
                 return Turn::Wait(free_at);
             }
         }
-        if let Err(until) = self.queue.turn(id, now) {
+        let mut turn = self.queue.turn(id, now);
+        let history = LinkId { stream: PrivateStream::HistoryOrders, ..id };
+        if turn.is_ok() && id.stream == PrivateStream::ActiveOrders && self.queue.put_before(history, id, now)
+        {
+            self.has_changed = true;
+            turn = self.queue.turn(id, now);
+        }
+        if let Err(until) = turn {
             return Turn::Wait(until);
         }
         if let Some(limiter) = limiter
@@ -183,12 +191,12 @@ impl Dialer {
 
     /// Returns the time at which the next dial of any link is allowed: `now` or later.
     ///
-    /// While no link is online, a dial leaves enough of the budget for the others to follow it immediately. An
-    /// outage would otherwise spend it all, and after the outage the links could reconnect only one by one.
+    /// While the exchange is unreachable, a dial leaves enough of the budget for the others to follow it
+    /// immediately. An outage would otherwise spend it all, and after the outage the links could reconnect only one
+    /// by one.
     pub(super) fn free_at(&self, now: Instant) -> Instant {
-        let is_online = self.links.values().any(|link| matches!(link, LinkState::Online));
         let others = u32::try_from(self.links.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        let reserve = if is_online { 0 } else { others };
+        let reserve = if self.outages == 0 || self.is_online() { 0 } else { others };
         self.budget.free_at(now, reserve).max(self.held_until.unwrap_or(now))
     }
 
@@ -212,8 +220,11 @@ impl Dialer {
     pub(super) fn count_outage(&mut self) -> Option<u32> {
         let before = self.outages;
         self.outages = before.saturating_add(1);
-        let is_online = self.links.values().any(|link| matches!(link, LinkState::Online));
-        (!is_online).then_some(before)
+        (!self.is_online()).then_some(before)
+    }
+
+    fn is_online(&self) -> bool {
+        self.links.values().any(|link| matches!(link, LinkState::Online))
     }
 
     /// Records that an upgrade was accepted on the path of this stream.

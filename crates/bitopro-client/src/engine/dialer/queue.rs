@@ -51,6 +51,24 @@ impl<K: Copy + Ord> FairQueue<K> {
         entry.ready_at
     }
 
+    /// Gives `first` the earlier turn of the two if both are ready. Returns whether that changed their order.
+    pub(super) fn put_before(&mut self, first: K, second: K, now: Instant) -> bool {
+        let turn_of = |key| {
+            let entry = self.entries.get(&key)?;
+            entry.ready_at.is_some_and(|ready_at| ready_at <= now).then_some(entry.last_turn)
+        };
+        let (Some(late), Some(early)) = (turn_of(first), turn_of(second)) else { return false };
+        if late < early {
+            return false;
+        }
+        for (key, turn) in [(first, early), (second, late)] {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                (entry.last_turn, entry.offered_at) = (turn, None);
+            }
+        }
+        true
+    }
+
     /// Returns `Ok` if it is the turn of this entry. Otherwise, returns the latest time at which to ask
     /// again.
     pub(super) fn turn(&mut self, key: K, now: Instant) -> Result<(), Instant> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_model::PrivateStream;
 use bitopro_transport::{self as transport, Frame};
+use http::StatusCode;
 
 use super::{SECOND, WALL_MS, engine};
 use crate::Settings;
@@ -55,6 +56,25 @@ impl AccountBench {
             }
         }
         dialed
+    }
+
+    /// Fails the next dials with this status, or on the network if it is `None`.
+    fn fail_dials(&mut self, count: usize, status: Option<u16>) {
+        let mut failed = 0;
+        while failed < count {
+            match self.engine.poll_action(self.now, self.wall) {
+                Some((link, Action::Dial(_))) => {
+                    let error = match status.map(|status| StatusCode::from_u16(status).unwrap()) {
+                        Some(status) => transport::Error::refused(transport::Refusal::new(status)),
+                        None => transport::Error::new(transport::ErrorKind::Connect, "no route"),
+                    };
+                    self.engine.handle_dial_failed(self.now, self.wall, link, error);
+                    failed += 1;
+                }
+                Some(_) => {}
+                None => self.advance_to_timeout(),
+            }
+        }
     }
 
     fn advance_to_timeout(&mut self) {
@@ -127,14 +147,87 @@ impl AccountBench {
 
 #[test]
 fn the_history_is_dialled_before_the_open_orders_even_after_an_outage() {
+    for status in [None, Some(404), Some(502)] {
+        for failures in 0..10 {
+            let mut bench = AccountBench::connected(Settings::default());
+            for stream in PrivateStream::ALL {
+                bench.lose_connection(*stream);
+            }
+            bench.fail_dials(failures, status);
+            let dialed = bench.connect(4);
+            let position = |stream| dialed.iter().position(|dialed| *dialed == stream).unwrap();
+            assert!(position(HISTORY) < position(ACTIVE), "{failures} failures: {dialed:?}");
+            bench.receive_snapshots();
+            assert!(bench.current().is_fresh(), "no further snapshot of the open orders is needed");
+        }
+    }
+}
+
+#[test]
+fn a_history_that_fails_alone_does_not_stop_the_open_orders() {
     let mut bench = AccountBench::connected(Settings::default());
     for stream in PrivateStream::ALL {
         bench.lose_connection(*stream);
     }
-    let dialed = bench.connect(4);
-    assert_eq!(dialed[..2], [HISTORY, ACTIVE], "{dialed:?}");
-    bench.receive_snapshots();
-    assert!(bench.current().is_fresh(), "no further snapshot of the open orders is needed");
+    let mut dialed = Vec::new();
+    while dialed.len() < 3 {
+        match bench.engine.poll_action(bench.now, bench.wall) {
+            Some((link, Action::Dial(_))) if link.stream == HISTORY => {
+                let refusal = transport::Refusal::new(StatusCode::NOT_FOUND);
+                bench.engine.handle_dial_failed(
+                    bench.now,
+                    bench.wall,
+                    link,
+                    transport::Error::refused(refusal),
+                );
+            }
+            Some((link, Action::Dial(_))) => {
+                bench.engine.handle_connected(bench.now, bench.wall, link);
+                dialed.push(link.stream);
+            }
+            Some(_) => {}
+            None => bench.advance_to_timeout(),
+        }
+    }
+    assert!(dialed.contains(&ACTIVE), "{dialed:?}");
+}
+
+#[test]
+fn after_two_short_outages_the_streams_reconnect_within_seconds() {
+    let mut bench = AccountBench::connected(Settings::default());
+    // A deploy for 10 s, and a restart for 10 s half a minute later.
+    for (status, pause) in [(Some(404), 25 * SECOND), (None, SECOND)] {
+        for stream in PrivateStream::ALL {
+            bench.lose_connection(*stream);
+        }
+        let end = bench.now + 10 * SECOND;
+        while bench.now < end {
+            bench.fail_dials(1, status);
+        }
+        let begin = bench.now;
+        bench.connect(4);
+        let duration = bench.now - begin;
+        assert!(duration < 30 * SECOND, "{status:?}: {duration:?}");
+        bench.receive_snapshots();
+        bench.now += pause;
+        bench.wall += pause;
+    }
+}
+
+#[test]
+fn the_first_dial_after_a_loss_leaves_no_reserve_for_the_others() {
+    // With the first connections, 12 of the 15 dials that are allowed immediately.
+    let mut bench = AccountBench::connected(Settings::default());
+    for _ in 0..3 {
+        let lost_at = bench.now;
+        for stream in PrivateStream::ALL {
+            bench.lose_connection(*stream);
+        }
+        bench.connect(1);
+        assert!(bench.now - lost_at < 5 * SECOND);
+        bench.connect(3);
+        bench.receive_snapshots();
+    }
 }
 
 #[test]

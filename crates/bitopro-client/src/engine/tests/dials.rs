@@ -334,8 +334,11 @@ fn the_delay_in_a_long_outage_never_exceeds_the_longest_backoff() {
 
 #[test]
 fn an_outage_delays_the_dials_of_all_streams() {
-    for outage in [None, Some(503)] {
+    for outage in [None, Some(404), Some(503)] {
         let mut bench = Bench::new();
+        bench.connect_with_snapshot("1", 10);
+        bench.lose_connection();
+        bench.wait_for_dial();
         match outage {
             None => bench.fail_dial_on_network(),
             Some(status) => bench.refuse_dial(status, &[]),
