@@ -1,5 +1,5 @@
 use std::error::Error as StdError;
-use std::future::{Ready, poll_fn, ready};
+use std::future::{Ready, ready};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
@@ -16,15 +16,10 @@ use tracing::{debug, field};
 use super::deadline::Deadline;
 use crate::{Error, ErrorKind};
 
-/// A DNS resolver, such as that of hyper-util.
-pub(super) trait Resolver:
-    Service<Name, Response: Iterator<Item = SocketAddr>, Error = io::Error, Future: Send> + Send
-{
-}
-
-impl<R> Resolver for R where
-    R: Service<Name, Response: Iterator<Item = SocketAddr>, Error = io::Error, Future: Send> + Send
-{
+/// Looks up the IP addresses of names.
+pub(super) trait Resolver: Send {
+    /// Returns the addresses of a name. Their ports are ignored.
+    fn resolve(self, name: &str) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
 
 /// Resolves the name and connects to one of its IP addresses.
@@ -61,17 +56,12 @@ pub(super) async fn connect(
 }
 
 /// Resolves a name. For an IP address, returns nothing, because hyper-util resolves only names.
-async fn resolve(mut resolver: impl Resolver, host: &str) -> Result<ResolvedName, Error> {
+async fn resolve(resolver: impl Resolver, host: &str) -> Result<ResolvedName, Error> {
     if host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok() {
         return Ok(ResolvedName(Vec::new()));
     }
     let failed = || Error::new(ErrorKind::Connect, format!("the name {host} cannot be resolved"));
-    let name = host.parse().map_err(|error| failed().with_source(error))?;
-    let resolved = async {
-        poll_fn(|context| resolver.poll_ready(context)).await?;
-        resolver.call(name).await
-    };
-    let addresses: Vec<SocketAddr> = resolved.await.map_err(|error| failed().with_source(error))?.collect();
+    let addresses = resolver.resolve(host).await.map_err(|error| failed().with_source(error))?;
     if addresses.is_empty() {
         return Err(failed().with_source("it has no IP address"));
     }

@@ -32,20 +32,17 @@ async fn a_user_name_or_password_is_rejected_and_not_shown() {
 /// Names that do not resolve, or that resolve to unreachable addresses.
 mod name_resolution {
     use std::collections::VecDeque;
-    use std::future::{Pending, Ready, pending, ready};
+    use std::future::pending;
     use std::io;
     use std::net::SocketAddr;
     use std::sync::{Arc, Mutex};
-    use std::task::{Context, Poll};
     use std::time::Duration;
 
     use http::uri::Authority;
-    use hyper_util::client::legacy::connect::dns::Name;
     use tokio::net::{TcpListener, TcpSocket, TcpStream};
     use tokio::time::{Instant, timeout};
-    use tower_service::Service;
 
-    use super::super::{TungsteniteConnector, tcp};
+    use super::super::{Resolver, TungsteniteConnector, tcp};
     use super::{Error, ErrorKind, Request};
     use crate::Connector as _;
     use crate::tungstenite::deadline::Deadline;
@@ -84,18 +81,9 @@ mod name_resolution {
         }
     }
 
-    impl Service<Name> for ScriptedResolver {
-        type Response = std::vec::IntoIter<SocketAddr>;
-        type Error = io::Error;
-        type Future = Ready<io::Result<Self::Response>>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, _: Name) -> Self::Future {
-            let result = self.0.lock().unwrap().pop_front().expect("a scripted result for each lookup");
-            ready(result.map(Vec::into_iter))
+    impl Resolver for ScriptedResolver {
+        async fn resolve(self, _: &str) -> io::Result<Vec<SocketAddr>> {
+            self.0.lock().unwrap().pop_front().expect("a scripted result for each lookup")
         }
     }
 
@@ -126,17 +114,9 @@ mod name_resolution {
     /// A resolver whose name server never answers.
     struct SilentResolver;
 
-    impl Service<Name> for SilentResolver {
-        type Response = std::vec::IntoIter<SocketAddr>;
-        type Error = io::Error;
-        type Future = Pending<io::Result<Self::Response>>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, _: Name) -> Self::Future {
-            pending()
+    impl Resolver for SilentResolver {
+        async fn resolve(self, _: &str) -> io::Result<Vec<SocketAddr>> {
+            pending().await
         }
     }
 
