@@ -14,9 +14,9 @@ const MAX_MESSAGE: usize = 2_000;
 
 /// An error with a kind, a message and, if known, its cause.
 ///
-/// Match on the [`kind`](Self::kind), never on the text. `Display` shows only the message; `{:#}`
-/// appends the causes, each after a colon. Both are [`printable`] and of bounded length. [`source`](StdError::source) returns the first cause. The client and
-/// the simulator use this type with their own kinds.
+/// Match on the [`kind`](Self::kind), never on the text. `Display` shows only the message; `{:#}` appends the
+/// causes, each after a colon. Both are [`printable`] and of bounded length. [`source`](StdError::source) returns
+/// the first cause. The client and the simulator use this type with their own kinds.
 ///
 /// # Examples
 ///
