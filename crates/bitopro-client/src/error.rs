@@ -148,7 +148,7 @@ pub(crate) fn refused(
     answer: &Answer,
     source: transport::Error,
 ) -> Error {
-    let mut problem: Cow<'static, str> = match kind {
+    let problem: Cow<'static, str> = match kind {
         ErrorKind::Unauthorized => "the credentials were refused".into(),
         ErrorKind::Forbidden => "access was denied".into(),
         ErrorKind::WrongPath => format!("no stream was opened at {path}").into(),
@@ -160,12 +160,10 @@ pub(crate) fn refused(
         }
         _ => "the server refused the upgrade with an undocumented status".into(),
     };
-    let has_path = matches!(kind, ErrorKind::WrongPath | ErrorKind::BadRequest);
-    if has_path && has_worked {
-        problem = format!("{problem}, although this path has worked before").into();
-    }
+    let path_has_worked = has_worked && matches!(kind, ErrorKind::WrongPath | ErrorKind::BadRequest);
+    let before = if path_has_worked { ", although this path has worked before" } else { "" };
     let advice = match kind {
-        _ if has_path && has_worked => "; a gateway may have answered in place of the exchange",
+        _ if path_has_worked => "; a gateway may have answered in place of the exchange",
         ErrorKind::BadRequest if answer.is_page => {
             "; a gateway may have answered in place of the exchange, so check the base URL"
         }
@@ -184,7 +182,7 @@ pub(crate) fn refused(
         ErrorKind::Redirected => "; redirects are never followed, so use the final URL as the base URL",
         _ => "",
     };
-    Error::new(kind, format!("{problem}; {answer}{advice}")).with_source(source)
+    Error::new(kind, format!("{problem}{before}; {answer}{advice}")).with_source(source)
 }
 
 /// Creates the error for a refusal because of the clock. `ahead_ms` is the lead of the server's clock, if

@@ -173,7 +173,7 @@ impl ErrorData {
     fn of_closed(closed: &Closed) -> Self {
         match closed {
             Closed::Requested => Self { error: None, kind: "requested", retryable: false },
-            // The key or the clock was refused for so long that another attempt needs a change.
+            // The client has retried these for minutes, so another attempt needs a change.
             Closed::Failed(error) => {
                 let kind = error.kind();
                 let needs_change = kind.is_auth() || matches!(kind, ErrorKind::ClockSkew { .. });

@@ -82,16 +82,18 @@ impl BalanceChange {
     /// A currency that is not listed counts as zero, because the exchange lists currencies that are not held
     /// as zero.
     pub fn by(&self) -> Option<Decimal> {
-        let amount =
-            |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.amount);
-        exact_sub(amount(&self.after), amount(&self.before))
+        self.difference(|balance| balance.amount)
     }
 
     /// Returns the change of the available amount, like [`by`](Self::by).
     pub fn available_by(&self) -> Option<Decimal> {
-        let available =
-            |balance: &Option<Balance>| balance.as_ref().map_or(Decimal::ZERO, |balance| balance.available);
-        exact_sub(available(&self.after), available(&self.before))
+        self.difference(|balance| balance.available)
+    }
+
+    fn difference(&self, amount: impl Fn(&Balance) -> Decimal) -> Option<Decimal> {
+        let [before, after] =
+            [&self.before, &self.after].map(|balance| balance.as_ref().map_or(Decimal::ZERO, &amount));
+        exact_sub(after, before)
     }
 }
 
