@@ -94,8 +94,9 @@ fn title(page: &str) -> Option<&str> {
 /// Describes the target of a redirect by its host.
 fn target(refusal: &Refusal) -> String {
     let Some(location) = header(refusal, LOCATION) else { return "an unknown URL".to_owned() };
+    // `Uri` parses only a URL with a scheme as intended. This reference has its own host, but no scheme.
+    let location = if location.starts_with("//") { format!("https:{location}") } else { location };
     match location.parse::<Uri>() {
-        // `Uri` may parse a relative reference as an authority.
         Ok(url) if url.scheme().is_none() => "another path of the same host".to_owned(),
         Ok(url) => url.host().unwrap_or("another host").to_owned(),
         Err(_) => "an invalid URL".to_owned(),
@@ -188,6 +189,7 @@ mod tests {
     fn fault_41_a_redirect_names_the_host_of_its_target() {
         for (location, expected) in [
             (Some("https://login.example/ws?next=k3y"), "login.example"),
+            (Some("//login.example/ws"), "login.example"),
             (Some("/login"), "another path of the same host"),
             (Some("maintenance.html"), "another path of the same host"),
             (Some("https://login.example/a b"), "an invalid URL"),
