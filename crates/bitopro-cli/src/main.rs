@@ -16,19 +16,12 @@ mod stdout_pipe;
 mod watch;
 mod writer;
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use bitopro_client::transport::printable;
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use args::{Args, Command};
-use exit::{Failure, MAX_LINE, Status};
-use log::PrintableFields;
+use exit::{Failure, Status};
 use signals::Signals;
 
 fn main() -> ExitCode {
@@ -43,7 +36,7 @@ fn run() -> Result<Status, Failure> {
         .map_err(|error| Failure::new(Status::Unexpected, "cannot start the command").with_source(error))?;
     let signals = Signals::handle()?;
     let args = Args::parse();
-    init_log();
+    log::init();
     match args.command {
         Command::Watch(args) => watch::run(args, &signals),
         Command::Sim(args) => sim::run(args, &signals),
@@ -51,44 +44,6 @@ fn run() -> Result<Status, Failure> {
         Command::Sign(args) => sign::run(&args),
         Command::Record(args) => record::run(&args, &signals),
     }
-}
-
-/// Logs to standard error if `RUST_LOG` is set. An invalid filter is reported, and nothing is logged.
-///
-/// tungstenite logs every frame at TRACE, which reveals the account's data, and close frames at DEBUG. These
-/// events are logged only if `RUST_LOG` names tungstenite.
-fn init_log() {
-    let Some(directives) = std::env::var_os(EnvFilter::DEFAULT_ENV).filter(|text| !text.is_empty()) else {
-        return;
-    };
-    let directives = directives.to_string_lossy();
-    let filter = match EnvFilter::try_new(&directives) {
-        Ok(filter) => filter,
-        Err(error) => {
-            let error = printable(&error.to_string(), MAX_LINE);
-            // If standard error is closed, nothing can be reported.
-            let _ = writeln!(
-                std::io::stderr(),
-                "bitopro: nothing is logged, because RUST_LOG is invalid: {error}; use `info` or \
-                 `bitopro_client=debug`, for example"
-            );
-            return;
-        }
-    };
-    let names_tungstenite =
-        directives.split(',').any(|directive| directive.trim_start().starts_with("tungstenite"));
-    tracing_subscriber::fmt()
-        .fmt_fields(PrintableFields)
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .finish()
-        .with(filter_fn(move |event| {
-            names_tungstenite
-                || *event.level() < LevelFilter::DEBUG
-                || !event.target().starts_with("tungstenite")
-        }))
-        .init();
 }
 
 /// Runs a future on a runtime with a worker thread, so that slow printing on the main thread does not delay

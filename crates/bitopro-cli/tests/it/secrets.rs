@@ -73,6 +73,9 @@ fn an_invalid_filter_is_reported_and_nothing_is_logged() {
         let is_logged = outcome.stderr.contains(" INFO connection{stream=\"account-balance\" connection=1");
         assert_eq!(is_logged, filter == "info", "{filter}: {}", outcome.stderr);
     }
+    let misspelt = run(bitopro(&["watch", "balances", "--demo", "--once"]).env("RUST_LOG", "inof"));
+    let expected = "bitopro: RUST_LOG selects the crate `inof`; did you mean the level `info`?\n";
+    assert_eq!((misspelt.code, misspelt.stderr.as_str()), (Some(0), expected));
 }
 
 #[test]
