@@ -59,12 +59,12 @@ impl Filter {
         state
     }
 
-    /// Returns a text about the codes that match nothing in a snapshot that is not empty, if any.
+    /// Returns a text about the codes that match nothing in the first message of a stream, if any.
     ///
     /// The snapshot of the balances lists every currency of the exchange, so another code is probably
-    /// misspelt. The orders only show that no order matches.
-    pub(super) fn unmatched(&self, snapshot: &Message) -> Option<String> {
-        if let Message::AccountBalance(event) = snapshot {
+    /// misspelt. The orders or the first trade only show that they do not match.
+    pub(super) fn unmatched(&self, first: &Message) -> Option<String> {
+        if let Message::AccountBalance(event) = first {
             let currencies: Vec<&str> = event.data.iter().map(|balance| balance.currency.as_str()).collect();
             let is_listed =
                 |code: &str| currencies.iter().any(|currency| currency.eq_ignore_ascii_case(code));
@@ -77,11 +77,14 @@ impl Filter {
                 some.join(", ")
             ));
         }
-        let filtered = self.filter_message(snapshot.clone())?;
-        (!is_empty(snapshot) && is_empty(&filtered)).then(|| {
-            let codes = self.0.join("` or `");
-            format!("no order of the snapshot matches `{codes}`")
-        })
+        let codes = self.0.join("` or `");
+        match self.filter_message(first.clone()) {
+            None => Some(format!("the first trade does not match `{codes}`")),
+            Some(filtered) if !is_empty(first) && is_empty(&filtered) => {
+                Some(format!("no order of the snapshot matches `{codes}`"))
+            }
+            Some(_) => None,
+        }
     }
 
     fn filter_orders<K>(&self, orders: &Orders<K>) -> Orders<K> {
@@ -180,6 +183,9 @@ mod tests {
         let expected = "no order of the snapshot matches `sol` or `ada`";
         assert_eq!(unmatched(&["sol", "ada"], samples::ORDERS).as_deref(), Some(expected));
         assert_eq!(unmatched(&["sol", "usdt"], samples::ORDERS), None);
+        let expected = "the first trade does not match `sol`";
+        assert_eq!(unmatched(&["sol"], samples::TRADE).as_deref(), Some(expected));
+        assert_eq!(unmatched(&["sol", "usdt"], samples::TRADE), None);
         let empty = r#"{"event":"ACTIVE_ORDERS","timestamp":1,"data":{}}"#;
         assert_eq!(unmatched(&["sol"], empty), None);
         let many = (0..25).map(|n| format!(r#""C{n}":{{"currency":"C{n}","amount":"1","available":"1"}}"#));

@@ -20,7 +20,7 @@ pub(super) struct Printer {
     /// Derives the changes of each item before it is filtered.
     changes: Changes,
     reader: Reader<Account>,
-    /// The streams whose first snapshot has been compared with the filter.
+    /// The streams whose first message has been compared with the filter.
     compared_streams: BTreeSet<PrivateStream>,
 }
 
@@ -48,7 +48,7 @@ impl Printer {
 
     /// Prints an item. Returns whether it contained data that matches the filter.
     pub(super) fn print(&mut self, item: AccountItem, lines: &mut String) -> Result<bool, Failure> {
-        if let Item::Snapshot(message) = &item.item {
+        if let Item::Snapshot(message) | Item::Update(message) = &item.item {
             self.report_unmatched(item.stream, item.received, message, lines);
         }
         let Self { filter, renderer, changes, reader, .. } = self;
@@ -110,18 +110,18 @@ impl Printer {
         Ok(())
     }
 
-    /// Reports the first snapshot of a stream in which the filter matches nothing.
+    /// Reports the first message of a stream, its snapshot or a trade, if the filter matches nothing in it.
     fn report_unmatched(
         &mut self,
         stream: PrivateStream,
         received: Option<Timestamp>,
-        snapshot: &Message,
+        message: &Message,
         lines: &mut String,
     ) {
         if !self.compared_streams.insert(stream) {
             return;
         }
-        let Some(text) = self.filter.unmatched(snapshot) else { return };
+        let Some(text) = self.filter.unmatched(message) else { return };
         let note = Note { style: Style::Yellow, text };
         match &mut self.renderer {
             Renderer::Ndjson { .. } => {
