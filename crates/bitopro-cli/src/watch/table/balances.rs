@@ -17,7 +17,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::LEFT.with_rank(1),
 ];
 
-pub(super) const NAMES: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE", "CHANGE", ""];
+const NAMES: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE", "CHANGE", ""];
 
 /// The balances that changed.
 pub(in crate::watch) type BalanceChanges = BTreeMap<Currency, Amounts>;
@@ -74,7 +74,8 @@ pub(super) fn section(
     let notes: Vec<String> = more.into_iter().chain(zero).collect();
     let none = event.data.is_empty().then(|| "no balances".to_owned());
     let note_below = (!notes.is_empty()).then(|| notes.join("; ")).or(none);
-    Section { heading: format.heading(event.timestamp, NAMES), rows, note_above: None, note_below }
+    let heading = format.heading(&time(format, || format.look.time_heading(event.timestamp)), NAMES);
+    Section { heading, rows, note_above: None, note_below }
 }
 
 fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, format: &RowFormat<'_>) -> Row {
@@ -100,8 +101,12 @@ fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, format
         change_cell(change.total),
         Cell::new(Style::Dim, &remarks.join(", ")),
     ];
-    let time = if format.is_state { String::new() } else { format.look.time_of_day(timestamp) };
-    format.row(&time, cells)
+    format.row(&time(format, || format.look.time_of_day(timestamp)), cells)
+}
+
+/// Returns the content of the time column, which is empty in a state, because balances have no separate times.
+fn time(format: &RowFormat<'_>, time: impl FnOnce() -> String) -> String {
+    if format.is_state { String::new() } else { time() }
 }
 
 /// Returns a cell with a signed change, or an empty cell if nothing changed.

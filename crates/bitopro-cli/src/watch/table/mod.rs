@@ -40,7 +40,7 @@ struct RowFormat<'a> {
     look: &'a Appearance,
     /// The stream, if rows of several streams are mixed.
     stream: Option<PrivateStream>,
-    /// True for the table of a state, which shows its time elsewhere.
+    /// True for the table of a state, whose title shows its time.
     is_state: bool,
 }
 
@@ -51,15 +51,10 @@ impl RowFormat<'_> {
         [Cell::plain(&time), stream].into_iter().chain(cells).collect()
     }
 
-    fn heading(&self, now: Timestamp, names: &[&str]) -> Row {
+    /// Creates the heading of rows that begin with a time and the stream.
+    fn heading(&self, time: &str, names: &[&str]) -> Row {
         let stream = if self.stream.is_some() { "STREAM" } else { "" };
-        // Balances have no times of their own.
-        let time = if self.is_state && names == balances::NAMES {
-            String::new()
-        } else {
-            self.look.time_heading(now)
-        };
-        let names = [time.as_str(), stream].into_iter().chain(names.iter().copied());
+        let names = [time, stream].into_iter().chain(names.iter().copied());
         names.map(|name| Cell::new(Style::Bold, &name)).collect()
     }
 }
@@ -128,7 +123,7 @@ impl Table {
                 let row = [trades::row(event, &format)];
                 // The stream has no snapshot, so the first trade prints the column names.
                 if !std::mem::replace(&mut self.has_trade_heading, true) && !self.is_mixed {
-                    let heading = format.heading(event.timestamp, trades::NAMES);
+                    let heading = format.heading(&self.look.time_heading(event.timestamp), trades::NAMES);
                     self.orders.heading(heading, &row, &self.look, lines);
                 }
                 self.orders.rows(&row, &self.look, lines);

@@ -26,7 +26,8 @@ pub(super) fn section<K>(event: &Event<Orders<K>>, body: Option<usize>, format: 
     orders.sort_by_key(|order| order.updated());
     let (orders, note_above) = latest(&orders, body, "orders");
     let rows = rows(event, orders.iter().copied(), format);
-    Section { heading: format.heading(event.timestamp, NAMES), rows, note_above, note_below: None }
+    let heading = format.heading(&format.look.time_heading(event.timestamp), NAMES);
+    Section { heading, rows, note_above, note_below: None }
 }
 
 /// Returns one row for each of these orders of an event.

@@ -14,7 +14,8 @@ pub(super) fn section(trades: &[Message], body: Option<usize>, format: &RowForma
     });
     let now = trades.last().and_then(Message::timestamp).unwrap_or(Timestamp::from_millis(0));
     let rows = events.map(|event| row(event, format)).collect();
-    Section { heading: format.heading(now, NAMES), rows, note_above, note_below: None }
+    let heading = format.heading(&format.look.time_heading(now), NAMES);
+    Section { heading, rows, note_above, note_below: None }
 }
 
 pub(super) fn row(event: &UserTrade, format: &RowFormat<'_>) -> Row {
