@@ -148,7 +148,7 @@ impl Notes {
 /// Describes the gap after a reconnect.
 fn reconnected(gap: &Gap, look: &Appearance) -> String {
     let GapReason::Reconnected { since, until, .. } = &gap.reason else { return format!("gap: {gap}") };
-    let away = duration(until.as_millis().saturating_sub(since.as_millis()));
+    let away = duration(until.as_millis().saturating_sub(since.as_millis()).max(0));
     let [since, until] = [since, until].map(|time| look.time_of_day(*time));
     format!("connected again after {away}; events between {since} and {until} may be missing")
 }
