@@ -143,6 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_flag_and_its_values() {
+        let readme = include_str!("../../README.md");
+        for quirk in Quirks::ALL {
+            let start = format!("| `--{}` | ", quirk.name);
+            let values = readme.lines().find_map(|line| line.strip_prefix(&start)).expect(quirk.name);
+            let positions = quirk.values.iter().map(|value| values.find(&format!("`{}`", value.name)));
+            assert!(
+                positions.clone().all(|position| position.is_some()) && positions.is_sorted(),
+                "{values}"
+            );
+        }
+    }
+
+    #[test]
     fn all_flags_share_one_heading_and_show_their_default() {
         let command = TestArgs::command();
         for quirk in Quirks::ALL {
