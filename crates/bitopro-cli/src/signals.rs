@@ -1,4 +1,4 @@
-//! Stops the process on a signal, whatever blocks: a thread of its own handles the signals of every command.
+//! Stops the process on a signal, whatever blocks: a separate thread handles the signals of every command.
 
 use std::time::Duration;
 use std::{io, process, thread};
@@ -136,8 +136,8 @@ impl Received {
     }
 }
 
-/// Returns whether SIGHUP is known not to be ignored. Under `nohup`, it must remain ignored. Only Linux shows
-/// this without `unsafe`; elsewhere, the default action ends the process.
+/// Returns whether SIGHUP has its default action, as far as is known. Under `nohup`, it must remain ignored. Only
+/// Linux shows this without `unsafe`; elsewhere, the default action ends the process.
 #[cfg(unix)]
 fn is_default_hang_up() -> bool {
     const SIGHUP_BIT: u64 = 1;
