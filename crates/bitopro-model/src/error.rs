@@ -142,7 +142,7 @@ fn slice_for_display(text: &str, start: usize, end: usize) -> String {
             '"' | '\'' | '\\' => line.push(character),
             // Letters and a symbol that are blank.
             '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
-                line.extend(character.escape_unicode())
+                line.extend(character.escape_unicode());
             }
             // Escapes control characters, invisible characters, and those that reorder or combine with others.
             _ => line.extend(character.escape_debug()),
