@@ -62,9 +62,12 @@ const MAX_EDITS: usize = 2;
 fn misspelt_level(directives: &str) -> Option<(&str, &'static str)> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-    let mut names = directives.split(',').map(str::trim).filter(|name| LevelFilter::from_str(name).is_err());
+    let mut names = directives.split(',').map(str::trim);
     names.find_map(|name| {
         let lower = name.to_ascii_lowercase();
+        if LevelFilter::from_str(&lower).is_ok() || !lower.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return None;
+        }
         let is_similar =
             |level: &&str| lower.starts_with(*level) || damerau_levenshtein(&lower, level) <= MAX_EDITS;
         Some((name, LEVELS.into_iter().find(is_similar)?))
@@ -102,7 +105,7 @@ mod tests {
             ("WARNING", Some(("WARNING", "warn"))),
             ("bitopro_client=debug, trcae", Some(("trcae", "trace"))),
             ("info", None),
-            ("WARN,h2=off,[connection]=debug", None),
+            ("WARN,h2=off,info=debug,[connection]=debug", None),
             ("bitopro_client,hyper,tungstenite,rustls,tokio", None),
             ("3", None),
             ("", None),
