@@ -8,6 +8,7 @@ pub(crate) mod exact;
 mod market;
 pub(crate) mod quirks;
 pub(crate) mod recent_items;
+pub(crate) mod uuid;
 
 pub use self::core::Exchange;
 pub use account::holdings::Holdings;

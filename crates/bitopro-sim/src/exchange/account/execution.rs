@@ -7,8 +7,8 @@ use bitopro_model::{
 use fastrand::Rng;
 
 use crate::exchange::account::fill::Fill;
-use crate::exchange::events::envelope::random_uuid;
 use crate::exchange::exact::{difference, sum, truncated_quotient};
+use crate::exchange::uuid::random_uuid;
 use crate::{CommandError, MatchIds, OrderIdSequence, OrderTimes, Quirks};
 
 /// Generates ids in the exchange's format, beginning with the samples in its documentation.

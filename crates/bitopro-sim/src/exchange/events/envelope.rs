@@ -4,6 +4,7 @@ use bitopro_model::{Event, EventData, PrivateStream, Timestamp};
 use fastrand::Rng;
 
 use crate::exchange::events::numeric_ids;
+use crate::exchange::uuid::random_uuid;
 use crate::{Datetimes, EventIds, OrderIds, Push, Quirks};
 
 /// Wraps data into messages: adds ids and times, and serializes them.
@@ -45,20 +46,4 @@ impl Envelopes {
         event.datetime = self.datetimes.format(now);
         event
     }
-}
-
-/// Generates a random UUID (RFC 9562, version 4).
-pub(crate) fn random_uuid(rng: &mut Rng) -> String {
-    let random = rng.u128(..);
-    let versioned = random & !(0xF << 76) | 0x4 << 76;
-    let uuid = versioned & !(0b11 << 62) | 0b10 << 62;
-    let hex = format!("{uuid:032x}");
-    let mut text = String::with_capacity(36);
-    for (position, digit) in hex.chars().enumerate() {
-        if matches!(position, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,7 +1,7 @@
 //! The messages that the exchange sends.
 
 mod datetime;
-pub(crate) mod envelope;
+mod envelope;
 mod numeric_ids;
 pub(crate) mod publisher;
 pub(crate) mod push;
