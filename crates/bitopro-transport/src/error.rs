@@ -58,7 +58,7 @@ impl<K> Error<K> {
     }
 }
 
-#[cfg(feature = "tungstenite")]
+#[cfg(feature = "hyper")]
 impl<K> Error<K> {
     /// Appends advice to the message.
     pub(crate) fn with_advice(mut self, advice: &str) -> Self {

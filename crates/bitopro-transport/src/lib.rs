@@ -2,6 +2,8 @@
 #![cfg_attr(any(not(doctest), feature = "memory"), doc = include_str!("../README.md"))]
 
 mod connector;
+#[cfg(feature = "hyper")]
+mod dial;
 mod error;
 mod frame;
 mod printable;
@@ -19,11 +21,11 @@ pub mod replay;
 mod tungstenite;
 
 pub use connector::{Connection, Connector};
+#[cfg(feature = "hyper")]
+pub use dial::{CertificateError, Proxy, ProxyError};
 pub use error::{Error, ErrorKind, Refusal};
 pub use frame::{CloseFrame, Frame, Text};
 pub use printable::printable;
 pub use request::Request;
 #[cfg(feature = "tungstenite")]
-pub use tungstenite::{
-    CertificateError, Limits, Proxy, ProxyError, TungsteniteConnection, TungsteniteConnector,
-};
+pub use tungstenite::{Limits, TungsteniteConnection, TungsteniteConnector};

@@ -1,19 +1,15 @@
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use async_trait::async_trait;
-use http::uri::Authority;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tracing::debug;
 
-use super::deadline::Deadline;
-use super::proxy::{Proxy, ProxySelection};
-use super::resolver::ThreadResolver;
-use super::tcp::{self, Resolver, port};
-use super::tls::Tls;
 use super::upgrade::upgrade;
-use super::{CertificateError, Limits, TungsteniteConnection};
-use crate::{Connection, Connector, Error, ErrorKind, Request};
+use super::{Limits, TungsteniteConnection};
+use crate::dial::deadline::Deadline;
+use crate::dial::resolver::ThreadResolver;
+use crate::dial::tcp::Resolver;
+use crate::dial::{ByteStream, Dialer, Protocol, Target};
+use crate::{CertificateError, Connection, Connector, Error, Proxy, Request};
 
 /// A connector for real sockets, with TLS and proxies.
 ///
@@ -53,9 +49,8 @@ use crate::{Connection, Connector, Error, ErrorKind, Request};
 /// ```
 #[derive(Clone, Default)]
 pub struct TungsteniteConnector {
-    tls: Tls,
+    dialer: Dialer,
     limits: Limits,
-    proxy: ProxySelection,
 }
 
 impl TungsteniteConnector {
@@ -70,7 +65,7 @@ impl TungsteniteConnector {
     ///
     /// Their lowercase names work as well, and an empty variable counts as unset. Loopback
     /// addresses are always dialled directly. If the proxy is unusable, a dial that would use it fails with
-    /// [`ErrorKind::Setup`].
+    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup).
     pub fn new() -> Self {
         Self::default()
     }
@@ -81,7 +76,7 @@ impl TungsteniteConnector {
     ///
     /// Returns a [`CertificateError`] if `pem` contains no certificate or an invalid one.
     pub fn with_extra_roots(mut self, pem: impl AsRef<[u8]>) -> Result<Self, CertificateError> {
-        self.tls.add_pem(pem.as_ref())?;
+        self.dialer.add_roots(pem.as_ref())?;
         Ok(self)
     }
 
@@ -97,14 +92,14 @@ impl TungsteniteConnector {
     /// This includes `wss://` URLs of loopback addresses. `ws://` URLs are still dialled directly.
     #[must_use]
     pub fn with_proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = ProxySelection::Always(proxy);
+        self.dialer.set_proxy(Some(proxy));
         self
     }
 
     /// Dials every URL directly, regardless of the environment.
     #[must_use]
     pub fn without_proxy(mut self) -> Self {
-        self.proxy = ProxySelection::Never;
+        self.dialer.set_proxy(None);
         self
     }
 
@@ -149,62 +144,40 @@ impl TungsteniteConnector {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let target = Target::new(&request)?;
-        self.secure_and_upgrade(stream, &request, &target).await
+        let (target, deadline) = target(&request)?;
+        let stream = self.dialer.secure(stream, &target, deadline).await?;
+        self.upgrade(stream, &request, deadline).await
     }
 
     async fn dial(&self, resolver: impl Resolver, request: &Request) -> Result<Box<dyn Connection>, Error> {
-        let target = Target::new(request)?;
-        let proxy =
-            if target.encrypted { self.proxy.select(&target.address, target.is_loopback)? } else { None };
-        let stream = match proxy {
-            Some(proxy) => proxy.connect(resolver, &target.address, target.deadline).await?,
-            None => tcp::connect(resolver, &target.address, target.deadline).await?,
-        };
-        self.secure_and_upgrade(stream, request, &target).await
+        let (target, deadline) = target(request)?;
+        let stream = self.dialer.dial(resolver, &target, deadline).await?;
+        self.upgrade(stream, request, deadline).await
     }
 
-    /// Performs the TLS handshake, if the URL is `wss://`, and the upgrade.
-    async fn secure_and_upgrade<S>(
+    async fn upgrade(
         &self,
-        stream: S,
+        stream: Box<dyn ByteStream>,
         request: &Request,
-        target: &Target,
-    ) -> Result<Box<dyn Connection>, Error>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        if !target.encrypted {
-            return self.upgrade(stream, request, target).await;
-        }
-        let handshake = self.tls.connect(&target.address, stream);
-        let missing = format!("no TLS connection with {}", target.address);
-        let stream = target.deadline.within(&missing, handshake).await?;
-        let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());
-        debug!(address = %target.address, version, "TLS established");
-        self.upgrade(stream, request, target).await
-    }
-
-    async fn upgrade<S>(
-        &self,
-        stream: S,
-        request: &Request,
-        target: &Target,
-    ) -> Result<Box<dyn Connection>, Error>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let (stream, read_ahead) = upgrade(stream, request, target.deadline).await?;
+        deadline: Deadline,
+    ) -> Result<Box<dyn Connection>, Error> {
+        let (stream, read_ahead) = upgrade(stream, request, deadline).await?;
         Ok(Box::new(TungsteniteConnection::client(stream, read_ahead, self.limits).await))
     }
+}
+
+/// Returns the target of a request, and the deadline of a dial that starts now.
+fn target(request: &Request) -> Result<(Target, Deadline), Error> {
+    let target = Target::new(request.url(), Protocol::WebSocket)?;
+    Ok((target, Deadline::after(request.deadline())))
 }
 
 impl fmt::Debug for TungsteniteConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TungsteniteConnector")
             .field("limits", &self.limits)
-            .field("proxy", &self.proxy)
-            .finish_non_exhaustive()
+            .field("dialer", &self.dialer)
+            .finish()
     }
 }
 
@@ -212,56 +185,6 @@ impl fmt::Debug for TungsteniteConnector {
 impl Connector for TungsteniteConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
         self.dial(ThreadResolver::system(), &request).await
-    }
-}
-
-/// The validated target of a request, and the deadline of the dial.
-struct Target {
-    /// The host in lowercase, and the port. An IPv6 address has brackets.
-    address: Authority,
-    encrypted: bool,
-    is_loopback: bool,
-    deadline: Deadline,
-}
-
-impl Target {
-    fn new(request: &Request) -> Result<Self, Error> {
-        let url = request.url();
-        let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
-        let scheme = url.scheme_str().unwrap_or_default().to_ascii_lowercase();
-        let (encrypted, default_port) = match scheme.as_str() {
-            "wss" => (true, 443_u16),
-            "ws" => (false, 80),
-            other => {
-                return Err(invalid(format!("`{other}://` is not a WebSocket scheme; use `wss://`")));
-            }
-        };
-        let authority = url.authority().filter(|authority| !authority.host().is_empty());
-        let authority = authority.ok_or_else(|| invalid("the URL has no host".to_owned()))?;
-        if authority.as_str().contains('@') {
-            return Err(invalid("a user name or password in the URL is not supported; remove it".to_owned()));
-        }
-        let host = authority.host().to_ascii_lowercase();
-        let is_loopback = is_loopback(&host);
-        if !encrypted && !is_loopback {
-            let message = format!("`ws://` to {host} would send the signature unencrypted; use `wss://`");
-            return Err(Error::new(ErrorKind::InsecureUrl, message));
-        }
-        let port = port(authority, default_port)
-            .ok_or_else(|| invalid("the URL's port is not a number from 0 to 65535".to_owned()))?;
-        let address = format!("{host}:{port}").parse().map_err(|error: http::uri::InvalidUri| {
-            invalid(format!("`{host}:{port}` is not a valid address")).with_source(error)
-        })?;
-        Ok(Self { address, encrypted, is_loopback, deadline: Deadline::after(request.deadline()) })
-    }
-}
-
-/// Returns whether a lowercase host is `localhost` or a loopback address.
-fn is_loopback(host: &str) -> bool {
-    let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    match ipv6 {
-        Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
-        None => host == "localhost" || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
     }
 }
 

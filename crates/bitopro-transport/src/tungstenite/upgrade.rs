@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
-use super::deadline::Deadline;
-use super::switch::switch_protocols;
+use crate::dial::deadline::Deadline;
+use crate::dial::switch::switch_protocols;
 use crate::{Error, ErrorKind, Refusal, Request};
 
 /// Upgrades a byte stream, and returns it with the bytes that were already read after the handshake.

@@ -17,7 +17,7 @@ use super::deadline::Deadline;
 use crate::{Error, ErrorKind};
 
 /// Looks up the IP addresses of names.
-pub(super) trait Resolver: Send {
+pub(crate) trait Resolver: Send {
     /// Returns the addresses of a name. Their ports are ignored.
     fn resolve(self, name: &str) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
@@ -26,7 +26,7 @@ pub(super) trait Resolver: Send {
 ///
 /// IPv4 and IPv6 are tried in parallel, the IP addresses of one family in sequence. Each has its share of the
 /// remaining time, so that a dead one leaves time for the next.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     resolver: impl Resolver,
     address: &Authority,
     deadline: Deadline,

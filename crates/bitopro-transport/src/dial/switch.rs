@@ -17,11 +17,11 @@ use super::deadline::Deadline;
 use crate::{Error, ErrorKind};
 
 /// Maximum size of a response head in bytes. The exchange's responses have a few hundred.
-const HEAD_LIMIT: usize = 16 << 10;
+pub(crate) const HEAD_LIMIT: usize = 16 << 10;
 
 /// Sends a request over a byte stream. If `check` accepts the response, returns the stream and the bytes that
 /// were already read after the response. Errors refer to the request by `name`.
-pub(super) async fn switch_protocols<S, C, F>(
+pub(crate) async fn switch_protocols<S, C, F>(
     stream: S,
     request: http::Request<Empty<Bytes>>,
     name: &str,

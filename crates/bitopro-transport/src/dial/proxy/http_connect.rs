@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Proxy;
 use crate::Error;
-use crate::tungstenite::deadline::Deadline;
-use crate::tungstenite::switch::switch_protocols;
+use crate::dial::deadline::Deadline;
+use crate::dial::switch::switch_protocols;
 
 /// Opens a tunnel to `target` over `stream`, which is connected to `proxy`.
 pub(super) async fn tunnel<S>(

@@ -10,13 +10,14 @@ use super::tcp::Resolver;
 ///
 /// A lookup takes long if no name server answers. hyper-util's resolver uses the runtime's blocking pool, for
 /// which a runtime waits when it shuts down.
-pub(super) struct ThreadResolver<L = fn(&str) -> io::Result<Vec<SocketAddr>>> {
+#[derive(Clone)]
+pub(crate) struct ThreadResolver<L = fn(&str) -> io::Result<Vec<SocketAddr>>> {
     lookup: L,
 }
 
 impl ThreadResolver {
     /// Creates a resolver that looks up names as the system does.
-    pub(super) fn system() -> Self {
+    pub(crate) fn system() -> Self {
         Self { lookup: |name| Ok((name, 0).to_socket_addrs()?.collect()) }
     }
 }

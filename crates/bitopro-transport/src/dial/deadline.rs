@@ -5,11 +5,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{Error, ErrorKind};
 
-/// The deadline that all steps of a dial share.
+/// The deadline that all steps of a dial or an exchange share.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     at: Instant,
-    /// The duration of the entire dial.
+    /// The duration until the deadline, for messages.
     duration: Duration,
 }
 
@@ -18,32 +18,35 @@ impl Deadline {
     const MAX: Duration = Duration::from_secs(86_400);
 
     /// Creates a deadline that passes after this duration.
-    pub(super) fn after(duration: Duration) -> Self {
+    pub(crate) fn after(duration: Duration) -> Self {
         let now = Instant::now();
         Self { at: now.checked_add(duration).unwrap_or(now + Self::MAX), duration }
     }
 
-    pub(super) fn remaining(self) -> Duration {
+    pub(crate) fn remaining(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
     /// Returns the output of `work`, or `None` if the deadline passes first.
-    pub(super) async fn timeout<T>(self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn timeout<T>(self, work: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.at, work).await.ok()
     }
 
-    /// Runs one step of a dial, and fails with [`ErrorKind::TimedOut`] when the deadline passes.
+    /// Returns the error of a deadline that has passed. `missing` completes the message "… within 10 s".
+    pub(crate) fn passed(self, missing: &str) -> Error {
+        let seconds = self.duration.as_secs_f64();
+        Error::new(ErrorKind::TimedOut, format!("{missing} within {seconds} s"))
+    }
+
+    /// Runs one step, and fails with [`ErrorKind::TimedOut`] when the deadline passes.
     ///
     /// `missing` completes the message "… within 10 s", such as "no response to the upgrade request".
-    pub(super) async fn within<T>(
+    pub(crate) async fn within<T>(
         self,
         missing: &str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let late = || {
-            let seconds = self.duration.as_secs_f64();
-            Error::new(ErrorKind::TimedOut, format!("{missing} within {seconds} s"))
-        };
+        let late = || self.passed(missing);
         match self.timeout(work).await {
             // A step may have its own timer for the same moment. Its error, too, means that the deadline has
             // passed.

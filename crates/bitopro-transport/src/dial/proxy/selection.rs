@@ -9,12 +9,12 @@ use http::uri::Authority;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::{Proxy, ProxyError};
-use crate::tungstenite::tcp::uri;
+use crate::dial::tcp::uri;
 use crate::{Error, ErrorKind};
 
 /// The rule that selects the proxy of an encrypted dial. Unencrypted dials never use a proxy.
 #[derive(Debug, Clone)]
-pub(in crate::tungstenite) enum ProxySelection {
+pub(in crate::dial) enum ProxySelection {
     /// Uses the environment's proxy, except for loopback addresses and the hosts in `NO_PROXY`.
     Environment(Environment),
     Always(Proxy),
@@ -29,7 +29,7 @@ impl Default for ProxySelection {
 
 impl ProxySelection {
     /// Returns the proxy for an encrypted dial to `address`, or `None` for a direct dial.
-    pub(in crate::tungstenite) fn select(
+    pub(in crate::dial) fn select(
         &self,
         address: &Authority,
         is_loopback: bool,
@@ -45,7 +45,7 @@ impl ProxySelection {
 
 /// The proxy configuration from the usual environment variables.
 #[derive(Clone)]
-pub(in crate::tungstenite) struct Environment {
+pub(in crate::dial) struct Environment {
     proxy: Option<Result<Proxy, InvalidVariable>>,
     /// Matches all hosts except those in `NO_PROXY`.
     proxied_hosts: Arc<Matcher>,

@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::{Error, ErrorKind, printable};
 
-/// The error returned by [`with_extra_roots`](crate::TungsteniteConnector::with_extra_roots).
+/// The error returned by the method `with_extra_roots` of a connector or client.
 #[derive(Debug, ThisError)]
 #[error("{reason}")]
 pub struct CertificateError {
@@ -22,7 +22,7 @@ pub struct CertificateError {
 
 /// TLS that always verifies the server against the platform's root certificates and the added ones.
 ///
-/// The first `wss://` dial builds the configuration, because reading the platform's root certificates is slow.
+/// The first encrypted dial builds the configuration, because reading the platform's root certificates is slow.
 #[derive(Clone, Default)]
 pub(super) struct Tls {
     extra_roots: Vec<CertificateDer<'static>>,
@@ -155,11 +155,13 @@ fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>,
     // An explicit provider works whether or not the process has installed a default one.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::clone(&provider))?;
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous() // rustls requires this for any verifier but its own, including the platform's
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
+    // WebSocket begins with HTTP/1.1 as well.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 

@@ -1,0 +1,76 @@
+use std::fmt;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::debug;
+
+use super::deadline::Deadline;
+use super::proxy::{Proxy, ProxySelection};
+use super::target::Target;
+use super::tcp::{self, Resolver};
+use super::tls::{CertificateError, Tls};
+use crate::Error;
+
+/// A byte stream to a server, encrypted or not.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// Opens streams to servers, with the TLS configuration and the proxy that every client of this crate shares.
+#[derive(Clone, Default)]
+pub(crate) struct Dialer {
+    tls: Tls,
+    proxy: ProxySelection,
+}
+
+impl Dialer {
+    /// Adds every certificate in `pem` to the root certificates.
+    pub(crate) fn add_roots(&mut self, pem: &[u8]) -> Result<(), CertificateError> {
+        self.tls.add_pem(pem)
+    }
+
+    /// Dials every encrypted target through this proxy, or directly if it is `None`, regardless of the environment.
+    pub(crate) fn set_proxy(&mut self, proxy: Option<Proxy>) {
+        self.proxy = proxy.map_or(ProxySelection::Never, ProxySelection::Always);
+    }
+
+    /// Opens a stream to the target, through the proxy if one applies, and performs the TLS handshake if the target is
+    /// encrypted.
+    pub(crate) async fn dial(
+        &self,
+        resolver: impl Resolver,
+        target: &Target,
+        deadline: Deadline,
+    ) -> Result<Box<dyn ByteStream>, Error> {
+        let proxy =
+            if target.encrypted { self.proxy.select(&target.address, target.is_loopback)? } else { None };
+        let stream = match proxy {
+            Some(proxy) => proxy.connect(resolver, &target.address, deadline).await?,
+            None => tcp::connect(resolver, &target.address, deadline).await?,
+        };
+        self.secure(stream, target, deadline).await
+    }
+
+    /// Performs the TLS handshake over a stream to the target, if the target is encrypted.
+    pub(crate) async fn secure<S: ByteStream + 'static>(
+        &self,
+        stream: S,
+        target: &Target,
+        deadline: Deadline,
+    ) -> Result<Box<dyn ByteStream>, Error> {
+        if !target.encrypted {
+            return Ok(Box::new(stream));
+        }
+        let handshake = self.tls.connect(&target.address, stream);
+        let missing = format!("no TLS connection with {}", target.address);
+        let stream = deadline.within(&missing, handshake).await?;
+        let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());
+        debug!(address = %target.address, version, "TLS established");
+        Ok(Box::new(stream))
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer").field("proxy", &self.proxy).finish_non_exhaustive()
+    }
+}
