@@ -143,13 +143,13 @@ impl<K: fmt::Debug> StdError for Error<K> {
     }
 }
 
-/// The kind of an error of a dial or a connection.
+/// The kind of an error of a dial, a connection or an HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request is invalid, such as a URL that is not `ws` or `wss`, or an invalid header.
+    /// The request is invalid, such as a URL with an unsupported scheme, or an invalid header.
     InvalidRequest,
-    /// The URL is `ws://` to another machine. Signed headers are never sent unencrypted.
+    /// The URL is `ws://` or `http://` to another machine. Signed headers are never sent unencrypted.
     InsecureUrl,
     /// This machine is not set up for the dial: its CA certificates are missing, or its environment names an
     /// unusable proxy. Retrying does not help.
@@ -170,20 +170,21 @@ pub enum ErrorKind {
     /// The server's response to the upgrade request is too large, or is not HTTP or a valid WebSocket
     /// handshake.
     Handshake,
-    /// The deadline of the dial passed.
+    /// The deadline of the dial or of the HTTP request passed.
     TimedOut,
-    /// The connection ended without a close frame.
+    /// The connection ended without a close frame, or before an HTTP response was complete.
     Disconnected,
-    /// The server violated the WebSocket protocol.
+    /// The server violated the WebSocket protocol or HTTP.
     Protocol,
-    /// A message, a frame or the unsent data exceeds its limit.
+    /// A message, a frame, the unsent data or an HTTP response exceeds its limit.
     TooLarge,
 }
 
 impl ErrorKind {
     /// Returns whether the network or the server failed before the server accepted or refused the request.
     ///
-    /// Another URL, or the same one later, may succeed.
+    /// Another URL, or the same one later, may succeed. This does not apply to an HTTP request: if it fails with
+    /// [`TimedOut`](Self::TimedOut) or [`Disconnected`](Self::Disconnected), the server may have processed it.
     pub const fn is_network(self) -> bool {
         match self {
             Self::Connect

@@ -6,6 +6,7 @@ mod connector;
 mod dial;
 mod error;
 mod frame;
+mod http_client;
 mod printable;
 mod request;
 
@@ -25,6 +26,9 @@ pub use connector::{Connection, Connector};
 pub use dial::{CertificateError, Proxy, ProxyError};
 pub use error::{Error, ErrorKind, Refusal};
 pub use frame::{CloseFrame, Frame, Text};
+#[cfg(feature = "hyper")]
+pub use http_client::HyperClient;
+pub use http_client::{HttpClient, HttpLimits};
 pub use printable::printable;
 pub use request::Request;
 #[cfg(feature = "tungstenite")]

@@ -98,7 +98,7 @@ impl fmt::Debug for Request {
     }
 }
 
-fn is_reserved(name: &HeaderName) -> bool {
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
     [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE].contains(name)
         || name.as_str().starts_with("sec-websocket-")
 }

@@ -65,8 +65,13 @@ impl LoopbackServer {
     ///
     /// Dropping the future loses no dial.
     pub async fn next_dial(&mut self) -> Box<dyn RigDial> {
+        Box::new(self.next().await)
+    }
+
+    /// Waits for the next request, whether it is for an upgrade or not.
+    pub(super) async fn next(&mut self) -> LoopbackDial {
         match self.dials.recv().await {
-            Some(dial) => Box::new(dial),
+            Some(dial) => dial,
             // The accepting task holds a sender until the server is dropped.
             None => std::future::pending().await,
         }
@@ -80,7 +85,7 @@ impl Drop for LoopbackServer {
 }
 
 type Request = http::Request<Incoming>;
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Serves one connection. The test provides the response to its request through a [`LoopbackDial`].
 async fn serve(stream: TcpStream, dials: mpsc::UnboundedSender<LoopbackDial>) {
@@ -98,9 +103,9 @@ async fn serve(stream: TcpStream, dials: mpsc::UnboundedSender<LoopbackDial>) {
 }
 
 #[derive(Debug)]
-struct LoopbackDial {
-    request: Request,
-    answer: oneshot::Sender<Answer>,
+pub(super) struct LoopbackDial {
+    pub(super) request: Request,
+    pub(super) answer: oneshot::Sender<Answer>,
 }
 
 #[async_trait]

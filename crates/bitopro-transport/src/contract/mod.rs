@@ -1,4 +1,5 @@
-//! Contract tests that every [`Connector`] must pass.
+//! Contract tests that every [`Connector`] must pass. Those for an [`HttpClient`](crate::HttpClient) are in
+//! [`http_client`].
 //!
 //! To test a connector, write a [`Rig`] that pairs it with a server that the tests drive. Then
 //! [`contract_tests!`](crate::contract_tests) generates one test for each case in [`cases`]. The macro needs
@@ -48,6 +49,7 @@
 //! ```
 
 pub mod cases;
+pub mod http_client;
 mod loopback;
 
 use std::sync::Arc;

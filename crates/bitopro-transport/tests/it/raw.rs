@@ -26,7 +26,8 @@ pub(crate) async fn receive_request(stream: &mut (impl AsyncRead + Unpin), templ
     while !head.ends_with("\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?.into());
     }
-    let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: "))?;
+    // An HTTP request has no key.
+    let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap_or_default();
     let accept = derive_accept_key(key.as_bytes());
     Some(template.replace("{accept}", &accept).replace("{head}", &head))
 }
@@ -62,6 +63,8 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
         Behaviour::Respond(template) => {
             respond(&mut stream, template).await;
             let _ = stream.shutdown().await;
+            // Unread data would reset the connection before the client reads the response.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
         }
         Behaviour::Hang => std::future::pending().await,
         Behaviour::Drop => {}

@@ -6,7 +6,10 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use bitopro_transport::{Connector, Error, ErrorKind, Frame, Request, TungsteniteConnector, memory};
+use bitopro_transport::{
+    Connector, Error, ErrorKind, Frame, HttpClient, HyperClient, Request, TungsteniteConnector, memory,
+};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio_rustls::TlsAcceptor;
 
@@ -133,6 +136,67 @@ async fn fail_through_proxies(authority: &Authority) -> TungsteniteConnector {
     connector
 }
 
+fn http_request(url: &str) -> http::Request<Bytes> {
+    let mut request = http::Request::post(url);
+    for name in ["X-BITOPRO-APIKEY", "X-BITOPRO-PAYLOAD", "X-BITOPRO-SIGNATURE"] {
+        request = request.header(name, format!("{MARK}-{name}"));
+    }
+    request.body(MARK.into()).unwrap()
+}
+
+/// Sends HTTP requests, once for each behaviour of a server. Returns the `Debug` output of the types.
+async fn fail_over_http(authority: &Authority) -> String {
+    let tls = TlsAcceptor::from(authority.config("localhost", |_| {}));
+    let client = HyperClient::new().with_extra_roots(authority.pem()).unwrap();
+    let success = "HTTP/1.1 200 OK\r\nX-Echo: n0b0dy\r\nContent-Length: 6\r\n\r\nn0b0dy";
+    let redirect = "HTTP/1.1 302 Found\r\nLocation: https://n0b0dy.test/?n0b0dy\r\nContent-Length: 0\r\n\r\n";
+    for (scheme, tls) in [("http", None), ("https", Some(tls))] {
+        for (behaviour, kind) in [
+            (Behaviour::Respond(success), None),
+            (Behaviour::Respond(redirect), None),
+            (
+                Behaviour::Respond("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nn0b0dy"),
+                Some(ErrorKind::Disconnected),
+            ),
+            (
+                Behaviour::Respond("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nn0b0dy\r\n"),
+                Some(ErrorKind::Protocol),
+            ),
+            (Behaviour::Respond("not HTTP, but {head}"), Some(ErrorKind::Protocol)),
+            (Behaviour::Hang, Some(ErrorKind::TimedOut)),
+            (Behaviour::Drop, Some(ErrorKind::Disconnected)),
+        ] {
+            let port = server(behaviour, tls.clone()).await;
+            let request = http_request(&format!("{scheme}://localhost:{port}/v3?token={MARK}"));
+            // Only the hanging server lets the deadline pass, so a short one saves time.
+            let deadline = if matches!(behaviour, Behaviour::Hang) { 50 } else { 10_000 };
+            let sent = client.send(request, Duration::from_millis(deadline)).await;
+            let error = sent.map(|_| ()).err();
+            assert_eq!(error.as_ref().map(Error::kind), kind, "{scheme} {behaviour:?}: {error:?}");
+            if let Some(error) = error {
+                assert_shows_no_secret(&error);
+            }
+        }
+    }
+    for (url, kind) in [
+        (format!("http://api.example/v3?token={MARK}"), ErrorKind::InsecureUrl),
+        (format!("https://me:{MARK}@api.example/v3"), ErrorKind::InvalidRequest),
+        (format!("/v3?token={MARK}"), ErrorKind::InvalidRequest),
+    ] {
+        let error = client.send(http_request(&url), Duration::from_secs(10)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert_shows_no_secret(&error);
+    }
+
+    let (memory_client, mut memory_server) = memory::http_network();
+    let request = http_request(&format!("https://me:{MARK}@localhost/v3?token={MARK}"));
+    let (_, incoming) = tokio::join!(memory_client.send(request, Duration::from_secs(10)), async {
+        let incoming = memory_server.next_request().await.unwrap();
+        format!("{incoming:?} {incoming:#?}")
+    });
+    format!("{incoming} {client:?} {client:#?} {memory_client:?} {memory_server:?}")
+}
+
 #[tokio::test]
 async fn secrets_are_neither_shown_nor_logged() {
     capture_all_logs();
@@ -177,6 +241,7 @@ async fn secrets_are_neither_shown_nor_logged() {
     }
 
     let proxied = fail_through_proxies(&authority).await;
+    let over_http = fail_over_http(&authority).await;
 
     // The `Debug` output of public types.
     let request = request(&format!("wss://me:{MARK}@localhost/ws?token={MARK}"));
@@ -187,7 +252,9 @@ async fn secrets_are_neither_shown_nor_logged() {
         dial.accept();
         shown
     });
-    let shown = format!("{dial} {request:?} {request:#?} {connector:?} {proxied:?} {network:?} {server:?}");
+    let shown = format!(
+        "{over_http} {dial} {request:?} {request:#?} {connector:?} {proxied:?} {network:?} {server:?}"
+    );
     assert!(!contains_secret(&shown), "a secret is in `Debug` output: {shown}");
 
     tracing::trace!("tracing is captured");
@@ -202,6 +269,8 @@ async fn secrets_are_neither_shown_nor_logged() {
         "TLS established address=exchange.test:443 version=\"TLSv1_3\"",
         "upgrade accepted",
         "upgrade refused status=302",
+        "response received address=localhost:",
+        "hyper_util::client::legacy",
     ] {
         assert!(logged.contains(expected), "`{expected}` is missing in the log:\n{logged}");
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -47,15 +47,20 @@ pub(crate) struct FakeProxy {
 }
 
 impl FakeProxy {
-    /// Starts a proxy that serves one dial after the other.
+    /// Starts a proxy.
     pub(crate) async fn start(protocol: Protocol, behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, events) = mpsc::unbounded_channel();
         let server = tokio::spawn(async move {
+            // Aborting the server also aborts its connections.
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                // Some tests drop the client, so an error is expected.
-                let _ = serve(stream, protocol, &behaviour, &sender).await;
+                let (behaviour, sender) = (behaviour.clone(), sender.clone());
+                connections.spawn(async move {
+                    // Some tests drop the client, so an error is expected.
+                    let _ = serve(stream, protocol, &behaviour, &sender).await;
+                });
             }
         });
         Self { address, events, server }

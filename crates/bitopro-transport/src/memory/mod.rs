@@ -1,6 +1,9 @@
 //! An in-memory network for tests.
 //!
-//! A test drives the server's end: it accepts or refuses dials, sends frames, stalls, or drops connections.
+//! A test drives the server's end: it accepts or refuses dials, sends frames, stalls, or drops connections. The server
+//! of [`http_network`] answers HTTP requests.
+
+mod http_client;
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::{Connection, Connector, Error, ErrorKind, Frame, Refusal, Request};
+
+pub use http_client::{IncomingRequest, MemoryHttpClient, MemoryHttpServer, http_network};
 
 /// Maximum number of buffered frames in each direction. As with a socket, `send` waits while the buffer
 /// is full.

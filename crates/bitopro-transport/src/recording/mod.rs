@@ -1,6 +1,8 @@
-//! Records connections as JSON lines, one [`Record`] per line, for fixtures and bug reports.
+//! Records connections and HTTP requests as JSON lines, one [`Record`] per line, for fixtures and bug reports.
 //!
-//! Frames are recorded unchanged. Request headers are never recorded, because they contain the signature.
+//! Frames and bodies are recorded unchanged. Request headers are never recorded, because they contain the signature.
+
+mod http_client;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,20 +18,22 @@ use tokio::time::Instant;
 use crate::request::redacted;
 use crate::{CloseFrame, Connection, Connector, Error, Frame, Request};
 
+pub use http_client::{RecordedBody, RecordedRequest, RecordedResponse, RecordingHttpClient};
+
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Record {
     /// Milliseconds since the first record.
     pub at_ms: u64,
-    /// The number of the dial that the event belongs to, counted from 1.
+    /// The number of the dial or HTTP request that the event belongs to, counted from 1.
     pub dial: u64,
     /// The recorded event.
     #[serde(flatten)]
     pub event: RecordedEvent,
 }
 
-/// An event of a dial or a connection, as the client sees it.
+/// An event of a dial, a connection or an HTTP request, as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -40,7 +44,7 @@ pub enum RecordedEvent {
     Opened(()),
     /// The server refused the upgrade with this status.
     Refused(u16),
-    /// The dial, the connection or an attempt to send failed with this message.
+    /// The dial, the connection, an attempt to send or the HTTP request failed with this message.
     Failed(String),
     /// The connection ended without an error.
     Ended(()),
@@ -48,6 +52,10 @@ pub enum RecordedEvent {
     Received(RecordedFrame),
     /// A frame was sent. Pongs that the connection sends automatically are not recorded.
     Sent(RecordedFrame),
+    /// An HTTP request was sent.
+    Requested(RecordedRequest),
+    /// The response to the HTTP request arrived.
+    Responded(RecordedResponse),
 }
 
 /// The recorded form of a [`Frame`].
@@ -137,7 +145,7 @@ impl Recorder {
         })
     }
 
-    /// Counts a new dial and returns its number.
+    /// Counts a new dial or HTTP request and returns its number.
     fn next_dial(&self) -> u64 {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.dials += 1;

@@ -1,4 +1,6 @@
-//! Replays a recording over an in-memory network, with the recorded timing.
+//! Replays a recording: connections over an in-memory network, with the recorded timing, and responses to HTTP requests.
+
+mod http_client;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -12,6 +14,8 @@ use crate::memory::{IncomingDial, MemoryServer, Peer};
 use crate::recording::{Record, RecordedEvent, RecordedFrame};
 use crate::request::redacted;
 use crate::{Error, ErrorKind, Frame};
+
+pub use http_client::ReplayHttpClient;
 
 /// Maximum delay of a dial relative to its recorded time.
 const DIAL_TOLERANCE: Duration = Duration::from_secs(60);
@@ -124,7 +128,10 @@ impl Replay {
                         let _ = peer.send(frame).await;
                     }
                 }
-                RecordedEvent::Dialed(_) | RecordedEvent::Sent(_) => {}
+                RecordedEvent::Dialed(_)
+                | RecordedEvent::Sent(_)
+                | RecordedEvent::Requested(_)
+                | RecordedEvent::Responded(_) => {}
             }
         }
         Ok(peers.into_values().collect())
