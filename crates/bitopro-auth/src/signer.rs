@@ -55,6 +55,14 @@ impl Signer {
         self.nonces.last()
     }
 
+    /// Returns the next nonce at the given time in Unix milliseconds, for the `timestamp` in the body of a `POST`.
+    ///
+    /// It comes from the same source as the nonces of [`sign_identity`](Self::sign_identity), so two orders
+    /// that are placed in the same millisecond have different bodies.
+    pub fn next_nonce(&self, now_ms: u64) -> Nonce {
+        self.nonces.next(now_ms)
+    }
+
     /// Signs a `POST` or `PUT` request with this JSON body, which must be sent unchanged.
     pub fn sign_body(&self, body: &[u8]) -> SignedHeaders {
         self.credentials.sign(Payload::of_body(body))
@@ -168,6 +176,8 @@ mod tests {
         let (first, second) = (signer.sign_identity(9), signer.clone().sign_identity(9));
         let nonce = |h: &SignedHeaders| Payload::received(h.payload()).identity_claim().unwrap().nonce;
         assert_eq!((nonce(&first), nonce(&second)), (9, 10));
+        assert_eq!(signer.next_nonce(9).get(), 11);
+        assert_eq!(signer.last_nonce().map(Nonce::get), Some(11));
     }
 
     #[test]

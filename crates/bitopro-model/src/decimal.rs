@@ -110,7 +110,8 @@ fn count_digits(text: &str) -> Option<usize> {
 
 /// A decimal on the wire: a JSON string, or an integer. A JSON number with a fraction or an exponent is
 /// rejected, because parsers turn it into a float.
-pub(crate) struct DecimalText(pub(crate) Decimal);
+#[derive(Debug)]
+pub struct DecimalText(pub(crate) Decimal);
 
 impl<'de> Deserialize<'de> for DecimalText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

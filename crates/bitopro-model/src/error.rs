@@ -103,7 +103,7 @@ impl DecodeError {
 }
 
 /// Parses a text. If that fails, parses it again to find the path of the error.
-pub(crate) fn parse<'de, T: Deserialize<'de>>(
+pub fn parse<'de, T: Deserialize<'de>>(
     text: &'de str,
     stream: Option<PrivateStream>,
 ) -> Result<T, DecodeError> {
@@ -129,7 +129,7 @@ fn excerpt(text: &str, line: usize, column: usize) -> String {
 }
 
 /// Returns a slice of a text on a single line, printable and with an ellipsis at each cut.
-fn slice_for_display(text: &str, start: usize, end: usize) -> String {
+pub fn slice_for_display(text: &str, start: usize, end: usize) -> String {
     let start = floor_char_boundary(text, start);
     let end = floor_char_boundary(text, end.min(text.len()));
     let piece = text.get(start..end).unwrap_or_default();

@@ -141,6 +141,8 @@ identifiers! {
     OrderId by TextOrNumber, compared in exact;
     /// The id of a match between two orders. The exchange may leave it empty. A JSON number is accepted.
     MatchId by TextOrNumber, compared in exact;
+    /// The id of a trade in the REST API, which no message of a stream contains. A JSON number is accepted.
+    TradeId by TextOrNumber, compared in exact;
     /// The sequence label of an order, such as `SOLUSDT3273528249`. The exchange does not document its meaning.
     /// A JSON number is accepted.
     OrderSeq by TextOrNumber, compared in exact;

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[doc(hidden)]
+pub mod __private;
+
 mod account_balance;
 mod decimal;
 mod error;
@@ -19,7 +22,7 @@ pub use decimal::{DecimalError, exact_add, exact_sub, parse_decimal};
 pub use error::{DecodeError, DecodeErrorKind};
 pub use event::{Event, EventData};
 pub use extra::Extra;
-pub use identifiers::{Currency, MatchId, OrderId, OrderSeq, Pair};
+pub use identifiers::{Currency, MatchId, OrderId, OrderSeq, Pair, TradeId};
 pub use message::{DecodedMessage, Message, UnknownMessage, decode};
 pub use orders::{
     ActiveOrderStream, ActiveOrders, ClientId, HistoryOrderStream, HistoryOrders, Order, OrderStream, Orders,

@@ -4,10 +4,12 @@
 //! `serde(flatten)` would keep unknown fields too, but it buffers every field and converts raw numbers to
 //! floats. This module parses each field only once, directly into its final type.
 
+mod list;
+mod number;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::str::FromStr;
 
 use rust_decimal::Decimal;
 use serde::de::value::{BorrowedStrDeserializer, Error as ValueError};
@@ -17,16 +19,20 @@ use serde::de::{
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
+pub(crate) use number::{Integer, parse_integer};
+
 use crate::decimal::DecimalText;
 use crate::{Extra, Timestamp, UnixSeconds};
 
 /// The value of a field of a wire struct.
-pub(crate) trait Field: Sized {
+pub trait Field: Sized {
     /// The type that is deserialized and then converted.
     type Wire: DeserializeOwned;
 
+    /// Converts the deserialized value.
     fn from_wire(wire: Self::Wire) -> Self;
 
+    /// Writes the field, unless it is optional and has no value.
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error>;
 
     /// Reads the value that follows `key`, the last key read from `map`. Only optional fields use `extra`.
@@ -46,9 +52,11 @@ pub(crate) trait Field: Sized {
 }
 
 /// Implements [`Field`] for types through their own serde implementations.
-macro_rules! field_by_serde {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __field_by_serde {
     ($($ty:ty),* $(,)?) => {$(
-        impl $crate::wire::Field for $ty {
+        impl $crate::__private::Field for $ty {
             type Wire = Self;
 
             fn from_wire(wire: Self) -> Self {
@@ -62,7 +70,7 @@ macro_rules! field_by_serde {
     )*};
 }
 
-pub(crate) use field_by_serde;
+pub use crate::__field_by_serde as field_by_serde;
 
 field_by_serde!(String, Timestamp, UnixSeconds);
 
@@ -174,7 +182,8 @@ impl<'de, W: DeserializeOwned> Visitor<'de> for LenientVisitor<W> {
 }
 
 /// A boolean. The exchange documents some as strings but sends JSON booleans, so both are accepted.
-pub(crate) struct Flag(bool);
+#[derive(Debug)]
+pub struct Flag(bool);
 
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -204,46 +213,8 @@ impl Visitor<'_> for FlagVisitor {
     }
 }
 
-/// An integer, or a string of its digits.
-pub(crate) struct Integer(pub(crate) i64);
-
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IntegerVisitor)
-    }
-}
-
-struct IntegerVisitor;
-
-impl Visitor<'_> for IntegerVisitor {
-    type Value = Integer;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a 64-bit integer")
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Integer, E> {
-        Ok(Integer(number))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Integer, E> {
-        let signed = i64::try_from(number).ok();
-        signed.map(Integer).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Integer, E> {
-        let number = parse_integer(text).map(Integer);
-        number.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-    }
-}
-
-/// Parses an integer that is written as JSON writes it, without a plus sign or extra leading zeros.
-pub(crate) fn parse_integer<T: FromStr + ToString>(text: &str) -> Option<T> {
-    text.parse().ok().filter(|number: &T| number.to_string() == text)
-}
-
 /// Stores the value of a field. A duplicate field is an error, since neither value can be preferred.
-pub(crate) fn put<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
+pub fn put<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
     if slot.replace(value).is_some() {
         return Err(E::duplicate_field(name));
     }
@@ -251,11 +222,11 @@ pub(crate) fn put<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: 
 }
 
 /// The values of a field under its first name and under another one.
-pub(crate) type Spellings<T> = (Option<T>, Option<T>);
+pub type Spellings<T> = (Option<T>, Option<T>);
 
 /// Returns the value of a field. If it occurs under two names, the values must agree, or one must be absent.
 #[inline(never)]
-pub(crate) fn merge<T: Field + PartialEq, E: Error>(
+pub fn merge<T: Field + PartialEq, E: Error>(
     name: &'static str,
     spellings: Spellings<T>,
     extra: &Extra,
@@ -271,7 +242,8 @@ pub(crate) fn merge<T: Field + PartialEq, E: Error>(
 }
 
 /// A string, such as the name of a field, borrowed from the input if it has no escapes.
-pub(crate) struct Key<'de>(pub(crate) Cow<'de, str>);
+#[derive(Debug)]
+pub struct Key<'de>(pub Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -302,7 +274,9 @@ impl<'de> Visitor<'de> for KeyVisitor {
 ///
 /// The first name of each field is written, and all of its names are read; see [`merge`]. A field is optional
 /// if its type is an `Option`.
-macro_rules! wire_struct {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __wire_struct {
     (
         $(#[$meta:meta])*
         pub struct $name:ident ($expecting:literal) {
@@ -330,27 +304,27 @@ macro_rules! wire_struct {
                     }
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
-                        $(let mut $field = $crate::wire::Spellings::<$ty>::default();)*
+                        $(let mut $field = $crate::__private::Spellings::<$ty>::default();)*
                         let mut extra = $crate::Extra::default();
-                        while let Some($crate::wire::Key(key)) = map.next_key()? {
+                        while let Some($crate::__private::Key(key)) = map.next_key()? {
                             match &*key {
                                 $($wire => {
-                                    let value = $crate::wire::Field::read(&key, &mut map, &mut extra)?;
-                                    $crate::wire::put(&mut $field.0, $wire, value)?;
+                                    let value = $crate::__private::Field::read(&key, &mut map, &mut extra)?;
+                                    $crate::__private::put(&mut $field.0, $wire, value)?;
                                 }
                                 $($alias => {
-                                    let value = $crate::wire::Field::read(&key, &mut map, &mut extra)?;
-                                    $crate::wire::put(&mut $field.1, $wire, value)?;
+                                    let value = $crate::__private::Field::read(&key, &mut map, &mut extra)?;
+                                    $crate::__private::put(&mut $field.1, $wire, value)?;
                                 })?)*
-                                unknown => extra.read(unknown, &mut map)?,
+                                unknown => $crate::__private::read_extra(&mut extra, unknown, &mut map)?,
                             }
                         }
                         Ok($name {
                             $($field: match $field {
                                 (Some(value), None) => value,
-                                (None, None) => $crate::wire::Field::absent($wire)?,
+                                (None, None) => $crate::__private::Field::absent($wire)?,
                                 // Inlining this rare case would make all messages slower.
-                                spellings => $crate::wire::merge($wire, spellings, &extra)?,
+                                spellings => $crate::__private::merge($wire, spellings, &extra)?,
                             },)*
                             extra,
                         })
@@ -364,12 +338,12 @@ macro_rules! wire_struct {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut map = serializer.serialize_map(None)?;
-                $($crate::wire::Field::write(&self.$field, $wire, &mut map)?;)*
-                self.extra.write(&mut map)?;
+                $($crate::__private::Field::write(&self.$field, $wire, &mut map)?;)*
+                $crate::__private::write_extra(&self.extra, &mut map)?;
                 serde::ser::SerializeMap::end(map)
             }
         }
     };
 }
 
-pub(crate) use wire_struct;
+pub use crate::__wire_struct as wire_struct;

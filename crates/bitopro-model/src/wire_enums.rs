@@ -1,18 +1,15 @@
 //! Enums that are strings or numbers on the wire. Values that the exchange adds without notice are kept as
 //! `Unknown`.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
-
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
-use smol_str::SmolStr;
 
 use crate::wire::{Integer, field_by_serde};
 
 /// Declares enums that are strings on the wire. The string of a variant is read in any case.
-macro_rules! wire_enums {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __wire_enums {
     ($($(#[$meta:meta])* $name:ident {
         $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)*
     })*) => {$(
@@ -45,35 +42,38 @@ macro_rules! wire_enums {
             }
         }
 
-        impl FromStr for $name {
-            type Err = Infallible;
+        impl std::str::FromStr for $name {
+            type Err = std::convert::Infallible;
 
-            fn from_str(text: &str) -> Result<Self, Infallible> {
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Ok(text.into())
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                SmolStr::deserialize(deserializer).map(|text| text.as_str().into())
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <$crate::__private::Key<'_> as serde::Deserialize>::deserialize(deserializer)?;
+                Ok(Self::from(&*text.0))
             }
         }
 
-        field_by_serde!($name);
+        $crate::__private::field_by_serde!($name);
     )*};
 }
+
+pub use crate::__wire_enums as wire_enums;
 
 wire_enums! {
     /// The side of an order.
