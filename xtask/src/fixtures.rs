@@ -43,10 +43,22 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the texts of all fixtures, sorted by path.
+/// The folder of the replies of the REST API.
+const REST: &str = "rest/";
+
+/// Returns the texts of all messages and sessions, sorted by path.
 pub(crate) fn texts() -> anyhow::Result<Vec<String>> {
+    read_all(|path| path != MANIFEST && !path.starts_with(REST))
+}
+
+/// Returns the texts of all replies of the REST API, sorted by path.
+pub(crate) fn rest_texts() -> anyhow::Result<Vec<String>> {
+    read_all(|path| path.starts_with(REST))
+}
+
+fn read_all(is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
     let dir = directory();
-    let paths = files_in(&dir, "")?.into_iter().filter(|path| path != MANIFEST);
+    let paths = files_in(&dir, "")?.into_iter().filter(|path| is_wanted(path));
     paths
         .map(|path| fs::read_to_string(dir.join(&path)).with_context(|| format!("cannot read {path}")))
         .collect()

@@ -18,6 +18,8 @@ use crate::workspace::{self, command};
 enum Target {
     /// Decode any text as a message of every stream.
     Decode,
+    /// Read any bytes as the reply to every call of the REST API.
+    Rest,
     /// Apply any sequence of events, at any times, to the links of an account.
     Session,
     /// Read any bytes as the response to an upgrade request, followed by frames.
@@ -103,6 +105,7 @@ mod tests {
     fn check(target: Target, input: &[u8]) {
         match target {
             Target::Decode => targets::decode::check(input),
+            Target::Rest => targets::rest::check(input),
             Target::Session => targets::session::check(input),
             Target::Upgrade => targets::upgrade::check(input),
         }

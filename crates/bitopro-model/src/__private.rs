@@ -1,4 +1,4 @@
-//! What the other crates of this project need to read and write their own wire structs.
+//! The macros and functions with which other crates of this project read and write their own wire structs.
 //!
 //! Hidden from the documentation and not covered by semantic versioning: any release may change it.
 

@@ -25,6 +25,7 @@ use crate::decimal::DecimalText;
 use crate::{Extra, Timestamp, UnixSeconds};
 
 /// The value of a field of a wire struct.
+#[doc(hidden)]
 pub trait Field: Sized {
     /// The type that is deserialized and then converted.
     type Wire: DeserializeOwned;
@@ -56,6 +57,7 @@ pub trait Field: Sized {
 #[macro_export]
 macro_rules! __field_by_serde {
     ($($ty:ty),* $(,)?) => {$(
+        #[doc(hidden)]
         impl $crate::__private::Field for $ty {
             type Wire = Self;
 

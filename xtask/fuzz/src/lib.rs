@@ -2,6 +2,7 @@
 //! compiled into the tests of xtask, which run them on the fixtures and on inputs that once failed.
 
 pub mod decode;
+pub mod rest;
 #[path = "../../../crates/bitopro-client/src/samples.rs"]
 mod samples;
 pub mod session;

@@ -10,6 +10,12 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
     let texts = texts.iter().map(String::as_str);
     Ok(match target {
         Target::Decode => texts.chain(DECIMALS).map(|text| text.as_bytes().to_vec()).collect(),
+        Target::Rest => {
+            let replies = fixtures::rest_texts()?;
+            // The first byte of an input selects the status: a success, a rejection, a gateway.
+            let replies = replies.iter().map(String::as_str).chain(PAGES);
+            replies.flat_map(|text| [0, 2, 7].map(|status| [&[status], text.as_bytes()].concat())).collect()
+        }
         Target::Session => texts.flat_map(|text| LINKS.map(|link| reconnecting_link(link, text))).collect(),
         Target::Upgrade => {
             let upgraded = texts.map(|text| [HANDSHAKE.as_bytes(), &frame(text)].concat());
@@ -22,6 +28,15 @@ pub(super) fn seeds(target: Target) -> anyhow::Result<Vec<Vec<u8>>> {
 
 const DECIMALS: [&str; 6] =
     ["0", "-0.00", "1.10", "999999999999.99999999", "79228162514264337593543950335", "1e5"];
+
+/// Bodies of gateways, and truncated replies.
+const PAGES: [&str; 5] = [
+    "",
+    "<html><h1>502 Bad Gateway</h1></html>",
+    "{\"data\":[{\"id\":\"1\"",
+    "null",
+    "{\"error\":\"\u{1b}[2J\u{202e}\"}",
+];
 
 /// The link bits of an operation, in the order in which the links dial: history, open orders, balances,
 /// trades.
