@@ -1,7 +1,8 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bitopro_model::{ClientId, Order, OrderId, OrderStatus, Pair, Timestamp};
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::call::{Sealed, call, setters};
 use crate::parts::Parts;
@@ -40,15 +41,13 @@ impl Call for GetOrder {
         Some(order)
     }
 
-    /// The exchange once replied to an unknown id with an order without an id, and the status 200.
+    /// The exchange once replied to an unknown id with an order whose id was empty, and the status 200.
     fn is_nothing(body: &str) -> bool {
-        #[derive(Deserialize)]
-        struct Found {
-            id: Option<OrderId>,
-        }
-
-        let found: Result<Option<Found>, _> = serde_json::from_str(body);
-        found.is_ok_and(|found| found.and_then(|found| found.id).is_none_or(|id| id.as_str().is_empty()))
+        let Ok(fields) = serde_json::from_str::<Option<BTreeMap<String, &RawValue>>>(body) else {
+            return false;
+        };
+        let fields = fields.unwrap_or_default();
+        fields.is_empty() || fields.get("id").is_some_and(|id| matches!(id.get(), "null" | "\"\""))
     }
 }
 

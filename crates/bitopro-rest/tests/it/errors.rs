@@ -105,8 +105,10 @@ fn an_order_without_an_id_is_not_found() {
         let error = GetOrder::new("sol_twd", "1").read_reply(&response(200, body)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{body}");
     }
-    let error = GetOrder::new("sol_twd", "1").read_reply(&response(200, r#"{"id":"1"}"#)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreadable);
+    for body in [r#"{"id":"1"}"#, r#"{"data":{"id":"1"}}"#, r#"{"error":"busy"}"#] {
+        let error = GetOrder::new("sol_twd", "1").read_reply(&response(200, body)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreadable, "{body}");
+    }
     let ticker = r#"{"pair":"sol_twd","lastPrice":"4512.3"}"#;
     let two = format!(r#"{{"data":[{ticker},{ticker}]}}"#);
     let error = GetTicker::new("sol_twd").read_reply(&response(200, &two)).unwrap_err();
