@@ -12,13 +12,14 @@ mod simulator;
 
 pub use error::{Error, ErrorKind};
 pub use exchange::{
-    ActiveUpdates, BalanceUpdates, CommandError, Datetimes, EventIds, Exchange, FinalOrders,
-    HistoryOnConnect, Holdings, MatchIds, NewOrder, Nonces, OrderIdSequence, OrderIds, OrderTimes, Push,
-    Quirk, QuirkType, QuirkValue, Quirks, TradesOnConnect,
+    Account, AccountId, ActiveUpdates, BalanceUpdates, BookLevel, Candle, CandleSpan, CommandError,
+    Datetimes, EventIds, Exchange, FinalOrders, HistoryOnConnect, Holdings, MarketTrade, MatchIds, NewOrder,
+    Nonces, OrderBook, OrderIdSequence, OrderIds, OrderQuery, OrderSelection, OrderTimes, PairRules, Push,
+    Quirk, QuirkType, QuirkValue, Quirks, Ticker, TradeQuery, TradeRecord, TradesOnConnect,
 };
 pub use gateway::{
     BASE_PATH, Clock, Direction, Fault, FaultyProxy, NONCE_WINDOW, SentMessage, SimConnector, SimCredentials,
     UpgradeAttempt, refusal,
 };
 pub use scenario::{Command, Scenario};
-pub use simulator::{Simulator, SimulatorBuilder};
+pub use simulator::{AccountHandle, Simulator, SimulatorBuilder};

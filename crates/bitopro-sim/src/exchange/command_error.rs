@@ -7,6 +7,10 @@ use bitopro_model::{Action, Currency, Decimal, OrderId, Pair};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandError {
+    /// No account has this name or number.
+    UnknownAccount(String),
+    /// The command, given here, does not act on an account and cannot be addressed to one.
+    NotOfAnAccount(String),
     /// The pair is not two currencies with an underscore between them.
     NotAPair(Pair),
     /// The action is neither buy nor sell.
@@ -36,6 +40,58 @@ pub enum CommandError {
         /// The remaining amount of the order.
         remaining: Decimal,
     },
+    /// The exchange does not list the pair.
+    UnsupportedPair(Pair),
+    /// The trading of the pair is paused.
+    InMaintenance(Pair),
+    /// The price of the order is not above zero.
+    InvalidPrice(Decimal),
+    /// The amount of the order has too many decimals.
+    AmountDecimals {
+        /// The amount of the order.
+        amount: Decimal,
+        /// The largest number of decimals.
+        limit: u32,
+    },
+    /// The price of the order has too many decimals.
+    PriceDecimals {
+        /// The price of the order.
+        price: Decimal,
+        /// The largest number of decimals.
+        limit: u32,
+    },
+    /// The amount of the order is smaller than the pair's minimum.
+    BelowMinimum {
+        /// The amount of the order.
+        amount: Decimal,
+        /// The smallest amount.
+        minimum: Decimal,
+    },
+    /// The amount of the order is larger than the pair's maximum.
+    AboveMaximum {
+        /// The amount of the order.
+        amount: Decimal,
+        /// The largest amount.
+        maximum: Decimal,
+    },
+    /// The available balance does not cover the order.
+    NotEnough {
+        /// The currency that the order pays.
+        currency: Currency,
+        /// The available amount.
+        available: Decimal,
+        /// The amount that the order may have to pay.
+        ordered: Decimal,
+    },
+    /// The account has as many open orders in the pair as it may have.
+    TooManyOpenOrders {
+        /// The pair.
+        pair: Pair,
+        /// The largest number of open orders.
+        limit: usize,
+    },
+    /// The pair's order book cannot be grouped to this scale.
+    InvalidScale(u32),
     /// Fewer connections are open than the scenario waits for.
     TooFewConnections(usize),
     /// The command, given here, acts on connections, which an [`Exchange`](crate::Exchange) alone does not
@@ -46,6 +102,8 @@ pub enum CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::UnknownAccount(name) => write!(f, "no account has the name `{name}`"),
+            Self::NotOfAnAccount(command) => write!(f, "`{command}` does not act on an account"),
             Self::NotAPair(pair) => {
                 write!(f, "`{pair}` is not a pair; expected two currencies, such as `btc_twd`")
             }
@@ -68,6 +126,25 @@ impl fmt::Display for CommandError {
             Self::ExceedsRemaining { amount, remaining } => {
                 write!(f, "{amount} exceeds the order's remaining amount of {remaining}")
             }
+            Self::UnsupportedPair(pair) => write!(f, "unsupported pair `{pair}`"),
+            Self::InMaintenance(pair) => write!(f, "trading of {pair} is paused"),
+            Self::InvalidPrice(price) => write!(f, "price {price} is not above zero"),
+            Self::AmountDecimals { amount: number, limit } | Self::PriceDecimals { price: number, limit } => {
+                write!(f, "{number} has more than {limit} decimals")
+            }
+            Self::BelowMinimum { amount, minimum } => {
+                write!(f, "amount {amount} is below the minimum of {minimum}")
+            }
+            Self::AboveMaximum { amount, maximum } => {
+                write!(f, "amount {amount} is above the maximum of {maximum}")
+            }
+            Self::NotEnough { currency, available, ordered } => {
+                write!(f, "the order needs {ordered} {currency}, but only {available} is available")
+            }
+            Self::TooManyOpenOrders { pair, limit } => {
+                write!(f, "the account already has {limit} open orders in {pair}")
+            }
+            Self::InvalidScale(scale) => write!(f, "the order book has no scale {scale}"),
             Self::TooFewConnections(count) => write!(f, "fewer than {count} connections are open"),
             Self::NeedsSimulator(command) => {
                 write!(f, "`{command}` acts on connections and needs a running simulator")

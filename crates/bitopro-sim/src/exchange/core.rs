@@ -1,21 +1,25 @@
-use std::collections::BTreeMap;
-use std::slice;
+mod market_data;
+
+use std::iter;
 
 use bitopro_model::{Decimal, Order, OrderId, Pair, PrivateStream, Timestamp, Trade};
 use fastrand::Rng;
 use tracing::debug;
 
-use crate::exchange::account::holdings;
+use crate::exchange::account::accounts::Accounts;
 use crate::exchange::account::order::currencies;
-use crate::exchange::account::{Account, OrderChange};
+use crate::exchange::account::{OrderChange, demo, holdings};
 use crate::exchange::events::publisher::Publisher;
+use crate::exchange::market::pair_rules::{ListedPair, PAIRS};
 use crate::exchange::market::trader::{MarketStep, Trader};
-use crate::{Command, CommandError, Holdings, NewOrder, Push, Quirks};
+use crate::exchange::matching::MatchingEngine;
+use crate::{Account, AccountId, Command, CommandError, Holdings, NewOrder, PairRules, Push, Quirks};
 
 /// The exchange alone, as a data structure without sockets, tasks or clocks.
 ///
 /// The time is an argument of its methods: the same seed and the same times give the same messages, byte for
-/// byte. Methods that change the account return the messages to send, in order.
+/// byte. Methods that change accounts return the messages to send, in order. Methods that do not name an
+/// account are about the first one.
 ///
 /// [`SimulatorBuilder::build_exchange`](crate::SimulatorBuilder::build_exchange) creates it.
 ///
@@ -38,39 +42,75 @@ use crate::{Command, CommandError, Holdings, NewOrder, Push, Quirks};
 /// ```
 #[derive(Debug)]
 pub struct Exchange {
-    account: Account,
-    /// The ids of the orders that were placed under a name.
-    names: BTreeMap<String, OrderId>,
+    engine: MatchingEngine,
     trader: Trader,
-    publisher: Publisher,
+    /// One for each account, in the same order.
+    publishers: Vec<Publisher>,
+    pairs: Vec<PairRules>,
+    /// The seed of the synthetic levels in order books.
+    seed: u64,
 }
 
 impl Exchange {
-    pub(crate) fn new(seed: u64, account: Account, quirks: Quirks) -> Self {
+    pub(crate) fn new(seed: u64, accounts: Accounts, quirks: Quirks) -> Self {
         let mut rng = Rng::with_seed(seed);
         // The trader has its own generator, so that connections do not influence the market.
         let trader = Trader::new(rng.fork());
-        Self { account, names: BTreeMap::new(), trader, publisher: Publisher::new(rng, quirks) }
+        // Adding an account does not change the ids in the messages of the others.
+        let mut other_ids = Rng::with_seed(!seed);
+        let ids = iter::once(rng).chain(iter::repeat_with(|| other_ids.fork()));
+        let publishers = accounts.iter().zip(ids);
+        let publishers = publishers.map(|(account, ids)| Publisher::new(account.id(), ids, quirks)).collect();
+        let pairs = PAIRS.iter().map(ListedPair::rules).collect();
+        Self { engine: MatchingEngine::new(accounts, quirks), trader, publishers, pairs, seed }
     }
 
-    /// Returns the balances of the account.
+    /// Lets the first account trade like the demo account in the week before `start`.
+    pub(crate) fn trade_like_demo(&mut self, start: Timestamp) {
+        demo::trade(&mut self.engine, start);
+    }
+
+    /// Returns all accounts, of which there is at least one.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.engine.accounts().iter()
+    }
+
+    /// Returns the account with a name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CommandError::UnknownAccount`] if no account has this name.
+    pub fn account(&self, name: &str) -> Result<&Account, CommandError> {
+        self.engine.accounts().named(name)
+    }
+
+    /// Returns an account by its id, which must be one of this exchange.
+    pub(crate) fn account_or_first(&self, id: AccountId) -> &Account {
+        self.engine.accounts().get(id).unwrap_or(self.first())
+    }
+
+    fn first(&self) -> &Account {
+        self.engine.accounts().first()
+    }
+
+    /// Returns the balances of the first account.
     pub fn balances(&self) -> &Holdings {
-        self.account.holdings()
+        self.first().balances()
     }
 
-    /// Returns the account's open orders, sorted by id.
+    /// Returns the first account's open orders, sorted by id.
     pub fn open_orders(&self) -> impl Iterator<Item = &Order> {
-        self.account.open_orders()
+        self.first().open_orders()
     }
 
-    /// Returns the last 100 closed orders, oldest first.
+    /// Returns the last 100 closed orders of the first account, oldest first.
     pub fn closed_orders(&self) -> impl Iterator<Item = &Order> {
-        self.account.closed_orders()
+        self.first().closed_orders()
     }
 
-    /// Returns the last 10,000 trades, oldest first.
+    /// Returns the last 10,000 trades of the first account, oldest first.
     pub fn trades(&self) -> impl Iterator<Item = &Trade> {
-        self.account.trades()
+        self.first().trades()
     }
 
     /// Returns the market's price of a pair, or `None` if the market does not have the pair.
@@ -79,106 +119,193 @@ impl Exchange {
         self.trader.market().price(&base, &quote)
     }
 
-    /// Returns the first message of a connection to a stream.
+    /// Returns the first message of a connection to a stream of the first account.
     ///
     /// The stream of trades has none, unless [`TradesOnConnect::Last`](crate::TradesOnConnect::Last) repeats
     /// the last trade.
     pub fn snapshot(&mut self, stream: PrivateStream, now: Timestamp) -> Option<Push> {
-        self.publisher.snapshot(&self.account, stream, now)
+        self.snapshot_of(AccountId::DEFAULT, stream, now)
     }
 
-    /// Carries out a command that acts on the account.
+    /// Like [`snapshot`](Self::snapshot), of any account.
+    pub fn snapshot_of(&mut self, id: AccountId, stream: PrivateStream, now: Timestamp) -> Option<Push> {
+        let account = self.engine.accounts().get(id).ok()?;
+        self.publishers.get_mut(id.index())?.snapshot(account, stream, now)
+    }
+
+    /// Carries out a command that acts on an account or on the market.
     ///
     /// # Errors
     ///
     /// Returns a [`CommandError`] if the command cannot be carried out. If it acts on connections, that is
     /// [`CommandError::NeedsSimulator`].
     pub fn execute(&mut self, now: Timestamp, command: &Command) -> Result<Vec<Push>, CommandError> {
+        let (name, command) = command.addressee()?;
+        let id = name.map_or(Ok(AccountId::DEFAULT), |name| self.account(name).map(Account::id))?;
         match command {
             Command::Place { name, order } => {
-                let (id, pushes) = self.place(now, order)?;
-                self.names.extend(name.clone().map(|name| (name, id)));
+                let (order, pushes) = self.place_as(id, now, order)?;
+                if let Some(name) = name {
+                    self.engine.name_order(id, name.clone(), order)?;
+                }
                 Ok(pushes)
             }
             Command::Fill { order, amount } => {
-                let id = self.order_id(order);
-                self.change(now, |account| account.fill(now, &id, *amount).map(Some))
+                let order = self.order_id(id, order)?;
+                self.change(now, |engine| Ok(vec![engine.fill(now, id, &order, *amount)?]))
             }
             Command::Cancel(order) => {
-                let id = self.order_id(order);
-                self.change(now, |account| account.cancel(now, &id).map(Some))
+                let order = self.order_id(id, order)?;
+                self.cancel_as(id, now, &order)
             }
             Command::Trigger(order) => {
-                let id = self.order_id(order);
-                self.change(now, |account| account.trigger(now, &id).map(Some))
+                let order = self.order_id(id, order)?;
+                let pair = self.engine.accounts().get(id)?.order(&order).map(|order| &order.pair);
+                let market = pair.and_then(|pair| self.market_price(pair));
+                self.change(now, |engine| engine.trigger(now, id, &order, market))
             }
             Command::Deposit { currency, amount } => {
-                self.change(now, |account| account.deposit(currency, *amount).map(|()| None))
+                self.change(now, |engine| engine.deposit(id, currency, *amount).map(|()| Vec::new()))
             }
-            Command::SetBalance(balance) => Ok(self.update_balances(now, |holdings| {
+            Command::SetBalance(balance) => self.update_balances_of(id, now, |holdings| {
                 holdings.insert(balance.currency.clone(), balance.clone());
-            })),
+            }),
             Command::Tick(count) => Ok((0..*count).flat_map(|_| self.tick(now)).collect()),
             other => Err(CommandError::NeedsSimulator(other.to_string())),
         }
     }
 
-    /// Places an order, which the market may match immediately, and returns its id and the messages to send.
+    /// Places an order of the first account, which may be matched immediately, and returns its id and the
+    /// messages to send.
     ///
     /// # Errors
     ///
     /// Returns a [`CommandError`] if the exchange does not accept the order.
     pub fn place(&mut self, now: Timestamp, order: &NewOrder) -> Result<(OrderId, Vec<Push>), CommandError> {
-        let before = self.account.holdings().clone();
-        let market = self.market_price(&order.pair);
-        let change = self.account.place(now, order, market)?;
-        let pushes = self.publisher.updates(&self.account, now, &before, slice::from_ref(&change));
-        Ok((change.order.id, pushes))
+        self.place_as(AccountId::DEFAULT, now, order)
     }
 
-    /// Changes any number of balances, and returns the messages to send.
+    /// Like [`place`](Self::place), of any account.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`CommandError`] if the exchange does not accept the order.
+    pub fn place_as(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+        order: &NewOrder,
+    ) -> Result<(OrderId, Vec<Push>), CommandError> {
+        let market = self.market_price(&order.pair);
+        let before = self.all_balances();
+        let (id, changes) = self.engine.place(now, account, order, market)?;
+        Ok((id, self.publish(now, &before, &changes)))
+    }
+
+    /// Cancels an open order, and returns the messages to send.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CommandError::NotOpen`] if the account has no open order with this id.
+    pub fn cancel_as(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+        order: &OrderId,
+    ) -> Result<Vec<Push>, CommandError> {
+        self.change(now, |engine| Ok(vec![engine.cancel(now, account, order)?]))
+    }
+
+    /// Changes any number of balances of the first account, and returns the messages to send.
     ///
     /// Returns no message if nothing changed. No update shows that a currency was removed; it is only missing
     /// from the next snapshot. Open orders are cancelled if they reserve more than the part of the new amount
     /// that is neither available nor staked.
     pub fn update_balances(&mut self, now: Timestamp, change: impl FnOnce(&mut Holdings)) -> Vec<Push> {
-        let before = self.account.holdings().clone();
-        let mut holdings = before.clone();
-        change(&mut holdings);
+        // The first account always exists.
+        self.update_balances_of(AccountId::DEFAULT, now, change).unwrap_or_default()
+    }
+
+    /// Like [`update_balances`](Self::update_balances), of any account.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CommandError::UnknownAccount`] if the account belongs to another exchange.
+    pub fn update_balances_of(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+        change: impl FnOnce(&mut Holdings),
+    ) -> Result<Vec<Push>, CommandError> {
+        let mut balances = self.engine.accounts().get(account)?.balances().clone();
+        change(&mut balances);
         // The closure may have inserted a balance under a key other than its currency.
-        let cancelled = self.account.set_holdings(now, holdings::by_currency(holdings.into_values()));
-        self.publisher.updates(&self.account, now, &before, &cancelled)
+        let balances = holdings::by_currency(balances.into_values());
+        self.change(now, |engine| engine.set_holdings(now, account, balances))
     }
 
     /// Runs one market step, and returns the messages to send.
     ///
-    /// A price moves and may trigger or fill orders; otherwise, an order is placed, filled or cancelled at
-    /// random. Returns no message if the account holds too little to trade.
+    /// A price moves and may trigger or fill orders of any account. Otherwise, an order of the first account is
+    /// placed, filled or cancelled at random. Returns no message if the account holds too little to trade.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
-        let MarketStep { reached, alternatives } = self.trader.step(&self.account);
+        let MarketStep { reached, alternatives } = self.trader.step(self.engine.accounts().first());
         let mut execute = |command: &Command| {
             let executed = self.execute(now, command);
             executed.inspect_err(|error| debug!(%command, %error, "market command failed")).ok()
         };
-        let pushes: Vec<Push> = reached.iter().filter_map(&mut execute).flatten().collect();
-        // An order that cannot be filled, such as in a currency that is no longer tradable, must not stop the
+        let mut pushes: Vec<Push> = reached.iter().filter_map(&mut execute).flatten().collect();
+        // A reached order that cannot be filled, for example because its currency is not tradable, does not stop the
         // market.
-        if pushes.is_empty() { alternatives.iter().find_map(execute).unwrap_or_default() } else { pushes }
+        if pushes.is_empty() {
+            pushes = alternatives.iter().find_map(&mut execute).unwrap_or_default();
+        }
+        let others: Vec<Command> = self
+            .engine
+            .accounts()
+            .others()
+            .flat_map(|account| {
+                let reached = self.trader.reached(account).into_iter();
+                reached.map(|command| command.for_account(account.name()))
+            })
+            .collect();
+        for command in &others {
+            match self.execute(now, command) {
+                Ok(executed) => pushes.extend(executed),
+                Err(error) => debug!(%command, %error, "market command failed"),
+            }
+        }
+        pushes
     }
 
+    /// Changes accounts, and returns the messages about each of them.
     fn change(
         &mut self,
         now: Timestamp,
-        change: impl FnOnce(&mut Account) -> Result<Option<OrderChange>, CommandError>,
+        change: impl FnOnce(&mut MatchingEngine) -> Result<Vec<OrderChange>, CommandError>,
     ) -> Result<Vec<Push>, CommandError> {
-        let before = self.account.holdings().clone();
-        let change = change(&mut self.account)?;
-        Ok(self.publisher.updates(&self.account, now, &before, change.as_slice()))
+        let before = self.all_balances();
+        let changes = change(&mut self.engine)?;
+        Ok(self.publish(now, &before, &changes))
     }
 
-    /// Resolves the name of an order. Any other string is treated as an id.
-    fn order_id(&self, name: &str) -> OrderId {
-        self.names.get(name).cloned().unwrap_or_else(|| OrderId::new(name))
+    fn all_balances(&self) -> Vec<Holdings> {
+        self.accounts().map(|account| account.balances().clone()).collect()
+    }
+
+    /// Returns the messages about each account, whose previous balances are in `before`.
+    fn publish(&mut self, now: Timestamp, before: &[Holdings], changes: &[OrderChange]) -> Vec<Push> {
+        let accounts = self.engine.accounts().iter().zip(before).zip(&mut self.publishers);
+        accounts
+            .flat_map(|((account, before), publisher)| {
+                let own = changes.iter().filter(|change| change.account == account.id());
+                publisher.updates(account, now, before, own)
+            })
+            .collect()
+    }
+
+    fn order_id(&self, account: AccountId, name: &str) -> Result<OrderId, CommandError> {
+        Ok(self.engine.accounts().get(account)?.order_id(name))
     }
 }
 

@@ -217,7 +217,7 @@ quirks! {
         #[default] Present "present": "A random UUID, as sent since November 2024",
         Absent "absent": "No `eventID`, as before November 2024",
     }
-    order_id_sequence "order-id-sequence" OrderIdSequence: "Sequence of order ids" {
+    order_id_sequence "order-id-sequence" OrderIdSequence: "Sequence of the ids of orders and trades" {
         #[default] Scrambled "scrambled": "Scrambled, so that a later id may be smaller, as in samples of the documentation",
         Counted "counted": "Consecutive; not observed",
     }

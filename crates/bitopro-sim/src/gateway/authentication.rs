@@ -4,9 +4,10 @@ use bitopro_transport::Refusal;
 use http::HeaderMap;
 use std::time::Duration;
 
-use crate::Nonces;
 use crate::exchange::recent_items::RecentItems;
+use crate::gateway::account_stream::AccountStream;
 use crate::gateway::refusal;
+use crate::{AccountId, Nonces};
 
 /// The base path of every stream's URL.
 pub const BASE_PATH: &str = "/ws";
@@ -17,7 +18,7 @@ pub const BASE_PATH: &str = "/ws";
 /// be.
 pub const NONCE_WINDOW: Duration = Duration::from_secs(60);
 
-/// Number of accepted nonces that are kept.
+/// Number of accepted nonces that are kept for each key.
 const NONCES_KEPT: usize = 10_000;
 
 /// An HTTP request for a stream.
@@ -51,17 +52,29 @@ impl Rejection {
     }
 }
 
-/// Authenticates requests for the simulator's account, and refuses all others.
+/// Authenticates requests for the simulator's accounts, and refuses all others.
 #[derive(Debug)]
 pub(crate) struct Authentication {
-    credentials: Credentials,
+    keys: Vec<Key>,
     nonces: Nonces,
+}
+
+/// The owner of an API key, and the key's nonces.
+#[derive(Debug)]
+struct Key {
+    account: AccountId,
+    credentials: Credentials,
     accepted_nonces: RecentItems<u64>,
 }
 
 impl Authentication {
-    pub(crate) fn new(credentials: Credentials, nonces: Nonces) -> Self {
-        Self { credentials, nonces, accepted_nonces: RecentItems::new(NONCES_KEPT) }
+    /// The credentials are those of the accounts, in order.
+    pub(crate) fn new(credentials: impl IntoIterator<Item = Credentials>, nonces: Nonces) -> Self {
+        let keys = credentials.into_iter().enumerate().map(|(index, credentials)| {
+            let (account, accepted_nonces) = (AccountId::from_index(index), RecentItems::new(NONCES_KEPT));
+            Key { account, credentials, accepted_nonces }
+        });
+        Self { keys: keys.collect(), nonces }
     }
 
     /// Returns the stream that a request may open.
@@ -73,14 +86,14 @@ impl Authentication {
         &mut self,
         request: &UpgradeRequest<'_>,
         now: Timestamp,
-    ) -> Result<PrivateStream, Rejection> {
+    ) -> Result<AccountStream, Rejection> {
         let with_date =
             |Rejection { refusal, reason }| Rejection::new(refusal::with_date(refusal, now), reason);
         self.check(request, now).map_err(with_date)
     }
 
     /// Checks the path, then the opening handshake, then the account. This order is an assumption.
-    fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<PrivateStream, Rejection> {
+    fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<AccountStream, Rejection> {
         let path = request.path.strip_prefix(BASE_PATH).filter(|path| path.starts_with('/'));
         let path = path.ok_or_else(|| Rejection::new(refusal::not_found(), "path outside of /ws/"))?;
         let stream = PrivateStream::ALL.iter().copied().find(|stream| stream.path() == path);
@@ -88,11 +101,12 @@ impl Authentication {
         if let Some(flaw) = request.flaw {
             return Err(flaw.clone());
         }
-        self.authenticate(request.headers, now)?;
-        Ok(stream)
+        let account = self.authenticate(request.headers, now)?;
+        Ok(AccountStream { account, stream })
     }
 
-    fn authenticate(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<(), Rejection> {
+    /// Returns the account that has signed a request with these headers.
+    fn authenticate(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<AccountId, Rejection> {
         let unauthorized = |reason| Rejection::new(refusal::unauthorized(), reason);
         let header = |name: &str, missing| {
             headers.get(name).and_then(|value| value.to_str().ok()).ok_or_else(|| unauthorized(missing))
@@ -100,15 +114,14 @@ impl Authentication {
         let api_key = header(API_KEY_HEADER, "no API key")?;
         let payload = Payload::received(header(PAYLOAD_HEADER, "no payload")?);
         let signature = header(SIGNATURE_HEADER, "no signature")?;
-        if api_key != self.credentials.api_key() {
-            return Err(unauthorized("unknown API key"));
-        }
+        let key = self.keys.iter_mut().find(|key| key.credentials.api_key() == api_key);
+        let key = key.ok_or_else(|| unauthorized("unknown API key"))?;
         // Verifies the payload's text as received, since clients differ in alphabet, key order and
         // whitespace.
-        self.credentials.verify(&payload, signature).map_err(|_| unauthorized("wrong signature"))?;
+        key.credentials.verify(&payload, signature).map_err(|_| unauthorized("wrong signature"))?;
         let incomplete = |_| Rejection::new(refusal::bad_request(), "payload without identity or nonce");
         let claim = payload.identity_claim().map_err(incomplete)?;
-        if claim.identity != self.credentials.email() {
+        if claim.identity != key.credentials.email() {
             return Err(unauthorized("wrong identity"));
         }
         // The clock is checked before the order of nonces, so that a client whose clock went back gets 409.
@@ -116,7 +129,7 @@ impl Authentication {
         if distance.unsigned_abs() > NONCE_WINDOW.as_millis() {
             return Err(Rejection::new(refusal::clock_conflict(now), "nonce too far from the clock"));
         }
-        let mut accepted = self.accepted_nonces.iter();
+        let mut accepted = key.accepted_nonces.iter();
         match self.nonces {
             Nonces::Unused if accepted.any(|accepted| claim.nonce == *accepted) => {
                 return Err(unauthorized("nonce used before"));
@@ -126,8 +139,8 @@ impl Authentication {
             }
             _ => {}
         }
-        self.accepted_nonces.push(claim.nonce);
-        Ok(())
+        key.accepted_nonces.push(claim.nonce);
+        Ok(key.account)
     }
 }
 

@@ -2,7 +2,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bitopro_model::PrivateStream;
 use bitopro_transport::{
     Connection, Connector, Error, ErrorKind, Limits, Refusal, Request, TungsteniteConnection,
 };
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
+use crate::gateway::account_stream::AccountStream;
 use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server::limits;
@@ -60,7 +60,7 @@ pub struct SimConnector {
 /// A connection that does not arrive through the listener.
 pub(crate) enum Incoming {
     /// A connection in memory whose dial was accepted.
-    Authorized { stream: PrivateStream, pipe: DuplexStream },
+    Authorized { stream: AccountStream, pipe: DuplexStream },
     /// A caller's byte stream, before its upgrade.
     ByteStream(Box<dyn Io>),
 }

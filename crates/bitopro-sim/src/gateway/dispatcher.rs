@@ -5,18 +5,19 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_model::Timestamp;
 use bitopro_transport::{Frame, Refusal};
 use http::StatusCode;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::exchange::recent_items::RecentItems;
+use crate::gateway::account_stream::{AccountStream, Addressees};
 use crate::gateway::authentication::{Authentication, Rejection, UpgradeRequest};
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::session;
 use crate::gateway::sockets::{SocketEnd, Sockets};
-use crate::{Clock, Exchange, Push, SentMessage, UpgradeAttempt};
+use crate::{Account, AccountId, Clock, CommandError, Exchange, Push, SentMessage, UpgradeAttempt};
 
 /// Number of dials that are kept.
 const DIALS_KEPT: usize = 10_000;
@@ -47,7 +48,7 @@ struct State {
 pub(crate) struct Subscription {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) socket: SocketEnd,
-    stream: PrivateStream,
+    stream: AccountStream,
     /// The reason why the connection ends, for the log.
     pub(crate) end: &'static str,
 }
@@ -82,7 +83,7 @@ impl Dispatcher {
     }
 
     /// Decides whether to accept a dial, records it, and logs a refusal.
-    pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<PrivateStream, Refusal> {
+    pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<AccountStream, Refusal> {
         let decision = self.locked(|state| {
             let decision = match state.next_refusal() {
                 Some(refusal) => Err(Rejection::new(refusal, "refused by a command")),
@@ -103,15 +104,15 @@ impl Dispatcher {
     }
 
     /// Subscribes a connection, and queues its snapshot and every later update. Returns `None` while closing.
-    pub(crate) fn subscribe(self: &Arc<Self>, stream: PrivateStream) -> Option<Subscription> {
+    pub(crate) fn subscribe(self: &Arc<Self>, stream: AccountStream) -> Option<Subscription> {
         let socket = self.locked(|state| {
             if self.is_closing() {
                 return None;
             }
-            let snapshot = state.exchange.snapshot(stream, self.now());
+            let snapshot = state.exchange.snapshot_of(stream.account, stream.stream, self.now());
             state.sockets.add(stream, snapshot.as_ref())
         })?;
-        info!(stream = stream.name(), connection = socket.id, "connected");
+        info!(stream = stream.stream.name(), connection = socket.id, "connected");
         Some(Subscription { dispatcher: Arc::clone(self), socket, stream, end: session::STOPPED })
     }
 
@@ -143,20 +144,24 @@ impl Dispatcher {
         self.pings_paused.load(Ordering::Relaxed)
     }
 
-    /// Sends a frame to every socket of a stream, or of all streams.
-    pub(crate) fn send(&self, stream: Option<PrivateStream>, frame: &Frame) {
+    /// Sends a frame to the addressed sockets.
+    pub(crate) fn send(&self, addressees: Addressees, frame: &Frame) {
         self.locked(|state| {
-            state.sockets.send(stream, frame);
+            state.sockets.send(addressees, frame);
         });
     }
 
-    /// Ends every socket of a stream, or of all streams, immediately and without a close frame.
-    pub(crate) fn disconnect(&self, stream: Option<PrivateStream>) {
-        self.locked(|state| state.sockets.disconnect(stream));
+    /// Ends the addressed sockets immediately and without a close frame.
+    pub(crate) fn disconnect(&self, addressees: Addressees) {
+        self.locked(|state| state.sockets.disconnect(addressees));
     }
 
     pub(crate) fn refuse_next(&self, count: usize, refusal: Refusal) {
         self.locked(|state| state.refusals.push_back((count, refusal)));
+    }
+
+    pub(crate) fn account_id(&self, name: &str) -> Result<AccountId, CommandError> {
+        self.read(|exchange| exchange.account(name).map(Account::id))
     }
 
     /// Reads the exchange while it cannot change.
@@ -180,7 +185,7 @@ impl Dispatcher {
     pub(crate) fn close(&self, frame: &Frame) {
         self.locked(|state| {
             self.closing.send_replace(true);
-            state.sockets.send(None, frame);
+            state.sockets.send(Addressees::ALL, frame);
         });
     }
 
@@ -217,6 +222,6 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let connection = self.socket.id;
         self.dispatcher.locked(|state| state.sockets.remove(connection));
-        info!(stream = self.stream.name(), connection, reason = self.end, "disconnected");
+        info!(stream = self.stream.stream.name(), connection, reason = self.end, "disconnected");
     }
 }

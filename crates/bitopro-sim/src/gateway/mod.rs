@@ -1,5 +1,6 @@
 //! The network side of the exchange: HTTP, authentication, sessions and their queues.
 
+pub(crate) mod account_stream;
 pub(crate) mod authentication;
 pub(crate) mod clock;
 pub(crate) mod connector;

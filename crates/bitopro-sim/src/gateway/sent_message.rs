@@ -1,11 +1,13 @@
 use bitopro_model::PrivateStream;
 
-use crate::Push;
+use crate::{AccountId, Push};
 
 /// A message that the exchange sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentMessage {
+    /// The account that the message is about.
+    pub account: AccountId,
     /// The stream that the message belongs to.
     pub stream: PrivateStream,
     /// The message's `eventID`, if any.
@@ -16,6 +18,11 @@ pub struct SentMessage {
 
 impl SentMessage {
     pub(crate) fn new(push: &Push, sockets: usize) -> Self {
-        Self { stream: push.stream, event_id: push.event_id().map(str::to_owned), sockets }
+        Self {
+            account: push.account,
+            stream: push.stream,
+            event_id: push.event_id().map(str::to_owned),
+            sockets,
+        }
     }
 }

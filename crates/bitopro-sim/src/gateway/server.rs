@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bitopro_model::PrivateStream;
 use bitopro_transport::{Limits, Refusal, TungsteniteConnection};
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
@@ -21,6 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
+use crate::gateway::account_stream::AccountStream;
 use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::{handshake, refusal, session};
@@ -60,7 +60,7 @@ where
 
 /// Waits for the upgrade until its deadline, and then serves the connection.
 async fn serve_upgrade(
-    upgrade: impl Future<Output = Option<(PrivateStream, Upgraded)>>,
+    upgrade: impl Future<Output = Option<(AccountStream, Upgraded)>>,
     dispatcher: &Arc<Dispatcher>,
 ) {
     let upgraded = tokio::select! {
@@ -77,11 +77,11 @@ async fn serve_upgrade(
 type Upgraded = TokioIo<hyper::upgrade::Upgraded>;
 
 /// Answers requests until one is upgraded. Returns `None` if the client disconnects first.
-async fn upgrade<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(PrivateStream, Upgraded)>
+async fn upgrade<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(AccountStream, Upgraded)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let accepted: Arc<Mutex<Option<(PrivateStream, OnUpgrade)>>> = Arc::default();
+    let accepted: Arc<Mutex<Option<(AccountStream, OnUpgrade)>>> = Arc::default();
     let service = service_fn(|request| {
         let response = match accept_upgrade(request, dispatcher) {
             Ok((stream, upgrade, response)) => {
@@ -106,7 +106,7 @@ type HttpResponse = Response<Full<Bytes>>;
 fn accept_upgrade(
     request: http::Request<Incoming>,
     dispatcher: &Dispatcher,
-) -> Result<(PrivateStream, OnUpgrade, HttpResponse), Refusal> {
+) -> Result<(AccountStream, OnUpgrade, HttpResponse), Refusal> {
     let accept_key = handshake::accept_key(&request);
     let stream = dispatcher.authorize(&UpgradeRequest {
         path: request.uri().path(),

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use bitopro_model::PrivateStream;
 use bitopro_transport::Frame;
 use tokio::sync::oneshot;
 
 use crate::exchange::recent_items::RecentItems;
+use crate::gateway::account_stream::{AccountStream, Addressees};
 use crate::gateway::outbox::{Inbox, Outbox, outbox};
 use crate::gateway::session;
 use crate::{Push, SentMessage};
@@ -24,7 +24,7 @@ pub(crate) struct Sockets {
 /// A subscribed socket. Dropping it ends the connection immediately, without a close frame.
 #[derive(Debug)]
 struct Socket {
-    stream: PrivateStream,
+    stream: AccountStream,
     outbox: Outbox,
     /// Sends the reason why the exchange drops the socket. None is sent if a command does.
     alive: Option<oneshot::Sender<&'static str>>,
@@ -45,7 +45,7 @@ impl Sockets {
     }
 
     /// Adds a socket whose first message is the snapshot, if any.
-    pub(crate) fn add(&mut self, stream: PrivateStream, snapshot: Option<&Push>) -> Option<SocketEnd> {
+    pub(crate) fn add(&mut self, stream: AccountStream, snapshot: Option<&Push>) -> Option<SocketEnd> {
         let (outbox, inbox) = outbox(self.queue_bytes);
         if let Some(snapshot) = snapshot {
             outbox.put(Frame::text(snapshot.text.as_str())).ok()?;
@@ -62,23 +62,23 @@ impl Sockets {
         self.by_id.remove(&id);
     }
 
-    /// Disconnects the sockets of a stream, or all sockets.
-    pub(crate) fn disconnect(&mut self, stream: Option<PrivateStream>) {
-        self.by_id.retain(|_, socket| stream.is_some_and(|stream| stream != socket.stream));
+    pub(crate) fn disconnect(&mut self, addressees: Addressees) {
+        self.by_id.retain(|_, socket| !addressees.include(socket.stream));
     }
 
     /// Sends a message to the sockets of its stream.
     pub(crate) fn publish(&mut self, push: &Push) {
-        let sockets = self.send(Some(push.stream), &Frame::text(push.text.as_str()));
+        let stream = AccountStream { account: push.account, stream: push.stream };
+        let sockets = self.send(stream.into(), &Frame::text(push.text.as_str()));
         self.sent.push(SentMessage::new(push, sockets));
     }
 
-    /// Sends a frame to the sockets of a stream, or to all sockets, and returns their number. A socket whose
-    /// queue is full is disconnected.
-    pub(crate) fn send(&mut self, stream: Option<PrivateStream>, frame: &Frame) -> usize {
+    /// Sends a frame to the addressed sockets, and returns their number. A socket whose queue is full is
+    /// disconnected.
+    pub(crate) fn send(&mut self, addressees: Addressees, frame: &Frame) -> usize {
         let mut count = 0;
         self.by_id.retain(|_, socket| {
-            let is_addressed = stream.is_none_or(|stream| stream == socket.stream);
+            let is_addressed = addressees.include(socket.stream);
             let is_sent = is_addressed && socket.outbox.put(frame.clone()).is_ok();
             count += usize::from(is_sent);
             if is_addressed && !is_sent {

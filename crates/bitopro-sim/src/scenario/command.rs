@@ -1,15 +1,16 @@
 use bitopro_model::{Balance, Currency, Decimal, PrivateStream};
 use http::StatusCode;
 
-use crate::NewOrder;
+use crate::{CommandError, NewOrder};
 
-/// An instruction to a simulated exchange, for its account or for its connections.
+/// An instruction to a simulated exchange, for an account or for its connections.
 ///
 /// [`Simulator::execute`](crate::Simulator::execute) and [`Exchange::execute`](crate::Exchange::execute)
 /// carry it out, and a [`Scenario`](crate::Scenario) is a list of commands.
 ///
 /// Every command has a text form, which `FromStr` parses and `Display` writes. Commands refer to an order by
-/// the name under which it was placed, which is a single word, or by its id.
+/// the name under which it was placed, which is a single word, or by its id. They act on the first account,
+/// unless [`As`](Self::As) addresses them to another one.
 ///
 /// # Examples
 ///
@@ -25,6 +26,16 @@ use crate::NewOrder;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
+    /// Addresses a command to an account: `as alice cancel a`.
+    ///
+    /// Names of orders are those that the account has given. A command about connections acts on those of the
+    /// account. Commands that do not act on an account, such as `tick`, cannot be addressed to one.
+    As {
+        /// The account's name.
+        account: String,
+        /// The command.
+        command: Box<Command>,
+    },
     /// Places an order: `place a buy btc_twd 0.01 at 2600000`.
     ///
     /// Use `-` for no name, and `market` instead of a price for a market order, whose amount is in the quote
@@ -45,7 +56,7 @@ pub enum Command {
     },
     /// Cancels an open order and releases the amount that it reserves: `cancel a`.
     Cancel(String),
-    /// Triggers a stop order, which becomes a limit order under the same id: `trigger a`.
+    /// Triggers a stop order, which becomes a limit order under the same id and is matched as such: `trigger a`.
     Trigger(String),
     /// Adds to the amount and the available amount of a currency: `deposit ADA 12.50`.
     ///
@@ -111,6 +122,44 @@ pub enum Command {
 }
 
 impl Command {
+    /// Addresses the command to an account.
+    #[must_use]
+    pub fn for_account(self, account: impl Into<String>) -> Self {
+        Self::As { account: account.into(), command: Box::new(self) }
+    }
+
+    /// Splits an addressed command into the name of the account and the command.
+    pub(crate) fn addressee(&self) -> Result<(Option<&str>, &Self), CommandError> {
+        match self {
+            Self::As { command, .. } if !command.acts_on_account() => {
+                Err(CommandError::NotOfAnAccount(command.to_string()))
+            }
+            Self::As { account, command } => Ok((Some(account), command)),
+            command => Ok((None, command)),
+        }
+    }
+
+    pub(crate) fn acts_on_account(&self) -> bool {
+        match self {
+            Self::Place { .. }
+            | Self::Fill { .. }
+            | Self::Cancel(_)
+            | Self::Trigger(_)
+            | Self::Deposit { .. }
+            | Self::SetBalance(_)
+            | Self::SendText { .. }
+            | Self::Close { .. }
+            | Self::Disconnect(_) => true,
+            Self::As { .. }
+            | Self::Tick(_)
+            | Self::AwaitConnections(_)
+            | Self::Refuse { .. }
+            | Self::PausePings
+            | Self::ResumePings
+            | Self::SetClockOffsetMs(_) => false,
+        }
+    }
+
     /// Creates a [`SendText`](Self::SendText) to every connection, or to those of one stream.
     pub fn text(stream: impl Into<Option<PrivateStream>>, text: impl Into<String>) -> Self {
         Self::SendText { stream: stream.into(), text: text.into() }

@@ -10,6 +10,7 @@ use crate::{Command, NewOrder};
 impl Display for Command {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
+            Self::As { account, command } => write!(f, "as {account} {command}"),
             Self::Place { name, order } => write_order(f, name.as_deref().unwrap_or("-"), order),
             Self::Fill { order, amount: Some(amount) } => write!(f, "fill {order} {amount}"),
             Self::Fill { order, amount: None } => write!(f, "fill {order}"),

@@ -21,6 +21,7 @@ fn command(text: &str) -> Result<Command, ParseError> {
     let (token, rest) = split_first_word(text.trim_start());
     let mut tokens = Tokens(rest.split_whitespace());
     let command = match token {
+        "as" => return addressed(rest),
         // The text keeps its whitespace.
         "text" => return Ok(Command::SendText { stream: None, text: rest.to_owned() }),
         "text-to" => {
@@ -68,7 +69,21 @@ const CLOSE_CODE: &str = "a close code from 0 to 65535";
 
 /// The names of all commands, for the error about an unknown one.
 const COMMANDS: &str = "`place`, `fill`, `cancel`, `trigger`, `deposit`, `balance`, `tick`, `wait`, `text`, \
-    `text-to`, `refuse`, `close`, `disconnect`, `pause-pings`, `resume-pings` or `clock-offset`";
+    `text-to`, `refuse`, `close`, `disconnect`, `pause-pings`, `resume-pings`, `clock-offset` or `as`";
+
+/// `ACCOUNT COMMAND`
+fn addressed(text: &str) -> Result<Command, ParseError> {
+    let (account, rest) = split_first_word(text.trim_start());
+    if account.is_empty() {
+        return Err("expected the name of an account, found the end of the line".to_owned());
+    }
+    let command = command(rest)?;
+    if command.acts_on_account() {
+        return Ok(command.for_account(account));
+    }
+    let name = rest.split_whitespace().next().unwrap_or_default();
+    Err(format!("`{name}` does not act on an account, so it cannot follow `as {account}`"))
+}
 
 /// Splits off the first word and the whitespace character after it.
 fn split_first_word(text: &str) -> (&str, &str) {

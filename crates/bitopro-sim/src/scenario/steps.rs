@@ -41,8 +41,10 @@ use crate::{Command, Error, ErrorKind};
 /// 0     close 1001 maintenance
 /// 0     disconnect user-trades
 /// 0     disconnect
+/// ## Address another account, which the builder has added.
+/// 0     as alice place a sell btc_twd 0.01 at 2600000
 /// "#.parse()?;
-/// assert_eq!(scenario.len(), 20);
+/// assert_eq!(scenario.len(), 21);
 /// # Ok::<(), bitopro_sim::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

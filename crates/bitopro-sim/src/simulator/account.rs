@@ -1,27 +1,44 @@
 use bitopro_model::{AccountBalance, Balance, Decimal, Order, OrderId, Pair, Trade};
 
-use crate::{Command, CommandError, Exchange, Holdings, NewOrder, Push, SentMessage, Simulator};
+use crate::{
+    AccountHandle, AccountId, Command, CommandError, Exchange, Holdings, NewOrder, Push, SentMessage,
+    Simulator,
+};
 
-/// The account: its state, and commands that return a result.
+/// The first account: its state, and commands that return a result. [`account`](Self::account) returns a handle
+/// to any other one.
 impl Simulator {
+    /// Returns a handle to the account with a name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CommandError::UnknownAccount`] if no account has this name.
+    pub fn account(&self, name: &str) -> Result<AccountHandle<'_>, CommandError> {
+        Ok(AccountHandle::new(self, self.dispatcher.account_id(name)?))
+    }
+
+    fn first(&self) -> AccountHandle<'_> {
+        AccountHandle::new(self, AccountId::DEFAULT)
+    }
+
     /// Returns the balances of the account, which a client's state should equal.
     pub fn balances(&self) -> Holdings {
-        self.dispatcher.read(|exchange| exchange.balances().clone())
+        self.first().read(|account| account.balances().clone())
     }
 
     /// Returns the account's open orders, sorted by id, which a client's state should equal.
     pub fn open_orders(&self) -> Vec<Order> {
-        self.dispatcher.read(|exchange| exchange.open_orders().cloned().collect())
+        self.first().read(|account| account.open_orders().cloned().collect())
     }
 
     /// Returns the last 100 closed orders, oldest first.
     pub fn closed_orders(&self) -> Vec<Order> {
-        self.dispatcher.read(|exchange| exchange.closed_orders().cloned().collect())
+        self.first().read(|account| account.closed_orders().cloned().collect())
     }
 
     /// Returns the last 10,000 trades, oldest first.
     pub fn trades(&self) -> Vec<Trade> {
-        self.dispatcher.read(|exchange| exchange.trades().cloned().collect())
+        self.first().read(|account| account.trades().cloned().collect())
     }
 
     /// Returns the market's price of a pair, or `None` if the market does not have the pair.

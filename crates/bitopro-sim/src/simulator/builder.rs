@@ -1,12 +1,12 @@
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bitopro_model::{Balance, Currency, Decimal, Timestamp};
+use bitopro_auth::Credentials;
+use bitopro_model::{Balance, Timestamp};
 
+use super::account_options::AccountOptions;
 use super::endpoint::Endpoint;
-use crate::exchange::account::Account;
-use crate::exchange::account::{demo, holdings};
+use crate::exchange::account::demo;
 use crate::gateway::authentication::Authentication;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;
@@ -44,9 +44,8 @@ const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 #[must_use = "nothing happens until the simulator is started"]
 pub struct SimulatorBuilder {
     seed: u64,
-    credentials: SimCredentials,
-    balances: Vec<Balance>,
-    /// `true` if the account starts with the orders of the demo account.
+    accounts: AccountOptions,
+    /// `true` if the first account starts with the orders of the demo account.
     is_demo: bool,
     quirks: Quirks,
     address: SocketAddr,
@@ -69,8 +68,7 @@ impl SimulatorBuilder {
     fn new() -> Self {
         Self {
             seed: 0,
-            credentials: SimCredentials::demo(),
-            balances: demo::balances(demo::COUNT),
+            accounts: AccountOptions::demo(),
             is_demo: true,
             quirks: Quirks::default(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -94,20 +92,33 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Sets the credentials of the account.
+    /// Sets the credentials of the first account, whose name is `demo`.
     ///
     /// Defaults to [`SimCredentials::demo`].
     pub fn with_credentials(mut self, credentials: SimCredentials) -> Self {
-        self.credentials = credentials;
+        self.accounts.first.credentials = credentials;
         self
     }
 
-    /// Sets the initial balances, without orders.
+    /// Adds an account without orders, which commands address by its name, a single word.
+    ///
+    /// The first account, `demo`, always exists.
+    pub fn with_account(
+        mut self,
+        name: impl Into<String>,
+        credentials: SimCredentials,
+        balances: impl IntoIterator<Item = Balance>,
+    ) -> Self {
+        self.accounts.add(name.into(), credentials, balances.into_iter().collect());
+        self
+    }
+
+    /// Sets the initial balances of the first account, without orders.
     ///
     /// Defaults to a demo account with twelve currencies, four open orders, and closed orders and trades of the
     /// week before the start.
     pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
-        self.balances = balances.into_iter().collect();
+        self.accounts.first.balances = balances.into_iter().collect();
         self.is_demo = false;
         self
     }
@@ -116,7 +127,7 @@ impl SimulatorBuilder {
     ///
     /// Defaults to 12; a real account has about 150.
     pub fn with_currencies(mut self, count: usize) -> Self {
-        self.balances = demo::balances(count);
+        self.accounts.first.balances = demo::balances(count);
         self.is_demo = true;
         self
     }
@@ -226,7 +237,7 @@ impl SimulatorBuilder {
     /// Panics if called outside a tokio runtime.
     pub fn start_in_memory(self) -> Result<Simulator, Error> {
         let dispatcher = self.dispatcher()?;
-        Ok(Simulator::spawn(dispatcher, Endpoint::memory()?, self.credentials, self.market_interval))
+        Ok(Simulator::spawn(dispatcher, Endpoint::memory()?, self.accounts, self.market_interval))
     }
 
     /// Starts a simulator that listens on a port.
@@ -248,7 +259,7 @@ impl SimulatorBuilder {
         } else {
             Endpoint::listen(self.address).await?
         };
-        Ok(Simulator::spawn(dispatcher, endpoint, self.credentials, self.market_interval))
+        Ok(Simulator::spawn(dispatcher, endpoint, self.accounts, self.market_interval))
     }
 
     fn dispatcher(&self) -> Result<Dispatcher, Error> {
@@ -264,14 +275,14 @@ impl SimulatorBuilder {
     }
 
     fn exchange(&self, now: Timestamp) -> Exchange {
-        let mut account = Account::new(holdings::by_currency(self.balances.clone()), self.quirks);
+        let mut exchange = Exchange::new(self.seed, self.accounts.to_accounts(), self.quirks);
         if self.is_demo {
-            demo::trade(&mut account, now);
+            exchange.trade_like_demo(now);
         }
-        Exchange::new(self.seed, account, self.quirks)
+        exchange
     }
 
-    fn check(&self) -> Result<bitopro_auth::Credentials, Error> {
+    fn check(&self) -> Result<Vec<Credentials>, Error> {
         let mut problems = Vec::new();
         for (name, duration) in [
             ("ping_period", Some(self.keepalive.ping_period)),
@@ -286,27 +297,10 @@ impl SimulatorBuilder {
                 problems.push(format!("`{name}` is too long; use at most 10 years"));
             }
         }
-        let mut seen: BTreeSet<&Currency> = BTreeSet::new();
-        for Balance { currency, amount, available, .. } in &self.balances {
-            if !seen.insert(currency) {
-                problems.push(format!("duplicate currency `{currency}` in `balances`"));
-            }
-            if !(Decimal::ZERO..=*amount).contains(available) {
-                problems.push(format!(
-                    "available amount {available} of `{currency}` in `balances` is not between 0 and {amount}"
-                ));
-            }
+        let credentials = self.accounts.check(&mut problems);
+        if problems.is_empty() {
+            return Ok(credentials);
         }
-        let credentials = self.credentials.to_credentials();
-        if let Err(error) = &credentials {
-            problems.push(error.to_string());
-        }
-        match credentials {
-            Ok(credentials) if problems.is_empty() => Ok(credentials),
-            _ => Err(Error::new(
-                ErrorKind::Options,
-                format!("invalid simulator options: {}", problems.join("; ")),
-            )),
-        }
+        Err(Error::new(ErrorKind::Options, format!("invalid simulator options: {}", problems.join("; "))))
     }
 }

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use bitopro_model::PrivateStream;
 use bitopro_transport::{Frame, Refusal};
 use tokio::time::sleep;
 
+use crate::gateway::account_stream::Addressees;
 use crate::gateway::refusal;
 use crate::{Command, CommandError, Error, ErrorKind, Push, Scenario, Simulator};
 
@@ -11,7 +13,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Commands and scenarios.
 impl Simulator {
-    /// Carries out a command, and returns the messages sent about the account.
+    /// Carries out a command, and returns the messages sent about accounts.
     ///
     /// # Errors
     ///
@@ -19,24 +21,30 @@ impl Simulator {
     /// the commands that act on connections, only [`Command::AwaitConnections`] can fail.
     pub fn execute(&self, command: &Command) -> Result<Vec<Push>, CommandError> {
         let dispatcher = &self.dispatcher;
+        let whole = command;
+        let (name, command) = command.addressee()?;
+        let account = name.map(|name| self.dispatcher.account_id(name)).transpose()?;
+        let addressees = |stream: &Option<PrivateStream>| Addressees { account, stream: *stream };
         match command {
             Command::AwaitConnections(count) if self.connections() < *count => {
                 return Err(CommandError::TooFewConnections(*count));
             }
             Command::AwaitConnections(_) => {}
-            Command::SendText { stream, text } => dispatcher.send(*stream, &Frame::text(text.as_str())),
+            Command::SendText { stream, text } => {
+                dispatcher.send(addressees(stream), &Frame::text(text.as_str()));
+            }
             Command::Refuse { count, status } => {
                 self.refuse_next(*count, refusal::with_status(*status, self.now()));
             }
             Command::Close { stream, code, reason } => {
-                dispatcher.send(*stream, &Frame::close(*code, reason.as_str()));
+                dispatcher.send(addressees(stream), &Frame::close(*code, reason.as_str()));
             }
-            Command::Disconnect(stream) => dispatcher.disconnect(*stream),
+            Command::Disconnect(stream) => dispatcher.disconnect(addressees(stream)),
             Command::PausePings => dispatcher.pause_pings(true),
             Command::ResumePings => dispatcher.pause_pings(false),
             Command::SetClockOffsetMs(offset) => dispatcher.set_clock_offset_ms(*offset),
-            account => {
-                let executed = dispatcher.change(|exchange, now| Ok(((), exchange.execute(now, account)?)));
+            _ => {
+                let executed = dispatcher.change(|exchange, now| Ok(((), exchange.execute(now, whole)?)));
                 return executed.map(|((), pushes)| pushes);
             }
         }

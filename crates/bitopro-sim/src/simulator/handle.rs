@@ -8,12 +8,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::account_options::AccountOptions;
 use super::endpoint::Endpoint;
 use crate::gateway::connector::Incoming;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::supervisor::Supervisor;
 use crate::gateway::tls::Certificate;
-use crate::{SimConnector, SimCredentials, UpgradeAttempt};
+use crate::{AccountId, SimConnector, SimCredentials, UpgradeAttempt};
 
 /// A simulated exchange that runs until it is stopped or dropped.
 ///
@@ -48,7 +49,7 @@ pub struct Simulator {
     address: Option<SocketAddr>,
     ws_url: Uri,
     ca_pem: Option<String>,
-    credentials: SimCredentials,
+    accounts: AccountOptions,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
 }
@@ -57,7 +58,7 @@ impl Simulator {
     pub(super) fn spawn(
         dispatcher: Dispatcher,
         endpoint: Endpoint,
-        credentials: SimCredentials,
+        accounts: AccountOptions,
         market_interval: Option<Duration>,
     ) -> Self {
         let dispatcher = Arc::new(dispatcher);
@@ -81,7 +82,7 @@ impl Simulator {
             address: endpoint.address,
             ws_url: endpoint.ws_url,
             ca_pem,
-            credentials,
+            accounts,
             stop: Some(stop),
             task: Some(tokio::spawn(supervisor.run())),
         }
@@ -99,9 +100,13 @@ impl Simulator {
         &self.ws_url
     }
 
-    /// Returns the credentials of the account.
+    /// Returns the credentials of the first account.
     pub fn credentials(&self) -> &SimCredentials {
-        &self.credentials
+        self.credentials_of(AccountId::DEFAULT)
+    }
+
+    pub(super) fn credentials_of(&self, account: AccountId) -> &SimCredentials {
+        self.accounts.credentials_of(account)
     }
 
     /// Returns the certificate of the authority that clients must trust, in PEM, or `None` without TLS.

@@ -26,7 +26,6 @@ async fn steps_refer_to_orders_by_name_or_id() {
          0   place d buy btc_twd 0.01 at 9000000 post-only
          0   fill a 0.2
          0   trigger b
-         0   fill b
          25  cancel a
          25  cancel 8178405867",
     );

@@ -2,8 +2,8 @@
 
 use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
 
-use crate::NewOrder;
-use crate::exchange::account::Account;
+use crate::exchange::matching::MatchingEngine;
+use crate::{AccountId, NewOrder};
 
 /// Currency and amount, in units of 10^-8, before the orders.
 const DEMO: [(&str, i64); 12] = [
@@ -57,19 +57,20 @@ enum Step {
     Cancel,
 }
 
-/// Places, fills and cancels the demo account's orders in the week before `start`. Four of them remain open.
+/// Places, fills and cancels orders of the first account in the week before `start`. Four of them remain open.
 ///
 /// Orders in currencies that the account does not hold are left out.
-pub(crate) fn trade(account: &mut Account, start: Timestamp) {
+pub(crate) fn trade(engine: &mut MatchingEngine, start: Timestamp) {
+    let account = AccountId::DEFAULT;
     let mut last = None;
     for (age_ms, step) in steps() {
         let now = Timestamp::from_millis(start.as_millis().saturating_sub(age_ms));
         match (step, &last) {
             (Step::Place(order, market), _) => {
-                last = account.place(now, &order, market).ok().map(|placed| placed.order.id);
+                last = engine.place(now, account, &order, market).ok().map(|(id, _)| id);
             }
-            (Step::Fill(amount), Some(id)) => drop(account.fill(now, id, amount)),
-            (Step::Cancel, Some(id)) => drop(account.cancel(now, id)),
+            (Step::Fill(amount), Some(id)) => drop(engine.fill(now, account, id, amount)),
+            (Step::Cancel, Some(id)) => drop(engine.cancel(now, account, id)),
             (Step::Fill(_) | Step::Cancel, None) => {}
         }
     }

@@ -1,68 +1,23 @@
-//! The order and the trade that result from an execution.
+//! One match of an order, and the order after it.
 
-use bitopro_model::{
-    Action, Currency, MatchId, Order, OrderId, OrderSeq, OrderStatus, OrderType, Pair, Timestamp, Trade,
-    TradeSide, UnixSeconds,
-};
-use fastrand::Rng;
+use bitopro_model::{Decimal, MatchId, Order, OrderStatus, Timestamp};
 
-use crate::exchange::account::fill::Fill;
+use crate::exchange::account::fill::{Fill, Role};
 use crate::exchange::exact::{difference, sum, truncated_quotient};
-use crate::exchange::uuid::random_uuid;
-use crate::{CommandError, MatchIds, OrderIdSequence, OrderTimes, Quirks};
+use crate::{CommandError, OrderTimes};
 
-/// Generates ids in the exchange's format, beginning with the samples in its documentation.
+/// One match, from the side of one of its orders.
 #[derive(Debug, Clone)]
-pub(crate) struct IdSequence {
-    sequence: OrderIdSequence,
-    match_ids: MatchIds,
-    /// The distance of the next order's numbers from the first ones.
-    orders: u64,
-    matches: u64,
-}
-
-impl IdSequence {
-    const FIRST_ORDER: u64 = 8_917_255_503;
-    const FIRST_STOP: u64 = 1_133_804_403;
-    const FIRST_SEQ: u64 = 3_273_528_249;
-    const FIRST_MATCH: u64 = 2_000_000_001;
-    /// Ids have at most ten digits.
-    const MODULUS: u64 = 10_000_000_000;
-    /// The distance of consecutive ids in the documentation's sample of trades, modulo [`MODULUS`](Self::MODULUS).
-    /// Every other one is larger by one.
-    const SCRAMBLED_STEP: u64 = 4_876_858_394;
-
-    pub(crate) fn new(quirks: Quirks) -> Self {
-        let Quirks { order_id_sequence: sequence, match_ids, .. } = quirks;
-        Self { sequence, match_ids, orders: 0, matches: 0 }
-    }
-
-    pub(crate) fn next_order(&mut self, pair: &Pair, is_stop: bool) -> (OrderId, OrderSeq) {
-        let distance = self.orders;
-        let step = match self.sequence {
-            OrderIdSequence::Scrambled => Self::SCRAMBLED_STEP,
-            OrderIdSequence::Counted => 1,
-        };
-        self.orders = (distance + step) % Self::MODULUS;
-        let number = |first| (first + distance) % Self::MODULUS;
-        let id = if is_stop {
-            format!("SL-{}", number(Self::FIRST_STOP))
-        } else {
-            number(Self::FIRST_ORDER).to_string()
-        };
-        let pair = pair.as_str().replace('_', "").to_ascii_uppercase();
-        (OrderId::new(id), OrderSeq::new(format!("{pair}{}", number(Self::FIRST_SEQ))))
-    }
-
-    pub(crate) fn next_match(&mut self) -> MatchId {
-        let number = self.matches;
-        self.matches += 1;
-        MatchId::new(match self.match_ids {
-            MatchIds::Empty => String::new(),
-            MatchIds::Uuid => random_uuid(&mut Rng::with_seed(number)),
-            MatchIds::Counted => (Self::FIRST_MATCH + number).to_string(),
-        })
-    }
+pub(crate) struct Execution {
+    pub(crate) price: Decimal,
+    /// The amount in the base currency.
+    pub(crate) volume: Decimal,
+    pub(crate) role: Role,
+    pub(crate) trade_id: String,
+    pub(crate) match_id: MatchId,
+    pub(crate) now: Timestamp,
+    /// The time in the precision of the times of orders.
+    pub(crate) updated: Timestamp,
 }
 
 impl OrderTimes {
@@ -112,22 +67,20 @@ pub(crate) fn set_updated(order: &mut Order, now: Timestamp) {
     (order.timestamp, order.updated_timestamp) = (now, now);
 }
 
-pub(crate) fn new_trade(order: &Order, fill: &Fill, id: MatchId, is_maker: bool, now: Timestamp) -> Trade {
-    let side = if order.action == Action::Buy { TradeSide::Bid } else { TradeSide::Ask };
-    let lower = |text: &str| Currency::from(text.to_ascii_lowercase());
-    let (base, quote) = (lower(fill.base.as_str()), lower(fill.quote.as_str()));
-    let at = UnixSeconds::from_secs(now.as_millis().div_euclid(1000));
-    let mut trade = Trade::new(order.id.clone(), side, base, quote)
-        .with_price(fill.price)
-        .with_volume(fill.volume)
-        .with_matched(at);
-    trade.fee = fill.fee;
-    trade.order_type = Some(order.order_type.clone());
-    trade.match_id = Some(id);
-    trade.is_market = Some(order.order_type == OrderType::Market);
-    trade.is_maker = Some(is_maker);
-    trade
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use bitopro_model::Timestamp;
+
+    use crate::OrderTimes;
+
+    #[test]
+    fn times_in_seconds_are_multiples_of_a_thousand() {
+        for (millis, expected) in
+            [(1_639_553_303_365, 1_639_553_303_000), (0, 0), (-1, -1_000), (i64::MIN, i64::MIN)]
+        {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(OrderTimes::Seconds.truncate(time).as_millis(), expected);
+            assert_eq!(OrderTimes::Milliseconds.truncate(time), time);
+        }
+    }
+}

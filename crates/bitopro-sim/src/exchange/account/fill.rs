@@ -5,10 +5,25 @@ use bitopro_model::{Action, Balance, Currency, Decimal};
 use crate::exchange::exact::{difference, sum, truncated_product};
 use crate::{CommandError, Holdings};
 
-/// The fee of a trade: 0.1 % of the amount received.
-pub(crate) const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+/// The part that an order has in a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The order was in the order book first.
+    Maker,
+    /// The order was matched with one in the order book.
+    Taker,
+}
 
-/// An execution of one of the account's orders.
+impl Role {
+    /// Returns the fee of a trade as a part of the amount received. That both are 0.1 % is an assumption.
+    pub(crate) fn fee_rate(self) -> Decimal {
+        match self {
+            Self::Maker | Self::Taker => Decimal::from_parts(1, 0, 0, false, 3),
+        }
+    }
+}
+
+/// The amounts of an execution of one of the account's orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fill {
     /// In upper case, like `quote`.
@@ -26,11 +41,11 @@ pub(crate) struct Fill {
 
 impl Fill {
     pub(crate) fn new(
-        base: Currency,
-        quote: Currency,
+        (base, quote): (Currency, Currency),
         action: Action,
         price: Decimal,
         volume: Decimal,
+        role: Role,
     ) -> Result<Self, CommandError> {
         let total = truncated_product(volume, price).ok_or(CommandError::Inexact)?;
         let received = match action {
@@ -38,7 +53,7 @@ impl Fill {
             Action::Sell => total,
             unknown => return Err(CommandError::NotAnAction(unknown)),
         };
-        let fee = truncated_product(received, FEE).ok_or(CommandError::Inexact)?;
+        let fee = truncated_product(received, role.fee_rate()).ok_or(CommandError::Inexact)?;
         Ok(Self { base, quote, action, price, volume, total, fee })
     }
 

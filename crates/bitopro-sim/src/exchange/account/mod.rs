@@ -1,84 +1,148 @@
-//! The trading account. Amounts are exact decimals, and a failed operation changes no balance and no order.
+//! A trading account. Amounts are exact decimals, and a failed operation changes no balance and no order.
 //!
 //! An amount that an order locks is taken from `available` but stays in `amount`. So for every currency,
 //! `amount == available + stake + locked` holds if it held at the start.
 
+pub(crate) mod accounts;
 pub(crate) mod demo;
-mod execution;
+pub(crate) mod execution;
 pub(crate) mod fill;
 pub(crate) mod holdings;
-mod open_order;
+pub(crate) mod id;
 pub(crate) mod order;
+pub(crate) mod order_record;
+pub(crate) mod query;
+pub(crate) mod trade_record;
 
 use std::collections::BTreeMap;
 
-use bitopro_model::{Action, Balance, Currency, Decimal, Order, OrderId, OrderStatus, Timestamp, Trade};
+use bitopro_model::{Balance, Currency, Decimal, Order, OrderId, OrderStatus, Timestamp, Trade};
 
-use crate::exchange::account::execution::{
-    IdSequence, cancelled_status, new_trade, order_after_fill, set_updated,
-};
+use crate::exchange::account::execution::{Execution, cancelled_status, set_updated};
 use crate::exchange::account::fill::{Fill, adjusted, tradable_balance};
-use crate::exchange::account::open_order::OpenOrder;
-use crate::exchange::account::order::{Kind, currencies};
-use crate::exchange::exact::{difference, sum};
+use crate::exchange::account::order::currencies;
+use crate::exchange::account::order_record::OrderRecord;
+use crate::exchange::exact::sum;
 use crate::exchange::recent_items::RecentItems;
-use crate::{CommandError, Holdings, NewOrder, OrderTimes, Quirks};
+use crate::{AccountId, CommandError, Holdings, TradeRecord};
 
 /// Number of closed orders that count as recent. An assumption.
-pub(crate) const CLOSED_ORDERS_KEPT: usize = 100;
-/// Number of trades that are kept.
-const TRADES_KEPT: usize = 10_000;
+pub(crate) const RECENT_CLOSED_ORDERS: usize = 100;
+/// Number of closed orders and of trades that are kept.
+const RECORDS_KEPT: usize = 10_000;
 
+/// One of the accounts of an [`Exchange`](crate::Exchange): its balances, orders and trades.
 #[derive(Debug, Clone)]
-pub(crate) struct Account {
+pub struct Account {
+    id: AccountId,
+    name: String,
     holdings: Holdings,
-    open: BTreeMap<OrderId, OpenOrder>,
-    closed_orders: RecentItems<Order>,
-    trades: RecentItems<Trade>,
-    ids: IdSequence,
-    order_times: OrderTimes,
+    open: BTreeMap<OrderId, OrderRecord>,
+    closed: RecentItems<OrderRecord>,
+    trades: RecentItems<TradeRecord>,
+    /// The ids of the orders that were placed under a name.
+    order_names: BTreeMap<String, OrderId>,
 }
 
 /// An order after a change, and the trade that changed it, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderChange {
-    pub(crate) order: Order,
-    pub(crate) trade: Option<Trade>,
+    pub(crate) account: AccountId,
+    pub(crate) record: OrderRecord,
+    pub(crate) trade: Option<TradeRecord>,
 }
+
+/// The part of an account that a failed operation restores.
+pub(crate) type SavedAccount = (Holdings, BTreeMap<OrderId, OrderRecord>);
 
 impl Account {
     /// Creates an account without orders.
-    pub(crate) fn new(holdings: Holdings, quirks: Quirks) -> Self {
-        let (closed_orders, trades) = (RecentItems::new(CLOSED_ORDERS_KEPT), RecentItems::new(TRADES_KEPT));
-        let (ids, order_times) = (IdSequence::new(quirks), quirks.order_times);
-        Self { holdings, open: BTreeMap::new(), closed_orders, trades, ids, order_times }
+    pub(crate) fn new(id: AccountId, name: impl Into<String>, holdings: Holdings) -> Self {
+        let (closed, trades) = (RecentItems::new(RECORDS_KEPT), RecentItems::new(RECORDS_KEPT));
+        let (open, order_names) = (BTreeMap::new(), BTreeMap::new());
+        Self { id, name: name.into(), holdings, open, closed, trades, order_names }
     }
 
-    pub(crate) fn holdings(&self) -> &Holdings {
+    /// Returns the account's id.
+    pub fn id(&self) -> AccountId {
+        self.id
+    }
+
+    /// Returns the account's name, by which commands address it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the balances.
+    pub fn balances(&self) -> &Holdings {
         &self.holdings
     }
 
     /// Returns the open orders, sorted by id.
-    pub(crate) fn open_orders(&self) -> impl Iterator<Item = &Order> {
-        self.open.values().map(|open_order| &open_order.order)
+    pub fn open_orders(&self) -> impl Iterator<Item = &Order> {
+        self.open.values().map(|record| &record.order)
     }
 
-    /// Returns the recently closed orders, oldest first.
-    pub(crate) fn closed_orders(&self) -> impl Iterator<Item = &Order> {
-        self.closed_orders.iter()
+    /// Returns the last 100 closed orders, oldest first.
+    pub fn closed_orders(&self) -> impl Iterator<Item = &Order> {
+        let older = self.closed.iter().len().saturating_sub(RECENT_CLOSED_ORDERS);
+        self.closed.iter().skip(older).map(|record| &record.order)
     }
 
-    /// Returns the recent trades, oldest first.
-    pub(crate) fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> {
-        self.trades.iter()
+    /// Returns the last 10,000 trades, oldest first.
+    pub fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> {
+        self.trades.iter().map(|record| &record.trade)
+    }
+
+    pub(crate) fn open_records(&self) -> impl Iterator<Item = &OrderRecord> {
+        self.open.values()
+    }
+
+    /// Returns whether the account holds tradable balances of both currencies of a pair.
+    pub(crate) fn can_trade(&self, base: &Currency, quote: &Currency) -> bool {
+        [base, quote].into_iter().all(|currency| tradable_balance(&self.holdings, currency).is_ok())
+    }
+
+    pub(crate) fn save(&self) -> SavedAccount {
+        (self.holdings.clone(), self.open.clone())
+    }
+
+    pub(crate) fn restore(&mut self, saved: SavedAccount) {
+        (self.holdings, self.open) = saved;
+    }
+
+    /// Adds the trade and the closed order of a change to those that are kept.
+    pub(crate) fn keep(&mut self, change: &OrderChange) {
+        if let Some(trade) = &change.trade {
+            self.trades.push(trade.clone());
+        }
+        if change.record.order.is_final() {
+            self.closed.push(change.record.clone());
+        }
+    }
+
+    /// Names an order, so that later commands can refer to it.
+    pub(crate) fn name_order(&mut self, name: String, id: OrderId) {
+        self.order_names.insert(name, id);
+    }
+
+    /// Resolves the name of an order. Any other string is treated as an id.
+    pub(crate) fn order_id(&self, name: &str) -> OrderId {
+        self.order_names.get(name).cloned().unwrap_or_else(|| OrderId::new(name))
     }
 
     /// Replaces the balances, and cancels the orders that they do not cover.
-    pub(crate) fn set_holdings(&mut self, now: Timestamp, holdings: Holdings) -> Vec<OrderChange> {
+    pub(crate) fn set_holdings(&mut self, updated: Timestamp, holdings: Holdings) -> Vec<OrderChange> {
         self.holdings = holdings;
         let uncovered = self.uncovered_orders();
-        let removed: Vec<OpenOrder> = uncovered.iter().filter_map(|id| self.open.remove(id)).collect();
-        removed.into_iter().map(|removed| self.close_cancelled(now, removed)).collect()
+        let removed: Vec<OrderRecord> = uncovered.iter().filter_map(|id| self.open.remove(id)).collect();
+        removed
+            .into_iter()
+            .map(|record| {
+                let status = cancelled_status(&record.order);
+                self.closed_change(record, status, updated)
+            })
+            .collect()
     }
 
     /// Adds to the amount and the available amount of a currency. A negative amount is a withdrawal.
@@ -89,139 +153,76 @@ impl Account {
         Ok(())
     }
 
-    /// Places an order. `market` is the market's price of the pair, if any.
-    pub(crate) fn place(
-        &mut self,
-        now: Timestamp,
-        new: &NewOrder,
-        market: Option<Decimal>,
-    ) -> Result<OrderChange, CommandError> {
-        let new = &new.clone().normalized();
-        let market = market.map(|market| market.normalize());
-        let immediate = market.filter(|market| match new.action {
-            Action::Buy => new.price >= *market,
-            _ => new.price <= *market,
-        });
-        match (&new.kind, immediate) {
-            (Kind::Market, _) => {
-                let market = market.ok_or_else(|| CommandError::NoMarket(new.pair.clone()))?;
-                self.execute_immediately(now, new, market)
-            }
-            (Kind::Limit, Some(market)) => self.execute_immediately(now, new, market),
-            (Kind::PostOnly, Some(_)) => {
-                let mut order = self.prepare(now, new, new.price)?.order;
-                order.status = OrderStatus::PostOnlyCancelled;
-                self.closed_orders.push(order.clone());
-                Ok(OrderChange { order, trade: None })
-            }
-            (Kind::Limit | Kind::PostOnly | Kind::StopLimit { .. }, _) => self.add_open_order(now, new),
-        }
+    /// Opens an order and locks the amount that it may have to pay.
+    pub(crate) fn open(&mut self, record: OrderRecord) -> Result<OrderChange, CommandError> {
+        let balance = tradable_balance(&self.holdings, &record.currency)?;
+        let locked = adjusted(balance, Decimal::ZERO, -record.locked)?;
+        self.holdings.insert(locked.currency.clone(), locked);
+        self.open.insert(record.order.id.clone(), record.clone());
+        Ok(OrderChange { account: self.id, record, trade: None })
     }
 
-    /// Fills a volume of an order at its own price, or the remaining amount if `None`.
-    pub(crate) fn fill(
-        &mut self,
-        now: Timestamp,
-        id: &OrderId,
-        volume: Option<Decimal>,
-    ) -> Result<OrderChange, CommandError> {
-        let OpenOrder { order, locked, .. } =
-            self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
-        let remaining = order.remaining_amount;
-        let volume = volume.unwrap_or(remaining).normalize();
-        if order.status == OrderStatus::NotTriggered {
-            return Err(CommandError::NotTriggered(id.clone()));
-        }
-        if volume <= Decimal::ZERO {
-            return Err(CommandError::NotPositive);
-        }
-        if volume > remaining {
-            return Err(CommandError::ExceedsRemaining { amount: volume, remaining });
-        }
-        let (base, quote) = currencies(&order.pair)?;
-        let fill = Fill::new(base, quote, order.action.clone(), order.price, volume)?;
-        let order = order_after_fill(order, &fill, self.order_times.truncate(now))?;
-        let trade = new_trade(&order, &fill, self.ids.next_match(), true, now);
-        // Truncated parts never add up to more than the truncated whole, so the locked amount is always
-        // enough. The last fill releases what remains of it.
-        let released = if order.is_final() { *locked } else { fill.paid().1 };
-        let locked = difference(*locked, released).ok_or(CommandError::Inexact)?;
+    pub(crate) fn open_record(&self, id: &OrderId) -> Result<&OrderRecord, CommandError> {
+        self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))
+    }
+
+    /// Executes a part of an open order, or the rest of it.
+    pub(crate) fn fill(&mut self, id: &OrderId, execution: &Execution) -> Result<OrderChange, CommandError> {
+        let record = self.open_record(id)?;
+        let (base, quote) = currencies(&record.order.pair)?;
+        let Execution { price, volume, role, .. } = *execution;
+        let fill = Fill::new((base, quote), record.order.action.clone(), price, volume, role)?;
+        let (record, released) = record.after_fill(&fill, execution.updated)?;
         fill.settle(&mut self.holdings, released)?;
-        if order.is_final() {
+        if record.order.is_final() {
             self.open.remove(id);
-            self.closed_orders.push(order.clone());
-        } else if let Some(open_order) = self.open.get_mut(id) {
-            open_order.order = order.clone();
-            open_order.locked = locked;
+        } else {
+            self.open.insert(id.clone(), record.clone());
         }
-        self.trades.push(trade.clone());
-        Ok(OrderChange { order, trade: Some(trade) })
+        let trade = Some(TradeRecord::new(&record.order, &fill, execution));
+        Ok(OrderChange { account: self.id, record, trade })
     }
 
-    pub(crate) fn cancel(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
-        let open_order = self.open.get(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
-        let balance = self.holdings.get(&open_order.currency);
-        let balance = balance.ok_or_else(|| CommandError::NotTradable(open_order.currency.clone()))?;
-        let released = adjusted(balance, Decimal::ZERO, open_order.locked)?;
+    /// Cancels an open order, and releases the amount that it locks.
+    pub(crate) fn cancel(&mut self, updated: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
+        let record = self.open_record(id)?;
+        let balance = self.holdings.get(&record.currency);
+        let balance = balance.ok_or_else(|| CommandError::NotTradable(record.currency.clone()))?;
+        let released = adjusted(balance, Decimal::ZERO, record.locked)?;
         let removed = self.open.remove(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
         self.holdings.insert(released.currency.clone(), released);
-        Ok(self.close_cancelled(now, removed))
+        let status = cancelled_status(&removed.order);
+        Ok(self.closed_change(removed, status, updated))
     }
 
     /// Turns a waiting stop order into a limit order. That it keeps its id is an assumption.
-    pub(crate) fn trigger(&mut self, now: Timestamp, id: &OrderId) -> Result<OrderChange, CommandError> {
-        let OpenOrder { order, .. } =
-            self.open.get_mut(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
-        if order.status != OrderStatus::NotTriggered {
+    pub(crate) fn trigger(
+        &mut self,
+        updated: Timestamp,
+        id: &OrderId,
+        priority: u64,
+    ) -> Result<OrderChange, CommandError> {
+        let record = self.open.get_mut(id).ok_or_else(|| CommandError::NotOpen(id.clone()))?;
+        if record.order.status != OrderStatus::NotTriggered {
             return Err(CommandError::NothingToTrigger(id.clone()));
         }
-        order.status = OrderStatus::InProgress;
-        set_updated(order, self.order_times.truncate(now));
-        Ok(OrderChange { order: order.clone(), trade: None })
+        record.order.status = OrderStatus::InProgress;
+        record.priority = priority;
+        set_updated(&mut record.order, updated);
+        Ok(OrderChange { account: self.id, record: record.clone(), trade: None })
     }
 
-    /// Opens an order and locks the amount that it may have to pay.
-    fn add_open_order(&mut self, now: Timestamp, new: &NewOrder) -> Result<OrderChange, CommandError> {
-        let open_order = self.prepare(now, new, new.price)?;
-        let locked = adjusted(
-            tradable_balance(&self.holdings, &open_order.currency)?,
-            Decimal::ZERO,
-            -open_order.locked,
-        )?;
-        self.holdings.insert(locked.currency.clone(), locked);
-        let order = open_order.order.clone();
-        self.open.insert(order.id.clone(), open_order);
-        Ok(OrderChange { order, trade: None })
-    }
-
-    /// Executes an order completely and immediately, at the market's price.
-    fn execute_immediately(
-        &mut self,
-        now: Timestamp,
-        new: &NewOrder,
-        price: Decimal,
-    ) -> Result<OrderChange, CommandError> {
-        let (base, quote) = currencies(&new.pair)?;
-        let order = self.prepare(now, new, price)?.order;
-        let fill = Fill::new(base, quote, new.action.clone(), price, order.original_amount)?;
-        let order = order_after_fill(&order, &fill, self.order_times.truncate(now))?;
-        let trade = new_trade(&order, &fill, self.ids.next_match(), false, now);
-        fill.settle(&mut self.holdings, Decimal::ZERO)?;
-        self.closed_orders.push(order.clone());
-        self.trades.push(trade.clone());
-        Ok(OrderChange { order, trade: Some(trade) })
-    }
-
-    fn prepare(&mut self, now: Timestamp, new: &NewOrder, price: Decimal) -> Result<OpenOrder, CommandError> {
-        OpenOrder::prepare(new, price, self.order_times.truncate(now), &self.holdings, &mut self.ids)
-    }
-
-    fn close_cancelled(&mut self, now: Timestamp, removed: OpenOrder) -> OrderChange {
-        let mut order = removed.order;
-        order.status = cancelled_status(&order);
-        set_updated(&mut order, self.order_times.truncate(now));
-        self.closed_orders.push(order.clone());
-        OrderChange { order, trade: None }
+    /// Returns the change that closes an order, which locks nothing any more.
+    pub(crate) fn closed_change(
+        &self,
+        mut record: OrderRecord,
+        status: OrderStatus,
+        updated: Timestamp,
+    ) -> OrderChange {
+        record.order.status = status;
+        record.locked = Decimal::ZERO;
+        set_updated(&mut record.order, updated);
+        OrderChange { account: self.id, record, trade: None }
     }
 
     /// Returns the open orders of each currency in which they lock more than the part of the balance that is

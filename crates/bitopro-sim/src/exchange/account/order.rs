@@ -48,12 +48,12 @@ impl NewOrder {
         Self::with_kind(Kind::Limit, pair, action, amount, price)
     }
 
-    /// Creates a limit order that is cancelled if the market would match it immediately.
+    /// Creates a limit order that is cancelled if it would be matched immediately.
     pub fn post_only(pair: impl Into<Pair>, action: Action, amount: Decimal, price: Decimal) -> Self {
         Self::with_kind(Kind::PostOnly, pair, action, amount, price)
     }
 
-    /// Creates an order that executes immediately and completely, at the market's price.
+    /// Creates an order that executes immediately, at the best prices of resting orders and the market.
     ///
     /// To buy, `amount` is the amount of the quote currency to spend, as the exchange documents. To sell, it is in
     /// the base currency.

@@ -5,8 +5,9 @@ use bitopro_model::{
     TradeSide, UnixSeconds,
 };
 
-use super::{Account, CLOSED_ORDERS_KEPT, OrderChange};
+use super::RECENT_CLOSED_ORDERS;
 use crate::exchange::account::{demo, holdings};
+use crate::exchange::matching::single_account::{LastChange as OrderChange, SingleAccount as Account};
 use crate::{CommandError, Holdings, NewOrder, OrderIdSequence, OrderTimes, Quirks};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
@@ -18,7 +19,7 @@ fn demo_account() -> Account {
 /// Returns the demo account with a number of currencies.
 fn demo_account_with(currencies: usize) -> Account {
     let mut account = Account::new(holdings::by_currency(demo::balances(currencies)), Quirks::default());
-    demo::trade(&mut account, NOW);
+    account.trade_like_demo(NOW);
     account
 }
 
@@ -361,11 +362,11 @@ fn orders_that_a_new_balance_does_not_cover_are_cancelled() {
 #[test]
 fn only_the_last_closed_orders_are_kept() {
     let mut account = account_with(Quirks::default().with(OrderIdSequence::Counted));
-    for _ in 0..CLOSED_ORDERS_KEPT + 5 {
+    for _ in 0..RECENT_CLOSED_ORDERS + 5 {
         let id = account.place(NOW, &limit(Action::Sell, Decimal::ONE, Decimal::ONE), None).unwrap().order.id;
         account.cancel(NOW, &id).unwrap();
     }
-    assert_eq!(account.closed_orders().count(), CLOSED_ORDERS_KEPT);
+    assert_eq!(account.closed_orders().count(), RECENT_CLOSED_ORDERS);
     assert_eq!(account.closed_orders().next().unwrap().id, "8917255508");
 }
 

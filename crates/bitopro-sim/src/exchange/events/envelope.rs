@@ -5,11 +5,12 @@ use fastrand::Rng;
 
 use crate::exchange::events::numeric_ids;
 use crate::exchange::uuid::random_uuid;
-use crate::{Datetimes, EventIds, OrderIds, Push, Quirks};
+use crate::{AccountId, Datetimes, EventIds, OrderIds, Push, Quirks};
 
 /// Wraps data into messages: adds ids and times, and serializes them.
 #[derive(Debug)]
 pub(crate) struct Envelopes {
+    account: AccountId,
     /// One generator per stream, so that connections to one stream do not change the ids of another. `None`
     /// if messages have no ids.
     ids: Option<BTreeMap<PrivateStream, Rng>>,
@@ -18,14 +19,14 @@ pub(crate) struct Envelopes {
 }
 
 impl Envelopes {
-    pub(crate) fn new(ids: Rng, quirks: Quirks) -> Self {
+    pub(crate) fn new(account: AccountId, ids: Rng, quirks: Quirks) -> Self {
         let mut parent = ids.clone();
         let mut ids: BTreeMap<_, _> = [(PrivateStream::AccountBalance, ids)].into();
         for stream in PrivateStream::ALL {
             ids.entry(*stream).or_insert_with(|| parent.fork());
         }
         let ids = (quirks.event_ids == EventIds::Present).then_some(ids);
-        Self { ids, datetimes: quirks.datetimes, order_ids: quirks.order_ids }
+        Self { account, ids, datetimes: quirks.datetimes, order_ids: quirks.order_ids }
     }
 
     pub(crate) fn push<D: EventData>(&mut self, now: Timestamp, data: D) -> Push {
@@ -36,7 +37,7 @@ impl Envelopes {
             OrderIds::Numbers => numeric_ids::to_string(&event),
         }
         .unwrap_or_default();
-        Push { stream: D::STREAM, message: event.into(), text }
+        Push { account: self.account, stream: D::STREAM, message: event.into(), text }
     }
 
     fn event<D: EventData>(&mut self, now: Timestamp, data: D) -> Event<D> {

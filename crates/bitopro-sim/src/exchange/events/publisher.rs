@@ -3,11 +3,12 @@
 use bitopro_model::{ActiveOrderStream, HistoryOrderStream, Order, Orders, PrivateStream, Timestamp};
 use fastrand::Rng;
 
+use crate::exchange::account::OrderChange;
 use crate::exchange::account::holdings;
-use crate::exchange::account::{Account, OrderChange};
 use crate::exchange::events::envelope::Envelopes;
 use crate::{
-    ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, Holdings, Push, Quirks, TradesOnConnect,
+    Account, AccountId, ActiveUpdates, BalanceUpdates, FinalOrders, HistoryOnConnect, Holdings, Push, Quirks,
+    TradesOnConnect,
 };
 
 #[derive(Debug)]
@@ -17,8 +18,8 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn new(ids: Rng, quirks: Quirks) -> Self {
-        Self { envelopes: Envelopes::new(ids, quirks), quirks }
+    pub(crate) fn new(account: AccountId, ids: Rng, quirks: Quirks) -> Self {
+        Self { envelopes: Envelopes::new(account, ids, quirks), quirks }
     }
 
     /// Returns the first message of a connection to a stream, if any.
@@ -30,7 +31,7 @@ impl Publisher {
     ) -> Option<Push> {
         let Self { envelopes, quirks } = self;
         match stream {
-            PrivateStream::AccountBalance => Some(envelopes.push(now, holdings::all(account.holdings()))),
+            PrivateStream::AccountBalance => Some(envelopes.push(now, holdings::all(account.balances()))),
             PrivateStream::ActiveOrders => {
                 let open: Orders<ActiveOrderStream> = account.open_orders().cloned().collect();
                 Some(envelopes.push(now, open))
@@ -53,12 +54,12 @@ impl Publisher {
     }
 
     /// Returns the messages about a changed account, in order. `before` contains its previous balances.
-    pub(crate) fn updates(
+    pub(crate) fn updates<'a>(
         &mut self,
         account: &Account,
         now: Timestamp,
         before: &Holdings,
-        changes: &[OrderChange],
+        changes: impl Iterator<Item = &'a OrderChange>,
     ) -> Vec<Push> {
         let mut pushes = Vec::new();
         for change in changes {
@@ -77,8 +78,8 @@ impl Publisher {
         pushes: &mut Vec<Push>,
     ) {
         let Self { envelopes, quirks } = self;
-        let OrderChange { order, trade } = change;
-        pushes.extend(trade.as_ref().map(|trade| envelopes.push(now, trade.clone())));
+        let order = &change.record.order;
+        pushes.extend(change.trade.as_ref().map(|record| envelopes.push(now, record.trade.clone())));
         let is_shown = !order.is_final() || quirks.final_orders == FinalOrders::Shown;
         let orders: Option<Vec<Order>> = match quirks.active_updates {
             ActiveUpdates::Changed => is_shown.then(|| vec![order.clone()]),
@@ -99,13 +100,13 @@ impl Publisher {
     }
 
     fn balance_update(&mut self, account: &Account, now: Timestamp, before: &Holdings) -> Option<Push> {
-        let changed = holdings::changed(before, account.holdings());
+        let changed = holdings::changed(before, account.balances());
         if changed.is_empty() {
             return None;
         }
         let balances = match self.quirks.balance_updates {
             BalanceUpdates::Changed => changed,
-            BalanceUpdates::All => holdings::all(account.holdings()),
+            BalanceUpdates::All => holdings::all(account.balances()),
         };
         Some(self.envelopes.push(now, balances))
     }

@@ -1,9 +1,13 @@
 use bitopro_model::{AccountBalance, ActiveOrders, HistoryOrders, Message, PrivateStream, Trade};
 
-/// A message that the exchange sends to every connection of a stream.
+use crate::AccountId;
+
+/// A message that the exchange sends to every connection of an account's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Push {
+    /// The account that the message is about.
+    pub account: AccountId,
     /// The stream.
     pub stream: PrivateStream,
     /// The parsed message.

@@ -2,28 +2,22 @@
 //!
 //! All of it is an assumption, except that there is a fee. It is meant to be plausible and exact.
 
+pub(crate) mod candle;
+pub(crate) mod pair_rules;
+pub(crate) mod ticker;
+pub(crate) mod trade;
 pub(crate) mod trader;
 
 use bitopro_model::{Action, Currency, Decimal};
 use fastrand::Rng;
 
 use crate::Holdings;
-use crate::exchange::account::fill::Fill;
+use crate::exchange::account::fill::{Fill, Role};
 use crate::exchange::exact::AMOUNT_SCALE;
+use crate::exchange::market::pair_rules::PAIRS;
 
 /// A price moves by at most one part in this many per step.
 const MAX_MOVE_DIVISOR: i64 = 1000;
-
-/// Base, quote, initial price in its smallest unit, and number of decimals of that unit.
-const PAIRS: [(&str, &str, i64, u32); 7] = [
-    ("BTC", "TWD", 3_050_000, 0),
-    ("ETH", "TWD", 104_500, 0),
-    ("USDT", "TWD", 32_035, 3),
-    ("SOL", "TWD", 6_215, 0),
-    ("XRP", "TWD", 7_480, 2),
-    ("BTC", "USDT", 9_521_000, 2),
-    ("ETH", "USDT", 326_240, 2),
-];
 
 /// The prices and their random generator, which advances with every step, with or without a fill.
 #[derive(Debug, Clone)]
@@ -45,12 +39,10 @@ struct Pair {
 
 impl Market {
     pub(crate) fn new(rng: Rng) -> Self {
-        let pairs = PAIRS.into_iter().map(|(base, quote, initial, scale)| Pair {
-            base: base.into(),
-            quote: quote.into(),
-            initial,
-            units: initial,
-            scale,
+        let pairs = PAIRS.iter().filter_map(|pair| {
+            let initial = pair.initial_price?;
+            let (base, quote, scale) = (pair.base.into(), pair.quote.into(), pair.quote_precision);
+            Some(Pair { base, quote, initial, units: initial, scale })
         });
         Self { rng, pairs: pairs.collect() }
     }
@@ -97,7 +89,7 @@ impl Pair {
 
     fn fill(&self, action: Action, volume: Decimal) -> Option<Fill> {
         let price = Decimal::new(self.units, self.scale);
-        Fill::new(self.base.clone(), self.quote.clone(), action, price, volume).ok()
+        Fill::new((self.base.clone(), self.quote.clone()), action, price, volume, Role::Taker).ok()
     }
 }
 

@@ -44,14 +44,19 @@ impl Trader {
 
     /// Moves a price, and returns the resulting commands. The first step is always a market order.
     pub(crate) fn step(&mut self, account: &Account) -> MarketStep {
-        let fill = self.market.step(account.holdings());
+        let fill = self.market.step(account.balances());
         let market_order = fill.as_ref().map(|fill| place(market_order(fill)));
         let (mut reached, mut random) = (Vec::new(), None);
         if std::mem::replace(&mut self.has_begun, true) {
-            reached = account.open_orders().filter_map(|order| self.market_command(order)).collect();
+            reached = self.reached(account);
             random = self.random_command(account, fill.as_ref());
         }
         MarketStep { reached, alternatives: random.into_iter().chain(market_order).collect() }
+    }
+
+    /// Returns the commands that trigger and fill the orders of an account that the market's price has reached.
+    pub(crate) fn reached(&self, account: &Account) -> Vec<Command> {
+        account.open_orders().filter_map(|order| self.market_command(order)).collect()
     }
 
     fn price(&self, order: &Order) -> Option<Decimal> {

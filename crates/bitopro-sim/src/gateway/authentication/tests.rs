@@ -7,14 +7,14 @@ use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::{Authentication, Rejection, UpgradeRequest};
 use crate::gateway::refusal;
-use crate::{NONCE_WINDOW, Nonces, SimCredentials};
+use crate::{AccountId, NONCE_WINDOW, Nonces, SimCredentials};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 const NOW_MS: u64 = 1_639_553_303_365;
 const PATH: &str = "/ws/v1/pub/auth/account-balance";
 
 fn authentication() -> Authentication {
-    Authentication::new(credentials(), Nonces::default())
+    Authentication::new([credentials()], Nonces::default())
 }
 
 fn credentials() -> Credentials {
@@ -36,7 +36,10 @@ fn signed_at(nonce: u64) -> HeaderMap {
 
 fn authorize(authentication: &mut Authentication, headers: &HeaderMap) -> Result<PrivateStream, Refusal> {
     let request = UpgradeRequest { path: PATH, headers, flaw: None };
-    authentication.authorize(&request, NOW).map_err(|rejection| rejection.refusal)
+    authentication
+        .authorize(&request, NOW)
+        .map(|granted| granted.stream)
+        .map_err(|rejection| rejection.refusal)
 }
 
 fn status(result: &Result<PrivateStream, Refusal>) -> u16 {
@@ -96,7 +99,7 @@ fn payloads_in_the_format_of_other_clients_are_accepted() {
         let payload = URL_SAFE.encode(body);
         assert!(payload.contains(['-', '_']), "{payload}");
         let headers = header_map(&credentials.sign(Payload::received(payload)));
-        let mut authentication = Authentication::new(credentials.clone(), Nonces::default());
+        let mut authentication = Authentication::new([credentials.clone()], Nonces::default());
         assert_eq!(status(&authorize(&mut authentication, &headers)), 101, "{nonce}");
     }
 }
@@ -119,7 +122,8 @@ fn the_path_is_checked_first_then_the_handshake_then_the_account() {
         (PATH, true, signed_at(NOW_MS), 101),
     ] {
         let request = UpgradeRequest { path, headers: &headers, flaw: Some(&flaw).filter(|_| !is_upgrade) };
-        let result = authentication().authorize(&request, NOW).map_err(|rejection| rejection.refusal);
+        let result = authentication().authorize(&request, NOW);
+        let result = result.map(|granted| granted.stream).map_err(|rejection| rejection.refusal);
         assert_eq!(status(&result), expected, "{path} {is_upgrade}");
         if let Err(refusal) = result {
             assert_eq!(refusal.body.is_empty(), expected == 200, "{refusal:?}");
@@ -131,7 +135,7 @@ fn the_path_is_checked_first_then_the_handshake_then_the_account() {
 #[test]
 fn the_rule_for_nonces_determines_which_ones_are_accepted() {
     let authenticate_all = |nonces| {
-        let mut authentication = Authentication::new(credentials(), nonces);
+        let mut authentication = Authentication::new([credentials()], nonces);
         let attempts = [NOW_MS, NOW_MS, NOW_MS - 1, NOW_MS + 2, NOW_MS + 1, NOW_MS + 3, NOW_MS];
         attempts.map(|nonce| status(&authorize(&mut authentication, &signed_at(nonce))))
     };
@@ -142,7 +146,7 @@ fn the_rule_for_nonces_determines_which_ones_are_accepted() {
 
 #[test]
 fn a_refused_nonce_can_be_used_later() {
-    let mut authentication = Authentication::new(credentials(), Nonces::Increasing);
+    let mut authentication = Authentication::new([credentials()], Nonces::Increasing);
     let mut forged = signed_at(NOW_MS + 10);
     forged.insert(SIGNATURE_HEADER.parse::<HeaderName>().unwrap(), "00".parse().unwrap());
     assert_eq!(status(&authorize(&mut authentication, &forged)), 401);
@@ -170,7 +174,29 @@ fn a_nonce_far_from_the_clock_is_a_conflict_with_the_exchange_time() {
         }
     }
     // The clock takes precedence over the order of nonces.
-    let mut authentication = Authentication::new(credentials(), Nonces::Increasing);
+    let mut authentication = Authentication::new([credentials()], Nonces::Increasing);
     assert_eq!(status(&authorize(&mut authentication, &signed_at(NOW_MS))), 101);
     assert_eq!(status(&authorize(&mut authentication, &signed_at(NOW_MS - window - 1))), 409);
+}
+
+#[test]
+fn the_key_selects_the_account_and_each_key_has_its_own_nonces() {
+    let alice = Credentials::new("alice-key", "alice-secret", "alice@example.com").unwrap();
+    let mut authentication = Authentication::new([credentials(), alice.clone()], Nonces::Increasing);
+    let mut authorize = |credentials: &Credentials, nonce| {
+        let headers = header_map(&Signer::new(credentials.clone()).sign_identity(nonce));
+        let request = UpgradeRequest { path: PATH, headers: &headers, flaw: None };
+        authentication.authorize(&request, NOW).map(|granted| granted.account).ok()
+    };
+    let other = AccountId::from_index(1);
+    assert_eq!(authorize(&alice, NOW_MS + 5), Some(other));
+    assert_eq!(authorize(&credentials(), NOW_MS), Some(AccountId::DEFAULT));
+    assert_eq!(authorize(&alice, NOW_MS + 4), None);
+    // A key with the secret or the email of another account is refused.
+    let SimCredentials { api_secret, email, .. } = SimCredentials::demo();
+    let mixed = [("alice-secret", email.as_str()), (api_secret.as_str(), "alice@example.com")];
+    for (secret, email) in mixed {
+        assert_eq!(authorize(&Credentials::new("alice-key", secret, email).unwrap(), NOW_MS + 9), None);
+    }
+    assert_eq!(authorize(&alice, NOW_MS + 9), Some(other));
 }

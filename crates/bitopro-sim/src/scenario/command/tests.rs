@@ -96,6 +96,8 @@ fn every_kind_of_command_is_parsed_and_formatted() {
         ("text-to user-trades  a\tb ", "text-to user-trades  a\tb ", text(trades, " a\tb ")),
         ("disconnect", "disconnect", Command::Disconnect(None)),
         ("disconnect user-trades", "disconnect user-trades", Command::Disconnect(trades)),
+        ("as alice  cancel a", "as alice cancel a", Command::Cancel("a".to_owned()).for_account("alice")),
+        ("as alice text  a ", "as alice text  a ", text(None, " a ").for_account("alice")),
         ("pause-pings", "pause-pings", Command::PausePings),
         ("resume-pings", "resume-pings", Command::ResumePings),
         ("clock-offset -5", "clock-offset -5", Command::SetClockOffsetMs(-5)),
@@ -128,6 +130,10 @@ fn an_invalid_command_is_rejected_with_its_error() {
         ("refuse 1 99", "expected an HTTP status from 200 to 999, found `99`"),
         ("refuse 1 101", "expected an HTTP status from 200 to 999, found the informational status `101`"),
         ("disconnect now", "`now`"),
+        ("as", "expected the name of an account, found the end of the line"),
+        ("as alice", "expected a command such as `cancel a`, found the end of the line"),
+        ("as alice tick 3", "`tick` does not act on an account, so it cannot follow `as alice`"),
+        ("as alice as bob disconnect", "`as` does not act on an account, so it cannot follow `as alice`"),
     ] {
         let error = text.parse::<Command>().unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
@@ -138,7 +144,7 @@ fn an_invalid_command_is_rejected_with_its_error() {
 fn the_error_about_an_unknown_command_lists_all_commands() {
     let error = "dance".parse::<Command>().unwrap_err().to_string();
     let listed: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
-    assert_eq!(listed.len(), 16, "{error}");
+    assert_eq!(listed.len(), 17, "{error}");
     for name in listed {
         let is_unknown =
             name.parse::<Command>().is_err_and(|error| error.to_string().starts_with("unknown command"));
@@ -155,6 +161,15 @@ fn decimals() -> impl Strategy<Value = Decimal> {
 }
 
 fn commands() -> impl Strategy<Value = Command> {
+    (unaddressed_commands(), proptest::option::of("[a-z]{1,8}")).prop_map(
+        |(command, account)| match account {
+            Some(account) if command.acts_on_account() => command.for_account(account),
+            _ => command,
+        },
+    )
+}
+
+fn unaddressed_commands() -> impl Strategy<Value = Command> {
     let order = "[A-Za-z0-9_-]{2,8}";
     let orders =
         (0_u8..4, any::<bool>(), decimals(), decimals(), decimals(), proptest::option::of(any::<u32>()));

@@ -4,16 +4,16 @@ use bitopro_model::{Action, Condition, Decimal, OrderId, OrderStatus, OrderType,
 use fastrand::Rng;
 
 use super::{MAX_OPEN_ORDERS, MarketStep, Trader};
-use crate::exchange::account::Account;
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{demo, holdings};
+use crate::exchange::matching::single_account::SingleAccount as Account;
 use crate::{Command, NewOrder, Quirks};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
 fn demo_account() -> Account {
     let mut account = Account::new(holdings::by_currency(demo::balances(demo::COUNT)), Quirks::default());
-    demo::trade(&mut account, NOW);
+    account.trade_like_demo(NOW);
     account
 }
 
@@ -36,7 +36,11 @@ fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
                 }
                 Command::Fill { order, amount } => (1, account.fill(NOW, &OrderId::new(order), amount)),
                 Command::Cancel(order) => (2, account.cancel(NOW, &OrderId::new(order))),
-                Command::Trigger(order) => (3, account.trigger(NOW, &OrderId::new(order))),
+                Command::Trigger(order) => {
+                    let id = OrderId::new(order);
+                    let market = account.order(&id).and_then(|order| trader.price(order));
+                    (3, account.trigger_at(NOW, &id, market))
+                }
                 other => panic!("{other}"),
             };
             if let Ok(change) = change {

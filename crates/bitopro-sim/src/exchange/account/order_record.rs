@@ -1,24 +1,33 @@
 use bitopro_model::{Action, Currency, Decimal, Order, OrderStatus, Pair, TimeInForce, Timestamp};
 
-use crate::exchange::account::execution::IdSequence;
-use crate::exchange::account::fill::tradable_balance;
+use crate::exchange::account::execution::order_after_fill;
+use crate::exchange::account::fill::{Fill, tradable_balance};
 use crate::exchange::account::order::{Kind, currencies};
-use crate::{CommandError, Holdings, NewOrder};
+use crate::exchange::exact::{difference, truncated_product};
+use crate::exchange::id_sequence::IdSequence;
+use crate::{CommandError, Holdings, NewOrder, OrderTimes};
 
-/// An open order, and the amount of a currency that it locks.
-#[derive(Debug, Clone)]
-pub(crate) struct OpenOrder {
+/// An order with what the exchange does not show of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderRecord {
     pub(crate) order: Order,
+    /// The order's position among all orders of the exchange, since ids are not ordered.
+    pub(crate) number: u64,
+    /// The order's position among the resting orders of its price. A stop order gets it when triggered.
+    pub(crate) priority: u64,
+    /// The exact time at which it was placed.
+    pub(crate) placed: Timestamp,
+    /// The currency that the order pays.
     pub(crate) currency: Currency,
     pub(crate) locked: Decimal,
 }
 
-impl OpenOrder {
+impl OrderRecord {
     /// Validates a new order that executes at `price`, and assigns its ids, without locking anything yet.
     pub(crate) fn prepare(
         new: &NewOrder,
         price: Decimal,
-        now: Timestamp,
+        (now, order_times): (Timestamp, OrderTimes),
         holdings: &Holdings,
         ids: &mut IdSequence,
     ) -> Result<Self, CommandError> {
@@ -46,7 +55,7 @@ impl OpenOrder {
         let mut order = Order::new(id, pair, new.action.clone(), new.order_type())
             .with_price(new.price)
             .with_amount(amount)
-            .with_created(now);
+            .with_created(order_times.truncate(now));
         order.seq = Some(seq);
         order.client_id = new.client_id.map(Into::into);
         match &new.kind {
@@ -58,6 +67,29 @@ impl OpenOrder {
             }
             Kind::Limit | Kind::Market => {}
         }
-        Ok(Self { order, currency, locked })
+        let number = ids.next_number();
+        Ok(Self { order, number, priority: number, placed: now, currency, locked })
+    }
+
+    /// Returns the order after a fill, and the locked amount that the fill releases.
+    pub(crate) fn after_fill(
+        &self,
+        fill: &Fill,
+        updated: Timestamp,
+    ) -> Result<(Self, Decimal), CommandError> {
+        let order = order_after_fill(&self.order, fill, updated)?;
+        // Truncated parts never add up to more than the truncated whole, so the locked amount is always
+        // enough. The last fill releases what remains of it.
+        let released = if order.is_final() { Some(self.locked) } else { self.locked_for(fill) }
+            .ok_or(CommandError::Inexact)?;
+        let locked = difference(self.locked, released).ok_or(CommandError::Inexact)?;
+        Ok((Self { order, locked, ..self.clone() }, released))
+    }
+
+    /// Returns the amount that was locked for the volume of a fill. It is more than the fill pays if the fill's
+    /// price is better than the order's.
+    fn locked_for(&self, fill: &Fill) -> Option<Decimal> {
+        let is_limit_buy = self.order.action == Action::Buy && !self.order.price.is_zero();
+        if is_limit_buy { truncated_product(fill.volume, self.order.price) } else { Some(fill.paid().1) }
     }
 }

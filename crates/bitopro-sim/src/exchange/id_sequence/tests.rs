@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
-use bitopro_model::{OrderId, Timestamp};
+use bitopro_model::OrderId;
 
 use super::IdSequence;
-use crate::{MatchIds, OrderIdSequence, OrderTimes, Quirks};
+use crate::{MatchIds, OrderIdSequence, Quirks};
 
 #[test]
 fn order_ids_are_scrambled_or_counted() {
@@ -39,12 +39,11 @@ fn match_ids_are_empty_counted_or_uuids() {
 }
 
 #[test]
-fn times_in_seconds_are_multiples_of_a_thousand() {
-    for (millis, expected) in
-        [(1_639_553_303_365, 1_639_553_303_000), (0, 0), (-1, -1_000), (i64::MIN, i64::MIN)]
-    {
-        let time = Timestamp::from_millis(millis);
-        assert_eq!(OrderTimes::Seconds.truncate(time).as_millis(), expected);
-        assert_eq!(OrderTimes::Milliseconds.truncate(time), time);
-    }
+fn ids_of_trades_are_scrambled_have_ten_digits_and_do_not_repeat() {
+    let mut ids = IdSequence::new(Quirks::default());
+    let first: Vec<String> = (0..3).map(|_| ids.next_trade()).collect();
+    // Every other id is smaller by about the distance in the documentation's samples.
+    assert_eq!(first, ["4000000000", "8376858394", "3753716788"]);
+    let rest: BTreeSet<String> = (0..100_000).map(|_| ids.next_trade()).collect();
+    assert!(rest.len() == 100_000 && rest.iter().all(|id| id.len() == 10));
 }

@@ -1,0 +1,94 @@
+use std::collections::BTreeSet;
+use std::iter;
+
+use bitopro_auth::Credentials;
+use bitopro_model::{Balance, Currency, Decimal};
+
+use crate::exchange::account::accounts::Accounts;
+use crate::exchange::account::{demo, holdings};
+use crate::{Account, AccountId, SimCredentials};
+
+/// The accounts of a simulator, of which there is at least one.
+#[derive(Debug, Clone)]
+pub(super) struct AccountOptions {
+    pub(super) first: AccountOption,
+    others: Vec<AccountOption>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct AccountOption {
+    name: String,
+    pub(super) credentials: SimCredentials,
+    pub(super) balances: Vec<Balance>,
+}
+
+impl AccountOptions {
+    pub(super) fn demo() -> Self {
+        let (name, balances) = ("demo".to_owned(), demo::balances(demo::COUNT));
+        let first = AccountOption { name, credentials: SimCredentials::demo(), balances };
+        Self { first, others: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, name: String, credentials: SimCredentials, balances: Vec<Balance>) {
+        self.others.push(AccountOption { name, credentials, balances });
+    }
+
+    /// Returns the credentials of an account, which must be one of these.
+    pub(super) fn credentials_of(&self, account: AccountId) -> &SimCredentials {
+        let option = self.iter().nth(account.index()).unwrap_or(&self.first);
+        &option.credentials
+    }
+
+    pub(super) fn to_accounts(&self) -> Accounts {
+        let account = |index, option: &AccountOption| {
+            let holdings = holdings::by_currency(option.balances.clone());
+            Account::new(AccountId::from_index(index), option.name.as_str(), holdings)
+        };
+        let mut accounts = Accounts::new(account(0, &self.first));
+        for (index, option) in (1..).zip(&self.others) {
+            accounts.add(account(index, option));
+        }
+        accounts
+    }
+
+    /// Returns the credentials of the accounts in order, and adds every problem with the options.
+    pub(super) fn check(&self, problems: &mut Vec<String>) -> Vec<Credentials> {
+        let (mut names, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        let mut valid = Vec::new();
+        for AccountOption { name, credentials, balances } in self.iter() {
+            if name.is_empty() || name.contains(char::is_whitespace) {
+                problems.push(format!("account name `{name}` is not a single word"));
+            }
+            if !names.insert(name) {
+                problems.push(format!("duplicate account name `{name}`"));
+            }
+            if !keys.insert(&credentials.api_key) {
+                problems.push(format!("duplicate API key of account `{name}`"));
+            }
+            check_balances(balances, problems);
+            match credentials.to_credentials() {
+                Ok(credentials) => valid.push(credentials),
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        valid
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &AccountOption> {
+        iter::once(&self.first).chain(&self.others)
+    }
+}
+
+fn check_balances(balances: &[Balance], problems: &mut Vec<String>) {
+    let mut seen: BTreeSet<&Currency> = BTreeSet::new();
+    for Balance { currency, amount, available, .. } in balances {
+        if !seen.insert(currency) {
+            problems.push(format!("duplicate currency `{currency}` in `balances`"));
+        }
+        if !(Decimal::ZERO..=*amount).contains(available) {
+            problems.push(format!(
+                "available amount {available} of `{currency}` in `balances` is not between 0 and {amount}"
+            ));
+        }
+    }
+}
