@@ -1,4 +1,4 @@
-//! What the exchange publishes about its pairs, and the rules for orders.
+//! Public data about pairs, and the rules for orders.
 
 use bitopro_model::{Action, Decimal, Pair, Timestamp};
 

@@ -29,7 +29,7 @@ pub struct PairRules {
     pub book_precision: u32,
     /// The largest scale to which the order book can be grouped.
     pub book_scale_levels: u32,
-    /// Whether trading is paused.
+    /// `true` if trading is paused.
     pub is_in_maintenance: bool,
 }
 

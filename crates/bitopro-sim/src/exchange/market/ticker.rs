@@ -15,7 +15,7 @@ pub struct Ticker {
     pub pair: Pair,
     /// The price of the last trade. Without one, it is the market's price, or 0.
     pub last_price: Decimal,
-    /// Whether the taker of the last trade bought.
+    /// `true` if the taker of the last trade bought.
     pub is_buyer: bool,
     /// The change of the price in percent, since the last trade that is older than 24 hours, or since the first
     /// one.

@@ -10,7 +10,7 @@ pub struct MarketTrade {
     pub price: Decimal,
     /// The amount in the base currency.
     pub amount: Decimal,
-    /// Whether the taker bought. The exchange does not document whether it means the taker or the maker.
+    /// `true` if the taker bought. That it is the taker and not the maker is an assumption.
     pub is_buyer: bool,
     /// The time of the trade in milliseconds.
     pub created: Timestamp,
