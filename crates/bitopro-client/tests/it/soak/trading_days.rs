@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bitopro_client::model::PrivateStream;
+use bitopro_sim::OrderQuery;
 use fastrand::Rng;
 
 use super::harness::Harness;
@@ -14,7 +15,10 @@ const TICK: Duration = Duration::from_secs(10);
 const SLACK_BYTES: i64 = 256 << 10;
 /// The additional allowance for each trade that the simulator stores after the first day. It stores at most
 /// 10,000.
-const TRADE_BYTES: i64 = 512;
+const TRADE_BYTES: i64 = 768;
+/// The additional allowance for each order that the simulator stores after the first day. It stores at most
+/// 10,000 closed ones.
+const ORDER_BYTES: i64 = 1_280;
 /// The additional allowance for each dial that the simulator stores after the first day. It stores at most
 /// 10,000.
 const DIAL_BYTES: i64 = 256;
@@ -40,7 +44,10 @@ async fn trade(harness: &mut Harness, random: &mut Rng, seconds: u64) {
 
 fn stored_bytes(harness: &Harness) -> i64 {
     let bytes = |count: usize, each: i64| i64::try_from(count).unwrap() * each;
+    let account = harness.simulator.account("demo").unwrap();
+    let orders = account.read(|account| account.orders(&OrderQuery::default()).len());
     bytes(harness.simulator.trades().len(), TRADE_BYTES)
+        + bytes(orders, ORDER_BYTES)
         + bytes(harness.simulator.upgrade_attempts().len(), DIAL_BYTES)
 }
 
