@@ -60,9 +60,7 @@ impl Dialer {
         if !target.encrypted {
             return Ok(Box::new(stream));
         }
-        let handshake = self.tls.connect(&target.address, stream);
-        let missing = format!("no TLS connection with {}", target.address);
-        let stream = deadline.within(&missing, handshake).await?;
+        let stream = self.tls.connect(&target.address, stream, deadline).await?;
         let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());
         debug!(address = %target.address, version, "TLS established");
         Ok(Box::new(stream))

@@ -1,5 +1,5 @@
-use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{io, thread};
 
 use http::uri::Authority;
 use rustls::pki_types::pem::PemObject;
@@ -8,9 +8,11 @@ use rustls::{CertificateError as Rejection, ClientConfig, InvalidMessage, RootCe
 use rustls_platform_verifier::Verifier;
 use thiserror::Error as ThisError;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::deadline::Deadline;
 use crate::{Error, ErrorKind, printable};
 
 /// The error returned by the method `with_extra_roots` of a connector or client.
@@ -22,12 +24,16 @@ pub struct CertificateError {
 
 /// TLS that always verifies the server against the platform's root certificates and the added ones.
 ///
-/// The first encrypted dial builds the configuration, because reading the platform's root certificates is slow.
+/// The first encrypted dial builds the configuration, because reading the platform's root certificates is slow. It
+/// can also hang, so a separate thread builds it, for all clones and dials.
 #[derive(Clone, Default)]
 pub(super) struct Tls {
     extra_roots: Vec<CertificateDer<'static>>,
-    config: Arc<OnceLock<Arc<ClientConfig>>>,
+    /// The latest configuration, which is `None` until it is complete.
+    config: Arc<Mutex<Option<watch::Receiver<Option<Built>>>>>,
 }
+
+type Built = Result<Arc<ClientConfig>, rustls::Error>;
 
 impl Tls {
     /// Adds every certificate in `pem` to the root certificates.
@@ -50,30 +56,69 @@ impl Tls {
     }
 
     /// Performs the TLS handshake with the server at `address` over `stream`.
-    pub(super) async fn connect<S>(&self, address: &Authority, stream: S) -> Result<TlsStream<S>, Error>
+    pub(super) async fn connect<S>(
+        &self,
+        address: &Authority,
+        stream: S,
+        deadline: Deadline,
+    ) -> Result<TlsStream<S>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let name = server_name(address.host())?;
-        let config = self.config().await?;
-        let connected = TlsConnector::from(config).connect(name, stream).await;
-        connected.map_err(|error| convert_error(error, address))
+        let config = self.config(deadline, build).await?;
+        let missing = format!("no TLS connection with {address}");
+        let handshake = async {
+            let connected = TlsConnector::from(config).connect(name, stream).await;
+            connected.map_err(|error| convert_error(error, address))
+        };
+        deadline.within(&missing, handshake).await
     }
 
-    async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
-        if let Some(config) = self.config.get() {
-            return Ok(Arc::clone(config));
+    /// Returns the configuration, which `build` creates unless an earlier call has succeeded or is in progress.
+    async fn config(
+        &self,
+        deadline: Deadline,
+        build: impl FnOnce(Vec<CertificateDer<'static>>) -> Built + Send + 'static,
+    ) -> Result<Arc<ClientConfig>, Error> {
+        const MISSING: &str =
+            "the CA certificates of this machine (on Linux, of SSL_CERT_FILE and SSL_CERT_DIR) were not read";
+
+        let failed = |message| Error::new(ErrorKind::Setup, message);
+        let not_built = "cannot build the TLS configuration";
+        let mut config = self.latest(build).map_err(|error| failed(not_built).with_source(error))?;
+        let built = async {
+            let built = config.wait_for(Option::is_some).await;
+            built.ok().and_then(|built| built.clone()).ok_or_else(|| failed(not_built))
+        };
+        deadline.within(MISSING, built).await?.map_err(|error| {
+            failed(
+                "no usable CA certificates on this machine; install them (on Linux, the package \
+                 `ca-certificates`) or set SSL_CERT_FILE to the path of their file",
+            )
+            .with_source(error)
+        })
+    }
+
+    /// Returns the latest configuration, or starts to build another one if that has failed.
+    fn latest(
+        &self,
+        build: impl FnOnce(Vec<CertificateDer<'static>>) -> Built + Send + 'static,
+    ) -> io::Result<watch::Receiver<Option<Built>>> {
+        let mut latest = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_usable = |config: &&watch::Receiver<Option<Built>>| match &*config.borrow() {
+            Some(built) => built.is_ok(),
+            // A thread that has panicked has dropped the sender.
+            None => config.has_changed().is_ok(),
+        };
+        if let Some(config) = latest.as_ref().filter(is_usable) {
+            return Ok(config.clone());
         }
+        let (sender, config) = watch::channel(None);
         let extra_roots = self.extra_roots.clone();
-        let built = tokio::task::spawn_blocking(move || build(extra_roots)).await;
-        let config = built
-            .map_err(|error| Error::new(ErrorKind::Setup, "cannot build the TLS configuration").with_source(error))?
-            .map_err(|error| {
-                let message = "no usable CA certificates on this machine; install them (on Linux, the package \
-                               `ca-certificates`) or set SSL_CERT_FILE to the path of their file";
-                Error::new(ErrorKind::Setup, message).with_source(error)
-            })?;
-        Ok(Arc::clone(self.config.get_or_init(|| config)))
+        let work = move || drop(sender.send(Some(build(extra_roots))));
+        thread::Builder::new().name("certificates".to_owned()).spawn(work)?;
+        Ok(latest.insert(config).clone())
     }
 }
 
@@ -151,7 +196,7 @@ fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
     })
 }
 
-fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, rustls::Error> {
+fn build(extra_roots: Vec<CertificateDer<'static>>) -> Built {
     // An explicit provider works whether or not the process has installed a default one.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::clone(&provider))?;
@@ -167,7 +212,10 @@ fn build(extra_roots: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>,
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, ErrorKind, Tls, server_name};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::{Arc, Built, Deadline, ErrorKind, Tls, build, server_name};
 
     #[test]
     fn names_and_ip_addresses_are_valid_server_names() {
@@ -178,13 +226,45 @@ mod tests {
         assert_eq!(server_name("a_b..c").unwrap_err().kind(), ErrorKind::InvalidRequest);
     }
 
-    #[tokio::test]
-    async fn clones_share_one_configuration() {
+    #[tokio::test(start_paused = true)]
+    async fn clones_share_one_configuration_even_while_it_hangs() {
         // With an added root, the test works on a machine without CA certificates.
         let root = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let mut tls = Tls::default();
         tls.add_pem(root.cert.pem().as_bytes()).unwrap();
-        let first = tls.clone().config().await.unwrap();
-        assert!(Arc::ptr_eq(&first, &tls.config().await.unwrap()));
+        let (release, hang) = mpsc::channel::<()>();
+        let hanging = move |roots| {
+            let _ = hang.recv();
+            build(roots)
+        };
+        let deadline = || Deadline::after(Duration::from_secs(10));
+        let error = tls.config(deadline(), hanging).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let text =
+            "the CA certificates of this machine (on Linux, of SSL_CERT_FILE and SSL_CERT_DIR) were not read";
+        assert_eq!(error.to_string(), format!("{text} within 10 s"));
+        let second: fn(Vec<_>) -> Built = |_| panic!("a second load");
+        assert_eq!(tls.config(deadline(), second).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        drop(release);
+        // The thread is not part of the paused clock.
+        let mut latest = tls.latest(second).unwrap();
+        latest.wait_for(Option::is_some).await.unwrap();
+        let first = tls.clone().config(deadline(), second).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &tls.config(deadline(), second).await.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_load_that_failed_is_repeated() {
+        let tls = Tls::default();
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let failing = |_| Err(rustls::Error::General("no certificates".to_owned()));
+        let error = tls.config(deadline, failing).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Setup);
+        assert!(format!("{error:#}").ends_with(": unexpected error: no certificates"), "{error:#}");
+        let error = tls.config(deadline, |_| panic!("a test of panics")).await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot build the TLS configuration");
+        let root = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let roots = vec![root.cert.der().clone()];
+        tls.config(deadline, |_| build(roots)).await.unwrap();
     }
 }
