@@ -1,4 +1,3 @@
-use std::fmt::Debug;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -63,12 +62,15 @@ pub(crate) fn report(failure: &Failure) -> Status {
     failure.kind()
 }
 
-/// The settings of the library that errors mention, and the flags of the command for them.
-const FLAGS: [(&str, &str); 2] =
-    [("`Limits::message_bytes`", "`--message-limit`"), ("`with_extra_roots`", "`--ca-file`")];
+/// Returns the messages of an error's causes, if any.
+pub(crate) fn causes<K>(error: &transport::Error<K>) -> Option<String> {
+    Some(format!("{error:#}").strip_prefix(&format!("{error}: "))?.to_owned())
+}
 
-/// Returns the messages of an error's causes, if any, with the flags of the command.
-pub(crate) fn causes<K: Debug>(error: &transport::Error<K>) -> Option<String> {
-    let causes = format!("{error:#}").strip_prefix(&format!("{error}: "))?.to_owned();
-    Some(FLAGS.iter().fold(causes, |causes, (setting, flag)| causes.replace(setting, flag)))
+/// Returns an error with its causes on one line.
+pub(crate) fn with_causes<K>(error: &transport::Error<K>) -> String {
+    match causes(error) {
+        Some(causes) => format!("{error}; caused by: {causes}"),
+        None => error.to_string(),
+    }
 }

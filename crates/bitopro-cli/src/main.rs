@@ -2,6 +2,7 @@
 
 mod args;
 mod bounded_lines;
+mod connector;
 mod credentials;
 mod decode;
 mod exit;
@@ -54,7 +55,7 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
         Failure::new(Status::Unexpected, "cannot start the async runtime").with_source(error)
     })?;
     let result = runtime.block_on(work);
-    // Does not wait for threads, such as one that reads a certificate file.
+    // Does not wait for work that blocks.
     runtime.shutdown_background();
     result
 }

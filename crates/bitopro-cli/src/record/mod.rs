@@ -21,11 +21,12 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use crate::args::RecordArgs;
+use crate::connector::connector;
 use crate::credentials;
-use crate::exit::{Failure, MAX_LINE, Status};
+use crate::exit::{Failure, MAX_LINE, Status, with_causes};
 use crate::output::{OutputError, exit_status};
 use crate::signals::Signals;
-use crate::watch::{base_url, ca_file, connector};
+use crate::watch::{base_url, ca_file};
 use crate::writer::Writer;
 use capture::{Recording, RecordingLimits, capture};
 use scrub::Scrubber;
@@ -112,7 +113,7 @@ fn describe(item: &Item<AccountBalance>) -> Option<String> {
         Item::Snapshot(event) => format!("received a snapshot of {}", currencies(event)),
         Item::Update(event) => format!("received an update of {}", currencies(event)),
         Item::Disconnected(lost) => {
-            format!("{}; next dial in {:.1} s", lost.error, lost.retry_in.as_secs_f32())
+            format!("{}; next dial in {:.1} s", with_causes(&lost.error), lost.retry_in.as_secs_f32())
         }
         _ => return None,
     })

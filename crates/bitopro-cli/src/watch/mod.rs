@@ -12,18 +12,18 @@ mod watcher;
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bitopro_client::model::PrivateStream;
-use bitopro_client::transport::{Limits, TungsteniteConnector};
+use bitopro_client::transport::Limits;
 use bitopro_client::{Client, WS_URL_VARIABLE};
 use bitopro_sim::Simulator;
 use jiff::tz::TimeZone;
 
 use crate::args::{Format, WatchArgs, WatchStream};
+use crate::connector::connector;
 use crate::credentials;
 use crate::exit::{Failure, Status};
 use crate::signals::Signals;
@@ -133,17 +133,6 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
         builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);
     }
     builder.build().map_err(|error| Failure::new(Status::Usage, error.to_string()))
-}
-
-/// Returns a connector that also trusts the certificates in `ca_file`.
-pub(crate) fn connector(ca_file: Option<PathBuf>, limits: Limits) -> Result<TungsteniteConnector, Failure> {
-    let connector = TungsteniteConnector::new().with_limits(limits);
-    let Some(path) = ca_file else { return Ok(connector) };
-    let usage = |message: String| Failure::new(Status::Usage, message);
-    let shown = path.display();
-    let pem = fs::read(&path)
-        .map_err(|error| usage(format!("cannot read the CA file {shown}")).with_source(error))?;
-    connector.with_extra_roots(pem).map_err(|error| usage(format!("the CA file {shown}: {error}")))
 }
 
 /// Returns the base URL of a flag, or else of the environment, if any.

@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -143,6 +144,19 @@ async fn the_error_for_a_rejected_key_says_what_to_check_and_shows_no_secret() {
         assert!(!shown.contains(secret), "{secret} is in {shown}");
     }
     assert!(!file.exists());
+}
+
+#[test]
+fn a_failed_dial_is_reported_with_its_cause() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut command = bitopro(&["record", "never-written"]);
+    with_credentials(&mut command, "key", "secret", "me@example.com");
+    let outcome = run(command.env("BITOPRO_WS_URL", format!("ws://{address}/ws")));
+    let cause = format!("cannot connect to the exchange; caused by: no TCP connection to {address}: ");
+    let first = outcome.stdout.lines().next().unwrap();
+    assert!(first.starts_with(&cause) && first.contains("; next dial in "), "{}", outcome.stdout);
 }
 
 #[test]

@@ -48,7 +48,13 @@ fn the_tls_certificate_is_trusted_only_with_the_ca_file() {
     let without_ca =
         run(bitopro(&["watch", "balances", "--once"]).envs(exports).env_remove("BITOPRO_CA_FILE"));
     assert_eq!(without_ca.code, Some(4));
-    assert!(without_ca.stderr.contains("certificate"), "{}", without_ca.stderr);
+    let advice = "add its CA certificate with `--ca-file` or BITOPRO_CA_FILE";
+    assert!(without_ca.stderr.contains(advice), "{}", without_ca.stderr);
+    assert!(
+        without_ca.json()[0]["data"]["error"].as_str().unwrap().ends_with(advice),
+        "{}",
+        without_ca.stdout
+    );
 }
 
 #[test]

@@ -237,7 +237,7 @@ async fn fault_55_a_message_beyond_the_limit_is_reported_with_the_option_that_ra
     let expected = "exceeds the limit of 1000 bytes; raise it with ";
     assert!(outcome.stderr.contains(&format!("{expected}`--message-limit`")), "{}", outcome.stderr);
     let error = outcome.json()[1]["data"]["error"].as_str().unwrap().to_owned();
-    assert!(error.ends_with(&format!("{expected}`Limits::message_bytes`")), "{error}");
+    assert!(error.ends_with(&format!("{expected}`--message-limit`")), "{error}");
     let outcome = run(&mut bitopro(&["watch", "balances", "--message-limit", "0"]));
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("a number of bytes, at least 1"), "{}", outcome.stderr);
