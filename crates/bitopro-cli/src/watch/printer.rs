@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
@@ -20,9 +20,13 @@ pub(super) struct Printer {
     /// Derives the changes of each item before it is filtered.
     changes: Changes,
     reader: Reader<Account>,
+    /// The last state of each stream that was printed.
+    printed: PrintedStates,
     /// The streams whose first message has been compared with the filter.
     compared_streams: BTreeSet<PrivateStream>,
 }
+
+type PrintedStates = BTreeMap<PrivateStream, StreamState>;
 
 /// The output format, with the state that it needs.
 pub(super) enum Renderer {
@@ -43,7 +47,8 @@ impl Printer {
         changes: Changes,
         reader: Reader<Account>,
     ) -> Self {
-        Self { filter, renderer, streams, changes, reader, compared_streams: BTreeSet::new() }
+        let (printed, compared_streams) = (PrintedStates::new(), BTreeSet::new());
+        Self { filter, renderer, streams, changes, reader, printed, compared_streams }
     }
 
     /// Prints an item. Returns whether it contained data that matches the filter.
@@ -51,29 +56,37 @@ impl Printer {
         if let Item::Snapshot(message) | Item::Update(message) = &item.item {
             self.report_unmatched(item.stream, item.received, message, lines);
         }
-        let Self { filter, renderer, changes, reader, .. } = self;
+        let Self { filter, renderer, changes, reader, printed, .. } = self;
         let changes = match renderer {
             Renderer::Ndjson { .. } => BalanceChanges::new(),
             Renderer::Table(_) | Renderer::Screen(_) => balance_changes(changes.apply(&item)),
         };
         let (stream, received) = (item.stream, item.received);
         let Some(filtered) = filter.apply(item.item) else { return Ok(false) };
-        let state = |stream| Some(filter.filter_state(reader.current().stream(stream)?));
+        let mut state = |stream| {
+            let state = filter.filter_state(reader.current().stream(stream)?);
+            has_changed(printed.get(&stream), &state).then(|| {
+                printed.insert(stream, state.clone());
+                state
+            })
+        };
         let is_data = matches!(filtered, Item::Snapshot(_) | Item::Update(_));
         match renderer {
             Renderer::Ndjson { state: with_state } => {
                 let mut line = AccountItem::new(stream, filtered);
                 line.received = received;
                 lines.extend([&json(&line)?, "\n"]);
-                let leaves_state = matches!(
-                    line.item,
-                    Item::Connected(_) | Item::Unknown(_) | Item::Closed(Closed::Requested)
-                );
+                let leaves_state = match line.item {
+                    Item::Connected(_) | Item::Unknown(_) | Item::Closed(Closed::Requested) => true,
+                    // The state already contains the snapshot that follows.
+                    Item::Gap(_) => stream.has_snapshot(),
+                    _ => false,
+                };
                 if *with_state && !leaves_state {
                     // The order history also closes orders in the state of the open orders.
                     let affected =
                         (stream == PrivateStream::HistoryOrders).then_some(PrivateStream::ActiveOrders);
-                    for state in [stream].into_iter().chain(affected).filter_map(state) {
+                    for state in [stream].into_iter().chain(affected).filter_map(&mut state) {
                         lines.extend([&json(&state)?, "\n"]);
                     }
                 }
@@ -132,4 +145,10 @@ impl Printer {
             Renderer::Screen(screen) => screen.add_note(received, note, lines),
         }
     }
+}
+
+/// Returns whether a state differs from the last printed one in more than its age.
+fn has_changed(last: Option<&StreamState>, state: &StreamState) -> bool {
+    let content = |state: &StreamState| (state.as_of, state.is_stale);
+    last.is_none_or(|last| content(last) != content(state) || last.messages != state.messages)
 }

@@ -1,6 +1,8 @@
 //! `--once`, `--count` and `--heartbeat`, and the freshness of the last state.
 
 use bitopro_sim::{Command, Simulator};
+use bitopro_transport::Refusal;
+use http::StatusCode;
 
 use crate::process::{Outcome, Running, bitopro, run, watch};
 
@@ -92,9 +94,37 @@ async fn the_history_with_the_state_prints_each_state_once() {
         assert_eq!(running.json()["type"], expected);
     }
     simulator.execute(&Command::Disconnect(None)).unwrap();
-    for expected in ["disconnected", "state", "connected", "gap", "state", "snapshot", "state"] {
+    for expected in ["disconnected", "state", "connected", "gap", "snapshot", "state"] {
         let line = running.json();
         assert_eq!((&line["type"], &line["stream"]), (&expected.into(), &"history-orders".into()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_stream_prints_the_same_state_twice_in_a_row() {
+    let interval = std::time::Duration::from_millis(5);
+    let simulator = Simulator::builder().with_market_interval(interval).start().await.unwrap();
+    let mut running = Running::start(&mut watch(&simulator, "all", &["--state"]));
+    let mut states = std::collections::BTreeMap::new();
+    let mut next = || {
+        let mut line = running.json();
+        if line["type"] == "state" {
+            let stream = line["stream"].as_str().unwrap().to_owned();
+            (line["received"], line["age_ms"]) = Default::default();
+            let last = states.insert(stream, line.clone());
+            assert_ne!(last.as_ref(), Some(&line));
+        }
+        line
+    };
+    for _ in 0..2 {
+        // The history closes orders in the state of the open orders.
+        for _ in 0..30 {
+            while next()["type"] != "update" {}
+        }
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE);
+        simulator.refuse_next(2, refusal);
+        simulator.execute(&Command::Disconnect(None)).unwrap();
+        while next()["type"] != "gap" {}
     }
 }
 
