@@ -89,14 +89,26 @@ impl Appearance {
         }
     }
 
-    /// Returns a note, which is a line that is not a row, with its time. If the terminal is too narrow, the
-    /// note is wrapped.
-    pub(super) fn note(&self, style: Style, time: Option<Timestamp>, text: &dyn Display) -> String {
-        let (time, text) = self.note_parts(time, text);
+    /// Returns a note, which is not a row, with its time. If the terminal is too narrow, the note is wrapped, and
+    /// cut after `max_lines`.
+    pub(super) fn note(
+        &self,
+        style: Style,
+        time: Option<Timestamp>,
+        text: &dyn Display,
+        max_lines: usize,
+    ) -> String {
+        let time = time.map(|time| self.time_of_day(time) + " ").unwrap_or_default();
+        let text = printable(&text.to_string(), MAX_LINE);
         let indent = columns::width(&time) + 2;
         let width = (self.width)().map_or(usize::MAX, |width| width.saturating_sub(indent).max(1));
+        let mut parts = textwrap::wrap(&text, width);
+        if parts.len() > max_lines {
+            let rest = parts.split_off(max_lines.saturating_sub(1)).join(" ");
+            parts.push(columns::cut(&rest, width).into_owned().into());
+        }
         let mut lines = String::new();
-        for (number, part) in textwrap::wrap(&text, width).iter().enumerate() {
+        for (number, part) in parts.iter().enumerate() {
             if number == 0 {
                 self.paint(Style::Plain, &time, &mut lines);
                 self.paint(style, &format!("· {part}"), &mut lines);
@@ -107,21 +119,6 @@ impl Appearance {
             lines.push('\n');
         }
         lines
-    }
-
-    /// Returns a note that is cut to one line.
-    pub(super) fn short_note(&self, style: Style, time: Option<Timestamp>, text: &dyn Display) -> String {
-        let (time, text) = self.note_parts(time, text);
-        let width = (self.width)().map_or(usize::MAX, |width| width.saturating_sub(columns::width(&time)));
-        let mut line = time;
-        self.paint(style, &columns::cut(&format!("· {text}"), width), &mut line);
-        line.push('\n');
-        line
-    }
-
-    fn note_parts(&self, time: Option<Timestamp>, text: &dyn Display) -> (String, String) {
-        let time = time.map(|time| self.time_of_day(time) + " ").unwrap_or_default();
-        (time, printable(&text.to_string(), MAX_LINE))
     }
 }
 
@@ -181,11 +178,11 @@ mod tests {
     fn a_long_note_is_wrapped_between_words_or_cut() {
         let text = "the exchange is unreachable \x1b比特幣";
         let look = look(|| Some(30));
-        assert_eq!(
-            look.note(Style::Red, Some(TIME), &text),
-            "07:28:23 · the exchange is\n           unreachable\n           \\u{1b}比特幣\n"
-        );
-        assert_eq!(look.short_note(Style::Red, Some(TIME), &text), "07:28:23 · the exchange is un…\n");
-        assert_eq!(look.note(Style::Red, None, &"no orders"), "· no orders\n");
+        let note = |max_lines| look.note(Style::Red, Some(TIME), &text, max_lines);
+        let whole = "07:28:23 · the exchange is\n           unreachable\n           \\u{1b}比特幣\n";
+        assert_eq!(note(3), whole);
+        assert_eq!(note(2), "07:28:23 · the exchange is\n           unreachable \\u{1b}…\n");
+        assert_eq!(note(1), "07:28:23 · the exchange is un…\n");
+        assert_eq!(look.note(Style::Red, None, &"no orders", 1), "· no orders\n");
     }
 }

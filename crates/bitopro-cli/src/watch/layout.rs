@@ -5,6 +5,9 @@ const HEADER_LINES: usize = 2;
 /// Number of body lines of each table that take precedence over empty lines and notes.
 const MIN_BODY_LINES: usize = 3;
 
+/// Maximum number of lines of the latest note.
+pub(super) const LATEST_NOTE_LINES: usize = 2;
+
 /// The number of lines of each part. If they exceed the terminal, the last ones are not drawn.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -12,19 +15,19 @@ pub(super) struct Layout {
     pub(super) bodies: Vec<usize>,
     /// True if an empty line follows each table.
     pub(super) is_spaced: bool,
-    /// Number of notes below the tables.
+    /// Number of lines with notes below the tables.
     pub(super) notes: usize,
 }
 
 impl Layout {
     /// Distributes `lines` among tables whose complete bodies have `wanted` lines each, and at most this many
-    /// notes.
+    /// lines with notes.
     pub(super) fn new(lines: usize, wanted: &[usize], notes: usize) -> Self {
         let tables = wanted.len();
         let least: usize = wanted.iter().map(|wanted| HEADER_LINES + (*wanted).min(MIN_BODY_LINES)).sum();
         let spare = lines.saturating_sub(least);
         // The latest note takes precedence over empty lines, and these over the other notes.
-        let is_spaced = spare >= tables + notes.min(1);
+        let is_spaced = spare >= tables + notes.min(LATEST_NOTE_LINES);
         let notes = notes.min(spare.saturating_sub(if is_spaced { tables } else { 0 }));
         let used = HEADER_LINES * tables + notes + if is_spaced { tables } else { 0 };
         Self { bodies: distribute(lines.saturating_sub(used), wanted), is_spaced, notes }

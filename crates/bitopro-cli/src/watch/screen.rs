@@ -6,7 +6,7 @@ use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::{Item, StreamState};
 
 use super::appearance::{Appearance, Style};
-use super::layout::Layout;
+use super::layout::{LATEST_NOTE_LINES, Layout};
 use super::notes::{Note, Notes, label};
 use super::table::{self, BalanceChanges, Cell, Column, Grid};
 
@@ -64,7 +64,7 @@ impl Screen {
 
     pub(super) fn add_note(&mut self, received: Option<Timestamp>, note: Note, lines: &mut String) {
         let Some(terminal) = &mut self.terminal else {
-            return lines.push_str(&self.look.note(note.style, received, &note.text));
+            return lines.push_str(&self.look.note(note.style, received, &note.text, usize::MAX));
         };
         terminal.notes.push_back((received, note));
         if terminal.notes.len() > MAX_NOTES {
@@ -87,7 +87,18 @@ impl Screen {
         let height = (terminal.height)().saturating_sub(1);
         let states: Vec<StreamState> = states.collect();
         let wanted: Vec<usize> = states.iter().map(|state| table::height(&state.messages)).collect();
-        let layout = Layout::new(height, &wanted, terminal.notes.len());
+        let note_lines = |(time, note): &(Option<Timestamp>, Note), max_lines| -> Vec<String> {
+            let lines = self.look.note(note.style, *time, &note.text, max_lines);
+            lines.lines().map(|line| format!("{line}\n")).collect()
+        };
+        let latest = terminal.notes.back();
+        let mut latest_lines = latest.map(|note| note_lines(note, LATEST_NOTE_LINES)).unwrap_or_default();
+        let earlier = terminal.notes.iter().rev().skip(1).rev();
+        let earlier: Vec<String> = earlier.flat_map(|note| note_lines(note, 1)).collect();
+        let layout = Layout::new(height, &wanted, earlier.len() + latest_lines.len());
+        if layout.notes < latest_lines.len() {
+            latest_lines = latest.map(|note| note_lines(note, layout.notes)).unwrap_or_default();
+        }
         let mut drawn = String::new();
         for (state, body) in states.iter().zip(&layout.bodies) {
             print_state(state, &self.changes, Some(*body), &self.look, &mut drawn);
@@ -95,9 +106,8 @@ impl Screen {
                 drawn.push('\n');
             }
         }
-        let skipped = terminal.notes.len() - layout.notes;
-        let notes = terminal.notes.iter().skip(skipped);
-        drawn.extend(notes.map(|(time, note)| self.look.short_note(note.style, *time, &note.text)));
+        let skipped = (earlier.len() + latest_lines.len()).saturating_sub(layout.notes);
+        drawn.extend(earlier.into_iter().chain(latest_lines).skip(skipped));
         overwrite(&drawn, height, lines);
     }
 }
@@ -142,7 +152,7 @@ fn print_state(
 
 #[cfg(test)]
 mod tests {
-    use super::{BalanceChanges, Item, MAX_NOTES, Message, PrivateStream, Screen, StreamState};
+    use super::{BalanceChanges, Item, MAX_NOTES, Message, Note, PrivateStream, Screen, StreamState, Style};
     use crate::watch::samples::{self, look};
 
     fn screen(height: fn() -> usize) -> Screen {
@@ -191,6 +201,28 @@ mod tests {
         assert!(!drawn.contains("UNKNOWN_1\n") && drawn.ends_with("UNKNOWN_5\n\x1b[J\x1b[?7h"), "{drawn}");
         assert_eq!(drawn.matches("UNKNOWN_").count(), MAX_NOTES);
         assert_eq!(draw(0..0), "");
+    }
+
+    #[test]
+    fn the_latest_note_has_two_lines_if_there_is_room() {
+        const HEIGHTS: [fn() -> usize; 3] = [|| 24, || 7, || 6];
+        let ends = HEIGHTS.map(|height| {
+            let mut screen = screen(height);
+            print_note(&mut screen, 1, &mut String::new());
+            let text =
+                "orders: connected again after 11.0 s; events between 23:14:31 and 23:14:42 may be missing";
+            screen.add_note(None, Note { style: Style::Yellow, text: text.to_owned() }, &mut String::new());
+            screen.set_outdated();
+            let drawn = draw(&mut screen, PrivateStream::ActiveOrders, samples::ORDERS);
+            let lines = drawn.lines().map(|line| line.replace("\x1b[K", "")).skip(4);
+            lines.filter(|line| !line.is_empty() && !line.starts_with('\x1b')).collect::<Vec<_>>()
+        });
+        let first = "· orders: connected again after 11.0 s; events between 23:14:31 and 23:14:42 may";
+        let whole = [first, "  be missing"];
+        assert_eq!(ends[0], ["· trades: unknown event UNKNOWN_1", whole[0], whole[1]]);
+        assert_eq!(ends[1], whole);
+        let cut = "· orders: connected again after 11.0 s; events between 23:14:31 and 23:14:42 ma…";
+        assert_eq!(ends[2], [cut]);
     }
 
     #[test]

@@ -70,9 +70,9 @@ struct Section {
 impl Section {
     fn print(&self, grid: &mut Grid, look: &Appearance, lines: &mut String) {
         grid.heading(self.heading.clone(), &self.rows, look, lines);
-        lines.extend(self.note_above.iter().map(|note| look.short_note(Style::Dim, None, note)));
+        lines.extend(self.note_above.iter().map(|note| look.note(Style::Dim, None, note, 1)));
         grid.rows(&self.rows, look, lines);
-        lines.extend(self.note_below.iter().map(|note| look.short_note(Style::Dim, None, note)));
+        lines.extend(self.note_below.iter().map(|note| look.note(Style::Dim, None, note, 1)));
     }
 }
 
@@ -129,14 +129,14 @@ impl Table {
                 self.orders.rows(&row, &self.look, lines);
             }
             Item::Update(other) => {
-                lines.push_str(&self.look.note(Style::Dim, received, &format_args!("{other:?}")));
+                lines.push_str(&self.look.note(Style::Dim, received, &format_args!("{other:?}"), usize::MAX));
             }
             _ => {}
         }
     }
 
     pub(super) fn print_note(&self, received: Option<Timestamp>, note: &Note, lines: &mut String) {
-        lines.push_str(&self.look.note(note.style, received, &note.text));
+        lines.push_str(&self.look.note(note.style, received, &note.text, usize::MAX));
     }
 
     /// Prints how current a state is.
@@ -157,7 +157,7 @@ impl Table {
     fn print_new_date(&mut self, received: Option<Timestamp>, lines: &mut String) {
         let Some(date) = received.map(|received| self.look.date(received)) else { return };
         if self.date.as_ref().is_some_and(|last| *last != date) {
-            lines.push_str(&self.look.note(Style::Bold, None, &date));
+            lines.push_str(&self.look.note(Style::Bold, None, &date, 1));
         }
         self.date = Some(date);
     }
