@@ -1,6 +1,7 @@
 //! Rows of cells in columns that are as wide as their contents, and together never wider than the terminal.
 
 use std::fmt::Display;
+use std::ops::Range;
 
 use bitopro_client::transport::printable;
 
@@ -11,7 +12,8 @@ use crate::watch::columns::{cut, width};
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watch) struct Column {
     alignment: Alignment,
-    /// If the terminal is too narrow, the columns with a rank are left out, the lowest first.
+    /// If the terminal is too narrow, the columns with a rank are left out: first the empty ones, and then the
+    /// lowest rank.
     rank: Option<u8>,
 }
 
@@ -28,10 +30,16 @@ impl Column {
     pub(super) const RIGHT: Self = Self { alignment: Alignment::Right, rank: None };
     pub(super) const NUMBER: Self = Self { alignment: Alignment::Point, rank: None };
 
+    /// The first rank of columns that are left out only if the others do not fit when they are cut.
+    pub(super) const MAIN: u8 = 10;
+
     pub(super) const fn with_rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
     }
 }
+
+/// The number of columns of the terminal to which names are cut before other columns are left out.
+const LEAST_NAME: usize = 8;
 
 /// Maximum length of the text of a cell, in characters. Only texts from outside are longer.
 const MAX_CELL: usize = 120;
@@ -61,6 +69,8 @@ pub(in crate::watch) type Row = Vec<Cell>;
 pub(in crate::watch) struct Grid {
     columns: &'static [Column],
     widths: Vec<Width>,
+    /// The widths with the least that rows must show: short names, and the integers of numbers.
+    least: Vec<Width>,
     /// The last heading.
     heading: Row,
     /// True for the columns that the last heading showed.
@@ -79,6 +89,20 @@ impl Width {
     fn total(self) -> usize {
         self.before + self.after
     }
+
+    fn grow(&mut self, other: Self) {
+        self.before = self.before.max(other.before);
+        self.after = self.after.max(other.after);
+    }
+
+    /// Returns a part that is wider than `least`, if any: first the decimals.
+    fn excess(&mut self, least: Self) -> Option<&mut usize> {
+        if self.after > least.after {
+            Some(&mut self.after)
+        } else {
+            Some(&mut self.before).filter(|before| **before > least.before)
+        }
+    }
 }
 
 impl Grid {
@@ -86,6 +110,7 @@ impl Grid {
         Self {
             columns,
             widths: vec![Width::default(); columns.len()],
+            least: vec![Width::default(); columns.len()],
             heading: Row::new(),
             shown: Vec::new(),
         }
@@ -124,10 +149,10 @@ impl Grid {
 
     fn widen_for(&mut self, rows: &[Row]) {
         for row in rows {
-            for ((width, column), cell) in self.widths.iter_mut().zip(self.columns).zip(row) {
-                let needed = cell.needed(column.alignment);
-                width.before = width.before.max(needed.before);
-                width.after = width.after.max(needed.after);
+            let widths = self.widths.iter_mut().zip(&mut self.least);
+            for (((width, least), column), cell) in widths.zip(self.columns).zip(row) {
+                width.grow(cell.needed(column.alignment));
+                least.grow(cell.least(column.alignment));
             }
         }
     }
@@ -136,23 +161,41 @@ impl Grid {
     fn fitted(&self, terminal: Option<usize>) -> Vec<Width> {
         let mut widths = self.widths.clone();
         let Some(terminal) = terminal else { return widths };
+        while total(&widths) > terminal && self.leave_out_one(&mut widths, 0..Column::MAIN) {}
+        while self.least_total(&widths) > terminal && self.leave_out_one(&mut widths, Column::MAIN..u8::MAX) {
+        }
+        let mut least = self.least.as_slice();
+        let nothing = vec![Width { before: 1, after: 0 }; widths.len()];
         while total(&widths) > terminal {
-            let ranked = widths.iter_mut().zip(self.columns).filter(|(width, _)| width.total() > 0);
-            let lowest = ranked.filter_map(|(width, column)| Some((width, column.rank?)));
-            if let Some((width, _)) = lowest.min_by_key(|(_, rank)| *rank) {
-                *width = Width::default();
-                continue;
-            }
-            // All remaining columns are essential, so the widest one is cut.
-            match widths.iter_mut().max_by_key(|width| width.total()) {
-                Some(widest) if widest.total() > 1 => {
-                    let part = if widest.after > 0 { &mut widest.after } else { &mut widest.before };
-                    *part -= 1;
-                }
-                _ => break,
+            let excess = widths.iter_mut().zip(least).filter_map(|(width, least)| {
+                let total = width.total();
+                Some((total, width.excess(*least)?))
+            });
+            match excess.max_by_key(|(total, _)| *total) {
+                Some((_, part)) => *part -= 1,
+                // Even integers are cut if the terminal is too narrow for the columns that are never left out.
+                None if least != nothing.as_slice() => least = &nothing,
+                None => break,
             }
         }
         widths
+    }
+
+    /// Leaves out an empty column or else the one with the lowest rank. Returns whether there was one.
+    fn leave_out_one(&self, widths: &mut [Width], ranks: Range<u8>) -> bool {
+        let shown = widths.iter_mut().zip(&self.least).zip(self.columns);
+        let candidates = shown.filter_map(|((width, least), column)| {
+            let rank = column.rank.filter(|rank| ranks.contains(rank) && width.total() > 0)?;
+            Some((width, (least.total() > 0, rank)))
+        });
+        let lowest = candidates.min_by_key(|(_, order)| *order);
+        lowest.map(|(width, _)| *width = Width::default()).is_some()
+    }
+
+    /// Returns the width of a line whose columns are cut to the least that they must show.
+    fn least_total(&self, widths: &[Width]) -> usize {
+        let shown = widths.iter().zip(&self.least).filter(|(width, _)| width.total() > 0);
+        shown.map(|(_, least)| least.total().max(1) + 1).sum::<usize>().saturating_sub(1)
     }
 
     fn line(
@@ -196,6 +239,17 @@ impl Cell {
         let (before, after) = self.text.split_at(point.unwrap_or(self.text.len()));
         Width { before: width(before), after: width(after) }
     }
+
+    /// Returns the width of the least that must be shown.
+    fn least(&self, alignment: Alignment) -> Width {
+        let needed = self.needed(alignment);
+        if !self.text.starts_with(['-', '+', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+            return Width { before: needed.before.min(LEAST_NAME), after: 0 };
+        }
+        // One column is for the mark of the cut. Without alignment of the points, it replaces the last point.
+        let before = self.text.rfind('.').map_or(needed.before, |point| needed.before.min(point + 1));
+        Width { before, after: needed.after.min(1) }
+    }
 }
 
 /// Returns the width of a line, with one space between its columns.
@@ -209,87 +263,4 @@ fn shown(widths: &[Width]) -> Vec<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Appearance, Cell, Column, Grid, Row, Style};
-    use crate::watch::appearance::EscapeCodes;
-    use crate::watch::samples::look;
-
-    const COLUMNS: &[Column] =
-        &[Column::LEFT, Column::NUMBER, Column::RIGHT.with_rank(2), Column::LEFT.with_rank(1)];
-
-    fn row(texts: [&str; 4]) -> Row {
-        texts.map(|text| Cell::plain(&text)).into()
-    }
-
-    fn printed(rows: &[[&str; 4]], width: fn() -> Option<usize>) -> Vec<String> {
-        let mut lines = String::new();
-        let rows: Vec<Row> = rows.iter().map(|texts| row(*texts)).collect();
-        Grid::new(COLUMNS).rows(&rows, &look(width), &mut lines);
-        lines.lines().map(str::to_owned).collect()
-    }
-
-    const ROWS: [[&str; 4]; 3] = [
-        ["BTC", "1.10", "0/1", "x"],
-        ["比特幣", "999999999999.99999999", "all/20", ""],
-        ["", "-12", "", "partly"],
-    ];
-
-    #[test]
-    fn columns_are_as_wide_as_their_contents_and_decimal_points_are_aligned() {
-        assert_eq!(
-            printed(&ROWS, || None),
-            [
-                "BTC               1.10          0/1 x",
-                "比特幣 999999999999.99999999 all/20",
-                "                -12                 partly",
-            ]
-        );
-    }
-
-    #[test]
-    fn the_least_important_columns_are_left_out_and_then_the_widest_is_cut() {
-        let first = |width| printed(&ROWS[1..2], width)[0].clone();
-        assert_eq!(first(|| Some(35)), "比特幣 999999999999.99999999 all/20");
-        assert_eq!(first(|| Some(34)), "比特幣 999999999999.99999999");
-        assert_eq!(first(|| Some(27)), "比特幣 999999999999.999999…");
-        assert_eq!(first(|| Some(17)), "比特幣 999999999…");
-        for width in [|| Some(0), || Some(1), || Some(7), || Some(12), || Some(33), || Some(41)] {
-            let limit = width().unwrap_or_default().max(3);
-            for line in printed(&ROWS, width) {
-                assert!(super::width(&line) <= limit, "{limit}: {line}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_heading_is_repeated_when_the_terminal_has_room_for_other_columns() {
-        let mut grid = Grid::new(COLUMNS);
-        let mut lines = String::new();
-        let rows = [row(ROWS[0])];
-        grid.heading(row(["CODE", "AMOUNT", "EXECUTED", "STATUS"]), &rows, &look(|| None), &mut lines);
-        for width in [|| None, || Some(25), || Some(20), || None] {
-            grid.rows(&rows, &look(width), &mut lines);
-        }
-        assert_eq!(
-            lines.lines().collect::<Vec<_>>(),
-            [
-                "CODE AMOUNT EXECUTED STATUS",
-                "BTC    1.10      0/1 x",
-                "CODE AMOUNT EXECUTED",
-                "BTC    1.10      0/1",
-                "BTC    1.10      0/1",
-                "CODE AMOUNT EXECUTED STATUS",
-                "BTC    1.10      0/1 x",
-            ]
-        );
-    }
-
-    #[test]
-    fn cells_are_escaped_and_styled() {
-        let mut lines = String::new();
-        let look = Appearance { escapes: EscapeCodes::All, ..look(|| None) };
-        let row = vec![Cell::new(Style::Green, &"A\x1b"), Cell::plain(&"1")];
-        Grid::new(COLUMNS).rows(&[row], &look, &mut lines);
-        assert_eq!(lines, "\x1b[32mA\\u{1b}\x1b[0m 1\n");
-    }
-}
+mod tests;

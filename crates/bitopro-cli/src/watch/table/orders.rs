@@ -7,15 +7,15 @@ use super::{ABSENT, RowFormat, Section, Style, latest};
 
 /// The columns of orders and trades: time, stream, pair, order, side, type, price, amount and status.
 pub(super) const COLUMNS: &[Column] = &[
-    Column::LEFT,
+    Column::LEFT.with_rank(Column::MAIN),
     Column::LEFT.with_rank(3),
     Column::LEFT,
     Column::LEFT.with_rank(2),
-    Column::LEFT,
+    Column::LEFT.with_rank(Column::MAIN + 3),
     Column::LEFT.with_rank(1),
-    Column::NUMBER,
+    Column::NUMBER.with_rank(Column::MAIN + 2),
     Column::RIGHT,
-    Column::LEFT,
+    Column::LEFT.with_rank(Column::MAIN + 1),
 ];
 
 const NAMES: &[&str] = &["PAIR", "ORDER", "SIDE", "TYPE", "PRICE", "EXECUTED/AMOUNT", "STATUS"];
