@@ -1,4 +1,4 @@
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -35,9 +35,10 @@ fn from_file(path: &Path) -> Result<Credentials, Failure> {
         |error: io::Error| failure(format!("cannot read the credentials file {shown}")).with_source(error);
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
+    if !is_file_or_pipe(metadata.file_type()) {
+        let kind = if metadata.is_dir() { "directory" } else { "device" };
         return Err(failure(format!(
-            "{shown} is a directory; `--credentials` needs a file with lines such as `{API_KEY_VARIABLE}=…`"
+            "{shown} is a {kind}; `--credentials` needs a file with lines such as `{API_KEY_VARIABLE}=…`"
         )));
     }
     if let Some(mode) = mode_for_others(path, &metadata) {
@@ -56,6 +57,18 @@ fn from_file(path: &Path) -> Result<Credentials, Failure> {
     credentials_from_lines(&contents).map_err(|error| {
         failure(format!("no usable credentials in the credentials file {shown}")).with_source(error)
     })
+}
+
+#[cfg(unix)]
+fn is_file_or_pipe(kind: FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+
+    kind.is_file() || kind.is_fifo()
+}
+
+#[cfg(not(unix))]
+fn is_file_or_pipe(kind: FileType) -> bool {
+    kind.is_file()
 }
 
 /// Reads at most one byte more than the maximum.

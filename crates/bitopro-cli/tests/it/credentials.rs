@@ -166,6 +166,17 @@ fn fault_60_a_file_that_others_can_read_is_refused() {
     }
 }
 
+#[test]
+fn a_device_is_never_read_and_its_mode_should_not_change() {
+    for device in ["/dev/zero", "/dev/null"] {
+        let outcome = sign(Path::new(device));
+        assert_eq!(outcome.code, Some(3));
+        let expected =
+            format!("bitopro: {device} is a device; `--credentials` needs a file with lines such as ");
+        assert!(outcome.stderr.starts_with(&expected), "{}", outcome.stderr);
+    }
+}
+
 fn sign(path: &Path) -> Outcome {
     run(bitopro(&["sign", "--credentials"]).arg(path))
 }
