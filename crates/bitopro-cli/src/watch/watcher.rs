@@ -333,8 +333,8 @@ mod tests {
         let simulator = Simulator::builder().start_in_memory().unwrap();
         let start = Instant::now();
         assert_eq!(watch(&simulator, &["all", "--for", "90s"]).await.unwrap(), Status::Ok);
-        let elapsed = start.elapsed();
-        assert!(elapsed >= Duration::from_secs(90) && elapsed < Duration::from_secs(93), "{elapsed:?}");
+        // No upper bound: a paused clock advances while the thread that writes the output is busy.
+        assert!(start.elapsed() >= Duration::from_secs(90));
     }
 
     #[tokio::test(start_paused = true)]
