@@ -3,12 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitopro_auth::Signer;
-use bitopro_transport::Connector;
+use bitopro_transport::{Connector, HttpClient};
+use http::Uri;
 use thiserror::Error;
 
 use crate::Client;
 use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
 use crate::engine::{DialLimiter, Engine};
+use crate::rest_api::{RequestLimiter, RestConfig};
 use crate::runtime::Runtime;
 use crate::settings::{OrderUpdates, Settings};
 use crate::system::{WallClock, random_seed};
@@ -65,6 +67,7 @@ pub struct ClientBuilder {
     clock: WallClock,
     seed: Option<u64>,
     limiter: Option<DialLimiter>,
+    rest: RestConfig,
 }
 
 /// The problems with the settings of a [`ClientBuilder`].
@@ -91,6 +94,7 @@ impl ClientBuilder {
             clock: WallClock::default(),
             seed: None,
             limiter: None,
+            rest: RestConfig::default(),
         }
     }
 
@@ -254,6 +258,41 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets the base URL of the REST API, such as `http://127.0.0.1:8765/v3`.
+    ///
+    /// Defaults to that of the exchange if all base URLs of the streams are the exchange's own. Otherwise, the REST
+    /// API is off by default, so that nothing that is signed for another server reaches the exchange. For the same
+    /// reason, it is an error if only one of them is the exchange's own.
+    pub fn with_rest_endpoint(mut self, base: impl Display) -> Self {
+        self.rest.base = Some(base.to_string());
+        self
+    }
+
+    /// Sets the client that sends the requests of the REST API.
+    ///
+    /// Defaults to real sockets, which need the feature `tungstenite`, unless a connector is set and the base URL of
+    /// the REST API is not.
+    pub fn with_http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.rest.http = Some(Arc::new(client));
+        self
+    }
+
+    /// Sets the deadline of each request of the REST API, from name resolution to the end of the response.
+    ///
+    /// Defaults to 10 s. The time in which a call waits for a limit does not count.
+    pub fn with_request_deadline(mut self, deadline: Duration) -> Self {
+        self.rest.deadline = deadline;
+        self
+    }
+
+    /// Sets the limits on the requests from one IP address, to share them with other clients behind it.
+    ///
+    /// Defaults to limits that only this client uses.
+    pub fn with_request_limiter(mut self, limiter: &RequestLimiter) -> Self {
+        self.rest.limiter = limiter.clone();
+        self
+    }
+
     /// Builds the client.
     ///
     /// The client does not connect; each subscription does.
@@ -262,15 +301,26 @@ impl ClientBuilder {
     ///
     /// Returns a [`BuildError`] that lists every problem.
     pub fn build(mut self) -> Result<Client, BuildError> {
-        let connector = self.connector.take().or_else(|| default_connector());
         let (clock, limiter) = (self.clock.clone(), self.limiter.take());
-        let engine = self.build_engine();
-        let Some(connector) = connector else {
-            let mut problems = engine.err().map(|error| error.problems).unwrap_or_default();
-            problems.push("no connector; enable the feature `tungstenite`, or set a connector".to_owned());
-            return Err(BuildError { problems });
+        let has_own_connector = self.connector.is_some();
+        let connector = self.connector.take().or_else(|| default_connector());
+        let streams: Vec<Uri> = self.endpoints.iter().filter_map(|base| parse_base(base).ok()).collect();
+        let rest = std::mem::take(&mut self.rest).access(&streams, has_own_connector);
+        let (engine, mut problems) = match self.build_engine() {
+            Ok(engine) => (Some(engine), Vec::new()),
+            Err(error) => (None, error.problems),
         };
-        Ok(Client { runtime: Arc::new(Runtime::new(engine?, connector, clock, limiter.as_ref())) })
+        if connector.is_none() {
+            problems.push("no connector; enable the feature `tungstenite`, or set a connector".to_owned());
+        }
+        let rest = rest.map_err(|problem| problems.push(problem));
+        match (engine, connector, rest) {
+            (Some(engine), Some(connector), Ok(rest)) => {
+                let runtime = Runtime::new(engine, connector, clock, limiter.as_ref(), rest);
+                Ok(Client { runtime: Arc::new(runtime) })
+            }
+            _ => Err(BuildError { problems }),
+        }
     }
 
     /// Builds only the engine, without I/O, for your own driver.

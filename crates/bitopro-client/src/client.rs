@@ -6,6 +6,7 @@ use bitopro_model::{ActiveOrderStream, Balances, HistoryOrderStream, Orders, Pri
 use crate::account::Changes;
 use crate::builder::ClientBuilder;
 use crate::environment::{EnvironmentError, settings_from_env};
+use crate::rest_api::{Rest, RestError};
 use crate::runtime::{Account, Runtime, Subscription};
 
 /// A client that subscribes to the private streams of one account.
@@ -62,19 +63,22 @@ pub struct Client {
 impl Client {
     /// Returns a builder that is configured from the environment.
     ///
-    /// It reads the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`, and the
-    /// base URL from `BITOPRO_WS_URL`, if that is set.
+    /// It reads the credentials from `BITOPRO_API_KEY`, `BITOPRO_API_SECRET` and `BITOPRO_EMAIL`, the base URL
+    /// of the streams from `BITOPRO_WS_URL`, and that of the REST API from `BITOPRO_REST_URL`, if they are set.
     ///
     /// # Errors
     ///
     /// Returns an [`EnvironmentError`] that lists every missing variable and every problem of the others.
     pub fn from_env() -> Result<ClientBuilder, EnvironmentError> {
-        let (credentials, base) = settings_from_env()?;
-        let builder = Self::builder(credentials);
-        Ok(match base {
-            Some(base) => builder.with_endpoint(base),
-            None => builder,
-        })
+        let (credentials, bases) = settings_from_env()?;
+        let mut builder = Self::builder(credentials);
+        if let Some(base) = bases.streams {
+            builder = builder.with_endpoint(base);
+        }
+        if let Some(base) = bases.rest {
+            builder = builder.with_rest_endpoint(base);
+        }
+        Ok(builder)
     }
 
     /// Returns a builder for a client that signs with these credentials.
@@ -142,6 +146,19 @@ impl Client {
     /// Panics if called outside a tokio runtime.
     pub fn subscribe(&self, streams: &[PrivateStream]) -> Subscription<Account> {
         self.runtime.subscribe(streams)
+    }
+
+    /// Returns the REST API with this account.
+    ///
+    /// It shares the nonces, the exchange's time and the limits with the streams.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`RestError`] of kind [`Off`](crate::RestErrorKind::Off) if the streams are not those of the
+    /// exchange and no base URL of the REST API is set, or if the client has its own connector and no HTTP client
+    /// is set.
+    pub fn rest(&self) -> Result<Rest, RestError> {
+        Rest::new(&self.runtime)
     }
 
     /// Returns a [`Changes`], which derives the changes of the account from the items of

@@ -2,7 +2,6 @@ mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::ffi::OsString;
 
 use bitopro_auth::{Credentials, CredentialsPart, CredentialsProblem};
 use thiserror::Error;
@@ -17,6 +16,9 @@ pub const EMAIL_VARIABLE: &str = "BITOPRO_EMAIL";
 /// The environment variable that holds the base URL, such as `wss://host:port/ws`. If it is unset or empty,
 /// the client dials the exchange.
 pub const WS_URL_VARIABLE: &str = "BITOPRO_WS_URL";
+/// The environment variable that holds the base URL of the REST API, such as `https://host:port/v3`. If it is unset or
+/// empty, the REST API is that of the exchange, or off if the streams are not those of the exchange.
+pub const REST_URL_VARIABLE: &str = "BITOPRO_REST_URL";
 
 /// Maximum number of edits between a misspelt name and the one that it may stand for: the length of `API_`.
 const MAX_EDITS: usize = 4;
@@ -86,15 +88,20 @@ pub fn credentials_from_lines(contents: &[u8]) -> Result<Credentials, Environmen
     Variables::of_lines(contents).into_credentials()
 }
 
-/// Reads the credentials and the base URL, if that is set, from the environment.
-pub(crate) fn settings_from_env() -> Result<(Credentials, Option<String>), EnvironmentError> {
+/// The base URLs in the environment.
+pub(crate) struct BaseUrls {
+    pub(crate) streams: Option<String>,
+    pub(crate) rest: Option<String>,
+}
+
+/// Reads the credentials, and the base URLs that are set, from the environment.
+pub(crate) fn settings_from_env() -> Result<(Credentials, BaseUrls), EnvironmentError> {
     let mut variables = Variables::of_env();
-    let base = env::var_os(WS_URL_VARIABLE).filter(|value| !value.is_empty());
-    let base = base.map(OsString::into_string);
-    if matches!(base, Some(Err(_))) {
-        variables.problems.push(not_unicode(WS_URL_VARIABLE));
-    }
-    Ok((variables.into_credentials()?, base.and_then(Result::ok)))
+    let [streams, rest] = [WS_URL_VARIABLE, REST_URL_VARIABLE].map(|name| {
+        let value = env::var_os(name).filter(|value| !value.is_empty())?;
+        value.into_string().map_err(|_| variables.problems.push(not_unicode(name))).ok()
+    });
+    Ok((variables.into_credentials()?, BaseUrls { streams, rest }))
 }
 
 fn not_unicode(name: &str) -> String {

@@ -15,6 +15,7 @@ mod queue;
 mod redaction;
 mod refusal;
 mod refusal_text;
+mod rest_api;
 mod runtime;
 #[cfg(test)]
 mod samples;
@@ -23,6 +24,7 @@ mod system;
 
 pub use bitopro_auth as auth;
 pub use bitopro_model as model;
+pub use bitopro_rest as rest;
 pub use bitopro_transport as transport;
 
 pub use account::{
@@ -35,8 +37,8 @@ pub use client::Client;
 pub use endpoints::{DOCUMENTED_ENDPOINT, FALLBACK_ENDPOINT};
 pub use engine::DialLimiter;
 pub use environment::{
-    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, WS_URL_VARIABLE,
-    credentials_from_env, credentials_from_lines,
+    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, EnvironmentError, REST_URL_VARIABLE,
+    WS_URL_VARIABLE, credentials_from_env, credentials_from_lines,
 };
 pub use error::{Error, ErrorKind};
 pub use item::{
@@ -45,6 +47,7 @@ pub use item::{
 };
 #[cfg(feature = "serde")]
 pub use ndjson::Heartbeat;
+pub use rest_api::{LimitUsage, RequestLimiter, Rest, RestError, RestErrorKind};
 pub use runtime::{Account, Reader, Subscription, Topic};
 pub use settings::OrderUpdates;
 use settings::Settings;

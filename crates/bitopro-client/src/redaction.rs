@@ -14,27 +14,41 @@ const MAX_SEARCHED: usize = 1_024;
 /// what it echoes.
 const MIN_ECHO: usize = 12;
 
-/// The secrets that a dial has sent, which the server may echo. The API secret is never sent, or even kept.
+/// The secrets that a request has sent, which the server may echo. The API secret is never sent, or even kept.
 #[derive(Debug)]
 pub(crate) struct Secrets<'a> {
-    pub(crate) credentials: &'a Credentials,
-    pub(crate) sent: Option<&'a SignedHeaders>,
+    credentials: &'a Credentials,
+    /// The payload and the signature.
+    sent: Vec<&'a str>,
 }
 
-impl Secrets<'_> {
-    /// Quotes a text from the server: printable, of bounded length, and with every secret replaced.
-    pub(crate) fn quote(&self, text: &str, limit: usize) -> String {
-        let searched: String = text.chars().take(MAX_SEARCHED).collect();
-        let redacted = self.redact(&searched);
-        // If a secret appears only after decoding, the decoded text is quoted.
-        let decoded = unescape(&redacted);
-        let decoded_and_redacted = self.redact(&decoded);
-        let quoted = if decoded_and_redacted == decoded { redacted } else { decoded_and_redacted };
-        printable(&quoted, limit)
+impl<'a> Secrets<'a> {
+    pub(crate) fn new(credentials: &'a Credentials, sent: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { credentials, sent: sent.into_iter().collect() }
     }
 
-    fn redact(&self, text: &str) -> String {
-        let sent = self.sent.iter().flat_map(|sent| [sent.payload(), sent.signature()]);
+    /// Creates the secrets of a dial, if it has been signed.
+    pub(crate) fn of_dial(credentials: &'a Credentials, headers: Option<&'a SignedHeaders>) -> Self {
+        Self::new(credentials, headers.into_iter().flat_map(|sent| [sent.payload(), sent.signature()]))
+    }
+
+    /// Quotes a text from the server: printable, of bounded length, and with every secret replaced.
+    pub(crate) fn quote(&self, text: &str, limit: usize) -> String {
+        printable(&self.redact(text), limit)
+    }
+
+    /// Returns the beginning of a text from the server with every secret replaced.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let searched: String = text.chars().take(MAX_SEARCHED).collect();
+        let redacted = self.replace_all(&searched);
+        // If a secret appears only after decoding, the decoded text is returned.
+        let decoded = unescape(&redacted);
+        let decoded_and_redacted = self.replace_all(&decoded);
+        if decoded_and_redacted == decoded { redacted } else { decoded_and_redacted }
+    }
+
+    fn replace_all(&self, text: &str) -> String {
+        let sent = self.sent.iter().copied();
         let secrets = [self.credentials.api_key(), self.credentials.email()].into_iter().chain(sent);
         let encoded = secrets.clone().flat_map(encodings).filter(|encoded| encoded.len() >= MIN_ECHO);
         // The payload contains the email address in Base64, so it has to be replaced first.
@@ -136,7 +150,7 @@ mod tests {
     }
 
     fn quote((signer, sent): &(Signer, SignedHeaders), text: &str) -> String {
-        Secrets { credentials: signer.credentials(), sent: Some(sent) }.quote(text, 200)
+        Secrets::of_dial(signer.credentials(), Some(sent)).quote(text, 200)
     }
 
     fn each_char(text: &str, encode: impl Fn(char) -> String) -> String {

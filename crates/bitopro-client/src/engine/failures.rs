@@ -106,7 +106,7 @@ impl Link {
 
     /// Returns the secrets that the server has received and may echo, so that they can be redacted.
     fn secrets<'a>(&'a self, cx: &'a Context<'_>) -> Secrets<'a> {
-        Secrets { credentials: cx.signer.credentials(), sent: self.last_headers.as_ref() }
+        Secrets::of_dial(cx.signer.credentials(), self.last_headers.as_ref())
     }
 
     /// Returns whether this client has been accepted before with the path, key or setup that caused the

@@ -143,6 +143,12 @@ impl Engine {
         }
     }
 
+    /// Returns the signer, and the exchange's time in Unix milliseconds.
+    pub(crate) fn signer_and_time(&self, now: Instant, wall: SystemTime) -> (Signer, u64) {
+        let time = self.dialer.read_clock(now, wall).exchange_ms;
+        (self.signer.clone(), u64::try_from(time).unwrap_or(0))
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use bitopro_auth::Signer;
 use bitopro_model::PrivateStream;
 use bitopro_transport::Connector;
 use futures_util::task::AtomicWaker;
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use tracing::Instrument;
 
 use crate::engine::{DialLimiter, Engine, LimiterHandle, SubscriberId};
+use crate::rest_api::RestAccess;
 use crate::system::{WallClock, monotonic_now};
 use driver::Driver;
 
@@ -32,6 +34,8 @@ pub(crate) struct Runtime {
     /// be another client's turn.
     limiter: Option<(LimiterHandle, Arc<Notify>)>,
     send_deadline: Duration,
+    /// The access to the REST API, or the reason why it is off.
+    pub(crate) rest: Result<Arc<RestAccess>, &'static str>,
 }
 
 impl Runtime {
@@ -40,6 +44,7 @@ impl Runtime {
         connector: Arc<dyn Connector>,
         clock: WallClock,
         limiter: Option<&DialLimiter>,
+        rest: Result<Arc<RestAccess>, &'static str>,
     ) -> Self {
         Self {
             send_deadline: engine.settings().close_deadline,
@@ -48,7 +53,14 @@ impl Runtime {
             connector,
             clock,
             limiter: limiter.map(|limiter| (limiter.register(), Arc::clone(&limiter.changed))),
+            rest,
         }
+    }
+
+    /// Returns the signer, and the exchange's time in Unix milliseconds.
+    pub(crate) fn signer_and_time(&self) -> (Signer, u64) {
+        let (now, wall) = self.now();
+        self.with_engine(|engine| engine.signer_and_time(now, wall))
     }
 
     /// Subscribes to these streams, and spawns a driver for each of their links.

@@ -10,6 +10,7 @@ mod log;
 mod network;
 mod oracle;
 mod replay;
+mod rest_api;
 #[path = "../../src/samples.rs"]
 mod samples;
 mod sessions;

@@ -1,0 +1,83 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bitopro_rest::BaseUrl;
+use bitopro_transport::{HttpClient, Request};
+use http::Uri;
+
+use super::base::rest_base;
+use super::limiter::{RateLimits, RequestLimiter};
+
+const NO_HTTP_CLIENT: &str = "no HTTP client is set; set one with `with_http_client`";
+
+/// The settings of the REST API. The setters of the [builder](crate::ClientBuilder) document them.
+#[derive(Debug)]
+pub(crate) struct RestConfig {
+    pub(crate) base: Option<String>,
+    pub(crate) http: Option<Arc<dyn HttpClient>>,
+    pub(crate) deadline: Duration,
+    pub(crate) limiter: RequestLimiter,
+}
+
+impl Default for RestConfig {
+    fn default() -> Self {
+        let (deadline, limiter) = (Request::DEFAULT_DEADLINE, RequestLimiter::new());
+        Self { base: None, http: None, deadline, limiter }
+    }
+}
+
+impl RestConfig {
+    /// Returns the access to the REST API that belongs to these base URLs of the streams, or the reason why it
+    /// is off.
+    ///
+    /// The default HTTP client is used only if the streams use real sockets by default too, or if the base URL is
+    /// set. So a test with its own connector sends nothing to the exchange. The error describes an invalid setting.
+    pub(crate) fn access(
+        self,
+        streams: &[Uri],
+        has_own_connector: bool,
+    ) -> Result<Result<Arc<RestAccess>, &'static str>, String> {
+        let Self { base, http, deadline, limiter } = self;
+        let allows_default = cfg!(feature = "tungstenite") && (base.is_some() || !has_own_connector);
+        Ok(match rest_base(streams, base.as_deref())? {
+            Ok(_) if http.is_none() && !allows_default => Err(NO_HTTP_CLIENT),
+            Ok(base) => {
+                let http = http.map_or_else(OnceLock::new, OnceLock::from);
+                Ok(Arc::new(RestAccess { base, http, limits: RateLimits::new(limiter), deadline }))
+            }
+            Err(reason) => Err(reason),
+        })
+    }
+}
+
+/// The parts of a client that only calls of the REST API use.
+pub(crate) struct RestAccess {
+    pub(super) base: BaseUrl,
+    /// Created by the first call if it is the default one.
+    http: OnceLock<Arc<dyn HttpClient>>,
+    pub(super) limits: RateLimits,
+    pub(super) deadline: Duration,
+}
+
+impl RestAccess {
+    pub(super) fn http(&self) -> &dyn HttpClient {
+        &**self.http.get_or_init(default_client)
+    }
+}
+
+impl fmt::Debug for RestAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestAccess").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "tungstenite")]
+fn default_client() -> Arc<dyn HttpClient> {
+    Arc::new(bitopro_transport::HyperClient::new())
+}
+
+#[cfg(not(feature = "tungstenite"))]
+fn default_client() -> Arc<dyn HttpClient> {
+    unreachable!("an HTTP client is set, because there is no default one")
+}
