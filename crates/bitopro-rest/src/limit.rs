@@ -33,6 +33,11 @@ impl Limit {
     /// The limit on all calls from one address.
     pub(crate) const GENERAL: [Self; 2] = Self::per_address_and_account("all calls", 600, 60);
 
+    /// Returns whether the limit counts all calls, not only those of some endpoints.
+    pub fn is_general(self) -> bool {
+        Self::GENERAL.contains(&self)
+    }
+
     pub(crate) const fn per_address(calls: &'static str, count: u32, secs: u64) -> Self {
         Self { calls, scope: LimitScope::Address, count, period: Duration::from_secs(secs) }
     }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bitopro_rest::BaseUrl;
@@ -8,6 +8,16 @@ use http::Uri;
 
 use super::base::rest_base;
 use super::limiter::{RateLimits, RequestLimiter};
+
+/// An HTTP client that is created by its first call if it is the default one.
+type LazyClient = LazyLock<Arc<dyn HttpClient>, Box<dyn FnOnce() -> Arc<dyn HttpClient> + Send>>;
+
+/// Creates the default HTTP client. `None` if this build has no real sockets.
+#[cfg(feature = "tungstenite")]
+const DEFAULT_CLIENT: Option<fn() -> Arc<dyn HttpClient>> =
+    Some(|| Arc::new(bitopro_transport::HyperClient::new()));
+#[cfg(not(feature = "tungstenite"))]
+const DEFAULT_CLIENT: Option<fn() -> Arc<dyn HttpClient>> = None;
 
 const NO_HTTP_CLIENT: &str = "no HTTP client is set; set one with `with_http_client`";
 
@@ -39,30 +49,30 @@ impl RestConfig {
         has_own_connector: bool,
     ) -> Result<Result<Arc<RestAccess>, &'static str>, String> {
         let Self { base, http, deadline, limiter } = self;
-        let allows_default = cfg!(feature = "tungstenite") && (base.is_some() || !has_own_connector);
-        Ok(match rest_base(streams, base.as_deref())? {
-            Ok(_) if http.is_none() && !allows_default => Err(NO_HTTP_CLIENT),
-            Ok(base) => {
-                let http = http.map_or_else(OnceLock::new, OnceLock::from);
-                Ok(Arc::new(RestAccess { base, http, limits: RateLimits::new(limiter), deadline }))
-            }
-            Err(reason) => Err(reason),
-        })
+        let default = DEFAULT_CLIENT.filter(|_| base.is_some() || !has_own_connector);
+        let http: Option<LazyClient> = match (http, default) {
+            (Some(http), _) => Some(LazyLock::new(Box::new(move || http))),
+            (None, Some(create)) => Some(LazyLock::new(Box::new(create))),
+            (None, None) => None,
+        };
+        Ok(rest_base(streams, base.as_deref())?.and_then(|base| {
+            let http = http.ok_or(NO_HTTP_CLIENT)?;
+            Ok(Arc::new(RestAccess { base, http, limits: RateLimits::new(limiter), deadline }))
+        }))
     }
 }
 
 /// The parts of a client that only calls of the REST API use.
 pub(crate) struct RestAccess {
     pub(super) base: BaseUrl,
-    /// Created by the first call if it is the default one.
-    http: OnceLock<Arc<dyn HttpClient>>,
+    http: LazyClient,
     pub(super) limits: RateLimits,
     pub(super) deadline: Duration,
 }
 
 impl RestAccess {
     pub(super) fn http(&self) -> &dyn HttpClient {
-        &**self.http.get_or_init(default_client)
+        &**LazyLock::force(&self.http)
     }
 }
 
@@ -70,14 +80,4 @@ impl fmt::Debug for RestAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RestAccess").field("base", &self.base).finish_non_exhaustive()
     }
-}
-
-#[cfg(feature = "tungstenite")]
-fn default_client() -> Arc<dyn HttpClient> {
-    Arc::new(bitopro_transport::HyperClient::new())
-}
-
-#[cfg(not(feature = "tungstenite"))]
-fn default_client() -> Arc<dyn HttpClient> {
-    unreachable!("an HTTP client is set, because there is no default one")
 }

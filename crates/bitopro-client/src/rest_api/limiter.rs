@@ -11,11 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-/// Number of requests per period of a general limit that are left to the dials of the streams. Their own budget
-/// allows 30 in 5 minutes by default.
+/// Number of requests per period of a limit on all calls that are left to the dials of the streams. Their own
+/// budget allows 30 in 5 minutes by default.
 const LEFT_FOR_DIALS: u32 = 30;
-/// The count from which a limit is general enough to leave some of it to the dials.
-const GENERAL_COUNT: u32 = 600;
 /// The pause of all calls after a 429 that does not say how long to wait.
 const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(5);
 /// Maximum delay that is taken from `Retry-After`. A longer one is shortened to it.
@@ -59,8 +57,8 @@ impl RequestLimiter {
     }
 
     fn semaphore(&self, limit: Limit) -> Arc<Semaphore> {
-        let reserve = if limit.count >= GENERAL_COUNT { LEFT_FOR_DIALS } else { 0 };
-        let count = usize::try_from(limit.count - reserve).unwrap_or(Semaphore::MAX_PERMITS);
+        let reserve = if limit.is_general() { LEFT_FOR_DIALS } else { 0 };
+        let count = usize::try_from(limit.count.saturating_sub(reserve)).unwrap_or(Semaphore::MAX_PERMITS);
         self.with_semaphores(|all| {
             Arc::clone(all.entry(limit).or_insert_with(|| Arc::new(Semaphore::new(count))))
         })

@@ -92,7 +92,7 @@ async fn an_invalid_call_is_not_sent_and_not_counted() {
     assert!(matches!(error.kind(), RestErrorKind::Call(kind) if kind.is_invalid()), "{error}");
     assert!(server.try_next_request().is_none());
     let available: Vec<_> = rest.limits().iter().map(|usage| usage.available).collect();
-    assert_eq!(available, [570, 570, 1_170, 1_170]);
+    assert_eq!(available, [570, 570, 1_200, 1_200]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bitopro_transport::{ErrorKind, HyperClient};
 use http::Method;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
@@ -96,32 +96,31 @@ async fn a_get_succeeds_after_the_server_has_closed_the_idle_connection() {
     }
 }
 
-#[tokio::test]
-async fn dropping_the_last_clone_closes_idle_connections() {
+/// Makes one request. Returns the server's end of the connection, which remains open.
+async fn idle_connection(client: &HyperClient) -> TcpStream {
     let (listener, port) = listen().await;
-    let client = HyperClient::new();
     let server = async {
         let mut stream = accept(&listener).await;
         serve(&mut stream, &Method::GET).await;
         stream
     };
-    let (response, mut stream) = tokio::join!(send(&client, Method::GET, port), server);
+    let (response, stream) = tokio::join!(send(client, Method::GET, port), server);
     response.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn dropping_the_last_clone_closes_idle_connections() {
+    let client = HyperClient::new();
+    let mut stream = idle_connection(&client).await;
     drop(client);
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_timeout() {
-    let (listener, port) = listen().await;
     let client = HyperClient::new();
-    let server = async {
-        let mut stream = accept(&listener).await;
-        serve(&mut stream, &Method::GET).await;
-        stream
-    };
-    let (response, mut stream) = tokio::join!(send(&client, Method::GET, port), server);
-    response.unwrap();
+    let mut stream = idle_connection(&client).await;
     tokio::time::pause();
     let idle_since = Instant::now();
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
