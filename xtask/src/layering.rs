@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bitopro-transport", &[]),
     ("bitopro-rest", &["bitopro-auth", "bitopro-model"]),
     ("bitopro-client", &["bitopro-auth", "bitopro-model", "bitopro-rest", "bitopro-transport"]),
-    ("bitopro-sim", &["bitopro-auth", "bitopro-model", "bitopro-transport"]),
+    ("bitopro-sim", &["bitopro-auth", "bitopro-model", "bitopro-rest", "bitopro-transport"]),
     ("bitopro-cli", &["bitopro-auth", "bitopro-client", "bitopro-model", "bitopro-sim", "bitopro-transport"]),
     ("xtask", &["bitopro-client", "bitopro-model", "bitopro-sim", "bitopro-transport"]),
 ];

@@ -64,11 +64,20 @@ impl Payload {
     /// Returns a [`PayloadError`] if the text is not base64, or its content is not a JSON object with an
     /// identity and a nonce.
     pub fn identity_claim(&self) -> Result<IdentityClaim, PayloadError> {
+        let body = Zeroizing::new(self.decode()?);
+        serde_json::from_slice(&body).map_err(|_| PayloadError::Json)
+    }
+
+    /// Decodes the signed JSON, from either base64 alphabet, with or without padding. The result is not wiped from
+    /// memory on drop.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PayloadError::Base64`] if the text is not base64.
+    pub fn decode(&self) -> Result<Vec<u8>, PayloadError> {
         let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let alphabet = if self.0.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
-        let body = GeneralPurpose::new(alphabet, lenient).decode(self.as_str());
-        let body = Zeroizing::new(body.map_err(|_| PayloadError::Base64)?);
-        serde_json::from_slice(&body).map_err(|_| PayloadError::Json)
+        GeneralPurpose::new(alphabet, lenient).decode(self.as_str()).map_err(|_| PayloadError::Base64)
     }
 }
 

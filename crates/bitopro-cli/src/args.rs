@@ -230,7 +230,7 @@ pub(crate) struct SimArgs {
     /// Play this scenario once, then keep serving (`-`: standard input). Each line is a delay in
     /// milliseconds and a command, such as `500 place a buy btc_twd 0.01 at 2600000`. The commands are
     /// place, fill, cancel, trigger, deposit, balance, tick (market steps), wait (for connections), text,
-    /// text-to, refuse, close, disconnect, pause-pings, resume-pings, clock-offset and as; the documentation
+    /// text-to, refuse, fail-rest, close, disconnect, pause-pings, resume-pings, clock-offset and as; the documentation
     /// of `Command` in bitopro-sim describes them
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
@@ -288,7 +288,7 @@ mod tests {
         let help = scenario.get_help().unwrap().to_string();
         let listed: Vec<&str> = help.split([' ', ',', ';']).collect();
         let commands: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
-        assert_eq!(commands.len(), 17, "{error}");
+        assert_eq!(commands.len(), 18, "{error}");
         for command in commands {
             assert!(listed.contains(&command), "{command}: {help}");
         }

@@ -3,7 +3,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bitopro_client::{API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, WS_URL_VARIABLE};
+use bitopro_client::{
+    API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, REST_URL_VARIABLE, WS_URL_VARIABLE,
+};
 use bitopro_sim::{self as sim, Scenario, Simulator};
 
 use crate::args::SimArgs;
@@ -82,9 +84,10 @@ fn print_exports(simulator: &Simulator, ca_file: Option<&Path>) -> Result<(), Ou
     let credentials = simulator.credentials();
     let mut output = Output::stdout();
     let ca_file = ca_file.map(|path| path.display().to_string());
-    let url = simulator.ws_url().to_string();
+    let (ws_url, rest_url) = (simulator.ws_url().to_string(), simulator.rest_url().to_string());
     let lines = [
-        (WS_URL_VARIABLE, Some(url.as_str())),
+        (WS_URL_VARIABLE, Some(ws_url.as_str())),
+        (REST_URL_VARIABLE, Some(rest_url.as_str())),
         (API_KEY_VARIABLE, Some(credentials.api_key.as_str())),
         (API_SECRET_VARIABLE, Some(credentials.api_secret.as_str())),
         (EMAIL_VARIABLE, Some(credentials.email.as_str())),

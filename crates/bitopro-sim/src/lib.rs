@@ -7,19 +7,22 @@
 mod error;
 mod exchange;
 mod gateway;
+mod rest;
 mod scenario;
 mod simulator;
 
 pub use error::{Error, ErrorKind};
 pub use exchange::{
-    Account, AccountId, ActiveUpdates, BalanceUpdates, BookLevel, Candle, CandleSpan, CommandError,
-    Datetimes, EventIds, Exchange, FinalOrders, HistoryOnConnect, Holdings, MarketTrade, MatchIds, NewOrder,
-    Nonces, OrderBook, OrderIdSequence, OrderIds, OrderQuery, OrderSelection, OrderTimes, PairRules, Push,
-    Quirk, QuirkType, QuirkValue, Quirks, Ticker, TradeQuery, TradeRecord, TradesOnConnect,
+    Account, AccountId, ActiveUpdates, BalanceUpdates, BookLevel, Candle, CandleSpan, CommandError, Cursors,
+    Datetimes, DoneOrders, EventIds, Exchange, FinalOrders, HistoryOnConnect, Holdings, MarketTrade,
+    MatchIds, NewOrder, Nonces, OpenOrderTimes, OrderBook, OrderIdSequence, OrderIds, OrderQuery,
+    OrderSelection, OrderTimes, PairRules, PlacedOrderIds, Push, Quirk, QuirkType, QuirkValue, Quirks,
+    RateLimits, RestLag, Ticker, TradeListOrder, TradeQuery, TradeRecord, TradesOnConnect,
 };
 pub use gateway::{
     BASE_PATH, Clock, Direction, Fault, FaultyProxy, NONCE_WINDOW, SentMessage, SimConnector, SimCredentials,
     UpgradeAttempt, refusal,
 };
+pub use rest::{REST_PATH, RestFault};
 pub use scenario::{Command, Scenario};
 pub use simulator::{AccountHandle, Simulator, SimulatorBuilder};

@@ -19,8 +19,8 @@ const LIMIT: Duration = Duration::from_millis(500);
 #[tokio::test]
 async fn fault_07_a_frozen_simulator_is_detected_and_reconnected_when_it_resumes() {
     let mut sim = Running::start(&mut bitopro(&["sim", "--interval", "20"]));
-    let values: Vec<String> = exports(&mut sim, 4).into_iter().map(|(_, value)| value).collect();
-    let [url, key, secret, email] = &values[..] else { panic!("{values:?}") };
+    let values: Vec<String> = exports(&mut sim, 5).into_iter().map(|(_, value)| value).collect();
+    let [url, _, key, secret, email] = &values[..] else { panic!("{values:?}") };
     let mut balances =
         Client::builder(Credentials::new(key.as_str(), secret.as_str(), email.as_str()).unwrap())
             .with_endpoint(url)

@@ -9,6 +9,7 @@ fn the_help_texts_and_errors_are_as_documented() {
         "BITOPRO_API_SECRET",
         "BITOPRO_EMAIL",
         "BITOPRO_WS_URL",
+        "BITOPRO_REST_URL",
         "BITOPRO_CA_FILE",
         "RUST_LOG",
     ];

@@ -20,9 +20,11 @@ pub(crate) fn exports(running: &mut Running, count: usize) -> Vec<(String, Strin
 #[test]
 fn the_exports_configure_another_command() {
     let mut sim = Running::start(&mut bitopro(&["sim"]));
-    let exports = exports(&mut sim, 4);
+    let exports = exports(&mut sim, 5);
     let names: Vec<&str> = exports.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["BITOPRO_WS_URL", "BITOPRO_API_KEY", "BITOPRO_API_SECRET", "BITOPRO_EMAIL"]);
+    let expected =
+        ["BITOPRO_WS_URL", "BITOPRO_REST_URL", "BITOPRO_API_KEY", "BITOPRO_API_SECRET", "BITOPRO_EMAIL"];
+    assert_eq!(names, expected);
     assert!(exports[0].1.starts_with("ws://127.0.0.1:") && exports[0].1.ends_with("/ws"), "{exports:?}");
     let mut watch = Running::start(bitopro(&["watch", "balances"]).envs(exports));
     for expected in ["connected", "snapshot", "update"] {
@@ -40,9 +42,10 @@ fn the_tls_certificate_is_trusted_only_with_the_ca_file() {
         "--tls",
         directory.path().to_str().unwrap(),
     ]));
-    let exports = exports(&mut sim, 5);
+    let exports = exports(&mut sim, 6);
     assert!(exports[0].1.starts_with("wss://localhost:"), "{exports:?}");
-    assert_eq!(exports[4].0, "BITOPRO_CA_FILE");
+    assert!(exports[1].1.starts_with("https://localhost:") && exports[1].1.ends_with("/v3"), "{exports:?}");
+    assert_eq!(exports[5].0, "BITOPRO_CA_FILE");
     let with_ca = run(bitopro(&["watch", "balances", "--once"]).envs(exports.clone()));
     assert_eq!((with_ca.code, with_ca.types().len()), (Some(0), 3), "{}", with_ca.stderr);
     let without_ca =
@@ -64,7 +67,7 @@ fn a_scenario_waits_for_its_clients() {
     let text = "# One socket.\n0 wait 1\n0 place a buy btc_twd 0.01 at 1000000\n0 fill a 0.004\n0 cancel a\n";
     std::fs::write(&path, text).unwrap();
     let mut sim = Running::start(&mut bitopro(&["sim", "--scenario", path.to_str().unwrap()]));
-    let exports = exports(&mut sim, 4);
+    let exports = exports(&mut sim, 5);
     let mut watch = Running::start(bitopro(&["watch", "orders"]).envs(exports));
     for expected in ["connected", "snapshot"] {
         assert_eq!(watch.json()["type"], expected);
@@ -77,7 +80,7 @@ fn a_scenario_waits_for_its_clients() {
 #[test]
 fn the_number_of_currencies_can_be_set() {
     let mut sim = Running::start(&mut bitopro(&["sim", "--currencies", "150"]));
-    let watch = run(bitopro(&["watch", "balances", "--once"]).envs(exports(&mut sim, 4)));
+    let watch = run(bitopro(&["watch", "balances", "--once"]).envs(exports(&mut sim, 5)));
     let snapshot = watch.stdout.lines().find(|line| line.contains(r#""type":"snapshot""#)).unwrap();
     let snapshot: Value = serde_json::from_str(snapshot).unwrap();
     assert_eq!(snapshot["data"].as_object().unwrap().len(), 150);
@@ -109,7 +112,7 @@ fn errors_in_a_scenario_name_their_lines() {
 fn a_signal_ends_the_command_cleanly() {
     for signal in ["INT", "TERM"] {
         let mut sim = Running::start(&mut bitopro(&["sim"]));
-        exports(&mut sim, 4);
+        exports(&mut sim, 5);
         sim.signal(signal);
         assert_eq!(sim.finish().1.code(), Some(0), "{signal}");
     }
@@ -138,7 +141,7 @@ impl RawClient {
     }
 
     async fn dial_with_last_nonce(&self, stream: PrivateStream) -> Result<Box<dyn Connection>, Error> {
-        let [url, key, secret, email] = [0, 1, 2, 3].map(|at| self.exports[at].1.clone());
+        let [url, key, secret, email] = [0, 2, 3, 4].map(|at| self.exports[at].1.clone());
         let signed = Signer::new(Credentials::new(key, secret, email).unwrap()).sign_identity(self.nonce);
         let mut request = Request::new(format!("{url}{}", stream.path()).parse().unwrap());
         for (name, value) in &signed {
@@ -185,7 +188,7 @@ async fn each_quirk_changes_the_messages() {
     for (flags, has_quirks) in [(&[][..], false), (QUIRKS, true)] {
         let scenario = ["sim", "--scenario", path.to_str().unwrap()];
         let mut sim = Running::start(&mut bitopro(&[&scenario[..], flags].concat()));
-        let mut client = RawClient { exports: exports(&mut sim, 4), nonce: 0 };
+        let mut client = RawClient { exports: exports(&mut sim, 5), nonce: 0 };
         let mut balances = client.dial(PrivateStream::AccountBalance).await;
         let (first, _) = next(&mut balances).await;
         assert_eq!(first["data"].as_object().unwrap().len(), 12);

@@ -1,4 +1,5 @@
 mod market_data;
+mod rest_lag;
 
 use std::iter;
 
@@ -9,6 +10,7 @@ use tracing::debug;
 use crate::exchange::account::accounts::Accounts;
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{OrderChange, demo, holdings};
+use crate::exchange::core::rest_lag::AccountsInRest;
 use crate::exchange::events::publisher::Publisher;
 use crate::exchange::market::pair_rules::{ListedPair, PAIRS};
 use crate::exchange::market::trader::{MarketStep, Trader};
@@ -49,6 +51,7 @@ pub struct Exchange {
     pairs: Vec<PairRules>,
     /// The seed of the synthetic levels in order books.
     seed: u64,
+    rest: AccountsInRest,
 }
 
 impl Exchange {
@@ -62,7 +65,8 @@ impl Exchange {
         let publishers = accounts.iter().zip(ids);
         let publishers = publishers.map(|(account, ids)| Publisher::new(account.id(), ids, quirks)).collect();
         let pairs = PAIRS.iter().map(ListedPair::rules).collect();
-        Self { engine: MatchingEngine::new(accounts, quirks), trader, publishers, pairs, seed }
+        let rest = AccountsInRest::new(quirks.rest_lag);
+        Self { engine: MatchingEngine::new(accounts, quirks), trader, publishers, pairs, seed, rest }
     }
 
     /// Lets the first account trade like the demo account in the week before `start`.
@@ -87,6 +91,12 @@ impl Exchange {
     /// Returns an account by its id, which must be one of this exchange.
     pub(crate) fn account_or_first(&self, id: AccountId) -> &Account {
         self.engine.accounts().get(id).unwrap_or(self.first())
+    }
+
+    /// Returns an account as REST shows it at this time.
+    pub(crate) fn account_in_rest(&self, id: AccountId, now: Timestamp) -> &Account {
+        let accounts = self.rest.accounts(now).unwrap_or(self.engine.accounts());
+        accounts.get(id).unwrap_or(self.first())
     }
 
     fn first(&self) -> &Account {
@@ -164,9 +174,9 @@ impl Exchange {
                 let market = pair.and_then(|pair| self.market_price(pair));
                 self.change(now, |engine| engine.trigger(now, id, &order, market))
             }
-            Command::Deposit { currency, amount } => {
-                self.change(now, |engine| engine.deposit(id, currency, *amount).map(|()| Vec::new()))
-            }
+            Command::Deposit { currency, amount } => self.change(now, |engine| {
+                engine.deposit(now, id, currency.clone(), *amount).map(|()| Vec::new())
+            }),
             Command::SetBalance(balance) => self.update_balances_of(id, now, |holdings| {
                 holdings.insert(balance.currency.clone(), balance.clone());
             }),
@@ -197,6 +207,7 @@ impl Exchange {
         order: &NewOrder,
     ) -> Result<(OrderId, Vec<Push>), CommandError> {
         let market = self.market_price(&order.pair);
+        self.rest.keep(now, self.engine.accounts());
         let before = self.all_balances();
         let (id, changes) = self.engine.place(now, account, order, market)?;
         Ok((id, self.publish(now, &before, &changes)))
@@ -284,6 +295,7 @@ impl Exchange {
         now: Timestamp,
         change: impl FnOnce(&mut MatchingEngine) -> Result<Vec<OrderChange>, CommandError>,
     ) -> Result<Vec<Push>, CommandError> {
+        self.rest.keep(now, self.engine.accounts());
         let before = self.all_balances();
         let changes = change(&mut self.engine)?;
         Ok(self.publish(now, &before, &changes))

@@ -28,6 +28,7 @@ pub use market::pair_rules::PairRules;
 pub use market::ticker::Ticker;
 pub use market::trade::MarketTrade;
 pub use quirks::{
-    ActiveUpdates, BalanceUpdates, Datetimes, EventIds, FinalOrders, HistoryOnConnect, MatchIds, Nonces,
-    OrderIdSequence, OrderIds, OrderTimes, Quirk, QuirkType, QuirkValue, Quirks, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, Cursors, Datetimes, DoneOrders, EventIds, FinalOrders, HistoryOnConnect,
+    MatchIds, Nonces, OpenOrderTimes, OrderIdSequence, OrderIds, OrderTimes, PlacedOrderIds, Quirk,
+    QuirkType, QuirkValue, Quirks, RateLimits, RestLag, TradeListOrder, TradesOnConnect,
 };

@@ -235,6 +235,34 @@ quirks! {
         Unused "unused": "Those that no accepted dial has used",
         Increasing "increasing": "Those above all accepted ones, as the exchange's skills hub requires",
     }
+    open_order_times "open-order-times" OpenOrderTimes: "Unit of the times of open orders in REST" {
+        #[default] Seconds "seconds": "Seconds, as in replies that users of the exchange published",
+        Milliseconds "milliseconds": "Milliseconds, as in a sample of the documentation",
+    }
+    placed_order_ids "placed-order-ids" PlacedOrderIds: "JSON type of the id in the reply to a placed order" {
+        #[default] Numbers "numbers": "A number, as documented",
+        Texts "texts": "A string, as the exchange's Go SDK expects",
+    }
+    trade_list_order "trade-list-order" TradeListOrder: "Order of the account's trades in REST" {
+        #[default] NewestFirst "newest-first": "Newest first, as in a draft of the documentation of 2024",
+        OldestFirst "oldest-first": "Oldest first within each page, as in a sample of 2021",
+    }
+    done_orders "done-orders" DoneOrders: "Closed orders that REST lists for `statusKind=DONE`" {
+        #[default] Executed "executed": "Only executed ones, with status 2 or 3, as documented",
+        All "all": "All closed orders, including cancelled ones",
+    }
+    rest_lag "rest-lag" RestLag: "Delay of the account's state in REST behind the streams" {
+        #[default] Nothing "nothing": "None",
+        TwoSeconds "two-seconds": "Two seconds; not observed",
+    }
+    cursors "cursors" Cursors: "Effect of a cursor on a list in REST" {
+        #[default] Inclusive "inclusive": "The list starts with the record that the cursor names, as documented",
+        Ignored "ignored": "None, so that every page is the first one; not observed",
+    }
+    rate_limits "rate-limits" RateLimits: "Limits on the rate of calls of REST" {
+        #[default] Enforced "enforced": "Enforced as documented, with status 429",
+        Ignored "ignored": "Ignored, so that tests can make any number of calls",
+    }
 }
 
 #[cfg(test)]
@@ -265,7 +293,9 @@ mod tests {
         let quirks = Quirks::default().with(BalanceUpdates::All).with(Datetimes::TaiwanMarkedUtc);
         let text = "balance-updates=all active-updates=changed final-orders=shown history-on-connect=recent \
             trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present \
-            order-id-sequence=scrambled order-times=seconds match-ids=empty nonces=any";
+            order-id-sequence=scrambled order-times=seconds match-ids=empty nonces=any open-order-times=seconds \
+            placed-order-ids=numbers trade-list-order=newest-first done-orders=executed rest-lag=nothing \
+            cursors=inclusive rate-limits=enforced";
         assert_eq!(quirks.to_string(), text);
         assert_eq!(" order-ids=numbers\n".parse(), Ok(Quirks::default().with(OrderIds::Numbers)));
     }

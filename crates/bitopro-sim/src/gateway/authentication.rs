@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use bitopro_auth::{API_KEY_HEADER, Credentials, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER};
 use bitopro_model::{PrivateStream, Timestamp};
 use bitopro_transport::Refusal;
-use http::HeaderMap;
-use std::time::Duration;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use serde::Deserialize;
 
 use crate::exchange::recent_items::RecentItems;
 use crate::gateway::account_stream::AccountStream;
@@ -105,9 +108,47 @@ impl Authentication {
         Ok(AccountStream { account, stream })
     }
 
-    /// Returns the account that has signed a request with these headers.
+    /// Returns the account that has signed an upgrade request with these headers.
     fn authenticate(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<AccountId, Rejection> {
-        let unauthorized = |reason| Rejection::new(refusal::unauthorized(), reason);
+        let nonces = self.nonces;
+        let (key, payload) = self.verify(headers)?;
+        let incomplete = |_| Rejection::new(refusal::bad_request(), "payload without identity or nonce");
+        let claim = payload.identity_claim().map_err(incomplete)?;
+        if claim.identity != key.credentials.email() {
+            return Err(unauthorized("wrong identity"));
+        }
+        key.accept(claim.nonce, nonces, now)?;
+        Ok(key.account)
+    }
+
+    /// Returns the account that has signed a call of the REST API, which does not check the identity.
+    pub(crate) fn authenticate_call(
+        &mut self,
+        request: &Request<Bytes>,
+        now: Timestamp,
+    ) -> Result<AccountId, Rejection> {
+        let bad_request = |reason| Rejection::new(refusal::bad_request(), reason);
+        let nonces = self.nonces;
+        let (key, payload) = self.verify(request.headers())?;
+        let signed = payload.decode().map_err(|_| bad_request("payload not in base64"))?;
+        let signs_body = matches!(*request.method(), Method::POST | Method::PUT);
+        // Whether the exchange compares them is unknown.
+        if signs_body && signed != *request.body() {
+            return Err(bad_request("payload differs from body"));
+        }
+        match serde_json::from_slice(&signed).unwrap_or_default() {
+            CallClaim { nonce: Some(nonce), .. } | CallClaim { timestamp: Some(nonce), .. } => {
+                key.accept(nonce, nonces, now)?;
+            }
+            // A batch and a list of orders to cancel have no nonce.
+            _ if signs_body => {}
+            _ => return Err(bad_request("payload without nonce")),
+        }
+        Ok(key.account)
+    }
+
+    /// Returns the key whose owner has signed a payload, and the payload.
+    fn verify(&mut self, headers: &HeaderMap) -> Result<(&mut Key, Payload), Rejection> {
         let header = |name: &str, missing| {
             headers.get(name).and_then(|value| value.to_str().ok()).ok_or_else(|| unauthorized(missing))
         };
@@ -119,29 +160,42 @@ impl Authentication {
         // Verifies the payload's text as received, since clients differ in alphabet, key order and
         // whitespace.
         key.credentials.verify(&payload, signature).map_err(|_| unauthorized("wrong signature"))?;
-        let incomplete = |_| Rejection::new(refusal::bad_request(), "payload without identity or nonce");
-        let claim = payload.identity_claim().map_err(incomplete)?;
-        if claim.identity != key.credentials.email() {
-            return Err(unauthorized("wrong identity"));
-        }
+        Ok((key, payload))
+    }
+}
+
+impl Key {
+    /// Accepts a nonce, or refuses it.
+    fn accept(&mut self, nonce: u64, nonces: Nonces, now: Timestamp) -> Result<(), Rejection> {
         // The clock is checked before the order of nonces, so that a client whose clock went back gets 409.
-        let distance = i128::from(claim.nonce) - i128::from(now.as_millis());
+        let distance = i128::from(nonce) - i128::from(now.as_millis());
         if distance.unsigned_abs() > NONCE_WINDOW.as_millis() {
             return Err(Rejection::new(refusal::clock_conflict(now), "nonce too far from the clock"));
         }
-        let mut accepted = key.accepted_nonces.iter();
-        match self.nonces {
-            Nonces::Unused if accepted.any(|accepted| claim.nonce == *accepted) => {
+        let mut accepted = self.accepted_nonces.iter();
+        match nonces {
+            Nonces::Unused if accepted.any(|accepted| nonce == *accepted) => {
                 return Err(unauthorized("nonce used before"));
             }
-            Nonces::Increasing if accepted.any(|accepted| claim.nonce <= *accepted) => {
+            Nonces::Increasing if accepted.any(|accepted| nonce <= *accepted) => {
                 return Err(unauthorized("nonce not above all accepted ones"));
             }
             _ => {}
         }
-        key.accepted_nonces.push(claim.nonce);
-        Ok(key.account)
+        self.accepted_nonces.push(nonce);
+        Ok(())
     }
+}
+
+/// The nonce of a call of the REST API, or the time of an order, which takes its place.
+#[derive(Default, Deserialize)]
+struct CallClaim {
+    nonce: Option<u64>,
+    timestamp: Option<u64>,
+}
+
+fn unauthorized(reason: &'static str) -> Rejection {
+    Rejection::new(refusal::unauthorized(), reason)
 }
 
 #[cfg(test)]

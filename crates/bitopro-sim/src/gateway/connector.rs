@@ -1,13 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bitopro_transport::{
-    Connection, Connector, Error, ErrorKind, Limits, Refusal, Request, TungsteniteConnection,
+    Connection, Connector, Error, ErrorKind, HttpClient, Limits, Refusal, Request, TungsteniteConnection,
 };
 use bytes::Bytes;
+use http::{Request as HttpRequest, Response};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::gateway::account_stream::AccountStream;
 use crate::gateway::authentication::UpgradeRequest;
@@ -22,10 +25,11 @@ const PIPE_BYTES: usize = 64 << 10;
 /// The name of the peer of a connection in memory.
 const MEMORY_PEER: &str = "memory";
 
-/// A connector that dials a simulator in memory, without sockets and regardless of the URL's host.
+/// A connector and HTTP client that reaches a simulator in memory, without sockets and regardless of the URL's
+/// host.
 ///
-/// Connections exchange real WebSocket frames over a pipe and work under a paused tokio clock. Clones dial
-/// the same simulator. [`Simulator::connector`](crate::Simulator::connector) creates it.
+/// Connections exchange real WebSocket frames over a pipe, and calls of the REST API are answered directly. Both
+/// work under a paused tokio clock. Clones reach the same simulator. [`Simulator::connector`](crate::Simulator::connector) creates it.
 ///
 /// # Examples
 ///
@@ -101,7 +105,6 @@ impl SimConnector {
 #[async_trait]
 impl Connector for SimConnector {
     async fn connect(&self, request: Request) -> Result<Box<dyn Connection>, Error> {
-        let stopped = || Error::new(ErrorKind::Connect, "the simulator has stopped");
         if self.dispatcher.is_closing() || self.incoming.is_closed() {
             return Err(stopped());
         }
@@ -115,6 +118,25 @@ impl Connector for SimConnector {
         self.incoming.send(Incoming::Authorized { stream, pipe: server_end }).map_err(|_| stopped())?;
         Ok(Box::new(TungsteniteConnection::client(pipe, Bytes::new(), Limits::default()).await))
     }
+}
+
+/// Calls the simulator's REST API in memory, whatever the URL's host.
+#[async_trait]
+impl HttpClient for SimConnector {
+    async fn send(&self, request: HttpRequest<Bytes>, deadline: Duration) -> Result<Response<Bytes>, Error> {
+        if self.dispatcher.is_closing() || self.incoming.is_closed() {
+            return Err(stopped());
+        }
+        let answered = client_span(MEMORY_PEER).in_scope(|| self.dispatcher.answer(&request));
+        let response = timeout(deadline, server::delivered(answered)).await.map_err(|_| {
+            Error::new(ErrorKind::TimedOut, "the simulator has not answered within the deadline")
+        })?;
+        response.ok_or_else(|| Error::new(ErrorKind::Disconnected, "the simulator has lost the response"))
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Connect, "the simulator has stopped")
 }
 
 impl fmt::Debug for SimConnector {

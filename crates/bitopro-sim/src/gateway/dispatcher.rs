@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bitopro_model::Timestamp;
 use bitopro_transport::{Frame, Refusal};
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Request, StatusCode};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::exchange::recent_items::RecentItems;
 use crate::gateway::account_stream::{AccountStream, Addressees};
@@ -17,7 +18,10 @@ use crate::gateway::authentication::{Authentication, Rejection, UpgradeRequest};
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::session;
 use crate::gateway::sockets::{SocketEnd, Sockets};
-use crate::{Account, AccountId, Clock, CommandError, Exchange, Push, SentMessage, UpgradeAttempt};
+use crate::rest::{Answer, RestApi};
+use crate::{
+    Account, AccountId, Clock, CommandError, Exchange, Push, RestFault, SentMessage, UpgradeAttempt,
+};
 
 /// Number of dials that are kept.
 const DIALS_KEPT: usize = 10_000;
@@ -41,6 +45,7 @@ struct State {
     dials: RecentItems<UpgradeAttempt>,
     /// The requested refusals, each with the number of dials left to refuse.
     refusals: VecDeque<(usize, Refusal)>,
+    rest: RestApi,
 }
 
 /// A connection's subscription to a stream, which ends when dropped.
@@ -57,9 +62,9 @@ impl Dispatcher {
     pub(crate) fn new(
         exchange: Exchange,
         authentication: Authentication,
+        rest: RestApi,
         sockets: Sockets,
-        clock: Clock,
-        keepalive: Keepalive,
+        (clock, keepalive): (Clock, Keepalive),
     ) -> Self {
         let (dials, refusals) = (RecentItems::new(DIALS_KEPT), VecDeque::new());
         Self {
@@ -68,7 +73,7 @@ impl Dispatcher {
             keepalive,
             pings_paused: AtomicBool::new(false),
             closing: watch::Sender::new(false),
-            state: Mutex::new(State { exchange, authentication, sockets, dials, refusals }),
+            state: Mutex::new(State { exchange, authentication, sockets, dials, refusals, rest }),
         }
     }
 
@@ -101,6 +106,30 @@ impl Dispatcher {
             warn!(status, reason, path = format_args!("{:.100}", request.path), "refused");
             refusal
         })
+    }
+
+    /// Answers a call of the REST API, and sends the messages that it causes.
+    pub(crate) fn answer(&self, request: &Request<Bytes>) -> Answer {
+        let answer = self.locked(|state| {
+            let State { exchange, authentication, rest, sockets, .. } = state;
+            let answer = rest.answer(request, (exchange, authentication), self.now());
+            for push in &answer.pushes {
+                sockets.publish(push);
+            }
+            answer
+        });
+        let (method, path) = (request.method(), format_args!("{:.100}", request.uri().path()));
+        let status = answer.response.status().as_u16();
+        if let Some(reason) = answer.refused {
+            warn!(status, reason, %method, path, "refused");
+        } else {
+            debug!(status, %method, path, "answered");
+        }
+        answer
+    }
+
+    pub(crate) fn fail_rest(&self, count: usize, fault: RestFault) {
+        self.locked(|state| state.rest.faults.push(count, fault));
     }
 
     /// Subscribes a connection, and queues its snapshot and every later update. Returns `None` while closing.

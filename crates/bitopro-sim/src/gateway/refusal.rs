@@ -10,6 +10,7 @@ use bitopro_transport::Refusal;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::json;
 
 /// The path is below `/ws/`, but unknown: HTTP 200 with an empty body (measured).
 pub const UNKNOWN_PATH: StatusCode = StatusCode::OK;
@@ -38,7 +39,7 @@ pub fn unknown_path() -> Refusal {
 
 /// Creates a [`NOT_FOUND`] refusal, with the body that was measured.
 pub fn not_found() -> Refusal {
-    with_json(NOT_FOUND, "{\"message\":\"404 NOT FOUND\"}\n")
+    with_message(NOT_FOUND, "404 NOT FOUND")
 }
 
 /// Creates a [`BAD_REQUEST`] refusal.
@@ -118,8 +119,14 @@ pub(crate) fn date(now: Timestamp) -> Option<(HeaderName, HeaderValue)> {
     Some((DATE, httpdate::fmt_http_date(time).parse().ok()?))
 }
 
-fn with_error(status: StatusCode, error: &'static str) -> Refusal {
-    with_json(status, format!("{{\"error\":\"{error}\"}}"))
+/// Creates a refusal with the words of the exchange.
+pub(crate) fn with_error(status: StatusCode, error: &str) -> Refusal {
+    with_json(status, json!({ "error": error }).to_string())
+}
+
+/// Creates a refusal of the exchange's web server, such as [`not_found`].
+pub(crate) fn with_message(status: StatusCode, message: &str) -> Refusal {
+    with_json(status, json!({ "message": message }).to_string() + "\n")
 }
 
 fn with_json(status: StatusCode, body: impl Into<Bytes>) -> Refusal {

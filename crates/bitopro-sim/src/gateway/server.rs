@@ -1,6 +1,7 @@
-//! The HTTP/1 phase of a socket, which serves requests until one of them is upgraded.
+//! The HTTP/1 phase of a socket, which answers calls of the REST API until a request is upgraded.
 
-use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,15 +9,15 @@ use bitopro_transport::{Limits, Refusal, TungsteniteConnection};
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
@@ -24,9 +25,16 @@ use crate::gateway::account_stream::AccountStream;
 use crate::gateway::authentication::UpgradeRequest;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::{handshake, refusal, session};
+use crate::rest::{Answer, response_of};
+use crate::{REST_PATH, RestFault};
 
-/// Deadline for the upgrade, including TLS. An assumption.
-const UPGRADE_DEADLINE: Duration = Duration::from_secs(10);
+/// Deadline for TLS, and for the body of a request after its headers. An assumption.
+const TLS_AND_BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Deadline for the headers of the next request, after which the socket is closed. An assumption, and a usual value
+/// of web servers.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(75);
+/// Maximum number of bytes of a request's body. An assumption.
+const BODY_LIMIT: usize = 64 << 10;
 
 /// Returns the limits of the server's end of a connection, whose outbox bounds the frames to send.
 pub(crate) fn limits() -> Limits {
@@ -40,12 +48,15 @@ pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, dispatche
     match tls {
         None => serve_stream(stream, dispatcher).await,
         Some(tls) => {
-            let upgrade = async {
-                let accepted = tls.accept(stream).await;
-                let stream = accepted.inspect_err(|error| warn!(%error, "TLS failed")).ok()?;
-                upgrade(stream, &dispatcher).await
+            let accepted = tokio::select! {
+                accepted = timeout(TLS_AND_BODY_DEADLINE, tls.accept(stream)) => accepted,
+                () = dispatcher.closing() => return,
             };
-            serve_upgrade(upgrade, &dispatcher).await;
+            match accepted {
+                Ok(Ok(stream)) => serve_stream(stream, dispatcher).await,
+                Ok(Err(error)) => warn!(%error, "TLS failed"),
+                Err(_) => {}
+            }
         }
     }
 }
@@ -55,16 +66,8 @@ pub(crate) async fn serve_stream<S>(stream: S, dispatcher: Arc<Dispatcher>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    serve_upgrade(upgrade(stream, &dispatcher), &dispatcher).await;
-}
-
-/// Waits for the upgrade until its deadline, and then serves the connection.
-async fn serve_upgrade(
-    upgrade: impl Future<Output = Option<(AccountStream, Upgraded)>>,
-    dispatcher: &Arc<Dispatcher>,
-) {
     let upgraded = tokio::select! {
-        upgraded = timeout(UPGRADE_DEADLINE, upgrade) => upgraded.ok().flatten(),
+        upgraded = answer_requests(stream, &dispatcher) => upgraded,
         () = dispatcher.closing() => None,
     };
     let Some((stream, io)) = upgraded else { return };
@@ -76,25 +79,33 @@ async fn serve_upgrade(
 
 type Upgraded = TokioIo<hyper::upgrade::Upgraded>;
 
-/// Answers requests until one is upgraded. Returns `None` if the client disconnects first.
-async fn upgrade<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(AccountStream, Upgraded)>
+/// Answers requests until one is upgraded. Returns `None` if the connection ends first.
+async fn answer_requests<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(AccountStream, Upgraded)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let accepted: Arc<Mutex<Option<(AccountStream, OnUpgrade)>>> = Arc::default();
     let service = service_fn(|request| {
-        let response = match accept_upgrade(request, dispatcher) {
-            Ok((stream, upgrade, response)) => {
-                *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, upgrade));
-                response
+        let accepted = Arc::clone(&accepted);
+        async move {
+            if is_rest(&request) {
+                return answer_call(request, dispatcher).await;
             }
-            Err(refusal) => refusal_response(refusal),
-        };
-        async { Ok::<_, Infallible>(response) }
+            Ok(match accept_upgrade(request, dispatcher) {
+                Ok((stream, upgrade, response)) => {
+                    *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, upgrade));
+                    response
+                }
+                Err(refusal) => response_of(refusal).map(Full::new),
+            })
+        }
     });
     // The `Date` header shows the exchange's time, which may differ from this machine's.
-    let connection =
-        http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(io), service);
+    let connection = http1::Builder::new()
+        .auto_date_header(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_DEADLINE)
+        .serve_connection(TokioIo::new(io), service);
     // A client that disconnects during the handshake is not an error.
     let _ = connection.with_upgrades().await;
     let (stream, upgrade) = accepted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
@@ -102,6 +113,51 @@ where
 }
 
 type HttpResponse = Response<Full<Bytes>>;
+
+fn is_rest(request: &http::Request<Incoming>) -> bool {
+    let below = request.uri().path().strip_prefix(REST_PATH);
+    below.is_some_and(|path| path.is_empty() || path.starts_with('/'))
+}
+
+/// Answers a call of the REST API.
+///
+/// # Errors
+///
+/// Returns an error if the connection must end without a response.
+async fn answer_call(
+    request: http::Request<Incoming>,
+    dispatcher: &Dispatcher,
+) -> Result<HttpResponse, Closed> {
+    let (head, body) = request.into_parts();
+    let body = timeout(TLS_AND_BODY_DEADLINE, Limited::new(body, BODY_LIMIT).collect()).await;
+    let body = body.map_err(|_| Closed)?.map_err(|_| Closed)?.to_bytes();
+    let answer = dispatcher.answer(&http::Request::from_parts(head, body));
+    delivered(answer).await.map(|response| response.map(Full::new)).ok_or(Closed)
+}
+
+/// Returns the response to a call when it is sent, or `None` if it is lost.
+pub(crate) async fn delivered(Answer { response, fault, .. }: Answer) -> Option<Response<Bytes>> {
+    match fault {
+        Some(RestFault::Lose) => None,
+        Some(RestFault::Delay(delay)) => {
+            sleep(delay).await;
+            Some(response)
+        }
+        _ => Some(response),
+    }
+}
+
+/// The connection ends without a response.
+#[derive(Debug)]
+struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection ends without a response")
+    }
+}
+
+impl Error for Closed {}
 
 fn accept_upgrade(
     request: http::Request<Incoming>,
@@ -123,11 +179,4 @@ fn accept_upgrade(
     ]);
     response.headers_mut().extend(refusal::date(dispatcher.now()));
     Ok((stream, hyper::upgrade::on(request), response))
-}
-
-fn refusal_response(refusal: Refusal) -> HttpResponse {
-    let mut response = Response::new(Full::new(refusal.body));
-    *response.status_mut() = refusal.status;
-    *response.headers_mut() = refusal.headers;
-    response
 }

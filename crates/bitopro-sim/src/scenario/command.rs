@@ -1,7 +1,7 @@
 use bitopro_model::{Balance, Currency, Decimal, PrivateStream};
 use http::StatusCode;
 
-use crate::{CommandError, NewOrder};
+use crate::{CommandError, NewOrder, RestFault};
 
 /// An instruction to a simulated exchange, for an account or for its connections.
 ///
@@ -112,6 +112,15 @@ pub enum Command {
     /// Ends connections immediately and without a close frame: `disconnect` ends all of them, and
     /// `disconnect user-trades` those of one stream. Queued messages may be lost.
     Disconnect(Option<PrivateStream>),
+    /// Lets the next calls of the REST API fail: `fail-rest 2 502` refuses two of them, `fail-rest 1 lose` carries
+    /// out one without a response, `fail-rest 1 truncate` sends half of a response, and `fail-rest 1 delay 3000`
+    /// sends a response 3 s late.
+    FailRest {
+        /// Number of calls.
+        count: usize,
+        /// What happens to them.
+        fault: RestFault,
+    },
     /// Stops sending pings until they are resumed: `pause-pings`.
     PausePings,
     /// Resumes pings at their regular times: `resume-pings`.
@@ -154,6 +163,7 @@ impl Command {
             | Self::Tick(_)
             | Self::AwaitConnections(_)
             | Self::Refuse { .. }
+            | Self::FailRest { .. }
             | Self::PausePings
             | Self::ResumePings
             | Self::SetClockOffsetMs(_) => false,

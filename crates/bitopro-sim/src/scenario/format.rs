@@ -23,6 +23,7 @@ impl Display for Command {
             Self::SendText { stream: None, text } => write!(f, "text {text}"),
             Self::SendText { stream: Some(stream), text } => write!(f, "text-to {stream} {text}"),
             Self::Refuse { count, status } => write!(f, "refuse {count} {}", status.as_u16()),
+            Self::FailRest { count, fault } => write!(f, "fail-rest {count} {fault}"),
             Self::Close { stream, code, reason } => {
                 let space = if reason.is_empty() { "" } else { " " };
                 f.write_str("close ")?;

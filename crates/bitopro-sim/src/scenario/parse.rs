@@ -1,11 +1,12 @@
 //! Parses commands from text.
 
 use std::str::{FromStr, SplitWhitespace};
+use std::time::Duration;
 
 use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, exact_sub, parse_decimal};
 use http::StatusCode;
 
-use crate::{Command, Error, ErrorKind, NewOrder};
+use crate::{Command, Error, ErrorKind, NewOrder, RestFault};
 
 type ParseError = String;
 
@@ -49,6 +50,10 @@ fn command(text: &str) -> Result<Command, ParseError> {
             count: tokens.number("a number of dials, at least 0")?,
             status: status(&tokens.next(STATUS)?)?,
         },
+        "fail-rest" => Command::FailRest {
+            count: tokens.number("a number of calls, at least 0")?,
+            fault: rest_fault(&mut tokens)?,
+        },
         "close" => close(&mut tokens)?,
         "disconnect" => Command::Disconnect(tokens.optional(stream)?),
         "pause-pings" => Command::PausePings,
@@ -69,7 +74,7 @@ const CLOSE_CODE: &str = "a close code from 0 to 65535";
 
 /// The names of all commands, for the error about an unknown one.
 const COMMANDS: &str = "`place`, `fill`, `cancel`, `trigger`, `deposit`, `balance`, `tick`, `wait`, `text`, \
-    `text-to`, `refuse`, `close`, `disconnect`, `pause-pings`, `resume-pings`, `clock-offset` or `as`";
+    `text-to`, `refuse`, `fail-rest`, `close`, `disconnect`, `pause-pings`, `resume-pings`, `clock-offset` or `as`";
 
 /// `ACCOUNT COMMAND`
 fn addressed(text: &str) -> Result<Command, ParseError> {
@@ -176,6 +181,17 @@ fn balance(tokens: &mut Tokens<'_>) -> Result<Command, ParseError> {
         available.or_else(unstaked).ok_or("the amount without the stake has too many digits to be exact")?;
     balance.tradable = Some(!tokens.consume("untradable"));
     Ok(Command::SetBalance(balance))
+}
+
+/// `STATUS|lose|truncate|delay MILLISECONDS`
+fn rest_fault(tokens: &mut Tokens<'_>) -> Result<RestFault, ParseError> {
+    let expected = "an HTTP status, `lose`, `truncate` or `delay`";
+    Ok(match tokens.next(expected)?.as_str() {
+        "lose" => RestFault::Lose,
+        "truncate" => RestFault::Truncate,
+        "delay" => RestFault::Delay(Duration::from_millis(tokens.number("a delay in whole milliseconds")?)),
+        text => RestFault::Status(status(text).map_err(|_| format!("expected {expected}, found `{text}`"))?),
+    })
 }
 
 /// `[STREAM] CODE [REASON]`

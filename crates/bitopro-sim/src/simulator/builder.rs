@@ -11,6 +11,7 @@ use crate::gateway::authentication::Authentication;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::Sockets;
+use crate::rest::RestApi;
 use crate::{Clock, Error, ErrorKind, Exchange, Quirks, SimCredentials, Simulator};
 
 /// The longest duration that an option accepts.
@@ -265,11 +266,12 @@ impl SimulatorBuilder {
     fn dispatcher(&self) -> Result<Dispatcher, Error> {
         let credentials = self.check()?;
         let sockets = Sockets::new(self.queue_bytes);
+        let rest = RestApi::new(self.quirks);
         let authentication = Authentication::new(credentials, self.quirks.nonces);
         let now = self.clock.now().as_millis().saturating_add(self.clock_offset_ms);
         let exchange = self.exchange(Timestamp::from_millis(now));
         let dispatcher =
-            Dispatcher::new(exchange, authentication, sockets, self.clock.clone(), self.keepalive);
+            Dispatcher::new(exchange, authentication, rest, sockets, (self.clock.clone(), self.keepalive));
         dispatcher.set_clock_offset_ms(self.clock_offset_ms);
         Ok(dispatcher)
     }

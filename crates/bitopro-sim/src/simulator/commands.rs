@@ -40,6 +40,7 @@ impl Simulator {
                 dispatcher.send(addressees(stream), &Frame::close(*code, reason.as_str()));
             }
             Command::Disconnect(stream) => dispatcher.disconnect(addressees(stream)),
+            Command::FailRest { count, fault } => dispatcher.fail_rest(*count, *fault),
             Command::PausePings => dispatcher.pause_pings(true),
             Command::ResumePings => dispatcher.pause_pings(false),
             Command::SetClockOffsetMs(offset) => dispatcher.set_clock_offset_ms(*offset),

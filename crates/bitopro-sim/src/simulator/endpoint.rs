@@ -6,23 +6,24 @@ use http::uri::InvalidUri;
 use tokio::net::TcpListener;
 
 use crate::gateway::tls::{Certificate, is_localhost};
-use crate::{BASE_PATH, Error, ErrorKind};
+use crate::{BASE_PATH, Error, ErrorKind, REST_PATH};
 
-/// The base URL of a simulator, its socket address, its listener and its certificate.
+/// The base URLs of a simulator, its socket address, its listener and its certificate.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) listener: Option<TcpListener>,
     pub(super) address: Option<SocketAddr>,
     pub(super) certificate: Option<Certificate>,
     pub(super) ws_url: Uri,
+    pub(super) rest_url: Uri,
 }
 
 impl Endpoint {
     /// Creates an endpoint that only connectors reach. Its host is in `.invalid`, which is reserved for names
     /// that do not exist (RFC 6761).
     pub(super) fn memory() -> Result<Self, Error> {
-        let ws_url = url("wss://simulator.invalid")?;
-        Ok(Self { listener: None, address: None, certificate: None, ws_url })
+        let (ws_url, rest_url) = urls(true, "simulator.invalid")?;
+        Ok(Self { listener: None, address: None, certificate: None, ws_url, rest_url })
     }
 
     /// Listens on a socket address.
@@ -30,8 +31,8 @@ impl Endpoint {
         let failed = |error| listen_error(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let ws_url = url(&format!("ws://{}", dial_address(address)))?;
-        Ok(Self { listener: Some(listener), address: Some(address), certificate: None, ws_url })
+        let (ws_url, rest_url) = urls(false, &dial_address(address).to_string())?;
+        Ok(Self { listener: Some(listener), address: Some(address), certificate: None, ws_url, rest_url })
     }
 
     /// Listens on a socket address, with a certificate generated for it.
@@ -39,12 +40,12 @@ impl Endpoint {
         let plain = Self::listen(address).await?;
         let address = dial_address(plain.address.unwrap_or(address));
         let certificate = Certificate::generate(address.ip())?;
-        let ws_url = if is_localhost(address.ip()) {
-            url(&format!("wss://localhost:{}", address.port()))?
+        let (ws_url, rest_url) = if is_localhost(address.ip()) {
+            urls(true, &format!("localhost:{}", address.port()))?
         } else {
-            url(&format!("wss://{address}"))?
+            urls(true, &address.to_string())?
         };
-        Ok(Self { certificate: Some(certificate), ws_url, ..plain })
+        Ok(Self { certificate: Some(certificate), ws_url, rest_url, ..plain })
     }
 }
 
@@ -59,10 +60,15 @@ fn dial_address(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn url(origin: &str) -> Result<Uri, Error> {
-    format!("{origin}{BASE_PATH}").parse().map_err(|error: InvalidUri| {
-        Error::new(ErrorKind::Listen, format!("cannot build a URL from {origin}")).with_source(error)
-    })
+/// Returns the base URLs of the streams and of the REST API.
+fn urls(tls: bool, authority: &str) -> Result<(Uri, Uri), Error> {
+    let url = |scheme: &str, path: &str| {
+        format!("{scheme}://{authority}{path}").parse().map_err(|error: InvalidUri| {
+            Error::new(ErrorKind::Listen, format!("cannot build a URL from {authority}")).with_source(error)
+        })
+    };
+    let (ws, http) = if tls { ("wss", "https") } else { ("ws", "http") };
+    Ok((url(ws, BASE_PATH)?, url(http, REST_PATH)?))
 }
 
 fn listen_error(address: SocketAddr, error: io::Error) -> Error {

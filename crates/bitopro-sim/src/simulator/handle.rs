@@ -48,6 +48,7 @@ pub struct Simulator {
     incoming: mpsc::UnboundedSender<Incoming>,
     address: Option<SocketAddr>,
     ws_url: Uri,
+    rest_url: Uri,
     ca_pem: Option<String>,
     accounts: AccountOptions,
     stop: Option<oneshot::Sender<()>>,
@@ -81,6 +82,7 @@ impl Simulator {
             incoming: sender,
             address: endpoint.address,
             ws_url: endpoint.ws_url,
+            rest_url: endpoint.rest_url,
             ca_pem,
             accounts,
             stop: Some(stop),
@@ -100,6 +102,13 @@ impl Simulator {
         &self.ws_url
     }
 
+    /// Returns the base URL of the REST API, such as `http://127.0.0.1:8765/v3` or `https://localhost:8765/v3`.
+    ///
+    /// Without sockets, only the [`connector`](Self::connector) reaches it.
+    pub fn rest_url(&self) -> &Uri {
+        &self.rest_url
+    }
+
     /// Returns the credentials of the first account.
     pub fn credentials(&self) -> &SimCredentials {
         self.credentials_of(AccountId::DEFAULT)
@@ -114,7 +123,7 @@ impl Simulator {
         self.ca_pem.as_deref()
     }
 
-    /// Returns a connector that dials this simulator in memory, without sockets.
+    /// Returns a connector, and HTTP client, that reaches this simulator in memory, without sockets.
     pub fn connector(&self) -> SimConnector {
         SimConnector::new(Arc::clone(&self.dispatcher), self.incoming.clone())
     }

@@ -26,14 +26,16 @@ pub(super) const SETTINGS: [Setting; 3] = [
     Setting {
         name: "as documented before",
         quirks: "balance-updates=all active-updates=whole-pair order-ids=numbers event-ids=absent \
-                   order-times=milliseconds match-ids=uuid nonces=unused",
+                   order-times=milliseconds match-ids=uuid nonces=unused open-order-times=milliseconds \
+                   placed-order-ids=texts trade-list-order=oldest-first done-orders=all",
         keepalive: [Duration::from_secs(20), Duration::from_secs(5)],
     },
     Setting {
         name: "as measured or suspected",
         quirks: "active-updates=whole-pair final-orders=vanish history-on-connect=empty \
                    trades-on-connect=last datetimes=taiwan-marked-utc order-id-sequence=counted \
-                   match-ids=counted nonces=increasing",
+                   match-ids=counted nonces=increasing rest-lag=two-seconds cursors=ignored \
+                   rate-limits=ignored",
         keepalive: [Duration::from_secs(1), Duration::from_secs(60)],
     },
 ];

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bitopro_auth::{Credentials, SignedHeaders, Signer};
 use bitopro_model::{AccountBalance, Balance, Decimal};
 use bitopro_sim::{Simulator, SimulatorBuilder};
-use bitopro_transport::{Connection, Connector, Error, ErrorKind, Frame, Request, TungsteniteConnector};
+use bitopro_transport::{
+    Connection, Connector, Error, ErrorKind, Frame, HttpClient, HyperClient, Request, TungsteniteConnector,
+};
 use futures_util::StreamExt;
 
 pub(crate) const BALANCE_PATH: &str = "/v1/pub/auth/account-balance";
@@ -13,22 +15,24 @@ pub(crate) const BALANCE_PATH: &str = "/v1/pub/auth/account-balance";
 pub(crate) struct Harness {
     pub(crate) simulator: Simulator,
     pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) http: Arc<dyn HttpClient>,
     pub(crate) signer: Signer,
 }
 
 pub(crate) async fn over_sockets(builder: SimulatorBuilder) -> Harness {
     let simulator = builder.start().await.unwrap();
-    let mut connector = TungsteniteConnector::new();
+    let (mut connector, mut http) = (TungsteniteConnector::new(), HyperClient::new());
     if let Some(pem) = simulator.ca_pem() {
         connector = connector.with_extra_roots(pem).unwrap();
+        http = http.with_extra_roots(pem).unwrap();
     }
-    Harness::new(simulator, Arc::new(connector))
+    Harness::new(simulator, Arc::new(connector), Arc::new(http))
 }
 
 pub(crate) fn in_memory(builder: SimulatorBuilder) -> Harness {
     let simulator = builder.start_in_memory().unwrap();
     let connector = Arc::new(simulator.connector());
-    Harness::new(simulator, connector)
+    Harness::new(simulator, connector.clone(), connector)
 }
 
 /// Starts a simulator per transport: in memory, over plain TCP and over TLS.
@@ -37,9 +41,9 @@ pub(crate) async fn all_transports(builder: SimulatorBuilder) -> [Harness; 3] {
 }
 
 impl Harness {
-    fn new(simulator: Simulator, connector: Arc<dyn Connector>) -> Self {
+    fn new(simulator: Simulator, connector: Arc<dyn Connector>, http: Arc<dyn HttpClient>) -> Self {
         let signer = Signer::new(simulator.credentials().to_credentials().unwrap());
-        Self { simulator, connector, signer }
+        Self { simulator, connector, http, signer }
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

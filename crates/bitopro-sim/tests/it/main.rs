@@ -13,6 +13,7 @@ mod proxy;
 mod refusals;
 mod replay;
 mod replica;
+mod rest;
 mod scenario;
 mod streams;
 mod tls;

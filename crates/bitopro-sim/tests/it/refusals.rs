@@ -207,7 +207,7 @@ async fn a_request_that_is_not_an_opening_handshake_is_refused() {
         ("GET", &stream, "HTTP/1.1", key("dGhlIHNhbXBsZSBub25jZR=="), 400),
         ("GET", &stream, "HTTP/1.1", key("not base64, for certain="), 400),
         ("DELETE", "/ws/elsewhere", "HTTP/1.1", host.to_owned() + "Connection: close\r\n", 200),
-        ("GET", "/v3/accounts/balance", "HTTP/1.1", host.to_owned() + "Connection: close\r\n", 404),
+        ("GET", "/v4/accounts/balance", "HTTP/1.1", host.to_owned() + "Connection: close\r\n", 404),
         ("GET", "/", "HTTP/1.0", String::new(), 404),
     ] {
         let request = format!("{method} {path} {protocol}\r\n{headers}\r\n");

@@ -13,6 +13,7 @@ pub(crate) mod order;
 pub(crate) mod order_record;
 pub(crate) mod query;
 pub(crate) mod trade_record;
+pub(crate) mod transfer;
 
 use std::collections::BTreeMap;
 
@@ -22,13 +23,14 @@ use crate::exchange::account::execution::{Execution, cancelled_status, set_updat
 use crate::exchange::account::fill::{Fill, adjusted, tradable_balance};
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::order_record::OrderRecord;
+use crate::exchange::account::transfer::Transfer;
 use crate::exchange::exact::sum;
 use crate::exchange::recent_items::RecentItems;
 use crate::{AccountId, CommandError, Holdings, TradeRecord};
 
 /// Number of closed orders that count as recent. An assumption.
 pub(crate) const RECENT_CLOSED_ORDERS: usize = 100;
-/// Number of closed orders and of trades that are kept.
+/// Number of closed orders, of trades and of transfers that are kept.
 const RECORDS_KEPT: usize = 10_000;
 
 /// One of the accounts of an [`Exchange`](crate::Exchange): its balances, orders and trades.
@@ -40,6 +42,7 @@ pub struct Account {
     open: BTreeMap<OrderId, OrderRecord>,
     closed: RecentItems<OrderRecord>,
     trades: RecentItems<TradeRecord>,
+    transfers: RecentItems<Transfer>,
     /// The ids of the orders that were placed under a name.
     order_names: BTreeMap<String, OrderId>,
 }
@@ -59,8 +62,9 @@ impl Account {
     /// Creates an account without orders.
     pub(crate) fn new(id: AccountId, name: impl Into<String>, holdings: Holdings) -> Self {
         let (closed, trades) = (RecentItems::new(RECORDS_KEPT), RecentItems::new(RECORDS_KEPT));
+        let transfers = RecentItems::new(RECORDS_KEPT);
         let (open, order_names) = (BTreeMap::new(), BTreeMap::new());
-        Self { id, name: name.into(), holdings, open, closed, trades, order_names }
+        Self { id, name: name.into(), holdings, open, closed, trades, transfers, order_names }
     }
 
     /// Returns the account's id.
@@ -92,6 +96,11 @@ impl Account {
     /// Returns the last 10,000 trades, oldest first.
     pub fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> {
         self.trades.iter().map(|record| &record.trade)
+    }
+
+    /// Returns the last 10,000 transfers, oldest first.
+    pub(crate) fn transfers(&self) -> impl DoubleEndedIterator<Item = &Transfer> {
+        self.transfers.iter()
     }
 
     pub(crate) fn open_records(&self) -> impl Iterator<Item = &OrderRecord> {
@@ -146,10 +155,12 @@ impl Account {
     }
 
     /// Adds to the amount and the available amount of a currency. A negative amount is a withdrawal.
-    pub(crate) fn deposit(&mut self, currency: &Currency, amount: Decimal) -> Result<(), CommandError> {
+    pub(crate) fn deposit(&mut self, transfer: Transfer) -> Result<(), CommandError> {
+        let Transfer { currency, amount, .. } = &transfer;
         let balance = self.holdings.get(currency).cloned();
         let balance = balance.unwrap_or_else(|| Balance::new(currency.clone(), Decimal::ZERO));
-        self.holdings.insert(currency.clone(), adjusted(&balance, amount, amount)?);
+        self.holdings.insert(currency.clone(), adjusted(&balance, *amount, *amount)?);
+        self.transfers.push(transfer);
         Ok(())
     }
 

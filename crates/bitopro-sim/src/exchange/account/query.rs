@@ -18,6 +18,8 @@ pub enum OrderSelection {
     Open,
     /// Closed orders, including cancelled ones.
     Closed,
+    /// Closed orders that were executed, completely or in part.
+    Executed,
     /// The orders with this status.
     Status(OrderStatus),
 }
@@ -28,6 +30,9 @@ impl OrderSelection {
             Self::All => true,
             Self::Open => !order.is_final(),
             Self::Closed => order.is_final(),
+            Self::Executed => {
+                matches!(order.status, OrderStatus::Completed | OrderStatus::CompletedPartialDeal)
+            }
             Self::Status(status) => order.status == status,
         }
     }

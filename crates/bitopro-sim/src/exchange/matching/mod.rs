@@ -13,6 +13,7 @@ use crate::exchange::account::execution::Execution;
 use crate::exchange::account::fill::Role;
 use crate::exchange::account::order::{Kind, currencies};
 use crate::exchange::account::order_record::OrderRecord;
+use crate::exchange::account::transfer::Transfer;
 use crate::exchange::account::{Account, OrderChange, SavedAccount};
 use crate::exchange::exact::sum;
 use crate::exchange::id_sequence::IdSequence;
@@ -61,11 +62,13 @@ impl MatchingEngine {
 
     pub(crate) fn deposit(
         &mut self,
+        time: Timestamp,
         account: AccountId,
-        currency: &Currency,
+        currency: Currency,
         amount: Decimal,
     ) -> Result<(), CommandError> {
-        self.accounts.get_mut(account)?.deposit(currency, amount)
+        let number = self.ids.next_number();
+        self.accounts.get_mut(account)?.deposit(Transfer { number, currency, amount, time })
     }
 
     pub(crate) fn name_order(

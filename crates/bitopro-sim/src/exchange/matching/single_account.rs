@@ -48,7 +48,7 @@ impl SingleAccount {
     }
 
     pub(crate) fn deposit(&mut self, currency: &Currency, amount: Decimal) -> Result<(), CommandError> {
-        self.0.deposit(ID, currency, amount)
+        self.0.deposit(Timestamp::from_millis(0), ID, currency.clone(), amount)
     }
 
     pub(crate) fn place(&mut self, now: Timestamp, new: &NewOrder, market: Option<Decimal>) -> Changed {

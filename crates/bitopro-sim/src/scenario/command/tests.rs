@@ -1,11 +1,17 @@
+use std::time::Duration;
+
 use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream};
 use http::StatusCode;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
-use crate::{Command, NewOrder};
+use crate::{Command, NewOrder, RestFault};
 
 fn decimal(units: i64, scale: u32) -> Decimal {
     Decimal::new(units, scale)
+}
+
+fn fail(count: usize, fault: RestFault) -> Command {
+    Command::FailRest { count, fault }
 }
 
 fn place(order: NewOrder) -> Command {
@@ -89,6 +95,14 @@ fn every_kind_of_command_is_parsed_and_formatted() {
         ("wait", "wait 1", Command::AwaitConnections(1)),
         ("wait 4", "wait 4", Command::AwaitConnections(4)),
         ("refuse 2 502", "refuse 2 502", Command::Refuse { count: 2, status: StatusCode::BAD_GATEWAY }),
+        ("fail-rest 2 502", "fail-rest 2 502", fail(2, RestFault::Status(StatusCode::BAD_GATEWAY))),
+        ("fail-rest 1 lose", "fail-rest 1 lose", fail(1, RestFault::Lose)),
+        ("fail-rest 1 truncate", "fail-rest 1 truncate", fail(1, RestFault::Truncate)),
+        (
+            "fail-rest 1  delay 3000",
+            "fail-rest 1 delay 3000",
+            fail(1, RestFault::Delay(Duration::from_secs(3))),
+        ),
         ("close 1001", "close 1001", close(None, "")),
         ("close 1001 back  soon", "close 1001 back soon", close(None, "back soon")),
         ("close user-trades 1001", "close user-trades 1001", close(trades, "")),
@@ -144,7 +158,7 @@ fn an_invalid_command_is_rejected_with_its_error() {
 fn the_error_about_an_unknown_command_lists_all_commands() {
     let error = "dance".parse::<Command>().unwrap_err().to_string();
     let listed: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
-    assert_eq!(listed.len(), 17, "{error}");
+    assert_eq!(listed.len(), 18, "{error}");
     for name in listed {
         let is_unknown =
             name.parse::<Command>().is_err_and(|error| error.to_string().starts_with("unknown command"));
@@ -206,6 +220,8 @@ fn unaddressed_commands() -> impl Strategy<Value = Command> {
             count,
             status: StatusCode::from_u16(status).unwrap()
         }),
+        (any::<usize>(), any::<u32>().prop_map(|ms| RestFault::Delay(Duration::from_millis(ms.into()))))
+            .prop_map(|(count, fault)| fail(count, fault)),
         (streams(), any::<u16>(), "([a-z]{1,5}( [a-z]{1,5}){0,2})?")
             .prop_map(|(stream, code, reason)| Command::Close { stream, code, reason }),
         streams().prop_map(Command::Disconnect),

@@ -19,7 +19,7 @@ fn every_error_is_reported_with_its_line() {
         "0 tick\nsoon tick\n0 dance\n\n5\n0 fill\n0 tick 1 2\n-1 tick".parse::<Scenario>().unwrap_err();
     let expected = "line 2: expected a delay of at least 0 milliseconds, found `soon`; \
         line 3: unknown command `dance`; expected `place`, `fill`, `cancel`, `trigger`, `deposit`, `balance`, \
-        `tick`, `wait`, `text`, `text-to`, `refuse`, `close`, `disconnect`, `pause-pings`, `resume-pings`, \
+        `tick`, `wait`, `text`, `text-to`, `refuse`, `fail-rest`, `close`, `disconnect`, `pause-pings`, `resume-pings`, \
         `clock-offset` or `as`; \
         line 5: expected a command such as `cancel a`, found the end of the line; \
         line 6: expected an order name or id, found the end of the line; \

@@ -1,0 +1,53 @@
+use std::collections::{HashMap, VecDeque};
+
+use bitopro_rest::{Endpoint, Limit, LimitScope};
+use tokio::time::Instant;
+
+use crate::gateway::authentication::Rejection;
+use crate::rest::refused::too_many;
+use crate::{AccountId, RateLimits};
+
+/// The calls in the last period of each limit.
+///
+/// All calls count as calls from one address, since clients of a simulator usually share the machine.
+#[derive(Debug, Default)]
+pub(crate) struct CallLimits {
+    calls: HashMap<(Limit, Option<AccountId>), VecDeque<Instant>>,
+}
+
+impl CallLimits {
+    /// Counts a call of an account, or a public one.
+    ///
+    /// # Errors
+    ///
+    /// Returns the status 429 if a limit is reached. Such a call is not counted: an assumption.
+    pub(crate) fn admit(
+        &mut self,
+        endpoint: Endpoint,
+        account: Option<AccountId>,
+        rate_limits: RateLimits,
+        now: Instant,
+    ) -> Result<(), Rejection> {
+        if rate_limits == RateLimits::Ignored {
+            return Ok(());
+        }
+        let keys: Vec<_> = endpoint.limits().map(|limit| (limit, account_of(limit, account))).collect();
+        for key @ (limit, _) in &keys {
+            let calls = self.calls.entry(*key).or_default();
+            while calls.front().is_some_and(|call| now.duration_since(*call) >= limit.period) {
+                calls.pop_front();
+            }
+            if calls.len() >= usize::try_from(limit.count).unwrap_or(usize::MAX) {
+                return Err(Rejection::new(too_many(*limit), "too many calls"));
+            }
+        }
+        for key in keys {
+            self.calls.entry(key).or_default().push_back(now);
+        }
+        Ok(())
+    }
+}
+
+fn account_of(limit: Limit, account: Option<AccountId>) -> Option<AccountId> {
+    account.filter(|_| limit.scope == LimitScope::Account)
+}

@@ -1,0 +1,75 @@
+use bitopro_model::{Action, Balance, Decimal, UnixSeconds};
+use bitopro_rest::{
+    ErrorKind, GetCandles, GetCurrencies, GetFees, GetOrderBook, GetTicker, GetTickers, GetTrades,
+    GetTradingPairs, Resolution,
+};
+use bitopro_sim::{NewOrder, Simulator};
+
+use crate::harness::{all_transports, in_memory};
+
+#[tokio::test]
+async fn public_calls_return_what_the_exchange_shows_over_every_transport() {
+    for harness in all_transports(Simulator::builder()).await {
+        let buy = NewOrder::limit("btc_twd", Action::Buy, Decimal::new(25, 3), Decimal::from(4_000_000));
+        harness.simulator.place(&buy).unwrap();
+
+        let pairs = harness.call(&GetTradingPairs::new()).await.unwrap();
+        let tickers = harness.call(&GetTickers::new()).await.unwrap();
+        assert_eq!(pairs.len(), 9);
+        assert!(pairs.iter().map(|pair| &pair.pair).eq(tickers.iter().map(|ticker| &ticker.pair)));
+        let btc = pairs.iter().find(|pair| pair.pair == "btc_twd").unwrap();
+        assert_eq!((btc.base.as_str(), btc.quote.as_str(), btc.quote_precision), ("btc", "twd", Some(0)));
+        assert_eq!(btc.min_limit_base_amount, Some(Decimal::new(1, 4)));
+        assert!(pairs.extra.is_empty() && pairs.iter().all(|pair| pair.extra.is_empty()));
+
+        let ticker = harness.call(&GetTicker::new("btc_twd")).await.unwrap();
+        assert_eq!(Some(&ticker), tickers.iter().find(|ticker| ticker.pair == "btc_twd"));
+        assert_eq!(Some(ticker.last_price), harness.simulator.market_price("btc_twd"));
+        assert!(ticker.volume_24h >= Some(Decimal::new(25, 3)), "{ticker:?}");
+
+        let book = harness.call(&GetOrderBook::new("btc_twd").with_depth(20)).await.unwrap();
+        assert_eq!((book.bids.len(), book.asks.len()), (20, 20));
+        assert!(book.bids[0].price < book.asks[0].price);
+        let total: Decimal = book.bids.iter().map(|level| level.amount).sum();
+        assert_eq!(book.bids[19].total, Some(total));
+
+        let trade = &harness.call(&GetTrades::new("btc_twd")).await.unwrap().items[0];
+        assert_eq!((trade.amount, trade.is_buyer), (Decimal::new(25, 3), Some(true)));
+        let now = UnixSeconds::from_secs(harness.simulator.now().as_millis() / 1_000);
+        let day_ago = UnixSeconds::from_secs(now.as_secs() - 86_400);
+        let candles = GetCandles::new("btc_twd", Resolution::OneDay, day_ago, now);
+        let candle = &harness.call(&candles).await.unwrap().items[0];
+        assert!(candle.volume >= Decimal::new(25, 3) && candle.low <= candle.high, "{candle:?}");
+
+        let currencies = harness.call(&GetCurrencies::new()).await.unwrap();
+        assert!(currencies.iter().any(|currency| currency.currency.as_str() == "USDT"));
+        let fee = &harness.call(&GetFees::new()).await.unwrap().trading_fees[0];
+        assert_eq!((fee.maker_fee, fee.taker_fee), (Decimal::new(1, 3), Decimal::new(1, 3)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_parameters_are_refused_with_the_words_of_the_exchange() {
+    let harness = in_memory(Simulator::builder().with_balances([Balance::new("TWD", Decimal::ONE)]));
+    for (path, words) in [
+        ("/tickers/nope_usdt", "Unsupported trading pair nope_usdt."),
+        ("/order-book/nope_usdt", "Unsupported trading pair nope_usdt."),
+        ("/order-book/btc_twd?limit=100", "Invalid limit: 100"),
+        ("/order-book/btc_twd?scale=9", "Invalid scale: 9"),
+        ("/trading-history/btc_twd?from=1&to=2", "Wrong parameter: resolution"),
+        ("/trading-history/btc_twd?resolution=1m&to=2", "Wrong parameter: from"),
+        ("/orders/trades/btc_twd?limit=1001", "Wrong parameter: limit"),
+        ("/orders/all/btc_twd?statusKind=SOME", "Wrong parameter: statusKind"),
+        ("/orders/open?pair=nope_usdt", "Unsupported trading pair nope_usdt."),
+    ] {
+        let (status, reply) = harness.get(path).await;
+        assert_eq!((status, reply["error"].as_str()), (422, Some(words)), "{path}");
+    }
+    let error = harness.call(&GetTicker::new("nope_usdt")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownPair);
+    assert_eq!(harness.get("/nothing").await, (404, serde_json::json!({ "message": "404 NOT FOUND" })));
+    assert_eq!(harness.raw(http::Method::PUT, "/tickers", "{}", "{}").await.0, 405);
+    // A limit of zero is the default, and any case of the pair is accepted.
+    let (_, zero) = harness.get("/order-book/BTC_TWD/?limit=0").await;
+    assert_eq!(zero["bids"].as_array().map(Vec::len), Some(5));
+}
