@@ -1,6 +1,8 @@
 //! Checks the packages as they would be published: each builds on its own and includes both licences. The
 //! tests of packages that need no other package of the workspace must also pass.
 
+use std::fs;
+
 use anyhow::ensure;
 
 use crate::workspace::{cargo, published, root};
@@ -9,9 +11,13 @@ use crate::workspace::{cargo, published, root};
 const TESTED: [&str; 3] = ["bitopro-model", "bitopro-auth", "bitopro-transport"];
 
 pub(crate) fn check() -> anyhow::Result<()> {
-    let target = root().join("target/packages");
+    // Cargo keeps the unpacked packages in its home under a hash of the target directory, and does not notice when a
+    // package of the same version has changed. So each run has a directory of its own.
+    fs::create_dir_all(root().join("target"))?;
+    let target = tempfile::Builder::new().prefix("packages-").tempdir_in(root().join("target"))?;
+    let target = target.path();
     let args = ["package", "--workspace", "--exclude", "xtask", "--locked", "--allow-dirty", "--quiet"];
-    let status = cargo(&args).arg("--target-dir").arg(&target).status()?;
+    let status = cargo(&args).arg("--target-dir").arg(target).status()?;
     ensure!(status.success(), "cannot build the packages: {status}");
     let unpacked =
         |package: &str| target.join("package").join(format!("{package}-{}", env!("CARGO_PKG_VERSION")));
@@ -23,7 +29,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     }
     for package in TESTED {
         let mut test = cargo(&["test", "--quiet", "--all-features"]);
-        let status = test.current_dir(unpacked(package)).arg("--target-dir").arg(&target).status()?;
+        let status = test.current_dir(unpacked(package)).arg("--target-dir").arg(target).status()?;
         ensure!(status.success(), "the tests of the package {package} failed: {status}");
     }
     Ok(())
