@@ -3,6 +3,7 @@
 mod exchange;
 mod help;
 
+use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use bitopro_client::transport::Limits;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 pub(crate) use exchange::ExchangeArgs;
 
@@ -101,20 +103,17 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "INTERVAL", value_parser = duration)]
     pub(crate) heartbeat: Option<Duration>,
 
-    /// Output format [default: table on a terminal, ndjson elsewhere]
-    #[arg(long, short = 'o', value_enum)]
-    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 
-    /// Show times in the time zone of this machine instead of UTC (table)
-    #[arg(long)]
-    pub(crate) local: bool,
+    #[command(flatten)]
+    pub(crate) times: TimeArgs,
 
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
 
-    /// Also trust the CA certificates in this PEM file [env: BITOPRO_CA_FILE]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 /// When `watch` exits, other than on a signal or a failure.
@@ -194,6 +193,40 @@ pub(crate) enum Format {
     /// One JSON object per line, for programs; also named json
     #[value(alias = "json")]
     Ndjson,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FormatArgs {
+    /// Output format [default: table on a terminal, ndjson elsewhere]
+    #[arg(long, short = 'o', value_enum)]
+    format: Option<Format>,
+}
+
+impl FormatArgs {
+    pub(crate) fn format(&self) -> Format {
+        let default = if std::io::stdout().is_terminal() { Format::Table } else { Format::Ndjson };
+        self.format.unwrap_or(default)
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TimeArgs {
+    /// Show times in the time zone of this machine instead of UTC (table)
+    #[arg(long)]
+    local: bool,
+}
+
+impl TimeArgs {
+    pub(crate) fn time_zone(&self) -> TimeZone {
+        if self.local { TimeZone::system() } else { TimeZone::UTC }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TrustArgs {
+    /// Also trust the CA certificates in this PEM file [env: BITOPRO_CA_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,14 +6,18 @@ mod connector;
 mod credentials;
 mod decode;
 mod exit;
+mod filter;
 mod log;
 mod output;
 mod record;
+#[cfg(test)]
+mod samples;
 mod sign;
 mod signals;
 mod sim;
 mod single_line;
 mod stdout_pipe;
+mod table;
 mod watch;
 mod writer;
 

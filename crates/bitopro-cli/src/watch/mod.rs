@@ -1,18 +1,12 @@
-mod appearance;
-mod columns;
-mod filter;
 mod layout;
 mod notes;
 mod printer;
-#[cfg(test)]
-mod samples;
 mod screen;
 mod table;
 mod watcher;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,16 +14,15 @@ use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::Limits;
 use bitopro_client::{Client, WS_URL_VARIABLE};
 use bitopro_sim::Simulator;
-use jiff::tz::TimeZone;
 
 use crate::args::{Format, WatchArgs, WatchStream};
 use crate::connector::connector;
 use crate::credentials;
 use crate::exit::{Failure, Status};
+use crate::filter::Filter;
 use crate::signals::Signals;
+use crate::table::{Appearance, EscapeCodes};
 use crate::writer::Writer;
-use appearance::{Appearance, EscapeCodes};
-use filter::Filter;
 use printer::{Printer, Renderer};
 use screen::Screen;
 use table::Table;
@@ -76,17 +69,11 @@ fn streams(stream: WatchStream) -> &'static [PrivateStream] {
 }
 
 fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
-    let on_terminal = std::io::stdout().is_terminal();
-    let escapes = EscapeCodes::supported(on_terminal, |name| env::var_os(name));
-    let look = Appearance {
-        escapes,
-        width: if on_terminal { terminal_width } else { || None },
-        time_zone: if args.local { TimeZone::system() } else { TimeZone::UTC },
-    };
-    match args.format.unwrap_or(if on_terminal { Format::Table } else { Format::Ndjson }) {
+    let look = Appearance::of_stdout(args.times.time_zone());
+    match args.format.format() {
         Format::Ndjson => Renderer::Ndjson { state: args.state },
         Format::Table if args.state => {
-            let can_overwrite = escapes != EscapeCodes::None;
+            let can_overwrite = look.escapes != EscapeCodes::None;
             Renderer::Screen(Screen::new(look, is_mixed, can_overwrite.then_some(terminal_height)))
         }
         Format::Table => Renderer::Table(Table::new(look, is_mixed)),
@@ -99,11 +86,6 @@ fn terminal_height() -> usize {
 
     terminal_size::terminal_size_of(std::io::stdout())
         .map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height.0))
-}
-
-/// Returns the current number of columns of the terminal, if known.
-fn terminal_width() -> Option<usize> {
-    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
 async fn start_demo() -> Result<Simulator, Failure> {
@@ -127,7 +109,7 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
         builder = builder.with_endpoint(url);
     }
     let limits = Limits::default().with_message_bytes(args.message_limit);
-    let ca_file = ca_file(args.ca_file.clone()).filter(|_| demo.is_none());
+    let ca_file = ca_file(args.trust.ca_file.clone()).filter(|_| demo.is_none());
     builder = builder.with_connector(connector(ca_file, limits)?);
     if args.exit.once {
         builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);

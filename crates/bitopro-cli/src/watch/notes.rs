@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use bitopro_client::model::{Message, PrivateStream};
 use bitopro_client::{Closed, Connected, Disconnected, Error, ErrorKind, Gap, GapReason, Item, Malformed};
 
-use super::appearance::{Appearance, Style};
 use crate::exit::with_causes;
+use crate::table::{Appearance, Style};
 
 /// A line about an item.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::{Account, AccountItem, Changes, Closed, Heartbeat, Item, Reader, StreamState};
 
-use super::appearance::Style;
-use super::filter::Filter;
 use super::notes::Note;
 use super::screen::Screen;
-use super::table::{BalanceChanges, Table, balance_changes};
+use super::table::Table;
 use crate::exit::Failure;
+use crate::filter::Filter;
 use crate::output::json;
+use crate::table::Style;
+use crate::table::balances::{BalanceChanges, balance_changes};
 
 /// Formats the items of a subscription as lines.
 pub(super) struct Printer {

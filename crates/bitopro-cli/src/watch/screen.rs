@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::{Item, StreamState};
 
-use super::appearance::{Appearance, Style};
 use super::layout::{LATEST_NOTE_LINES, Layout};
 use super::notes::{Note, Notes, label};
-use super::table::{self, BalanceChanges, Cell, Column, Grid};
+use crate::table::balances::BalanceChanges;
+use crate::table::{self, Appearance, Cell, Column, Grid, RowFormat, Style, View};
 
 /// Maximum number of notes below the tables.
 const MAX_NOTES: usize = 4;
@@ -147,13 +147,14 @@ fn print_state(
         Cell::new(Style::Yellow, &stale),
     ];
     Grid::new(TITLE).rows(&[title], look, lines);
-    table::print_state(&state.messages, changes, body, look, lines);
+    let format = RowFormat { look, stream: None, view: View::State };
+    table::print_all(&state.messages, changes, body, &format, lines);
 }
 
 #[cfg(test)]
 mod tests {
     use super::{BalanceChanges, Item, MAX_NOTES, Message, Note, PrivateStream, Screen, StreamState, Style};
-    use crate::watch::samples::{self, look};
+    use crate::samples::{self, look};
 
     fn screen(height: fn() -> usize) -> Screen {
         Screen::new(look(|| Some(80)), true, Some(height))

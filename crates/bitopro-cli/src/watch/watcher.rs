@@ -288,8 +288,8 @@ mod tests {
     use super::{Watcher, Writer};
     use crate::args::{Args, Command};
     use crate::exit::{Failure, Status};
+    use crate::filter::Filter;
     use crate::signals::StopRequest;
-    use crate::watch::filter::Filter;
     use crate::watch::printer::{Printer, Renderer};
     use crate::watch::streams;
 

@@ -7,8 +7,8 @@ use bitopro_client::{Client, Credentials};
 use jiff::tz::Offset;
 
 use super::Notes;
-use crate::watch::appearance::Appearance;
-use crate::watch::samples::look;
+use crate::samples::look;
+use crate::table::Appearance;
 
 /// An engine whose dials all succeed or all fail.
 struct Session {

@@ -3,9 +3,16 @@ use std::time::Duration;
 use bitopro_client::StreamState;
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 
-use super::{Amounts, Appearance, BalanceChanges, Item, Table, print_state};
-use crate::watch::appearance::EscapeCodes;
-use crate::watch::samples::{self, look};
+use super::{Appearance, BalanceChanges, Item, RowFormat, Table, View};
+use crate::samples::{self, look};
+use crate::table::balances::Amounts;
+use crate::table::{EscapeCodes, print_all};
+
+/// Prints the table of a complete state.
+fn print_state(events: &[Message], changes: &BalanceChanges, body: Option<usize>, lines: &mut String) {
+    let look = look(|| None);
+    print_all(events, changes, body, &RowFormat { look: &look, stream: None, view: View::State }, lines);
+}
 
 /// Returns the lines that a table prints for snapshots and updates.
 fn printed(table: &mut Table, entries: &[(PrivateStream, Item<&str>)]) -> Vec<String> {
@@ -103,7 +110,7 @@ fn a_state_fits_the_given_number_of_lines() {
     let table = |body| {
         let mut lines = String::new();
         let events = [Message::from_json(samples::BALANCES).unwrap()];
-        print_state(&events, &samples::changes("BTC -0.25"), body, &look(|| None), &mut lines);
+        print_state(&events, &samples::changes("BTC -0.25"), body, &mut lines);
         lines.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let all =
@@ -159,7 +166,7 @@ fn an_empty_state_has_a_note() {
     let lines = printed_plain(&[(PrivateStream::ActiveOrders, Item::Snapshot(empty))]);
     assert_eq!(lines[1..], ["· no orders"]);
     let mut lines = String::new();
-    print_state(&[], &BalanceChanges::new(), None, &look(|| None), &mut lines);
+    print_state(&[], &BalanceChanges::new(), None, &mut lines);
     assert!(lines.ends_with("· no trades\n"), "{lines}");
 }
 

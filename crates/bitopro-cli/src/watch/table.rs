@@ -1,25 +1,14 @@
-//! Formats items and states as human-readable rows.
-
-mod balances;
-mod grid;
-mod orders;
-mod trades;
+//! Formats items as human-readable rows.
 
 use bitopro_client::model::{Message, PrivateStream, Timestamp};
 use bitopro_client::{Item, StreamState};
 
-use super::appearance::{Appearance, Style};
 use super::notes::{Note, Notes, label};
-#[cfg(test)]
-pub(super) use balances::Amounts;
-pub(super) use balances::{BalanceChanges, balance_changes};
-pub(super) use grid::{Cell, Column, Grid, Row};
+use crate::table::balances::BalanceChanges;
+use crate::table::{Appearance, Grid, RowFormat, Style, View, balances, orders, section, trades};
 
 /// Maximum number of closed orders from a snapshot that a log of several streams shows.
 const MAX_CLOSED_ORDERS: usize = 8;
-
-/// The cell for a value that is absent from the message.
-const ABSENT: &str = "-";
 
 /// A log of items, row by row.
 pub(super) struct Table {
@@ -33,47 +22,6 @@ pub(super) struct Table {
     has_trade_heading: bool,
     /// The date of the last row.
     date: Option<String>,
-}
-
-/// The parts that all rows of a stream share.
-struct RowFormat<'a> {
-    look: &'a Appearance,
-    /// The stream, if rows of several streams are mixed.
-    stream: Option<PrivateStream>,
-    /// True for the table of a state, whose title shows its time.
-    is_state: bool,
-}
-
-impl RowFormat<'_> {
-    /// Creates a row that begins with a time and the stream.
-    fn row(&self, time: &str, cells: impl IntoIterator<Item = Cell>) -> Row {
-        let stream = Cell::new(Style::Dim, &self.stream.map(label).unwrap_or_default());
-        [Cell::plain(&time), stream].into_iter().chain(cells).collect()
-    }
-
-    /// Creates the heading of rows that begin with a time and the stream.
-    fn heading(&self, time: &str, names: &[&str]) -> Row {
-        let stream = if self.stream.is_some() { "STREAM" } else { "" };
-        let names = [time, stream].into_iter().chain(names.iter().copied());
-        names.map(|name| Cell::new(Style::Bold, &name)).collect()
-    }
-}
-
-/// The table of a complete state.
-struct Section {
-    heading: Row,
-    rows: Vec<Row>,
-    note_above: Option<String>,
-    note_below: Option<String>,
-}
-
-impl Section {
-    fn print(&self, grid: &mut Grid, look: &Appearance, lines: &mut String) {
-        grid.heading(self.heading.clone(), &self.rows, look, lines);
-        lines.extend(self.note_above.iter().map(|note| look.note(Style::Dim, None, note, 1)));
-        grid.rows(&self.rows, look, lines);
-        lines.extend(self.note_below.iter().map(|note| look.note(Style::Dim, None, note, 1)));
-    }
 }
 
 impl Table {
@@ -96,8 +44,8 @@ impl Table {
         if let Some(note) = self.notes.describe(stream, item, &self.look) {
             self.print_note(received, &note, lines);
         }
-        let stream = Some(stream).filter(|_| self.is_mixed);
-        let format = RowFormat { look: &self.look, stream, is_state: false };
+        let stream = Some(label(stream)).filter(|_| self.is_mixed);
+        let format = RowFormat { look: &self.look, stream, view: View::Log };
         match item {
             Item::Snapshot(message) => {
                 let is_limited = self.is_mixed && matches!(message, Message::HistoryOrders(_));
@@ -161,68 +109,6 @@ impl Table {
         }
         self.date = Some(date);
     }
-}
-
-/// Prints the table of a complete state, with at most `body` lines below the column names.
-pub(super) fn print_state(
-    events: &[Message],
-    changes: &BalanceChanges,
-    body: Option<usize>,
-    look: &Appearance,
-    lines: &mut String,
-) {
-    let columns = match events {
-        [Message::AccountBalance(_)] => balances::COLUMNS,
-        _ => orders::COLUMNS,
-    };
-    let section = section(events, changes, body, &RowFormat { look, stream: None, is_state: true });
-    section.print(&mut Grid::new(columns), look, lines);
-}
-
-/// Returns the table of a complete state, with at most `body` lines below the column names.
-fn section(
-    events: &[Message],
-    changes: &BalanceChanges,
-    body: Option<usize>,
-    format: &RowFormat<'_>,
-) -> Section {
-    match events {
-        [Message::AccountBalance(event)] => balances::section(event, changes, body, format),
-        [Message::ActiveOrders(event)] => orders::section(event, body, format),
-        [Message::HistoryOrders(event)] => orders::section(event, body, format),
-        trades => trades::section(trades, body, format),
-    }
-}
-
-/// Returns the number of lines below the column names of the complete table of a state.
-pub(super) fn height(events: &[Message]) -> usize {
-    let lines = match events {
-        [Message::AccountBalance(event)] => balances::height(event),
-        [Message::ActiveOrders(event)] => event.data.iter().count(),
-        [Message::HistoryOrders(event)] => event.data.iter().count(),
-        trades => trades.len(),
-    };
-    // An empty table has a note.
-    lines.max(1)
-}
-
-/// Returns the number of rows that fit on this many lines. If some do not, one line is for a note about them.
-fn rows_that_fit(rows: usize, lines: Option<usize>) -> usize {
-    match lines {
-        Some(lines) if lines < rows => lines.saturating_sub(1),
-        _ => rows,
-    }
-}
-
-/// Returns the last rows, as many as fit on `body` lines, and a note about the others.
-fn latest<'a, T>(all: &'a [T], body: Option<usize>, name: &str) -> (&'a [T], Option<String>) {
-    let earlier = all.len() - rows_that_fit(all.len(), body);
-    let note = if all.is_empty() {
-        Some(format!("no {name}"))
-    } else {
-        (earlier > 0).then(|| format!("and {earlier} earlier {name}"))
-    };
-    (all.get(earlier..).unwrap_or_default(), note)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::grid::{Cell, Column, Row};
 use super::{ABSENT, RowFormat, Section, Style, latest};
 
 /// The columns of orders and trades: time, stream, pair, order, side, type, price, amount and status.
-pub(super) const COLUMNS: &[Column] = &[
+pub(crate) const COLUMNS: &[Column] = &[
     Column::LEFT.with_rank(Column::MAIN),
     Column::LEFT.with_rank(3),
     Column::LEFT,
@@ -31,7 +31,7 @@ pub(super) fn section<K>(event: &Event<Orders<K>>, body: Option<usize>, format: 
 }
 
 /// Returns one row for each of these orders of an event.
-pub(super) fn rows<'a, K>(
+pub(crate) fn rows<'a, K>(
     event: &Event<Orders<K>>,
     orders: impl Iterator<Item = &'a Order>,
     format: &RowFormat<'_>,
@@ -55,13 +55,17 @@ pub(super) fn rows<'a, K>(
 }
 
 /// Returns the cells that the rows of orders and trades share: pair, order id and side.
-pub(super) fn shared_cells(pair: &impl Display, id: &impl Display, action: &Action) -> [Cell; 3] {
-    let (style, side) = match action {
-        Action::Buy => (Style::Green, "buy"),
-        Action::Sell => (Style::Red, "sell"),
-        other => (Style::Plain, other.as_str()),
-    };
-    [Cell::plain(pair), Cell::new(Style::Dim, id), Cell::new(style, &side)]
+pub(crate) fn shared_cells(pair: &impl Display, id: &impl Display, action: &Action) -> [Cell; 3] {
+    [Cell::plain(pair), Cell::new(Style::Dim, id), side(action)]
+}
+
+/// Returns the cell of a side.
+pub(crate) fn side(action: &Action) -> Cell {
+    match action {
+        Action::Buy => Cell::new(Style::Green, &"buy"),
+        Action::Sell => Cell::new(Style::Red, &"sell"),
+        other => Cell::plain(&other.as_str()),
+    }
 }
 
 fn type_name(order: &Order) -> &str {

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use bitopro_client::transport::printable;
 
-use crate::watch::appearance::{Appearance, Style};
-use crate::watch::columns::{cut, width};
+use super::appearance::{Appearance, Style};
+use super::columns::{cut, width};
 
 /// A column of a grid. It is not printed while all its cells are empty.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::watch) struct Column {
+pub(crate) struct Column {
     alignment: Alignment,
     /// If the terminal is too narrow, the columns with a rank are left out: first the empty ones, and then the
     /// lowest rank.
@@ -26,14 +26,14 @@ enum Alignment {
 }
 
 impl Column {
-    pub(in crate::watch) const LEFT: Self = Self { alignment: Alignment::Left, rank: None };
-    pub(super) const RIGHT: Self = Self { alignment: Alignment::Right, rank: None };
-    pub(super) const NUMBER: Self = Self { alignment: Alignment::Point, rank: None };
+    pub(crate) const LEFT: Self = Self { alignment: Alignment::Left, rank: None };
+    pub(crate) const RIGHT: Self = Self { alignment: Alignment::Right, rank: None };
+    pub(crate) const NUMBER: Self = Self { alignment: Alignment::Point, rank: None };
 
     /// The first rank of columns that are left out only if the others do not fit when they are cut.
-    pub(super) const MAIN: u8 = 10;
+    pub(crate) const MAIN: u8 = 10;
 
-    pub(super) const fn with_rank(self, rank: u8) -> Self {
+    pub(crate) const fn with_rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
     }
 }
@@ -45,28 +45,28 @@ const LEAST_NAME: usize = 8;
 const MAX_CELL: usize = 120;
 
 #[derive(Debug, Clone)]
-pub(in crate::watch) struct Cell {
+pub(crate) struct Cell {
     style: Style,
     text: String,
 }
 
 impl Cell {
     /// Creates a cell. Escapes the text, so that it cannot control the terminal.
-    pub(in crate::watch) fn new(style: Style, text: &impl Display) -> Self {
+    pub(crate) fn new(style: Style, text: &impl Display) -> Self {
         Self { style, text: printable(&text.to_string(), MAX_CELL) }
     }
 
-    pub(super) fn plain(text: &impl Display) -> Self {
+    pub(crate) fn plain(text: &impl Display) -> Self {
         Self::new(Style::Plain, text)
     }
 }
 
-pub(in crate::watch) type Row = Vec<Cell>;
+pub(crate) type Row = Vec<Cell>;
 
 /// Rows whose columns grow with their contents, so that a row is aligned with the previous ones if they are at
 /// least as wide.
 #[derive(Debug)]
-pub(in crate::watch) struct Grid {
+pub(crate) struct Grid {
     columns: &'static [Column],
     widths: Vec<Width>,
     /// The widths with the least that rows must show: short names, and the integers of numbers.
@@ -106,7 +106,7 @@ impl Width {
 }
 
 impl Grid {
-    pub(in crate::watch) fn new(columns: &'static [Column]) -> Self {
+    pub(crate) fn new(columns: &'static [Column]) -> Self {
         Self {
             columns,
             widths: vec![Width::default(); columns.len()],
@@ -117,7 +117,7 @@ impl Grid {
     }
 
     /// Widens the columns for a heading and its rows, and prints the heading.
-    pub(super) fn heading(&mut self, heading: Row, rows: &[Row], look: &Appearance, lines: &mut String) {
+    pub(crate) fn heading(&mut self, heading: Row, rows: &[Row], look: &Appearance, lines: &mut String) {
         self.widen_for(rows);
         for (width, cell) in self.widths.iter_mut().zip(&heading) {
             width.before = width.before.max(cell.width().saturating_sub(width.after));
@@ -127,7 +127,7 @@ impl Grid {
     }
 
     /// Prints rows. Repeats the last heading first if the terminal now has room for other columns.
-    pub(in crate::watch) fn rows(&mut self, rows: &[Row], look: &Appearance, lines: &mut String) {
+    pub(crate) fn rows(&mut self, rows: &[Row], look: &Appearance, lines: &mut String) {
         self.widen_for(rows);
         let widths = self.fitted((look.width)());
         if !self.heading.is_empty() && self.shown != shown(&widths) {

@@ -6,10 +6,10 @@ const MAX_LISTED: usize = 20;
 
 /// The currencies and pairs to print, or none to print all.
 #[derive(Debug, Default)]
-pub(super) struct Filter(Vec<String>);
+pub(crate) struct Filter(Vec<String>);
 
 impl Filter {
-    pub(super) fn new(codes: Vec<String>) -> Self {
+    pub(crate) fn new(codes: Vec<String>) -> Self {
         Self(codes)
     }
 
@@ -17,7 +17,7 @@ impl Filter {
     ///
     /// Returns `None` for an update without matching data, but keeps such a snapshot, because its arrival is
     /// information too.
-    pub(super) fn apply(&self, item: Item<Message>) -> Option<Item<Message>> {
+    pub(crate) fn apply(&self, item: Item<Message>) -> Option<Item<Message>> {
         Some(match item {
             Item::Snapshot(message) => Item::Snapshot(self.filter_message(message)?),
             Item::Update(message) => Item::Update(
@@ -54,7 +54,7 @@ impl Filter {
     }
 
     /// Removes data that does not match the filter from a stream's state.
-    pub(super) fn filter_state(&self, mut state: StreamState) -> StreamState {
+    pub(crate) fn filter_state(&self, mut state: StreamState) -> StreamState {
         state.messages = state.messages.into_iter().filter_map(|event| self.filter_message(event)).collect();
         state
     }
@@ -63,7 +63,7 @@ impl Filter {
     ///
     /// The snapshot of the balances lists every currency of the exchange, so another code is probably
     /// misspelt. The orders or the first trade only show that they do not match.
-    pub(super) fn unmatched(&self, first: &Message) -> Option<String> {
+    pub(crate) fn unmatched(&self, first: &Message) -> Option<String> {
         if let Message::AccountBalance(event) = first {
             let currencies: Vec<&str> = event.data.iter().map(|balance| balance.currency.as_str()).collect();
             let is_listed =
@@ -117,7 +117,7 @@ fn is_empty(message: &Message) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Filter, Item, Message, is_empty};
-    use crate::watch::samples;
+    use crate::samples;
 
     /// Returns the filtered data of an update as JSON.
     fn filtered(codes: &[&str], message: &str) -> Option<serde_json::Value> {

@@ -3,7 +3,7 @@ use bitopro_client::model::{Message, Timestamp, UserTrade};
 use super::grid::{Cell, Row};
 use super::{ABSENT, RowFormat, Section, Style, latest, orders};
 
-pub(super) const NAMES: &[&str] = &["PAIR", "ORDER", "SIDE", "ROLE", "PRICE", "VOLUME", "FEE"];
+pub(crate) const NAMES: &[&str] = &["PAIR", "ORDER", "SIDE", "ROLE", "PRICE", "VOLUME", "FEE"];
 
 /// Returns the table of the latest trades.
 pub(super) fn section(trades: &[Message], body: Option<usize>, format: &RowFormat<'_>) -> Section {
@@ -18,7 +18,7 @@ pub(super) fn section(trades: &[Message], body: Option<usize>, format: &RowForma
     Section { heading, rows, note_above, note_below: None }
 }
 
-pub(super) fn row(event: &UserTrade, format: &RowFormat<'_>) -> Row {
+pub(crate) fn row(event: &UserTrade, format: &RowFormat<'_>) -> Row {
     let trade = &event.data;
     let role = trade.is_maker.map_or(ABSENT, |is_maker| if is_maker { "maker" } else { "taker" });
     let cells = [

@@ -4,10 +4,10 @@ use bitopro_client::Change;
 use bitopro_client::model::{AccountBalance, Balance, Currency, Decimal, Timestamp};
 
 use super::grid::{Cell, Column, Row};
-use super::{RowFormat, Section, Style, rows_that_fit};
+use super::{RowFormat, Section, Style, View, rows_that_fit};
 
 /// The columns: time, stream, currency, amount, available, change and remarks.
-pub(super) const COLUMNS: &[Column] = &[
+pub(crate) const COLUMNS: &[Column] = &[
     Column::LEFT.with_rank(3),
     Column::LEFT.with_rank(2),
     Column::LEFT,
@@ -20,16 +20,16 @@ pub(super) const COLUMNS: &[Column] = &[
 const NAMES: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE", "CHANGE", ""];
 
 /// The balances that changed.
-pub(in crate::watch) type BalanceChanges = BTreeMap<Currency, Amounts>;
+pub(crate) type BalanceChanges = BTreeMap<Currency, Amounts>;
 
 /// The changes of a balance, as far as they are known exactly.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::watch) struct Amounts {
-    pub(in crate::watch) total: Option<Decimal>,
-    pub(in crate::watch) available: Option<Decimal>,
+pub(crate) struct Amounts {
+    pub(crate) total: Option<Decimal>,
+    pub(crate) available: Option<Decimal>,
 }
 
-pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges {
+pub(crate) fn balance_changes(changes: Vec<Change>) -> BalanceChanges {
     let balances = changes.into_iter().filter_map(|change| match change {
         Change::Balance(change) => {
             let amounts = Amounts { total: change.by(), available: change.available_by() };
@@ -41,7 +41,7 @@ pub(in crate::watch) fn balance_changes(changes: Vec<Change>) -> BalanceChanges 
 }
 
 /// Returns rows of only the balances that changed, since the exchange may send every currency in each update.
-pub(super) fn changed(event: &AccountBalance, changes: &BalanceChanges, format: &RowFormat<'_>) -> Vec<Row> {
+pub(crate) fn changed(event: &AccountBalance, changes: &BalanceChanges, format: &RowFormat<'_>) -> Vec<Row> {
     let changed = event.data.iter().filter(|balance| changes.contains_key(&balance.currency));
     changed.map(|balance| row(event.timestamp, balance, changes, format)).collect()
 }
@@ -104,9 +104,9 @@ fn row(timestamp: Timestamp, balance: &Balance, changes: &BalanceChanges, format
     format.row(&time(format, || format.look.time_of_day(timestamp)), cells)
 }
 
-/// Returns the content of the time column, which is empty in a state, because balances have no separate times.
+/// Returns the content of the time column, which only a log has, because balances have no separate times.
 fn time(format: &RowFormat<'_>, time: impl FnOnce() -> String) -> String {
-    if format.is_state { String::new() } else { time() }
+    if format.view == View::Log { time() } else { String::new() }
 }
 
 /// Returns a cell with a signed change, or an empty cell if nothing changed.

@@ -1,6 +1,6 @@
 use super::{Appearance, Cell, Column, Grid, Row, Style};
-use crate::watch::appearance::EscapeCodes;
-use crate::watch::samples::look;
+use crate::samples::look;
+use crate::table::EscapeCodes;
 
 const COLUMNS: &[Column] =
     &[Column::LEFT, Column::NUMBER, Column::RIGHT.with_rank(2), Column::LEFT.with_rank(1)];

@@ -1,7 +1,9 @@
 //! The look of tables: colours, width and time zone.
 
+use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::io::IsTerminal;
 
 use bitopro_client::model::Timestamp;
 use bitopro_client::transport::printable;
@@ -11,16 +13,16 @@ use super::columns;
 use crate::exit::MAX_LINE;
 
 #[derive(Debug, Clone)]
-pub(super) struct Appearance {
-    pub(super) escapes: EscapeCodes,
+pub(crate) struct Appearance {
+    pub(crate) escapes: EscapeCodes,
     /// Returns the current number of columns of the terminal. `None` if the output is not a terminal.
-    pub(super) width: fn() -> Option<usize>,
-    pub(super) time_zone: TimeZone,
+    pub(crate) width: fn() -> Option<usize>,
+    pub(crate) time_zone: TimeZone,
 }
 
 /// The escape codes that may be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EscapeCodes {
+pub(crate) enum EscapeCodes {
     None,
     /// Codes that move the cursor and erase lines.
     WithoutColours,
@@ -30,7 +32,7 @@ pub(super) enum EscapeCodes {
 impl EscapeCodes {
     /// Returns the escape codes that the output supports and the user wants, from the environment variables
     /// `TERM` and `NO_COLOR`.
-    pub(super) fn supported(on_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn supported(on_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         if !on_terminal || variable("TERM").is_some_and(|term| term == "dumb") {
             Self::None
         } else if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
@@ -42,7 +44,7 @@ impl EscapeCodes {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     Plain,
     Bold,
     Dim,
@@ -53,13 +55,23 @@ pub(super) enum Style {
 }
 
 impl Appearance {
+    /// Returns the look of standard output, with times in UTC or in the time zone of this machine.
+    pub(crate) fn of_stdout(time_zone: TimeZone) -> Self {
+        let on_terminal = std::io::stdout().is_terminal();
+        Self {
+            escapes: EscapeCodes::supported(on_terminal, |name| env::var_os(name)),
+            width: if on_terminal { terminal_width } else { || None },
+            time_zone,
+        }
+    }
+
     /// Returns the hours, minutes and seconds of a time.
-    pub(super) fn time_of_day(&self, timestamp: Timestamp) -> String {
+    pub(crate) fn time_of_day(&self, timestamp: Timestamp) -> String {
         self.format(timestamp, "%H:%M:%S")
     }
 
     /// Returns the date of a time, such as `2021-12-15`.
-    pub(super) fn date(&self, timestamp: Timestamp) -> String {
+    pub(crate) fn date(&self, timestamp: Timestamp) -> String {
         self.format(timestamp, "%Y-%m-%d")
     }
 
@@ -70,7 +82,7 @@ impl Appearance {
     }
 
     /// Returns the name of a column of times, with their offset from UTC: `TIME UTC` or `TIME +08`.
-    pub(super) fn time_heading(&self, now: Timestamp) -> String {
+    pub(crate) fn time_heading(&self, now: Timestamp) -> String {
         if self.time_zone == TimeZone::UTC { "TIME UTC".to_owned() } else { self.format(now, "TIME %:::z") }
     }
 
@@ -91,7 +103,7 @@ impl Appearance {
 
     /// Returns a note, which is not a row, with its time. If the terminal is too narrow, the note is wrapped, and
     /// cut after `max_lines`.
-    pub(super) fn note(
+    pub(crate) fn note(
         &self,
         style: Style,
         time: Option<Timestamp>,
@@ -122,6 +134,11 @@ impl Appearance {
     }
 }
 
+/// Returns the current number of columns of the terminal, if known.
+fn terminal_width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
 impl Style {
     fn code(self) -> Option<&'static str> {
         match self {
@@ -142,7 +159,7 @@ mod tests {
     use jiff::tz::Offset;
 
     use super::{Appearance, EscapeCodes, Style};
-    use crate::watch::samples::look;
+    use crate::samples::look;
 
     const TIME: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
