@@ -2,6 +2,7 @@
 
 mod exchange;
 mod help;
+mod query;
 
 use std::io::IsTerminal;
 use std::num::NonZeroU64;
@@ -15,8 +16,9 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 pub(crate) use exchange::ExchangeArgs;
+pub(crate) use query::{BalancesArgs, Moment, OrdersArgs, PairsArgs, TickerArgs, TradesArgs, WindowArgs};
 
-/// Watch, record, decode and simulate BitoPro's private WebSocket streams
+/// Watch, query, record and simulate an account on BitoPro
 ///
 /// Unofficial: not made, endorsed or supported by the exchange.
 #[derive(Debug, Parser)]
@@ -33,6 +35,33 @@ pub(crate) enum Command {
     /// Reads the credentials from the environment variables BITOPRO_API_KEY, BITOPRO_API_SECRET and
     /// BITOPRO_EMAIL, or from a file of NAME=value lines (`--credentials`). No flag takes a secret.
     Watch(WatchArgs),
+    /// Print the balances of the account
+    ///
+    /// Calls the REST API: that of the exchange, or the one in BITOPRO_REST_URL if BITOPRO_WS_URL is another
+    /// server. Reads the credentials from the environment variables BITOPRO_API_KEY, BITOPRO_API_SECRET and
+    /// BITOPRO_EMAIL, or from a file of NAME=value lines (`--credentials`).
+    Balances(BalancesArgs),
+    /// Print the open orders of the account, or the closed orders of a pair
+    ///
+    /// The orders are sorted by the time of their last change, the latest last. `--since` and `--until` refer
+    /// to the time at which an order was placed. The REST API and the credentials are those of `bitopro
+    /// balances`.
+    Orders(OrdersArgs),
+    /// Print the trades of the account in a pair
+    ///
+    /// A trade is an execution of one of your orders. The trades are sorted by time, the latest last. The REST
+    /// API and the credentials are those of `bitopro balances`.
+    Trades(TradesArgs),
+    /// Print the trading pairs with their rules
+    ///
+    /// Needs no credentials. Calls the REST API of the exchange, or the one in BITOPRO_REST_URL if
+    /// BITOPRO_WS_URL is another server.
+    Pairs(PairsArgs),
+    /// Print the last price of each pair and its change within 24 hours
+    ///
+    /// Needs no credentials. Calls the REST API of the exchange, or the one in BITOPRO_REST_URL if
+    /// BITOPRO_WS_URL is another server.
+    Ticker(TickerArgs),
     /// Serve a simulated exchange until stopped
     ///
     /// Prints its base URL and credentials as `export NAME=value` lines. Paste them into another terminal,
@@ -156,16 +185,19 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses a currency or a pair. Rejects other text, which would silently match nothing.
 fn currency_or_pair(text: &str) -> Result<String, String> {
-    let is_code = |code: &str| !code.is_empty() && code.chars().all(|c| c.is_ascii_alphanumeric());
-    let is_valid = match text.split_once('_') {
-        Some((base, quote)) => is_code(base) && is_code(quote),
-        None => is_code(text),
-    };
-    if is_valid {
+    if is_code(text) || is_pair(text) {
         Ok(text.to_owned())
     } else {
         Err("expected a currency such as btc, or a pair such as btc_twd".to_owned())
     }
+}
+
+fn is_pair(text: &str) -> bool {
+    text.split_once('_').is_some_and(|(base, quote)| is_code(base) && is_code(quote))
+}
+
+fn is_code(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|character| character.is_ascii_alphanumeric())
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

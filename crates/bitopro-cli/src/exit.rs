@@ -2,7 +2,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use bitopro_client::transport::{self, printable};
-use bitopro_client::{self as client, ErrorKind};
+use bitopro_client::{self as client, ErrorKind, RestErrorKind, rest};
 
 /// Maximum length of a line of text for people, in characters. Only texts from outside are longer.
 pub(crate) const MAX_LINE: usize = 4_000;
@@ -43,6 +43,29 @@ impl Status {
             | ErrorKind::NoSnapshot
             | ErrorKind::Protocol
             | ErrorKind::Refused => Self::Network,
+            _ => Self::Unexpected,
+        }
+    }
+
+    /// Returns the exit code of a call of the REST API that failed.
+    pub(crate) fn of_call(kind: RestErrorKind) -> Self {
+        use rest::ErrorKind as Call;
+        use transport::ErrorKind as Cause;
+        match kind {
+            RestErrorKind::Off => Self::Usage,
+            RestErrorKind::Call(kind) => match kind {
+                Call::Unauthorized | Call::Forbidden => Self::Auth,
+                Call::InvalidBaseUrl | Call::InvalidCall | Call::UnknownPair | Call::NotFound => Self::Usage,
+                Call::NonceConflict => Self::Clock,
+                Call::RateLimited => Self::RateLimited,
+                Call::Unavailable | Call::Gateway => Self::Network,
+                Call::Unreadable => Self::BadData,
+                _ => Self::Unexpected,
+            },
+            RestErrorKind::Transport(Cause::InvalidRequest | Cause::InsecureUrl | Cause::Setup) => {
+                Self::Usage
+            }
+            RestErrorKind::Transport(_) => Self::Network,
             _ => Self::Unexpected,
         }
     }

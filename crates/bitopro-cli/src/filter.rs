@@ -1,4 +1,4 @@
-use bitopro_client::model::{Message, Orders, Pair};
+use bitopro_client::model::{Balance, Message, Orders, Pair};
 use bitopro_client::{Item, StreamState};
 
 /// Maximum number of currencies that a text about an unknown one lists.
@@ -65,17 +65,7 @@ impl Filter {
     /// misspelt. The orders or the first trade only show that they do not match.
     pub(crate) fn unmatched(&self, first: &Message) -> Option<String> {
         if let Message::AccountBalance(event) = first {
-            let currencies: Vec<&str> = event.data.iter().map(|balance| balance.currency.as_str()).collect();
-            let is_listed =
-                |code: &str| currencies.iter().any(|currency| currency.eq_ignore_ascii_case(code));
-            let mut unknown = self.0.iter().flat_map(|code| code.split('_')).filter(|code| !is_listed(code));
-            let code = unknown.next().filter(|_| !currencies.is_empty())?;
-            let (some, rest) = currencies.split_at(currencies.len().min(MAX_LISTED));
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            return Some(format!(
-                "no balance matches `--filter {code}`; there are {}{more}",
-                some.join(", ")
-            ));
+            return self.unmatched_currency(event.data.iter());
         }
         let codes = self.0.join("` or `");
         match self.filter_message(first.clone()) {
@@ -87,21 +77,45 @@ impl Filter {
         }
     }
 
+    /// Returns a text about the first currency of the filter that is not among these balances, if any.
+    pub(crate) fn unmatched_currency<'a>(
+        &self,
+        balances: impl IntoIterator<Item = &'a Balance>,
+    ) -> Option<String> {
+        let currencies: Vec<&str> = balances.into_iter().map(|balance| balance.currency.as_str()).collect();
+        let is_listed = |code: &str| currencies.iter().any(|currency| currency.eq_ignore_ascii_case(code));
+        let mut unknown = self.0.iter().flat_map(|code| code.split('_')).filter(|code| !is_listed(code));
+        let code = unknown.next().filter(|_| !currencies.is_empty())?;
+        let (some, rest) = currencies.split_at(currencies.len().min(MAX_LISTED));
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        Some(format!("no balance matches `{code}`; there are {}{more}", some.join(", ")))
+    }
+
+    /// Returns the first code of the filter that matches none of these pairs, if any.
+    pub(crate) fn unmatched_code(&self, pairs: &[&Pair]) -> Option<&str> {
+        self.0.iter().map(String::as_str).find(|code| !pairs.iter().any(|pair| is_pair_of(code, pair)))
+    }
+
     fn filter_orders<K>(&self, orders: &Orders<K>) -> Orders<K> {
         let matching = orders.by_pair().filter(|(pair, _)| self.matches_pair(pair));
         matching.map(|(pair, orders)| (pair.clone(), orders.to_vec())).collect()
     }
 
     /// Returns whether a currency matches a code or is part of a pair in the filter.
-    fn matches_currency(&self, currency: &str) -> bool {
-        self.0.iter().any(|code| code.split('_').any(|part| part.eq_ignore_ascii_case(currency)))
+    pub(crate) fn matches_currency(&self, currency: &str) -> bool {
+        let matches = |code: &String| code.split('_').any(|part| part.eq_ignore_ascii_case(currency));
+        self.0.is_empty() || self.0.iter().any(matches)
     }
 
     /// Returns whether a pair matches a code, or one of its currencies does.
-    fn matches_pair(&self, pair: &Pair) -> bool {
-        let is_part = |code: &String| pair.as_str().split('_').any(|part| part.eq_ignore_ascii_case(code));
-        self.0.iter().any(|code| *pair == **code || is_part(code))
+    pub(crate) fn matches_pair(&self, pair: &Pair) -> bool {
+        self.0.is_empty() || self.0.iter().any(|code| is_pair_of(code, pair))
     }
+}
+
+/// Returns whether a code is this pair or one of its currencies.
+fn is_pair_of(code: &str, pair: &Pair) -> bool {
+    *pair == *code || pair.as_str().split('_').any(|part| part.eq_ignore_ascii_case(code))
 }
 
 /// Returns whether a message contains neither balances nor pairs.
@@ -175,8 +189,8 @@ mod tests {
         for (codes, expected) in [
             (&[][..], None),
             (&["btc", "twd_BTC"], None),
-            (&["btc", "sol"], Some("no balance matches `--filter sol`; there are BTC, TWD")),
-            (&["btc_usdt"], Some("no balance matches `--filter usdt`; there are BTC, TWD")),
+            (&["btc", "sol"], Some("no balance matches `sol`; there are BTC, TWD")),
+            (&["btc_usdt"], Some("no balance matches `usdt`; there are BTC, TWD")),
         ] {
             assert_eq!(unmatched(codes, samples::BALANCES).as_deref(), expected, "{codes:?}");
         }

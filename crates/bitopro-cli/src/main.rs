@@ -2,13 +2,14 @@
 
 mod args;
 mod bounded_lines;
-mod connector;
+mod client;
 mod credentials;
 mod decode;
 mod exit;
 mod filter;
 mod log;
 mod output;
+mod query;
 mod record;
 #[cfg(test)]
 mod samples;
@@ -44,6 +45,11 @@ fn run() -> Result<Status, Failure> {
     log::init();
     match args.command {
         Command::Watch(args) => watch::run(args, &signals),
+        Command::Balances(args) => query::balances::run(args),
+        Command::Orders(args) => query::orders::run(args),
+        Command::Trades(args) => query::trades::run(args),
+        Command::Pairs(args) => query::pairs::run(args),
+        Command::Ticker(args) => query::ticker::run(args),
         Command::Sim(args) => sim::run(args, &signals),
         Command::Decode(args) => decode::run(&args),
         Command::Sign(args) => sign::run(&args),

@@ -47,6 +47,11 @@ impl Output {
         Self(BufWriter::new(io::stdout().lock()))
     }
 
+    /// Writes complete lines.
+    pub(crate) fn lines(&mut self, lines: &str) -> Result<(), OutputError> {
+        Ok(self.0.write_all(lines.as_bytes())?)
+    }
+
     pub(crate) fn line(&mut self, text: &str) -> Result<(), OutputError> {
         Ok(writeln!(self.0, "{text}")?)
     }

@@ -10,10 +10,10 @@ macro_rules! examples_and_exit_codes {
 Exit codes:
   0  success, including Ctrl-C, SIGTERM, SIGHUP and a closed pipe
   1  unexpected error
-  2  usage: an invalid argument, file, URL, proxy or CA certificate
+  2  usage: an invalid argument, pair, file, URL, proxy or CA certificate
   3  authentication: no usable credentials, or the exchange rejects them
   4  network: no connection (*), no stable connection (*), or an invalid certificate
-  5  bad data: a message or an input line cannot be read
+  5  bad data: a message, a reply or an input line cannot be read
   6  rate limited (*)
   7  clock: this machine's clock differs too much from the exchange's, and retrying has not helped
 (*) `watch` returns these only with --once, or with --for if nothing has arrived; otherwise it retries."
@@ -27,6 +27,7 @@ Examples:
   bitopro watch all --demo    watch an account on a built-in simulated exchange
   bitopro watch balances      watch your balances, with the key in BITOPRO_API_KEY,
                               BITOPRO_API_SECRET and BITOPRO_EMAIL
+  bitopro ticker btc_twd      print a price, without credentials
   bitopro watch --help        more examples; every command has some"
 );
 
@@ -40,6 +41,34 @@ Examples:
   bitopro watch all -o json --heartbeat 30s >> account.ndjson
   bitopro watch trades --for 8h --local           until the evening, in local time"
 );
+
+pub(super) const BALANCES: &str = "\
+Examples:
+  bitopro balances            all balances
+  bitopro balances btc twd    two of them
+  bitopro balances -o json | jq -r 'select(.currency == \"twd\").available'";
+
+pub(super) const ORDERS: &str = "\
+Examples:
+  bitopro orders                               the open orders of all pairs
+  bitopro orders btc_twd --closed --since 7d   the closed orders that were placed in the last week
+  bitopro orders btc_twd --closed --limit 20   the latest 20 closed orders";
+
+pub(super) const TRADES: &str = "\
+Examples:
+  bitopro trades btc_twd --since 24h
+  bitopro trades btc_twd --since 2026-11-01 --until 2026-12-01 --local
+  bitopro trades btc_twd --since 90d -o json >> trades.ndjson";
+
+pub(super) const PAIRS: &str = "\
+Examples:
+  bitopro pairs        all pairs
+  bitopro pairs usdt   the pairs with USDT";
+
+pub(super) const TICKER: &str = "\
+Examples:
+  bitopro ticker btc_twd eth_twd
+  bitopro ticker btc_twd -o json | jq -r .lastPrice";
 
 pub(super) const SIM: &str = "\
 Examples:

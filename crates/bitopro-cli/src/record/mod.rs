@@ -21,12 +21,11 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use crate::args::RecordArgs;
-use crate::connector::connector;
+use crate::client::{base_url, ca_file, connector};
 use crate::credentials;
 use crate::exit::{Failure, MAX_LINE, Status, with_causes};
 use crate::output::{OutputError, exit_status};
 use crate::signals::Signals;
-use crate::watch::{base_url, ca_file};
 use crate::writer::Writer;
 use capture::{Recording, RecordingLimits, capture};
 use scrub::Scrubber;
@@ -87,7 +86,7 @@ async fn record(
     if let Some(url) = base_url(None)? {
         builder = builder.with_endpoint(url);
     }
-    let connector = connector(ca_file(None), Limits::default())?;
+    let connector = connector(ca_file(None).as_deref(), Limits::default())?;
     let mut stop_request = signals.stop_request();
     let observe = |item: &_| {
         if let Some(line) = describe(item) {

@@ -75,6 +75,11 @@ impl Appearance {
         self.format(timestamp, "%Y-%m-%d")
     }
 
+    /// Returns the date and the time of day, such as `2021-12-15 07:28:23`.
+    pub(crate) fn date_and_time(&self, timestamp: Timestamp) -> String {
+        self.format(timestamp, "%Y-%m-%d %H:%M:%S")
+    }
+
     /// Returns the time of day if a timestamp is on the same day as `now`, or else the date.
     pub(super) fn time_or_date(&self, timestamp: Timestamp, now: Timestamp) -> String {
         let date = self.date(timestamp);

@@ -18,6 +18,7 @@ pub(crate) const COLUMNS: &[Column] = &[
 ];
 
 const NAMES: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE", "CHANGE", ""];
+const NAMES_WITHOUT_CHANGE: &[&str] = &["CURRENCY", "AMOUNT", "AVAILABLE"];
 
 /// The balances that changed.
 pub(crate) type BalanceChanges = BTreeMap<Currency, Amounts>;
@@ -47,24 +48,25 @@ pub(crate) fn changed(event: &AccountBalance, changes: &BalanceChanges, format: 
 }
 
 /// Returns the number of lines below the column names of the complete table.
-pub(super) fn height(event: &AccountBalance) -> usize {
-    let held = event.data.iter().filter(|balance| !is_empty(balance)).count();
-    held + usize::from(held < event.data.len())
+pub(super) fn height(balances: &[Balance]) -> usize {
+    let held = balances.iter().filter(|balance| !is_empty(balance)).count();
+    held + usize::from(held < balances.len())
 }
 
 /// Returns the complete table of the balances, with at most `body` lines below the column names.
-pub(super) fn section(
-    event: &AccountBalance,
+pub(crate) fn section(
+    now: Timestamp,
+    balances: &[Balance],
     changes: &BalanceChanges,
     body: Option<usize>,
     format: &RowFormat<'_>,
 ) -> Section {
-    let (held, empty): (Vec<_>, Vec<_>) = event.data.iter().partition(|balance| !is_empty(balance));
+    let (held, empty): (Vec<_>, Vec<_>) = balances.iter().partition(|balance| !is_empty(balance));
     // One line has a note about the empty balances and about those without a row.
-    let lines = height(event);
+    let lines = height(balances);
     let rows = rows_that_fit(lines, body).min(held.len());
     let (shown, more) = held.split_at(rows);
-    let rows = shown.iter().map(|balance| row(event.timestamp, balance, changes, format)).collect();
+    let rows = shown.iter().map(|balance| row(now, balance, changes, format)).collect();
     let codes = |balances: &[&Balance]| {
         let codes: Vec<&str> = balances.iter().map(|balance| balance.currency.as_str()).collect();
         codes.join(", ")
@@ -72,9 +74,10 @@ pub(super) fn section(
     let more = (!more.is_empty()).then(|| format!("and {} more: {}", more.len(), codes(more)));
     let zero = (!empty.is_empty()).then(|| format!("zero balances: {}", codes(&empty)));
     let notes: Vec<String> = more.into_iter().chain(zero).collect();
-    let none = event.data.is_empty().then(|| "no balances".to_owned());
+    let none = balances.is_empty().then(|| "no balances".to_owned());
     let note_below = (!notes.is_empty()).then(|| notes.join("; ")).or(none);
-    let heading = format.heading(&time(format, || format.look.time_heading(event.timestamp)), NAMES);
+    let names = if format.view == View::Reply { NAMES_WITHOUT_CHANGE } else { NAMES };
+    let heading = format.heading(&time(format, || format.look.time_heading(now)), names);
     Section { heading, rows, note_above: None, note_below }
 }
 

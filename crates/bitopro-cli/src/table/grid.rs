@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bitopro_client::transport::printable;
 
+use super::ABSENT;
 use super::appearance::{Appearance, Style};
 use super::columns::{cut, width};
 
@@ -58,6 +59,11 @@ impl Cell {
 
     pub(crate) fn plain(text: &impl Display) -> Self {
         Self::new(Style::Plain, text)
+    }
+
+    /// Creates the cell of a value that may be absent.
+    pub(crate) fn optional(value: Option<impl Display>) -> Self {
+        value.map_or_else(|| Self::plain(&ABSENT), |value| Self::plain(&value))
     }
 }
 

@@ -7,7 +7,7 @@ mod grid;
 pub(crate) mod orders;
 pub(crate) mod trades;
 
-use bitopro_client::model::Message;
+use bitopro_client::model::{Message, Timestamp};
 
 pub(crate) use appearance::{Appearance, EscapeCodes, Style};
 use balances::BalanceChanges;
@@ -31,9 +31,19 @@ pub(crate) enum View {
     Log,
     /// The current state of a stream, whose title shows its time.
     State,
+    /// The reply to a call, which can be about several days.
+    Reply,
 }
 
 impl RowFormat<'_> {
+    /// Returns the text of a time in a row.
+    pub(crate) fn time(&self, time: Timestamp, now: Timestamp) -> String {
+        match self.view {
+            View::Log | View::State => self.look.time_or_date(time, now),
+            View::Reply => self.look.date_and_time(time),
+        }
+    }
+
     /// Creates a row that begins with a time and the stream.
     fn row(&self, time: &str, cells: impl IntoIterator<Item = Cell>) -> Row {
         let stream = Cell::new(Style::Dim, &self.stream.unwrap_or_default());
@@ -61,11 +71,23 @@ pub(crate) struct Section {
 }
 
 impl Section {
+    /// Prints the table with notes of one line.
     pub(crate) fn print(&self, grid: &mut Grid, look: &Appearance, lines: &mut String) {
+        self.print_with_notes(1, grid, look, lines);
+    }
+
+    /// Returns the table with whole notes.
+    pub(crate) fn to_lines(&self, columns: &'static [Column], look: &Appearance) -> String {
+        let mut lines = String::new();
+        self.print_with_notes(usize::MAX, &mut Grid::new(columns), look, &mut lines);
+        lines
+    }
+
+    fn print_with_notes(&self, max_lines: usize, grid: &mut Grid, look: &Appearance, lines: &mut String) {
         grid.heading(self.heading.clone(), &self.rows, look, lines);
-        lines.extend(self.note_above.iter().map(|note| look.note(Style::Dim, None, note, 1)));
+        lines.extend(self.note_above.iter().map(|note| look.note(Style::Dim, None, note, max_lines)));
         grid.rows(&self.rows, look, lines);
-        lines.extend(self.note_below.iter().map(|note| look.note(Style::Dim, None, note, 1)));
+        lines.extend(self.note_below.iter().map(|note| look.note(Style::Dim, None, note, max_lines)));
     }
 }
 
@@ -92,9 +114,11 @@ pub(crate) fn section(
     format: &RowFormat<'_>,
 ) -> Section {
     match events {
-        [Message::AccountBalance(event)] => balances::section(event, changes, body, format),
-        [Message::ActiveOrders(event)] => orders::section(event, body, format),
-        [Message::HistoryOrders(event)] => orders::section(event, body, format),
+        [Message::AccountBalance(event)] => {
+            balances::section(event.timestamp, event.data.iter().as_slice(), changes, body, format)
+        }
+        [Message::ActiveOrders(event)] => orders::section(event.timestamp, &event.data, body, format),
+        [Message::HistoryOrders(event)] => orders::section(event.timestamp, &event.data, body, format),
         trades => trades::section(trades, body, format),
     }
 }
@@ -102,7 +126,7 @@ pub(crate) fn section(
 /// Returns the number of lines below the column names of the complete table.
 pub(crate) fn height(events: &[Message]) -> usize {
     let lines = match events {
-        [Message::AccountBalance(event)] => balances::height(event),
+        [Message::AccountBalance(event)] => balances::height(event.data.iter().as_slice()),
         [Message::ActiveOrders(event)] => event.data.iter().count(),
         [Message::HistoryOrders(event)] => event.data.iter().count(),
         trades => trades.len(),

@@ -1,6 +1,6 @@
 use std::fmt::Display;
 
-use bitopro_client::model::{Action, Event, Order, OrderStatus, OrderType, Orders, TimeInForce};
+use bitopro_client::model::{Action, Order, OrderStatus, OrderType, TimeInForce, Timestamp};
 
 use super::grid::{Cell, Column, Row};
 use super::{ABSENT, RowFormat, Section, Style, latest};
@@ -20,26 +20,30 @@ pub(crate) const COLUMNS: &[Column] = &[
 
 const NAMES: &[&str] = &["PAIR", "ORDER", "SIDE", "TYPE", "PRICE", "EXECUTED/AMOUNT", "STATUS"];
 
-/// Returns the complete table of the orders of an event, the most recently updated one last.
-pub(super) fn section<K>(event: &Event<Orders<K>>, body: Option<usize>, format: &RowFormat<'_>) -> Section {
-    let mut orders: Vec<&Order> = event.data.iter().collect();
+/// Returns the complete table of orders, the most recently updated one last.
+pub(crate) fn section<'a>(
+    now: Timestamp,
+    orders: impl IntoIterator<Item = &'a Order>,
+    body: Option<usize>,
+    format: &RowFormat<'_>,
+) -> Section {
+    let mut orders: Vec<&Order> = orders.into_iter().collect();
     orders.sort_by_key(|order| order.updated());
     let (orders, note_above) = latest(&orders, body, "orders");
-    let rows = rows(event, orders.iter().copied(), format);
-    let heading = format.heading(&format.look.time_heading(event.timestamp), NAMES);
+    let rows = rows(now, orders.iter().copied(), format);
+    let heading = format.heading(&format.look.time_heading(now), NAMES);
     Section { heading, rows, note_above, note_below: None }
 }
 
-/// Returns one row for each of these orders of an event.
-pub(crate) fn rows<'a, K>(
-    event: &Event<Orders<K>>,
-    orders: impl Iterator<Item = &'a Order>,
+/// Returns one row for each of these orders.
+pub(crate) fn rows<'a>(
+    now: Timestamp,
+    orders: impl IntoIterator<Item = &'a Order>,
     format: &RowFormat<'_>,
 ) -> Vec<Row> {
     let row = |order: &Order| {
         let updated = order.updated();
-        let time =
-            updated.map_or_else(|| ABSENT.to_owned(), |time| format.look.time_or_date(time, event.timestamp));
+        let time = updated.map_or_else(|| ABSENT.to_owned(), |time| format.time(time, now));
         // A market order has no price, only an average one once it is executed.
         let average_price = order.avg_execution_price.filter(|_| order.price.is_zero());
         let (style, status) = status(order);
@@ -51,7 +55,7 @@ pub(crate) fn rows<'a, K>(
         ];
         format.row(&time, shared_cells(&order.pair, &order.id, &order.action).into_iter().chain(cells))
     };
-    orders.map(row).collect()
+    orders.into_iter().map(row).collect()
 }
 
 /// Returns the cells that the rows of orders and trades share: pair, order id and side.

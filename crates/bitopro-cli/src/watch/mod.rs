@@ -5,18 +5,16 @@ mod screen;
 mod table;
 mod watcher;
 
-use std::env;
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use bitopro_client::Client;
 use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::Limits;
-use bitopro_client::{Client, WS_URL_VARIABLE};
 use bitopro_sim::Simulator;
 
 use crate::args::{Format, WatchArgs, WatchStream};
-use crate::connector::connector;
+pub(crate) use crate::client::CA_FILE_VARIABLE;
+use crate::client::{self, ca_file};
 use crate::credentials;
 use crate::exit::{Failure, Status};
 use crate::filter::Filter;
@@ -27,9 +25,6 @@ use printer::{Printer, Renderer};
 use screen::Screen;
 use table::Table;
 use watcher::Watcher;
-
-/// The environment variable that names a PEM file of CA certificates to trust in addition to the platform's.
-pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
 
 /// Number of consecutive failures that end `--once`.
 const MAX_ONCE_ATTEMPTS: u32 = 3;
@@ -95,41 +90,18 @@ async fn start_demo() -> Result<Simulator, Failure> {
 }
 
 fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure> {
-    let (credentials, url) = match demo {
-        Some(demo) => {
-            let credentials = demo.credentials().to_credentials();
-            let credentials =
-                credentials.map_err(|error| Failure::new(Status::Unexpected, error.to_string()))?;
-            (credentials, Some(demo.ws_url().to_string()))
-        }
-        None => (credentials::load(&args.credentials, DEMO_HINT)?, base_url(args.url.clone())?),
+    let (credentials, url, ca_file) = if let Some(demo) = demo {
+        let credentials = demo.credentials().to_credentials();
+        let credentials = credentials.map_err(|error| Failure::new(Status::Unexpected, error.to_string()))?;
+        (credentials, Some(demo.ws_url().to_string()), None)
+    } else {
+        let credentials = credentials::load(&args.credentials, DEMO_HINT)?;
+        (credentials, args.url.clone(), ca_file(args.trust.ca_file.clone()))
     };
-    let mut builder = Client::builder(credentials);
-    if let Some(url) = url {
-        builder = builder.with_endpoint(url);
-    }
     let limits = Limits::default().with_message_bytes(args.message_limit);
-    let ca_file = ca_file(args.trust.ca_file.clone()).filter(|_| demo.is_none());
-    builder = builder.with_connector(connector(ca_file, limits)?);
+    let mut builder = client::builder(credentials, url, ca_file.as_deref(), limits)?;
     if args.exit.once {
         builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);
     }
-    builder.build().map_err(|error| Failure::new(Status::Usage, error.to_string()))
-}
-
-/// Returns the base URL of a flag, or else of the environment, if any.
-pub(crate) fn base_url(flag: Option<String>) -> Result<Option<String>, Failure> {
-    let Some(value) = variable(WS_URL_VARIABLE).filter(|_| flag.is_none()) else { return Ok(flag) };
-    let not_unicode = |_| Failure::new(Status::Usage, format!("{WS_URL_VARIABLE} is not valid Unicode"));
-    value.into_string().map(Some).map_err(not_unicode)
-}
-
-/// Returns the CA file of a flag, or else of the environment, if any.
-pub(crate) fn ca_file(flag: Option<PathBuf>) -> Option<PathBuf> {
-    flag.or_else(|| variable(CA_FILE_VARIABLE).map(PathBuf::from))
-}
-
-/// Returns the value of an environment variable, if it is not empty.
-fn variable(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
+    client::build(builder)
 }

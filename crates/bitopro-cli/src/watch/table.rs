@@ -62,10 +62,10 @@ impl Table {
                 self.balances.rows(&rows, &self.look, lines);
             }
             Item::Update(Message::ActiveOrders(event)) => {
-                self.orders.rows(&orders::rows(event, event.data.iter(), &format), &self.look, lines);
+                self.orders.rows(&orders::rows(event.timestamp, &event.data, &format), &self.look, lines);
             }
             Item::Update(Message::HistoryOrders(event)) => {
-                self.orders.rows(&orders::rows(event, event.data.iter(), &format), &self.look, lines);
+                self.orders.rows(&orders::rows(event.timestamp, &event.data, &format), &self.look, lines);
             }
             Item::Update(Message::UserTrade(event)) => {
                 let row = [trades::row(event, &format)];

@@ -133,7 +133,7 @@ fn a_filter_that_matches_nothing_is_reported() {
     let filter = |format| {
         run(&mut bitopro(&["watch", "balances", "--demo", "--once", "--filter", "btv", "--format", format]))
     };
-    let expected = "no balance matches `--filter btv`; there are ADA, BCH, BITO, BNB, ";
+    let expected = "no balance matches `btv`; there are ADA, BCH, BITO, BNB, ";
     let ndjson = filter("ndjson");
     assert_eq!(ndjson.code, Some(0));
     assert!(ndjson.stderr.starts_with(&format!("bitopro: {expected}")), "{}", ndjson.stderr);

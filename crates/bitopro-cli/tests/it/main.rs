@@ -13,6 +13,7 @@ mod limits;
 mod pipes;
 mod process;
 mod proxies;
+mod query;
 mod record;
 mod schema;
 mod secrets;

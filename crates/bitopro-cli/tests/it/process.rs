@@ -21,7 +21,7 @@ pub(crate) fn watch(simulator: &Simulator, stream: &str, args: &[&str]) -> Comma
 /// Returns the command, which does not inherit variables for BitoPro, proxies and logs from the tests.
 pub(crate) fn bitopro(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bitopro"));
-    for name in ["WS_URL", "API_KEY", "API_SECRET", "EMAIL", "CA_FILE"] {
+    for name in ["WS_URL", "REST_URL", "API_KEY", "API_SECRET", "EMAIL", "CA_FILE"] {
         command.env_remove(format!("BITOPRO_{name}"));
     }
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {

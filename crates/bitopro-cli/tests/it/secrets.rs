@@ -1,8 +1,10 @@
 //! Credentials and signatures never appear in the output, at any log level.
 
 use bitopro_sim::Simulator;
+use wiremock::{Request, ResponseTemplate};
 
 use crate::process::{Outcome, bitopro, run, with_credentials};
+use crate::query::RestServer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_log_shows_credentials_or_signatures() {
@@ -31,6 +33,31 @@ async fn no_log_shows_credentials_or_signatures() {
         let secrets = [&credentials.api_secret, &credentials.api_key, &credentials.email];
         for secret in secrets.map(String::as_str).into_iter().chain(["another-secret", "eyJ"]) {
             assert!(!shown.contains(secret), "{secret} is in {shown}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_log_of_a_call_shows_credentials_or_signatures() {
+    let server = RestServer::start().await;
+    // A server that echoes what it has received, in a reply and in a refusal.
+    let echo = |status: u16| {
+        move |request: &Request| {
+            let header = |name: &str| request.headers[name].to_str().unwrap();
+            let sent = ["x-bitopro-apikey", "x-bitopro-payload", "x-bitopro-signature"].map(header);
+            let body = serde_json::json!({ "error": sent.join(" "), "data": sent });
+            ResponseTemplate::new(status).set_body_json(body)
+        }
+    };
+    server.respond_with("/v3/accounts/balance", echo(200)).await;
+    server.respond_with("/v3/orders/open", echo(401)).await;
+    for (name, code) in [("balances", 5), ("orders", 3)] {
+        let outcome = run(server.command(&[name]).env("RUST_LOG", "trace"));
+        assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("TRACE"), "nothing was logged: {}", outcome.stderr);
+        let [key, secret, email] = RestServer::CREDENTIALS;
+        for secret in [key, secret, email, "eyJ"] {
+            assert!(!format!("{outcome:?}").contains(secret), "{secret} is in {outcome:#?}");
         }
     }
 }
@@ -83,6 +110,11 @@ fn no_flag_takes_a_secret() {
     for command in [
         &["--help"][..],
         &["watch", "--help"],
+        &["balances", "--help"],
+        &["orders", "--help"],
+        &["trades", "--help"],
+        &["pairs", "--help"],
+        &["ticker", "--help"],
         &["sim", "--help"],
         &["decode", "--help"],
         &["sign", "--help"],
