@@ -25,7 +25,25 @@ impl SimCredentials {
 
     /// Returns the default credentials of a simulator.
     pub fn demo() -> Self {
-        Self::new("demo-key-of-the-simulator", "demo-secret-of-the-simulator", "demo@example.com")
+        Self::named("demo")
+    }
+
+    /// Returns credentials that are derived from the name of an account.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let alice = bitopro_sim::SimCredentials::named("alice");
+    /// assert_eq!(alice.api_key, "alice-key-of-the-simulator");
+    /// assert_eq!(alice.api_secret, "alice-secret-of-the-simulator");
+    /// assert_eq!(alice.email, "alice@example.com");
+    /// ```
+    pub fn named(name: &str) -> Self {
+        Self::new(
+            format!("{name}-key-of-the-simulator"),
+            format!("{name}-secret-of-the-simulator"),
+            format!("{name}@example.com"),
+        )
     }
 
     /// Converts them to the credentials that a client signs with.

@@ -1,8 +1,8 @@
 use bitopro_model::{AccountBalance, Balance, Decimal, Order, OrderId, Pair, Trade};
 
 use crate::{
-    AccountHandle, AccountId, Command, CommandError, Exchange, Holdings, NewOrder, Push, SentMessage,
-    Simulator,
+    Account, AccountHandle, AccountId, Command, CommandError, Exchange, Holdings, NewOrder, Push,
+    SentMessage, Simulator,
 };
 
 /// The first account: its state, and commands that return a result. [`account`](Self::account) returns a handle
@@ -15,6 +15,12 @@ impl Simulator {
     /// Returns [`CommandError::UnknownAccount`] if no account has this name.
     pub fn account(&self, name: &str) -> Result<AccountHandle<'_>, CommandError> {
         Ok(AccountHandle::new(self, self.dispatcher.account_id(name)?))
+    }
+
+    /// Returns handles to all accounts, the first one first.
+    pub fn accounts(&self) -> Vec<AccountHandle<'_>> {
+        let ids: Vec<_> = self.dispatcher.read(|exchange| exchange.accounts().map(Account::id).collect());
+        ids.into_iter().map(|id| AccountHandle::new(self, id)).collect()
     }
 
     fn first(&self) -> AccountHandle<'_> {

@@ -19,17 +19,22 @@ pub(super) struct AccountOptions {
 pub(super) struct AccountOption {
     name: String,
     pub(super) credentials: SimCredentials,
-    pub(super) balances: Vec<Balance>,
+    /// `None` for those of the first account.
+    balances: Option<Vec<Balance>>,
 }
 
 impl AccountOptions {
     pub(super) fn demo() -> Self {
-        let (name, balances) = ("demo".to_owned(), demo::balances(demo::COUNT));
+        let (name, balances) = ("demo".to_owned(), Some(demo::balances(demo::COUNT)));
         let first = AccountOption { name, credentials: SimCredentials::demo(), balances };
         Self { first, others: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, name: String, credentials: SimCredentials, balances: Vec<Balance>) {
+    pub(super) fn set_first_balances(&mut self, balances: Vec<Balance>) {
+        self.first.balances = Some(balances);
+    }
+
+    pub(super) fn add(&mut self, name: String, credentials: SimCredentials, balances: Option<Vec<Balance>>) {
         self.others.push(AccountOption { name, credentials, balances });
     }
 
@@ -41,7 +46,8 @@ impl AccountOptions {
 
     pub(super) fn to_accounts(&self) -> Accounts {
         let account = |index, option: &AccountOption| {
-            let holdings = holdings::by_currency(option.balances.clone());
+            let balances = option.balances.as_ref().or(self.first.balances.as_ref());
+            let holdings = holdings::by_currency(balances.into_iter().flatten().cloned());
             Account::new(AccountId::from_index(index), option.name.as_str(), holdings)
         };
         let mut accounts = Accounts::new(account(0, &self.first));
@@ -65,7 +71,7 @@ impl AccountOptions {
             if !keys.insert(&credentials.api_key) {
                 problems.push(format!("duplicate API key of account `{name}`"));
             }
-            check_balances(balances, problems);
+            check_balances(balances.as_deref().unwrap_or_default(), problems);
             match credentials.to_credentials() {
                 Ok(credentials) => valid.push(credentials),
                 Err(error) => problems.push(error.to_string()),

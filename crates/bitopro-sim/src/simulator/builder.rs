@@ -110,7 +110,16 @@ impl SimulatorBuilder {
         credentials: SimCredentials,
         balances: impl IntoIterator<Item = Balance>,
     ) -> Self {
-        self.accounts.add(name.into(), credentials, balances.into_iter().collect());
+        self.accounts.add(name.into(), credentials, Some(balances.into_iter().collect()));
+        self
+    }
+
+    /// Adds an account without orders, with the initial balances of the first account and the credentials of
+    /// [`SimCredentials::named`].
+    pub fn with_named_account(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        let credentials = SimCredentials::named(&name);
+        self.accounts.add(name, credentials, None);
         self
     }
 
@@ -119,7 +128,7 @@ impl SimulatorBuilder {
     /// Defaults to a demo account with twelve currencies, four open orders, and closed orders and trades of the
     /// week before the start.
     pub fn with_balances(mut self, balances: impl IntoIterator<Item = Balance>) -> Self {
-        self.accounts.first.balances = balances.into_iter().collect();
+        self.accounts.set_first_balances(balances.into_iter().collect());
         self.is_demo = false;
         self
     }
@@ -128,7 +137,7 @@ impl SimulatorBuilder {
     ///
     /// Defaults to 12; a real account has about 150.
     pub fn with_currencies(mut self, count: usize) -> Self {
-        self.accounts.first.balances = demo::balances(count);
+        self.accounts.set_first_balances(demo::balances(count));
         self.is_demo = true;
         self
     }

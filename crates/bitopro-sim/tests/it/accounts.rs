@@ -108,6 +108,17 @@ async fn commands_are_addressed_to_an_account_by_its_name() {
     assert_eq!(simulator.execute(&tick), Err(CommandError::NotOfAnAccount("tick 1".to_owned())));
 }
 
+#[tokio::test]
+async fn a_named_account_starts_with_the_balances_of_the_first_one() {
+    let builder = Simulator::builder().with_named_account("alice");
+    let simulator = builder.with_balances([Balance::new("ADA", Decimal::TEN)]).start_in_memory().unwrap();
+    let accounts = simulator.accounts();
+    let names = accounts.iter().map(|account| account.read(|account| account.name().to_owned()));
+    assert_eq!(names.collect::<Vec<_>>(), ["demo", "alice"]);
+    assert_eq!(accounts[1].read(|account| account.balances().clone()), simulator.balances());
+    assert_eq!(accounts[1].credentials(), &SimCredentials::named("alice"));
+}
+
 #[test]
 fn invalid_accounts_are_all_reported() {
     let unavailable = || {
