@@ -4,6 +4,7 @@
     reason = "a refusal is created once per dial, and the transport defines its type"
 )]
 
+mod control;
 mod error;
 mod exchange;
 mod gateway;
@@ -11,6 +12,7 @@ mod rest;
 mod scenario;
 mod simulator;
 
+pub use control::ControlServer;
 pub use error::{Error, ErrorKind};
 pub use exchange::{
     Account, AccountId, ActiveUpdates, BalanceUpdates, BookLevel, Candle, CandleSpan, CommandError, Cursors,

@@ -150,39 +150,49 @@ impl Exchange {
     /// Returns a [`CommandError`] if the command cannot be carried out. If it acts on connections, that is
     /// [`CommandError::NeedsSimulator`].
     pub fn execute(&mut self, now: Timestamp, command: &Command) -> Result<Vec<Push>, CommandError> {
+        self.execute_with_order(now, command).map(|(_, pushes)| pushes)
+    }
+
+    /// Like [`execute`](Self::execute), and also returns the id of a placed order.
+    pub(crate) fn execute_with_order(
+        &mut self,
+        now: Timestamp,
+        command: &Command,
+    ) -> Result<(Option<OrderId>, Vec<Push>), CommandError> {
         let (name, command) = command.addressee()?;
         let id = name.map_or(Ok(AccountId::DEFAULT), |name| self.account(name).map(Account::id))?;
-        match command {
+        let pushes = match command {
             Command::Place { name, order } => {
                 let (order, pushes) = self.place_as(id, now, order)?;
                 if let Some(name) = name {
-                    self.engine.name_order(id, name.clone(), order)?;
+                    self.engine.name_order(id, name.clone(), order.clone())?;
                 }
-                Ok(pushes)
+                return Ok((Some(order), pushes));
             }
             Command::Fill { order, amount } => {
                 let order = self.order_id(id, order)?;
-                self.change(now, |engine| Ok(vec![engine.fill(now, id, &order, *amount)?]))
+                self.change(now, |engine| Ok(vec![engine.fill(now, id, &order, *amount)?]))?
             }
             Command::Cancel(order) => {
                 let order = self.order_id(id, order)?;
-                self.cancel_as(id, now, &order)
+                self.cancel_as(id, now, &order)?
             }
             Command::Trigger(order) => {
                 let order = self.order_id(id, order)?;
                 let pair = self.engine.accounts().get(id)?.order(&order).map(|order| &order.pair);
                 let market = pair.and_then(|pair| self.market_price(pair));
-                self.change(now, |engine| engine.trigger(now, id, &order, market))
+                self.change(now, |engine| engine.trigger(now, id, &order, market))?
             }
             Command::Deposit { currency, amount } => self.change(now, |engine| {
                 engine.deposit(now, id, currency.clone(), *amount).map(|()| Vec::new())
-            }),
+            })?,
             Command::SetBalance(balance) => self.update_balances_of(id, now, |holdings| {
                 holdings.insert(balance.currency.clone(), balance.clone());
-            }),
-            Command::Tick(count) => Ok((0..*count).flat_map(|_| self.tick(now)).collect()),
-            other => Err(CommandError::NeedsSimulator(other.to_string())),
-        }
+            })?,
+            Command::Tick(count) => (0..*count).flat_map(|_| self.tick(now)).collect(),
+            other => return Err(CommandError::NeedsSimulator(other.to_string())),
+        };
+        Ok((None, pushes))
     }
 
     /// Places an order of the first account, which may be matched immediately, and returns its id and the

@@ -79,8 +79,8 @@ pub enum Command {
     Tick(u32),
     /// Waits until at least this many connections are open: `wait 4`, or `wait` for one.
     ///
-    /// Only [`Simulator::run`](crate::Simulator::run) waits. Elsewhere, the command fails if fewer
-    /// connections are open.
+    /// Only [`Simulator::run`](crate::Simulator::run) and a [`ControlServer`](crate::ControlServer) wait.
+    /// Elsewhere, the command fails if fewer connections are open.
     AwaitConnections(usize),
     /// Sends a text message verbatim: `text {"event":"NEWS"}` to every connection, or
     /// `text-to user-trades {"event":"NEWS"}` to those of one stream.

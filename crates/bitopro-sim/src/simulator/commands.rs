@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use bitopro_model::PrivateStream;
+use bitopro_model::{OrderId, PrivateStream};
 use bitopro_transport::{Frame, Refusal};
 use tokio::time::sleep;
 
@@ -8,7 +8,7 @@ use crate::gateway::account_stream::Addressees;
 use crate::gateway::refusal;
 use crate::{Command, CommandError, Error, ErrorKind, Push, Scenario, Simulator};
 
-/// Interval at which a scenario that waits for connections polls their number.
+/// Interval at which a command that waits for connections polls their number.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Commands and scenarios.
@@ -20,6 +20,11 @@ impl Simulator {
     /// Returns a [`CommandError`] if the command cannot be carried out. It has then changed nothing. Among
     /// the commands that act on connections, only [`Command::AwaitConnections`] can fail.
     pub fn execute(&self, command: &Command) -> Result<Vec<Push>, CommandError> {
+        self.execute_with_order(command).map(|(_, pushes)| pushes)
+    }
+
+    /// Like [`execute`](Self::execute), and also returns the id of a placed order.
+    fn execute_with_order(&self, command: &Command) -> Result<(Option<OrderId>, Vec<Push>), CommandError> {
         let dispatcher = &self.dispatcher;
         let whole = command;
         let (name, command) = command.addressee()?;
@@ -44,12 +49,25 @@ impl Simulator {
             Command::PausePings => dispatcher.pause_pings(true),
             Command::ResumePings => dispatcher.pause_pings(false),
             Command::SetClockOffsetMs(offset) => dispatcher.set_clock_offset_ms(*offset),
-            _ => {
-                let executed = dispatcher.change(|exchange, now| Ok(((), exchange.execute(now, whole)?)));
-                return executed.map(|((), pushes)| pushes);
+            _ => return dispatcher.change(|exchange, now| exchange.execute_with_order(now, whole)),
+        }
+        Ok((None, Vec::new()))
+    }
+
+    /// Carries out a command, which may wait for connections. Returns the id of a placed order, and the messages
+    /// sent about accounts.
+    ///
+    /// Dropping the future while it waits means that the command is not carried out.
+    pub(crate) async fn execute_or_wait(
+        &self,
+        command: &Command,
+    ) -> Result<(Option<OrderId>, Vec<Push>), CommandError> {
+        loop {
+            match self.execute_with_order(command) {
+                Err(CommandError::TooFewConnections(_)) => sleep(POLL_INTERVAL).await,
+                executed => return executed,
             }
         }
-        Ok(Vec::new())
     }
 
     /// Refuses the next `count` dials, whatever their request, with this refusal.
@@ -72,16 +90,9 @@ impl Simulator {
     pub async fn run(&self, scenario: &Scenario) -> Result<(), Error> {
         for step in scenario.steps() {
             sleep(step.after).await;
-            loop {
-                match self.execute(&step.command) {
-                    Ok(_) => break,
-                    Err(CommandError::TooFewConnections(_)) => sleep(POLL_INTERVAL).await,
-                    Err(error) => {
-                        let message = format!("line {}: {error}", step.line);
-                        return Err(Error::new(ErrorKind::Scenario, message));
-                    }
-                }
-            }
+            self.execute_or_wait(&step.command)
+                .await
+                .map_err(|error| Error::new(ErrorKind::Scenario, format!("line {}: {error}", step.line)))?;
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ use crate::{AccountId, SimConnector, SimCredentials, UpgradeAttempt};
 /// ```
 #[derive(Debug)]
 pub struct Simulator {
-    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     incoming: mpsc::UnboundedSender<Incoming>,
     address: Option<SocketAddr>,
     ws_url: Uri,
