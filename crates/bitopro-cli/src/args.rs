@@ -200,6 +200,16 @@ fn is_code(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character.is_ascii_alphanumeric())
 }
 
+/// Parses the name of a simulated account, which becomes a part of its API key and of a path.
+fn account_name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a name of letters, digits, `-` and `_`".to_owned())
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum WatchStream {
     /// Account balances
@@ -284,11 +294,23 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "NUMBER", value_parser = number::<u64>("a whole number from 0 to 2^64 - 1"), default_value_t = 1)]
     pub(crate) seed: u64,
 
+    /// Also serve JSON over HTTP that controls the exchange, on a free port of 127.0.0.1; its URL is the last
+    /// export. `POST /commands` carries out commands as in --scenario, such as `{"commands": ["deposit BTC 1",
+    /// "tick"]}`. `GET /accounts`, `/accounts/demo`, `/order-book/btc_twd` and `/connections` return the state
+    #[arg(long)]
+    pub(crate) control: bool,
+
+    /// Add an account with the balances of the first one, whose name is demo; can be repeated. Its credentials
+    /// are printed as a comment, and commands address it with a prefix, as in `as alice cancel a`
+    #[arg(long = "account", value_name = "NAME", value_parser = account_name)]
+    pub(crate) accounts: Vec<String>,
+
     /// Number of currencies of the account; from the 13th on, they are named SIM001, SIM002 and so on
     #[arg(long, value_name = "NUMBER", value_parser = number::<u16>("a number of currencies from 0 to 65535"), default_value_t = 12)]
     pub(crate) currencies: u16,
 
-    /// Milliseconds between two market steps, or 0 for none [default: 1000, or 0 with --scenario]
+    /// Milliseconds between two market steps, or 0 for none [default: 1000, or 0 with --scenario or
+    /// --control]
     #[arg(long, value_name = "MS", value_parser = number::<u64>("at least 1 millisecond, or 0 for no market steps"))]
     pub(crate) interval: Option<u64>,
 

@@ -1,4 +1,5 @@
 use std::fs;
+use std::future::pending;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,14 +7,16 @@ use std::time::Duration;
 use bitopro_client::{
     API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, REST_URL_VARIABLE, WS_URL_VARIABLE,
 };
-use bitopro_sim::{self as sim, Scenario, Simulator};
+use bitopro_sim::{self as sim, ControlServer, Scenario, Simulator};
 
 use crate::args::SimArgs;
 use crate::exit::{Failure, Status};
 use crate::output::{Output, OutputError, exit_status};
 use crate::signals::Signals;
-use crate::watch::CA_FILE_VARIABLE;
+use crate::client::CA_FILE_VARIABLE;
 
+/// The environment variable with the URL of the control server, which its clients read.
+const CONTROL_URL_VARIABLE: &str = "BITOPRO_SIM_CONTROL_URL";
 /// Default interval between market steps.
 const MARKET_INTERVAL_MS: u64 = 1000;
 
@@ -23,29 +26,41 @@ pub(crate) fn run(args: SimArgs, signals: &Signals) -> Result<Status, Failure> {
 }
 
 async fn serve(args: SimArgs, scenario: Option<Scenario>, signals: &Signals) -> Result<Status, Failure> {
-    let interval = args.interval.unwrap_or(if scenario.is_some() { 0 } else { MARKET_INTERVAL_MS });
+    let is_controlled = scenario.is_some() || args.control;
+    let interval = args.interval.unwrap_or(if is_controlled { 0 } else { MARKET_INTERVAL_MS });
     let builder = Simulator::builder().with_seed(args.seed).with_port(args.port);
     let builder = builder.with_currencies(args.currencies.into());
     let mut builder = args.exchange.apply(builder);
+    for name in args.accounts {
+        builder = builder.with_named_account(name);
+    }
     if args.tls.is_some() {
         builder = builder.with_tls();
     }
     if interval > 0 {
         builder = builder.with_market_interval(Duration::from_millis(interval));
     }
-    let simulator = builder.start().await.map_err(|error| {
-        Failure::new(Status::Usage, "cannot start the simulated exchange").with_source(error)
-    })?;
+    let cannot_start =
+        |error| Failure::new(Status::Usage, "cannot start the simulated exchange").with_source(error);
+    let simulator = builder.start().await.map_err(cannot_start)?;
+    let control = if args.control { Some(ControlServer::bind().await.map_err(cannot_start)?) } else { None };
     let ca_file = match (&args.tls, simulator.ca_pem()) {
         (Some(directory), Some(pem)) => Some(write_ca(directory, pem)?),
         _ => None,
     };
     // The exchange keeps running if the reader of these lines closes the pipe.
-    exit_status(print_exports(&simulator, ca_file.as_deref()), Status::Ok)?;
+    exit_status(print_exports(&simulator, ca_file.as_deref(), control.as_ref()), Status::Ok)?;
     let scenario = scenario.unwrap_or_default();
+    let controlled = async {
+        match control {
+            Some(control) => control.serve(&simulator).await,
+            None => pending().await,
+        }
+    };
     let mut stop_request = signals.stop_request();
     let ended = tokio::select! {
         () = stop_request.requested() => Ok(Status::Ok),
+        never = controlled => match never {},
         // The exchange keeps running after the last step.
         Err(error) = simulator.run(&scenario) => {
             Err(Failure::new(Status::Usage, "the scenario stopped before its end").with_source(error))
@@ -80,11 +95,18 @@ fn write_ca(directory: &Path, pem: &str) -> Result<PathBuf, Failure> {
         })
 }
 
-fn print_exports(simulator: &Simulator, ca_file: Option<&Path>) -> Result<(), OutputError> {
+/// Prints the variables for clients of the exchange and of the control server, and a comment for each further
+/// account.
+fn print_exports(
+    simulator: &Simulator,
+    ca_file: Option<&Path>,
+    control: Option<&ControlServer>,
+) -> Result<(), OutputError> {
     let credentials = simulator.credentials();
     let mut output = Output::stdout();
     let ca_file = ca_file.map(|path| path.display().to_string());
     let (ws_url, rest_url) = (simulator.ws_url().to_string(), simulator.rest_url().to_string());
+    let control_url = control.map(|control| format!("http://{}", control.addr()));
     let lines = [
         (WS_URL_VARIABLE, Some(ws_url.as_str())),
         (REST_URL_VARIABLE, Some(rest_url.as_str())),
@@ -92,11 +114,23 @@ fn print_exports(simulator: &Simulator, ca_file: Option<&Path>) -> Result<(), Ou
         (API_SECRET_VARIABLE, Some(credentials.api_secret.as_str())),
         (EMAIL_VARIABLE, Some(credentials.email.as_str())),
         (CA_FILE_VARIABLE, ca_file.as_deref()),
+        // The last one, at which a program can stop reading.
+        (CONTROL_URL_VARIABLE, control_url.as_deref()),
     ];
     for (name, value) in lines {
         if let Some(value) = value {
             output.line(&format!("export {name}={}", quote(value)))?;
         }
+    }
+    for account in simulator.accounts().iter().skip(1) {
+        let name = account.read(|account| account.name().to_owned());
+        let sim::SimCredentials { api_key, api_secret, email, .. } = account.credentials();
+        output.line(&format!(
+            "# {name}: {API_KEY_VARIABLE}={} {API_SECRET_VARIABLE}={} {EMAIL_VARIABLE}={}",
+            quote(api_key),
+            quote(api_secret),
+            quote(email)
+        ))?;
     }
     output.flush()
 }

@@ -1,6 +1,7 @@
 //! Runs the real binary as a user would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod control;
 #[cfg(unix)]
 mod credentials;
 mod decode;
