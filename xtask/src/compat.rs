@@ -1,5 +1,7 @@
-//! Installs the exchange's own Python SDK and compares it with the simulator, in tests of bitopro-sim.
+//! Installs the exchange's own Python SDK and compares it with the simulator, in tests of bitopro-sim. Also runs the
+//! code in docs/testing-with-pytest.md.
 
+mod pytest;
 mod python;
 
 use anyhow::anyhow;
@@ -10,7 +12,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     check()?.map_err(|reason| anyhow!(reason))
 }
 
-/// Runs the comparison. The inner error states why this machine cannot run it.
+/// Runs the comparison and the code of the documentation. The inner error states why this machine cannot run it.
 pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
     let python = match python::prepare()? {
         Ok(python) => python,
@@ -23,5 +25,6 @@ pub(crate) fn check() -> anyhow::Result<Result<(), String>> {
         let test = NamedTest { binary: &["--package", "bitopro-sim", "--test", "compat"], name };
         test.run(&[("BITOPRO_COMPAT_PYTHON", python.to_string_lossy().into_owned())])?;
     }
+    pytest::run(&python)?;
     Ok(Ok(()))
 }

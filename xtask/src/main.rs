@@ -33,7 +33,8 @@ struct Cli {
 enum Command {
     /// Run every step of CI, and end with a count of failures.
     Ci,
-    /// Run the exchange's own Python SDK against the simulator and compare what it receives with the account.
+    /// Run the exchange's own Python SDK against the simulator and compare what it receives with the account. Also run
+    /// the code in docs/testing-with-pytest.md.
     Compat,
     /// Run the tests of the faults in docs/failures.md, and fail if a fault has none.
     Faults(faults::Args),

@@ -1,4 +1,4 @@
-//! A virtual environment with the SDK, in cargo's target directory.
+//! A virtual environment with the SDK and pytest, in cargo's target directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use crate::workspace;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
-/// Installs the SDK if needed. Returns the interpreter that can import it, or the reason why this machine
-/// cannot install the SDK.
+/// Installs the packages if needed. Returns the interpreter that can import them, or the reason why this machine
+/// cannot install them.
 pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
     let dir = workspace::metadata()?.target_directory.as_std_path().join("compat");
     let python = dir.join("bin").join("python");
@@ -37,23 +37,23 @@ pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
     if let Some(reason) = failure(install) {
         // A package that differs from the pinned one is an error, not a reason to skip.
         if reason.contains("HASHES") {
-            bail!("the SDK's packages do not match the pinned hashes: {reason}");
+            bail!("the packages do not match the pinned hashes: {reason}");
         }
-        return Ok(Err(format!("cannot install the SDK: {reason}")));
+        return Ok(Err(format!("cannot install the packages: {reason}")));
     }
     if !imports(&python) {
-        bail!("the SDK is installed, but {} cannot import it", python.display());
+        bail!("the packages are installed, but {} cannot import them", python.display());
     }
     fs::rename(&wanted, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
     Ok(Ok(python))
 }
 
-fn interpreter(python: &Path) -> Command {
+pub(super) fn interpreter(python: &Path) -> Command {
     workspace::command(&python.to_string_lossy())
 }
 
 fn imports(python: &Path) -> bool {
-    let import = "from bitoproClient import bitopro_websocket_client";
+    let import = "import pytest; from bitoproClient import bitopro_websocket_client";
     failure(interpreter(python).args(["-I", "-c", import]).output()).is_none()
 }
 
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn every_package_is_pinned_by_its_hash() {
         let packages: Vec<_> = REQUIREMENTS.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(packages.len(), 3);
+        assert_eq!(packages.len(), 9);
         for package in packages {
             assert!(package.contains("==") && package.contains(" --hash=sha256:"), "{package}");
         }
