@@ -10,10 +10,10 @@ use bitopro_client::{
 use bitopro_sim::{self as sim, ControlServer, Scenario, Simulator};
 
 use crate::args::SimArgs;
+use crate::client::CA_FILE_VARIABLE;
 use crate::exit::{Failure, Status};
 use crate::output::{Output, OutputError, exit_status};
 use crate::signals::Signals;
-use crate::client::CA_FILE_VARIABLE;
 
 /// The environment variable with the URL of the control server, which its clients read.
 const CONTROL_URL_VARIABLE: &str = "BITOPRO_SIM_CONTROL_URL";

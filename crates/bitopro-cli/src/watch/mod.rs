@@ -13,7 +13,6 @@ use bitopro_client::transport::Limits;
 use bitopro_sim::Simulator;
 
 use crate::args::{Format, WatchArgs, WatchStream};
-pub(crate) use crate::client::CA_FILE_VARIABLE;
 use crate::client::{self, ca_file};
 use crate::credentials;
 use crate::exit::{Failure, Status};
