@@ -12,7 +12,7 @@ const TESTED: [&str; 3] = ["bitopro-model", "bitopro-auth", "bitopro-transport"]
 
 pub(crate) fn check() -> anyhow::Result<()> {
     // Cargo keeps the unpacked packages in its home under a hash of the target directory, and does not notice when a
-    // package of the same version has changed. So each run has a directory of its own.
+    // package of the same version has changed. So each run has its own directory.
     fs::create_dir_all(root().join("target"))?;
     let target = tempfile::Builder::new().prefix("packages-").tempdir_in(root().join("target"))?;
     let target = target.path();

@@ -17,7 +17,7 @@ impl Control {
     /// Starts the command, and returns it with its exports and a client of its control server.
     fn start(args: &[&str]) -> (Running, Vec<(String, String)>, Self) {
         let mut sim = Running::start(bitopro(&["sim", "--control"]).args(args));
-        let mut exports = exports(&mut sim, 5);
+        let mut exports = exports(&mut sim, 6);
         let (name, url) = exports.pop().unwrap();
         assert_eq!(name, "BITOPRO_SIM_CONTROL_URL");
         let address = url.strip_prefix("http://").unwrap();

@@ -32,7 +32,7 @@ use crate::{AccountId, Exchange, Push, Quirks};
 /// The path of the REST API's base URL.
 pub const REST_PATH: &str = "/v3";
 
-/// What the REST API keeps between calls.
+/// The state of the REST API between calls.
 #[derive(Debug)]
 pub(crate) struct RestApi {
     quirks: Quirks,
@@ -40,13 +40,13 @@ pub(crate) struct RestApi {
     pub(crate) faults: Faults,
 }
 
-/// What happens to a call.
+/// The outcome of a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) response: Response<Bytes>,
     /// The messages that the call caused.
     pub(crate) pushes: Vec<Push>,
-    /// What the response suffers on its way.
+    /// The fault that the response suffers on its way.
     pub(crate) fault: Option<RestFault>,
     /// The reason of a refusal, for the log.
     pub(crate) refused: Option<&'static str>,

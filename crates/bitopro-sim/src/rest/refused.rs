@@ -62,7 +62,8 @@ pub(crate) fn unsupported_order_type() -> Refusal {
     with_error(UNPROCESSABLE, "Unsupported order type")
 }
 
-/// What the exchange answers is unknown: in 2019, it was status 200 and an order without an id.
+/// Refuses an unknown order. The exchange answered with status 200 and an order without an id in 2019; what it does
+/// today is unknown.
 pub(crate) fn unknown_order() -> Refusal {
     with_error(StatusCode::NOT_FOUND, "Order not found.")
 }

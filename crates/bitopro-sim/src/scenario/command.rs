@@ -118,7 +118,7 @@ pub enum Command {
     FailRest {
         /// Number of calls.
         count: usize,
-        /// What happens to them.
+        /// The fault of each.
         fault: RestFault,
     },
     /// Stops sending pings until they are resumed: `pause-pings`.
