@@ -18,3 +18,4 @@ mod simulated;
 mod simulator;
 mod soak;
 mod trades;
+mod trading;

@@ -14,7 +14,7 @@ use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
 use crate::oracle::{GroundTruth, Missing, Oracle};
-use crate::simulated::simulated;
+use crate::simulated::{rounds, simulated};
 use settings::{Setting, settings};
 
 /// A simulator and an account that follows it, in memory, on one paused clock.
@@ -94,16 +94,11 @@ impl Harness {
     }
 }
 
-/// Returns the number of rounds for each setting. Defaults to 4.
-fn rounds() -> u64 {
-    std::env::var("BITOPRO_ROUNDS").map_or(4, |rounds| rounds.parse().unwrap())
-}
-
 #[tokio::test(start_paused = true)]
 async fn under_every_setting_the_account_eventually_matches_the_simulator() {
     let mut missing = 0;
     for (number, setting) in settings().into_iter().enumerate() {
-        for round in 0..rounds() {
+        for round in 0..rounds(4) {
             let seed = u64::try_from(number).unwrap() * 1_000_000 + round;
             let mut random = fastrand::Rng::with_seed(seed);
             let setting = setting.clone().with_random_options(&mut random);

@@ -26,7 +26,7 @@ use schedule::Schedule;
 /// Seeds that once diverged.
 const DIVERGED: &[u64] = &[250, 277, 634, 697];
 
-fn paused_runtime() -> Runtime {
+pub(crate) fn paused_runtime() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
