@@ -10,6 +10,7 @@ mod messages;
 mod orders;
 mod partition;
 mod refusals;
+mod rest;
 mod sockets;
 mod subscriber;
 mod trades;
