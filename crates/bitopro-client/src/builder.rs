@@ -153,7 +153,7 @@ impl ClientBuilder {
     /// Sets the maximum number of dials of this client, over all of its streams, in a span of time.
     ///
     /// Half of the budget may be used immediately; the other half is refilled evenly over the span. Defaults
-    /// to 30 dials in 5 minutes.
+    /// to 30 dials in 5 minutes. A larger budget leaves fewer calls to the REST API, but at least 60 a minute.
     pub fn with_dial_budget(mut self, dials: u32, span: Duration) -> Self {
         self.settings.dial_budget = dials;
         self.settings.dial_budget_span = span;
@@ -287,7 +287,8 @@ impl ClientBuilder {
 
     /// Sets the limits on the requests from one IP address, to share them with other clients behind it.
     ///
-    /// Defaults to limits that only this client uses.
+    /// The dial budgets of all these clients are taken off the limits. Defaults to limits that only this client
+    /// uses.
     pub fn with_request_limiter(mut self, limiter: &RequestLimiter) -> Self {
         self.rest.limiter = limiter.clone();
         self
@@ -305,7 +306,11 @@ impl ClientBuilder {
         let has_own_connector = self.connector.is_some();
         let connector = self.connector.take().or_else(|| default_connector());
         let streams: Vec<Uri> = self.endpoints.iter().filter_map(|base| parse_base(base).ok()).collect();
-        let rest = std::mem::take(&mut self.rest).access(&streams, has_own_connector);
+        let mut rest = std::mem::take(&mut self.rest);
+        // Invalid settings are reported below.
+        let is_valid = self.settings.problems().is_empty();
+        rest.dials = if is_valid { self.settings.most_dials_in(Duration::from_secs(60)) } else { 0 };
+        let rest = rest.access(&streams, has_own_connector);
         let (engine, mut problems) = match self.build_engine() {
             Ok(engine) => (Some(engine), Vec::new()),
             Err(error) => (None, error.problems),

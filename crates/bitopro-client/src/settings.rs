@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use bitopro_transport::Request;
 
+use crate::engine::DialBudget;
+
 /// Maximum length of every time span, so that adding spans to a clock's time never overflows.
 const MAX_SPAN: Duration = Duration::from_secs(365 * 86_400);
 
@@ -89,6 +91,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    pub(crate) fn dial_budget(&self) -> DialBudget {
+        DialBudget::new(self.dial_budget, self.dial_budget_span, self.dial_spacing)
+    }
+
+    /// Returns the largest number of dials that the exchange may count in any period of this length. It may
+    /// count a dial until its deadline.
+    pub(crate) fn most_dials_in(&self, period: Duration) -> u32 {
+        self.dial_budget().most_in(period.saturating_add(self.dial_deadline))
+    }
+
     /// Returns a description of every problem with these settings.
     pub(crate) fn problems(&self) -> Vec<String> {
         let spans = [

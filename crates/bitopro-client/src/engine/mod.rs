@@ -31,6 +31,7 @@ use link::{Context, Link};
 use subscriber::Subscriber;
 
 pub(crate) use decoded_frame::DecodedFrame;
+pub(crate) use dialer::DialBudget;
 pub use dialer::DialLimiter;
 pub(crate) use dialer::LimiterHandle;
 

@@ -28,12 +28,14 @@ pub(crate) struct RestConfig {
     pub(crate) http: Option<Arc<dyn HttpClient>>,
     pub(crate) deadline: Duration,
     pub(crate) limiter: RequestLimiter,
+    /// Maximum number of dials of the streams in a minute.
+    pub(crate) dials: u32,
 }
 
 impl Default for RestConfig {
     fn default() -> Self {
         let (deadline, limiter) = (Request::DEFAULT_DEADLINE, RequestLimiter::new());
-        Self { base: None, http: None, deadline, limiter }
+        Self { base: None, http: None, deadline, limiter, dials: 0 }
     }
 }
 
@@ -48,7 +50,7 @@ impl RestConfig {
         streams: &[Uri],
         has_own_connector: bool,
     ) -> Result<Result<Arc<RestAccess>, &'static str>, String> {
-        let Self { base, http, deadline, limiter } = self;
+        let Self { base, http, deadline, limiter, dials } = self;
         let default = DEFAULT_CLIENT.filter(|_| base.is_some() || !has_own_connector);
         let http: Option<LazyClient> = match (http, default) {
             (Some(http), _) => Some(LazyLock::new(Box::new(move || http))),
@@ -57,7 +59,7 @@ impl RestConfig {
         };
         Ok(rest_base(streams, base.as_deref())?.and_then(|base| {
             let http = http.ok_or(NO_HTTP_CLIENT)?;
-            Ok(Arc::new(RestAccess { base, http, limits: RateLimits::new(limiter), deadline }))
+            Ok(Arc::new(RestAccess { base, http, limits: RateLimits::new(limiter, dials), deadline }))
         }))
     }
 }

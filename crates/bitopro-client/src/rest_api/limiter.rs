@@ -11,9 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-/// Number of requests per period of a limit on all calls that are left to the dials of the streams. Their own
-/// budget allows 30 in 5 minutes by default.
-const LEFT_FOR_DIALS: u32 = 30;
+/// Minimum number of requests per period of a limit on all calls that are left to the dials of the streams. Their
+/// own budget allows 30 in 5 minutes by default.
+const MIN_LEFT_FOR_DIALS: u32 = 30;
+/// The part of a limit on all calls that is never left to dials, so that large dial budgets do not stop all calls.
+const KEPT_DIVISOR: u32 = 10;
 /// The pause of all calls after a 429 that does not say how long to wait.
 const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(5);
 /// Maximum delay that is taken from `Retry-After`. A longer one is shortened to it.
@@ -38,7 +40,59 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
 /// # Ok::<(), bitopro_client::auth::CredentialsError>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct RequestLimiter(Arc<Mutex<HashMap<Limit, Arc<Semaphore>>>>);
+pub struct RequestLimiter(Arc<Mutex<Permits>>);
+
+#[derive(Default)]
+struct Permits {
+    limits: HashMap<Limit, CountedLimit>,
+    /// Maximum number of dials per minute of all clients that share the limiter.
+    dials: u32,
+}
+
+struct CountedLimit {
+    semaphore: Arc<Semaphore>,
+    size: u32,
+    /// Number of permits in use that must be forgotten, because the limit has become smaller.
+    excess: usize,
+}
+
+impl Permits {
+    /// Returns the number of calls per period that a limit allows beside the dials.
+    fn size(&self, limit: Limit) -> u32 {
+        let left = self.dials.max(MIN_LEFT_FOR_DIALS).min(limit.count - limit.count / KEPT_DIVISOR);
+        if limit.is_general() { limit.count.saturating_sub(left) } else { limit.count }
+    }
+
+    fn set_dials(&mut self, dials: u32) {
+        self.dials = dials;
+        let sizes: Vec<(Limit, u32)> = self.limits.keys().map(|limit| (*limit, self.size(*limit))).collect();
+        for (limit, size) in sizes {
+            if let Some(counted) = self.limits.get_mut(&limit) {
+                counted.resize(size);
+            }
+        }
+    }
+}
+
+impl CountedLimit {
+    fn new(size: u32) -> Self {
+        Self { semaphore: Arc::new(Semaphore::new(to_permits(size))), size, excess: 0 }
+    }
+
+    fn resize(&mut self, size: u32) {
+        let fewer = to_permits(self.size.saturating_sub(size));
+        self.excess += fewer - self.semaphore.forget_permits(fewer);
+        let more = to_permits(size.saturating_sub(self.size));
+        let kept = more.min(self.excess);
+        self.excess -= kept;
+        self.semaphore.add_permits(more - kept);
+        self.size = size;
+    }
+}
+
+fn to_permits(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS)
+}
 
 /// A limit, and the number of calls that it allows now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,26 +110,54 @@ impl RequestLimiter {
         Self::default()
     }
 
-    fn semaphore(&self, limit: Limit) -> Arc<Semaphore> {
-        let reserve = if limit.is_general() { LEFT_FOR_DIALS } else { 0 };
-        let count = usize::try_from(limit.count.saturating_sub(reserve)).unwrap_or(Semaphore::MAX_PERMITS);
-        self.with_semaphores(|all| {
-            Arc::clone(all.entry(limit).or_insert_with(|| Arc::new(Semaphore::new(count))))
+    /// Waits until a limit allows a call.
+    async fn acquire(&self, limit: Limit) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let semaphore = self.with_permits(|permits| {
+                let size = permits.size(limit);
+                let counted = permits.limits.entry(limit).or_insert_with(|| CountedLimit::new(size));
+                Arc::clone(&counted.semaphore)
+            });
+            // The semaphore is never closed.
+            let permit = semaphore.acquire_owned().await.ok()?;
+            if !self.is_excess(limit) {
+                return Some(permit);
+            }
+            permit.forget();
+        }
+    }
+
+    /// Returns whether a permit must be forgotten, and counts it as forgotten.
+    fn is_excess(&self, limit: Limit) -> bool {
+        self.with_permits(|permits| {
+            let counted = permits.limits.get_mut(&limit).filter(|counted| counted.excess > 0);
+            counted.is_some_and(|counted| {
+                counted.excess -= 1;
+                true
+            })
         })
+    }
+
+    fn add_dials(&self, dials: u32) {
+        self.with_permits(|permits| permits.set_dials(permits.dials.saturating_add(dials)));
+    }
+
+    fn remove_dials(&self, dials: u32) {
+        self.with_permits(|permits| permits.set_dials(permits.dials.saturating_sub(dials)));
     }
 
     fn usage(&self) -> Vec<LimitUsage> {
-        self.with_semaphores(|all| {
-            let usage = |(&limit, semaphore): (_, &Arc<Semaphore>)| LimitUsage {
+        self.with_permits(|permits| {
+            let usage = |(&limit, counted): (_, &CountedLimit)| LimitUsage {
                 limit,
-                available: semaphore.available_permits(),
+                available: counted.semaphore.available_permits().saturating_sub(counted.excess),
             };
-            all.iter().map(usage).collect()
+            permits.limits.iter().map(usage).collect()
         })
     }
 
-    fn with_semaphores<T>(&self, work: impl FnOnce(&mut HashMap<Limit, Arc<Semaphore>>) -> T) -> T {
-        // No code panics while it holds the lock, so the map is consistent even if the lock is poisoned.
+    fn with_permits<T>(&self, work: impl FnOnce(&mut Permits) -> T) -> T {
+        // No code panics while it holds the lock, so the permits are consistent even if the lock is poisoned.
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -87,16 +169,23 @@ impl fmt::Debug for RequestLimiter {
 }
 
 /// All limits on the calls of a client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RateLimits {
     address: RequestLimiter,
     account: RequestLimiter,
+    /// Maximum number of dials of the client per minute.
+    dials: u32,
     paused_until: Mutex<Option<Instant>>,
 }
 
 impl RateLimits {
-    pub(crate) fn new(address: RequestLimiter) -> Self {
-        Self { address, ..Self::default() }
+    /// Creates the limits of a client that makes at most this number of dials in a minute.
+    pub(crate) fn new(address: RequestLimiter, dials: u32) -> Self {
+        let account = RequestLimiter::new();
+        for limiter in [&address, &account] {
+            limiter.add_dials(dials);
+        }
+        Self { address, account, dials, paused_until: Mutex::new(None) }
     }
 
     /// Waits until all limits on the endpoint allow a call, and counts it.
@@ -108,8 +197,7 @@ impl RateLimits {
         let mut permits = Vec::with_capacity(limits.len());
         for limit in limits {
             let limiter = if limit.scope == LimitScope::Address { &self.address } else { &self.account };
-            // The semaphore is never closed.
-            let permit = limiter.semaphore(limit).acquire_owned().await.ok();
+            let permit = limiter.acquire(limit).await;
             permits.extend(permit.map(|permit| (limit.period, permit)));
         }
         while let Some(end) = self.paused_until().filter(|end| *end > Instant::now()) {
@@ -136,6 +224,12 @@ impl RateLimits {
 
     fn paused_until(&self) -> Option<Instant> {
         *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for RateLimits {
+    fn drop(&mut self) {
+        self.address.remove_dials(self.dials);
     }
 }
 

@@ -39,6 +39,15 @@ impl DialBudget {
         [budget_free_at, spacing_ends_at].into_iter().flatten().fold(now, Instant::max)
     }
 
+    /// Returns the largest number of dials in any period of this length.
+    pub(crate) fn most_in(&self, period: Duration) -> u32 {
+        let most = |earlier: Duration, interval: Duration| {
+            let intervals = (period + earlier).as_nanos().checked_div(interval.as_nanos());
+            intervals.and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX).saturating_add(1)
+        };
+        most(self.tolerance, self.refill).min(most(Duration::ZERO, self.spacing))
+    }
+
     /// Counts a dial.
     pub(crate) fn spend(&mut self, now: Instant) {
         self.full_at = Some(self.full_at.map_or(now, |full| full.max(now)) + self.refill);
@@ -115,6 +124,12 @@ mod tests {
             for window in spent_at.windows(usize::try_from(dials).unwrap() + 1) {
                 let elapsed = *window.last().unwrap() - window[0];
                 prop_assert!(elapsed + Duration::from_millis(1) >= span);
+            }
+            for period in [SECOND, SECOND * 7] {
+                let most = usize::try_from(budget.most_in(period)).unwrap();
+                for window in spent_at.windows(most + 1) {
+                    prop_assert!(*window.last().unwrap() - window[0] > period);
+                }
             }
             for pair in spent_at.windows(2) {
                 prop_assert!(pair[1] - pair[0] >= spacing);

@@ -16,7 +16,7 @@ use bitopro_model::{PrivateStream, Timestamp};
 use super::LinkId;
 use crate::{Error, Settings};
 
-use budget::DialBudget;
+pub(crate) use budget::DialBudget;
 #[cfg(test)]
 pub(crate) use clock::unix_ms;
 pub(crate) use clock::{ClockReading, ExchangeClock, SkewReport};
@@ -85,7 +85,7 @@ pub(crate) enum Turn {
 impl Dialer {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            budget: DialBudget::new(settings.dial_budget, settings.dial_budget_span, settings.dial_spacing),
+            budget: settings.dial_budget(),
             clock: ExchangeClock::default(),
             held_until: None,
             links: BTreeMap::new(),

@@ -30,7 +30,7 @@ async fn serve(mut server: MemoryHttpServer, seed: u64) -> Vec<(Instant, String)
 }
 
 /// Returns the largest number of requests in any period of this length.
-fn most_in_any(period: Duration, times: &[Instant]) -> usize {
+pub(super) fn most_in_any(period: Duration, times: &[Instant]) -> usize {
     let in_period = |(index, start): (usize, &Instant)| {
         times.iter().skip(index).take_while(|time| time.duration_since(*start) < period).count()
     };

@@ -1,5 +1,6 @@
 //! Calls of the REST API over the memory transport, with paused time.
 
+mod dials;
 mod limits;
 mod repetition;
 
