@@ -36,6 +36,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// - **Repetition**: a call that only reads is repeated up to twice if the network fails, or if the exchange is
 ///   unavailable, rejects the nonce or asks to wait. Any other call, such as placing an order, is sent once; see
 ///   [`RestErrorKind::is_outcome_unknown`].
+/// - **Streams**: a reply may be behind the streams or ahead of them, and never changes their state.
 ///
 /// # Examples
 ///

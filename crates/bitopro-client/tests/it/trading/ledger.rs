@@ -83,7 +83,8 @@ pub(super) fn assert_money_is_conserved(accounts: &[Listed], has_market: bool) {
     for (currency, amount) in initial {
         if !has_market || ["ADA", "BITO"].contains(&currency.as_str()) {
             let fees = fees.get(&currency).copied().unwrap_or_default();
-            assert_eq!(held[&currency] + fees, amount * count, "{currency}");
+            let held = held.get(&currency).copied().unwrap_or_default();
+            assert_eq!(held + fees, amount * count, "{currency}");
         }
     }
 }
