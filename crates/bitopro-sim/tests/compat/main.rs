@@ -27,6 +27,7 @@
 
 #![allow(clippy::print_stdout, reason = "a summary of the comparison")]
 
+mod ccxt;
 mod scenario;
 mod sdk_process;
 mod setting;

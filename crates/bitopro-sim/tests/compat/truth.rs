@@ -110,7 +110,7 @@ fn balance(balance: &Balance) -> Value {
     })
 }
 
-fn order(order: &Order, setting: &Setting) -> Value {
+pub(super) fn order(order: &Order, setting: &Setting) -> Value {
     let text = |number: Option<Decimal>| number.map(|number| number.to_string());
     let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
     let mut fields = json!({
@@ -143,7 +143,7 @@ fn order(order: &Order, setting: &Setting) -> Value {
     fields
 }
 
-fn trade(trade: &Trade, setting: &Setting) -> Value {
+pub(super) fn trade(trade: &Trade, setting: &Setting) -> Value {
     json!({
         "base": trade.base.as_str(),
         "quote": trade.quote.as_str(),
