@@ -35,7 +35,7 @@ enum Command {
     Ci,
     /// Run the exchange's own Python SDK against the simulator and compare what it receives with the account. Also run
     /// the code in docs/testing-with-pytest.md.
-    Compat,
+    Compat(compat::Args),
     /// Run the tests of the faults in docs/failures.md, and fail if a fault has none.
     Faults(faults::Args),
     /// Generate the fixtures from their sources.
@@ -59,7 +59,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Ci => return Ok(ci::run()),
-        Command::Compat => compat::run(),
+        Command::Compat(args) => compat::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Fixtures(args) => fixtures::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),

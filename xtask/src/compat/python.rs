@@ -1,4 +1,4 @@
-//! A virtual environment with the SDK and pytest, in cargo's target directory.
+//! Virtual environments in cargo's target directory: one with the SDK and pytest, and one with ccxt.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,38 @@ use anyhow::{Context, bail};
 
 use crate::workspace;
 
-const REQUIREMENTS: &str = include_str!("requirements.txt");
+/// A virtual environment with pinned packages.
+#[derive(Debug)]
+pub(super) struct Environment {
+    directory: &'static str,
+    requirements: &'static str,
+    /// The statements that must succeed once the packages are installed.
+    imports: &'static str,
+}
+
+pub(super) const SDK: Environment = Environment {
+    directory: "compat",
+    requirements: include_str!("requirements.txt"),
+    imports: "import pytest; from bitoproClient import bitopro_websocket_client",
+};
+
+/// Separate, since ccxt takes about 125 MB and is optional.
+pub(super) const CCXT: Environment = Environment {
+    directory: "compat-ccxt",
+    requirements: include_str!("ccxt-requirements.txt"),
+    imports: "import ccxt, ccxt.pro",
+};
 
 /// Installs the packages if needed. Returns the interpreter that can import them, or the reason why this machine
 /// cannot install them.
-pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
-    let dir = workspace::metadata()?.target_directory.as_std_path().join("compat");
+pub(super) fn prepare(environment: &Environment) -> anyhow::Result<Result<PathBuf, String>> {
+    let dir = workspace::metadata()?.target_directory.as_std_path().join(environment.directory);
     let python = dir.join("bin").join("python");
     let installed = dir.join("requirements.txt");
     // Written last, so that an interrupted installation is repeated.
-    if fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) && imports(&python) {
+    if fs::read_to_string(&installed).is_ok_and(|text| text == environment.requirements)
+        && imports(&python, environment)
+    {
         return Ok(Ok(python));
     }
     let _ = fs::remove_file(&installed);
@@ -26,7 +48,8 @@ pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
         return Ok(Err(format!("`python3 -m venv` failed: {reason}")));
     }
     let wanted = dir.join("wanted.txt");
-    fs::write(&wanted, REQUIREMENTS).with_context(|| format!("cannot write {}", wanted.display()))?;
+    fs::write(&wanted, environment.requirements)
+        .with_context(|| format!("cannot write {}", wanted.display()))?;
     let install = interpreter(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
         .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
@@ -41,7 +64,7 @@ pub(super) fn prepare() -> anyhow::Result<Result<PathBuf, String>> {
         }
         return Ok(Err(format!("cannot install the packages: {reason}")));
     }
-    if !imports(&python) {
+    if !imports(&python, environment) {
         bail!("the packages are installed, but {} cannot import them", python.display());
     }
     fs::rename(&wanted, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
@@ -52,9 +75,8 @@ pub(super) fn interpreter(python: &Path) -> Command {
     workspace::command(&python.to_string_lossy())
 }
 
-fn imports(python: &Path) -> bool {
-    let import = "import pytest; from bitoproClient import bitopro_websocket_client";
-    failure(interpreter(python).args(["-I", "-c", import]).output()).is_none()
+fn imports(python: &Path, environment: &Environment) -> bool {
+    failure(interpreter(python).args(["-I", "-c", environment.imports]).output()).is_none()
 }
 
 /// Returns the output of the program if it failed.
@@ -72,7 +94,7 @@ fn failure(output: std::io::Result<Output>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{REQUIREMENTS, failure, workspace};
+    use super::{CCXT, SDK, failure, workspace};
 
     #[test]
     fn a_failing_program_is_reported_with_its_output() {
@@ -85,10 +107,13 @@ mod tests {
 
     #[test]
     fn every_package_is_pinned_by_its_hash() {
-        let packages: Vec<_> = REQUIREMENTS.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(packages.len(), 9);
-        for package in packages {
-            assert!(package.contains("==") && package.contains(" --hash=sha256:"), "{package}");
+        for (environment, count) in [(SDK, 9), (CCXT, 18)] {
+            let text = environment.requirements.replace("\\\n", "");
+            let packages: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+            assert_eq!(packages.len(), count);
+            for package in packages {
+                assert!(package.contains("==") && package.contains(" --hash=sha256:"), "{package}");
+            }
         }
     }
 }
