@@ -110,8 +110,13 @@ impl<C: PagedCall> Pager<C> {
         self.pages += 1;
         let is_full = u32::try_from(page.len()).is_ok_and(|len| len >= self.page_size);
         let is_past = self.cursor.is_some() && page.iter().all(|item| is_before::<C>(item, window.0));
-        let next_cursor = older_end::<C>(&page.items).map(|item| C::cursor(item).to_owned());
-        let has_news = self.merge(page);
+        // Times in the page that are all equal do not show its order. It is oldest first if it ends with the cursor.
+        let ends_with_cursor = has_equal_times::<C>(&page.items)
+            && page.len() > 1
+            && page.items.last().is_some_and(|last| Some(C::cursor(last)) == self.cursor.as_deref());
+        let older_end = if ends_with_cursor { page.items.first() } else { older_end::<C>(&page.items) };
+        let next_cursor = older_end.map(|item| C::cursor(item).to_owned());
+        let has_news = self.merge(page) || ends_with_cursor;
         if !is_full || is_past {
             self.cursor = None;
         } else if has_news && next_cursor != self.cursor {
@@ -171,6 +176,10 @@ fn is_before<C: PagedCall>(item: &C::Item, start: Timestamp) -> bool {
 }
 
 /// Returns the first or the last item, whichever is older. Returns the last one if their times are equal or unknown.
+fn has_equal_times<C: PagedCall>(page: &[C::Item]) -> bool {
+    page.first().map(C::created) == page.last().map(C::created)
+}
+
 fn older_end<C: PagedCall>(page: &[C::Item]) -> Option<&C::Item> {
     let (first, last) = (page.first()?, page.last()?);
     match (C::created(first), C::created(last)) {

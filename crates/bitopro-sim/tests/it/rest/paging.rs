@@ -77,3 +77,22 @@ async fn fault_63_a_cursor_that_never_advances_ends_with_all_records_or_says_why
     assert_eq!(trades.completeness, Completeness::NotProvedComplete(Unproved::StuckCursor));
     assert!(trades.items.len() < 250 && trades.pages <= 100, "{} {}", trades.items.len(), trades.pages);
 }
+
+#[tokio::test(start_paused = true)]
+async fn pages_whose_records_all_have_the_same_time_are_read_in_either_order() {
+    for order in [TradeListOrder::NewestFirst, TradeListOrder::OldestFirst] {
+        let balances =
+            [Balance::new("BITO", Decimal::ONE_HUNDRED), Balance::new("TWD", Decimal::ONE_THOUSAND)];
+        let clock = Clock::fixed(Timestamp::from_millis(START));
+        let quirks = Quirks::default().with(order);
+        let harness =
+            in_memory(Simulator::builder().with_clock(clock).with_balances(balances).with_quirks(quirks));
+        let buy = NewOrder::limit("bito_twd", Action::Buy, Decimal::ONE, Decimal::ONE);
+        let id = harness.simulator.place(&buy).unwrap();
+        for _ in 0..20 {
+            harness.simulator.fill(&id, Decimal::new(1, 2)).unwrap();
+        }
+        let trades = read(&harness, GetOwnTrades::new("bito_twd"), 5).await;
+        assert_eq!((trades.items.len(), trades.completeness), (20, Completeness::Complete), "{order:?}");
+    }
+}
