@@ -27,7 +27,13 @@ pub(crate) fn run(args: OrdersArgs) -> Result<Status, Failure> {
 async fn open_orders(rest: &Rest, pair: Option<String>) -> Result<Vec<Order>, Failure> {
     let all = GetOpenOrders::new();
     let orders = call(rest, &pair.map_or(all.clone(), |pair| all.with_pair(pair))).await?;
-    Ok(by_update(orders))
+    Ok(by_update(orders.into_iter().map(with_times_in_millis)))
+}
+
+/// Converts the times of an order to milliseconds. Those of open orders are in seconds, unlike those of closed ones.
+fn with_times_in_millis(mut order: Order) -> Order {
+    (order.created_timestamp, order.updated_timestamp) = (order.created(), order.updated());
+    order
 }
 
 pub(super) async fn closed_orders(rest: &Rest, pair: &str, window: &Window) -> Result<Vec<Order>, Failure> {

@@ -15,6 +15,10 @@ use crate::exit::{Failure, Status};
 /// The longest window that the exchange returns.
 const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
 
+/// The time until which a window without an end reaches, so that it contains the newest records even if the clock of this
+/// machine is behind. Nonces do not allow a larger difference.
+const SLACK: SignedDuration = SignedDuration::from_mins(5);
+
 /// The part of a list to print.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -33,13 +37,22 @@ impl Window {
         let resolve = |moment: &Moment, flag: &str| {
             moment.resolve(now, time_zone).ok_or_else(|| usage(&format!("`{flag}` is out of range")))
         };
-        let end = args.until.as_ref().map_or(Ok(now), |moment| resolve(moment, "--until"))?;
+        let latest =
+            now.checked_add(SLACK).map_err(|_| usage("the clock of this machine is out of range"))?;
+        let until = args.until.as_ref().map(|moment| resolve(moment, "--until")).transpose()?;
+        // A window that ends in the future would not reach back as far.
+        let end = until.map_or(latest, |until| until.min(latest));
         let start = match &args.since {
             Some(moment) => resolve(moment, "--since")?,
             None => end.checked_sub(LONGEST).map_err(|_| usage("`--until` is out of range"))?,
         };
+        // The slack must not make a window of 90 days too long.
+        let end = match (until, start.checked_add(LONGEST)) {
+            (None, Ok(longest_end)) => end.min(longest_end).max(now),
+            _ => end,
+        };
         if start > end {
-            let what = if args.until.is_some() { "`--until`" } else { "now" };
+            let (what, end) = if until.is_some() { ("`--until`", end) } else { ("now", now) };
             return Err(usage(&format!("`--since` ({start:.0}) is after {what} ({end:.0})")));
         }
         Ok(Self { start: to_model(start), end: to_model(end), limit: args.limit })

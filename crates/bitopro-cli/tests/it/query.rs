@@ -94,6 +94,12 @@ async fn open_orders_are_sorted_and_their_times_may_be_seconds() {
     let reply = server.reply("/v3/orders/open", "open-orders/seconds.json").await;
     let mut expected = reply["data"].as_array().unwrap().clone();
     expected.reverse();
+    // Like the times of closed orders, they are printed in milliseconds.
+    for order in &mut expected {
+        for name in ["createdTimestamp", "updatedTimestamp"] {
+            order[name] = (order[name].as_i64().unwrap() * 1_000).into();
+        }
+    }
     assert_eq!(json(&mut server.command(&["orders"])), expected);
     let table = "\
 TIME UTC            PAIR    ORDER         SIDE TYPE  PRICE EXECUTED/AMOUNT STATUS

@@ -175,11 +175,11 @@ fn is_before<C: PagedCall>(item: &C::Item, start: Timestamp) -> bool {
     C::created(item).is_some_and(|created| created.as_millis() < start.as_millis().saturating_sub(1_000))
 }
 
-/// Returns the first or the last item, whichever is older. Returns the last one if their times are equal or unknown.
 fn has_equal_times<C: PagedCall>(page: &[C::Item]) -> bool {
     page.first().map(C::created) == page.last().map(C::created)
 }
 
+/// Returns the first or the last item, whichever is older. Returns the last one if their times are equal or unknown.
 fn older_end<C: PagedCall>(page: &[C::Item]) -> Option<&C::Item> {
     let (first, last) = (page.first()?, page.last()?);
     match (C::created(first), C::created(last)) {

@@ -232,7 +232,7 @@ quirks! {
     }
     nonces "nonces" Nonces: "Nonces that are accepted if they are near the exchange's clock" {
         #[default] Any "any": "Any, so that the exchange's Python SDK can open its streams in the same millisecond",
-        Unused "unused": "Those that no accepted dial has used",
+        Unused "unused": "Those that no accepted dial or call has used",
         Increasing "increasing": "Those above all accepted ones, as the exchange's skills hub requires",
     }
     open_order_times "open-order-times" OpenOrderTimes: "Unit of the times of open orders in REST" {

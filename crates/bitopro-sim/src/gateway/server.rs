@@ -9,7 +9,7 @@ use bitopro_transport::{Limits, Refusal, TungsteniteConnection};
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -130,7 +130,15 @@ async fn answer_call(
 ) -> Result<HttpResponse, Closed> {
     let (head, body) = request.into_parts();
     let body = timeout(TLS_AND_BODY_DEADLINE, Limited::new(body, BODY_LIMIT).collect()).await;
-    let body = body.map_err(|_| Closed)?.map_err(|_| Closed)?.to_bytes();
+    let body = match body.map_err(|_| Closed)? {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let text = format!("the body exceeds {BODY_LIMIT} bytes");
+            warn!(limit = BODY_LIMIT, "body too large");
+            return Ok(response_of(refusal::with_error(StatusCode::PAYLOAD_TOO_LARGE, &text)).map(Full::new));
+        }
+        Err(_) => return Err(Closed),
+    };
     let answer = dispatcher.answer(&http::Request::from_parts(head, body));
     delivered(answer).await.map(|response| response.map(Full::new)).ok_or(Closed)
 }

@@ -21,7 +21,7 @@ impl Call<'_> {
     /// Returns the start and the end of a list: the last 90 days, or the part of them that the call selects.
     pub(crate) fn window(&self) -> Result<(Timestamp, Timestamp), Refusal> {
         let end = self.parameters.millis("endTimestamp")?.unwrap_or(self.now);
-        let earliest = Timestamp::from_millis(end.as_millis().saturating_sub(DAYS_90_MS));
+        let earliest = Timestamp::from_millis(end.min(self.now).as_millis().saturating_sub(DAYS_90_MS));
         let start = self.parameters.millis("startTimestamp")?;
         Ok((start.map_or(earliest, |start| start.max(earliest)), end))
     }

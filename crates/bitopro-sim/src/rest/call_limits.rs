@@ -20,7 +20,7 @@ impl CallLimits {
     ///
     /// # Errors
     ///
-    /// Returns the status 429 if a limit is reached. Such a call is not counted: an assumption.
+    /// Returns the status 429 if a limit is reached. The call is then not counted: an assumption.
     pub(crate) fn admit(
         &mut self,
         endpoint: Endpoint,

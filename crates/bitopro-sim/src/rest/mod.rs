@@ -79,7 +79,9 @@ impl RestApi {
             Ok(response) => (response, None),
             Err(Rejection { refusal, reason }) => (response_of(refusal), Some(reason)),
         };
-        response.headers_mut().extend(refusal::date(now));
+        if let Some((name, value)) = refusal::date(now) {
+            response.headers_mut().insert(name, value);
+        }
         if let Some(fault) = fault {
             fault.damage(response.body_mut());
         }

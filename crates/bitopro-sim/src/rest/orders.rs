@@ -92,13 +92,14 @@ pub(super) fn cancel_all(call: &mut Call<'_>, of_pair: bool) -> Reply {
 
 /// Cancels the orders in the body, which lists their ids by pair. Those that are not open are left out of the reply.
 pub(super) fn cancel_many(call: &mut Call<'_>) -> Reply {
-    let requested: BTreeMap<String, Vec<String>> =
+    let requested: BTreeMap<String, Vec<OrderId>> =
         serde_json::from_slice(call.body).map_err(|_| invalid_body())?;
     let mut ids = Vec::new();
     for (name, requested) in requested {
         let pair: Pair = call.pair_named(&name)?.pair.clone();
-        let requested = requested.into_iter().map(OrderId::new);
-        ids.extend(requested.filter(|id| call.open_order(id).is_some_and(|order| order.pair == pair)));
+        ids.extend(
+            requested.into_iter().filter(|id| call.open_order(id).is_some_and(|order| order.pair == pair)),
+        );
     }
     cancelled(call, ids)
 }

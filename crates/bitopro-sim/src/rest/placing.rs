@@ -106,6 +106,10 @@ impl Placed {
             return Err(wrong_parameter("percentage (the simulator does not support it)"));
         }
         self.timestamp.ok_or_else(|| wrong_parameter("timestamp"))?;
+        let in_force = self.time_in_force.as_deref().unwrap_or_default().to_ascii_uppercase();
+        if !["", "GTC", "POST_ONLY"].contains(&in_force.as_str()) {
+            return Err(wrong_parameter("timeInForce"));
+        }
         let action = match self.action.to_ascii_uppercase().as_str() {
             "BUY" => Action::Buy,
             "SELL" => Action::Sell,

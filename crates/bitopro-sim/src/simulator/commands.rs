@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bitopro_model::{OrderId, PrivateStream};
 use bitopro_transport::{Frame, Refusal};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::gateway::account_stream::Addressees;
@@ -62,10 +63,22 @@ impl Simulator {
         &self,
         command: &Command,
     ) -> Result<(Option<OrderId>, Vec<Push>), CommandError> {
+        if let Command::Tick(count) = command {
+            // Between two steps, other clients can use the exchange, and the task can be cancelled.
+            let mut pushes = Vec::new();
+            for _ in 0..*count {
+                pushes.extend(self.tick());
+                yield_now().await;
+            }
+            return Ok((None, pushes));
+        }
         loop {
             match self.execute_with_order(command) {
                 Err(CommandError::TooFewConnections(_)) => sleep(POLL_INTERVAL).await,
-                executed => return executed,
+                executed => {
+                    yield_now().await;
+                    return executed;
+                }
             }
         }
     }

@@ -24,8 +24,13 @@ impl AccountsInRest {
 
     /// Keeps the accounts, which are about to change.
     pub(crate) fn keep(&mut self, now: Timestamp, accounts: &Accounts) {
-        if self.lag_ms == 0 {
+        // Only the first state at a time can be shown.
+        if self.lag_ms == 0 || self.before.back().is_some_and(|(time, _)| *time == now) {
             return;
+        }
+        // The clock has gone back.
+        if self.before.back().is_some_and(|(time, _)| *time > now) {
+            self.before.clear();
         }
         let shown = self.shown_time(now);
         while self.before.front().is_some_and(|(time, _)| *time <= shown) {
@@ -37,7 +42,7 @@ impl AccountsInRest {
     /// Returns the accounts that REST shows at this time, unless they are the current ones.
     pub(crate) fn accounts(&self, now: Timestamp) -> Option<&Accounts> {
         let shown = self.shown_time(now);
-        self.before.iter().find(|(time, _)| *time > shown).map(|(_, accounts)| accounts)
+        self.before.iter().find(|(time, _)| *time > shown && *time <= now).map(|(_, accounts)| accounts)
     }
 
     fn shown_time(&self, now: Timestamp) -> Timestamp {

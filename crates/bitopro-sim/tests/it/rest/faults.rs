@@ -58,3 +58,16 @@ async fn a_delayed_response_arrives_late_but_its_effect_is_immediate() {
     assert_eq!((error.kind(), open(&harness)), (TransportErrorKind::TimedOut, before + 2));
     harness.call(&GetBalances::new()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_response_has_one_date() {
+    let harness = in_memory(Simulator::builder());
+    execute(&harness, "fail-rest 1 502");
+    let old = r#"{"nonce":1}"#;
+    for expected in [502, 409, 409] {
+        let response =
+            harness.send(harness.raw_request(http::Method::GET, "/accounts/balance", old, "")).await;
+        assert_eq!(response.status(), expected);
+        assert_eq!(response.headers().get_all("date").iter().count(), 1, "{response:?}");
+    }
+}

@@ -103,6 +103,7 @@ async fn an_order_that_breaks_a_rule_is_refused_and_changes_nothing() {
         r#"{"action":"BUY","type":"LIMIT","amount":1,"price":"1","timestamp":1}"#,
         r#"{"action":"BUY","type":"STOP_LIMIT","amount":"1","price":"1","timestamp":1,"stopPrice":"1"}"#,
         r#"{"action":"SELL","type":"MARKET","percentage":50,"timestamp":1}"#,
+        r#"{"action":"BUY","type":"LIMIT","amount":"1","price":"1","timestamp":1,"timeInForce":"IOC"}"#,
     ] {
         let body = body.replace("\"timestamp\":1", &format!("\"timestamp\":{}", harness.now_ms()));
         let (status, reply) = harness.with_body(Method::POST, "/orders/bito_twd", &body).await;
@@ -154,8 +155,13 @@ async fn orders_are_cancelled_one_by_one_by_pair_by_id_or_all() {
     let cancelled = harness.call(&many).await.unwrap();
     assert!(cancelled.len() == 1 && cancelled.contains(ids[1].as_str()), "{cancelled:?}");
 
+    // Ids may be numbers, as in the reply to a placed order.
+    let (_, reply) =
+        harness.with_body(Method::PUT, "/orders", &format!(r#"{{"BITO_TWD":[{}]}}"#, ids[2])).await;
+    assert_eq!(reply["data"]["BITO_TWD"][0], ids[2].as_str());
+
     let cancelled = harness.call(&CancelPairOrders::new("bito_twd")).await.unwrap();
-    assert_eq!(cancelled.len(), 2);
+    assert_eq!(cancelled.len(), 1);
     assert_eq!(open(), std::slice::from_ref(&btc));
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
     let cancelled = harness.call(&CancelAllOrders::new()).await.unwrap();
@@ -186,6 +192,9 @@ async fn a_history_can_be_restricted_by_status_client_id_and_time() {
         let listed = harness.call(&call).await.unwrap();
         assert_eq!(listed.iter().map(|order| &order.id).collect::<Vec<_>>(), expected, "{call:?}");
     }
+    // A window that ends in the future still reaches back 90 days from now.
+    let (_, reply) = harness.get("/orders/all/bito_twd?endTimestamp=9999999999999").await;
+    assert_eq!(reply["data"].as_array().map(Vec::len), Some(3));
     let error = harness.call(&GetOrder::new("bito_twd", "1")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     let of_other_pair = harness.call(&GetOrder::new("btc_twd", first)).await.unwrap_err();

@@ -117,3 +117,16 @@ async fn rest_can_lag_behind_the_streams() {
     advance(Duration::from_millis(500)).await;
     assert_eq!(shown().await, (0, 1, less, less));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_goes_back_does_not_freeze_a_lagging_rest() {
+    let harness = with(RestLag::TwoSeconds);
+    let deposit = || harness.simulator.execute(&"deposit TWD 1".parse().unwrap()).unwrap();
+    deposit();
+    harness.simulator.execute(&"clock-offset -3600000".parse().unwrap()).unwrap();
+    deposit();
+    advance(Duration::from_secs(2)).await;
+    let balances = harness.call(&GetBalances::new()).await.unwrap();
+    let twd = balances.iter().find(|balance| balance.currency == "twd").unwrap();
+    assert_eq!(twd.amount, Decimal::from(1_002));
+}
