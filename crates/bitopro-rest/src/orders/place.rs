@@ -110,6 +110,54 @@ impl PlaceOrder {
         &self.pair
     }
 
+    /// Returns the side: buy or sell.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// Returns the type: limit, stop-limit or market. A post-only order is a limit order.
+    pub fn order_type(&self) -> OrderType {
+        match self.terms {
+            Terms::Limit { .. } | Terms::PostOnly { .. } => OrderType::Limit,
+            Terms::StopLimit { .. } => OrderType::StopLimit,
+            Terms::Market => OrderType::Market,
+        }
+    }
+
+    /// Returns whether the order was created by [`market_buy_for_quote`](Self::market_buy_for_quote), so that its
+    /// amount is in the quote currency.
+    pub fn is_market_buy(&self) -> bool {
+        self.action == Action::Buy && self.terms == Terms::Market
+    }
+
+    /// Returns the amount, in the base currency, or in the quote currency if [`is_market_buy`](Self::is_market_buy).
+    pub fn amount(&self) -> Decimal {
+        self.amount
+    }
+
+    /// Returns the price, or `None` for a market order.
+    pub fn price(&self) -> Option<Decimal> {
+        match self.terms {
+            Terms::Limit { price } | Terms::PostOnly { price } | Terms::StopLimit { price, .. } => {
+                Some(price)
+            }
+            Terms::Market => None,
+        }
+    }
+
+    /// Returns the price that triggers a stop-limit order, or `None` for other orders.
+    pub fn stop_price(&self) -> Option<Decimal> {
+        match &self.terms {
+            Terms::StopLimit { trigger, .. } => Some(trigger.stop_price),
+            _ => None,
+        }
+    }
+
+    /// Returns the client id, if it is set.
+    pub fn client_id(&self) -> Option<ClientId> {
+        self.client_id
+    }
+
     pub(super) fn is_stop_limit(&self) -> bool {
         matches!(self.terms, Terms::StopLimit { .. })
     }
@@ -135,11 +183,7 @@ impl PlaceOrder {
         OrderBody {
             pair,
             action: &self.action,
-            order_type: match self.terms {
-                Terms::Limit { .. } | Terms::PostOnly { .. } => OrderType::Limit,
-                Terms::StopLimit { .. } => OrderType::StopLimit,
-                Terms::Market => OrderType::Market,
-            },
+            order_type: self.order_type(),
             amount: self.amount.to_string(),
             price: price.map(ToString::to_string),
             timestamp: parts.next_nonce(),
