@@ -11,6 +11,7 @@ mod error;
 mod item;
 #[cfg(feature = "serde")]
 mod ndjson;
+mod orders;
 mod queue;
 mod redaction;
 mod refusal;
@@ -47,6 +48,10 @@ pub use item::{
 };
 #[cfg(feature = "serde")]
 pub use ndjson::Heartbeat;
+pub use orders::{
+    AcceptedOrder, BrokenRule, OrderError, OrderErrorKind, OrderRule, Outcome, Resolution, Settled,
+    UnknownPlacement, Unresolved, broken_rules,
+};
 pub use rest_api::{LimitUsage, RequestLimiter, Rest, RestError, RestErrorKind};
 pub use runtime::{Account, Reader, Subscription, Topic};
 pub use settings::OrderUpdates;

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tracing::Instrument;
 
 use crate::engine::{DialLimiter, Engine, LimiterHandle, SubscriberId};
+use crate::orders::OrderState;
 use crate::rest_api::RestAccess;
 use crate::system::{WallClock, monotonic_now};
 use driver::Driver;
@@ -36,6 +37,7 @@ pub(crate) struct Runtime {
     send_deadline: Duration,
     /// The access to the REST API, or the reason why it is off.
     pub(crate) rest: Result<Arc<RestAccess>, &'static str>,
+    pub(crate) orders: OrderState,
 }
 
 impl Runtime {
@@ -54,6 +56,7 @@ impl Runtime {
             clock,
             limiter: limiter.map(|limiter| (limiter.register(), Arc::clone(&limiter.changed))),
             rest,
+            orders: OrderState::default(),
         }
     }
 

@@ -9,6 +9,7 @@ mod interface;
 mod log;
 mod network;
 mod oracle;
+mod orders;
 mod replay;
 mod rest_api;
 #[path = "../../src/samples.rs"]

@@ -1,0 +1,250 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use bitopro_model::{Order, OrderId, OrderType, Timestamp};
+use bitopro_rest::{Completeness, GetOpenOrders, GetOrderHistory, Pager, PlaceOrder, Unproved};
+use tokio::time::{Instant, sleep};
+
+use crate::{Client, RestError};
+
+/// Time after a call from which a complete list without the order proves that the order was not placed: the longest time
+/// for which gateways usually wait for a server, and more than the delay of the lists.
+const SETTLING_TIME: Duration = Duration::from_secs(60);
+/// The pause before the second search, which doubles for each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Maximum difference between the known time of the exchange and its clock, in milliseconds.
+const CLOCK_SLACK_MS: i64 = 60_000;
+
+/// The placement of an order whose outcome is unknown: the answer of the exchange is missing or incomplete.
+///
+/// The order may have been placed, or may still be. Do not place it again before
+/// [`resolve`](Self::resolve) returns [`Resolution::NotPlaced`].
+pub struct UnknownPlacement {
+    client: Client,
+    order: PlaceOrder,
+    error: RestError,
+    /// The times between which the exchange may have created the order.
+    window: (Timestamp, Timestamp),
+    ended: Instant,
+    /// The id that an earlier search has found.
+    found: Option<OrderId>,
+}
+
+/// The result of [`UnknownPlacement::resolve`].
+#[derive(Debug, Clone)]
+pub enum Resolution {
+    /// The order was placed: the exchange lists exactly one order that can be the result of the call.
+    Placed(Box<Order>),
+    /// The order was not placed: at least 60 s after the call ended, the exchange's complete lists did not contain it.
+    NotPlaced,
+    /// It remains unknown whether the order was placed. `resolve` can be called again.
+    Unknown(Unresolved),
+}
+
+/// The reason why it remains unknown whether an order was placed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Unresolved {
+    /// Each of these orders may be the result of the call: several have its client id and its terms, or none has both.
+    Ambiguous(Vec<Order>),
+    /// The exchange's list of orders may be incomplete.
+    Incomplete(Unproved),
+    /// The client is placing the same order, or one with the same client id, and that call has not ended yet.
+    InFlight,
+    /// The lists cannot be read.
+    Failed(RestError),
+}
+
+/// The orders that the exchange lists, and the reason why there may be more.
+struct Listed {
+    orders: Vec<Order>,
+    incomplete: Option<Unproved>,
+}
+
+impl UnknownPlacement {
+    /// Creates the unknown placement of a call that has just ended. `before` is the exchange's time at its start.
+    pub(super) fn new(client: Client, order: PlaceOrder, before: Timestamp, error: RestError) -> Self {
+        let after = client.exchange_time();
+        let settled_ms = CLOCK_SLACK_MS + i64::try_from(SETTLING_TIME.as_millis()).unwrap_or(i64::MAX);
+        let window = (shifted(before, -CLOCK_SLACK_MS), shifted(after, settled_ms));
+        Self { client, order, error, window, ended: Instant::now(), found: None }
+    }
+
+    /// Returns the order that was sent.
+    pub fn order(&self) -> &PlaceOrder {
+        &self.order
+    }
+
+    /// Returns the error of the call.
+    pub fn error(&self) -> &RestError {
+        &self.error
+    }
+
+    /// Finds out whether the order was placed.
+    ///
+    /// Searches the open orders and the order history of the pair until the order is found, or until its absence is
+    /// proved, which takes until 60 s after the call ended. Call it inside [`tokio::time::timeout`] to wait for less.
+    ///
+    /// An order in the lists is the result of the call if it was created between a minute before the call and two
+    /// minutes after it, has the same client id (or none), pair, side, type, price and amount, and belongs to no other
+    /// placement of this client or of its clones. The amount of a market order that buys is not compared, since the
+    /// exchange lists the amount in the base currency. If several orders fit, or one fits only in part, the outcome is
+    /// [ambiguous](Unresolved::Ambiguous).
+    ///
+    /// Give each order its own client id. Without one, an order that another program places on the same terms at the same
+    /// time may be mistaken for this one.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
+    pub async fn resolve(&mut self) -> Resolution {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let left = SETTLING_TIME.saturating_sub(self.ended.elapsed());
+            let unresolved = match self.search().await {
+                Ok(Some(order)) => return Resolution::Placed(Box::new(order)),
+                Ok(None) if left.is_zero() => return Resolution::NotPlaced,
+                Ok(None) => None,
+                Err(unresolved) => Some(unresolved),
+            };
+            if let Some(unresolved) = unresolved.filter(|reason| left.is_zero() || !reason.may_pass()) {
+                return Resolution::Unknown(unresolved);
+            }
+            sleep(pause.min(left)).await;
+            pause *= 2;
+        }
+    }
+
+    /// Returns the order if it is listed, or `None` if the complete lists do not contain it.
+    async fn search(&mut self) -> Result<Option<Order>, Unresolved> {
+        let Listed { orders, incomplete } = self.list().await.map_err(Unresolved::Failed)?;
+        if let Some(found) = &self.found {
+            return Ok(orders.into_iter().find(|order| order.id == *found));
+        }
+        let placements = &self.client.order_state().placements;
+        let in_window = orders.into_iter().filter(|order| self.is_in_window(order)).collect();
+        let orders = placements.unattributed(&self.order, in_window).ok_or(Unresolved::InFlight)?;
+        if let Some(reason) = incomplete {
+            return Err(Unresolved::Incomplete(reason));
+        }
+        let (mut certain, others): (Vec<_>, Vec<_>) =
+            orders.into_iter().partition(|listed| is_result(&self.order, listed));
+        if let Some(order) = certain.pop() {
+            if !certain.is_empty() {
+                certain.push(order);
+                return Err(Unresolved::Ambiguous(certain));
+            }
+            if !placements.attribute(&order.id) {
+                return Err(Unresolved::InFlight);
+            }
+            self.found = Some(order.id.clone());
+            return Ok(Some(order));
+        }
+        let doubtful: Vec<_> =
+            others.into_iter().filter(|listed| may_be_result(&self.order, listed)).collect();
+        if doubtful.is_empty() { Ok(None) } else { Err(Unresolved::Ambiguous(doubtful)) }
+    }
+
+    /// Reads the orders of the pair that may have been created by the call.
+    async fn list(&self) -> Result<Listed, RestError> {
+        let (rest, pair) = (self.client.rest()?, self.order.pair());
+        // An order that closes between the two calls is in the history.
+        let open = rest.call(&GetOpenOrders::new().with_pair(pair.clone())).await?;
+        let end = self.window.1.min(self.client.exchange_time());
+        let mut pager = Pager::new(GetOrderHistory::new(pair.clone()), self.window.0, end);
+        while let Some(call) = pager.next_call() {
+            pager.handle_page(rest.call(&call).await?);
+        }
+        let history = pager.finish();
+        let by_id: BTreeMap<OrderId, Order> =
+            open.into_iter().chain(history.items).map(|order| (order.id.clone(), order)).collect();
+        let incomplete = match history.completeness {
+            Completeness::Complete => None,
+            Completeness::NotProvedComplete(reason) => Some(reason),
+        };
+        Ok(Listed { orders: by_id.into_values().collect(), incomplete })
+    }
+
+    fn is_in_window(&self, listed: &Order) -> bool {
+        listed.created().is_none_or(|created| {
+            // Times in seconds are compared as such.
+            created.compare_coarsely(self.window.0).is_ge() && created.compare_coarsely(self.window.1).is_le()
+        })
+    }
+}
+
+/// Returns whether a listed order has the client id and the terms of this one.
+fn is_result(order: &PlaceOrder, listed: &Order) -> bool {
+    listed.client_id == order.client_id() && has_terms_of(order, listed)
+}
+
+/// Returns whether a listed order has either the client id or the terms of this one, and the exchange may have left out
+/// or changed the other.
+fn may_be_result(order: &PlaceOrder, listed: &Order) -> bool {
+    let has_id = order.client_id().is_some() && listed.client_id == order.client_id();
+    has_id || (listed.client_id.is_none() && has_terms_of(order, listed))
+}
+
+fn has_terms_of(order: &PlaceOrder, listed: &Order) -> bool {
+    let has_type = match order.order_type() {
+        // A stop-limit order becomes a limit order when it is triggered.
+        OrderType::StopLimit => matches!(listed.order_type, OrderType::StopLimit | OrderType::Limit),
+        order_type => listed.order_type == order_type,
+    };
+    let has_stop = listed.stop_price.is_none_or(|price| order.stop_price() == Some(price));
+    has_type
+        && has_stop
+        && listed.pair == *order.pair()
+        && listed.action == *order.action()
+        && order.price().is_none_or(|price| listed.price == price)
+        && (order.is_market_buy() || listed.original_amount == order.amount())
+}
+
+fn shifted(time: Timestamp, by_ms: i64) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().saturating_add(by_ms))
+}
+
+impl Unresolved {
+    /// Returns whether a later search may have another result.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::InFlight => true,
+            Self::Failed(error) => error.kind().is_transient(),
+            Self::Ambiguous(_) | Self::Incomplete(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Unresolved {
+    /// Formats the reason, and what to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ambiguous(orders) => {
+                f.write_str("several orders fit, or one fits only in part: ")?;
+                for (number, order) in orders.iter().enumerate() {
+                    write!(f, "{}{}", if number == 0 { "" } else { ", " }, order.id)?;
+                }
+                f.write_str("; give each order a client id that no other order has")
+            }
+            Self::Incomplete(reason) => {
+                write!(f, "the list of orders may be incomplete: {reason}; search it for the order")
+            }
+            Self::InFlight => {
+                f.write_str("an equal order is being placed; resolve again when that call has ended")
+            }
+            Self::Failed(error) => {
+                write!(f, "the lists of orders cannot be read: {error:#}; resolve again later")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for UnknownPlacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownPlacement")
+            .field("order", &self.order)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
