@@ -1,6 +1,5 @@
 //! The exchange and its sockets behind one lock.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +14,7 @@ use tracing::{debug, info, warn};
 use crate::exchange::recent_items::RecentItems;
 use crate::gateway::account_stream::{AccountStream, Addressees};
 use crate::gateway::authentication::{Authentication, Rejection, UpgradeRequest};
+use crate::gateway::counted_queue::CountedQueue;
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::session;
 use crate::gateway::sockets::{SocketEnd, Sockets};
@@ -43,8 +43,8 @@ struct State {
     authentication: Authentication,
     sockets: Sockets,
     dials: RecentItems<UpgradeAttempt>,
-    /// The requested refusals, each with the number of dials left to refuse.
-    refusals: VecDeque<(usize, Refusal)>,
+    /// The requested refusals of the next dials.
+    refusals: CountedQueue<Refusal>,
     rest: RestApi,
 }
 
@@ -66,7 +66,7 @@ impl Dispatcher {
         sockets: Sockets,
         (clock, keepalive): (Clock, Keepalive),
     ) -> Self {
-        let (dials, refusals) = (RecentItems::new(DIALS_KEPT), VecDeque::new());
+        let (dials, refusals) = (RecentItems::new(DIALS_KEPT), CountedQueue::default());
         Self {
             clock,
             clock_offset_ms: AtomicI64::new(0),
@@ -90,7 +90,7 @@ impl Dispatcher {
     /// Decides whether to accept a dial, records it, and logs a refusal.
     pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<AccountStream, Refusal> {
         let decision = self.locked(|state| {
-            let decision = match state.next_refusal() {
+            let decision = match state.refusals.next() {
                 Some(refusal) => Err(Rejection::new(refusal, "refused by a command")),
                 None => state.authentication.authorize(request, self.now()),
             };
@@ -186,7 +186,7 @@ impl Dispatcher {
     }
 
     pub(crate) fn refuse_next(&self, count: usize, refusal: Refusal) {
-        self.locked(|state| state.refusals.push_back((count, refusal)));
+        self.locked(|state| state.refusals.push(count, refusal));
     }
 
     pub(crate) fn account_id(&self, name: &str) -> Result<AccountId, CommandError> {
@@ -231,19 +231,6 @@ impl Dispatcher {
     fn locked<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         // Poisoning is harmless: a caller's closure that panicked has only changed a copy.
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl State {
-    fn next_refusal(&mut self) -> Option<Refusal> {
-        while let Some((left, refusal)) = self.refusals.front_mut() {
-            if let Some(rest) = left.checked_sub(1) {
-                *left = rest;
-                return Some(refusal.clone());
-            }
-            self.refusals.pop_front();
-        }
-        None
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod account_stream;
 pub(crate) mod authentication;
 pub(crate) mod clock;
 pub(crate) mod connector;
+pub(crate) mod counted_queue;
 pub(crate) mod credentials;
 pub(crate) mod dispatcher;
 mod handshake;

@@ -21,7 +21,7 @@ impl Call<'_> {
     /// Returns the start and the end of a list: the last 90 days, or the part of them that the call selects.
     pub(crate) fn window(&self) -> Result<(Timestamp, Timestamp), Refusal> {
         let end = self.parameters.millis("endTimestamp")?.unwrap_or(self.now);
-        let earliest = Timestamp::from_millis(end.min(self.now).as_millis().saturating_sub(DAYS_90_MS));
+        let earliest = days_90_before(end.min(self.now));
         let start = self.parameters.millis("startTimestamp")?;
         Ok((start.map_or(earliest, |start| start.max(earliest)), end))
     }
@@ -30,6 +30,11 @@ impl Call<'_> {
     pub(crate) fn cursor(&self, name: &str) -> Option<&str> {
         self.parameters.text(name).filter(|_| self.quirks.cursors == Cursors::Inclusive)
     }
+}
+
+/// Returns the start of the 90 days before a time.
+pub(super) fn days_90_before(end: Timestamp) -> Timestamp {
+    Timestamp::from_millis(end.as_millis().saturating_sub(DAYS_90_MS))
 }
 
 /// Returns the limit of a list. Zero selects the default: an assumption.

@@ -3,20 +3,21 @@ use std::collections::{HashMap, VecDeque};
 use bitopro_rest::{Endpoint, Limit, LimitScope};
 use tokio::time::Instant;
 
+use crate::AccountId;
 use crate::gateway::authentication::Rejection;
 use crate::rest::refused::too_many;
-use crate::{AccountId, RateLimits};
 
 /// The calls in the last period of each limit.
 ///
 /// All calls count as calls from one address, since clients of a simulator usually share the machine.
 #[derive(Debug, Default)]
 pub(crate) struct CallLimits {
+    /// The times of the calls, separately for each account if the limit is one per account.
     calls: HashMap<(Limit, Option<AccountId>), VecDeque<Instant>>,
 }
 
 impl CallLimits {
-    /// Counts a call of an account, or a public one.
+    /// Counts a call. The account of a public call does not matter, since only limits per address count it.
     ///
     /// # Errors
     ///
@@ -24,14 +25,11 @@ impl CallLimits {
     pub(crate) fn admit(
         &mut self,
         endpoint: Endpoint,
-        account: Option<AccountId>,
-        rate_limits: RateLimits,
+        account: AccountId,
         now: Instant,
     ) -> Result<(), Rejection> {
-        if rate_limits == RateLimits::Ignored {
-            return Ok(());
-        }
-        let keys: Vec<_> = endpoint.limits().map(|limit| (limit, account_of(limit, account))).collect();
+        let account_of = |limit: Limit| (limit.scope == LimitScope::Account).then_some(account);
+        let keys: Vec<_> = endpoint.limits().map(|limit| (limit, account_of(limit))).collect();
         for key @ (limit, _) in &keys {
             let calls = self.calls.entry(*key).or_default();
             while calls.front().is_some_and(|call| now.duration_since(*call) >= limit.period) {
@@ -46,8 +44,4 @@ impl CallLimits {
         }
         Ok(())
     }
-}
-
-fn account_of(limit: Limit, account: Option<AccountId>) -> Option<AccountId> {
-    account.filter(|_| limit.scope == LimitScope::Account)
 }

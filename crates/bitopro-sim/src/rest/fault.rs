@@ -1,8 +1,6 @@
-use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 
 /// Something that goes wrong with a call of the REST API.
@@ -15,19 +13,11 @@ pub enum RestFault {
     Status(StatusCode),
     /// The call takes effect, but the connection ends without a response: `lose`.
     Lose,
-    /// The call takes effect, but the second half of the response's body is missing: `truncate`.
+    /// The call takes effect, but the second half of the response's body is missing, also from its `Content-Length`:
+    /// `truncate`.
     Truncate,
     /// The call takes effect immediately, but its response is sent after this time: `delay 3000`.
     Delay(Duration),
-}
-
-impl RestFault {
-    /// Damages the body of a response.
-    pub(crate) fn damage(self, body: &mut Bytes) {
-        if self == Self::Truncate {
-            body.truncate(body.len() / 2);
-        }
-    }
 }
 
 impl fmt::Display for RestFault {
@@ -38,26 +28,5 @@ impl fmt::Display for RestFault {
             Self::Truncate => f.write_str("truncate"),
             Self::Delay(delay) => write!(f, "delay {}", delay.as_millis()),
         }
-    }
-}
-
-/// The requested faults, each with the number of calls left to apply it to.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(VecDeque<(usize, RestFault)>);
-
-impl Faults {
-    pub(crate) fn push(&mut self, count: usize, fault: RestFault) {
-        self.0.push_back((count, fault));
-    }
-
-    pub(crate) fn next(&mut self) -> Option<RestFault> {
-        while let Some((left, fault)) = self.0.front_mut() {
-            if let Some(rest) = left.checked_sub(1) {
-                *left = rest;
-                return Some(*fault);
-            }
-            self.0.pop_front();
-        }
-        None
     }
 }

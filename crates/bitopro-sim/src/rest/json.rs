@@ -10,9 +10,9 @@ pub(crate) fn list(records: impl IntoIterator<Item = Value>) -> Value {
     json!({ "data": records.into_iter().collect::<Vec<_>>() })
 }
 
-/// Writes a decimal with all 8 decimals, as the exchange does in public data.
-pub(crate) fn with_8_decimals(number: Decimal) -> String {
-    let mut number = number;
+/// Writes a number with 8 decimals, as the exchange does in public data. Further ones, which the rules of the pairs do not
+/// allow, are rounded.
+pub(crate) fn with_8_decimals(mut number: Decimal) -> String {
     number.rescale(8);
     number.to_string()
 }
@@ -73,7 +73,6 @@ pub(crate) fn trade(record: &TradeRecord) -> Value {
 }
 
 pub(crate) fn transfer(transfer: &Transfer) -> Value {
-    let id = transfer.number.to_string();
     let amount = transfer.amount.abs().to_string();
     json!({
         "serial": format!("SIM{:017}", transfer.number),
@@ -85,7 +84,7 @@ pub(crate) fn transfer(transfer: &Transfer) -> Value {
         "status": "COMPLETE",
         "txid": "",
         "protocol": "MAIN",
-        "id": id,
+        "id": transfer.number.to_string(),
     })
 }
 

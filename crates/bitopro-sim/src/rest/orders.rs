@@ -10,21 +10,13 @@ use crate::rest::refused::{invalid_body, unknown_order, wrong_parameter};
 use crate::rest::{Reply, account, json};
 use crate::{CommandError, DoneOrders, OpenOrderTimes, OrderQuery, OrderSelection};
 
+/// Writes an order of the last 90 days.
 pub(super) fn order(call: &Call<'_>) -> Reply {
     let pair = &call.pair()?.pair;
-    let id = OrderId::new(call.parameters.argument(1));
-    let (start, _) = call.window()?;
-    let query = OrderQuery {
-        pair: Some(pair.clone()),
-        start: Some(start),
-        cursor: Some(id),
-        limit: Some(1),
-        ..OrderQuery::default()
-    };
-    let order = call.shown_account().orders(&query).into_iter().next();
-    let order =
-        order.filter(|order| order.id.as_str() == call.parameters.argument(1)).ok_or_else(unknown_order)?;
-    Ok(json::single_order(order))
+    let earliest = account::days_90_before(call.now);
+    let order = call.shown_account().order(&OrderId::new(call.parameters.argument(1)));
+    let is_shown = |order: &&Order| order.pair == *pair && order.created() >= Some(earliest);
+    order.filter(is_shown).map(json::single_order).ok_or_else(unknown_order)
 }
 
 pub(super) fn open_orders(call: &Call<'_>) -> Reply {
