@@ -17,7 +17,7 @@ pub(super) struct Results {
 }
 
 #[derive(Debug, Serialize)]
-struct CommandResult {
+pub(super) struct CommandResult {
     command: String,
     /// The id of the order that the command placed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub(super) async fn run(simulator: &Simulator, body: &[u8]) -> Result<Results, P
         match text.parse::<Command>() {
             Ok(command) => commands.push((text, command)),
             Err(error) => {
-                let failed = FailedCommand { command: text, done: 0 };
+                let failed = FailedCommand { command: text, results: Vec::new() };
                 return Err(Problem::of_command(StatusCode::BAD_REQUEST, error.to_string(), failed));
             }
         }
@@ -50,14 +50,14 @@ pub(super) async fn run(simulator: &Simulator, body: &[u8]) -> Result<Results, P
         .dispatcher
         .read(|exchange| exchange.accounts().map(|account| account.name().to_owned()).collect());
     let mut results = Vec::new();
-    for (done, (text, command)) in commands.into_iter().enumerate() {
+    for (text, command) in commands {
         match simulator.execute_or_wait(&command).await {
             Ok((order, pushes)) => {
                 let messages = pushes.into_iter().filter_map(|push| sent(&names, push)).collect();
                 results.push(CommandResult { command: text, order, messages });
             }
             Err(error) => {
-                let failed = FailedCommand { command: text, done };
+                let failed = FailedCommand { command: text, results };
                 return Err(Problem::of_command(StatusCode::CONFLICT, error.to_string(), failed));
             }
         }

@@ -4,6 +4,8 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
+use crate::control::commands::CommandResult;
+
 pub(super) type JsonResponse = Response<Full<Bytes>>;
 
 /// A reason why a request failed.
@@ -22,11 +24,11 @@ struct Body {
     command: Option<FailedCommand>,
 }
 
-/// The command that failed, and the number of commands that were carried out before it.
+/// The command that failed, and the results of the commands that were carried out before it.
 #[derive(Debug, Serialize)]
 pub(super) struct FailedCommand {
     pub(super) command: String,
-    pub(super) done: usize,
+    pub(super) results: Vec<CommandResult>,
 }
 
 impl Problem {

@@ -34,8 +34,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// disconnects. The first command that fails ends the request, and those before it keep their effect.
 ///
 /// A failed request has a status from 400 to 499 and an `error`, which is a text for people. If a command failed,
-/// the response also has the `command` and the number of commands that were `done` before it. The status is then
-/// 400 if a command cannot be parsed, so that none was carried out, and 409 otherwise.
+/// the response also has the `command`, and the `results` of those before it. The status is then 400 if a command cannot
+/// be parsed, so that none was carried out, and 409 otherwise.
 ///
 /// # Examples
 ///

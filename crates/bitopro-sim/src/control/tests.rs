@@ -111,7 +111,10 @@ async fn the_first_failing_command_ends_the_request() {
     let before = amount(&simulator, "BTC");
     let (status, body) = post(&simulator, vec!["deposit BTC 1", "cancel nothing", "deposit BTC 1"]).await;
     let error = "no open order has the name or id `nothing`";
-    assert_eq!((status, body), (409, json!({ "error": error, "command": "cancel nothing", "done": 1 })));
+    assert_eq!((status, &body["error"], &body["command"]), (409, &json!(error), &json!("cancel nothing")));
+    assert_eq!(body["results"].as_array().map(Vec::len), Some(1), "{body}");
+    assert_eq!(body["results"][0]["command"], "deposit BTC 1");
+    assert_eq!(body["results"][0]["messages"].as_array().map(Vec::len), Some(1), "{body}");
     assert_eq!(amount(&simulator, "BTC"), before + Decimal::ONE);
 }
 
@@ -120,7 +123,7 @@ async fn no_command_is_carried_out_if_one_cannot_be_parsed() {
     let simulator = simulator();
     let before = amount(&simulator, "BTC");
     let (status, body) = post(&simulator, vec!["deposit BTC 1", "dance"]).await;
-    assert_eq!((status, &body["command"], &body["done"]), (400, &json!("dance"), &json!(0)));
+    assert_eq!((status, &body["command"], &body["results"]), (400, &json!("dance"), &json!([])));
     assert!(
         body["error"].as_str().unwrap().starts_with("unknown command `dance`; expected `place`"),
         "{body}"
