@@ -98,7 +98,13 @@ impl PairRules {
         if !is_market && price <= Decimal::ZERO {
             return Err(CommandError::InvalidPrice(price));
         }
-        if price.scale() > self.quote_precision {
+        let stop_price = match order.kind {
+            Kind::StopLimit { stop_price, .. } => stop_price.normalize(),
+            _ => price,
+        };
+        if let Some(price) =
+            [price, stop_price].into_iter().find(|price| price.scale() > self.quote_precision)
+        {
             return Err(CommandError::PriceDecimals { price, limit: self.quote_precision });
         }
         if amount.scale() > self.base_precision {

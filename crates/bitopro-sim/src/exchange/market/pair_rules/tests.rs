@@ -1,4 +1,4 @@
-use bitopro_model::{Action, Balance, Decimal};
+use bitopro_model::{Action, Balance, Condition, Decimal};
 
 use super::PAIRS;
 use crate::exchange::account::holdings;
@@ -16,6 +16,7 @@ fn account() -> Account {
 #[test]
 fn an_order_that_breaks_a_rule_is_rejected_with_its_numbers() {
     let limit = |amount, price| NewOrder::limit("BTC_TWD", Action::Buy, decimal(amount), decimal(price));
+    let stop = |price| limit("0.0001", "3000000").with_stop(Condition::AtOrBelow, decimal(price));
     let market = |action, amount| NewOrder::market("btc_twd", action, decimal(amount));
     let rules = PAIRS[0].rules();
     for (order, expected) in [
@@ -28,6 +29,8 @@ fn an_order_that_breaks_a_rule_is_rejected_with_its_numbers() {
             limit("0.0001", "3000000.5"),
             Some(CommandError::PriceDecimals { price: decimal("3000000.5"), limit: 0 }),
         ),
+        (stop("3000000.0"), None),
+        (stop("3000000.5"), Some(CommandError::PriceDecimals { price: decimal("3000000.5"), limit: 0 })),
         (
             limit("0.0000000001", "3000000"),
             Some(CommandError::AmountDecimals { amount: decimal("0.0000000001"), limit: 8 }),
