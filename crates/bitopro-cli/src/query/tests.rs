@@ -131,6 +131,8 @@ async fn a_window_of_at_most_90_days_ends_a_little_after_now_by_default() {
     assert!(error.to_string().ends_with(" is after now (2026-11-28T00:00:00Z)"), "{error}");
     let error = window(Some("15000 years"), None, None).unwrap_err();
     assert_eq!(error.to_string(), "`--since` is out of range");
+    let error = window(None, Some("1960-01-01"), None).unwrap_err();
+    assert_eq!((error.kind(), error.to_string()), (Status::Usage, "`--until` is out of range".to_owned()));
 }
 
 /// Returns a reply with orders that were last changed in these seconds, each with this status.

@@ -40,6 +40,9 @@ impl Window {
         let latest =
             now.checked_add(SLACK).map_err(|_| usage("the clock of this machine is out of range"))?;
         let until = args.until.as_ref().map(|moment| resolve(moment, "--until")).transpose()?;
+        if until.is_some_and(|until| until < jiff::Timestamp::UNIX_EPOCH) {
+            return Err(usage("`--until` is out of range"));
+        }
         // A window that ends in the future would not reach back as far.
         let end = until.map_or(latest, |until| until.min(latest));
         let start = match &args.since {
