@@ -16,7 +16,9 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 pub(crate) use exchange::ExchangeArgs;
-pub(crate) use query::{BalancesArgs, Moment, OrdersArgs, PairsArgs, TickerArgs, TradesArgs, WindowArgs};
+pub(crate) use query::{
+    BalancesArgs, ListArgs, Moment, OrdersArgs, PairsArgs, TickerArgs, TradesArgs, WindowArgs,
+};
 
 /// Watch, query, record and simulate an account on BitoPro
 ///

@@ -40,19 +40,7 @@ pub(crate) struct OrdersArgs {
     pub(crate) closed: bool,
 
     #[command(flatten)]
-    pub(crate) window: WindowArgs,
-
-    #[command(flatten)]
-    pub(crate) format: FormatArgs,
-
-    #[command(flatten)]
-    pub(crate) times: TimeArgs,
-
-    #[command(flatten)]
-    pub(crate) credentials: CredentialArgs,
-
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
+    pub(crate) list: ListArgs,
 }
 
 #[derive(Debug, Args)]
@@ -63,19 +51,7 @@ pub(crate) struct TradesArgs {
     pub(crate) pair: String,
 
     #[command(flatten)]
-    pub(crate) window: WindowArgs,
-
-    #[command(flatten)]
-    pub(crate) format: FormatArgs,
-
-    #[command(flatten)]
-    pub(crate) times: TimeArgs,
-
-    #[command(flatten)]
-    pub(crate) credentials: CredentialArgs,
-
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
+    pub(crate) list: ListArgs,
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +77,25 @@ pub(crate) struct TickerArgs {
 
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+}
+
+/// The arguments of a list of the account that can be longer than one reply.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+
+    #[command(flatten)]
+    pub(crate) times: TimeArgs,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
 
     #[command(flatten)]
     pub(crate) trust: TrustArgs,

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 
 use super::window::{Window, latest, read_all};
 use super::{call, print, to_model, with_account};
-use crate::args::OrdersArgs;
+use crate::args::{ListArgs, OrdersArgs};
 use crate::exit::{Failure, Status};
 use crate::table::{Appearance, RowFormat, View, orders};
 
 pub(crate) fn run(args: OrdersArgs) -> Result<Status, Failure> {
-    let OrdersArgs { pair, closed, window, format, times, credentials, trust } = args;
+    let OrdersArgs { pair, closed, list: ListArgs { window, format, times, credentials, trust } } = args;
     let (now, time_zone) = (Timestamp::now(), times.time_zone());
     let window = Window::new(&window, now, &time_zone)?;
     let orders = with_account(&credentials, &trust, async |rest| match pair {

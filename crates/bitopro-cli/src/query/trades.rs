@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::window::{Window, latest, read_all};
 use super::{print, to_model, with_account};
-use crate::args::TradesArgs;
+use crate::args::{ListArgs, TradesArgs};
 use crate::exit::{Failure, Status};
 use crate::table::{ABSENT, Appearance, Cell, Column, Row, Section, Style, heading, orders};
 
@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) fn run(args: TradesArgs) -> Result<Status, Failure> {
-    let TradesArgs { pair, window, format, times, credentials, trust } = args;
+    let TradesArgs { pair, list: ListArgs { window, format, times, credentials, trust } } = args;
     let (now, time_zone) = (Timestamp::now(), times.time_zone());
     let window = Window::new(&window, now, &time_zone)?;
     let trades = with_account(&credentials, &trust, async |rest| trades(&rest, &pair, &window).await)?;
