@@ -4,6 +4,7 @@ mod access;
 mod base;
 mod error;
 mod limiter;
+mod settings;
 
 use std::fmt;
 use std::sync::Arc;
