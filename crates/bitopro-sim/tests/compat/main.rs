@@ -37,6 +37,7 @@ mod truth;
 
 use std::collections::BTreeSet;
 use std::env;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -101,6 +102,24 @@ async fn the_official_sdk_opens_four_streams_at_the_same_moment_without_a_refusa
     println!("{ROUNDS} rounds without a refusal, {rounds_with_equal_nonces} of them with equal nonces");
     ensure!(rounds_with_equal_nonces > 0, "the streams were never opened in the same millisecond");
     Ok(())
+}
+
+/// Returns a command that runs a program with the credentials of the simulator's account, connected by pipes.
+fn python_command(python: &str, driver: &str, simulator: &Simulator) -> Command {
+    let account = simulator.credentials();
+    let mut command = Command::new(python);
+    command
+        // Isolated mode hides the user's packages and the files of the current directory.
+        .args(["-I", "-c", driver])
+        .env("BITOPRO_API_KEY", &account.api_key)
+        .env("BITOPRO_API_SECRET", &account.api_secret)
+        .env("BITOPRO_EMAIL", &account.email)
+        // Bypasses a proxy that this machine may have.
+        .env("no_proxy", "127.0.0.1")
+        // The program exits when this pipe closes, however the test ends.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
 }
 
 fn python() -> anyhow::Result<String> {

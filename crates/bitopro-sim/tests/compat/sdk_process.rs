@@ -1,7 +1,7 @@
 //! A process that runs one stream of the SDK, and its output.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use tokio::time::timeout;
 use super::setting::Setting;
 use super::stream_messages::StreamMessages;
 use super::streams::Stream;
+
+use crate::python_command;
 
 const DRIVER: &str = include_str!("driver.py");
 /// Deadline for a message to arrive. It normally takes less than a millisecond.
@@ -106,21 +108,10 @@ impl SdkProcess {
 
 /// Starts a process that runs these streams.
 pub(super) fn spawn(python: &str, simulator: &Simulator, streams: &[&Stream]) -> anyhow::Result<Child> {
-    let account = simulator.credentials();
-    Command::new(python)
-        // Isolated mode hides the user's packages and the files of the current directory.
-        .args(["-I", "-c", DRIVER])
+    python_command(python, DRIVER, simulator)
         .args(streams.iter().map(|stream| stream.class))
         // The SDK's URL constant ends with the API version.
         .env("COMPAT_WS_URL", format!("{}/v1", simulator.ws_url()))
-        .env("BITOPRO_API_KEY", &account.api_key)
-        .env("BITOPRO_API_SECRET", &account.api_secret)
-        .env("BITOPRO_EMAIL", &account.email)
-        // Bypasses a proxy that this machine may have.
-        .env("no_proxy", "127.0.0.1")
-        // The driver exits when this pipe closes, however the test ends.
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .context("cannot start the SDK")

@@ -18,6 +18,7 @@
     reason = "a missing field of a JSON value is null, which fails the comparison"
 )]
 
+mod comparison;
 mod process;
 
 use anyhow::{Context, ensure};
@@ -27,6 +28,7 @@ use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
+use self::comparison::{exactly, number, quoted, same, same_record, same_records, upper};
 use self::process::Ccxt;
 use super::setting::{SETTINGS, Setting};
 use super::{DEADLINE, POLL, python, truth};
@@ -348,67 +350,4 @@ fn order(simulator: &Simulator, id: &Value) -> anyhow::Result<Order> {
     let orders = simulator.open_orders().into_iter().chain(simulator.closed_orders());
     let mut found = orders.filter(|order| Some(order.id.as_str()) == id.as_str());
     found.next().with_context(|| format!("the simulator has no order {id}"))
-}
-
-/// Compares records of a list by their ids and orders, since ccxt sorts them by time.
-fn same_records(mut expected: Vec<Value>, found: &Value) -> anyhow::Result<()> {
-    let mut found = found.as_array().cloned().context("not a list")?;
-    ensure!(expected.len() == found.len() && !found.is_empty(), "{} records", found.len());
-    let key = |record: &Value| format!("{} {}", record["id"], record["order"]);
-    expected.sort_by_key(key);
-    found.sort_by_key(key);
-    expected.iter().zip(&found).try_for_each(|(expected, found)| same_record(expected, found))
-}
-
-/// Compares `info` exactly and the other fields approximately.
-fn same_record(expected: &Value, found: &Value) -> anyhow::Result<()> {
-    exactly(&expected["info"], &found["info"])?;
-    same(expected, found)
-}
-
-fn exactly(expected: &Value, found: &Value) -> anyhow::Result<()> {
-    ensure!(expected == found, "expected {expected}, found {found}");
-    Ok(())
-}
-
-/// Compares the expected fields, and floating-point numbers up to their precision.
-fn same(expected: &Value, found: &Value) -> anyhow::Result<()> {
-    let is_same = match (expected, found) {
-        (Value::Object(expected), Value::Object(_)) => {
-            return expected.iter().try_for_each(|(name, value)| {
-                same(value, &found[name]).with_context(|| format!("`{name}`"))
-            });
-        }
-        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
-            return expected.iter().zip(found).try_for_each(|(expected, found)| same(expected, found));
-        }
-        (Value::Number(expected), Value::Number(found)) => {
-            let [expected, found] = [expected, found].map(|number| number.as_f64().unwrap_or(f64::NAN));
-            (expected - found).abs() <= expected.abs() * 1e-12
-        }
-        _ => expected == found,
-    };
-    ensure!(is_same, "expected {expected}, found {found}");
-    Ok(())
-}
-
-fn number(decimal: Decimal) -> Value {
-    json!(decimal.to_string().parse::<f64>().unwrap_or(f64::NAN))
-}
-
-/// Turns numbers into strings, as ccxt does in `info`.
-fn quoted(value: Value) -> Value {
-    match value {
-        Value::Number(number) => Value::String(number.to_string()),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (name, quoted(value)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        other => other,
-    }
-}
-
-fn upper(text: &str) -> String {
-    text.to_ascii_uppercase()
 }

@@ -1,7 +1,7 @@
 //! A process that calls ccxt's methods.
 
 use std::io::Write;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::python_command;
 use crate::sdk_process::each_line;
 
 const DRIVER: &str = include_str!("driver.py");
@@ -25,17 +26,9 @@ pub(super) struct Ccxt {
 
 impl Ccxt {
     pub(super) fn start(python: &str, simulator: &Simulator) -> anyhow::Result<Self> {
-        let account = simulator.credentials();
-        let mut child = Command::new(python)
-            .args(["-I", "-c", DRIVER])
+        let mut child = python_command(python, DRIVER, simulator)
             .env("COMPAT_REST_URL", simulator.rest_url().to_string())
             .env("COMPAT_WS_URL", format!("{}/v1/pub", simulator.ws_url()))
-            .env("BITOPRO_API_KEY", &account.api_key)
-            .env("BITOPRO_API_SECRET", &account.api_secret)
-            .env("BITOPRO_EMAIL", &account.email)
-            .env("no_proxy", "127.0.0.1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
             .spawn()
             .context("cannot start ccxt")?;
         let input = child.stdin.take().context("ccxt has no stdin")?;
