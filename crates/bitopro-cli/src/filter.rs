@@ -23,6 +23,8 @@ impl Filter {
             Item::Update(message) => Item::Update(
                 self.filter_message(message).filter(|message| self.0.is_empty() || !is_empty(message))?,
             ),
+            Item::RecoveredTrade(recovered) if !self.matches_pair(&recovered.trade.pair()) => return None,
+            Item::RecoveredOrder(order) if !self.matches_pair(&order.pair) => return None,
             other => other,
         })
     }

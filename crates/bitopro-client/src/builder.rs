@@ -8,9 +8,10 @@ use http::Uri;
 use thiserror::Error;
 
 use crate::Client;
+use crate::backfill::Backfill;
 use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
 use crate::engine::{DialLimiter, Engine};
-use crate::rest_api::RestConfig;
+use crate::rest_api::{BackfillChoice, RestConfig};
 use crate::runtime::Runtime;
 use crate::settings::{OrderUpdates, Settings};
 use crate::system::{WallClock, random_seed};
@@ -274,7 +275,12 @@ impl ClientBuilder {
         // Invalid settings are reported below.
         let is_valid = self.settings.problems().is_empty();
         rest.dials = if is_valid { self.settings.most_dials_in(Duration::from_secs(60)) } else { 0 };
+        let backfill = match std::mem::take(&mut rest.backfill) {
+            BackfillChoice::Unset => Some(Backfill::default()),
+            BackfillChoice::Set(backfill) => backfill,
+        };
         let rest = rest.access(&streams, has_own_connector);
+        self.settings.backfill = backfill.filter(|_| matches!(rest, Ok(Ok(_))));
         let (engine, mut problems) = match self.build_engine() {
             Ok(engine) => (Some(engine), Vec::new()),
             Err(error) => (None, error.problems),
@@ -294,12 +300,16 @@ impl ClientBuilder {
 
     /// Builds only the engine, without I/O, for your own driver.
     ///
-    /// The connector, the wall clock and the shared dial limiter are not used.
+    /// The connector, the wall clock, the shared dial limiter and the settings of the REST API are not used. The backfill
+    /// is off unless it is set.
     ///
     /// # Errors
     ///
     /// Returns a [`BuildError`] that lists every problem.
-    pub fn build_engine(self) -> Result<Engine, BuildError> {
+    pub fn build_engine(mut self) -> Result<Engine, BuildError> {
+        if let BackfillChoice::Set(backfill) = std::mem::take(&mut self.rest.backfill) {
+            self.settings.backfill = backfill;
+        }
         let mut problems = self.settings.problems();
         let mut bases = Vec::with_capacity(self.endpoints.len());
         for base in &self.endpoints {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use bitopro_model::{
-    DecodeError, Event, EventData, Message, OrderId, PrivateStream, Timestamp, UnknownMessage,
+    DecodeError, Event, EventData, Message, Order, OrderId, PrivateStream, Timestamp, UnknownMessage,
 };
 use bitopro_transport::printable;
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use http::Uri;
 use thiserror::Error as ThisError;
 
 use crate::Error;
+use crate::backfill::{Backfilled, RecoveredTrade};
 
 /// Maximum length of the name of an unknown event in the log and in `Display`, in characters.
 pub(crate) const MAX_NAME: usize = 40;
@@ -56,6 +57,15 @@ pub enum Item<E> {
     Unknown(UnknownMessage),
     /// A connection ended, or a dial failed. Another dial follows.
     Disconnected(Disconnected),
+    /// A trade that the stream has not sent was found by the REST API. Only the trades have this item.
+    ///
+    /// Recovered trades are in the order of their times, but may follow newer trades of the stream. Sort by
+    /// [`transaction_timestamp`](bitopro_model::Trade::transaction_timestamp) where the order matters.
+    RecoveredTrade(Box<RecoveredTrade>),
+    /// An order that is no longer open was found by the REST API, because no stream has reported how it ended.
+    RecoveredOrder(Box<Order>),
+    /// The client has asked the REST API for what a gap has lost. States whether the gap is closed.
+    Backfilled(Box<Backfilled>),
     /// The stream ended. This is its last item.
     Closed(Closed),
 }
@@ -328,6 +338,13 @@ impl<E: fmt::Display> fmt::Display for Item<E> {
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::Unknown(unknown) => write!(f, "unknown event {}", printable(unknown.event(), MAX_NAME)),
             Self::Disconnected(disconnected) => disconnected.fmt(f),
+            Self::RecoveredTrade(trade) => trade.fmt(f),
+            Self::RecoveredOrder(order) => {
+                let Order { id, pair, executed_amount, original_amount, .. } = &**order;
+                write!(f, "recovered order {id} ({} {pair}), ", order.action.as_str())?;
+                write!(f, "{:?}: {executed_amount} of {original_amount} executed", order.status)
+            }
+            Self::Backfilled(backfilled) => backfilled.fmt(f),
             Self::Closed(Closed::Failed(error)) => write!(f, "closed: {error}"),
             Self::Closed(closed) => closed.fmt(f),
         }
@@ -394,6 +411,9 @@ impl<E> Item<E> {
             Self::Malformed(malformed) => Item::Malformed(malformed),
             Self::Unknown(unknown) => Item::Unknown(unknown),
             Self::Disconnected(disconnected) => Item::Disconnected(disconnected),
+            Self::RecoveredTrade(trade) => Item::RecoveredTrade(trade),
+            Self::RecoveredOrder(order) => Item::RecoveredOrder(order),
+            Self::Backfilled(backfilled) => Item::Backfilled(backfilled),
             Self::Closed(closed) => Item::Closed(closed),
         })
     }

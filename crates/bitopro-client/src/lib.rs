@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod backfill;
 mod builder;
 mod client;
 mod endpoints;
@@ -32,6 +33,7 @@ pub use account::{
     BalanceChange, BalanceMap, Change, Changes, ClosedOrders, Current, CurrentAccount, MissingFills,
     OpenOrders, OrderChange, RecentTrades, StreamState,
 };
+pub use backfill::{Backfill, Backfilled, IncompleteReason, RecoveredTrade};
 pub use bitopro_auth::{Credentials, Signer};
 pub use builder::{BuildError, ClientBuilder};
 pub use client::Client;

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bitopro_model::{
-    ActiveOrderStream, Balances, Event, Extra, HistoryOrderStream, Message, Orders, Timestamp, Trade,
-    UnknownMessage,
+    ActiveOrderStream, Balances, Event, Extra, HistoryOrderStream, Message, Order, OrderId, Orders, Pair,
+    Timestamp, Trade, TradeId, UnknownMessage,
 };
 use serde::{Serialize, Serializer};
 
 use crate::account::StreamState;
+use crate::backfill::{Backfilled, RecoveredTrade};
 use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item, Malformed};
 use crate::{Error, ErrorKind};
 
@@ -149,9 +150,95 @@ enum Data<'a> {
         /// Number of consecutive failures of this kind.
         repeats: u32,
     },
+    Recovered(RecoveredData<'a>),
+    Order(&'a Order),
+    Backfilled(BackfilledData<'a>),
     Closed(ErrorData),
     /// A message type of a later version of bitopro-model.
     Other(&'a Message),
+}
+
+/// A trade as in a line of type `update`, with what only the REST API knows.
+#[derive(Serialize)]
+struct RecoveredData<'a> {
+    #[serde(flatten)]
+    trade: &'a Trade,
+    #[serde(rename = "tradeId")]
+    trade_id: &'a TradeId,
+    #[serde(rename = "quoteAmount")]
+    quote_amount: Option<String>,
+    /// The time of the trade in milliseconds.
+    #[serde(rename = "createdTimestamp")]
+    created: Option<Timestamp>,
+}
+
+impl<'a> RecoveredData<'a> {
+    fn new(RecoveredTrade { trade, record }: &'a RecoveredTrade) -> Self {
+        let (trade_id, created) = (&record.trade_id, record.created());
+        let quote_amount = record.quote_amount.map(|amount| amount.to_string());
+        Self { trade, trade_id, quote_amount, created }
+    }
+}
+
+#[derive(Serialize)]
+struct BackfilledData<'a> {
+    complete: bool,
+    /// Start of the gap.
+    since: Option<Timestamp>,
+    /// End of the gap.
+    until: Option<Timestamp>,
+    /// Number of recovered trades.
+    trades: u64,
+    /// Number of recovered orders.
+    orders: u64,
+    pairs: &'a [Pair],
+    incomplete_pairs: Vec<IncompletePair<'a>>,
+    missing_fills: Vec<MissingData<'a>>,
+    unresolved_orders: Vec<&'a OrderId>,
+    error: Option<String>,
+    retry_in_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct IncompletePair<'a> {
+    pair: &'a Pair,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct MissingData<'a> {
+    order: &'a OrderId,
+    pair: &'a Pair,
+    /// The executed amount without a trade, or null if it cannot be represented exactly.
+    missing: Option<String>,
+}
+
+impl<'a> BackfilledData<'a> {
+    fn new(backfilled: &'a Backfilled) -> Self {
+        let incomplete = backfilled.incomplete_pairs.iter();
+        let missing = backfilled.missing_fills.iter();
+        Self {
+            complete: backfilled.is_complete(),
+            since: backfilled.gap.map(|(since, _)| since),
+            until: backfilled.gap.map(|(_, until)| until),
+            trades: backfilled.trades,
+            orders: backfilled.orders,
+            pairs: &backfilled.pairs,
+            incomplete_pairs: incomplete
+                .map(|(pair, reason)| IncompletePair { pair, reason: reason.to_string() })
+                .collect(),
+            missing_fills: missing
+                .map(|it| MissingData {
+                    order: &it.order.id,
+                    pair: &it.order.pair,
+                    missing: it.missing.map(|amount| amount.to_string()),
+                })
+                .collect(),
+            unresolved_orders: backfilled.unresolved_orders.iter().map(|order| &order.id).collect(),
+            error: backfilled.failed.as_ref().map(|(error, _)| format!("{error:#}")),
+            retry_in_ms: backfilled.failed.as_ref().map(|(_, retry_in)| millis(*retry_in)),
+        }
+    }
 }
 
 /// The reason why a connection or a stream ended.
@@ -229,6 +316,11 @@ impl<'a> Line<'a> {
                 };
                 ("disconnected", data)
             }
+            Item::RecoveredTrade(recovered) => {
+                ("recovered_trade", Data::Recovered(RecoveredData::new(recovered)))
+            }
+            Item::RecoveredOrder(order) => ("recovered_order", Data::Order(order)),
+            Item::Backfilled(backfilled) => ("backfilled", Data::Backfilled(BackfilledData::new(backfilled))),
             Item::Closed(closed) => ("closed", Data::Closed(ErrorData::of_closed(closed))),
         };
         let line = Self {

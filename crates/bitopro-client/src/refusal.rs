@@ -35,7 +35,7 @@ pub(crate) fn server_time(refusal: &Refusal) -> Option<SystemTime> {
     date(&refusal.headers, DATE)
 }
 
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+pub(crate) fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?.trim()).ok()
 }
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bitopro_transport::Request;
 
+use crate::backfill::Backfill;
 use crate::engine::DialBudget;
 
 /// Maximum length of every time span, so that adding spans to a clock's time never overflows.
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) order_updates: OrderUpdates,
     pub(crate) closed_order_capacity: usize,
     pub(crate) trade_capacity: usize,
+    /// `None` if the REST API is off, or the backfill.
+    pub(crate) backfill: Option<Backfill>,
 }
 
 /// The content of an update of the open orders, which the message itself does not indicate.
@@ -86,6 +89,7 @@ impl Default for Settings {
             order_updates: OrderUpdates::default(),
             closed_order_capacity: 1000,
             trade_capacity: 1000,
+            backfill: None,
         }
     }
 }
@@ -119,6 +123,7 @@ impl Settings {
             ("dial budget", self.dial_budget == 0),
             ("queue capacity", self.queue_capacity == 0),
             ("retry limit", self.retry_limit == Some(0)),
+            ("backfill budget", self.backfill.as_ref().is_some_and(|backfill| backfill.budget == 0)),
         ];
         let zero_spans = spans.iter().filter(|(_, span)| span.is_zero());
         let zero_counts = counts.iter().filter(|(_, is_zero)| *is_zero);

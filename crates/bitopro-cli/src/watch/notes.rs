@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use bitopro_client::model::{Message, PrivateStream};
-use bitopro_client::{Closed, Connected, Disconnected, Error, ErrorKind, Gap, GapReason, Item, Malformed};
+use bitopro_client::{
+    Backfilled, Closed, Connected, Disconnected, Error, ErrorKind, Gap, GapReason, Item, Malformed,
+};
 
 use crate::exit::with_causes;
 use crate::table::{Appearance, Style};
@@ -75,6 +77,16 @@ impl Notes {
             Item::Malformed(malformed) => {
                 let text = self.unreadable(stream, malformed)?;
                 (Style::Yellow, self.with_stream(stream, &text))
+            }
+            Item::RecoveredTrade(recovered) => {
+                let time = recovered.record.created().map(|time| look.time_of_day(time));
+                let at = time.map(|time| format!(", traded at {time}")).unwrap_or_default();
+                (Style::Cyan, self.with_stream(stream, &format!("{item}{at}")))
+            }
+            Item::RecoveredOrder(_) => (Style::Cyan, self.with_stream(stream, &item.to_string())),
+            Item::Backfilled(backfilled) => {
+                let style = if backfilled.is_complete() { Style::Dim } else { Style::Yellow };
+                (style, self.with_stream(stream, &describe_backfilled(backfilled, look)))
             }
             Item::Unknown(_) => (Style::Dim, self.with_stream(stream, &item.to_string())),
             Item::Closed(Closed::Failed(error)) => {
@@ -226,6 +238,15 @@ fn reconnected(gap: &Gap, look: &Appearance) -> String {
     let away = duration(until.as_millis().saturating_sub(since.as_millis()).max(0));
     let [since, until] = [since, until].map(|time| look.time_of_day(*time));
     format!("connected again after {away}; events between {since} and {until} may be missing")
+}
+
+/// Describes a backfill, with the times of this command's time zone.
+fn describe_backfilled(backfilled: &Backfilled, look: &Appearance) -> String {
+    let mut text = backfilled.to_string();
+    for time in backfilled.gap.iter().flat_map(|(since, until)| [since, until]) {
+        text = text.replace(&time.to_string(), &look.time_of_day(*time));
+    }
+    text
 }
 
 /// Returns a duration such as `0.4 s`, `12.0 s`, `3 min 18 s` or `2 h 5 min`.

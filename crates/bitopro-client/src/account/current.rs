@@ -1,7 +1,8 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_model::{Decimal, Order, PrivateStream, Timestamp, exact_sub};
+use bitopro_model::{Decimal, Order, OrderId, PrivateStream, Timestamp, exact_sub};
 
 use super::{BalanceMap, ClosedOrders, OpenOrders, RecentTrades, StreamState};
 use crate::item::{Gap, GapReason};
@@ -152,6 +153,8 @@ pub struct CurrentAccount {
     /// The time at which the state was read, according to the same clock as
     /// [`AccountItem::received`](crate::AccountItem::received). `None` if the subscription has been removed.
     pub read_at: Option<Timestamp>,
+    /// The executed amounts from before the first connection of the trades.
+    pub(crate) executed_before: Arc<BTreeMap<OrderId, Decimal>>,
     /// Number of subscribed streams.
     pub(crate) subscribed: usize,
 }
@@ -178,28 +181,38 @@ impl CurrentAccount {
     /// trade explains: the closed orders first (oldest first), then the open ones.
     ///
     /// Immediately after a gap, the history may be incomplete: call this once [`is_fresh`](Self::is_fresh)
-    /// returns `true`. Trades from before the subscription, and trades older than those that the client
-    /// keeps, are not known and count as missing too.
+    /// returns `true`. The [backfill](crate::Backfill) finds the missing fills, so that none remain once
+    /// [`Item::Backfilled`](crate::Item::Backfilled) states that the gap is closed. Trades older than those that the
+    /// client keeps are not known and count as missing. So do the trades of an order that closed shortly before the
+    /// subscription; those of the orders that were open do not.
     pub fn missing_fills(&self, gap: &Gap) -> Vec<MissingFills> {
-        let start = gap_start(gap);
         let closed = self.closed_orders.iter().flat_map(|orders| orders.state().iter());
         let open = self.open_orders.iter().flat_map(|orders| orders.state().iter());
-        // An order without a time may have changed since the start.
-        let is_before = |time: Option<Timestamp>| {
-            time.zip(start).is_some_and(|(time, start)| time.compare_coarsely(start).is_lt())
-        };
-        let changed = closed.chain(open).filter(|order| !is_before(order.updated()));
-        changed.filter_map(|order| self.missing_fills_of(order)).collect()
+        let Some(trades) = &self.trades else { return Vec::new() };
+        missing_fills(closed.chain(open), trades.state(), &self.executed_before, gap_start(gap))
     }
+}
 
-    /// Subtracts the known trades of an order from its executed amount.
-    fn missing_fills_of(&self, order: &Order) -> Option<MissingFills> {
-        let trades = self.trades.iter().flat_map(|trades| trades.state().of_order(order.id.as_str()));
-        let mut volumes = trades.map(|trade| trade.data.volume);
-        let missing = volumes.try_fold(order.executed_amount, exact_sub);
+/// Returns those of the orders that have changed since the start and have executions that no trade explains.
+pub(super) fn missing_fills<'a>(
+    orders: impl Iterator<Item = &'a Order>,
+    trades: &RecentTrades,
+    executed_before: &BTreeMap<OrderId, Decimal>,
+    start: Option<Timestamp>,
+) -> Vec<MissingFills> {
+    // An order without a time may have changed since the start.
+    let is_before = |time: Option<Timestamp>| {
+        time.zip(start).is_some_and(|(time, start)| time.compare_coarsely(start).is_lt())
+    };
+    let changed = orders.filter(|order| !is_before(order.updated()));
+    let missing = changed.filter_map(|order| {
+        let known = trades.of_order(order.id.as_str()).map(|trade| trade.data.volume);
+        let mut explained = executed_before.get(&order.id).copied().into_iter().chain(known);
+        let missing = explained.try_fold(order.executed_amount, exact_sub);
         let is_explained = missing.is_some_and(|missing| missing <= Decimal::ZERO);
         (!is_explained).then(|| MissingFills { order: order.clone(), missing })
-    }
+    });
+    missing.collect()
 }
 
 /// Returns the start of a gap according to the exchange's clock, if known.
@@ -216,7 +229,7 @@ fn gap_start(gap: &Gap) -> Option<Timestamp> {
 
 /// Maximum difference between the machine's clock and the exchange's, in milliseconds, with which nonces are
 /// accepted.
-const CLOCK_SLACK_MS: i64 = 60_000;
+pub(crate) const CLOCK_SLACK_MS: i64 = 60_000;
 
 /// An order with an executed amount that no known trade explains.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,15 +14,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_model::{ActiveOrderStream, Event, Message, Orders, PrivateStream, Timestamp};
+use bitopro_model::{
+    ActiveOrderStream, Decimal, Event, Message, Order, OrderId, Orders, PrivateStream, Timestamp, exact_sub,
+};
 
 use crate::Settings;
 use crate::item::{Connected, Item};
 use change::ChangeSink;
-use orders::OrderState;
+pub(crate) use orders::OrderState;
 
 pub use balances::BalanceMap;
 pub use change::{BalanceChange, Change, Changes, OrderChange};
+pub(crate) use current::CLOCK_SLACK_MS;
 pub use current::{Current, CurrentAccount, MissingFills};
 pub use orders::{ClosedOrders, OpenOrders};
 pub(crate) use recently_closed::RecentlyClosed;
@@ -38,6 +41,10 @@ pub(crate) struct Account {
     balances: Arc<BalanceMap>,
     orders: OrderState,
     trades: Arc<RecentTrades>,
+    /// True if the last item of the trades was not a repetition.
+    has_added_trade: bool,
+    /// The executed amounts that no trade since the first connection of the trades can explain.
+    executed_before: Arc<BTreeMap<OrderId, Decimal>>,
     /// True if the connection of the open orders is older than the connection of the history.
     active_is_older: bool,
 }
@@ -118,6 +125,8 @@ impl Account {
             balances: Arc::default(),
             orders: OrderState::new(settings),
             trades: Arc::new(RecentTrades::new(settings.trade_capacity)),
+            has_added_trade: false,
+            executed_before: Arc::default(),
             active_is_older: false,
         }
     }
@@ -144,11 +153,13 @@ impl Account {
                 status.next_is_stale = gap.leaves_stale;
             }
             Item::Malformed(_) => self.mark_stale(stream),
+            Item::RecoveredTrade(recovered) => Arc::make_mut(&mut self.trades).add_recovered(recovered),
+            Item::RecoveredOrder(order) => self.orders.apply_recovered(order, sink),
             Item::Disconnected(_) | Item::Closed(_) => {
                 self.streams.entry(stream).or_default().is_connected = false;
                 self.mark_stale(stream);
             }
-            Item::Gap(_) | Item::Unknown(_) => {}
+            Item::Gap(_) | Item::Unknown(_) | Item::Backfilled(_) => {}
         }
         None
     }
@@ -162,7 +173,11 @@ impl Account {
         let status = self.streams.entry(stream).or_default();
         (status.open_connection, status.is_connected) = (connected.number, true);
         if !stream.has_snapshot() {
+            let is_first = !status.is_known();
             status.freshness = Freshness::Fresh;
+            if is_first {
+                self.record_executed_before();
+            }
         }
         match stream {
             PrivateStream::ActiveOrders => {
@@ -195,6 +210,9 @@ impl Account {
             Message::ActiveOrders(event) => {
                 status.record_snapshot(event);
                 self.orders.apply_open_snapshot(event, snapshot_sink);
+                if is_first {
+                    self.record_executed_before();
+                }
             }
             Message::HistoryOrders(event) => {
                 status.record_snapshot(event);
@@ -250,7 +268,7 @@ impl Account {
             }
             Message::UserTrade(event) => {
                 status.record(event);
-                Arc::make_mut(&mut self.trades).add(event);
+                self.has_added_trade = Arc::make_mut(&mut self.trades).add(event);
                 true
             }
             _ => true,
@@ -260,6 +278,47 @@ impl Account {
         }
         self.mark_stale(stream);
         Some(SnapshotRequest { stream, reason: PROGRESS_REVERSED })
+    }
+
+    /// Records the executed amounts of the known orders at the start of the trades. Called when both the trades and
+    /// the open orders have started.
+    fn record_executed_before(&mut self) {
+        if !self.streams.get(&PrivateStream::UserTrades).is_some_and(StreamStatus::is_known) {
+            return;
+        }
+        let orders = self.orders.open().iter().chain(self.orders.closed().iter());
+        let before = Arc::make_mut(&mut self.executed_before);
+        for order in orders.filter(|order| !order.executed_amount.is_zero()) {
+            let mut known = self.trades.of_order(order.id.as_str()).map(|trade| trade.data.volume);
+            let executed = known.try_fold(order.executed_amount, exact_sub);
+            if let Some(executed) = executed.filter(|executed| *executed > Decimal::ZERO) {
+                before.entry(order.id.clone()).or_insert(executed);
+            }
+        }
+    }
+
+    pub(crate) fn balances(&self) -> &BalanceMap {
+        &self.balances
+    }
+
+    pub(crate) fn orders(&self) -> &OrderState {
+        &self.orders
+    }
+
+    /// Returns whether the last trade that was applied was not a repetition.
+    pub(crate) fn has_added_trade(&self) -> bool {
+        self.has_added_trade
+    }
+
+    /// Returns the orders that are no longer open although no stream has reported how they ended.
+    pub(crate) fn missing_orders(&self) -> &BTreeMap<OrderId, Order> {
+        self.orders.missing()
+    }
+
+    /// Returns the orders with executions since the start of a gap that no known trade explains.
+    pub(crate) fn missing_fills(&self, start: Option<Timestamp>) -> Vec<MissingFills> {
+        let orders = self.orders.closed().iter().chain(self.orders.open().iter());
+        current::missing_fills(orders, &self.trades, &self.executed_before, start)
     }
 
     fn is_connected(&self, stream: PrivateStream) -> bool {
@@ -301,6 +360,7 @@ impl Account {
             closed_orders: status(closed_orders).current(self.orders.closed(), age(closed_orders)),
             trades: status(trades).current(&self.trades, age(trades)),
             read_at: None,
+            executed_before: Arc::clone(&self.executed_before),
             subscribed: 0,
         }
     }

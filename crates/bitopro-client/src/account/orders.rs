@@ -171,12 +171,11 @@ pub(super) const MISSING_CAPACITY: usize = 4096;
 
 /// The open and closed orders of an account, to which the messages of both order streams are applied.
 #[derive(Debug)]
-pub(super) struct OrderState {
+pub(crate) struct OrderState {
     open: Arc<OpenOrders>,
     closed: Arc<ClosedOrders>,
     recently_closed: RecentlyClosed,
-    /// Orders that are no longer listed as open and whose final status is unknown. Kept only to derive
-    /// changes.
+    /// Orders that are no longer listed as open and whose final status is unknown.
     missing: BTreeMap<OrderId, Order>,
     updates: OrderUpdates,
 }
@@ -193,12 +192,23 @@ impl OrderState {
         }
     }
 
-    pub(super) fn open(&self) -> &Arc<OpenOrders> {
+    pub(crate) fn open(&self) -> &Arc<OpenOrders> {
         &self.open
     }
 
-    pub(super) fn closed(&self) -> &Arc<ClosedOrders> {
+    pub(crate) fn closed(&self) -> &Arc<ClosedOrders> {
         &self.closed
+    }
+
+    pub(super) fn missing(&self) -> &BTreeMap<OrderId, Order> {
+        &self.missing
+    }
+
+    /// Applies a closed order that was read from the REST API.
+    pub(super) fn apply_recovered(&mut self, order: &Order, sink: &mut ChangeSink<'_>) {
+        // No connection has reported it.
+        Arc::make_mut(&mut self.closed).insert(order, 0);
+        self.close_by_history(order, true, sink);
     }
 
     /// Handles a new connection of the stream of open orders.
@@ -327,9 +337,6 @@ impl OrderState {
             self.open.iter().filter(|order| is_unlisted(order)).map(|order| order.id.clone()).collect();
         for id in unlisted {
             let Some(order) = self.take_open(&id) else { continue };
-            if !sink.is_enabled() {
-                continue;
-            }
             let before = Some(order.clone());
             sink.push(|| Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
             self.missing.insert(id, order);
@@ -355,10 +362,10 @@ impl OrderState {
             OrderStatus::PostOnlyCancelled => Change::OrderRejectedPostOnly,
             _ => return,
         };
+        let missing = self.missing.remove(&order.id);
         if is_known {
             return;
         }
-        let missing = self.missing.remove(&order.id);
         let across_gap = across_gap || missing.is_some();
         sink.push(|| to_change(OrderChange { order: order.clone(), before: before.or(missing), across_gap }));
     }

@@ -1,12 +1,14 @@
 use std::collections::{VecDeque, vec_deque};
 
-use bitopro_model::UserTrade;
+use bitopro_model::{Event, Timestamp, UserTrade};
+
+use crate::backfill::RecoveredTrade;
 
 /// The recent trades of an account, in order of arrival.
 ///
 /// [`ClientBuilder::with_trade_capacity`](crate::ClientBuilder::with_trade_capacity) sets their maximum
 /// number. As documented, the exchange never sends the trades made while disconnected; the stream reports a
-/// gap instead.
+/// gap instead, and the [backfill](crate::Backfill) adds the trades that it recovers, in an event without an id.
 ///
 /// A trade that arrives again is kept only once, although the stream delivers it each time. It is recognised
 /// by its content: in an event with the same id by
@@ -53,16 +55,27 @@ impl RecentTrades {
         self.trades.is_empty()
     }
 
-    /// Adds a trade unless it is already known.
-    pub(super) fn add(&mut self, event: &UserTrade) {
+    /// Adds a trade unless it is already known. Returns whether it was added.
+    pub(super) fn add(&mut self, event: &UserTrade) -> bool {
         let is_known = |known: &UserTrade| {
             let is_same_event = known.event_id.is_some() && known.event_id == event.event_id;
             is_same_event && known.data.is_same_trade(&event.data) || known.data.is_same_match(&event.data)
         };
         if self.trades.iter().rev().any(is_known) {
-            return;
+            return false;
         }
-        self.trades.push_back(event.clone());
+        self.push(event.clone());
+        true
+    }
+
+    /// Adds a recovered trade, whose event has the time of the trade and no id.
+    pub(super) fn add_recovered(&mut self, recovered: &RecoveredTrade) {
+        let time = recovered.record.created().unwrap_or(Timestamp::from_millis(0));
+        self.push(Event::new(time, recovered.trade.clone()));
+    }
+
+    fn push(&mut self, event: UserTrade) {
+        self.trades.push_back(event);
         if self.trades.len() > self.capacity {
             self.trades.pop_front();
         }

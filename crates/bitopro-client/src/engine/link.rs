@@ -366,6 +366,14 @@ impl Link {
         self.last_event = edge;
     }
 
+    /// Returns the time of the last frame of the open connection, if the snapshot has arrived or the stream has none.
+    pub(super) fn last_frame_with_data(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Open(open) if matches!(open.snapshot, SnapshotStatus::Arrived) => Some(open.last_frame),
+            _ => None,
+        }
+    }
+
     /// Returns the age of the last event, and whether the state is outdated for a reason that no item has
     /// reported yet: the machine slept in the meantime, or the connection is closing and its frames are no
     /// longer read.

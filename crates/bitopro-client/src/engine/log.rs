@@ -10,6 +10,7 @@ use http::Uri;
 use tracing::{Level, Span, debug, error, error_span, info, trace, warn};
 
 use crate::ErrorKind;
+use crate::backfill::Backfilled;
 use crate::item::{Closed, Gap, GapReason, Item, MAX_NAME, is_milestone};
 
 /// Logs an event at a level that is determined at run time. The macros of `tracing` require a constant one.
@@ -92,6 +93,20 @@ impl Log {
                 // The text comes last, because it contains spaces.
                 let error = format_args!("{error:#}");
                 event!(level, parent: span, kind, retry_in_ms, repeats, error, "disconnected");
+            }
+            Item::RecoveredTrade(recovered) => {
+                let (trade, order) = (&recovered.record.trade_id, &recovered.record.order_id);
+                info!(parent: span, %trade, %order, "recovered trade");
+            }
+            Item::RecoveredOrder(order) => {
+                info!(parent: span, order = %order.id, status = ?order.status, "recovered order");
+            }
+            Item::Backfilled(backfilled) => {
+                let Backfilled { trades, orders, .. } = &**backfilled;
+                let is_complete = backfilled.is_complete();
+                let level = if is_complete { Level::INFO } else { Level::WARN };
+                // The text comes last, because it contains spaces.
+                event!(level, parent: span, is_complete, trades, orders, result = %backfilled, "backfilled");
             }
             Item::Closed(Closed::Requested) => info!(parent: span, "closed"),
             Item::Closed(Closed::Failed(error)) => {

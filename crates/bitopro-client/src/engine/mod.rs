@@ -1,5 +1,6 @@
 //! The logic of all links of an API key, as a data structure without sockets, tasks, locks or clocks.
 
+mod backfill;
 mod backoff;
 mod connection;
 mod decoded_frame;
@@ -23,13 +24,14 @@ use bitopro_model::PrivateStream;
 use bitopro_transport::{self as transport, Frame, Request};
 use tracing::Span;
 
-use crate::Settings;
 use crate::account::{Changes, CurrentAccount};
 use crate::endpoints::Endpoints;
 use crate::item::{AccountItem, Closed};
+use crate::{RestError, Settings};
 use link::{Context, Link};
 use subscriber::Subscriber;
 
+pub use backfill::{RestCall, RestReply};
 pub(crate) use decoded_frame::DecodedFrame;
 pub(crate) use dialer::DialBudget;
 pub use dialer::DialLimiter;
@@ -99,6 +101,8 @@ pub struct Engine {
     seed: u64,
     subscribers: BTreeMap<SubscriberId, Subscriber>,
     next_id: u64,
+    /// What the backfills of all subscribers share.
+    backfill: backfill::Shared,
     /// True if a link may have work to do because of another link or its subscriber.
     has_changed: bool,
 }
@@ -128,6 +132,10 @@ pub enum Action {
     Send(Frame),
     /// Drop the connection or the dial in progress.
     Disconnect,
+    /// Make this call of the REST API, and pass the result to [`Engine::handle_reply`]. The connection continues in the
+    /// meantime. Only an engine that was built with a [backfill](crate::ClientBuilder::with_backfill) requests calls,
+    /// one at a time for each subscriber.
+    Call(RestCall),
 }
 
 impl Engine {
@@ -140,6 +148,7 @@ impl Engine {
             seed,
             subscribers: BTreeMap::new(),
             next_id: 0,
+            backfill: backfill::Shared::default(),
             has_changed: false,
         }
     }
@@ -148,6 +157,17 @@ impl Engine {
     pub(crate) fn signer_and_time(&self, now: Instant, wall: SystemTime) -> (Signer, u64) {
         let time = self.dialer.read_clock(now, wall).exchange_ms;
         (self.signer.clone(), u64::try_from(time).unwrap_or(0))
+    }
+
+    /// Handles a call of the REST API that was refused because of the clock.
+    pub(crate) fn record_clock_refusal(
+        &mut self,
+        server: Option<SystemTime>,
+        nonce: u64,
+        now: Instant,
+        wall: SystemTime,
+    ) {
+        self.dialer.record_clock_refusal(server, nonce, now, wall);
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -187,11 +207,21 @@ impl Engine {
         link: LinkId,
         limiter: Option<&LimiterHandle>,
     ) -> Option<Action> {
-        self.with_link(now, wall, link, |link, cx| {
+        let action = self.with_link(now, wall, link, |link, cx| {
             cx.limiter = limiter;
             link.poll_action(cx)
-        })
-        .flatten()
+        });
+        action.flatten().or_else(|| self.poll_call(now, wall, link).map(Action::Call))
+    }
+
+    /// Returns the next call of a subscriber's backfill.
+    fn poll_call(&mut self, now: Instant, wall: SystemTime, link: LinkId) -> Option<RestCall> {
+        let Self { settings, signer, dialer, subscribers, backfill, .. } = self;
+        let subscriber = subscribers.get_mut(&link.subscriber)?;
+        let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
+        let call = subscriber.poll_call(link, backfill, &mut cx);
+        subscriber.update_backfill_due(backfill, now);
+        call
     }
 
     /// Returns the next item of a subscriber, if any.
@@ -204,19 +234,20 @@ impl Engine {
     /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout) and then
     /// [`poll_action`](Self::poll_action), if any.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.links().filter_map(Link::poll_timeout).min()
+        self.links().filter_map(|link| self.link_timeout(link.id)).min()
     }
 
     /// Returns the time at which to call [`handle_link_timeout`](Self::handle_link_timeout), if any.
     pub(crate) fn link_timeout(&self, link: LinkId) -> Option<Instant> {
-        self.link(link)?.poll_timeout()
+        let call = self.subscribers.get(&link.subscriber)?.poll_call_timeout(link);
+        self.link(link)?.poll_timeout().into_iter().chain(call).min()
     }
 
     /// Handles the deadlines that have passed.
     ///
     /// Call this at the time that [`poll_timeout`](Self::poll_timeout) returned.
     pub fn handle_timeout(&mut self, now: Instant, wall: SystemTime) {
-        let is_due = |link: &&Link| link.poll_timeout().is_some_and(|due| due <= now);
+        let is_due = |link: &&Link| self.link_timeout(link.id).is_some_and(|due| due <= now);
         let due: Vec<LinkId> = self.links().filter(is_due).map(|link| link.id).collect();
         for link in due {
             self.handle_link_timeout(now, wall, link);
@@ -256,6 +287,14 @@ impl Engine {
         frame: DecodedFrame,
     ) {
         self.with_link(now, wall, link, |link, cx| link.handle_decoded(cx, frame));
+    }
+
+    /// Handles the result of an [`Action::Call`] for a link.
+    pub fn handle_reply(&mut self, now: Instant, link: LinkId, reply: Result<RestReply, RestError>) {
+        if let Some(subscriber) = self.subscribers.get_mut(&link.subscriber) {
+            subscriber.handle_reply(reply, &mut self.backfill, now);
+            subscriber.update_backfill_due(&self.backfill, now);
+        }
     }
 
     /// Handles a connection that ended without a close frame.
@@ -380,11 +419,12 @@ impl Engine {
         id: LinkId,
         work: impl FnOnce(&mut Link, &mut Context<'a>) -> T,
     ) -> Option<T> {
-        let Self { settings, signer, dialer, subscribers, has_changed, .. } = self;
+        let Self { settings, signer, dialer, subscribers, has_changed, backfill, .. } = self;
         let subscriber = subscribers.get_mut(&id.subscriber)?;
         let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
         let result = work(subscriber.link_mut(id.stream)?, &mut cx);
         *has_changed |= subscriber.collect(id.stream, &mut cx);
+        *has_changed |= subscriber.update_backfill_due(backfill, now);
         Some(result)
     }
 

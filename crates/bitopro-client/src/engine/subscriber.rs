@@ -3,11 +3,13 @@ use std::time::{Instant, SystemTime};
 
 use bitopro_model::{Message, OrderId, PrivateStream};
 
+use super::LinkId;
+use super::backfill::{BackfillState, Poll, RestCall, RestReply, Shared, Situation};
 use super::link::{Context, Link};
-use crate::Settings;
 use crate::account::{Account, Current, CurrentAccount, RecentlyClosed};
 use crate::item::{AccountItem, Closed, Connected, Item};
 use crate::queue::Queue;
+use crate::{RestError, Settings};
 
 /// The links of a subscriber, their current state, and the items that wait for the subscriber.
 #[derive(Debug)]
@@ -19,6 +21,9 @@ pub(super) struct Subscriber {
     /// order.
     recently_closed: VecDeque<(Instant, OrderId)>,
     version: u64,
+    backfill: Option<BackfillState>,
+    /// The time at which the backfill has last asked to be polled.
+    backfill_due: Option<Instant>,
 }
 
 impl Subscriber {
@@ -29,6 +34,8 @@ impl Subscriber {
             queue: Queue::new(settings.queue_capacity),
             recently_closed: VecDeque::new(),
             version: 0,
+            backfill: settings.backfill.clone().map(BackfillState::new),
+            backfill_due: None,
         }
     }
 
@@ -48,19 +55,118 @@ impl Subscriber {
     pub(super) fn collect(&mut self, stream: PrivateStream, cx: &mut Context<'_>) -> bool {
         let mut has_changed = false;
         while let Some((mut item, bytes)) = self.link_mut(stream).and_then(|link| link.items.pop_front()) {
-            self.version += 1;
             self.add_closed_since_dial(stream, &mut item);
             self.record_closed_orders(stream, &item, cx.now);
-            if let Some(request) = self.account.apply(stream, &item)
-                && let Some(link) = self.link_mut(request.stream)
-            {
-                link.handle_snapshot_request(cx, request.reason);
-                has_changed |= request.stream != stream;
-            }
-            let received = Some(cx.clock().time_at(cx.now));
-            self.queue.push(AccountItem { stream, received, item }, bytes);
+            has_changed |= self.apply(stream, item, bytes, cx);
         }
         has_changed
+    }
+
+    /// Applies and queues an item. Returns whether another link has work to do as a result.
+    fn apply(
+        &mut self,
+        stream: PrivateStream,
+        item: Item<Message>,
+        bytes: usize,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        self.version += 1;
+        let received = cx.clock().time_at(cx.now);
+        if let Some(backfill) = &mut self.backfill {
+            backfill.observe(&self.account, &item, cx.now, received);
+        }
+        let request = self.account.apply(stream, &item);
+        if let Some(backfill) = &mut self.backfill {
+            backfill.observe_applied(&self.account, stream, &item, cx.now, received);
+        }
+        self.queue.push(AccountItem { stream, received: Some(received), item }, bytes);
+        let Some(request) = request else { return false };
+        let Some(link) = self.link_mut(request.stream) else { return false };
+        link.handle_snapshot_request(cx, request.reason);
+        request.stream != stream
+    }
+
+    /// Returns the link whose driver makes the calls of the backfill: that of the trades, or else the first one.
+    fn calling_link(&self) -> Option<LinkId> {
+        let trades = self.links.iter().find(|link| link.stream() == PrivateStream::UserTrades);
+        trades.or(self.links.first()).filter(|link| !link.is_closed()).map(|link| link.id)
+    }
+
+    /// Returns the time at which to call [`poll_call`](Self::poll_call) for a link, if any.
+    pub(super) fn poll_call_timeout(&self, link: LinkId) -> Option<Instant> {
+        self.backfill_due.filter(|_| self.calling_link() == Some(link))
+    }
+
+    /// Updates the time at which the backfill has something to do. Returns whether it has changed.
+    pub(super) fn update_backfill_due(&mut self, shared: &Shared, now: Instant) -> bool {
+        let due = self.backfill.as_ref().filter(|backfill| !backfill.is_idle());
+        let due = due.and_then(|backfill| backfill.poll_timeout(&self.situation(shared, now)));
+        std::mem::replace(&mut self.backfill_due, due) != due
+    }
+
+    fn situation<'a>(&'a self, shared: &'a Shared, now: Instant) -> Situation<'a> {
+        let open = self.links.iter().filter(|link| !link.is_closed());
+        let alive = open.map(|link| (link.stream(), link.last_frame_with_data())).collect();
+        Situation { account: &self.account, shared, now, alive }
+    }
+
+    /// Returns the next call of the backfill, and queues the items that it recovers.
+    pub(super) fn poll_call(
+        &mut self,
+        link: LinkId,
+        shared: &mut Shared,
+        cx: &mut Context<'_>,
+    ) -> Option<RestCall> {
+        if self.calling_link() != Some(link) {
+            return None;
+        }
+        let mut backfill = self.backfill.take_if(|backfill| !backfill.is_idle())?;
+        let call = loop {
+            match backfill.poll(&self.situation(shared, cx.now)) {
+                Poll::Call(call) => {
+                    shared.record_request(cx.now);
+                    break Some(call);
+                }
+                Poll::Items(items) => {
+                    self.backfill = Some(backfill);
+                    for item in items {
+                        self.push_recovered(link, item, cx);
+                    }
+                    backfill = self.backfill.take()?;
+                }
+                Poll::Pending => break None,
+            }
+        };
+        self.backfill = Some(backfill);
+        call
+    }
+
+    /// Applies and queues an item of the backfill.
+    fn push_recovered(&mut self, calling: LinkId, item: Item<Message>, cx: &mut Context<'_>) {
+        let streams = match item {
+            Item::RecoveredOrder(_) => &[PrivateStream::HistoryOrders, PrivateStream::ActiveOrders][..],
+            _ => &[],
+        };
+        let is_open = |stream: &&PrivateStream| {
+            self.links.iter().any(|link| link.stream() == **stream && !link.is_closed())
+        };
+        let stream = streams.iter().find(is_open).copied().unwrap_or(calling.stream);
+        if let Some(link) = self.link_mut(stream) {
+            link.log.item(&item, 0);
+        }
+        self.apply(stream, item, 0, cx);
+    }
+
+    /// Handles the reply to the last call of the backfill.
+    pub(super) fn handle_reply(
+        &mut self,
+        reply: Result<RestReply, RestError>,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        if let Some(backfill) = &mut self.backfill {
+            backfill.handle_reply(reply, shared, now);
+        }
     }
 
     /// Records the orders that an item of the history reports as closed.

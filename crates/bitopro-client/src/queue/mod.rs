@@ -7,6 +7,7 @@ use bitopro_model::{Message, PrivateStream, Timestamp};
 use tracing::warn;
 
 use crate::account::Account;
+use crate::backfill::Backfilled;
 use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed};
 
 /// The items that wait for a subscriber, in the order of their arrival.
@@ -71,6 +72,8 @@ struct MergedItems {
     began_without_data: bool,
     /// The last merged gap, unless data followed it.
     gap: Option<Gap>,
+    /// The last merged statement about a gap.
+    backfilled: Option<Box<Backfilled>>,
     /// True if an unreadable message was merged, and neither a snapshot nor a connection was merged after it.
     has_unreadable: bool,
 }
@@ -166,6 +169,7 @@ impl Queue {
             merged.gap.map(Item::Gap),
             disconnected.map(Item::Disconnected),
             unreadable.map(Item::Malformed),
+            merged.backfilled.map(Item::Backfilled),
         ];
         for item in items.into_iter().flatten().rev() {
             let bytes = if let Item::Malformed(malformed) = &item { malformed.raw.len() } else { 0 };
@@ -193,7 +197,11 @@ impl StreamQueue {
             // The state is stale until the snapshot of this connection, even without the unreadable message.
             Item::Connected(_) => (self.unreadable, self.awaits_data) = (None, true),
             Item::Disconnected(_) => self.awaits_data = false,
-            Item::Gap(_) | Item::Unknown(_) => {}
+            Item::Gap(_)
+            | Item::Unknown(_)
+            | Item::RecoveredTrade(_)
+            | Item::RecoveredOrder(_)
+            | Item::Backfilled(_) => {}
         }
         self.last_event.clone()
     }
@@ -218,7 +226,11 @@ impl MergedItems {
             Item::Gap(gap) => self.gap = Some(gap),
             Item::Malformed(_) => self.has_unreadable = true,
             Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
-            Item::Closed(_) => {}
+            Item::Backfilled(backfilled) => self.backfilled = Some(backfilled),
+            // The history, which lists it, is emitted as a snapshot.
+            Item::RecoveredOrder(_) => self.has_data = true,
+            // The state contains a recovered trade.
+            Item::RecoveredTrade(_) | Item::Closed(_) => {}
         }
     }
 

@@ -95,6 +95,7 @@ fn drain(bench: &mut Bench) -> Vec<String> {
             },
             Item::Malformed(_) => "malformed".to_owned(),
             Item::Disconnected(_) => "disconnected".to_owned(),
+            Item::RecoveredTrade(_) | Item::RecoveredOrder(_) | Item::Backfilled(_) => unreachable!(),
             Item::Closed(closed) => closed.to_string(),
             Item::Unknown(_) => "unknown".to_owned(),
         })

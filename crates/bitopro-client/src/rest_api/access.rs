@@ -6,6 +6,8 @@ use bitopro_rest::BaseUrl;
 use bitopro_transport::{HttpClient, Request};
 use http::Uri;
 
+use crate::backfill::Backfill;
+
 use super::base::rest_base;
 use super::limiter::{RateLimits, RequestLimiter};
 
@@ -30,12 +32,21 @@ pub(crate) struct RestConfig {
     pub(crate) limiter: RequestLimiter,
     /// Maximum number of dials of the streams in a minute.
     pub(crate) dials: u32,
+    pub(crate) backfill: BackfillChoice,
+}
+
+/// Whether the backfill was turned on or off.
+#[derive(Debug, Default)]
+pub(crate) enum BackfillChoice {
+    #[default]
+    Unset,
+    Set(Option<Backfill>),
 }
 
 impl Default for RestConfig {
     fn default() -> Self {
         let (deadline, limiter) = (Request::DEFAULT_DEADLINE, RequestLimiter::new());
-        Self { base: None, http: None, deadline, limiter, dials: 0 }
+        Self { base: None, http: None, deadline, limiter, dials: 0, backfill: BackfillChoice::default() }
     }
 }
 
@@ -50,7 +61,7 @@ impl RestConfig {
         streams: &[Uri],
         has_own_connector: bool,
     ) -> Result<Result<Arc<RestAccess>, &'static str>, String> {
-        let Self { base, http, deadline, limiter, dials } = self;
+        let Self { base, http, deadline, limiter, dials, .. } = self;
         let default = DEFAULT_CLIENT.filter(|_| base.is_some() || !has_own_connector);
         let http: Option<LazyClient> = match (http, default) {
             (Some(http), _) => Some(LazyLock::new(Box::new(move || http))),

@@ -10,16 +10,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_rest::{BaseUrl, Call};
+use bitopro_rest::{BaseUrl, Call, ErrorKind};
 use bytes::Bytes;
+use http::header::DATE;
 use http::{HeaderMap, Response};
 use tokio::time::sleep;
 use tracing::debug;
 
+use crate::engine::{RestCall, RestReply};
 use crate::redaction::Secrets;
+use crate::refusal::date;
 use crate::runtime::Runtime;
 
-pub(crate) use access::{RestAccess, RestConfig};
+pub(crate) use access::{BackfillChoice, RestAccess, RestConfig};
 pub use error::{RestError, RestErrorKind};
 pub use limiter::{LimitUsage, RequestLimiter};
 
@@ -115,6 +118,15 @@ impl Rest {
         self.attempt(call).await
     }
 
+    /// Makes a call of the backfill, which repeats it itself.
+    pub(crate) async fn call_once(&self, call: &RestCall) -> Result<RestReply, RestError> {
+        Ok(match call {
+            RestCall::OwnTrades(call) => RestReply::OwnTrades(self.attempt(call).await?),
+            RestCall::Order(call) => RestReply::Order(Box::new(self.attempt(call).await?)),
+            RestCall::TradingPairs(call) => RestReply::TradingPairs(self.attempt(call).await?),
+        })
+    }
+
     async fn attempt<C: Call + Sync>(&self, call: &C) -> Result<C::Reply, RestError> {
         let RestAccess { base, limits, deadline, .. } = &*self.access;
         let counted = limits.acquire(C::ENDPOINT).await;
@@ -131,8 +143,12 @@ impl Rest {
         let response = self.access.http().send(request, *deadline).await.map_err(error::transport)?;
         debug!(endpoint = %C::ENDPOINT, status = response.status().as_u16(), "response");
         let secrets = Secrets::new(signer.credentials(), sensitive(&sent));
+        let server = date(response.headers(), DATE);
         read_reply(call, response, &secrets).map_err(|error| {
             limits.pause_after(&error);
+            if error.kind() == ErrorKind::NonceConflict {
+                self.runtime.record_clock_refusal(server, now_ms);
+            }
             error::call(&error)
         })
     }

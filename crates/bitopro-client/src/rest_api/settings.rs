@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bitopro_transport::HttpClient;
 
-use crate::{ClientBuilder, RequestLimiter};
+use super::access::BackfillChoice;
+use crate::{Backfill, ClientBuilder, RequestLimiter};
 
 /// Settings of the REST API.
 impl ClientBuilder {
@@ -41,6 +42,14 @@ impl ClientBuilder {
     /// uses.
     pub fn with_request_limiter(mut self, limiter: &RequestLimiter) -> Self {
         self.rest.limiter = limiter.clone();
+        self
+    }
+
+    /// Sets how the REST API is asked for what a gap has lost. `None` turns this off.
+    ///
+    /// Defaults to [`Backfill::default`] where the REST API is available, for every subscription.
+    pub fn with_backfill(mut self, backfill: impl Into<Option<Backfill>>) -> Self {
+        self.rest.backfill = BackfillChoice::Set(backfill.into());
         self
     }
 }

@@ -14,7 +14,9 @@ use tokio::time::{Sleep, sleep_until, timeout};
 use tracing::{Instrument, Span};
 
 use super::SubscriptionInner;
-use crate::engine::{Action, DecodedFrame, Engine, LinkId};
+use crate::RestError;
+use crate::engine::{Action, DecodedFrame, Engine, LinkId, RestReply};
+use crate::rest_api::Rest;
 
 /// Maximum number of frames in a batch, so that the subscriber can run between two batches.
 const BATCH: usize = 64;
@@ -32,9 +34,13 @@ pub(super) struct Driver {
     span: Span,
     /// The decoded frames of the current batch. Empty between two batches; kept to reuse its allocation.
     batch: Vec<DecodedFrame>,
+    /// The call of the REST API in progress, if any.
+    call: Option<Calling>,
     /// True if items have arrived for which the subscriber has not been woken.
     has_changed: bool,
 }
+
+type Calling = Pin<Box<dyn Future<Output = Result<RestReply, RestError>> + Send>>;
 
 type Dialed = Result<Box<dyn Connection>, Error>;
 
@@ -66,6 +72,7 @@ impl Driver {
             socket: Socket::Down,
             span: Span::none(),
             batch: Vec::new(),
+            call: None,
             has_changed: false,
         }
     }
@@ -110,6 +117,10 @@ impl Driver {
                 biased;
                 () = engine_changed.as_mut() => engine_changed.set(runtime.changed.notified()),
                 event = self.socket.next().instrument(self.span.clone()) => has_more = self.handle(event),
+                reply = reply_or_pending(self.call.as_mut()) => {
+                    self.call = None;
+                    self.with_engine(runtime.now(), |engine, now, _, link| engine.handle_reply(now, link, reply));
+                }
                 () = notified_or_pending(limit_changed.as_mut().as_pin_mut()), if is_waiting => {
                     limit_changed.set(limiter_changed.map(Notify::notified));
                 }
@@ -168,6 +179,10 @@ impl Driver {
                 }
             }
             Action::Disconnect => self.socket = Socket::Down,
+            Action::Call(call) => {
+                let rest = Rest::new(runtime);
+                self.call = Some(Box::pin(async move { rest?.call_once(&call).await }));
+            }
         }
     }
 
@@ -248,6 +263,14 @@ impl Socket {
                 None => SocketEvent::Lost(Error::new(ErrorKind::Disconnected, "no close frame was received")),
             },
         }
+    }
+}
+
+/// Waits for the reply to a call. Never completes without a call.
+async fn reply_or_pending(call: Option<&mut Calling>) -> Result<RestReply, RestError> {
+    match call {
+        Some(call) => call.await,
+        None => pending().await,
     }
 }
 

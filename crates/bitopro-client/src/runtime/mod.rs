@@ -66,6 +66,12 @@ impl Runtime {
         self.with_engine(|engine| engine.signer_and_time(now, wall))
     }
 
+    /// Handles a call that was refused because of the clock. `server` is the exchange's time, if it reported one.
+    pub(crate) fn record_clock_refusal(&self, server: Option<SystemTime>, nonce: u64) {
+        let (now, wall) = self.now();
+        self.with_engine(|engine| engine.record_clock_refusal(server, nonce, now, wall));
+    }
+
     /// Subscribes to these streams, and spawns a driver for each of their links.
     pub(crate) fn subscribe<T: Topic>(self: &Arc<Self>, streams: &[PrivateStream]) -> Subscription<T> {
         let (now, wall) = self.now();

@@ -153,7 +153,7 @@ async fn ten_minutes_of_outages_are_fewer_than_40_lines() {
     let lines = log.text();
     let count = |text: &str| lines.lines().filter(|line| line.contains(text)).count();
     assert_eq!((count(": connected "), count(": gap ")), (8, 4), "{lines}");
-    assert_eq!((count("\"network\""), count("\"unavailable\""), count("")), (8, 5, 25), "{lines}");
+    assert_eq!((count("\"network\""), count("\"unavailable\""), count("")), (8, 5, 26), "{lines}");
     reader.abort();
 }
 

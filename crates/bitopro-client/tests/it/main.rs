@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod account;
+mod backfill;
 mod convergence;
 mod driver;
 mod faults;

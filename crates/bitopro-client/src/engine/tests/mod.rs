@@ -243,6 +243,9 @@ fn name(item: &Item<Message>) -> &'static str {
         Item::Malformed(_) => "malformed",
         Item::Unknown(_) => "unknown",
         Item::Disconnected(_) => "disconnected",
+        Item::RecoveredTrade(_) => "recovered trade",
+        Item::RecoveredOrder(_) => "recovered order",
+        Item::Backfilled(_) => "backfilled",
         Item::Closed(_) => "closed",
     }
 }

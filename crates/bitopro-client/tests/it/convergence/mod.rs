@@ -9,12 +9,13 @@ use std::time::Duration;
 use bitopro_client::model::PrivateStream;
 use bitopro_client::transport::Refusal;
 use bitopro_client::{Account, OrderUpdates, Subscription};
-use bitopro_sim::{Command, Simulator};
+use bitopro_sim::{Command, Quirks, Simulator};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
 use crate::oracle::{GroundTruth, Missing, Oracle};
 use crate::simulated::{rounds, simulated};
+use crate::soak::schedule::REST_FAULTS;
 use settings::{Setting, settings};
 
 /// A simulator and an account that follows it, in memory, on one paused clock.
@@ -22,6 +23,7 @@ struct Harness {
     simulator: Simulator,
     account: Subscription<Account>,
     oracle: Oracle,
+    quirks: Quirks,
 }
 
 impl Harness {
@@ -31,7 +33,8 @@ impl Harness {
         let client = client.with_order_updates(updates).with_queue_capacity(setting.queue_capacity);
         let client = client.build().unwrap();
         println!("seed {seed}, {}", setting.name);
-        Self { simulator, account: client.account(), oracle: Oracle::new(client.changes(), updates) }
+        let oracle = Oracle::new(client.changes(), updates);
+        Self { simulator, account: client.account(), oracle, quirks: setting.quirks }
     }
 
     /// Reads until no item arrives for this long.
@@ -43,7 +46,7 @@ impl Harness {
 
     fn disturb(&self, random: &mut fastrand::Rng) {
         let execute = |command: &Command| drop(self.simulator.execute(command).unwrap());
-        match random.u8(0..24) {
+        match random.u8(0..26) {
             0 => execute(&Command::Disconnect(None)),
             1 => execute(&Command::close(None, 1001, "restart")),
             2 => {
@@ -54,6 +57,7 @@ impl Harness {
                     execute(&Command::Disconnect(Some(*stream)));
                 }
             }
+            7 => execute(&random.choice(REST_FAULTS).expect("a fault").parse().unwrap()),
             _ => {
                 self.simulator.tick();
             }
@@ -79,6 +83,14 @@ impl Harness {
         // minute.
         sleep(Duration::from_secs(900)).await;
         self.read(Duration::from_secs(1)).await;
+        // So may failures of the REST API, after which it is asked again within 5 minutes.
+        for _ in 0..20 {
+            if !self.oracle.recovery.is_open {
+                break;
+            }
+            sleep(Duration::from_secs(300)).await;
+            self.read(Duration::from_secs(1)).await;
+        }
     }
 
     /// Asserts that the account matches the simulator and that every missing event lies in a gap. Returns the
@@ -90,6 +102,7 @@ impl Harness {
         self.oracle.assert_matches(&current, &truth, is_history_complete);
         let missing = self.oracle.assert_gaps_cover_missing_events(&current, &self.simulator.sent());
         assert_eq!(missing.out_of_order, 0);
+        self.oracle.assert_trades_are_known(&current, &truth, self.quirks);
         missing.all
     }
 }

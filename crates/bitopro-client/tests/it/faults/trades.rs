@@ -23,7 +23,7 @@ async fn read(account: &mut Subscription<Account>) -> Vec<AccountItem> {
 #[tokio::test(start_paused = true)]
 async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found() {
     let (simulator, client) = simulated(Simulator::builder(), 1);
-    let mut account = client.build().unwrap().account();
+    let mut account = client.with_backfill(None).build().unwrap().account();
     read(&mut account).await;
     let [seen, both, missed, open] = [1, 2, 3, 4].map(|amount| buy(&simulator, amount));
     simulator.fill_remaining(&seen).unwrap();
@@ -75,7 +75,7 @@ async fn fault_27_missing_fills_are_found_in_a_gap_before_the_first_trade() {
     let old = buy(&simulator, 1);
     simulator.fill_remaining(&old).unwrap();
     sleep(Duration::from_secs(600)).await;
-    let mut account = client.build().unwrap().account();
+    let mut account = client.with_backfill(None).build().unwrap().account();
     read(&mut account).await;
     simulator.execute(&Command::Disconnect(None)).unwrap();
     let missed = buy(&simulator, 2);

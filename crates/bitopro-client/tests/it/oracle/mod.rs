@@ -3,6 +3,7 @@
 mod ground_truth;
 mod lifecycle;
 mod record;
+mod recovery;
 mod replay;
 pub(crate) mod rules;
 
@@ -12,12 +13,13 @@ use bitopro_client::model::PrivateStream;
 use bitopro_client::{
     AccountItem, Changes, ClosedOrders, Current, CurrentAccount, OrderUpdates, RecentTrades,
 };
-use bitopro_sim::SentMessage;
+use bitopro_sim::{EventIds, Quirks, SentMessage, TradesOnConnect};
 
 pub(crate) use ground_truth::GroundTruth;
 use ground_truth::with_spelling;
 use lifecycle::OrderLifecycles;
 pub(crate) use record::{Missing, Record};
+pub(crate) use recovery::Recovery;
 use replay::{ReplayedState, TradeKey, trade_key};
 use rules::{AccountFromChanges, Items, freshness};
 
@@ -26,6 +28,7 @@ use rules::{AccountFromChanges, Items, freshness};
 pub(crate) struct Oracle {
     pub(crate) replay: ReplayedState,
     pub(crate) record: Record,
+    pub(crate) recovery: Recovery,
     items: BTreeMap<PrivateStream, Items>,
     from_changes: AccountFromChanges,
     lifecycles: OrderLifecycles,
@@ -36,6 +39,7 @@ impl Oracle {
         Self {
             replay: ReplayedState::new(updates),
             record: Record::default(),
+            recovery: Recovery::default(),
             items: PrivateStream::ALL.iter().map(|stream| (*stream, Items::new(*stream))).collect(),
             from_changes: AccountFromChanges::new(changes),
             lifecycles: OrderLifecycles::default(),
@@ -46,6 +50,7 @@ impl Oracle {
         self.items.get_mut(&item.stream).expect("a stream of an account").apply(&item.item);
         self.replay.apply(item);
         self.record.apply(item);
+        self.recovery.apply(item);
         let changes = self.from_changes.apply(item);
         self.lifecycles.apply(item, &changes, &mut self.from_changes);
     }
@@ -131,7 +136,8 @@ impl Oracle {
         let trades_made = truth.simulator.trades();
         let keys: Vec<TradeKey> = trades_made.iter().map(trade_key).collect();
         let truth: BTreeMap<&TradeKey, _> = keys.iter().zip(&trades_made).collect();
-        for trade in trades.state().iter().map(|event| &event.data).chain(self.replay.trades.values()) {
+        let sent = trades.state().iter().map(|event| &event.data).filter(|trade| trade.match_id.is_some());
+        for trade in sent.chain(self.replay.trades.values()) {
             let made = truth.get(&trade_key(trade)).copied();
             assert_eq!(made.map(with_spelling), Some(with_spelling(trade)), "a trade");
         }
@@ -141,6 +147,20 @@ impl Oracle {
             keys.iter().skip_while(|key| !is_delivered(key)).filter(|key| !is_delivered(key)).count();
         let has_gap = self.replay.gaps.contains(&PrivateStream::UserTrades);
         assert!(missing == 0 || has_gap, "{missing} trades are missing without a gap");
+    }
+
+    /// Asserts that every trade is known, once the backfill has ended.
+    pub(crate) fn assert_trades_are_known(
+        &self,
+        current: &CurrentAccount,
+        truth: &GroundTruth<'_>,
+        quirks: Quirks,
+    ) {
+        if let Some(trades) = current.trades.as_ref().filter(|trades| !trades.is_stale()) {
+            let is_exact =
+                quirks.trades_on_connect == TradesOnConnect::Nothing && quirks.event_ids == EventIds::Present;
+            self.recovery.assert_trades_are_known(trades.state(), &truth.simulator.trades(), is_exact);
+        }
     }
 
     /// Asserts that every event that was sent but not delivered lies in a gap. Returns the number of missing

@@ -38,6 +38,10 @@ impl ReplayedState {
     pub(crate) fn apply(&mut self, AccountItem { stream, item, .. }: &AccountItem) {
         let stream = *stream;
         self.record(stream, item);
+        if let Item::RecoveredOrder(order) = item {
+            self.apply_order(order);
+            self.history.insert(order.id.clone(), (**order).clone());
+        }
         let is_snapshot = matches!(item, Item::Snapshot(_));
         let (Item::Snapshot(message) | Item::Update(message)) = item else { return };
         match message {

@@ -4,11 +4,13 @@ use bitopro_client::rest::{self, CancelOrder, GetBalances, GetOrder};
 use bitopro_client::transport::memory::IncomingRequest;
 use bitopro_client::transport::{Error, ErrorKind};
 use bitopro_client::{RestError, RestErrorKind};
+use bitopro_sim::{Command, Simulator};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::{client, order, respond};
+use crate::simulated::simulated;
 
 const EMPTY: &str = r#"{"data":[]}"#;
 
@@ -119,4 +121,15 @@ async fn after_a_429_all_calls_wait() {
         assert_eq!(start.elapsed().as_secs(), expected);
         read.abort();
     }
+}
+
+/// Without a new dial, only the REST API shows that the clock is wrong.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_the_exchange_rejects_is_corrected_by_its_date() {
+    let (simulator, client) = simulated(Simulator::builder(), 1);
+    let client = client.build().unwrap();
+    let rest = client.rest().unwrap();
+    assert!(rest.call(&GetBalances::new()).await.is_ok());
+    simulator.execute(&Command::SetClockOffsetMs(3_000_000)).unwrap();
+    assert!(rest.call(&GetBalances::new()).await.is_ok(), "the third request has the exchange's time");
 }

@@ -92,6 +92,7 @@ impl Harness {
         let is_history_complete = schedule.exchange.quirks.history_on_connect == HistoryOnConnect::Recent;
         self.oracle.assert_matches(&current, &truth, is_history_complete);
         self.oracle.assert_gaps_cover_missing_events(&current, &self.simulator.sent());
+        self.oracle.assert_trades_are_known(&current, &truth, schedule.exchange.quirks);
     }
 
     /// Asserts that nonces increase and that dials respect the budget, the spacing and their order.

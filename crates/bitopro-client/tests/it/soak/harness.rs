@@ -21,6 +21,10 @@ use crate::oracle::Oracle;
 /// The largest difference between the clocks of client and exchange that the exchange tolerates.
 const SKEW_LIMIT_SECONDS: i64 = 20;
 
+/// The longest time until a backfill ends. The pause after a failure is at most 5 minutes, and the schedules make at most
+/// 20 calls fail.
+const BACKFILL_BOUND: Duration = Duration::from_secs(2 * 3_600);
+
 /// A simulator, the network to it and an account that follows it, in memory and on one paused clock.
 pub(super) struct Harness {
     pub(super) simulator: Simulator,
@@ -55,6 +59,8 @@ impl Harness {
         let client = Client::builder(simulator.credentials().to_credentials().unwrap())
             .with_endpoint(simulator.ws_url())
             .with_connector(network.clone())
+            .with_rest_endpoint(simulator.rest_url())
+            .with_http_client(simulator.connector())
             .with_wall_clock(WallClock::new(move || skewed(&wall, skew.load(Ordering::Relaxed))))
             .with_order_updates(updates)
             .with_queue_capacity(schedule.queue_capacity)
@@ -85,6 +91,9 @@ impl Harness {
         if self.is_verbose {
             println!("{:>10.3} {:?}", self.start.elapsed().as_secs_f64(), step.fault);
         }
+        if let Some(fault) = step.rest_fault {
+            self.execute(&fault.parse().unwrap());
+        }
         self.inject(&step.fault).await;
         self.pass(step.pause).await;
     }
@@ -104,6 +113,18 @@ impl Harness {
         self.longest_recovery = self.longest_recovery.max(healed.elapsed().div_duration_f64(bound));
         // Waits for messages that are still in flight.
         self.pass(Duration::from_secs(1)).await;
+    }
+
+    /// Waits until the backfill has asked for everything that was lost.
+    pub(super) async fn finish_backfill(&mut self) {
+        let start = Instant::now();
+        loop {
+            self.pass(Duration::from_secs(120)).await;
+            if !self.oracle.recovery.is_open || self.stale().contains(&PrivateStream::UserTrades) {
+                return;
+            }
+            assert!(start.elapsed() < BACKFILL_BOUND, "the gap is still open");
+        }
     }
 
     /// Lets time pass. Meanwhile, the subscriber reads, unless it has stalled.

@@ -9,7 +9,7 @@ mod checks;
 mod dial_order;
 mod harness;
 pub(crate) mod network;
-mod schedule;
+pub(crate) mod schedule;
 mod stalled_subscriber;
 mod trading_days;
 
@@ -47,6 +47,7 @@ async fn play_schedule(schedule: &Schedule, is_verbose: bool) -> f64 {
         harness.oracle.replay.malformed.clear();
         harness.recover().await;
     }
+    harness.finish_backfill().await;
     harness.assert_only_refused_streams_ended();
     harness.assert_matches(schedule);
     harness.assert_dials_keep_to_the_rules();
@@ -68,6 +69,8 @@ async fn assert_nothing_is_left(harness: Harness, closes: bool) {
     }
     assert_eq!(simulator.connections(), 0, "sockets are still open");
     simulator.stop().await;
+    // The rate limits count a call for a minute.
+    sleep(Duration::from_secs(61)).await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "tasks are still running");
 }
 

@@ -24,9 +24,20 @@ pub(super) struct ExchangeOptions {
     ping_seconds: u64,
 }
 
+/// Faults of the REST API, which the backfill has to survive.
+pub(crate) const REST_FAULTS: [&str; 5] = [
+    "fail-rest 3 502",
+    "fail-rest 1 429",
+    "fail-rest 2 lose",
+    "fail-rest 1 truncate",
+    "fail-rest 1 delay 9000",
+];
+
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) fault: Fault,
+    /// A command that makes calls of the REST API fail.
+    pub(super) rest_fault: Option<&'static str>,
     /// The time until the next step.
     pub(super) pause: Duration,
 }
@@ -93,7 +104,9 @@ impl Schedule {
         let mut random = Rng::with_seed(seed);
         let exchange = ExchangeOptions::draw(&mut random, seed);
         let queue_capacity = random.choice([1, 16, 1024]).unwrap_or(1024);
-        let steps = (0..random.usize(1..60)).map(|_| Step::draw(&mut random)).collect();
+        // Faults of the REST API have their own generator, so that a seed keeps its other faults.
+        let mut rest = Rng::with_seed(seed.rotate_left(32));
+        let steps = (0..random.usize(1..60)).map(|_| Step::draw(&mut random, &mut rest)).collect();
         Self { seed, exchange, queue_capacity, steps }
     }
 }
@@ -134,14 +147,15 @@ impl ExchangeOptions {
 }
 
 impl Step {
-    fn draw(random: &mut Rng) -> Self {
+    fn draw(random: &mut Rng, rest: &mut Rng) -> Self {
         let fault = Fault::draw(random);
+        let rest_fault = if rest.u8(..8) == 0 { rest.choice(REST_FAULTS) } else { None };
         let pause = match random.u8(0..10) {
             0..=2 => random.u64(0..50),
             3..=8 => random.u64(0..3_000),
             _ => random.u64(0..90_000),
         };
-        Self { fault, pause: Duration::from_millis(pause) }
+        Self { fault, rest_fault, pause: Duration::from_millis(pause) }
     }
 }
 
@@ -204,8 +218,9 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}, queue of {}", self.seed, self.queue_capacity)?;
         writeln!(f, "{:?}", self.exchange)?;
-        for (number, Step { fault, pause }) in self.steps.iter().enumerate() {
-            writeln!(f, "{number:3}. {fault:?}, then {pause:?}")?;
+        for (number, Step { fault, rest_fault, pause }) in self.steps.iter().enumerate() {
+            let rest_fault = rest_fault.map(|command| format!("`{command}`, ")).unwrap_or_default();
+            writeln!(f, "{number:3}. {rest_fault}{fault:?}, then {pause:?}")?;
         }
         Ok(())
     }

@@ -27,11 +27,13 @@ const DIAL_BYTES: i64 = 256;
 async fn trade(harness: &mut Harness, random: &mut Rng, seconds: u64) {
     let mut next_disconnect = random.u64(2..8) * 60;
     for second in (0..seconds).step_by(10) {
-        harness.run_step(&Step { fault: Fault::Tick, pause: TICK }).await;
+        harness.run_step(&Step { fault: Fault::Tick, rest_fault: None, pause: TICK }).await;
         if second >= next_disconnect {
             let stream = random.choice(PrivateStream::ALL).copied();
             let which = stream.filter(|_| random.u8(0..4) > 0);
-            harness.run_step(&Step { fault: Fault::Disconnect(which), pause: Duration::ZERO }).await;
+            harness
+                .run_step(&Step { fault: Fault::Disconnect(which), rest_fault: None, pause: Duration::ZERO })
+                .await;
             next_disconnect = second + random.u64(2..8) * 60;
         }
     }

@@ -123,6 +123,12 @@ impl Items {
                 self.disconnect();
                 self.phase = Phase::Closed;
             }
+            Item::RecoveredTrade(_) => assert_eq!(self.stream, PrivateStream::UserTrades),
+            Item::RecoveredOrder(order) => {
+                assert!(order.is_final(), "{order:?}");
+                assert!(matches!(self.stream, PrivateStream::ActiveOrders | PrivateStream::HistoryOrders));
+            }
+            Item::Backfilled(_) => {}
             other => panic!("unknown item {other:?}"),
         }
     }
