@@ -16,6 +16,7 @@ use crate::{Error, ErrorKind};
 /// assert_eq!(BaseUrl::default().to_string(), "https://api.bitopro.com/v3");
 /// let simulator: BaseUrl = "http://127.0.0.1:8080/v3/".parse()?;
 /// assert_eq!(simulator.to_string(), "http://127.0.0.1:8080/v3");
+/// assert!(simulator.is_loopback());
 /// assert!("http://api.bitopro.com/v3".parse::<BaseUrl>().is_err());
 /// # Ok::<(), bitopro_rest::Error>(())
 /// ```
@@ -25,6 +26,12 @@ pub struct BaseUrl(String);
 impl BaseUrl {
     /// The base URL of the exchange.
     pub const EXCHANGE: &'static str = "https://api.bitopro.com/v3";
+
+    /// Returns whether the host is `localhost` or a loopback address, so the server runs on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let uri = self.0.parse::<Uri>();
+        uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback_host))
+    }
 }
 
 impl Default for BaseUrl {
@@ -64,7 +71,7 @@ fn check(text: &str) -> Result<(), &'static str> {
     };
     match scheme {
         "https" => {}
-        "http" if is_loopback(authority.host()) => {}
+        "http" if is_loopback_host(authority.host()) => {}
         "http" => return Err("`http` is allowed only for a loopback address; use `https`"),
         _ => return Err("the scheme is neither `https` nor `http`"),
     }
@@ -80,7 +87,7 @@ fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_loopback(host: &str) -> bool {
+fn is_loopback_host(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }

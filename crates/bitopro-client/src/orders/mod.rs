@@ -49,8 +49,7 @@ pub(crate) struct OrderState {
 impl Client {
     /// Places an order over the REST API, and returns when the exchange has answered.
     ///
-    /// The order is first checked by [`broken_rules`] against the rules of its pair, which are read again after an hour,
-    /// or after a minute if the order breaks one. Nothing is rounded. The order is sent at most once.
+    /// The order is first checked by [`check_order`](Self::check_order). Nothing is rounded. The order is sent at most once.
     ///
     /// An accepted order may already be filled, or closed; see [`AcceptedOrder::settled`]. If the outcome is unknown,
     /// resolve it with [`UnknownPlacement::resolve`] before placing the order again.
@@ -94,8 +93,7 @@ impl Client {
         &self,
         order: &PlaceOrder,
     ) -> Result<Outcome<AcceptedOrder, UnknownPlacement>, OrderError> {
-        let rest = self.rest().map_err(error::without_effect)?;
-        self.order_state().pairs.check(&rest, order).await?;
+        self.check_order(order).await?;
         let in_flight = self.order_state().placements.begin(order);
         let before = self.exchange_time();
         let outcome = self.call_once(order).await?;
@@ -108,6 +106,18 @@ impl Client {
                 Outcome::Unknown(UnknownPlacement::new(self.clone(), order.clone(), before, error))
             }
         })
+    }
+
+    /// Checks an order by [`broken_rules`] against the rules of its pair, without placing it.
+    ///
+    /// The rules are read again after an hour, or after a minute if the order breaks one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`OrderError`] if the order breaks a rule, or if the rules are not known and cannot be read.
+    pub async fn check_order(&self, order: &PlaceOrder) -> Result<(), OrderError> {
+        let rest = self.rest().map_err(error::without_effect)?;
+        self.order_state().pairs.check(&rest, order).await
     }
 
     /// Cancels an order over the REST API, and returns when the exchange has answered.

@@ -246,15 +246,18 @@ fn a_parameter_never_turns_a_call_into_another_one() {
 
 #[test]
 fn a_base_url_is_https_or_loopback() {
-    for (text, shown) in [
-        ("https://api.bitopro.com/v3", "https://api.bitopro.com/v3"),
-        ("https://proxy.example:8443/a/b//", "https://proxy.example:8443/a/b"),
-        ("http://localhost:1/", "http://localhost:1"),
-        ("http://127.8.9.1", "http://127.8.9.1"),
-        ("http://[::1]:80/v3", "http://[::1]:80/v3"),
+    for (text, shown, is_loopback) in [
+        ("https://api.bitopro.com/v3", "https://api.bitopro.com/v3", false),
+        ("https://proxy.example:8443/a/b//", "https://proxy.example:8443/a/b", false),
+        ("https://localhost.example.com", "https://localhost.example.com", false),
+        ("https://10.0.0.1/v3", "https://10.0.0.1/v3", false),
+        ("https://127.0.0.1:8443/v3", "https://127.0.0.1:8443/v3", true),
+        ("http://localhost:1/", "http://localhost:1", true),
+        ("http://127.8.9.1", "http://127.8.9.1", true),
+        ("http://[::1]:80/v3", "http://[::1]:80/v3", true),
     ] {
         let base: BaseUrl = text.parse().unwrap();
-        assert_eq!(base.to_string(), shown);
+        assert_eq!((base.to_string().as_str(), base.is_loopback()), (shown, is_loopback));
         let request = GetTickers::new().to_public_request(&base).unwrap();
         assert_eq!(request.uri().to_string(), format!("{shown}/tickers"));
     }
