@@ -2,6 +2,7 @@
 
 mod exchange;
 mod help;
+mod order;
 mod query;
 
 use std::io::IsTerminal;
@@ -16,11 +17,12 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 pub(crate) use exchange::ExchangeArgs;
+pub(crate) use order::{CancelArgs, OrderArgs, OrderCommand, PlaceArgs, SendArgs, Side};
 pub(crate) use query::{
     BalancesArgs, ListArgs, Moment, OrdersArgs, PairsArgs, TickerArgs, TradesArgs, WindowArgs,
 };
 
-/// Watch, query, record and simulate an account on BitoPro
+/// Watch, query, record and simulate an account on BitoPro, and place and cancel its orders
 ///
 /// Unofficial: not made, endorsed or supported by the exchange.
 #[derive(Debug, Parser)]
@@ -64,6 +66,13 @@ pub(crate) enum Command {
     /// Needs no credentials. Calls the REST API of the exchange, or the one in BITOPRO_REST_URL if
     /// BITOPRO_WS_URL is another server.
     Ticker(TickerArgs),
+    /// Place or cancel an order: print the request, or send it with --live
+    ///
+    /// Without `--live`, the request is only printed, which needs no credentials. The exception is a REST API on
+    /// this machine (localhost or a loopback address), such as that of `bitopro sim`: it is sent the request
+    /// without `--live`. A request is sent at most once. The REST API and the credentials are those of `bitopro
+    /// balances`.
+    Order(OrderArgs),
     /// Serve a simulated exchange until stopped
     ///
     /// Prints its base URL and credentials as `export NAME=value` lines. Paste them into another terminal,
@@ -244,12 +253,16 @@ pub(crate) struct FormatArgs {
     /// Output format [default: table on a terminal, ndjson elsewhere]
     #[arg(long, short = 'o', value_enum)]
     format: Option<Format>,
+
+    /// Same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 }
 
 impl FormatArgs {
     pub(crate) fn format(&self) -> Format {
-        let default = if std::io::stdout().is_terminal() { Format::Table } else { Format::Ndjson };
-        self.format.unwrap_or(default)
+        let is_table = !self.json && std::io::stdout().is_terminal();
+        self.format.unwrap_or(if is_table { Format::Table } else { Format::Ndjson })
     }
 }
 

@@ -19,19 +19,39 @@ use crate::exit::{Failure, Status};
 /// The environment variable that names a PEM file of CA certificates to trust in addition to the platform's.
 pub(crate) const CA_FILE_VARIABLE: &str = "BITOPRO_CA_FILE";
 
-/// Texts of the library that name its settings, and what the command writes instead.
+/// Texts of the library that name its settings and calls, and what the command writes instead.
 const TEXTS: &[(&str, &str)] = &[
     ("`Limits::message_bytes`", "`--message-limit`"),
     ("`with_extra_roots`", "`--ca-file` or BITOPRO_CA_FILE"),
     (" or with `with_rest_endpoint`", ""),
     ("set both to the same server", "set BITOPRO_WS_URL and BITOPRO_REST_URL to the same server"),
     ("`GetTradingPairs` lists the pairs", "`bitopro pairs` lists the pairs"),
+    ("`Client::trading_pairs` lists the pairs", "`bitopro pairs` lists the pairs"),
+    ("`TradingPair::min_limit_base_amount` is the minimum", "`bitopro pairs` shows the minimum"),
+    (
+        "round to `TradingPair::amount_precision` and `quote_precision`",
+        "`bitopro pairs` shows how many are allowed",
+    ),
+    ("`GetBalances` shows what is available", "`bitopro balances` shows what is available"),
     ("; `Endpoint::limits` lists the limits", ""),
     ("retry once with a new nonce, then correct the clock", "correct the clock of this machine"),
-    // The command makes only calls that read.
+];
+
+/// Texts about calls that may have taken effect, for a command that makes only calls that read.
+const QUERY_TEXTS: &[(&str, &str)] = &[
     (", so the exchange may have carried out the call", ""),
     ("; if the call was not a `GET`, check first whether it took effect", ", and try again"),
     ("; if the call was not a `GET`, it probably took effect", ""),
+];
+
+/// The same texts for a command that places or cancels orders, which adds its own advice.
+const ORDER_TEXTS: &[(&str, &str)] = &[
+    ("; wait; if the call was not a `GET`, check first whether it took effect", ""),
+    (
+        "; report it; if the call was not a `GET`, it probably took effect",
+        ", so the call probably took effect",
+    ),
+    ("; resolve again later", ""),
 ];
 
 /// Returns a builder for a client of the server at `url`, or else of the server in the environment.
@@ -137,5 +157,19 @@ fn with_flags(error: Error) -> Error {
 
 /// Replaces the settings of the library in a text by those of the command.
 pub(crate) fn for_command(text: &str) -> String {
-    TEXTS.iter().fold(text.to_owned(), |text, (setting, flag)| text.replace(setting, flag))
+    replace(text, TEXTS)
+}
+
+/// Does the same for a text about a call that reads.
+pub(crate) fn for_query(text: &str) -> String {
+    replace(&for_command(text), QUERY_TEXTS)
+}
+
+/// Does the same for a text about a call that places or cancels orders.
+pub(crate) fn for_order(text: &str) -> String {
+    replace(&for_command(text), ORDER_TEXTS)
+}
+
+fn replace(text: &str, texts: &[(&str, &str)]) -> String {
+    texts.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }

@@ -18,6 +18,7 @@ pub(crate) enum Status {
     BadData = 5,
     RateLimited = 6,
     Clock = 7,
+    UnknownOutcome = 8,
 }
 
 impl From<Status> for ExitCode {

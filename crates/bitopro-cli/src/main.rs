@@ -8,6 +8,7 @@ mod decode;
 mod exit;
 mod filter;
 mod log;
+mod order;
 mod output;
 mod query;
 mod record;
@@ -50,6 +51,7 @@ fn run() -> Result<Status, Failure> {
         Command::Trades(args) => query::trades::run(args),
         Command::Pairs(args) => query::pairs::run(args),
         Command::Ticker(args) => query::ticker::run(args),
+        Command::Order(args) => order::run(args, &signals),
         Command::Sim(args) => sim::run(args, &signals),
         Command::Decode(args) => decode::run(&args),
         Command::Sign(args) => sign::run(&args),

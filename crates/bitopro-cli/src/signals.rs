@@ -46,6 +46,12 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Creates signals of which none arrives.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self(watch::channel(false).0)
+    }
+
     /// Lets the caller stop by itself after the first signal, for as long as it keeps the returned value.
     pub(crate) fn stop_request(&self) -> StopRequest {
         StopRequest(self.0.subscribe())

@@ -10,12 +10,13 @@ macro_rules! examples_and_exit_codes {
 Exit codes:
   0  success, including Ctrl-C, SIGTERM, SIGHUP and a closed pipe
   1  unexpected error
-  2  usage: an invalid argument, pair, file, URL, proxy or CA certificate
+  2  usage: an invalid argument, pair, order, file, URL, proxy or CA certificate
   3  authentication: no usable credentials, or the exchange rejects them
   4  network: no connection (*), no stable connection (*), or an invalid certificate
   5  bad data: a message, a reply or an input line cannot be read
   6  rate limited (*)
   7  clock: this machine's clock differs too much from the exchange's, and retrying has not helped
+  8  unknown outcome: an order may have been placed or cancelled
 (*) `watch` returns these only with --once, or with --for if nothing has arrived; otherwise it retries."
         )
     };
@@ -69,6 +70,27 @@ pub(super) const TICKER: &str = "\
 Examples:
   bitopro ticker btc_twd eth_twd
   bitopro ticker btc_twd -o json | jq -r .lastPrice";
+
+pub(super) const ORDER: &str = examples_and_exit_codes!(
+    "\
+Examples:
+  bitopro order place btc_twd buy 0.01 --price 2600000   print the request
+  bitopro order cancel btc_twd 1234567890 --live         cancel an order"
+);
+
+pub(super) const PLACE: &str = "\
+Examples:
+  bitopro order place btc_twd buy 0.01 --price 2600000          print the request
+  bitopro order place btc_twd buy 0.01 --price 2600000 --live   send it
+  bitopro order place btc_twd buy 1000 --market                 spend 1000 TWD
+  bitopro order place btc_twd sell 0.01 --market                sell 0.01 BTC
+  bitopro order place btc_twd sell 0.01 --price 2490000 --stop-below 2500000";
+
+pub(super) const CANCEL: &str = "\
+Examples:
+  bitopro order cancel btc_twd 1234567890   print the request
+  bitopro order cancel btc_twd --all        all open orders of a pair
+  bitopro order cancel --all-pairs --live   all open orders of the account";
 
 pub(super) const SIM: &str = "\
 Examples:
@@ -133,10 +155,11 @@ mod tests {
             Status::BadData,
             Status::RateLimited,
             Status::Clock,
+            Status::UnknownOutcome,
         ];
         let codes: Vec<_> = table.iter().map(|line| line.split_whitespace().next().unwrap()).collect();
         assert_eq!(codes, statuses.map(|status| (status as u8).to_string()));
-        for help in [super::BITOPRO, super::WATCH, super::RECORD] {
+        for help in [super::BITOPRO, super::WATCH, super::RECORD, super::ORDER] {
             let shown: Vec<_> = help.split("Exit codes:\n").nth(1).unwrap().lines().collect();
             let (footnote, lines) = shown.split_last().unwrap();
             assert_eq!(lines, table);

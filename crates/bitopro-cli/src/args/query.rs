@@ -154,7 +154,7 @@ impl Moment {
     }
 }
 
-fn pair(text: &str) -> Result<String, String> {
+pub(super) fn pair(text: &str) -> Result<String, String> {
     if is_pair(text) { Ok(text.to_owned()) } else { Err("expected a pair such as btc_twd".to_owned()) }
 }
 

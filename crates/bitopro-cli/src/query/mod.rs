@@ -14,12 +14,12 @@ use std::io::{self, Write};
 
 use bitopro_client::rest::Call;
 use bitopro_client::transport::{Limits, printable};
-use bitopro_client::{Credentials, Rest, RestError, model};
+use bitopro_client::{Client, Credentials, Rest, RestError, model};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{CredentialArgs, Format, FormatArgs, TrustArgs};
-use crate::client::{self, ca_file, for_command};
+use crate::client::{self, ca_file, for_query};
 use crate::credentials;
 use crate::exit::{Failure, MAX_LINE, Status, causes};
 use crate::output::{Output, exit_status};
@@ -39,16 +39,24 @@ fn without_account<T>(
     trust: &TrustArgs,
     query: impl AsyncFnOnce(Rest) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // A client needs credentials, but public calls are not signed, so these are never sent.
-    let unused = Credentials::new("no-account", "no-account", "no-account@localhost")
-        .map_err(|error| Failure::new(Status::Unexpected, error.to_string()))?;
+    let unused = no_account()?;
     crate::block_on(async { query(rest(unused, trust)?).await })
 }
 
+/// Returns credentials that are never sent: a client needs some, but public calls are not signed.
+pub(crate) fn no_account() -> Result<Credentials, Failure> {
+    Credentials::new("no-account", "no-account", "no-account@localhost")
+        .map_err(|error| Failure::new(Status::Unexpected, error.to_string()))
+}
+
 fn rest(credentials: Credentials, trust: &TrustArgs) -> Result<Rest, Failure> {
+    client(credentials, trust)?.rest().map_err(|error| failure(&error))
+}
+
+/// Returns a client of the exchange, or of the server in the environment.
+pub(crate) fn client(credentials: Credentials, trust: &TrustArgs) -> Result<Client, Failure> {
     let ca_file = ca_file(trust.ca_file.clone());
-    let builder = client::builder(credentials, None, ca_file.as_deref(), Limits::default())?;
-    client::build(builder)?.rest().map_err(|error| failure(&error))
+    client::build(client::builder(credentials, None, ca_file.as_deref(), Limits::default())?)
 }
 
 async fn call<C: Call + Sync>(rest: &Rest, call: &C) -> Result<C::Reply, Failure> {
@@ -56,10 +64,10 @@ async fn call<C: Call + Sync>(rest: &Rest, call: &C) -> Result<C::Reply, Failure
 }
 
 /// Converts the error of a call to a failure of the command.
-fn failure(error: &RestError) -> Failure {
-    let failure = Failure::new(Status::of_call(error.kind()), for_command(&error.to_string()));
+pub(crate) fn failure(error: &RestError) -> Failure {
+    let failure = Failure::new(Status::of_call(error.kind()), for_query(&error.to_string()));
     match causes(error) {
-        Some(causes) => failure.with_source(for_command(&causes)),
+        Some(causes) => failure.with_source(for_query(&causes)),
         None => failure,
     }
 }
@@ -79,11 +87,11 @@ fn print<T: Serialize>(
 }
 
 /// Prints a line about the output to standard error.
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     // If standard error is closed, the output is unaffected.
     let _ = writeln!(io::stderr(), "bitopro: {}", printable(text, MAX_LINE));
 }
 
-fn to_model(time: Timestamp) -> model::Timestamp {
+pub(crate) fn to_model(time: Timestamp) -> model::Timestamp {
     model::Timestamp::from_millis(time.as_millisecond())
 }

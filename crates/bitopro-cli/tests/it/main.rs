@@ -10,6 +10,7 @@ mod faults;
 mod help;
 mod hostile;
 mod limits;
+mod order;
 #[cfg(unix)]
 mod pipes;
 mod process;

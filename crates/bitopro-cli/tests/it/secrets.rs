@@ -115,6 +115,8 @@ fn no_flag_takes_a_secret() {
         &["trades", "--help"],
         &["pairs", "--help"],
         &["ticker", "--help"],
+        &["order", "place", "--help"],
+        &["order", "cancel", "--help"],
         &["sim", "--help"],
         &["decode", "--help"],
         &["sign", "--help"],
