@@ -66,7 +66,8 @@ pub(crate) struct PlaceArgs {
     #[arg(long, value_name = "STOP_PRICE", value_parser = positive, conflicts_with_all = ["market", "post_only"])]
     pub(crate) stop_below: Option<Decimal>,
 
-    /// Id of your choice, from 1 to 2147483647, by which the order is found if the exchange does not answer
+    /// Id from 1 to 2147483647, by which the order is found if the exchange does not answer; use a new one for
+    /// each order [default: a random one]
     #[arg(long, value_name = "NUMBER", value_parser = number::<u32>("a number from 1 to 2147483647"))]
     pub(crate) client_id: Option<u32>,
 
@@ -97,7 +98,7 @@ pub(crate) struct CancelArgs {
     pub(crate) send: SendArgs,
 }
 
-/// Whether a request is sent, where to, and how the result is printed.
+/// The arguments of every command that sends a request.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     /// Send the request; without this flag, only a server on this machine is sent it

@@ -1,13 +1,14 @@
 use std::fmt;
 
 use bitopro_client::model::{Order, OrderId, Pair};
+use bitopro_client::transport::printable;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::args::{Format, FormatArgs};
-use crate::exit::{Failure, Status};
+use crate::exit::{Failure, MAX_LINE, Status};
 use crate::output::{Output, exit_status, json};
 use crate::query::to_model;
 use crate::table::{Appearance, RowFormat, View, orders};
@@ -39,7 +40,8 @@ impl OrderRef {
 
 impl fmt::Display for OrderRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "order {} of {}", self.id, self.pair)
+        let text = format!("order {} of {}", self.id, self.pair);
+        f.write_str(&printable(&text, MAX_LINE))
     }
 }
 
@@ -81,19 +83,20 @@ impl Request {
 impl Line {
     /// Prints the line immediately. A closed pipe is not a failure.
     ///
-    /// If an effect cannot be printed, the outcome is unknown to the reader of the output.
+    /// If a result cannot be printed, the reader of the output does not know the outcome.
     pub(super) fn print(&self, format: &FormatArgs) -> Result<(), Failure> {
         let mut output = Output::stdout();
-        let text = self.to_text()?;
         let printed = match format.format() {
-            Format::Table => output.lines(&text),
+            Format::Table => output.lines(&self.to_text()?),
             Format::Ndjson => output.json(self),
         };
         match exit_status(printed.and_then(|()| output.flush()), Status::Ok) {
-            Err(failure) if matches!(self, Self::Placed(_) | Self::Cancelled(_)) => {
-                Err(Failure::new(Status::UnknownOutcome, text.trim_end().to_owned()).with_source(failure))
+            Ok(_) => Ok(()),
+            Err(failure) if matches!(self, Self::Request(_)) => Err(failure),
+            Err(failure) => {
+                let message = format!("the request was carried out, but cannot print {}", json(self)?);
+                Err(Failure::new(Status::UnknownOutcome, message).with_source(failure))
             }
-            result => result.map(drop),
         }
     }
 

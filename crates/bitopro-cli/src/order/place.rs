@@ -1,6 +1,8 @@
 use bitopro_client::model::{Order, OrderId};
 use bitopro_client::rest::{PlaceOrder, Trigger};
 use bitopro_client::{Client, Outcome, Resolution};
+use fastrand::Rng;
+use jiff::Timestamp;
 
 use super::line::{Line, OrderRef, Request};
 use super::{Server, failure, print_state, print_unsent, unknown, unless_stopped};
@@ -10,7 +12,8 @@ use crate::exit::{Failure, Status};
 use crate::query::note;
 use crate::signals::{Signals, StopRequest};
 
-pub(super) async fn run(args: PlaceArgs, signals: &Signals) -> Result<Status, Failure> {
+pub(super) async fn run(mut args: PlaceArgs, signals: &Signals) -> Result<Status, Failure> {
+    args.client_id.get_or_insert_with(|| random_client_id(Timestamp::now()));
     let server = Server::new(&args.send)?;
     run_on(&server, &args, signals).await
 }
@@ -34,6 +37,11 @@ pub(super) async fn run_on(server: &Server, args: &PlaceArgs, signals: &Signals)
         None => print_state(&server.client, placed, format).await?,
     }
     Ok(Status::Ok)
+}
+
+/// Returns a client id, without which a lost order could not be told from an equal one of the last minute.
+fn random_client_id(seed: Timestamp) -> u32 {
+    Rng::with_seed(seed.as_microsecond().unsigned_abs()).u32(1..=i32::MAX.unsigned_abs())
 }
 
 /// Returns the request of an order. Fails if the order is invalid for every pair.

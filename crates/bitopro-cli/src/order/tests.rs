@@ -6,6 +6,7 @@ use bitopro_sim::{Clock, Simulator};
 use clap::Parser;
 use http::Method;
 
+use super::line::OrderRef;
 use super::{Server, place, sends};
 use crate::args::{Args, Command, OrderArgs, OrderCommand, PlaceArgs};
 use crate::client::for_order;
@@ -174,4 +175,10 @@ fn errors_name_commands_and_not_calls_of_the_library() {
             assert!(!text.contains(term), "{text}");
         }
     }
+}
+
+#[test]
+fn an_id_cannot_change_the_terminal() {
+    let order = OrderRef::new("BTC_TWD", "\u{1b}[2J\u{202e}");
+    assert_eq!(order.to_string(), "order \\u{1b}[2J\\u{202e} of btc_twd");
 }

@@ -53,7 +53,7 @@ async fn an_order_is_placed_and_cancelled_and_its_state_is_printed() {
     assert_eq!(ids.len(), 1);
     assert_eq!(lines[0], json!({"type": "placed", "data": {"pair": "btc_twd", "id": ids[0]}}));
     assert_eq!((&lines[1]["type"], &lines[1]["data"]["id"]), (&json!("order"), &json!(ids[0])));
-    assert_eq!((&lines[1]["data"]["status"], &lines[1]["data"]["price"]), (&json!(0), &json!("1000000")));
+    assert_eq!((&lines[1]["data"]["status"], &lines[1]["data"]["clientID"]), (&json!(0), &json!(7)));
 
     let lines = json(&mut on(&simulator, &["order", "cancel", "BTC_TWD", &ids[0]]));
     assert_eq!(lines[0], json!({"type": "cancelled", "data": {"pair": "btc_twd", "id": ids[0]}}));
@@ -64,6 +64,8 @@ async fn an_order_is_placed_and_cancelled_and_its_state_is_printed() {
     let id = placed(&simulator).remove(0);
     assert!(outcome.stdout.starts_with(&format!("placed order {id} of btc_twd\nTIME UTC ")), "{outcome:?}");
     assert!(outcome.stdout.ends_with(" buy  limit 1000000          0/0.01 open\n"), "{outcome:?}");
+    // The order has its own client id, by which it would have been found.
+    assert!(simulator.open_orders().iter().any(|order| order.id == *id && order.client_id.is_some()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -205,29 +207,48 @@ async fn a_state_that_cannot_be_read_yet_is_a_note() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_signal_before_the_answer_leaves_the_outcome_unknown() {
+async fn a_signal_before_the_outcome_is_known_leaves_it_unknown() {
     use crate::process::Running;
 
     let simulator = Simulator::builder().start().await.unwrap();
     let directory = tempfile::tempdir().unwrap();
-    for (number, signal) in ["INT", "TERM"].into_iter().enumerate() {
-        execute(&simulator, &["fail-rest 1 delay 0", "fail-rest 1 delay 600000"]);
+    // The signal arrives while the command waits for the answer, or while it looks for the order.
+    for (signal, fault) in [("INT", "delay 600000"), ("TERM", "502")] {
+        execute(&simulator, &["fail-rest 1 delay 0", &format!("fail-rest 1 {fault}")]);
         let path = directory.path().join(signal);
-        let stderr = std::fs::File::create(&path).unwrap();
-        let mut running = Running::spawn(
-            on(&simulator, &PLACE).args(["--client-id", "7"]).stdout(Stdio::null()).stderr(stderr),
-        );
-        while placed(&simulator).len() == number {
+        let mut command = on(&simulator, &PLACE);
+        command.stdout(Stdio::null()).stderr(std::fs::File::create(&path).unwrap());
+        let mut running = Running::spawn(&mut command);
+        let stderr = || std::fs::read_to_string(&path).unwrap();
+        while placed(&simulator).is_empty() && !stderr().contains("looking for the order") {
             assert!(running.is_running());
             tokio::task::yield_now().await;
         }
-        assert_eq!(running.stop(signal), Some(8));
-        assert_eq!(
-            std::fs::read_to_string(path).unwrap(),
-            "bitopro: stopped before the outcome was known; before you place the order again, look for it (client id 7) \
-             with `bitopro orders btc_twd` and `bitopro orders btc_twd --closed`\n"
-        );
+        assert_eq!(running.stop(signal), Some(8), "{signal}: {}", stderr());
+        let last = stderr().lines().last().unwrap().to_owned();
+        let start = "bitopro: stopped before the outcome was known; before you place the order again, look for it \
+                     (client id ";
+        let end = ") with `bitopro orders btc_twd` and `bitopro orders btc_twd --closed`";
+        assert!(last.starts_with(start) && last.ends_with(end), "{last}");
+        for id in placed(&simulator) {
+            simulator.cancel(&id.into()).unwrap();
+        }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_id_that_cannot_be_printed_is_in_the_error() {
+    let simulator = Simulator::builder().start().await.unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let child = on(&simulator, &PLACE).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(8), "{stderr}");
+    let id = placed(&simulator).remove(0);
+    assert!(stderr.contains(&format!(
+        "cannot print {{\"type\":\"placed\",\"data\":{{\"pair\":\"btc_twd\",\"id\":\"{id}\""
+    )));
 }
 
 #[test]
