@@ -81,7 +81,7 @@ async fn cancel_one(
     match unless_stopped(&mut stop, read_order(client, &order), &advice).await? {
         Ok(state) if state.is_final() => {
             note(&format!("{text}; it is closed now"));
-            Line::Order(Box::new(state)).print(format)
+            Line::order(state).print(format)
         }
         _ => Err(unknown(&format!("{text}; {advice}"))),
     }

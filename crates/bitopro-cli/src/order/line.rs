@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::args::{Format, FormatArgs};
 use crate::exit::{Failure, MAX_LINE, Status};
 use crate::output::{Output, exit_status, json};
+use crate::query::orders::with_times_in_millis;
 use crate::query::to_model;
 use crate::table::{Appearance, RowFormat, View, orders};
 
@@ -81,6 +82,10 @@ impl Request {
 }
 
 impl Line {
+    pub(super) fn order(order: Order) -> Self {
+        Self::Order(Box::new(with_times_in_millis(order)))
+    }
+
     /// Prints the line immediately. A closed pipe is not a failure.
     ///
     /// If a result cannot be printed, the reader of the output does not know the outcome.

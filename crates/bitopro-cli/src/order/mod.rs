@@ -84,7 +84,7 @@ async fn unless_stopped<T>(
 /// Prints the state of an order, or a note if it cannot be read.
 async fn print_state(client: &Client, order: OrderRef, format: &FormatArgs) -> Result<(), Failure> {
     match read_order(client, &order).await {
-        Ok(state) => Line::Order(Box::new(state)).print(format),
+        Ok(state) => Line::order(state).print(format),
         Err(error) => {
             let (pair, error) = (order.pair, query::failure(&error));
             note(&format!("cannot read the state of the order: {error:#}; see `bitopro orders {pair}`"));

@@ -33,13 +33,13 @@ pub(super) async fn run_on(server: &Server, args: &PlaceArgs, signals: &Signals)
     // From now on, a signal ends the command as usual.
     drop(stop);
     match state {
-        Some(order) => Line::Order(order).print(format)?,
+        Some(order) => Line::order(*order).print(format)?,
         None => print_state(&server.client, placed, format).await?,
     }
     Ok(Status::Ok)
 }
 
-/// Returns a client id, without which a lost order could not be told from an equal one of the last minute.
+/// Returns a client id. If no answer arrives, it distinguishes the order from an equal one of the last minute.
 fn random_client_id(seed: Timestamp) -> u32 {
     Rng::with_seed(seed.as_microsecond().unsigned_abs()).u32(1..=i32::MAX.unsigned_abs())
 }

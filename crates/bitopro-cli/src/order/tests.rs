@@ -6,7 +6,7 @@ use bitopro_sim::{Clock, Simulator};
 use clap::Parser;
 use http::Method;
 
-use super::line::OrderRef;
+use super::line::{Line, OrderRef};
 use super::{Server, place, sends};
 use crate::args::{Args, Command, OrderArgs, OrderCommand, PlaceArgs};
 use crate::client::for_order;
@@ -181,4 +181,15 @@ fn errors_name_commands_and_not_calls_of_the_library() {
 fn an_id_cannot_change_the_terminal() {
     let order = OrderRef::new("BTC_TWD", "\u{1b}[2J\u{202e}");
     assert_eq!(order.to_string(), "order \\u{1b}[2J\\u{202e} of btc_twd");
+}
+
+#[test]
+fn the_times_of_an_order_are_in_milliseconds() {
+    const IN_SECONDS: &str = include_str!("../../../../fixtures/rest/open-orders/seconds.json");
+
+    let mut list: serde_json::Value = serde_json::from_str(IN_SECONDS).unwrap();
+    let seconds = list["data"][0]["createdTimestamp"].as_i64().unwrap();
+    let order = serde_json::from_value(list["data"][0].take()).unwrap();
+    let line = serde_json::to_value(Line::order(order)).unwrap();
+    assert_eq!(line["data"]["createdTimestamp"], seconds * 1_000);
 }

@@ -31,7 +31,7 @@ async fn open_orders(rest: &Rest, pair: Option<String>) -> Result<Vec<Order>, Fa
 }
 
 /// Converts the times of an order to milliseconds. Those of open orders are in seconds, unlike those of closed ones.
-fn with_times_in_millis(mut order: Order) -> Order {
+pub(crate) fn with_times_in_millis(mut order: Order) -> Order {
     (order.created_timestamp, order.updated_timestamp) = (order.created(), order.updated());
     order
 }
