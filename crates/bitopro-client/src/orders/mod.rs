@@ -52,7 +52,8 @@ impl Client {
     /// The order is first checked by [`check_order`](Self::check_order). Nothing is rounded. The order is sent at most once.
     ///
     /// An accepted order may already be filled, or closed; see [`AcceptedOrder::settled`]. If the outcome is unknown,
-    /// resolve it with [`UnknownPlacement::resolve`] before placing the order again.
+    /// resolve it with [`UnknownPlacement::resolve`], or with [`UnknownPlacement::resolve_with`] if you follow the
+    /// streams, before placing the order again.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use bitopro_model::{Order, OrderId, OrderType, Timestamp};
 use bitopro_rest::{Completeness, GetOpenOrders, GetOrderHistory, Pager, PlaceOrder, Unproved};
 use tokio::time::{Instant, sleep};
 
-use crate::{Client, RestError};
+use crate::{Account, Client, Current, CurrentAccount, Reader, RestError, Subscription};
 
 /// Time after a call from which a complete list without the order proves that the order was not placed: the longest time
 /// for which gateways usually wait for a server, and more than the delay of the lists.
@@ -18,8 +18,8 @@ const CLOCK_SLACK_MS: i64 = 60_000;
 
 /// The placement of an order whose outcome is unknown: the answer of the exchange is missing or incomplete.
 ///
-/// The order may have been placed, or may still be. Do not place it again before
-/// [`resolve`](Self::resolve) returns [`Resolution::NotPlaced`].
+/// The order may have been placed, or may still be. Do not place it again before [`resolve`](Self::resolve) or
+/// [`resolve_with`](Self::resolve_with) returns [`Resolution::NotPlaced`].
 pub struct UnknownPlacement {
     client: Client,
     order: PlaceOrder,
@@ -27,18 +27,18 @@ pub struct UnknownPlacement {
     /// The times between which the exchange may have created the order.
     window: (Timestamp, Timestamp),
     ended: Instant,
-    /// The id that an earlier search has found.
-    found: Option<OrderId>,
+    /// The order that an earlier search has found.
+    found: Option<Box<Order>>,
 }
 
-/// The result of [`UnknownPlacement::resolve`].
+/// The result of [`UnknownPlacement::resolve`] and [`UnknownPlacement::resolve_with`].
 #[derive(Debug, Clone)]
 pub enum Resolution {
     /// The order was placed: the exchange lists exactly one order that can be the result of the call.
     Placed(Box<Order>),
     /// The order was not placed: at least 60 s after the call ended, the exchange's complete lists did not contain it.
     NotPlaced,
-    /// It remains unknown whether the order was placed. `resolve` can be called again.
+    /// It remains unknown whether the order was placed. Both methods can be called again.
     Unknown(Unresolved),
 }
 
@@ -95,13 +95,116 @@ impl UnknownPlacement {
     /// Give each order its own client id. Without one, an order that another program places on the same terms at the same
     /// time may be mistaken for this one.
     ///
+    /// Once the order is found, every further call returns it as it was found, without a search.
+    ///
     /// # Cancel safety
     ///
     /// This method is cancel safe.
     pub async fn resolve(&mut self) -> Resolution {
+        if let Some(found) = &self.found {
+            return Resolution::Placed(found.clone());
+        }
+        let resolution = self.searched().await;
+        self.keep(resolution)
+    }
+
+    /// Finds out whether the order was placed, like [`resolve`](Self::resolve), but also from the streams.
+    ///
+    /// Pass a subscription of the same account that includes the open or the closed orders, such as
+    /// [`Client::account`]. If its state contains exactly one order that is the result of the call by the same rules, and
+    /// the order has a creation time, the search ends immediately, even if the REST API is not available. Only the lists
+    /// prove that the order was not placed: if they cannot be read or may be incomplete, this method waits for the
+    /// streams until 60 s after the call ended.
+    ///
+    /// Give each order its own client id. Without one, an equal order that another program placed since a minute before
+    /// the call is mistaken for this one if the streams show only that order.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bitopro_client::rest::PlaceOrder;
+    /// use bitopro_client::{Client, Outcome, Resolution};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let simulator = bitopro_sim::Simulator::builder().start_in_memory()?;
+    /// # let credentials = simulator.credentials().to_credentials()?;
+    /// let client = Client::builder(credentials)
+    /// #   .with_endpoint(simulator.ws_url())
+    /// #   .with_rest_endpoint(simulator.rest_url())
+    /// #   .with_connector(simulator.connector())
+    /// #   .with_http_client(simulator.connector())
+    ///     .build()?;
+    /// let account = client.account();
+    /// # account.ready().await?;
+    /// # client.trading_pairs().await?;
+    /// # simulator.execute(&"fail-rest 1 lose".parse()?)?;
+    /// let order = PlaceOrder::limit_buy("btc_twd", "0.01".parse()?, 2_600_000.into()).with_client_id(7_u32);
+    /// if let Outcome::Unknown(mut unknown) = client.place(&order).await? {
+    /// #   simulator.execute(&"fail-rest 1000 502".parse()?)?;
+    ///     match unknown.resolve_with(&account).await {
+    ///         Resolution::Placed(order) => println!("placed with the id {}", order.id),
+    ///         Resolution::NotPlaced => println!("not placed"),
+    ///         Resolution::Unknown(reason) => println!("check the account: {reason}"),
+    ///     }
+    /// #   return matches!(unknown.resolve().await, Resolution::Placed(_)).then_some(()).ok_or("not found".into());
+    /// }
+    /// # Err("the outcome is known".into()) }
+    /// ```
+    pub async fn resolve_with(&mut self, account: &Subscription<Account>) -> Resolution {
+        if let Some(found) = &self.found {
+            return Resolution::Placed(found.clone());
+        }
+        let searched = async {
+            let resolution = self.searched().await;
+            if let Resolution::Unknown(Unresolved::Failed(_) | Unresolved::Incomplete(_)) = resolution {
+                sleep(self.time_left()).await;
+            }
+            resolution
+        };
+        let resolution = tokio::select! {
+            biased;
+            order = self.shown(account.reader()) => Resolution::Placed(Box::new(order)),
+            resolution = searched => resolution,
+        };
+        self.keep(resolution)
+    }
+
+    /// Returns the resolution after it has kept the order, if any.
+    fn keep(&mut self, resolution: Resolution) -> Resolution {
+        if let Resolution::Placed(order) = &resolution {
+            self.found = Some(order.clone());
+        }
+        resolution
+    }
+
+    /// Returns the time until complete lists without the order prove that it was not placed.
+    fn time_left(&self) -> Duration {
+        SETTLING_TIME.saturating_sub(self.ended.elapsed())
+    }
+
+    /// Waits until the streams show the order, which never happens if it was not placed.
+    async fn shown(&self, mut account: Reader<Account>) -> Order {
+        loop {
+            if let Ok(Some(order)) = self.result_among(self.in_window_of(&account.current())) {
+                return order;
+            }
+            tokio::select! {
+                true = account.changed() => {}
+                // The outcome of an equal placement may become known without a message.
+                () = sleep(FIRST_PAUSE) => {}
+            }
+        }
+    }
+
+    /// Searches the lists until the order is found or cannot be found.
+    async fn searched(&self) -> Resolution {
         let mut pause = FIRST_PAUSE;
         loop {
-            let left = SETTLING_TIME.saturating_sub(self.ended.elapsed());
+            let left = self.time_left();
             let unresolved = match self.search().await {
                 Ok(Some(order)) => return Resolution::Placed(Box::new(order)),
                 Ok(None) if left.is_zero() => return Resolution::NotPlaced,
@@ -117,17 +220,19 @@ impl UnknownPlacement {
     }
 
     /// Returns the order if it is listed, or `None` if the complete lists do not contain it.
-    async fn search(&mut self) -> Result<Option<Order>, Unresolved> {
+    async fn search(&self) -> Result<Option<Order>, Unresolved> {
         let Listed { orders, incomplete } = self.list().await.map_err(Unresolved::Failed)?;
-        if let Some(found) = &self.found {
-            return Ok(orders.into_iter().find(|order| order.id == *found));
+        match incomplete {
+            Some(reason) => Err(Unresolved::Incomplete(reason)),
+            None => self.result_among(orders.into_iter().filter(|order| self.is_in_window(order)).collect()),
         }
+    }
+
+    /// Returns the order that is the result of the call, and attributes it to this placement, or `None` if none of the
+    /// orders can be the result.
+    fn result_among(&self, in_window: Vec<Order>) -> Result<Option<Order>, Unresolved> {
         let placements = &self.client.order_state().placements;
-        let in_window = orders.into_iter().filter(|order| self.is_in_window(order)).collect();
         let orders = placements.unattributed(&self.order, in_window).ok_or(Unresolved::InFlight)?;
-        if let Some(reason) = incomplete {
-            return Err(Unresolved::Incomplete(reason));
-        }
         let (mut certain, others): (Vec<_>, Vec<_>) =
             orders.into_iter().partition(|listed| is_result(&self.order, listed));
         if let Some(order) = certain.pop() {
@@ -138,12 +243,23 @@ impl UnknownPlacement {
             if !placements.attribute(&order.id) {
                 return Err(Unresolved::InFlight);
             }
-            self.found = Some(order.id.clone());
             return Ok(Some(order));
         }
         let doubtful: Vec<_> =
             others.into_iter().filter(|listed| may_be_result(&self.order, listed)).collect();
         if doubtful.is_empty() { Ok(None) } else { Err(Unresolved::Ambiguous(doubtful)) }
+    }
+
+    /// Returns the orders that the streams show and that were created when the call may have created its order.
+    ///
+    /// Unlike the lists, the streams can show orders of any age, so those without a creation time are left out.
+    fn in_window_of(&self, account: &CurrentAccount) -> Vec<Order> {
+        let open = account.open_orders.iter().flat_map(Current::state);
+        let closed = account.closed_orders.iter().flat_map(Current::state);
+        let in_window = open.chain(closed).filter(|o| o.created().is_some() && self.is_in_window(o));
+        // An order that is both open and closed is closed.
+        let by_id: BTreeMap<&OrderId, &Order> = in_window.map(|order| (&order.id, order)).collect();
+        by_id.into_values().cloned().collect()
     }
 
     /// Reads the orders of the pair that may have been created by the call.

@@ -2,6 +2,7 @@
 
 mod placing;
 mod resolving;
+mod resolving_with;
 mod rules;
 mod settling;
 
