@@ -217,6 +217,9 @@ impl Account {
             Message::HistoryOrders(event) => {
                 status.record_snapshot(event);
                 self.orders.apply_history_snapshot(event, status.open_connection, is_first, sink);
+                if is_first {
+                    self.record_executed_before();
+                }
                 return self.request_open_orders();
             }
             _ => {}
@@ -280,8 +283,8 @@ impl Account {
         Some(SnapshotRequest { stream, reason: PROGRESS_REVERSED })
     }
 
-    /// Records the executed amounts of the known orders at the start of the trades. Called when both the trades and
-    /// the open orders have started.
+    /// Records the executed amounts of the known orders at the start of the trades. Called for the first snapshots of the
+    /// orders, and for the first connection of the trades.
     fn record_executed_before(&mut self) {
         if !self.streams.get(&PrivateStream::UserTrades).is_some_and(StreamStatus::is_known) {
             return;

@@ -59,7 +59,9 @@ pub(super) struct Link {
     /// connection.
     last_data_at: Option<Instant>,
     /// The start of the next gap, according to the exchange's clock, if something may have been missed.
-    missing_since: Option<Timestamp>,
+    missing_since: Option<(Timestamp, Instant)>,
+    /// The start of the last gap that was emitted.
+    last_gap_start: Option<Instant>,
     /// Number of connections so far.
     connections: u64,
     /// Number of failures since the last snapshot.
@@ -95,6 +97,7 @@ impl Link {
             last_event: None,
             last_data_at: None,
             missing_since: None,
+            last_gap_start: None,
             connections: 0,
             failures: 0,
             repeated: None,
@@ -366,6 +369,10 @@ impl Link {
         self.last_event = edge;
     }
 
+    pub(super) fn last_gap_start(&self) -> Option<Instant> {
+        self.last_gap_start
+    }
+
     /// Returns the time of the last frame of the open connection, if the snapshot has arrived or the stream has none.
     pub(super) fn last_frame_with_data(&self) -> Option<Instant> {
         match &self.phase {
@@ -400,14 +407,15 @@ impl Link {
         if let Phase::Open(open) = &self.phase
             && (self.last_event.is_some() || !self.stream().has_snapshot())
         {
-            self.missing_since.get_or_insert(open.last_frame_at());
+            self.missing_since.get_or_insert((open.last_frame_at(), open.last_frame));
         }
     }
 
     /// Emits the current gap, if any. It ends at the event `after`, or at `opened` on a stream without
     /// snapshots.
     fn push_gap(&mut self, opened: Timestamp, after: Option<Edge>) {
-        let Some(since) = self.missing_since.take() else { return };
+        let Some((since, start)) = self.missing_since.take() else { return };
+        self.last_gap_start = Some(start);
         // The clock may have been set back in the meantime.
         let reason = GapReason::Reconnected { since, until: opened.max(since) };
         let before = self.last_event.clone();

@@ -73,7 +73,8 @@ impl Subscriber {
         self.version += 1;
         let received = cx.clock().time_at(cx.now);
         if let Some(backfill) = &mut self.backfill {
-            backfill.observe(&self.account, &item, cx.now, received);
+            let link = self.links.iter().find(|link| link.stream() == stream);
+            backfill.observe(&self.account, &item, link.and_then(Link::last_gap_start), cx.now);
         }
         let request = self.account.apply(stream, &item);
         if let Some(backfill) = &mut self.backfill {

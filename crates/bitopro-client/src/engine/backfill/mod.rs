@@ -9,7 +9,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use bitopro_model::{Currency, Message, Order, OrderId, Pair, PrivateStream, Timestamp};
+use bitopro_model::{AccountBalance, Currency, Message, Order, OrderId, Pair, PrivateStream, Timestamp};
 use bitopro_rest::{GetOrder, GetOwnTrades, GetTradingPairs, List, OwnTrade, TradingPair};
 
 use crate::RestError;
@@ -50,10 +50,10 @@ pub enum RestReply {
 pub(super) struct BackfillState {
     settings: Backfill,
     known: KnownTrades,
-    /// The last change of each currency's total amount, on the client's clock.
-    moved: BTreeMap<Currency, Timestamp>,
+    /// The last change of each currency's total amount.
+    moved: BTreeMap<Currency, Instant>,
     /// The time of the first snapshot of the balances. Earlier changes are not known.
-    balances_since: Option<Timestamp>,
+    balances_since: Option<Instant>,
     /// The orders that are no longer open although no stream has reported how they ended, and since when.
     ended: BTreeMap<OrderId, (Order, Instant)>,
     /// The orders that the REST API does not know either. They are not asked for again.
@@ -113,46 +113,47 @@ impl BackfillState {
         }
     }
 
-    /// Records an item before it is applied to the account.
-    pub(super) fn observe(&mut self, account: &Account, item: &Item<Message>, now: Instant, time: Timestamp) {
+    /// Records an item before it is applied to the account. `gap_start` is the start of the last gap of its stream.
+    pub(super) fn observe(
+        &mut self,
+        account: &Account,
+        item: &Item<Message>,
+        gap_start: Option<Instant>,
+        now: Instant,
+    ) {
         match item {
             Item::Gap(gap) => {
                 if let GapReason::Reconnected { since, until } = gap.reason
                     && gap.after.is_none()
                 {
-                    self.start(since, until, now);
+                    self.start((since, until), gap_start.unwrap_or(now), now);
                 }
             }
             Item::Snapshot(Message::AccountBalance(event)) => {
                 if self.balances_since.is_none() {
-                    self.balances_since = Some(time);
+                    self.balances_since = Some(now);
                     return;
                 }
                 let listed: BTreeSet<&Currency> =
                     event.data.iter().map(|balance| &balance.currency).collect();
                 let missing = account.balances().iter().map(|balance| &balance.currency);
                 let missing = missing.filter(|currency| !listed.contains(currency)).cloned();
-                self.moved.extend(missing.map(|currency| (currency, time)));
-                self.observe_balances(account, event, time);
+                self.moved.extend(missing.map(|currency| (currency, now)));
+                self.observe_balances(account, event, now);
             }
-            Item::Update(Message::AccountBalance(event)) => self.observe_balances(account, event, time),
+            Item::Update(Message::AccountBalance(event)) => self.observe_balances(account, event, now),
             _ => {}
         }
     }
 
-    fn observe_balances(
-        &mut self,
-        account: &Account,
-        event: &bitopro_model::AccountBalance,
-        time: Timestamp,
-    ) {
+    fn observe_balances(&mut self, account: &Account, event: &AccountBalance, now: Instant) {
         let moved = event.data.iter().filter(|balance| {
             account
                 .balances()
                 .get(balance.currency.as_str())
                 .is_none_or(|known| known.amount != balance.amount)
         });
-        self.moved.extend(moved.map(|balance| (balance.currency.clone(), time)));
+        self.moved.extend(moved.map(|balance| (balance.currency.clone(), now)));
     }
 
     /// Records an item after it was applied to the account.
@@ -169,7 +170,7 @@ impl BackfillState {
                 self.known.add(&event.data, now, self.run.is_some());
             }
             // The message may have been a trade.
-            (PrivateStream::UserTrades, Item::Malformed(_)) => self.start(time, time, now),
+            (PrivateStream::UserTrades, Item::Malformed(_)) => self.start((time, time), now, now),
             (PrivateStream::ActiveOrders | PrivateStream::HistoryOrders, _) => {
                 self.update_ended(account, now);
             }
@@ -197,10 +198,10 @@ impl BackfillState {
     }
 
     /// Starts a run for a gap, or extends the run in progress.
-    fn start(&mut self, since: Timestamp, until: Timestamp, now: Instant) {
+    fn start(&mut self, gap: (Timestamp, Timestamp), gap_start: Instant, now: Instant) {
         match &mut self.run {
-            Some(run) => run.extend(since, until, now),
-            None => self.run = Some(Run::new(Some((since, until)), now)),
+            Some(run) => run.extend(gap, gap_start, now),
+            None => self.run = Some(Run::new(Some(gap), gap_start, now)),
         }
     }
 
@@ -222,7 +223,7 @@ impl BackfillState {
         if self.poll_timeout(situation).is_none_or(|due| due > situation.now) {
             return Poll::Pending;
         }
-        let run = self.run.get_or_insert_with(|| Run::new(None, situation.now));
+        let run = self.run.get_or_insert_with(|| Run::new(None, situation.now, situation.now));
         let context = run::Context {
             settings: &self.settings,
             known: &mut self.known,

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use bitopro_model::{Currency, Message, Order, OrderId, Pair, Timestamp, TradeId};
+use bitopro_model::{Currency, Message, Order, OrderId, Pair, PrivateStream, Timestamp, TradeId};
 use bitopro_rest::{Completeness, ErrorKind, GetOrder, GetOwnTrades, GetTradingPairs, List, OwnTrade, Pager};
 
 use super::known_trades::KnownTrades;
@@ -20,6 +20,8 @@ use crate::{RestError, RestErrorKind};
 pub(super) struct Run {
     /// The time in which trades may have been missed, or `None` if only orders are sought.
     gap: Option<(Timestamp, Timestamp)>,
+    /// The start of the gap on the monotonic clock.
+    gap_start: Instant,
     /// The time at which the last gap ended. The other streams may be silent although they have lost something, until
     /// a frame has arrived since then.
     opened: Instant,
@@ -72,8 +74,8 @@ struct TradeList {
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Backfill,
     pub(super) known: &'a mut KnownTrades,
-    pub(super) moved: &'a BTreeMap<Currency, Timestamp>,
-    pub(super) balances_since: Option<Timestamp>,
+    pub(super) moved: &'a BTreeMap<Currency, Instant>,
+    pub(super) balances_since: Option<Instant>,
     pub(super) ended: &'a mut BTreeMap<OrderId, (Order, Instant)>,
     pub(super) unresolved: &'a mut BTreeSet<OrderId>,
 }
@@ -91,12 +93,13 @@ const MAX_UNREADABLE: u32 = 5;
 /// The shortest pause after a failure.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Balances may have changed by this much before the last frame on the connection of the trades.
-const MOVED_SLACK_MS: i64 = 5_000;
+const MOVED_SLACK: Duration = Duration::from_secs(5);
 
 impl Run {
-    pub(super) fn new(gap: Option<(Timestamp, Timestamp)>, now: Instant) -> Self {
+    pub(super) fn new(gap: Option<(Timestamp, Timestamp)>, gap_start: Instant, now: Instant) -> Self {
         Self {
             gap,
+            gap_start,
             opened: now,
             phase: Phase::Pause(now),
             started: now,
@@ -115,8 +118,14 @@ impl Run {
     }
 
     /// Adds another gap. All pairs are read again.
-    pub(super) fn extend(&mut self, since: Timestamp, until: Timestamp, now: Instant) {
+    pub(super) fn extend(
+        &mut self,
+        (since, until): (Timestamp, Timestamp),
+        gap_start: Instant,
+        now: Instant,
+    ) {
         let (start, end) = self.gap.unwrap_or((since, until));
+        self.gap_start = self.gap_start.min(gap_start);
         self.gap = Some((start.min(since), end.max(until)));
         (self.opened, self.rounds, self.repeats) = (now, 0, 0);
         (self.reading, self.lists) = (None, BTreeMap::new());
@@ -203,7 +212,7 @@ impl Run {
 
     /// Returns the pairs that may have missing trades, as far as they are known.
     fn pairs<'a>(
-        &self,
+        &'a self,
         context: &'a Context<'_>,
         situation: &'a Situation<'_>,
     ) -> Box<dyn Iterator<Item = &'a Pair> + 'a> {
@@ -215,10 +224,9 @@ impl Run {
         let closed = account.orders().closed().iter().filter(move |order| !is_before(order));
         let ended = context.ended.values().map(|(order, _)| order);
         let orders = account.orders().open().iter().chain(closed).chain(ended).map(|order| &order.pair);
-        let moved_since = self.moved_since();
         let tells = self.balances_tell(context, situation);
         let moved = move |currency: &Currency| {
-            !tells || context.moved.get(currency).zip(moved_since).is_some_and(|(at, since)| *at >= since)
+            !tells || context.moved.get(currency).is_some_and(|at| self.has_moved(*at))
         };
         let all = situation.shared.pairs(now).into_iter().flat_map(|pairs| pairs.iter());
         let moved = all.filter(move |pair| moved(&pair.base) && moved(&pair.quote)).map(|pair| &pair.pair);
@@ -227,20 +235,19 @@ impl Run {
 
     /// Returns whether the list of all pairs is needed and not known.
     fn needs_all_pairs(&self, context: &Context<'_>, situation: &Situation<'_>) -> bool {
-        let Some(since) = self.moved_since() else { return false };
-        let has_moved = context.moved.values().filter(|at| **at >= since).nth(1).is_some();
+        let has_moved = context.moved.values().filter(|at| self.has_moved(**at)).nth(1).is_some();
         situation.shared.pairs(situation.now).is_none()
             && (has_moved || !self.balances_tell(context, situation))
     }
 
-    fn moved_since(&self) -> Option<Timestamp> {
-        self.gap.map(|(since, _)| shifted(since, -MOVED_SLACK_MS))
+    fn has_moved(&self, at: Instant) -> bool {
+        at + MOVED_SLACK >= self.gap_start
     }
 
     /// Returns whether the balances show which pairs may have missing trades.
     fn balances_tell(&self, context: &Context<'_>, situation: &Situation<'_>) -> bool {
-        let is_fresh = situation.account.is_fresh(bitopro_model::PrivateStream::AccountBalance);
-        is_fresh && context.balances_since.zip(self.gap).is_some_and(|(known, (since, _))| known < since)
+        let is_fresh = situation.account.is_fresh(PrivateStream::AccountBalance);
+        is_fresh && context.balances_since.is_some_and(|known| known < self.gap_start)
     }
 
     /// Handles a page of the trades of a pair.

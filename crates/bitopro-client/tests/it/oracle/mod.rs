@@ -159,6 +159,9 @@ impl Oracle {
         if let Some(trades) = current.trades.as_ref().filter(|trades| !trades.is_stale()) {
             let is_exact =
                 quirks.trades_on_connect == TradesOnConnect::Nothing && quirks.event_ids == EventIds::Present;
+            // Without the open orders, it is not known which executions are older than the subscription.
+            let is_provable = self.replay.failed.is_empty();
+            self.recovery.assert_gap_is_closed(is_provable);
             self.recovery.assert_trades_are_known(trades.state(), &truth.simulator.trades(), is_exact);
         }
     }

@@ -27,7 +27,9 @@ fn trade(order: &str, volume: &str, second: i64) -> Trade {
 /// Returns the ids of the records that none of the trades explains.
 fn missing(trades: &[Trade], records: &[OwnTrade]) -> Vec<String> {
     let mut known = KnownTrades::default();
-    trades.iter().for_each(|trade| known.add(trade, test_start(), false));
+    for trade in trades {
+        known.add(trade, test_start(), false);
+    }
     known.missing(records).into_iter().map(|record| record.trade_id.to_string()).collect()
 }
 
@@ -63,6 +65,9 @@ fn equal_trades_are_matched_one_to_one() {
     assert_eq!(of(&[99, 101, 102]), [""; 0]);
     assert_eq!(of(&[100, 101]).len(), 1);
     assert_eq!(of(&[102]), ["100000", "100500"]);
+    assert_eq!(of(&[101, 102]).len(), 1);
+    // The nearest record is explained.
+    assert_eq!(missing(&[trade("1", "0.1", 101)], &records), ["100000", "100500"]);
     // A trade outside of the times of the records takes nothing away.
     assert_eq!(of(&[5, 100, 100, 101, 900]), [""; 0]);
 }
@@ -76,16 +81,16 @@ fn a_recovered_trade_is_known_by_its_id_and_order() {
     assert_eq!(missing, [&records[2], &records[1]]);
 }
 
+/// Everything up to a forgotten trade is known, so its record is not missing.
 #[test]
 fn old_trades_are_forgotten_unless_a_backfill_is_in_progress() {
     let start = test_start();
     let after = |seconds: u64| -> Instant { start + Duration::from_secs(seconds) };
-    for (is_in_progress, seconds, is_known) in [(false, 180, true), (false, 181, false), (true, 9_999, true)]
-    {
+    for (is_in_progress, seconds, is_kept) in [(false, 180, true), (false, 181, false), (true, 9_999, true)] {
         let mut known = KnownTrades::default();
         known.add(&trade("1", "0.1", 100), after(0), false);
         known.add(&trade("2", "0.1", 300), after(seconds), is_in_progress);
-        let records = [record("a", "1", "0.1", 100_000)];
-        assert_eq!(known.missing(&records).is_empty(), is_known, "{seconds}");
+        let is_known = |ms| known.missing(&[record("a", "1", "0.1", ms)]).is_empty();
+        assert_eq!((is_known(100_999), is_known(101_000)), (true, is_kept), "{seconds}");
     }
 }
