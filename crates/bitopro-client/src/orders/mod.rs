@@ -2,6 +2,7 @@
 
 mod accepted;
 mod error;
+mod matching;
 mod pairs;
 mod placements;
 mod rules;

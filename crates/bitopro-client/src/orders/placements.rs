@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use bitopro_model::{Order, OrderId};
 use bitopro_rest::PlaceOrder;
 
+use super::matching::may_be_result;
+
 /// Maximum number of ids to keep: more than can be placed in eight minutes within the exchange's limit.
 const CAPACITY: usize = 10_000;
 
@@ -28,16 +30,16 @@ impl Placements {
         InFlight { placements: self, order }
     }
 
-    /// Selects the orders of a list that belong to no known placement.
+    /// Selects the orders of a list that may be the result of this placement and belong to no known one.
     ///
-    /// Returns `None` if the outcome of a placement that could be confused with this one is still to come.
-    pub(super) fn unattributed(&self, order: &PlaceOrder, listed: Vec<Order>) -> Option<Vec<Order>> {
+    /// Returns `None` if one of them may also be the result of a placement whose outcome is still to come.
+    pub(super) fn candidates(&self, order: &PlaceOrder, listed: Vec<Order>) -> Option<Vec<Order>> {
         self.with(|known| {
-            if known.in_flight.iter().any(|other| may_be_confused(order, other)) {
-                return None;
-            }
-            let is_new = |listed: &Order| !known.attributed.contains(&listed.id);
-            Some(listed.into_iter().filter(is_new).collect())
+            let is_candidate =
+                |listed: &Order| may_be_result(order, listed) && !known.attributed.contains(&listed.id);
+            let candidates: Vec<_> = listed.into_iter().filter(is_candidate).collect();
+            let is_clear = |listed: &Order| !known.in_flight.iter().any(|other| may_be_result(other, listed));
+            candidates.iter().all(is_clear).then_some(candidates)
         })
     }
 
@@ -59,12 +61,6 @@ impl Placements {
         // No code panics while it holds the lock, so the lists are consistent even if the lock is poisoned.
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Returns whether an order in a list could belong to either placement.
-fn may_be_confused(one: &PlaceOrder, other: &PlaceOrder) -> bool {
-    one == other
-        || (one.pair() == other.pair() && one.client_id().is_some() && one.client_id() == other.client_id())
 }
 
 /// An order that is being placed, until this value is dropped.

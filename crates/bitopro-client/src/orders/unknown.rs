@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use bitopro_model::{Order, OrderId, OrderType, Timestamp};
+use bitopro_model::{Order, OrderId, Timestamp};
 use bitopro_rest::{Completeness, GetOpenOrders, GetOrderHistory, Pager, PlaceOrder, Unproved};
 use tokio::time::{Instant, sleep};
 
+use super::matching::is_result;
 use crate::{Account, Client, Current, CurrentAccount, Reader, RestError, Subscription};
 
 /// Time after a call from which a complete list without the order proves that the order was not placed: the longest time
@@ -50,7 +51,7 @@ pub enum Unresolved {
     Ambiguous(Vec<Order>),
     /// The exchange's list of orders may be incomplete.
     Incomplete(Unproved),
-    /// The client is placing the same order, or one with the same client id, and that call has not ended yet.
+    /// The exchange lists an order that may also be the result of another call of this client, which has not ended yet.
     InFlight,
     /// The lists cannot be read.
     Failed(RestError),
@@ -194,7 +195,7 @@ impl UnknownPlacement {
             }
             tokio::select! {
                 true = account.changed() => {}
-                // The outcome of an equal placement may become known without a message.
+                // The outcome of a similar placement may become known without a message.
                 () = sleep(FIRST_PAUSE) => {}
             }
         }
@@ -232,8 +233,8 @@ impl UnknownPlacement {
     /// orders can be the result.
     fn result_among(&self, in_window: Vec<Order>) -> Result<Option<Order>, Unresolved> {
         let placements = &self.client.order_state().placements;
-        let orders = placements.unattributed(&self.order, in_window).ok_or(Unresolved::InFlight)?;
-        let (mut certain, others): (Vec<_>, Vec<_>) =
+        let orders = placements.candidates(&self.order, in_window).ok_or(Unresolved::InFlight)?;
+        let (mut certain, doubtful): (Vec<_>, Vec<_>) =
             orders.into_iter().partition(|listed| is_result(&self.order, listed));
         if let Some(order) = certain.pop() {
             if !certain.is_empty() {
@@ -245,8 +246,6 @@ impl UnknownPlacement {
             }
             return Ok(Some(order));
         }
-        let doubtful: Vec<_> =
-            others.into_iter().filter(|listed| may_be_result(&self.order, listed)).collect();
         if doubtful.is_empty() { Ok(None) } else { Err(Unresolved::Ambiguous(doubtful)) }
     }
 
@@ -290,33 +289,6 @@ impl UnknownPlacement {
     }
 }
 
-/// Returns whether a listed order has the client id and the terms of this one.
-fn is_result(order: &PlaceOrder, listed: &Order) -> bool {
-    listed.client_id == order.client_id() && has_terms_of(order, listed)
-}
-
-/// Returns whether a listed order has either the client id or the terms of this one, and the exchange may have left out
-/// or changed the other.
-fn may_be_result(order: &PlaceOrder, listed: &Order) -> bool {
-    let has_id = order.client_id().is_some() && listed.client_id == order.client_id();
-    has_id || (listed.client_id.is_none() && has_terms_of(order, listed))
-}
-
-fn has_terms_of(order: &PlaceOrder, listed: &Order) -> bool {
-    let has_type = match order.order_type() {
-        // A stop-limit order becomes a limit order when it is triggered.
-        OrderType::StopLimit => matches!(listed.order_type, OrderType::StopLimit | OrderType::Limit),
-        order_type => listed.order_type == order_type,
-    };
-    let has_stop = listed.stop_price.is_none_or(|price| order.stop_price() == Some(price));
-    has_type
-        && has_stop
-        && listed.pair == *order.pair()
-        && listed.action == *order.action()
-        && order.price().is_none_or(|price| listed.price == price)
-        && (order.is_market_buy() || listed.original_amount == order.amount())
-}
-
 fn shifted(time: Timestamp, by_ms: i64) -> Timestamp {
     Timestamp::from_millis(time.as_millis().saturating_add(by_ms))
 }
@@ -347,7 +319,7 @@ impl fmt::Display for Unresolved {
                 write!(f, "the list of orders may be incomplete: {reason}; search it for the order")
             }
             Self::InFlight => {
-                f.write_str("an equal order is being placed; resolve again when that call has ended")
+                f.write_str("a similar order is being placed; resolve again when that call has ended")
             }
             Self::Failed(error) => {
                 write!(f, "the lists of orders cannot be read: {error:#}; resolve again later")

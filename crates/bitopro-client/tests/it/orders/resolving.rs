@@ -8,6 +8,12 @@ use tokio::time::Instant;
 
 use super::{accepted, exchange, exchange_with, execute, open, order, unknown};
 
+/// An order on the terms of [`order`], but with a trigger.
+fn stop_limit() -> PlaceOrder {
+    let trigger = Trigger::at_or_below(Decimal::from(900_000));
+    PlaceOrder::stop_limit_buy("btc_twd", order().amount(), Decimal::from(1_000_000), trigger)
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_order_that_was_placed_is_found() {
     for quirks in [
@@ -113,18 +119,30 @@ async fn an_equal_order_of_another_program_makes_the_outcome_ambiguous() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_equal_order_in_flight_is_not_mistaken_for_the_lost_one() {
-    let (simulator, client) = exchange();
-    let mut refused = unknown(&simulator, &client, &order(), "502").await;
-    execute(&simulator, "fail-rest 1 delay 5000");
-    let placing = tokio::spawn({
-        let client = client.clone();
-        async move { accepted(&client, &order()).await }
-    });
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(open(&simulator).len(), 1);
-    assert!(matches!(refused.resolve().await, Resolution::NotPlaced));
-    assert_eq!([placing.await.unwrap()], *open(&simulator));
+async fn an_order_in_flight_is_not_mistaken_for_the_lost_one() {
+    let market_buy = |quote_amount| PlaceOrder::market_buy_for_quote("btc_twd", Decimal::from(quote_amount));
+    let larger = PlaceOrder::limit_buy("btc_twd", Decimal::new(2, 3), Decimal::from(1_000_000));
+    for (refused, in_flight) in [
+        (order(), order()),
+        // The amount of a market order that buys is not comparable.
+        (market_buy(1_000), market_buy(2_000)),
+        // A stop-limit order becomes a limit order.
+        (stop_limit(), order()),
+        (order().with_client_id(7_u32), larger.with_client_id(7_u32)),
+        (order().with_client_id(7_u32), order()),
+    ] {
+        let (simulator, client) = exchange();
+        let mut unknown = unknown(&simulator, &client, &refused, "502").await;
+        execute(&simulator, "fail-rest 1 delay 5000");
+        let placing = tokio::spawn({
+            let (client, in_flight) = (client.clone(), in_flight.clone());
+            async move { accepted(&client, &in_flight).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let resolution = unknown.resolve().await;
+        assert!(matches!(resolution, Resolution::NotPlaced), "{refused:?} {in_flight:?} {resolution:?}");
+        placing.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,9 +159,7 @@ async fn lists_that_cannot_be_read_prove_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_order_is_found_by_its_stop_price_even_after_it_was_triggered() {
     let (simulator, client) = exchange();
-    let trigger = Trigger::at_or_below(Decimal::from(900_000));
-    let stop = PlaceOrder::stop_limit_buy("btc_twd", Decimal::new(1, 3), Decimal::from(1_000_000), trigger);
-    let mut unknown = unknown(&simulator, &client, &stop, "lose").await;
+    let mut unknown = unknown(&simulator, &client, &stop_limit(), "lose").await;
     let id = open(&simulator).remove(0);
     execute(&simulator, "place - buy btc_twd 0.001 at 1000000 when <= 800000");
     execute(&simulator, &format!("trigger {id}"));
