@@ -1,31 +1,88 @@
 //! Compares an order that was sent with the orders that the exchange lists.
 
-use bitopro_model::{Order, OrderType};
+use bitopro_model::{Condition, Order, OrderType};
 use bitopro_rest::PlaceOrder;
 
-/// Returns whether a listed order has the client id and the terms of this one.
-pub(super) fn is_result(order: &PlaceOrder, listed: &Order) -> bool {
-    listed.client_id == order.client_id() && has_terms_of(order, listed)
+/// The degree to which a listed order fits an order that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// The listed order is another one.
+    Different,
+    /// The listed order is the one that was sent if the exchange has left out or changed some of it.
+    Doubtful,
+    /// The listed order has the client id and the terms of the one that was sent.
+    Equal,
 }
 
-/// Returns whether a listed order has either the client id or the terms of this one, and the exchange may have left out
-/// or changed the other.
-pub(super) fn may_be_result(order: &PlaceOrder, listed: &Order) -> bool {
-    let has_id = order.client_id().is_some() && listed.client_id == order.client_id();
-    has_id || (listed.client_id.is_none() && has_terms_of(order, listed))
+/// Compares an order that was sent with a listed order.
+pub(super) fn fit(order: &PlaceOrder, listed: &Order) -> Fit {
+    let terms = fit_of_terms(order, listed);
+    match (order.client_id(), listed.client_id) {
+        (None, None) => terms,
+        (Some(sent), Some(listed)) if sent == listed => terms.max(Fit::Doubtful),
+        (Some(_), None) => terms.min(Fit::Doubtful),
+        (_, Some(_)) => Fit::Different,
+    }
 }
 
-fn has_terms_of(order: &PlaceOrder, listed: &Order) -> bool {
-    let has_type = match order.order_type() {
-        // A stop-limit order becomes a limit order when it is triggered.
-        OrderType::StopLimit => matches!(listed.order_type, OrderType::StopLimit | OrderType::Limit),
-        order_type => listed.order_type == order_type,
-    };
-    let has_stop = listed.stop_price.is_none_or(|price| order.stop_price() == Some(price));
-    has_type
-        && has_stop
-        && listed.pair == *order.pair()
+/// Compares the terms of the orders. Terms that are not listed are not compared.
+fn fit_of_terms(order: &PlaceOrder, listed: &Order) -> Fit {
+    let is_equal = listed.pair == *order.pair()
         && listed.action == *order.action()
         && order.price().is_none_or(|price| listed.price == price)
-        && (order.is_market_buy() || listed.original_amount == order.amount())
+        && listed.stop_price.is_none_or(|price| order.stop_price() == Some(price))
+        && (order.is_market_buy() || listed.original_amount == order.amount());
+    if is_equal { fit_of_type(order, listed).min(fit_of_condition(order, listed)) } else { Fit::Different }
+}
+
+fn fit_of_type(order: &PlaceOrder, listed: &Order) -> Fit {
+    match (order.order_type(), &listed.order_type) {
+        (sent, listed) if sent == *listed => Fit::Equal,
+        // A stop-limit order becomes a limit order when it is triggered. Only its stop price shows what it was.
+        (OrderType::StopLimit, OrderType::Limit) if listed.stop_price.is_some() => Fit::Equal,
+        (OrderType::StopLimit, OrderType::Limit) => Fit::Doubtful,
+        _ => Fit::Different,
+    }
+}
+
+fn fit_of_condition(order: &PlaceOrder, listed: &Order) -> Fit {
+    match (order.condition(), &listed.condition) {
+        (Some(_), Some(Condition::Unknown(_))) => Fit::Doubtful,
+        (Some(sent), Some(listed)) if sent != listed => Fit::Different,
+        _ => Fit::Equal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitopro_model::{Action, Condition, Order, OrderType};
+    use bitopro_rest::{PlaceOrder, Trigger};
+
+    use super::{Fit, fit};
+
+    fn listed(order_type: OrderType) -> Order {
+        Order::new("1", "btc_twd", Action::Sell, order_type).with_price(9.into()).with_amount(1.into())
+    }
+
+    #[test]
+    fn terms_that_are_not_listed_are_not_compared_and_unknown_ones_are_doubtful() {
+        let order =
+            PlaceOrder::stop_limit_sell("btc_twd", 1.into(), 9.into(), Trigger::at_or_below(10.into()));
+        for (order_type, stop_price, condition, expected) in [
+            (OrderType::StopLimit, Some(10), Some("<="), Fit::Equal),
+            (OrderType::StopLimit, None, None, Fit::Equal),
+            (OrderType::StopLimit, Some(10), Some("<"), Fit::Doubtful),
+            (OrderType::StopLimit, Some(10), Some(">="), Fit::Different),
+            (OrderType::StopLimit, Some(11), Some("<="), Fit::Different),
+            (OrderType::Limit, Some(10), Some("<="), Fit::Equal),
+            (OrderType::Limit, Some(10), None, Fit::Equal),
+            (OrderType::Limit, None, None, Fit::Doubtful),
+            (OrderType::Market, None, None, Fit::Different),
+        ] {
+            let mut listed = listed(order_type);
+            listed.stop_price = stop_price.map(Into::into);
+            listed.condition = condition.map(Condition::from);
+            assert_eq!(fit(&order, &listed), expected, "{listed:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use bitopro_model::{Order, OrderId};
 use bitopro_rest::PlaceOrder;
 
-use super::matching::may_be_result;
+use super::matching::{Fit, fit};
 
 /// Maximum number of ids to keep: more than can be placed in eight minutes within the exchange's limit.
 const CAPACITY: usize = 10_000;
@@ -35,10 +35,12 @@ impl Placements {
     /// Returns `None` if one of them may also be the result of a placement whose outcome is still to come.
     pub(super) fn candidates(&self, order: &PlaceOrder, listed: Vec<Order>) -> Option<Vec<Order>> {
         self.with(|known| {
-            let is_candidate =
-                |listed: &Order| may_be_result(order, listed) && !known.attributed.contains(&listed.id);
+            let is_candidate = |listed: &Order| {
+                fit(order, listed) != Fit::Different && !known.attributed.contains(&listed.id)
+            };
             let candidates: Vec<_> = listed.into_iter().filter(is_candidate).collect();
-            let is_clear = |listed: &Order| !known.in_flight.iter().any(|other| may_be_result(other, listed));
+            let is_clear =
+                |listed: &Order| !known.in_flight.iter().any(|other| fit(other, listed) != Fit::Different);
             candidates.iter().all(is_clear).then_some(candidates)
         })
     }

@@ -6,7 +6,7 @@ use bitopro_model::{Order, OrderId, Timestamp};
 use bitopro_rest::{Completeness, GetOpenOrders, GetOrderHistory, Pager, PlaceOrder, Unproved};
 use tokio::time::{Instant, sleep};
 
-use super::matching::is_result;
+use super::matching::{Fit, fit};
 use crate::{Account, Client, Current, CurrentAccount, Reader, RestError, Subscription};
 
 /// Time after a call from which a complete list without the order proves that the order was not placed: the longest time
@@ -47,7 +47,8 @@ pub enum Resolution {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Unresolved {
-    /// Each of these orders may be the result of the call: several have its client id and its terms, or none has both.
+    /// Each of these orders may be the result of the call: several have its client id and its terms, or none certainly
+    /// has both.
     Ambiguous(Vec<Order>),
     /// The exchange's list of orders may be incomplete.
     Incomplete(Unproved),
@@ -88,10 +89,11 @@ impl UnknownPlacement {
     /// proved, which takes until 60 s after the call ended. Call it inside [`tokio::time::timeout`] to wait for less.
     ///
     /// An order in the lists is the result of the call if it was created between a minute before the call and two
-    /// minutes after it, has the same client id (or none), pair, side, type, price and amount, and belongs to no other
-    /// placement of this client or of its clones. The amount of a market order that buys is not compared, since the
-    /// exchange lists the amount in the base currency. If several orders fit, or one fits only in part, the outcome is
-    /// [ambiguous](Unresolved::Ambiguous).
+    /// minutes after it, has the same client id (or none), pair, side, type, price, amount and trigger, and belongs to no
+    /// other placement of this client or of its clones. The amount of a market order that buys is not compared, since the
+    /// exchange lists the amount in the base currency. A stop-limit order that was triggered may be listed as a limit
+    /// order, which fits only in part if it has no stop price. If several orders fit, or one fits only in part, the
+    /// outcome is [ambiguous](Unresolved::Ambiguous).
     ///
     /// Give each order its own client id. Without one, an order that another program places on the same terms at the same
     /// time may be mistaken for this one.
@@ -235,7 +237,7 @@ impl UnknownPlacement {
         let placements = &self.client.order_state().placements;
         let orders = placements.candidates(&self.order, in_window).ok_or(Unresolved::InFlight)?;
         let (mut certain, doubtful): (Vec<_>, Vec<_>) =
-            orders.into_iter().partition(|listed| is_result(&self.order, listed));
+            orders.into_iter().partition(|listed| fit(&self.order, listed) == Fit::Equal);
         if let Some(order) = certain.pop() {
             if !certain.is_empty() {
                 certain.push(order);

@@ -153,6 +153,14 @@ impl PlaceOrder {
         }
     }
 
+    /// Returns the comparison of the market price with the [stop price](Self::stop_price), or `None` for other orders.
+    pub fn condition(&self) -> Option<&Condition> {
+        match &self.terms {
+            Terms::StopLimit { trigger, .. } => Some(&trigger.condition),
+            _ => None,
+        }
+    }
+
     /// Returns the client id, if it is set.
     pub fn client_id(&self) -> Option<ClientId> {
         self.client_id
@@ -188,7 +196,7 @@ impl PlaceOrder {
             price: price.map(ToString::to_string),
             timestamp: parts.next_nonce(),
             stop_price: stop_price.map(ToString::to_string),
-            condition: trigger.map(|trigger| &trigger.condition),
+            condition: self.condition(),
             time_in_force: matches!(self.terms, Terms::PostOnly { .. }).then_some(TimeInForce::PostOnly),
             client_id: self.client_id,
         }

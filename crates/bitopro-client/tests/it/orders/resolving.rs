@@ -166,3 +166,24 @@ async fn a_stop_order_is_found_by_its_stop_price_even_after_it_was_triggered() {
     let Resolution::Placed(found) = unknown.resolve().await else { panic!("not found") };
     assert_eq!(found.id, id);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_order_is_mistaken_neither_for_a_limit_order_nor_for_one_with_the_opposite_trigger() {
+    let (simulator, client) = exchange();
+    let mut refused = unknown(&simulator, &client, &stop_limit(), "502").await;
+    execute(&simulator, "place - buy btc_twd 0.001 at 1000000 when >= 900000");
+    assert!(matches!(refused.resolve().await, Resolution::NotPlaced));
+
+    // It may have become this limit order, whose stop price the exchange may have left out.
+    for order in [stop_limit(), stop_limit().with_client_id(7_u32)] {
+        let (simulator, client) = exchange();
+        let mut refused = unknown(&simulator, &client, &order, "502").await;
+        execute(&simulator, "place - buy btc_twd 0.001 at 1000000");
+        let Resolution::Unknown(reason) = refused.resolve().await else { panic!("{order:?}") };
+        assert!(matches!(&reason, Unresolved::Ambiguous(orders) if orders.len() == 1), "{reason}");
+    }
+    let mut lost = unknown(&simulator, &client, &stop_limit(), "lose").await;
+    execute(&simulator, "place - buy btc_twd 0.001 at 1000000");
+    let Resolution::Placed(found) = lost.resolve().await else { panic!("not found") };
+    assert_eq!(found.stop_price, stop_limit().stop_price());
+}
