@@ -1,6 +1,6 @@
 //! Compares an order that was sent with the orders that the exchange lists.
 
-use bitopro_model::{Condition, Order, OrderType};
+use bitopro_model::{Condition, Order, OrderType, TimeInForce};
 use bitopro_rest::PlaceOrder;
 
 /// The degree to which a listed order fits an order that was sent.
@@ -32,7 +32,10 @@ fn fit_of_terms(order: &PlaceOrder, listed: &Order) -> Fit {
         && order.price().is_none_or(|price| listed.price == price)
         && listed.stop_price.is_none_or(|price| order.stop_price() == Some(price))
         && (order.is_market_buy() || listed.original_amount == order.amount());
-    if is_equal { fit_of_type(order, listed).min(fit_of_condition(order, listed)) } else { Fit::Different }
+    if !is_equal {
+        return Fit::Different;
+    }
+    fit_of_type(order, listed).min(fit_of_condition(order, listed)).min(fit_of_time_in_force(order, listed))
 }
 
 fn fit_of_type(order: &PlaceOrder, listed: &Order) -> Fit {
@@ -53,9 +56,17 @@ fn fit_of_condition(order: &PlaceOrder, listed: &Order) -> Fit {
     }
 }
 
+fn fit_of_time_in_force(order: &PlaceOrder, listed: &Order) -> Fit {
+    match &listed.time_in_force {
+        Some(TimeInForce::Unknown(_)) => Fit::Doubtful,
+        Some(listed) if order.time_in_force() != *listed => Fit::Different,
+        _ => Fit::Equal,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use bitopro_model::{Action, Condition, Order, OrderType};
+    use bitopro_model::{Action, Condition, Order, OrderType, TimeInForce};
     use bitopro_rest::{PlaceOrder, Trigger};
 
     use super::{Fit, fit};
@@ -65,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_that_are_not_listed_are_not_compared_and_unknown_ones_are_doubtful() {
+    fn a_trigger_that_is_not_listed_is_not_compared_and_an_unknown_one_is_doubtful() {
         let order =
             PlaceOrder::stop_limit_sell("btc_twd", 1.into(), 9.into(), Trigger::at_or_below(10.into()));
         for (order_type, stop_price, condition, expected) in [
@@ -83,6 +94,22 @@ mod tests {
             listed.stop_price = stop_price.map(Into::into);
             listed.condition = condition.map(Condition::from);
             assert_eq!(fit(&order, &listed), expected, "{listed:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_force_that_is_not_listed_is_not_compared_and_an_unknown_one_is_doubtful() {
+        let post_only = PlaceOrder::post_only_sell("btc_twd", 1.into(), 9.into());
+        let limit = PlaceOrder::limit_sell("btc_twd", 1.into(), 9.into());
+        for (time_in_force, of_post_only, of_limit) in [
+            (Some("POST_ONLY"), Fit::Equal, Fit::Different),
+            (Some("GTC"), Fit::Different, Fit::Equal),
+            (Some("FOK"), Fit::Doubtful, Fit::Doubtful),
+            (None, Fit::Equal, Fit::Equal),
+        ] {
+            let mut listed = listed(OrderType::Limit);
+            listed.time_in_force = time_in_force.map(TimeInForce::from);
+            assert_eq!((fit(&post_only, &listed), fit(&limit, &listed)), (of_post_only, of_limit));
         }
     }
 }

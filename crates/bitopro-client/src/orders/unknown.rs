@@ -89,11 +89,11 @@ impl UnknownPlacement {
     /// proved, which takes until 60 s after the call ended. Call it inside [`tokio::time::timeout`] to wait for less.
     ///
     /// An order in the lists is the result of the call if it was created between a minute before the call and two
-    /// minutes after it, has the same client id (or none), pair, side, type, price, amount and trigger, and belongs to no
-    /// other placement of this client or of its clones. The amount of a market order that buys is not compared, since the
-    /// exchange lists the amount in the base currency. A stop-limit order that was triggered may be listed as a limit
-    /// order, which fits only in part if it has no stop price. If several orders fit, or one fits only in part, the
-    /// outcome is [ambiguous](Unresolved::Ambiguous).
+    /// minutes after it, has the same client id (or none), pair, side, type, price, amount, trigger and time in force, and
+    /// belongs to no other placement of this client or of its clones. The amount of a market order that buys is not
+    /// compared, since the exchange lists the amount in the base currency. A stop-limit order that was triggered may be
+    /// listed as a limit order, which fits only in part if it has no stop price. If several orders fit, or one fits only
+    /// in part, the outcome is [ambiguous](Unresolved::Ambiguous).
     ///
     /// Give each order its own client id. Without one, an order that another program places on the same terms at the same
     /// time may be mistaken for this one.

@@ -161,6 +161,14 @@ impl PlaceOrder {
         }
     }
 
+    /// Returns the time in force: post-only, or good till cancelled for every other order.
+    pub fn time_in_force(&self) -> TimeInForce {
+        match self.terms {
+            Terms::PostOnly { .. } => TimeInForce::PostOnly,
+            _ => TimeInForce::GoodTillCancelled,
+        }
+    }
+
     /// Returns the client id, if it is set.
     pub fn client_id(&self) -> Option<ClientId> {
         self.client_id
@@ -197,7 +205,8 @@ impl PlaceOrder {
             timestamp: parts.next_nonce(),
             stop_price: stop_price.map(ToString::to_string),
             condition: self.condition(),
-            time_in_force: matches!(self.terms, Terms::PostOnly { .. }).then_some(TimeInForce::PostOnly),
+            // Good till cancelled is the exchange's default.
+            time_in_force: Some(self.time_in_force()).filter(|time| *time != TimeInForce::GoodTillCancelled),
             client_id: self.client_id,
         }
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bitopro_client::rest::{PlaceOrder, Trigger};
 use bitopro_client::{Resolution, Unresolved};
-use bitopro_model::Decimal;
+use bitopro_model::{Decimal, TimeInForce};
 use bitopro_sim::{OpenOrderTimes, Quirks, RestLag};
 use tokio::time::Instant;
 
@@ -186,4 +186,21 @@ async fn a_stop_order_is_mistaken_neither_for_a_limit_order_nor_for_one_with_the
     execute(&simulator, "place - buy btc_twd 0.001 at 1000000");
     let Resolution::Placed(found) = lost.resolve().await else { panic!("not found") };
     assert_eq!(found.stop_price, stop_limit().stop_price());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_only_order_is_not_mistaken_for_one_that_may_match_immediately() {
+    let post_only = PlaceOrder::post_only_buy("btc_twd", order().amount(), Decimal::from(1_000_000));
+    for (refused, other) in [(post_only.clone(), ""), (order(), " post-only")] {
+        let (simulator, client) = exchange();
+        let mut refused = unknown(&simulator, &client, &refused, "502").await;
+        execute(&simulator, &format!("place - buy btc_twd 0.001 at 1000000{other}"));
+        let resolution = refused.resolve().await;
+        assert!(matches!(resolution, Resolution::NotPlaced), "{other} {resolution:?}");
+    }
+    let (simulator, client) = exchange();
+    let mut lost = unknown(&simulator, &client, &post_only, "lose").await;
+    execute(&simulator, "place - buy btc_twd 0.001 at 1000000");
+    let Resolution::Placed(found) = lost.resolve().await else { panic!("not found") };
+    assert_eq!(found.time_in_force, Some(TimeInForce::PostOnly));
 }
