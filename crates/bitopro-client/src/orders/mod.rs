@@ -62,7 +62,8 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the outcome unknown, without a way to resolve it.
+    /// Dropping the future leaves the outcome unknown, without a way to resolve it. Its order, if any, may then also be
+    /// taken for the result of an equal placement without a client id whose outcome is unknown.
     ///
     /// # Examples
     ///

@@ -21,6 +21,7 @@ const CLOCK_SLACK_MS: i64 = 60_000;
 ///
 /// The order may have been placed, or may still be. Do not place it again before [`resolve`](Self::resolve) or
 /// [`resolve_with`](Self::resolve_with) returns [`Resolution::NotPlaced`].
+#[must_use = "the order may have been placed"]
 pub struct UnknownPlacement {
     client: Client,
     order: PlaceOrder,
@@ -113,11 +114,11 @@ impl UnknownPlacement {
 
     /// Finds out whether the order was placed, like [`resolve`](Self::resolve), but also from the streams.
     ///
-    /// Pass a subscription of the same account that includes the open or the closed orders, such as
-    /// [`Client::account`]. If its state contains exactly one order that is the result of the call by the same rules, and
-    /// the order has a creation time, the search ends immediately, even if the REST API is not available. Only the lists
-    /// prove that the order was not placed: if they cannot be read or may be incomplete, this method waits for the
-    /// streams until 60 s after the call ended.
+    /// Pass a subscription of the account in which the order was placed, such as [`Client::account`]: an order of another
+    /// account may be mistaken for this one. It must include the open or the closed orders. If its state contains exactly
+    /// one order that is the result of the call by the same rules, and the order has a creation time, the search ends
+    /// immediately, even if the REST API is not available. Only the lists prove that the order was not placed: if they
+    /// cannot be read or may be incomplete, this method waits for the streams until 60 s after the call ended.
     ///
     /// Give each order its own client id. Without one, an equal order that another program placed since a minute before
     /// the call is mistaken for this one if the streams show only that order.
