@@ -11,7 +11,7 @@ mod unknown;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_model::{Pair, Timestamp};
+use bitopro_model::{ClientId, Pair, Timestamp};
 use bitopro_rest::{
     Call, CancelAllOrders, CancelOrder, CancelPairOrders, CancelledOrder, CancelledOrders, List, PlaceOrder,
     TradingPair,
@@ -99,7 +99,7 @@ impl Client {
         self.check_order(order).await?;
         let in_flight = self.order_state().placements.begin(order);
         let before = self.exchange_time();
-        let outcome = self.call_once(order).await?;
+        let outcome = self.call_once(order, order.client_id()).await?;
         Ok(match outcome {
             Outcome::Accepted(reply) => {
                 in_flight.attribute(&reply.order_id);
@@ -153,7 +153,7 @@ impl Client {
     /// }
     /// ```
     pub async fn cancel(&self, order: &CancelOrder) -> Result<Outcome<CancelledOrder>, OrderError> {
-        self.call_once(order).await
+        self.call_once(order, None).await
     }
 
     /// Cancels all open orders of a pair, and returns those that the exchange reports as cancelled.
@@ -169,7 +169,7 @@ impl Client {
     ///
     /// Dropping the future leaves the outcome unknown.
     pub async fn cancel_all_of(&self, pair: impl Into<Pair>) -> Result<Outcome<CancelledOrders>, OrderError> {
-        self.call_once(&CancelPairOrders::new(pair)).await
+        self.call_once(&CancelPairOrders::new(pair), None).await
     }
 
     /// Cancels all open orders of the account, including those that other programs have placed.
@@ -184,7 +184,7 @@ impl Client {
     ///
     /// Dropping the future leaves the outcome unknown.
     pub async fn cancel_all(&self) -> Result<Outcome<CancelledOrders>, OrderError> {
-        self.call_once(&CancelAllOrders::new()).await
+        self.call_once(&CancelAllOrders::new(), None).await
     }
 
     /// Returns the trading pairs with their rules, as the exchange listed them in the last hour.
@@ -207,14 +207,19 @@ impl Client {
         self.order_state().pairs.read(&self.rest()?, Duration::ZERO).await
     }
 
-    /// Makes a call that places or cancels orders, which is never repeated.
-    async fn call_once<C: Call + Sync>(&self, call: &C) -> Result<Outcome<C::Reply>, OrderError> {
+    /// Makes a call that places or cancels orders, which is never repeated. The client id is for the log.
+    async fn call_once<C: Call + Sync>(
+        &self,
+        call: &C,
+        client_id: Option<ClientId>,
+    ) -> Result<Outcome<C::Reply>, OrderError> {
         let rest = self.rest().map_err(error::without_effect)?;
         match rest.call(call).await {
             Ok(reply) => Ok(Outcome::Accepted(reply)),
             Err(error) if error.kind().is_outcome_unknown() => {
                 let causes = format!("{error:#}");
-                warn!(endpoint = %C::ENDPOINT, error = causes, "outcome unknown");
+                let client_id = client_id.map(ClientId::get);
+                warn!(endpoint = %C::ENDPOINT, client_id, error = causes, "outcome unknown");
                 Ok(Outcome::Unknown(error))
             }
             Err(error) => Err(error::without_effect(error)),

@@ -3,9 +3,10 @@
 use std::sync::Once;
 use std::time::Duration;
 
-use bitopro_client::model::{PrivateStream, Timestamp};
+use bitopro_client::model::{Decimal, PrivateStream, Timestamp};
+use bitopro_client::rest::PlaceOrder;
 use bitopro_client::transport::{Frame, Refusal, TungsteniteConnector, memory};
-use bitopro_client::{AccountItem, Client, Credentials, Item, WallClock};
+use bitopro_client::{AccountItem, Client, Credentials, Item, Outcome, WallClock};
 use bitopro_sim::{Clock, Command, Simulator, refusal};
 use futures_util::StreamExt;
 use http::StatusCode;
@@ -220,4 +221,24 @@ async fn no_event_contains_a_secret_or_a_part_of_a_message() {
     }
     let hex_runs = log.split(|c: char| !c.is_ascii_hexdigit());
     assert!(hex_runs.map(str::len).max() < Some(32), "a signature is in the log:\n{log}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_is_logged_with_the_client_id_of_the_order() {
+    let (log, _guard) = capture("bitopro_client=warn");
+    let (simulator, builder) = simulated(Simulator::builder(), 1);
+    let client = builder.build().unwrap();
+    client.trading_pairs().await.unwrap();
+    let order = PlaceOrder::limit_buy("btc_twd", Decimal::new(1, 3), Decimal::from(1_000_000));
+    for order in [order.clone().with_client_id(7_u32), order] {
+        simulator.execute(&"fail-rest 1 502".parse::<Command>().unwrap()).unwrap();
+        assert!(matches!(client.place(&order).await.unwrap(), Outcome::Unknown(_)));
+    }
+    let fields: Vec<_> =
+        log.text().lines().map(|line| line.split(" error=").next().unwrap().to_owned()).collect();
+    let expected = [
+        " WARN outcome unknown endpoint=POST /orders/{pair} client_id=7",
+        " WARN outcome unknown endpoint=POST /orders/{pair}",
+    ];
+    assert_eq!(fields, expected);
 }
