@@ -97,7 +97,8 @@ impl UnknownPlacement {
     /// in part, the outcome is [ambiguous](Unresolved::Ambiguous).
     ///
     /// Give each order its own client id. Without one, an order that another program places on the same terms at the same
-    /// time may be mistaken for this one.
+    /// time may be mistaken for this one. So may a market order of this client that buys for another amount, while its
+    /// outcome is unknown too.
     ///
     /// Once the order is found, every further call returns it as it was found, without a search.
     ///
