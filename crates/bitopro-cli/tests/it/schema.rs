@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use bitopro_sim::{Command, Simulator};
+use bitopro_client::Client;
+use bitopro_sim::{Command, HistoryOnConnect, Quirks, Simulator};
 use bitopro_transport::Refusal;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::process::{Running, run, watch};
 
+/// The types of the lines of a backfill.
+const BACKFILL: [&str; 3] = ["recovered_trade", "recovered_order", "backfilled"];
 const README: &str = include_str!("../../README.md");
 const SCHEMA: &str = include_str!("../../../../docs/ndjson.v1.schema.json");
 
@@ -72,9 +77,38 @@ async fn every_type_of_line_conforms_to_the_schema() {
             assert!(seen.contains(&line), "{line}");
         }
     }
-    for r#type in types.as_array().unwrap().iter().filter(|r#type| *r#type != "closed") {
-        let r#type = r#type.as_str().unwrap();
+    let is_seen_below = |r#type: &&str| *r#type == "closed" || BACKFILL.contains(r#type);
+    for r#type in types.as_array().unwrap().iter().filter_map(Value::as_str).filter(|it| !is_seen_below(it)) {
         assert!(seen.iter().any(|line| line.starts_with(r#type)), "{type}: {seen:?}");
+    }
+}
+
+/// A backfill takes longer than the settling time, so it runs on a paused clock.
+#[tokio::test(start_paused = true)]
+async fn the_lines_of_a_backfill_conform_to_the_schema() {
+    let validator = jsonschema::draft202012::new(&schema()).unwrap();
+    let quirks = Quirks::default().with(HistoryOnConnect::Empty);
+    let simulator = Simulator::builder().with_quirks(quirks).start_in_memory().unwrap();
+    let client = Client::builder(simulator.credentials().to_credentials().unwrap())
+        .with_endpoint(simulator.ws_url())
+        .with_rest_endpoint(simulator.rest_url())
+        .with_connector(simulator.connector())
+        .with_http_client(simulator.connector());
+    let mut account = client.build().unwrap().account();
+    account.ready().await.unwrap();
+    simulator.execute(&"fail-rest 1 502".parse().unwrap()).unwrap();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
+    let order = simulator.open_orders().remove(0);
+    simulator.fill_remaining(&order.id).unwrap();
+    let mut seen = BTreeSet::new();
+    while seen.len() < 4 {
+        let item = timeout(Duration::from_secs(600), account.next()).await.unwrap().unwrap();
+        let line = serde_json::to_value(&item).unwrap();
+        let r#type = line["type"].as_str().unwrap();
+        if BACKFILL.contains(&r#type) {
+            validate(&validator, &line);
+            seen.insert((r#type.to_owned(), line["data"]["complete"].as_bool()));
+        }
     }
 }
 
