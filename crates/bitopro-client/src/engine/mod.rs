@@ -101,7 +101,7 @@ pub struct Engine {
     seed: u64,
     subscribers: BTreeMap<SubscriberId, Subscriber>,
     next_id: u64,
-    /// What the backfills of all subscribers share.
+    /// The state that the backfills of all subscribers share.
     backfill: backfill::Shared,
     /// True if a link may have work to do because of another link or its subscriber.
     has_changed: bool,

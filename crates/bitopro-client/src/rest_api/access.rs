@@ -35,7 +35,7 @@ pub(crate) struct RestConfig {
     pub(crate) backfill: BackfillChoice,
 }
 
-/// Whether the backfill was turned on or off.
+/// The backfill that was chosen, if any.
 #[derive(Debug, Default)]
 pub(crate) enum BackfillChoice {
     #[default]

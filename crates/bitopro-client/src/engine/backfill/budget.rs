@@ -8,7 +8,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// Time after which the list of all pairs is read again.
 const PAIRS_MAX_AGE: Duration = Duration::from_secs(3_600);
 
-/// What the backfills of all subscribers share: the budget of requests, and the list of all pairs.
+/// The budget of requests and the list of all pairs, which the backfills of all subscribers share.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Shared {
     /// The times of the requests of the last minute.

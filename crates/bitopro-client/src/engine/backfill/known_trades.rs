@@ -1,4 +1,4 @@
-//! Which records of the REST API are trades that the stream has sent.
+//! Finds the records of the REST API that are not trades of the stream.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -70,7 +70,7 @@ enum InFlight {
     Pairs,
 }
 
-/// What the backfill knows about the streams of its subscriber when it decides what to do.
+/// The state of the subscriber's streams, by which the backfill decides what to do.
 pub(super) struct Situation<'a> {
     pub(super) account: &'a Account,
     pub(super) shared: &'a Shared,

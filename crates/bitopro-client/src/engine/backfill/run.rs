@@ -92,7 +92,7 @@ const MAX_REPEATS: u32 = 3;
 const MAX_UNREADABLE: u32 = 5;
 /// The shortest pause after a failure.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// Balances may have changed by this much before the last frame on the connection of the trades.
+/// Maximum time by which balances may have changed before the last frame on the connection of the trades.
 const MOVED_SLACK: Duration = Duration::from_secs(5);
 
 impl Run {
