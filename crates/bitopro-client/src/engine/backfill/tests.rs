@@ -185,7 +185,7 @@ fn a_gap_during_a_backfill_extends_it() {
 }
 
 #[test]
-fn the_pause_after_failures_grows_to_five_minutes_and_milestones_are_reported() {
+fn fault_69_the_pause_after_failures_grows_to_five_minutes_and_milestones_are_reported() {
     let mut bench = Bench::new(Some(Backfill::new()));
     bench.lose_connection();
     bench.advance(2 * SECOND);

@@ -5,7 +5,7 @@ use bitopro_sim::Simulator;
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn while_the_rest_api_fails_the_gap_stays_open_and_is_closed_later() {
+async fn fault_69_while_the_rest_api_fails_the_gap_stays_open_and_is_closed_later() {
     let mut trader = Trader::new(Simulator::builder()).await;
     let order = trader.buy(3);
     trader.execute("fail-rest 3 502");
@@ -23,7 +23,7 @@ async fn while_the_rest_api_fails_the_gap_stays_open_and_is_closed_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_in_the_middle_loses_nothing() {
+async fn fault_69_a_429_in_the_middle_loses_nothing() {
     let mut trader = Trader::new(Simulator::builder()).await;
     let orders = ["btc_twd", "eth_twd"].map(|pair| trader.buy_of(pair, 3));
     trader.disconnect(None);

@@ -5,7 +5,7 @@ use super::*;
 
 /// After a reconnect, such a history does not list what has closed before.
 #[tokio::test(start_paused = true)]
-async fn an_order_that_ended_unseen_is_asked_for() {
+async fn fault_70_an_order_that_ended_unseen_is_asked_for() {
     let quirks = Quirks::default().with(HistoryOnConnect::Empty);
     let mut trader = Trader::new(Simulator::builder().with_quirks(quirks)).await;
     let [filled, cancelled, open] = [1, 2, 3].map(|amount| trader.buy(amount));

@@ -5,7 +5,7 @@ use bitopro_sim::{MatchIds, NewOrder, Quirks, RestLag, Simulator, TradeListOrder
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn trades_during_a_disconnect_are_recovered_once_and_the_gap_is_closed() {
+async fn fault_68_trades_during_a_disconnect_are_recovered_once_and_the_gap_is_closed() {
     let mut trader = Trader::new(Simulator::builder()).await;
     let [seen, both, missed] = [1, 2, 3].map(|amount| trader.buy(amount));
     trader.fill(&seen, 1);
@@ -59,7 +59,7 @@ async fn missing_fills_are_empty_after_a_backfill() {
 
 /// The REST API and the stream have no common id, so equal trades are matched one to one.
 #[tokio::test(start_paused = true)]
-async fn of_two_equal_fills_in_one_second_the_missing_one_is_recovered() {
+async fn fault_68_of_two_equal_fills_in_one_second_the_missing_one_is_recovered() {
     let mut trader = Trader::new(Simulator::builder()).await;
     let order = trader.buy(5);
     trader.fill(&order, 1);

@@ -125,7 +125,7 @@ async fn after_a_429_all_calls_wait() {
 
 /// Without a new dial, only the REST API shows that the clock is wrong.
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_the_exchange_rejects_is_corrected_by_its_date() {
+async fn fault_71_a_clock_that_the_exchange_rejects_is_corrected_by_its_date() {
     let (simulator, client) = simulated(Simulator::builder(), 1);
     let client = client.build().unwrap();
     let rest = client.rest().unwrap();
