@@ -160,7 +160,7 @@ impl fmt::Display for Backfilled {
         }
         write!(f, ": {} and {} recovered", count(self.trades, "trade"), count(self.orders, "order"))?;
         if !self.pairs.is_empty() {
-            f.write_str("; complete:")?;
+            f.write_str("; checked:")?;
             for pair in &self.pairs {
                 write!(f, " {pair}")?;
             }

@@ -50,6 +50,9 @@ pub enum RestReply {
 pub(super) struct BackfillState {
     settings: Backfill,
     known: KnownTrades,
+    /// The time of the last event before the trades were first connected. Earlier trades are not missing.
+    not_before: Option<Timestamp>,
+    has_started: bool,
     /// The last change of each currency's total amount.
     moved: BTreeMap<Currency, Instant>,
     /// The time of the first snapshot of the balances. Earlier changes are not known.
@@ -104,6 +107,8 @@ impl BackfillState {
         Self {
             settings,
             known: KnownTrades::default(),
+            not_before: None,
+            has_started: false,
             moved: BTreeMap::new(),
             balances_since: None,
             ended: BTreeMap::new(),
@@ -165,7 +170,13 @@ impl BackfillState {
         now: Instant,
         time: Timestamp,
     ) {
+        if let Item::Snapshot(message) | Item::Update(message) = item
+            && !self.has_started
+        {
+            self.not_before = self.not_before.max(message.timestamp());
+        }
         match (stream, item) {
+            (PrivateStream::UserTrades, Item::Connected(_)) => self.has_started = true,
             (_, Item::Update(Message::UserTrade(event))) if account.has_added_trade() => {
                 self.known.add(&event.data, now, self.run.is_some());
             }
@@ -227,6 +238,7 @@ impl BackfillState {
         let context = run::Context {
             settings: &self.settings,
             known: &mut self.known,
+            not_before: self.not_before,
             moved: &self.moved,
             balances_since: self.balances_since,
             ended: &mut self.ended,

@@ -22,6 +22,8 @@ pub(super) struct Run {
     gap: Option<(Timestamp, Timestamp)>,
     /// The start of the gap on the monotonic clock.
     gap_start: Instant,
+    /// The time of the last event before the trades were first connected.
+    not_before: Option<Timestamp>,
     /// The time at which the last gap ended. The other streams may be silent although they have lost something, until
     /// a frame has arrived since then.
     opened: Instant,
@@ -74,6 +76,7 @@ struct TradeList {
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Backfill,
     pub(super) known: &'a mut KnownTrades,
+    pub(super) not_before: Option<Timestamp>,
     pub(super) moved: &'a BTreeMap<Currency, Instant>,
     pub(super) balances_since: Option<Instant>,
     pub(super) ended: &'a mut BTreeMap<OrderId, (Order, Instant)>,
@@ -100,6 +103,7 @@ impl Run {
         Self {
             gap,
             gap_start,
+            not_before: None,
             opened: now,
             phase: Phase::Pause(now),
             started: now,
@@ -150,6 +154,7 @@ impl Run {
                 Phase::Pause(_) => {
                     (self.phase, self.started) = (Phase::Reading, situation.now);
                     (self.reading, self.lists, self.replies) = (None, BTreeMap::new(), BTreeMap::new());
+                    self.not_before = context.not_before;
                 }
                 Phase::Reading => {
                     if let Some((in_flight, call)) = self.next_call(&context, situation) {
@@ -207,7 +212,10 @@ impl Run {
     /// Returns the times between which trades may have been missed, on the exchange's clock.
     fn window(&self) -> Option<(Timestamp, Timestamp)> {
         let (since, until) = self.gap?;
-        Some((shifted(since, -CLOCK_SLACK_MS), shifted(until, CLOCK_SLACK_MS)))
+        let start = shifted(since, -CLOCK_SLACK_MS);
+        // The times of trades may be rounded down to a second.
+        let start = self.not_before.map_or(start, |time| start.max(shifted(time, -1_000)));
+        Some((start, shifted(until, CLOCK_SLACK_MS)))
     }
 
     /// Returns the pairs that may have missing trades, as far as they are known.

@@ -191,3 +191,21 @@ async fn pairs_that_the_user_names_are_asked_for_and_the_backfill_can_be_turned_
     let recovery = trader.read(MINUTE).await;
     assert_eq!((recovery.trades, recovery.statements), (vec![], vec![]));
 }
+
+/// The exchange's times in the other streams show which trades are older than the subscription.
+#[tokio::test(start_paused = true)]
+async fn trades_from_before_the_subscription_are_not_recovered() {
+    let (simulator, client) = simulated(Simulator::builder(), 1);
+    let client = client.build().unwrap();
+    let order = simulator.open_orders().remove(0);
+    simulator.fill(&order.id, Decimal::new(1, 4)).unwrap();
+    pause(3).await;
+    let account = client.account();
+    account.ready().await.unwrap();
+    simulator.execute(&Command::Disconnect(None)).unwrap();
+    simulator.fill(&order.id, Decimal::new(2, 4)).unwrap();
+    let mut trader = Trader { simulator, account };
+    let recovery = trader.read(MINUTE).await;
+    assert_eq!(recovery.trades.iter().map(|it| it.trade.volume).collect::<Vec<_>>(), [Decimal::new(2, 4)]);
+    assert!(recovery.statement().is_complete(), "{}", recovery.statement());
+}
