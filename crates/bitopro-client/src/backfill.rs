@@ -102,7 +102,8 @@ pub struct Backfilled {
     /// The time in which trades may have been missed, or `None` if only orders were asked for. Further gaps since the
     /// start of the backfill extend it.
     pub gap: Option<(Timestamp, Timestamp)>,
-    /// The pairs whose trades in that time are complete.
+    /// The pairs whose trades in that time are complete. The client has not asked for pairs that are listed neither here
+    /// nor as incomplete, because nothing has shown that they may have missing trades.
     pub pairs: Vec<Pair>,
     /// The pairs whose trades are not complete, and the reason.
     pub incomplete_pairs: Vec<(Pair, IncompleteReason)>,

@@ -25,6 +25,10 @@ pub(crate) struct Queue {
 /// Maximum total size of the waiting messages of a stream, in bytes. Their number is limited separately.
 const QUEUE_BYTES: usize = 32 << 20;
 
+/// Maximum number of waiting recovered items of a stream. They are counted separately, because many of them arrive at
+/// the same time.
+const RECOVERED_CAPACITY: usize = 10_000;
+
 #[derive(Debug)]
 enum Entry {
     /// An item, and the size of its message in bytes.
@@ -37,6 +41,7 @@ enum Entry {
 #[derive(Debug, Default)]
 struct StreamQueue {
     items: usize,
+    recovered: usize,
     bytes: usize,
     /// The last data message that was queued or merged.
     last_event: Option<Edge>,
@@ -95,9 +100,14 @@ impl Queue {
         if let Some(merged) = queue.merged.as_mut().filter(|_| queue.closed.is_none()) {
             return merged.add(item, received);
         }
-        let has_room = queue.items < self.capacity && queue.bytes + bytes <= QUEUE_BYTES;
+        let is_recovered = is_recovered(&item);
+        let has_room = if is_recovered {
+            queue.recovered < RECOVERED_CAPACITY
+        } else {
+            queue.items < self.capacity && queue.bytes + bytes <= QUEUE_BYTES
+        };
         if has_room || queue.closed.is_some() {
-            queue.items += 1;
+            *queue.count(is_recovered) += 1;
             queue.bytes += bytes;
             return self.entries.push_back(Entry::Item(AccountItem { stream, received, item }, bytes));
         }
@@ -113,7 +123,7 @@ impl Queue {
             match self.entries.pop_front()? {
                 Entry::Item(item, bytes) => {
                     let queue = self.streams.entry(item.stream).or_default();
-                    queue.items -= 1;
+                    *queue.count(is_recovered(&item.item)) -= 1;
                     queue.bytes -= bytes;
                     return Some(item);
                 }
@@ -130,7 +140,7 @@ impl Queue {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         for queue in self.streams.values_mut() {
-            (queue.items, queue.bytes, queue.merged) = (0, 0, None);
+            (queue.items, queue.recovered, queue.bytes, queue.merged) = (0, 0, 0, None);
         }
     }
 
@@ -180,7 +190,16 @@ impl Queue {
     }
 }
 
+fn is_recovered(item: &Item<Message>) -> bool {
+    matches!(item, Item::RecoveredTrade(_) | Item::RecoveredOrder(_))
+}
+
 impl StreamQueue {
+    /// Returns the number of waiting items of this kind.
+    fn count(&mut self, is_recovered: bool) -> &mut usize {
+        if is_recovered { &mut self.recovered } else { &mut self.items }
+    }
+
     /// Updates the status of the stream for an item that is added. Returns the last event before that item.
     fn record(&mut self, item: &Item<Message>) -> Option<Edge> {
         match item {

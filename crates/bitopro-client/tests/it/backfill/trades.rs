@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use bitopro_client::model::{Balance, Currency, PrivateStream};
 use bitopro_client::{Backfill, GapReason, Item};
 use bitopro_sim::{MatchIds, NewOrder, Quirks, RestLag, Simulator, TradeListOrder, TradesOnConnect};
@@ -207,5 +209,22 @@ async fn trades_from_before_the_subscription_are_not_recovered() {
     let mut trader = Trader { simulator, account };
     let recovery = trader.read(MINUTE).await;
     assert_eq!(recovery.trades.iter().map(|it| it.trade.volume).collect::<Vec<_>>(), [Decimal::new(2, 4)]);
+    assert!(recovery.statement().is_complete(), "{}", recovery.statement());
+}
+
+/// They are more than the queue of the stream can hold, too. A page has at most 1,000 trades, and the next one starts with
+/// the last trade of the page before.
+#[tokio::test(start_paused = true)]
+async fn more_trades_than_a_page_are_recovered() {
+    let mut trader = Trader::with(Simulator::builder(), |client| client.with_trade_capacity(5_000)).await;
+    let order = trader.buy(50);
+    trader.execute("refuse 3 503");
+    trader.disconnect(None);
+    for _ in 0..1_100 {
+        trader.simulator.fill(&order, Decimal::new(1, 4)).unwrap();
+    }
+    let recovery = trader.read(2 * MINUTE).await;
+    let ids: BTreeSet<_> = recovery.trades.iter().map(|recovered| &recovered.record.trade_id).collect();
+    assert_eq!((ids.len(), recovery.trades.len()), (1_100, 1_100));
     assert!(recovery.statement().is_complete(), "{}", recovery.statement());
 }
