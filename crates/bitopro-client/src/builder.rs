@@ -204,7 +204,8 @@ impl ClientBuilder {
     /// Sets the maximum number of items of a stream that wait for the subscriber.
     ///
     /// Further items are merged into the state. Defaults to 1,024; 0 is an error. In addition, the waiting
-    /// messages of each stream are limited to 32 MiB of text.
+    /// messages of each stream are limited to 32 MiB of text. Recovered trades and orders are counted separately, up to
+    /// 10,000.
     pub fn with_queue_capacity(mut self, items: usize) -> Self {
         self.settings.queue_capacity = items;
         self
