@@ -14,7 +14,8 @@ use crate::account::MissingFills;
 /// After a gap in the trades, the client asks for the trades of each pair that may have any, and delivers those that
 /// the stream has not sent as [`Item::RecoveredTrade`](crate::Item::RecoveredTrade). It also asks for orders that
 /// are no longer open although no stream has reported how they ended. The statement
-/// [`Item::Backfilled`](crate::Item::Backfilled) ends each backfill.
+/// [`Item::Backfilled`](crate::Item::Backfilled) ends each backfill. A message of the trades that cannot be read is treated
+/// like a gap of that moment. The backfill ends with the stream of the trades.
 ///
 /// These pairs are asked for: those with open orders, with orders that closed during the gap, with balances of both
 /// currencies that changed, and those that you [name](Self::with_pairs). If the subscription does not include the
@@ -23,14 +24,12 @@ use crate::account::MissingFills;
 /// # Examples
 ///
 /// ```
-/// use std::time::Duration;
-///
 /// use bitopro_client::{Backfill, Client, Credentials};
 ///
 /// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
 /// let backfill = Backfill::new().with_pairs(["btc_twd"]).with_budget(30);
 /// let builder = Client::builder(credentials).with_backfill(backfill); // `with_backfill(None)` turns it off
-/// # let _ = (builder, Duration::ZERO);
+/// # let _ = builder;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +110,8 @@ pub struct Backfilled {
     pub trades: u64,
     /// Number of orders whose end was recovered.
     pub orders: u64,
-    /// The orders with an executed amount that no known trade explains, although the REST API was asked.
+    /// The orders with an executed amount that no known trade explains, although the REST API was asked. Trades beyond
+    /// the [trade capacity](crate::ClientBuilder::with_trade_capacity) are not known.
     pub missing_fills: Vec<MissingFills>,
     /// The orders of which even the REST API does not report how they ended.
     pub unresolved_orders: Vec<Order>,
@@ -146,7 +146,7 @@ impl fmt::Display for IncompleteReason {
         match self {
             Self::Rejected(error) => write!(f, "{error:#}"),
             Self::Unproved(reason) => reason.fmt(f),
-            Self::Incomparable => f.write_str("a record has no time"),
+            Self::Incomparable => f.write_str("a record has no time, or the pair is not valid"),
         }
     }
 }

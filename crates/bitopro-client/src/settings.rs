@@ -114,10 +114,12 @@ impl Settings {
             ("longest backoff", self.backoff_longest),
             ("span of the dial budget", self.dial_budget_span),
         ];
+        let settling_time = self.backfill.as_ref().map_or(Duration::ZERO, |backfill| backfill.settling_time);
         let may_be_zero = [
             ("dial spacing", self.dial_spacing),
             ("patience", self.patience),
             ("key patience", self.key_patience),
+            ("settling time of the backfill", settling_time),
         ];
         let counts = [
             ("dial budget", self.dial_budget == 0),

@@ -369,6 +369,11 @@ impl Link {
         self.last_event = edge;
     }
 
+    /// Returns whether the stream has ended, or will end without another frame.
+    pub(super) fn is_closing_or_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closing { .. } | Phase::Closed)
+    }
+
     pub(super) fn last_gap_start(&self) -> Option<Instant> {
         self.last_gap_start
     }

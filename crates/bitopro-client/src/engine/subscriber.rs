@@ -90,7 +90,7 @@ impl Subscriber {
     /// Returns the link whose driver makes the calls of the backfill: that of the trades, or else the first one.
     fn calling_link(&self) -> Option<LinkId> {
         let trades = self.links.iter().find(|link| link.stream() == PrivateStream::UserTrades);
-        trades.or(self.links.first()).filter(|link| !link.is_closed()).map(|link| link.id)
+        trades.or(self.links.first()).filter(|link| !link.is_closing_or_closed()).map(|link| link.id)
     }
 
     /// Returns the time at which to call [`poll_call`](Self::poll_call) for a link, if any.

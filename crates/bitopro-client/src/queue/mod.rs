@@ -246,7 +246,7 @@ impl MergedItems {
             Item::Malformed(_) => self.has_unreadable = true,
             Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
             Item::Backfilled(backfilled) => self.backfilled = Some(backfilled),
-            // The history, which lists it, is emitted as a snapshot.
+            // The order is part of the state, which is emitted as a snapshot.
             Item::RecoveredOrder(_) => self.has_data = true,
             // The state contains a recovered trade.
             Item::RecoveredTrade(_) | Item::Closed(_) => {}

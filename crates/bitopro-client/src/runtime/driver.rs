@@ -116,11 +116,11 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = engine_changed.as_mut() => engine_changed.set(runtime.changed.notified()),
-                event = self.socket.next().instrument(self.span.clone()) => has_more = self.handle(event),
                 reply = reply_or_pending(self.call.as_mut()) => {
                     self.call = None;
                     self.with_engine(runtime.now(), |engine, now, _, link| engine.handle_reply(now, link, reply));
                 }
+                event = self.socket.next().instrument(self.span.clone()) => has_more = self.handle(event),
                 () = notified_or_pending(limit_changed.as_mut().as_pin_mut()), if is_waiting => {
                     limit_changed.set(limiter_changed.map(Notify::notified));
                 }

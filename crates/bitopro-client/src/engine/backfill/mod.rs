@@ -97,7 +97,7 @@ pub(super) enum Poll {
     Pending,
 }
 
-/// Maximum number of orders whose end is sought. Beyond it, those with the highest ids are forgotten.
+/// Maximum number of orders that are requested in one backfill. Further ones wait.
 const ENDED_CAPACITY: usize = 1_000;
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);

@@ -18,7 +18,7 @@ use crate::{RestError, RestErrorKind};
 /// after it was first listed.
 #[derive(Debug)]
 pub(super) struct Run {
-    /// The time in which trades may have been missed, or `None` if only orders are sought.
+    /// The time in which trades may have been missed, or `None` if only orders are requested.
     gap: Option<(Timestamp, Timestamp)>,
     /// The start of the gap on the monotonic clock.
     gap_start: Instant,
@@ -30,6 +30,8 @@ pub(super) struct Run {
     phase: Phase,
     /// The start of the current round.
     started: Instant,
+    /// True if a gap has ended since the start of the round.
+    is_outdated: bool,
     /// Number of complete rounds since the end of the last gap.
     rounds: u32,
     /// Number of further rounds because something remained unexplained.
@@ -107,6 +109,7 @@ impl Run {
             opened: now,
             phase: Phase::Pause(now),
             started: now,
+            is_outdated: false,
             rounds: 0,
             repeats: 0,
             reading: None,
@@ -121,7 +124,7 @@ impl Run {
         }
     }
 
-    /// Adds another gap. All pairs are read again.
+    /// Adds another gap. All pairs are read again, after the round that is in progress.
     pub(super) fn extend(
         &mut self,
         (since, until): (Timestamp, Timestamp),
@@ -132,9 +135,10 @@ impl Run {
         self.gap_start = self.gap_start.min(gap_start);
         self.gap = Some((start.min(since), end.max(until)));
         (self.opened, self.rounds, self.repeats) = (now, 0, 0);
-        (self.reading, self.lists) = (None, BTreeMap::new());
-        if !matches!(self.phase, Phase::Pause(_) | Phase::Failed(..)) {
-            self.phase = Phase::Pause(now);
+        match self.phase {
+            Phase::Reading => self.is_outdated = true,
+            Phase::Complete | Phase::AwaitingStreams => self.phase = Phase::Pause(now),
+            Phase::Pause(_) | Phase::Failed(..) => {}
         }
     }
 
@@ -152,7 +156,7 @@ impl Run {
         while self.due(situation).is_some_and(|due| due <= situation.now) {
             match &self.phase {
                 Phase::Pause(_) => {
-                    (self.phase, self.started) = (Phase::Reading, situation.now);
+                    (self.phase, self.started, self.is_outdated) = (Phase::Reading, situation.now, false);
                     (self.reading, self.lists, self.replies) = (None, BTreeMap::new(), BTreeMap::new());
                     self.not_before = context.not_before;
                 }
@@ -161,7 +165,7 @@ impl Run {
                         return Next::Call(in_flight, call);
                     }
                     (self.phase, self.failures, self.unreadable) = (Phase::Complete, 0, 0);
-                    self.rounds += 1;
+                    self.rounds += u32::from(!self.is_outdated);
                     return self.emit(&mut context, None);
                 }
                 Phase::Failed(error, pause) => {
@@ -174,6 +178,11 @@ impl Run {
                     if self.next_call(&context, situation).is_some() {
                         // The streams have shown another pair.
                         self.phase = Phase::Pause(situation.now);
+                        continue;
+                    }
+                    if self.repeats < MAX_REPEATS && !self.missing_fills(situation).is_empty() {
+                        // Or an order that has been executed.
+                        self.phase = Phase::Pause(situation.now + self.next_repeat(&context));
                         continue;
                     }
                     let report = Box::new(self.report(situation, None));
@@ -190,13 +199,23 @@ impl Run {
         context: &Context<'_>,
         situation: &Situation<'_>,
     ) -> Option<(InFlight, RestCall)> {
-        let is_due = |id: &OrderId, at: Instant| {
-            at + context.settings.settling_time <= situation.now && !self.replies.contains_key(id)
-        };
-        if let Some((order, _)) = context.ended.values().find(|(order, at)| is_due(&order.id, *at)) {
-            let call = GetOrder::new(order.pair.clone(), order.id.clone());
-            return Some((InFlight::Order(order.id.clone()), RestCall::Order(call)));
+        if let Some(call) = self.next_trades_call(context, situation) {
+            return Some(call);
         }
+        let is_due = |(order, at): &&(Order, Instant)| {
+            *at + context.settings.settling_time <= self.started && !self.replies.contains_key(&order.id)
+        };
+        let (order, _) = context.ended.values().find(is_due)?;
+        let call = GetOrder::new(order.pair.clone(), order.id.clone());
+        Some((InFlight::Order(order.id.clone()), RestCall::Order(call)))
+    }
+
+    /// Returns the next call for the trades of a pair, or for the list of all pairs.
+    fn next_trades_call(
+        &mut self,
+        context: &Context<'_>,
+        situation: &Situation<'_>,
+    ) -> Option<(InFlight, RestCall)> {
         let (start, end) = self.window()?;
         if self.reading.is_none() {
             let pair = self.pairs(context, situation).find(|pair| !self.lists.contains_key(pair)).cloned();
@@ -214,7 +233,9 @@ impl Run {
         let (since, until) = self.gap?;
         let start = shifted(since, -CLOCK_SLACK_MS);
         // The times of trades may be rounded down to a second.
-        let start = self.not_before.map_or(start, |time| start.max(shifted(time, -1_000)));
+        // A time that is far ahead of the client's clock cannot be right.
+        let not_before = self.not_before.filter(|time| *time <= shifted(since, CLOCK_SLACK_MS));
+        let start = not_before.map_or(start, |time| start.max(shifted(time, -1_000)));
         Some((start, shifted(until, CLOCK_SLACK_MS)))
     }
 
@@ -232,9 +253,9 @@ impl Run {
         let closed = account.orders().closed().iter().filter(move |order| !is_before(order));
         let ended = context.ended.values().map(|(order, _)| order);
         let orders = account.orders().open().iter().chain(closed).chain(ended).map(|order| &order.pair);
-        let tells = self.balances_tell(context, situation);
+        let are_known = self.are_balances_known(context, situation);
         let moved = move |currency: &Currency| {
-            !tells || context.moved.get(currency).is_some_and(|at| self.has_moved(*at))
+            !are_known || context.moved.get(currency).is_some_and(|at| self.has_moved(*at))
         };
         let all = situation.shared.pairs(now).into_iter().flat_map(|pairs| pairs.iter());
         let moved = all.filter(move |pair| moved(&pair.base) && moved(&pair.quote)).map(|pair| &pair.pair);
@@ -245,7 +266,7 @@ impl Run {
     fn needs_all_pairs(&self, context: &Context<'_>, situation: &Situation<'_>) -> bool {
         let has_moved = context.moved.values().filter(|at| self.has_moved(**at)).nth(1).is_some();
         situation.shared.pairs(situation.now).is_none()
-            && (has_moved || !self.balances_tell(context, situation))
+            && (has_moved || !self.are_balances_known(context, situation))
     }
 
     fn has_moved(&self, at: Instant) -> bool {
@@ -253,7 +274,7 @@ impl Run {
     }
 
     /// Returns whether the balances show which pairs may have missing trades.
-    fn balances_tell(&self, context: &Context<'_>, situation: &Situation<'_>) -> bool {
+    fn are_balances_known(&self, context: &Context<'_>, situation: &Situation<'_>) -> bool {
         let is_fresh = situation.account.is_fresh(PrivateStream::AccountBalance);
         is_fresh && context.balances_since.is_some_and(|known| known < self.gap_start)
     }
@@ -320,7 +341,9 @@ impl Run {
     /// Returns what the round has recovered, and a report if it has failed.
     fn emit(&mut self, context: &mut Context<'_>, failed: Option<(RestError, Duration)>) -> Next {
         let mut items = Vec::new();
-        for order in self.replies.values().flatten().filter(|order| order.is_final()) {
+        // A stream may have reported the end of an order in the meantime.
+        let is_missing = |order: &&Order| order.is_final() && context.ended.contains_key(&order.id);
+        for order in self.replies.values().flatten().filter(is_missing) {
             self.orders += 1;
             items.push(Item::RecoveredOrder(Box::new(order.clone())));
         }
@@ -357,9 +380,9 @@ impl Run {
         let mut is_unexplained = false;
         for (id, reply) in std::mem::take(&mut self.replies) {
             match reply {
-                Some(order) if order.is_final() => {}
+                Some(order) if order.is_final() => drop(context.ended.remove(&id)),
                 // The REST API may be behind the streams.
-                Some(_) if can_repeat => is_unexplained = true,
+                _ if can_repeat => is_unexplained = true,
                 _ => {
                     self.unresolved_orders.extend(context.ended.remove(&id).map(|(order, _)| order));
                     context.unresolved.insert(id);
@@ -371,12 +394,16 @@ impl Run {
         if !needs_second && self.first_listed.is_empty() && !is_unexplained {
             return Phase::AwaitingStreams;
         }
-        let mut pause = context.settings.settling_time;
-        if !needs_second && is_unexplained {
-            pause = pause.saturating_mul(1 << self.repeats);
-            self.repeats += 1;
-        }
-        Phase::Pause(self.started.max(situation.now) + pause)
+        let is_repeat = !needs_second && is_unexplained;
+        let pause = if is_repeat { self.next_repeat(context) } else { context.settings.settling_time };
+        Phase::Pause(situation.now + pause)
+    }
+
+    /// Counts a further round, and returns the pause before it.
+    fn next_repeat(&mut self, context: &Context<'_>) -> Duration {
+        let pause = context.settings.settling_time.saturating_mul(1 << self.repeats);
+        self.repeats += 1;
+        pause
     }
 
     fn missing_fills(&self, situation: &Situation<'_>) -> Vec<crate::MissingFills> {
@@ -384,7 +411,11 @@ impl Run {
     }
 
     fn report(&self, situation: &Situation<'_>, failed: Option<(RestError, Duration)>) -> Backfilled {
-        self.report_with(self.missing_fills(situation), failed)
+        let missing = situation.account.missing_orders();
+        // A stream may have reported the end of an order in the meantime.
+        let mut report = self.report_with(self.missing_fills(situation), failed);
+        report.unresolved_orders.retain(|order| missing.contains_key(&order.id));
+        report
     }
 
     fn report_with(
