@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// 2026-01-01.
 const START_MS: i64 = 1_767_225_600_000;
 
-/// An engine that follows the trades alone.
+/// An engine that follows the trades.
 struct Bench {
     engine: Engine,
     subscriber: SubscriberId,
@@ -29,6 +29,10 @@ struct Bench {
 
 impl Bench {
     fn new(backfill: Option<Backfill>) -> Self {
+        Self::with_streams(backfill, &[PrivateStream::UserTrades])
+    }
+
+    fn with_streams(backfill: Option<Backfill>, streams: &[PrivateStream]) -> Self {
         let credentials = Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap();
         let mut builder = Client::builder(credentials).with_seed(1);
         if let Some(backfill) = backfill {
@@ -37,7 +41,7 @@ impl Bench {
         let mut engine = builder.build_engine().unwrap();
         let now = test_start();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(START_MS.try_into().unwrap());
-        let subscriber = engine.subscribe(now, wall, &[PrivateStream::UserTrades]);
+        let subscriber = engine.subscribe(now, wall, streams);
         let link = LinkId { subscriber, stream: PrivateStream::UserTrades };
         let mut bench = Self { engine, subscriber, link, now, wall, calls: Vec::new() };
         bench.advance(SECOND);
@@ -207,4 +211,39 @@ fn fault_69_the_pause_after_failures_grows_to_five_minutes_and_milestones_are_re
     bench.advance(5 * SECOND);
     bench.reply_to_all(&[]);
     assert_eq!(bench.recovered(), (vec![], 1));
+}
+
+#[test]
+fn an_order_that_cannot_be_read_does_not_hold_back_trades() {
+    let streams = [PrivateStream::ActiveOrders, PrivateStream::UserTrades];
+    let mut bench = Bench::with_streams(Some(Backfill::new()), &streams);
+    let orders = LinkId { stream: PrivateStream::ActiveOrders, ..bench.link };
+    let list = |bench: &mut Bench, orders_of_pair: &str| {
+        let text =
+            format!(r#"{{"event":"ACTIVE_ORDERS","timestamp":{START_MS},"data":{{{orders_of_pair}}}}}"#);
+        bench.engine.handle_frame(bench.now, bench.wall, orders, Frame::text(text));
+    };
+    let order = r#""id":"1","pair":"btc_twd","action":"BUY","type":"LIMIT","price":"7","status":0"#;
+    let amounts = r#""originalAmount":"1","remainingAmount":"1","executedAmount":"0""#;
+    list(&mut bench, &format!(r#""btc_twd":[{{{order},{amounts}}}]"#));
+    for link in [orders, bench.link] {
+        let error = transport::Error::new(transport::ErrorKind::Disconnected, "connection lost");
+        bench.engine.handle_lost(bench.now, bench.wall, link, error);
+    }
+    bench.advance(2 * SECOND);
+    list(&mut bench, "");
+    bench.reply_to_all(&[record("a", 1_200)]);
+    bench.advance(6 * SECOND);
+    for _ in 0..2 {
+        let call = bench.calls.pop().unwrap();
+        let is_order = matches!(call, RestCall::Order(_));
+        if is_order {
+            let kind = RestErrorKind::Call(bitopro_rest::ErrorKind::Unavailable);
+            bench.engine.handle_reply(bench.now, bench.link, Err(RestError::new(kind, "unavailable")));
+            bench.advance(Duration::ZERO);
+            break;
+        }
+        bench.reply(RestReply::OwnTrades([record("a", 1_200)].into_iter().collect()));
+    }
+    assert_eq!(bench.recovered(), (vec!["a".to_owned()], 1));
 }
