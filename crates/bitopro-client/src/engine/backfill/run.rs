@@ -181,7 +181,7 @@ impl Run {
                         continue;
                     }
                     if self.repeats < MAX_REPEATS && !self.missing_fills(situation).is_empty() {
-                        // Or an order that has been executed.
+                        // The streams have shown an execution without a trade.
                         self.phase = Phase::Pause(situation.now + self.next_repeat(&context));
                         continue;
                     }
@@ -232,9 +232,9 @@ impl Run {
     fn window(&self) -> Option<(Timestamp, Timestamp)> {
         let (since, until) = self.gap?;
         let start = shifted(since, -CLOCK_SLACK_MS);
-        // The times of trades may be rounded down to a second.
         // A time that is far ahead of the client's clock cannot be right.
         let not_before = self.not_before.filter(|time| *time <= shifted(since, CLOCK_SLACK_MS));
+        // The times of trades may be rounded down to a second.
         let start = not_before.map_or(start, |time| start.max(shifted(time, -1_000)));
         Some((start, shifted(until, CLOCK_SLACK_MS)))
     }
@@ -281,7 +281,6 @@ impl Run {
 
     /// Handles a page of the trades of a pair.
     pub(super) fn handle_page(&mut self, pair: &Pair, page: List<OwnTrade>) {
-        // A new gap may have started the round again.
         let Some((pair, mut pager)) = self.reading.take_if(|(reading, _)| reading == pair) else { return };
         pager.handle_page(page);
         if pager.next_call().is_some() {

@@ -2,7 +2,7 @@ use bitopro_client::rest::ErrorKind;
 use bitopro_client::{Backfill, RestErrorKind};
 use bitopro_sim::Simulator;
 
-use super::*;
+use super::{MINUTE, SECOND, Trader, amounts};
 
 #[tokio::test(start_paused = true)]
 async fn fault_69_while_the_rest_api_fails_the_gap_stays_open_and_is_closed_later() {

@@ -1,7 +1,7 @@
 use bitopro_client::model::OrderStatus;
 use bitopro_sim::{HistoryOnConnect, Quirks, Simulator};
 
-use super::*;
+use super::{MINUTE, SECOND, Trader};
 
 /// After a reconnect, such a history does not list what has closed before.
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,16 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use bitopro_client::model::{Balance, Currency, PrivateStream};
-use bitopro_client::{Backfill, GapReason, Item};
-use bitopro_sim::{MatchIds, NewOrder, Quirks, RestLag, Simulator, TradeListOrder, TradesOnConnect};
+use bitopro_client::model::{Action, Balance, Currency, Decimal, PrivateStream};
+use bitopro_client::{AccountItem, Backfill, GapReason, Item, RecoveredTrade};
+use bitopro_sim::{
+    Command, HistoryOnConnect, MatchIds, NewOrder, Quirks, RestLag, Simulator, TradeListOrder,
+    TradesOnConnect,
+};
+use tokio::time::timeout;
 
-use super::*;
+use super::{MINUTE, SECOND, Trader, amounts, pause, read};
+use crate::simulated::simulated;
 
 #[tokio::test(start_paused = true)]
 async fn fault_68_trades_during_a_disconnect_are_recovered_once_and_the_gap_is_closed() {
@@ -96,7 +102,7 @@ async fn both_sides_of_a_self_trade_are_recovered() {
 /// Nothing else of such an order is visible: it was never listed as open. Its balances have changed.
 #[tokio::test(start_paused = true)]
 async fn an_order_of_another_pair_that_was_placed_and_filled_during_the_gap_is_found() {
-    for quirks in [Quirks::default(), Quirks::default().with(bitopro_sim::HistoryOnConnect::Empty)] {
+    for quirks in [Quirks::default(), Quirks::default().with(HistoryOnConnect::Empty)] {
         let mut trader = Trader::new(Simulator::builder().with_quirks(quirks)).await;
         trader.disconnect(None);
         let order = trader.buy_of("eth_twd", 7);
