@@ -80,6 +80,14 @@ pub fn exact_sub(a: Decimal, b: Decimal) -> Option<Decimal> {
     exact_add(a, -b)
 }
 
+/// Multiplies two decimals exactly, or returns `None` if [`Decimal`] cannot hold the product.
+pub fn exact_mul(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let product = a.checked_mul(b)?;
+    // `Decimal` rounds a product that does not fit, which reduces its scale.
+    let is_exact = product.is_zero() || product.scale() == a.scale() + b.scale();
+    (is_exact && product.is_zero() == (a.is_zero() || b.is_zero())).then_some(product)
+}
+
 fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     let mut scale = a.scale().max(b.scale());
     let units = |value: Decimal| value.mantissa().checked_mul(10_i128.checked_pow(scale - value.scale())?);

@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::PrivateStream;
+use crate::Stream;
 
 /// Number of bytes of the input that an excerpt shows on either side of the error.
 const EXCERPT_RADIUS: usize = 40;
@@ -29,7 +29,7 @@ const QUOTE_LIMIT: usize = 160;
 #[error("{}", self.describe())]
 pub struct DecodeError {
     kind: DecodeErrorKind,
-    stream: Option<PrivateStream>,
+    stream: Option<Stream>,
     path: String,
     reason: String,
     line: usize,
@@ -54,7 +54,7 @@ impl DecodeError {
     }
 
     /// Returns the stream whose event was expected, if known.
-    pub fn stream(&self) -> Option<PrivateStream> {
+    pub fn stream(&self) -> Option<Stream> {
         self.stream
     }
 
@@ -73,7 +73,7 @@ impl DecodeError {
         &self.excerpt
     }
 
-    fn new(error: &serde_json::Error, path: String, text: &str, stream: Option<PrivateStream>) -> Self {
+    fn new(error: &serde_json::Error, path: String, text: &str, stream: Option<Stream>) -> Self {
         let kind = if error.is_data() { DecodeErrorKind::Data } else { DecodeErrorKind::Syntax };
         let (line, column) = (error.line(), error.column());
         let mut reason = error.to_string();
@@ -103,10 +103,7 @@ impl DecodeError {
 }
 
 /// Parses a text. If that fails, parses it again to find the path of the error.
-pub fn parse<'de, T: Deserialize<'de>>(
-    text: &'de str,
-    stream: Option<PrivateStream>,
-) -> Result<T, DecodeError> {
+pub fn parse<'de, T: Deserialize<'de>>(text: &'de str, stream: Option<Stream>) -> Result<T, DecodeError> {
     serde_json::from_str(text).map_err(|error| {
         let mut json = serde_json::Deserializer::from_str(text);
         match serde_path_to_error::deserialize::<_, T>(&mut json) {

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::{DecodeError, parse};
 use crate::wire::{Field, Key, Spellings, merge, put};
-use crate::{Extra, Message, PrivateStream, Timestamp};
+use crate::{Extra, Message, PrivateStream, Stream, Timestamp};
 
 /// The type of an event's `data`: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
 /// [`Trade`](crate::Trade).
@@ -94,7 +94,7 @@ impl<D: EventData> Event<D> {
     /// Returns a [`DecodeError`] if the text is not JSON, is an event of another kind or has an invalid
     /// field.
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
-        parse(text, Some(D::STREAM))
+        parse(text, Some(D::STREAM.into()))
     }
 }
 
@@ -134,7 +134,7 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<D>, A::Error> {
-        let mut name: Option<ExpectedName<D>> = None;
+        let mut name: Option<EventName<Event<D>>> = None;
         let mut event_id = Spellings::<Option<String>>::default();
         let mut timestamp: Option<Timestamp> = None;
         let mut datetime: Option<Option<String>> = None;
@@ -162,17 +162,85 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
     }
 }
 
-/// The `event` field, which must be the event name of `D`. A mismatch stops parsing immediately.
-struct ExpectedName<D>(PhantomData<D>);
+/// The `event` field of a message of type `M`, which is always the same. Reading another event fails immediately.
+pub struct EventName<M>(PhantomData<fn() -> M>);
 
-impl<'de, D: EventData> Deserialize<'de> for ExpectedName<D> {
+/// Names the stream of a type of message.
+#[doc(hidden)]
+pub trait OfStream {
+    const STREAM: Stream;
+}
+
+impl<D: EventData> OfStream for Event<D> {
+    const STREAM: Stream = Stream::Private(D::STREAM);
+}
+
+impl<M: OfStream> OfStream for Box<M> {
+    const STREAM: Stream = M::STREAM;
+}
+
+impl<M: OfStream> EventName<M> {
+    /// Returns the name, such as `ORDER_BOOK`.
+    pub const fn as_str(self) -> &'static str {
+        M::STREAM.event()
+    }
+}
+
+impl<M> Clone for EventName<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for EventName<M> {}
+
+impl<M> Default for EventName<M> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M> PartialEq for EventName<M> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<M> Eq for EventName<M> {}
+
+impl<M: OfStream> fmt::Debug for EventName<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<M: OfStream> Serialize for EventName<M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de, M: OfStream> Deserialize<'de> for EventName<M> {
     fn deserialize<T: Deserializer<'de>>(deserializer: T) -> Result<Self, T::Error> {
         let Key(name) = Key::deserialize(deserializer)?;
-        let expected = D::STREAM.event();
+        let expected = M::STREAM.event();
         if name == expected {
             Ok(Self(PhantomData))
         } else {
             Err(T::Error::custom(format_args!("unexpected event `{name}`, expected `{expected}`")))
         }
+    }
+}
+
+#[doc(hidden)]
+impl<M: OfStream> Field for EventName<M> {
+    type Wire = Self;
+
+    fn from_wire(wire: Self) -> Self {
+        wire
+    }
+
+    fn write<W: SerializeMap>(&self, name: &'static str, map: &mut W) -> Result<(), W::Error> {
+        map.serialize_entry(name, self)
     }
 }

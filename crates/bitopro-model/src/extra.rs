@@ -1,8 +1,10 @@
 use std::{fmt, iter, slice};
 
-use serde::de::MapAccess;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+
+use crate::wire::Key;
 
 /// Raw JSON of unknown fields, and of optional fields whose value is unreadable.
 ///
@@ -61,6 +63,30 @@ impl<'a> IntoIterator for &'a Extra {
 impl Serialize for Extra {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, raw)| (name, raw)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Extra {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ExtraVisitor)
+    }
+}
+
+struct ExtraVisitor;
+
+impl<'de> Visitor<'de> for ExtraVisitor {
+    type Value = Extra;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extra, A::Error> {
+        let mut extra = Extra::default();
+        while let Some(Key(name)) = map.next_key()? {
+            extra.read(&name, &mut map)?;
+        }
+        Ok(extra)
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod extra;
 mod identifiers;
+mod market;
 mod message;
 mod orders;
 mod stream;
@@ -18,17 +19,18 @@ mod wire;
 mod wire_enums;
 
 pub use account_balance::{AccountBalance, Balance, Balances};
-pub use decimal::{DecimalError, exact_add, exact_sub, parse_decimal};
+pub use decimal::{DecimalError, exact_add, exact_mul, exact_sub, parse_decimal};
 pub use error::{DecodeError, DecodeErrorKind};
-pub use event::{Event, EventData};
+pub use event::{Event, EventData, EventName};
 pub use extra::Extra;
 pub use identifiers::{Currency, MatchId, OrderId, OrderSeq, Pair, TradeId};
+pub use market::{BookLevel, MarketEvent, MarketTrade, MarketTrades, OrderBook, Quote, Ticker};
 pub use message::{DecodedMessage, Message, UnknownMessage, decode};
 pub use orders::{
     ActiveOrderStream, ActiveOrders, ClientId, HistoryOrderStream, HistoryOrders, Order, OrderStream, Orders,
 };
 pub use rust_decimal::Decimal;
-pub use stream::{PrivateStream, UnknownStreamError};
+pub use stream::{PrivateStream, PublicStream, Stream, UnknownStreamError};
 pub use timestamp::{Timestamp, TimestampRangeError, UnixSeconds};
 pub use user_trade::{Trade, UserTrade};
 pub use wire_enums::{Action, Condition, OrderStatus, OrderType, TimeInForce, TradeSide};

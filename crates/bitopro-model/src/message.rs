@@ -1,19 +1,22 @@
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
 
 use crate::error::parse;
+use crate::event::OfStream;
 use crate::wire::Key;
 use crate::{
-    AccountBalance, ActiveOrderStream, ActiveOrders, Balances, DecodeError, Event, EventData,
-    HistoryOrderStream, HistoryOrders, Orders, PrivateStream, Timestamp, Trade, UserTrade,
+    AccountBalance, ActiveOrderStream, ActiveOrders, Balances, DecodeError, Event, EventData, Extra,
+    HistoryOrderStream, HistoryOrders, MarketEvent, MarketTrades, OrderBook, Orders, Pair, PrivateStream,
+    PublicStream, Stream, Ticker, Timestamp, Trade, UserTrade,
 };
 
-/// A message of any private stream, classified by its `event`.
+/// A message of any stream, classified by its `event`.
 ///
-/// If the stream of a message is known, [`decode`] is faster, because it does not have to read the event's name
-/// first.
+/// If the stream of a message is known, [`from_stream`](Self::from_stream) is faster, because it does not have to
+/// read the event's name first.
 ///
 /// # Examples
 ///
@@ -38,26 +41,46 @@ pub enum Message {
     HistoryOrders(HistoryOrders),
     /// The event `USER_TRADE`.
     UserTrade(Box<UserTrade>),
+    /// The event `ORDER_BOOK`.
+    OrderBook(Box<OrderBook>),
+    /// The event `TICKER`.
+    Ticker(Box<Ticker>),
+    /// The event `TRADE`.
+    MarketTrades(Box<MarketTrades>),
     /// An event that this version of the crate does not know.
     Unknown(UnknownMessage),
+}
+
+/// Evaluates one expression for the event of any known message, and another one for an unknown message.
+macro_rules! match_event {
+    ($message:expr, $event:ident => $known:expr, $unknown:ident => $other:expr $(,)?) => {
+        match $message {
+            Message::AccountBalance($event) => $known,
+            Message::ActiveOrders($event) => $known,
+            Message::HistoryOrders($event) => $known,
+            Message::UserTrade($event) => $known,
+            Message::OrderBook($event) => $known,
+            Message::Ticker($event) => $known,
+            Message::MarketTrades($event) => $known,
+            Message::Unknown($unknown) => $other,
+        }
+    };
 }
 
 impl Message {
     /// Parses a message of any kind.
     ///
-    /// An unknown event is returned as [`Message::Unknown`], not as an error.
+    /// An unknown event is returned as [`Message::Unknown`], not as an error. So is an event of a public stream
+    /// without its `pair`; see [`from_public_stream`](Self::from_public_stream).
     ///
     /// # Errors
     ///
     /// Returns a [`DecodeError`] if the text is not a JSON object with a string `event`, or is a known event
     /// with an invalid field.
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
-        let EventName(event) = parse(text, None)?;
-        match PrivateStream::ALL.iter().copied().find(|stream| stream.event() == event) {
-            Some(PrivateStream::AccountBalance) => Event::from_json(text).map(Self::AccountBalance),
-            Some(PrivateStream::ActiveOrders) => Event::from_json(text).map(Self::ActiveOrders),
-            Some(PrivateStream::HistoryOrders) => Event::from_json(text).map(Self::HistoryOrders),
-            Some(PrivateStream::UserTrades) => Event::from_json(text).map(Box::new).map(Self::UserTrade),
+        let Head { event, .. } = parse(text, None)?;
+        match Stream::all().find(|stream| stream.event() == event) {
+            Some(stream) => Self::from_stream(stream, text),
             None => UnknownMessage::new(event, text).map(Self::Unknown),
         }
     }
@@ -81,62 +104,83 @@ impl Message {
     /// assert!(matches!(Message::from_stream(PrivateStream::UserTrades, text)?, Message::Unknown(_)));
     /// # Ok::<(), bitopro_model::DecodeError>(())
     /// ```
-    pub fn from_stream(stream: PrivateStream, text: &str) -> Result<Self, DecodeError> {
+    pub fn from_stream(stream: impl Into<Stream>, text: &str) -> Result<Self, DecodeError> {
+        match stream.into() {
+            Stream::Private(PrivateStream::AccountBalance) => decode::<Balances>(text).map(Self::from),
+            Stream::Private(PrivateStream::ActiveOrders) => {
+                decode::<Orders<ActiveOrderStream>>(text).map(Self::from)
+            }
+            Stream::Private(PrivateStream::HistoryOrders) => {
+                decode::<Orders<HistoryOrderStream>>(text).map(Self::from)
+            }
+            Stream::Private(PrivateStream::UserTrades) => decode::<Trade>(text).map(Self::from),
+            Stream::Public(stream) => Self::from_public_stream(stream, None, text),
+        }
+    }
+
+    /// Parses a message that arrived on a public stream.
+    ///
+    /// Some messages have no `pair` (observed). Such a message is about `only_pair`, the pair of a socket that follows
+    /// only one. Without it, nothing shows which pair the message is about, so it is [`Message::Unknown`].
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DecodeError`] as [`from_stream`](Self::from_stream) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bitopro_model::{Message, Pair, PublicStream};
+    ///
+    /// let text = r#"{"event":"TICKER","timestamp":1790000000123,"lastPrice":"86715.88"}"#;
+    /// let pair = Pair::new("BTC_USDT");
+    /// let Message::Ticker(ticker) = Message::from_public_stream(PublicStream::Tickers, Some(&pair), text)? else {
+    ///     panic!("another event");
+    /// };
+    /// assert_eq!(ticker.pair, pair);
+    /// assert!(matches!(Message::from_public_stream(PublicStream::Tickers, None, text)?, Message::Unknown(_)));
+    /// # Ok::<(), bitopro_model::DecodeError>(())
+    /// ```
+    pub fn from_public_stream(
+        stream: PublicStream,
+        only_pair: Option<&Pair>,
+        text: &str,
+    ) -> Result<Self, DecodeError> {
         match stream {
-            PrivateStream::AccountBalance => decode::<Balances>(text).map(Self::from),
-            PrivateStream::ActiveOrders => decode::<Orders<ActiveOrderStream>>(text).map(Self::from),
-            PrivateStream::HistoryOrders => decode::<Orders<HistoryOrderStream>>(text).map(Self::from),
-            PrivateStream::UserTrades => decode::<Trade>(text).map(Self::from),
+            PublicStream::OrderBooks => decode_market::<OrderBook>(only_pair, text),
+            PublicStream::Tickers => decode_market::<Ticker>(only_pair, text),
+            PublicStream::Trades => decode_market::<MarketTrades>(only_pair, text),
         }
     }
 
     /// Returns the name of the event.
     pub fn event(&self) -> &str {
-        match self {
-            Self::AccountBalance(event) => event.name(),
-            Self::ActiveOrders(event) => event.name(),
-            Self::HistoryOrders(event) => event.name(),
-            Self::UserTrade(event) => event.name(),
-            Self::Unknown(unknown) => unknown.event(),
-        }
+        match_event!(self, event => stream_of(event).event(), unknown => unknown.event())
     }
 
     /// Returns the stream that this event belongs to, or `None` for an unknown event.
-    pub fn stream(&self) -> Option<PrivateStream> {
-        self.envelope().map(|envelope| envelope.stream)
+    pub fn stream(&self) -> Option<Stream> {
+        match_event!(self, event => Some(stream_of(event)), _unknown => None)
     }
 
     /// Returns the event's `timestamp`, or `None` for an unknown event.
     pub fn timestamp(&self) -> Option<Timestamp> {
-        self.envelope().map(|envelope| envelope.timestamp)
+        match_event!(self, event => Some(event.timestamp), _unknown => None)
     }
 
     /// Returns the event's `eventID`, or `None` for an unknown event and for an event without one.
     pub fn event_id(&self) -> Option<&str> {
-        self.envelope()?.event_id
+        match_event!(self, event => event.event_id.as_deref(), _unknown => None)
     }
 
-    fn envelope(&self) -> Option<Envelope<'_>> {
+    /// Returns the pair of an event of a public stream, or `None` for any other message.
+    pub fn market_pair(&self) -> Option<&Pair> {
         match self {
-            Self::AccountBalance(event) => Some(Envelope::of(event)),
-            Self::ActiveOrders(event) => Some(Envelope::of(event)),
-            Self::HistoryOrders(event) => Some(Envelope::of(event)),
-            Self::UserTrade(event) => Some(Envelope::of(event)),
-            Self::Unknown(_) => None,
+            Self::OrderBook(event) => Some(&event.pair),
+            Self::Ticker(event) => Some(&event.pair),
+            Self::MarketTrades(event) => Some(&event.pair),
+            _ => None,
         }
-    }
-}
-
-/// The envelope fields of any known event.
-struct Envelope<'a> {
-    stream: PrivateStream,
-    timestamp: Timestamp,
-    event_id: Option<&'a str>,
-}
-
-impl<'a> Envelope<'a> {
-    fn of<D: EventData>(event: &'a Event<D>) -> Self {
-        Self { stream: D::STREAM, timestamp: event.timestamp, event_id: event.event_id.as_deref() }
     }
 }
 
@@ -199,13 +243,40 @@ pub enum DecodedMessage<D> {
 pub fn decode<D: EventData>(text: &str) -> Result<DecodedMessage<D>, DecodeError> {
     // Nearly every message is the stream's own event, so the event's name is only read if that attempt fails.
     serde_json::from_str(text).map(DecodedMessage::Event).or_else(|_| {
-        let EventName(event) = parse(text, Some(D::STREAM))?;
+        let Head { event, .. } = parse(text, Some(D::STREAM.into()))?;
         if event == D::STREAM.event() {
             Event::from_json(text).map(DecodedMessage::Event)
         } else {
             UnknownMessage::new(event, text).map(DecodedMessage::Unknown)
         }
     })
+}
+
+fn stream_of<M: OfStream>(_: &M) -> Stream {
+    M::STREAM
+}
+
+/// Parses a message of a public stream, of which `only_pair` is the pair if it follows only one.
+fn decode_market<E: MarketEvent>(only_pair: Option<&Pair>, text: &str) -> Result<Message, DecodeError> {
+    serde_json::from_str::<E>(text).map(E::into).or_else(|_| {
+        let Head { event, has_pair } = parse(text, Some(E::STREAM))?;
+        if event != E::STREAM.event() {
+            return UnknownMessage::new(event, text).map(Message::Unknown);
+        }
+        match only_pair {
+            _ if has_pair => E::from_json(text).map(E::into),
+            Some(pair) => E::from_json(&with_pair(pair, text)?).map(E::into),
+            None => UnknownMessage::new(event, text).map(Message::Unknown),
+        }
+    })
+}
+
+/// Returns a message with its pair, in place of one that is empty.
+fn with_pair(pair: &Pair, text: &str) -> Result<String, DecodeError> {
+    let fields: Extra = parse(text, None)?;
+    let others = fields.iter().filter(|(name, _)| *name != "pair");
+    let others = others.map(|(name, raw)| format!(",{}:{raw}", Value::from(name)));
+    Ok(format!("{{\"pair\":{}{}}}", Value::from(pair.as_str()), others.collect::<String>()))
 }
 
 /// A message with an unexpected or unknown event, verbatim.
@@ -254,25 +325,13 @@ impl Serialize for UnknownMessage {
 impl fmt::Display for Message {
     /// Formats the event's name, and its time if the event is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AccountBalance(event) => event.fmt(f),
-            Self::ActiveOrders(event) => event.fmt(f),
-            Self::HistoryOrders(event) => event.fmt(f),
-            Self::UserTrade(event) => event.fmt(f),
-            Self::Unknown(unknown) => f.write_str(unknown.event()),
-        }
+        match_event!(self, event => event.fmt(f), unknown => f.write_str(unknown.event()))
     }
 }
 
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::AccountBalance(event) => event.serialize(serializer),
-            Self::ActiveOrders(event) => event.serialize(serializer),
-            Self::HistoryOrders(event) => event.serialize(serializer),
-            Self::UserTrade(event) => event.serialize(serializer),
-            Self::Unknown(unknown) => unknown.serialize(serializer),
-        }
+        match_event!(self, event => event.serialize(serializer), unknown => unknown.serialize(serializer))
     }
 }
 
@@ -285,33 +344,41 @@ impl<'de> Deserialize<'de> for Message {
     }
 }
 
-/// The `event` of a message. All other fields are skipped.
-struct EventName(String);
+/// The fields of a message that decide how to read it. All others are skipped.
+struct Head {
+    event: String,
+    /// True if the `pair` is neither absent nor `null` nor an empty string.
+    has_pair: bool,
+}
 
-impl<'de> Deserialize<'de> for EventName {
+impl<'de> Deserialize<'de> for Head {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EventNameVisitor)
+        deserializer.deserialize_map(HeadVisitor)
     }
 }
 
-struct EventNameVisitor;
+struct HeadVisitor;
 
-impl<'de> Visitor<'de> for EventNameVisitor {
-    type Value = EventName;
+impl<'de> Visitor<'de> for HeadVisitor {
+    type Value = Head;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a message with an `event`")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EventName, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
         let mut event: Option<String> = None;
+        let mut has_pair = false;
         while let Some(Key(key)) = map.next_key()? {
-            if key == "event" {
-                crate::wire::put(&mut event, "event", map.next_value()?)?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match &*key {
+                "event" => crate::wire::put(&mut event, "event", map.next_value()?)?,
+                "pair" => has_pair |= !matches!(map.next_value::<&RawValue>()?.get(), "null" | r#""""#),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
-        event.map(EventName).ok_or_else(|| A::Error::missing_field("event"))
+        let event = event.ok_or_else(|| A::Error::missing_field("event"))?;
+        Ok(Head { event, has_pair })
     }
 }

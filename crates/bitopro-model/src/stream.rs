@@ -65,6 +65,135 @@ impl PrivateStream {
     }
 }
 
+/// One of the exchange's public WebSocket streams, which need no credentials.
+///
+/// A socket follows one stream for one or several pairs. Each event is about one pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum PublicStream {
+    /// The stream `order-books` with the event `ORDER_BOOK`.
+    OrderBooks,
+    /// The stream `tickers` with the event `TICKER`.
+    Tickers,
+    /// The stream `trades` with the event `TRADE`.
+    Trades,
+}
+
+impl PublicStream {
+    /// All streams that this version of the crate knows.
+    pub const ALL: &'static [Self] = &[Self::OrderBooks, Self::Tickers, Self::Trades];
+
+    /// Returns the stream's name, such as `order-books`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OrderBooks => "order-books",
+            Self::Tickers => "tickers",
+            Self::Trades => "trades",
+        }
+    }
+
+    /// Returns the stream's URL path, relative to the base URL and without the pairs.
+    ///
+    /// One pair follows as `/BTC_TWD`, and several as `?pairs=BTC_TWD,ETH_TWD`. A pair of the order books may have a
+    /// depth: `BTC_TWD:20`.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::OrderBooks => "/v1/pub/order-books",
+            Self::Tickers => "/v1/pub/tickers",
+            Self::Trades => "/v1/pub/trades",
+        }
+    }
+
+    /// Returns the name of the stream's event, such as `ORDER_BOOK`.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Self::OrderBooks => "ORDER_BOOK",
+            Self::Tickers => "TICKER",
+            Self::Trades => "TRADE",
+        }
+    }
+}
+
+/// A private or a public stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Stream {
+    /// A private stream.
+    Private(PrivateStream),
+    /// A public stream.
+    Public(PublicStream),
+}
+
+impl Stream {
+    /// Returns all streams that this version of the crate knows.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let private = PrivateStream::ALL.iter().copied().map(Self::from);
+        private.chain(PublicStream::ALL.iter().copied().map(Self::from))
+    }
+
+    /// Returns the stream's name, such as `account-balance`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Private(stream) => stream.name(),
+            Self::Public(stream) => stream.name(),
+        }
+    }
+
+    /// Returns the name of the stream's event, such as `ACCOUNT_BALANCE`.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Self::Private(stream) => stream.event(),
+            Self::Public(stream) => stream.event(),
+        }
+    }
+
+    /// Returns whether a connection of this stream begins with a snapshot.
+    ///
+    /// Public streams begin with one snapshot for each pair.
+    pub const fn has_snapshot(self) -> bool {
+        match self {
+            Self::Private(stream) => stream.has_snapshot(),
+            Self::Public(_) => true,
+        }
+    }
+}
+
+impl From<PrivateStream> for Stream {
+    fn from(stream: PrivateStream) -> Self {
+        Self::Private(stream)
+    }
+}
+
+impl From<PublicStream> for Stream {
+    fn from(stream: PublicStream) -> Self {
+        Self::Public(stream)
+    }
+}
+
+impl PartialEq<PrivateStream> for Stream {
+    fn eq(&self, other: &PrivateStream) -> bool {
+        *self == Self::Private(*other)
+    }
+}
+
+impl PartialEq<PublicStream> for Stream {
+    fn eq(&self, other: &PublicStream) -> bool {
+        *self == Self::Public(*other)
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for PublicStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 impl fmt::Display for PrivateStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

@@ -4,7 +4,7 @@ use crate::event::sealed::Sealed;
 use crate::wire::wire_struct;
 use crate::{
     Action, Currency, Event, EventData, Extra, MatchId, Message, OrderId, OrderType, Pair, PrivateStream,
-    TradeSide, UnixSeconds,
+    TradeSide, UnixSeconds, exact_mul,
 };
 
 /// The event `USER_TRADE`: one of the account's orders was matched.
@@ -192,10 +192,7 @@ impl Trade {
     /// Returns the price times the volume, in the quote currency, or `None` if [`Decimal`] cannot hold it
     /// exactly.
     pub fn notional(&self) -> Option<Decimal> {
-        let product = self.price.checked_mul(self.volume)?;
-        // `Decimal` rounds a product that does not fit, which reduces its scale.
-        let is_exact = product.is_zero() || product.scale() == self.price.scale() + self.volume.scale();
-        (is_exact && product.is_zero() == (self.price.is_zero() || self.volume.is_zero())).then_some(product)
+        exact_mul(self.price, self.volume)
     }
 }
 

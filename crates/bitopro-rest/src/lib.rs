@@ -23,7 +23,7 @@ pub use limit::{Limit, LimitScope};
 pub use list::List;
 pub use market::{
     BookLevel, Candle, CurrencyInfo, Fees, GetCandles, GetCurrencies, GetFees, GetOrderBook, GetTicker,
-    GetTickers, GetTrades, GetTradingPairs, OrderBook, PublicTrade, Resolution, Ticker, TradingFee,
+    GetTickers, GetTrades, GetTradingPairs, MarketTrade, OrderBook, Resolution, Ticker, TradingFee,
     TradingPair,
 };
 pub use orders::{

@@ -103,7 +103,7 @@ fn assert_errors<D: EventData + Debug>(table: impl IntoIterator<Item = (String, 
         let shown = error.to_string();
         let location = format!(" (in {}, near `{}`)", D::STREAM.event(), error.excerpt());
         assert_eq!(shown, format!("{expected}{location}"), "{text}");
-        assert_eq!((error.kind(), error.stream()), (DecodeErrorKind::Data, Some(D::STREAM)));
+        assert_eq!((error.kind(), error.stream()), (DecodeErrorKind::Data, Some(D::STREAM.into())));
         assert!(expected.starts_with(error.path()), "{text}");
 
         // Parsing without a known stream, or with a known event, returns the same error.

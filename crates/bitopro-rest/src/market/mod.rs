@@ -6,13 +6,14 @@ mod provisioning;
 mod ticker;
 mod trade;
 
+pub use bitopro_model::{BookLevel, MarketTrade};
 pub use candle::{Candle, GetCandles, Resolution};
-pub use order_book::{BookLevel, GetOrderBook, OrderBook};
+pub use order_book::{GetOrderBook, OrderBook};
 pub use provisioning::{
     CurrencyInfo, Fees, GetCurrencies, GetFees, GetTradingPairs, TradingFee, TradingPair,
 };
 pub use ticker::{GetTicker, GetTickers, Ticker};
-pub use trade::{GetTrades, PublicTrade};
+pub use trade::GetTrades;
 
 use crate::PublicCall;
 

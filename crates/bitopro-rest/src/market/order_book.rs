@@ -1,5 +1,5 @@
 use bitopro_model::__private::wire_struct;
-use bitopro_model::{Decimal, Pair};
+use bitopro_model::{BookLevel, Pair};
 
 use crate::call::{call, setters};
 
@@ -45,19 +45,5 @@ wire_struct! {
         "bids" => bids: Vec<BookLevel>,
         /// The price levels of sales, lowest price first.
         "asks" => asks: Vec<BookLevel>,
-    }
-}
-
-wire_struct! {
-    /// All orders of one side of an order book at one price.
-    pub struct BookLevel ("a price level") {
-        /// The price.
-        "price" => price: Decimal,
-        /// The amount of all orders at this price, in the base currency.
-        "amount" => amount: Decimal,
-        /// Number of orders at this price.
-        "count" => count: Option<i64>,
-        /// The amount at this and all better prices.
-        "total" => total: Option<Decimal>,
     }
 }

@@ -1,5 +1,4 @@
-use bitopro_model::__private::wire_struct;
-use bitopro_model::{Decimal, Pair, UnixSeconds};
+use bitopro_model::{MarketTrade, Pair};
 
 use crate::List;
 use crate::call::call;
@@ -17,18 +16,4 @@ impl GetTrades {
     }
 }
 
-call!(GetTrades => Trades, List<PublicTrade>, |this, parts| { parts.pair(&this.pair); });
-
-wire_struct! {
-    /// A trade between any two accounts. It has no id.
-    pub struct PublicTrade ("a public trade") {
-        /// The time of the trade, in seconds.
-        "timestamp" => timestamp: UnixSeconds,
-        /// The price.
-        "price" => price: Decimal,
-        /// The amount of the base currency.
-        "amount" => amount: Decimal,
-        /// `true` for a purchase. By one page of the exchange, it is the taker who buys; by another, the maker.
-        "isBuyer" => is_buyer: Option<bool>,
-    }
-}
+call!(GetTrades => Trades, List<MarketTrade>, |this, parts| { parts.pair(&this.pair); });

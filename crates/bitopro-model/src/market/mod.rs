@@ -1,0 +1,104 @@
+//! The events of the public streams, which are about the market and not about an account.
+
+mod order_book;
+mod ticker;
+mod trades;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::OfStream;
+use crate::{DecodeError, Message, Pair, PublicStream, Timestamp};
+
+pub use order_book::{BookLevel, OrderBook, Quote};
+pub use ticker::Ticker;
+pub use trades::{MarketTrade, MarketTrades};
+
+/// An event of a public stream: [`OrderBook`], [`Ticker`] or [`MarketTrades`].
+///
+/// It converts to a [`Message`] with `From` and back with `TryFrom`, whose error is the unchanged message if it is of
+/// another kind. The trait is sealed and cannot be implemented outside this crate.
+pub trait MarketEvent:
+    OfStream
+    + Into<Message>
+    + TryFrom<Message, Error = Message>
+    + Serialize
+    + for<'de> Deserialize<'de>
+    + Send
+    + 'static
+{
+    /// The stream that carries the events.
+    const PUBLIC_STREAM: PublicStream;
+
+    /// Parses an event whose kind is known.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DecodeError`] if the text is not JSON, is an event of another kind or has an invalid field. The
+    /// `pair` is required. For a message without it, see [`Message::from_public_stream`].
+    fn from_json(text: &str) -> Result<Self, DecodeError>;
+
+    /// Returns the pair in uppercase.
+    fn pair(&self) -> &Pair;
+
+    /// Returns the time at which the exchange sent the event.
+    fn timestamp(&self) -> Timestamp;
+
+    /// Returns the `eventID`, if any.
+    fn event_id(&self) -> Option<&str>;
+}
+
+/// Implements [`MarketEvent`] for a type with the fields of the envelope.
+macro_rules! market_event {
+    ($event:ident, $stream:ident) => {
+        impl $crate::event::OfStream for $event {
+            const STREAM: $crate::Stream = $crate::Stream::Public($crate::PublicStream::$stream);
+        }
+
+        impl $crate::MarketEvent for $event {
+            const PUBLIC_STREAM: $crate::PublicStream = $crate::PublicStream::$stream;
+
+            fn from_json(text: &str) -> Result<Self, $crate::DecodeError> {
+                $crate::error::parse(text, Some(Self::PUBLIC_STREAM.into()))
+            }
+
+            fn pair(&self) -> &$crate::Pair {
+                &self.pair
+            }
+
+            fn timestamp(&self) -> $crate::Timestamp {
+                self.timestamp
+            }
+
+            fn event_id(&self) -> Option<&str> {
+                self.event_id.as_deref()
+            }
+        }
+
+        impl From<$event> for $crate::Message {
+            fn from(event: $event) -> Self {
+                Self::$event(Box::new(event))
+            }
+        }
+
+        impl TryFrom<$crate::Message> for $event {
+            type Error = $crate::Message;
+
+            fn try_from(message: $crate::Message) -> Result<Self, $crate::Message> {
+                match message {
+                    $crate::Message::$event(event) => Ok(*event),
+                    other => Err(other),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $event {
+            /// Formats the event's name, pair and time: `ORDER_BOOK of BTC_TWD at 2026-09-21T14:13:20.123Z`.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let name = $crate::PublicStream::$stream.event();
+                write!(f, "{name} of {} at {}", self.pair, self.timestamp)
+            }
+        }
+    };
+}
+
+use market_event;
