@@ -7,7 +7,6 @@ use bitopro_transport::Connector;
 use http::Uri;
 use thiserror::Error;
 
-use crate::Client;
 use crate::backfill::Backfill;
 use crate::endpoints::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
 use crate::engine::{DialLimiter, Engine};
@@ -15,8 +14,10 @@ use crate::rest_api::{BackfillChoice, RestConfig};
 use crate::runtime::Runtime;
 use crate::settings::{OrderUpdates, Settings};
 use crate::system::{WallClock, random_seed};
+use crate::{Client, PublicClient};
 
-/// A builder of a [`Client`], created by [`Client::builder`] or [`Client::from_env`].
+/// A builder of a [`Client`], created by [`Client::builder`] or [`Client::from_env`], or of a [`PublicClient`], created by
+/// [`PublicClient::builder`].
 ///
 /// Every setting has a default that suits the real exchange.
 ///
@@ -60,8 +61,8 @@ use crate::system::{WallClock, random_seed};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub struct ClientBuilder {
-    signer: Signer,
+pub struct ClientBuilder<C = Signer> {
+    credentials: C,
     endpoints: Vec<String>,
     connector: Option<Arc<dyn Connector>>,
     settings: Settings,
@@ -85,10 +86,20 @@ impl BuildError {
     }
 }
 
-impl ClientBuilder {
-    pub(crate) fn new(signer: Signer) -> Self {
+/// The credentials of a [`ClientBuilder`] for a [`PublicClient`]: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoCredentials;
+
+impl From<NoCredentials> for Option<Signer> {
+    fn from(_: NoCredentials) -> Self {
+        None
+    }
+}
+
+impl<C> ClientBuilder<C> {
+    pub(crate) fn new(credentials: C) -> Self {
         Self {
-            signer,
+            credentials,
             endpoints: vec![DOCUMENTED_ENDPOINT.to_owned(), FALLBACK_ENDPOINT.to_owned()],
             connector: None,
             settings: Settings::default(),
@@ -259,7 +270,9 @@ impl ClientBuilder {
         self.seed = Some(seed);
         self
     }
+}
 
+impl ClientBuilder {
     /// Builds the client.
     ///
     /// The client does not connect; each subscription does.
@@ -267,7 +280,26 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// Returns a [`BuildError`] that lists every problem.
-    pub fn build(mut self) -> Result<Client, BuildError> {
+    pub fn build(self) -> Result<Client, BuildError> {
+        self.build_runtime().map(|runtime| Client { runtime })
+    }
+}
+
+impl ClientBuilder<NoCredentials> {
+    /// Builds the client.
+    ///
+    /// The client does not connect; each subscription does.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`BuildError`] that lists every problem.
+    pub fn build(self) -> Result<PublicClient, BuildError> {
+        self.build_runtime().map(PublicClient::new)
+    }
+}
+
+impl<C: Into<Option<Signer>>> ClientBuilder<C> {
+    fn build_runtime(mut self) -> Result<Arc<Runtime>, BuildError> {
         let (clock, limiter) = (self.clock.clone(), self.limiter.take());
         let has_own_connector = self.connector.is_some();
         let connector = self.connector.take().or_else(|| default_connector());
@@ -293,7 +325,7 @@ impl ClientBuilder {
         match (engine, connector, rest) {
             (Some(engine), Some(connector), Ok(rest)) => {
                 let runtime = Runtime::new(engine, connector, clock, limiter.as_ref(), rest);
-                Ok(Client { runtime: Arc::new(runtime) })
+                Ok(Arc::new(runtime))
             }
             _ => Err(BuildError { problems }),
         }
@@ -324,14 +356,15 @@ impl ClientBuilder {
         }
         match Endpoints::new(bases) {
             Some(endpoints) if problems.is_empty() => {
-                Ok(Engine::new(self.settings, self.signer, endpoints, self.seed.unwrap_or_else(random_seed)))
+                let seed = self.seed.unwrap_or_else(random_seed);
+                Ok(Engine::new(self.settings, self.credentials.into(), endpoints, seed))
             }
             _ => Err(BuildError { problems }),
         }
     }
 }
 
-impl fmt::Debug for ClientBuilder {
+impl<C> fmt::Debug for ClientBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("endpoints", &self.endpoints.len())

@@ -6,6 +6,7 @@ use bitopro_model::{ActiveOrderStream, Balances, HistoryOrderStream, Orders, Pri
 use crate::account::Changes;
 use crate::builder::ClientBuilder;
 use crate::environment::{EnvironmentError, settings_from_env};
+use crate::public_client::PublicClient;
 use crate::rest_api::{Rest, RestError};
 use crate::runtime::{Account, Runtime, Subscription};
 
@@ -146,6 +147,11 @@ impl Client {
     /// Panics if called outside a tokio runtime.
     pub fn subscribe(&self, streams: &[PrivateStream]) -> Subscription<Account> {
         self.runtime.subscribe(streams)
+    }
+
+    /// Returns a client of the public streams, which shares the dial budget of this one.
+    pub fn public(&self) -> PublicClient {
+        PublicClient::new(Arc::clone(&self.runtime))
     }
 
     /// Returns the REST API with this account.

@@ -1,4 +1,3 @@
-use bitopro_model::PrivateStream;
 use http::Uri;
 
 /// The base URL in the exchange's public documentation (v3.5.17) and in its Python and C# SDKs.
@@ -8,6 +7,9 @@ pub const DOCUMENTED_ENDPOINT: &str = "wss://stream.bitopro.com:443/ws";
 
 /// The fallback base URL, on port 9443, from older documentation and from the exchange's Go SDK.
 pub const FALLBACK_ENDPOINT: &str = "wss://stream.bitopro.com:9443/ws";
+
+/// Maximum length of the path and query of a stream. The exchange served all of its pairs with 469 characters.
+pub(crate) const MAX_PATH: usize = 8_192;
 
 /// The base URLs of a link, one of which is in use. A dial that fails on the network switches to the next
 /// one, and a base URL whose server responds is kept.
@@ -25,11 +27,14 @@ impl Endpoints {
         (!bases.is_empty()).then_some(Self { bases, current: 0, failed: 0 })
     }
 
-    /// Returns the URL of a stream at the base URL in use.
+    /// Returns the URL of a path and query at the base URL in use.
     #[allow(clippy::indexing_slicing, reason = "`bases` is not empty, and `current` is less than its length")]
-    #[allow(clippy::expect_used, reason = "`parse_base` has built the URL of each stream")]
-    pub(crate) fn url(&self, stream: PrivateStream) -> Uri {
-        join(&self.bases[self.current], stream).expect("a base and the path of a stream form a URL")
+    #[allow(
+        clippy::expect_used,
+        reason = "`parse_base` has built a URL with a path, and `path` has only plain characters"
+    )]
+    pub(crate) fn url(&self, path: &str) -> Uri {
+        join(&self.bases[self.current], path).expect("a base and the path of a stream form a URL")
     }
 
     /// Switches to the next base URL. Returns `false` if all of them have failed since the last pause, so
@@ -59,8 +64,8 @@ fn invalid_port(url: &Uri) -> Option<&str> {
     Some(port).filter(|port| !port.is_empty() && url.port_u16().is_none())
 }
 
-fn join(base: &Uri, stream: PrivateStream) -> Result<Uri, http::Error> {
-    let path = format!("{}{}", base.path().trim_end_matches('/'), stream.path());
+fn join(base: &Uri, path: &str) -> Result<Uri, http::Error> {
+    let path = format!("{}{path}", base.path().trim_end_matches('/'));
     let mut parts = base.clone().into_parts();
     parts.path_and_query = Some(path.parse()?);
     Ok(Uri::from_parts(parts)?)
@@ -88,7 +93,7 @@ pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
         format!("the port `{port}` is not a number from 0 to 65535")
     } else if text.contains(['?', '#']) {
         "it must not contain `?` or `#`, because the path of a stream is appended to it".to_owned()
-    } else if PrivateStream::ALL.iter().any(|stream| join(&url, *stream).is_err()) {
+    } else if join(&url, &"/".repeat(MAX_PATH)).is_err() {
         "it is too long".to_owned()
     } else {
         return Ok(url);
@@ -98,9 +103,10 @@ pub(crate) fn parse_base(text: &str) -> Result<Uri, String> {
 
 #[cfg(test)]
 mod tests {
-    use bitopro_model::PrivateStream;
 
     use super::{DOCUMENTED_ENDPOINT, Endpoints, FALLBACK_ENDPOINT, parse_base};
+
+    const BALANCES: &str = bitopro_model::PrivateStream::AccountBalance.path();
 
     fn endpoints(bases: &[&str]) -> Endpoints {
         Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap()
@@ -109,20 +115,19 @@ mod tests {
     #[test]
     fn the_path_of_a_stream_is_appended_to_the_base() {
         for base in ["ws://127.0.0.1:8765/ws", " ws://127.0.0.1:8765/ws/\r"] {
-            let url = endpoints(&[base]).url(PrivateStream::AccountBalance);
+            let url = endpoints(&[base]).url(BALANCES);
             assert_eq!(url, "ws://127.0.0.1:8765/ws/v1/pub/auth/account-balance");
         }
-        let url = endpoints(&[DOCUMENTED_ENDPOINT]).url(PrivateStream::AccountBalance);
+        let url = endpoints(&[DOCUMENTED_ENDPOINT]).url(BALANCES);
         assert_eq!(url, "wss://stream.bitopro.com:443/ws/v1/pub/auth/account-balance");
-        let url = endpoints(&[FALLBACK_ENDPOINT]).url(PrivateStream::AccountBalance);
+        let url = endpoints(&[FALLBACK_ENDPOINT]).url(BALANCES);
         assert_eq!(url, "wss://stream.bitopro.com:9443/ws/v1/pub/auth/account-balance");
     }
 
     #[test]
     fn the_client_pauses_after_every_base_url_has_failed() {
         let mut endpoints = endpoints(&["wss://a/ws", "wss://b/ws"]);
-        let host =
-            |endpoints: &Endpoints| endpoints.url(PrivateStream::AccountBalance).host().unwrap().to_owned();
+        let host = |endpoints: &Endpoints| endpoints.url(BALANCES).host().unwrap().to_owned();
         assert!(endpoints.advance());
         assert_eq!(host(&endpoints), "b");
         assert!(!endpoints.advance());

@@ -3,7 +3,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use bitopro_model::{
-    DecodeError, Event, EventData, Message, Order, OrderId, PrivateStream, Timestamp, UnknownMessage,
+    DecodeError, Event, EventData, Message, Order, OrderId, Pair, PrivateStream, PublicStream, Stream,
+    Timestamp, UnknownMessage,
 };
 use bitopro_transport::printable;
 use bytes::Bytes;
@@ -55,6 +56,9 @@ pub enum Item<E> {
     Malformed(Malformed),
     /// A message arrived whose kind is unknown to this version.
     Unknown(UnknownMessage),
+    /// The exchange has sent nothing about these pairs since the connection was opened. It ignores pairs that it does
+    /// not know. Only public streams have this item.
+    MissingPairs(Vec<Pair>),
     /// A connection ended, or a dial failed. Another dial follows.
     Disconnected(Disconnected),
     /// A trade that the stream has not sent was found by the REST API. Only the trades have this item.
@@ -71,6 +75,12 @@ pub enum Item<E> {
 }
 
 /// An item of a subscription to an account, with the stream that it belongs to.
+pub type AccountItem = StreamItem<PrivateStream>;
+
+/// An item of a subscription to public streams, with the stream that it belongs to.
+pub type MarketItem = StreamItem<PublicStream>;
+
+/// An item with the stream that it belongs to. Most code uses the aliases [`AccountItem`] and [`MarketItem`].
 ///
 /// # Examples
 ///
@@ -92,9 +102,9 @@ pub enum Item<E> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct AccountItem {
+pub struct StreamItem<S = Stream> {
     /// The stream.
-    pub stream: PrivateStream,
+    pub stream: S,
     /// The time at which the client received the item, or at which the connection event happened, according
     /// to the machine's clock. If a refusal showed that this clock is wrong, the time is corrected to the
     /// exchange's clock, as in [`GapReason::Reconnected`]. `None` if the item does not come from a client.
@@ -103,10 +113,26 @@ pub struct AccountItem {
     pub item: Item<Message>,
 }
 
-impl AccountItem {
+impl<S> StreamItem<S> {
     /// Creates an item of a stream. Its data must be a message of that stream.
-    pub fn new(stream: PrivateStream, item: Item<Message>) -> Self {
+    pub fn new(stream: S, item: Item<Message>) -> Self {
         Self { stream, received: None, item }
+    }
+}
+
+impl StreamItem {
+    /// Returns the item of a private stream, or `None` if the stream is public.
+    pub fn into_account(self) -> Option<AccountItem> {
+        let Self { stream, received, item } = self;
+        let Stream::Private(stream) = stream else { return None };
+        Some(StreamItem { stream, received, item })
+    }
+
+    /// Returns the item of a public stream, or `None` if the stream is private.
+    pub fn into_market(self) -> Option<MarketItem> {
+        let Self { stream, received, item } = self;
+        let Stream::Public(stream) = stream else { return None };
+        Some(StreamItem { stream, received, item })
     }
 }
 
@@ -116,7 +142,7 @@ impl<D: EventData> From<Item<Event<D>>> for AccountItem {
     }
 }
 
-impl fmt::Display for AccountItem {
+impl<S: fmt::Display> fmt::Display for StreamItem<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.stream, self.item)
     }
@@ -282,6 +308,16 @@ pub enum GapReason {
         /// Number of merged messages of an unknown kind, which no state contains.
         unknown: u64,
     },
+    /// A list of recent market trades has none in common with the previous list of its pair.
+    #[non_exhaustive]
+    NoOverlap {
+        /// The pair.
+        pair: Pair,
+        /// Time of the newest trade that was known, if any.
+        since: Option<Timestamp>,
+        /// Time of the oldest trade of the new list, if any.
+        until: Option<Timestamp>,
+    },
 }
 
 impl fmt::Display for Gap {
@@ -292,6 +328,12 @@ impl fmt::Display for Gap {
             }
             GapReason::Overrun { missed, .. } => {
                 write!(f, "{missed} items were merged because the subscriber read too slowly")?;
+            }
+            GapReason::NoOverlap { pair, since, until } => {
+                write!(f, "trades of {pair} may be missing: none of the recent trades was known")?;
+                if let (Some(since), Some(until)) = (since, until) {
+                    write!(f, "; made between {since} and {until}")?;
+                }
             }
         }
         if let Some(edge) = &self.before {
@@ -337,6 +379,15 @@ impl<E: fmt::Display> fmt::Display for Item<E> {
             Self::Gap(gap) => write!(f, "gap: {gap}"),
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::Unknown(unknown) => write!(f, "unknown event {}", printable(unknown.event(), MAX_NAME)),
+            Self::MissingPairs(pairs) => {
+                let pairs: Vec<&str> = pairs.iter().map(Pair::as_str).collect();
+                write!(
+                    f,
+                    "nothing has arrived about {}; check the spelling: the exchange ignores pairs that it does ",
+                    pairs.join(", ")
+                )?;
+                f.write_str("not know")
+            }
             Self::Disconnected(disconnected) => disconnected.fmt(f),
             Self::RecoveredTrade(trade) => trade.fmt(f),
             Self::RecoveredOrder(order) => {
@@ -410,6 +461,7 @@ impl<E> Item<E> {
             Self::Gap(gap) => Item::Gap(gap),
             Self::Malformed(malformed) => Item::Malformed(malformed),
             Self::Unknown(unknown) => Item::Unknown(unknown),
+            Self::MissingPairs(pairs) => Item::MissingPairs(pairs),
             Self::Disconnected(disconnected) => Item::Disconnected(disconnected),
             Self::RecoveredTrade(trade) => Item::RecoveredTrade(trade),
             Self::RecoveredOrder(order) => Item::RecoveredOrder(order),

@@ -10,9 +10,11 @@ pub mod engine;
 mod environment;
 mod error;
 mod item;
+mod market;
 #[cfg(feature = "serde")]
 mod ndjson;
 mod orders;
+mod public_client;
 mod queue;
 mod redaction;
 mod refusal;
@@ -35,7 +37,7 @@ pub use account::{
 };
 pub use backfill::{Backfill, Backfilled, IncompleteReason, RecoveredTrade};
 pub use bitopro_auth::{Credentials, Signer};
-pub use builder::{BuildError, ClientBuilder};
+pub use builder::{BuildError, ClientBuilder, NoCredentials};
 pub use client::Client;
 pub use endpoints::{DOCUMENTED_ENDPOINT, FALLBACK_ENDPOINT};
 pub use engine::DialLimiter;
@@ -46,16 +48,18 @@ pub use environment::{
 pub use error::{Error, ErrorKind};
 pub use item::{
     AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason,
-    Refusals,
+    MarketItem, Refusals, StreamItem,
 };
+pub use market::{BookPair, CurrentMarket, CurrentPairs, PairsError};
 #[cfg(feature = "serde")]
 pub use ndjson::Heartbeat;
 pub use orders::{
     AcceptedOrder, BrokenRule, OrderError, OrderErrorKind, OrderRule, Outcome, Resolution, Settled,
     UnknownPlacement, Unresolved, broken_rules,
 };
+pub use public_client::PublicClient;
 pub use rest_api::{LimitUsage, RequestLimiter, Rest, RestError, RestErrorKind};
-pub use runtime::{Account, Reader, Subscription, Topic};
+pub use runtime::{Account, Market, Reader, Subscription, Topic};
 pub use settings::OrderUpdates;
 use settings::Settings;
 pub use system::WallClock;

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use bitopro_model::{
     ActiveOrderStream, Balances, Event, Extra, HistoryOrderStream, Message, Order, OrderId, Orders, Pair,
-    Timestamp, Trade, TradeId, UnknownMessage,
+    Stream, Timestamp, Trade, TradeId, UnknownMessage,
 };
 use serde::{Serialize, Serializer};
 
 use crate::account::StreamState;
 use crate::backfill::{Backfilled, RecoveredTrade};
-use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item, Malformed};
+use crate::item::{Closed, Edge, Gap, GapReason, Item, Malformed, StreamItem};
 use crate::{Error, ErrorKind};
 
 /// Version of the format. It changes when a field changes or is removed, not when one is added.
 const VERSION: u32 = 1;
 
 /// Serializes a line of NDJSON. The README of bitopro-cli describes the format.
-impl Serialize for AccountItem {
+impl<T: Copy + Into<Stream>> Serialize for StreamItem<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Line::new(self).serialize(serializer)
     }
@@ -29,7 +29,9 @@ impl Serialize for AccountItem {
 impl Serialize for StreamState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let data = match self.messages.as_slice() {
-            [message] if !matches!(message, Message::UserTrade(_)) => StateData::One(Data::of(message)),
+            [message] if self.stream.has_snapshot() && message.market_pair().is_none() => {
+                StateData::One(Data::of(message))
+            }
             messages => StateData::Many(messages.iter().map(Data::of).collect()),
         };
         StateLine::new("state", self, Some(data)).serialize(serializer)
@@ -54,6 +56,9 @@ impl Serialize for Gap {
         match &self.reason {
             GapReason::Reconnected { since, until } => {
                 GapData { reason: "reconnected", since: Some(*since), until: Some(*until), ..edges }
+            }
+            GapReason::NoOverlap { pair, since, until } => {
+                GapData { reason: "no_overlap", pair: Some(pair), since: *since, until: *until, ..edges }
             }
             GapReason::Overrun { missed, unknown, last } => GapData {
                 reason: "overrun",
@@ -138,6 +143,9 @@ enum Data<'a> {
     Unknown {
         event: &'a str,
         raw: &'a UnknownMessage,
+    },
+    MissingPairs {
+        pairs: &'a [Pair],
     },
     Disconnected {
         #[serde(flatten)]
@@ -277,6 +285,9 @@ impl ErrorData {
 #[derive(Default, Serialize)]
 struct GapData<'a> {
     reason: &'static str,
+    /// The pair, if the gap concerns only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pair: Option<&'a Pair>,
     /// Start of the time while disconnected.
     since: Option<Timestamp>,
     /// End of the time while disconnected.
@@ -292,7 +303,7 @@ struct GapData<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(AccountItem { stream, received, item }: &'a AccountItem) -> Self {
+    fn new<T: Copy + Into<Stream>>(StreamItem { stream, received, item }: &'a StreamItem<T>) -> Self {
         let (r#type, data) = match item {
             Item::Snapshot(message) => ("snapshot", Data::of(message)),
             Item::Update(message) => ("update", Data::of(message)),
@@ -306,6 +317,7 @@ impl<'a> Line<'a> {
                 Data::Malformed { error: reason.to_string(), raw: String::from_utf8_lossy(raw) },
             ),
             Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
+            Item::MissingPairs(pairs) => ("missing_pairs", Data::MissingPairs { pairs }),
             Item::Disconnected(disconnected) => {
                 let data = Data::Disconnected {
                     error: ErrorData::of_disconnected(&disconnected.error),
@@ -326,7 +338,7 @@ impl<'a> Line<'a> {
         let line = Self {
             v: VERSION,
             r#type,
-            stream: stream.name(),
+            stream: (*stream).into().name(),
             received: received.and_then(Timestamp::to_rfc3339),
             event_id: None,
             timestamp: None,
@@ -339,6 +351,9 @@ impl<'a> Line<'a> {
                 Message::ActiveOrders(event) => line.with_envelope(event),
                 Message::HistoryOrders(event) => line.with_envelope(event),
                 Message::UserTrade(event) => line.with_envelope(event),
+                Message::OrderBook(_) | Message::Ticker(_) | Message::MarketTrades(_) => {
+                    Self { event_id: message.event_id(), timestamp: message.timestamp(), ..line }
+                }
                 _ => line,
             },
             _ => line,

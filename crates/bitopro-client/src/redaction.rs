@@ -17,18 +17,19 @@ const MIN_ECHO: usize = 12;
 /// The secrets that a request has sent, which the server may echo. The API secret is never sent, or even kept.
 #[derive(Debug)]
 pub(crate) struct Secrets<'a> {
-    credentials: &'a Credentials,
+    /// `None` if the client has none.
+    credentials: Option<&'a Credentials>,
     /// The payload and the signature.
     sent: Vec<&'a str>,
 }
 
 impl<'a> Secrets<'a> {
-    pub(crate) fn new(credentials: &'a Credentials, sent: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new(credentials: Option<&'a Credentials>, sent: impl IntoIterator<Item = &'a str>) -> Self {
         Self { credentials, sent: sent.into_iter().collect() }
     }
 
     /// Creates the secrets of a dial, if it has been signed.
-    pub(crate) fn of_dial(credentials: &'a Credentials, headers: Option<&'a SignedHeaders>) -> Self {
+    pub(crate) fn of_dial(credentials: Option<&'a Credentials>, headers: Option<&'a SignedHeaders>) -> Self {
         Self::new(credentials, headers.into_iter().flat_map(|sent| [sent.payload(), sent.signature()]))
     }
 
@@ -49,7 +50,8 @@ impl<'a> Secrets<'a> {
 
     fn replace_all(&self, text: &str) -> String {
         let sent = self.sent.iter().copied();
-        let secrets = [self.credentials.api_key(), self.credentials.email()].into_iter().chain(sent);
+        let own = self.credentials.map(|credentials| [credentials.api_key(), credentials.email()]);
+        let secrets = own.into_iter().flatten().chain(sent);
         let encoded = secrets.clone().flat_map(encodings).filter(|encoded| encoded.len() >= MIN_ECHO);
         // The payload contains the email address in Base64, so it has to be replaced first.
         let text = secrets.fold(text.to_owned(), |text, secret| replace(&text, secret));
@@ -150,7 +152,7 @@ mod tests {
     }
 
     fn quote((signer, sent): &(Signer, SignedHeaders), text: &str) -> String {
-        Secrets::of_dial(signer.credentials(), Some(sent)).quote(text, 200)
+        Secrets::of_dial(Some(signer.credentials()), Some(sent)).quote(text, 200)
     }
 
     fn each_char(text: &str, encode: impl Fn(char) -> String) -> String {

@@ -137,7 +137,7 @@ mod tests {
         for (name, value) in headers {
             refusal.headers.insert(name, HeaderValue::from_bytes(echo(value).as_bytes()).unwrap());
         }
-        Answer::new(&refusal, &Secrets::of_dial(signer.credentials(), Some(&sent)))
+        Answer::new(&refusal, &Secrets::of_dial(Some(signer.credentials()), Some(&sent)))
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use bitopro_model::{Balance, Currency, Decimal, Order, exact_sub};
+use bitopro_model::{Balance, Currency, Decimal, Order, Stream, exact_sub};
 
 use super::Account;
 use crate::Settings;
-use crate::item::AccountItem;
+use crate::item::StreamItem;
 
 /// A difference that an item made to an account, derived by [`Changes`].
 ///
@@ -223,10 +223,12 @@ impl Changes {
     /// Returns the changes that an item makes, in order.
     ///
     /// Pass every item of the account, in the order of delivery.
-    pub fn apply(&mut self, item: &AccountItem) -> Vec<Change> {
+    pub fn apply<S: Copy + Into<Stream>>(&mut self, item: &StreamItem<S>) -> Vec<Change> {
         let mut changes = Vec::new();
+        // Public streams do not change the account.
+        let Stream::Private(stream) = item.stream.into() else { return changes };
         // If the item requires a new snapshot, the client requested that when the item arrived.
-        let _ = self.0.apply_to(item.stream, &item.item, &mut ChangeSink(Some(&mut changes)));
+        let _ = self.0.apply_to(stream, &item.item, &mut ChangeSink(Some(&mut changes)));
         changes
     }
 }

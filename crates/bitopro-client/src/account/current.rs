@@ -47,7 +47,7 @@ pub struct Current<S> {
 }
 
 impl<S> Current<S> {
-    pub(super) fn new(
+    pub(crate) fn new(
         state: Arc<S>,
         as_of: Option<Timestamp>,
         age: Duration,
@@ -223,7 +223,7 @@ fn gap_start(gap: &Gap) -> Option<Timestamp> {
         (None, GapReason::Reconnected { since, .. }) => {
             Some(Timestamp::from_millis(since.as_millis().saturating_sub(CLOCK_SLACK_MS)))
         }
-        (None, GapReason::Overrun { .. }) => None,
+        (None, _) => None,
     }
 }
 

@@ -15,11 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitopro_model::{
-    ActiveOrderStream, Decimal, Event, Message, Order, OrderId, Orders, PrivateStream, Timestamp, exact_sub,
+    ActiveOrderStream, Decimal, Event, Message, Order, OrderId, Orders, PrivateStream, Stream, Timestamp,
+    exact_sub,
 };
 
 use crate::Settings;
 use crate::item::{Connected, Item};
+use crate::queue::MergedState;
 use change::ChangeSink;
 pub(crate) use orders::OrderState;
 
@@ -159,7 +161,7 @@ impl Account {
                 self.streams.entry(stream).or_default().is_connected = false;
                 self.mark_stale(stream);
             }
-            Item::Gap(_) | Item::Unknown(_) | Item::Backfilled(_) => {}
+            Item::Gap(_) | Item::Unknown(_) | Item::MissingPairs(_) | Item::Backfilled(_) => {}
         }
         None
     }
@@ -334,7 +336,7 @@ impl Account {
     }
 
     /// Returns the whole state of a stream as one message, or `None` if the stream has no snapshots.
-    pub(crate) fn to_message(&self, stream: PrivateStream) -> Option<Message> {
+    fn to_message(&self, stream: PrivateStream) -> Option<Message> {
         let as_of = self.streams.get(&stream)?.as_of?;
         match stream {
             PrivateStream::AccountBalance => {
@@ -366,5 +368,17 @@ impl Account {
             executed_before: Arc::clone(&self.executed_before),
             subscribed: 0,
         }
+    }
+}
+
+impl MergedState for Account {
+    fn is_fresh(&self, stream: Stream) -> bool {
+        let Stream::Private(stream) = stream else { return false };
+        Self::is_fresh(self, stream)
+    }
+
+    fn to_messages(&self, stream: Stream) -> Vec<Message> {
+        let Stream::Private(stream) = stream else { return Vec::new() };
+        self.to_message(stream).into_iter().collect()
     }
 }

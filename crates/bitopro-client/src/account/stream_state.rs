@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bitopro_model::{
     ActiveOrderStream, Balances, Event, EventData, HistoryOrderStream, Message, Orders, PrivateStream,
-    Timestamp,
+    Stream, Timestamp,
 };
 
 use super::{Current, CurrentAccount};
@@ -42,7 +42,7 @@ use super::{Current, CurrentAccount};
 #[non_exhaustive]
 pub struct StreamState {
     /// The stream.
-    pub stream: PrivateStream,
+    pub stream: Stream,
     /// The time of the last event in the state, according to the exchange's clock.
     pub as_of: Option<Timestamp>,
     /// The time at which the state was read, according to the machine's clock; see
@@ -52,7 +52,8 @@ pub struct StreamState {
     pub age: Duration,
     /// Set if the state may be out of date.
     pub is_stale: bool,
-    /// One message with the whole state, or one message for each trade on the stream of trades.
+    /// One message with the whole state. The stream of the account's trades has one for each trade, and a public stream
+    /// one for each pair.
     pub messages: Vec<Message>,
 }
 
@@ -60,8 +61,9 @@ impl StreamState {
     /// Creates the state of a stream from its messages.
     ///
     /// The state is stale, and its unknown age is [`Duration::MAX`].
-    pub fn new(stream: PrivateStream, messages: Vec<Message>) -> Self {
+    pub fn new(stream: impl Into<Stream>, messages: Vec<Message>) -> Self {
         let as_of = messages.last().and_then(Message::timestamp);
+        let stream = stream.into();
         Self { stream, as_of, read_at: None, age: Duration::MAX, is_stale: true, messages }
     }
 
@@ -93,7 +95,7 @@ impl StreamState {
         let as_of = current.as_of();
         let messages = messages(as_of, current.state());
         let (age, is_stale) = (current.age(), current.is_stale());
-        Self { stream, as_of, read_at: None, age, is_stale, messages }
+        Self { stream: stream.into(), as_of, read_at: None, age, is_stale, messages }
     }
 }
 

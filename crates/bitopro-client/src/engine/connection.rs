@@ -1,6 +1,7 @@
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use bitopro_model::Timestamp;
+use bitopro_model::{Message, Pair, Timestamp};
 
 use super::dialer::ClockReading;
 use crate::Settings;
@@ -29,6 +30,8 @@ pub(super) struct OpenConnection {
     clock: ClockReading,
     pub(super) last_frame: Instant,
     pub(super) snapshot: SnapshotStatus,
+    /// The requested pairs of a public stream about which no message has arrived yet.
+    pub(super) awaited_pairs: BTreeSet<Pair>,
     /// True if a data message has arrived.
     pub(super) has_data: bool,
     pub(super) resync: Option<PendingResync>,
@@ -43,7 +46,7 @@ pub(super) struct PendingResync {
     pub(super) reason: &'static str,
 }
 
-/// The status of a connection's snapshot, which is its first data message.
+/// The status of a connection's snapshot, which is its first data message, or the first one of each pair.
 #[derive(Debug)]
 pub(super) enum SnapshotStatus {
     /// It has not arrived yet.
@@ -59,13 +62,6 @@ pub(super) enum SnapshotStatus {
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 impl SnapshotStatus {
-    /// Records an unreadable message. If it was the first message, it was the snapshot.
-    pub(super) fn mark_unreadable(&mut self) {
-        if let Self::Awaited { until } = *self {
-            *self = Self::Unreadable { until };
-        }
-    }
-
     fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Awaited { until } | Self::Unreadable { until } => Some(*until),
@@ -82,6 +78,7 @@ impl OpenConnection {
             clock,
             last_frame: now,
             snapshot: if has_snapshot { awaited } else { SnapshotStatus::Arrived },
+            awaited_pairs: BTreeSet::new(),
             has_data: false,
             resync: None,
             idle_check: now + settings.idle_limit.min(MAX_CHECK_INTERVAL),
@@ -96,6 +93,28 @@ impl OpenConnection {
     /// Returns the time at which the last frame arrived, according to the exchange's clock.
     pub(super) fn last_frame_at(&self) -> Timestamp {
         self.clock.time_at(self.last_frame)
+    }
+
+    /// Records a data message. Returns whether it is a snapshot.
+    pub(super) fn record_data(&mut self, message: &Message) -> bool {
+        self.has_data = true;
+        let is_snapshot = match message.market_pair() {
+            Some(pair) => self.awaited_pairs.remove(pair),
+            None => matches!(self.snapshot, SnapshotStatus::Awaited { .. }),
+        };
+        if is_snapshot && self.awaited_pairs.is_empty() {
+            self.snapshot = SnapshotStatus::Arrived;
+        }
+        is_snapshot
+    }
+
+    /// Records an unreadable message. If it was the first message of a private stream, it was the snapshot.
+    pub(super) fn record_unreadable(&mut self) {
+        if let SnapshotStatus::Awaited { until } = self.snapshot
+            && self.awaited_pairs.is_empty()
+        {
+            self.snapshot = SnapshotStatus::Unreadable { until };
+        }
     }
 
     pub(super) fn next_check(&self) -> Instant {

@@ -1,4 +1,4 @@
-use bitopro_model::{Message, PrivateStream};
+use bitopro_model::{DecodeError, Message, Pair, Stream};
 use bitopro_transport::{CloseFrame, Frame};
 
 use crate::item::{Malformed, MalformedReason};
@@ -15,20 +15,42 @@ pub(crate) enum DecodedFrame {
     Other,
 }
 
-impl DecodedFrame {
-    /// Decodes a frame of a stream.
-    pub(crate) fn decode(stream: PrivateStream, frame: Frame) -> Self {
+/// Decodes the frames of a link.
+#[derive(Debug, Clone)]
+pub(crate) struct FrameDecoder {
+    stream: Stream,
+    /// The pair of a public stream that follows only one.
+    only_pair: Option<Pair>,
+}
+
+impl FrameDecoder {
+    pub(super) fn new(stream: Stream, only_pair: Option<Pair>) -> Self {
+        Self { stream, only_pair }
+    }
+
+    pub(crate) fn decode(&self, frame: Frame) -> DecodedFrame {
         match frame {
-            Frame::Text(text) => match Message::from_stream(stream, &text) {
-                Ok(message) => Self::Message(message, text.len()),
-                Err(error) => Self::Malformed(Malformed { reason: error.into(), raw: text.into_bytes() }),
+            Frame::Text(text) => match self.decode_text(&text) {
+                Ok(message) => DecodedFrame::Message(message, text.len()),
+                Err(error) => {
+                    DecodedFrame::Malformed(Malformed { reason: error.into(), raw: text.into_bytes() })
+                }
             },
-            Frame::Binary(raw) => Self::Malformed(Malformed { reason: MalformedReason::Binary, raw }),
-            Frame::Close(close) => Self::Close(close),
-            _ => Self::Other,
+            Frame::Binary(raw) => DecodedFrame::Malformed(Malformed { reason: MalformedReason::Binary, raw }),
+            Frame::Close(close) => DecodedFrame::Close(close),
+            _ => DecodedFrame::Other,
         }
     }
 
+    fn decode_text(&self, text: &str) -> Result<Message, DecodeError> {
+        match self.stream {
+            Stream::Public(stream) => Message::from_public_stream(stream, self.only_pair.as_ref(), text),
+            stream => Message::from_stream(stream, text),
+        }
+    }
+}
+
+impl DecodedFrame {
     /// Returns the size of the message in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {

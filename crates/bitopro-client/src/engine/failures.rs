@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bitopro_auth::Nonce;
-use bitopro_model::Timestamp;
+use bitopro_auth::{Nonce, Signer};
+use bitopro_model::{Stream, Timestamp};
 use bitopro_transport::{self as transport, CloseFrame};
 
 use super::Action;
@@ -39,16 +39,20 @@ impl Link {
         if let ErrorKind::ClockSkew { .. } = kind {
             return self.handle_clock_refusal(cx, &answer, error);
         }
-        let url = self.endpoints.url(self.stream());
         let has_worked = self.has_worked(cx, Cause::Path);
-        self.handle_failure(cx, at, refused(kind, url.path(), has_worked, &answer, error), false);
+        self.handle_failure(
+            cx,
+            at,
+            refused(kind, self.endpoints.url(&self.path).path(), has_worked, &answer, error),
+            false,
+        );
     }
 
     /// Handles a refusal because of the clock. The response may contain the time of the server.
     fn handle_clock_refusal(&mut self, cx: &mut Context<'_>, answer: &Answer, error: transport::Error) {
         let server_time = error.refusal().and_then(server_time);
         let at = cx.clock().time_at(cx.now);
-        let nonce = cx.signer.last_nonce().map_or(0, Nonce::get);
+        let nonce = cx.signer.and_then(Signer::last_nonce).map_or(0, Nonce::get);
         let report = cx.dialer.record_clock_refusal(server_time, nonce, cx.now, cx.wall);
         let Some(lead) = report.nonce_ahead else {
             let error = clock_refused(report.ahead_ms, answer, error);
@@ -73,7 +77,7 @@ impl Link {
     /// Handles a dial that failed with this error. If `must_retry`, the next dial corrects the reason for the
     /// refusal, so the refusal is not final.
     fn handle_failure(&mut self, cx: &mut Context<'_>, at: Timestamp, error: Error, must_retry: bool) {
-        let Some(cause) = Cause::of(error.kind()) else {
+        let Some(cause) = self.cause_of(error.kind()) else {
             if !error.kind().is_retryable() {
                 return self.end(cx, Closed::Failed(error));
             }
@@ -104,16 +108,25 @@ impl Link {
         }
     }
 
+    /// Returns the cause of a failure, if it is a refusal. A public stream sends no key, so its refusals do not concern
+    /// the key of the private streams.
+    fn cause_of(&self, kind: ErrorKind) -> Option<Cause> {
+        match Cause::of(kind) {
+            Some(Cause::Key) if matches!(self.stream(), Stream::Public(_)) => Some(Cause::Permission),
+            cause => cause,
+        }
+    }
+
     /// Returns the secrets that the server has received and may echo, so that they can be redacted.
     fn secrets<'a>(&'a self, cx: &'a Context<'_>) -> Secrets<'a> {
-        Secrets::of_dial(cx.signer.credentials(), self.last_headers.as_ref())
+        Secrets::of_dial(cx.signer.map(Signer::credentials), self.last_headers.as_ref())
     }
 
     /// Returns whether this client has been accepted before with the path, key or setup that caused the
     /// refusal.
     fn has_worked(&self, cx: &Context<'_>, cause: Cause) -> bool {
         match cause {
-            Cause::Path | Cause::Permission => cx.dialer.path_has_worked(self.stream()),
+            Cause::Path | Cause::Permission => cx.dialer.path_has_worked(&self.path),
             Cause::Key | Cause::Clock | Cause::Certificate | Cause::Setup => cx.dialer.key_has_worked(),
         }
     }

@@ -1,21 +1,21 @@
 //! The state machine that keeps one stream of one subscriber connected.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem::Discriminant;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::{SignedHeaders, Signer};
-use bitopro_model::{Message, PrivateStream, Timestamp};
+use bitopro_model::{Message, Pair, PrivateStream, Stream, Timestamp};
 use bitopro_transport::{self as transport, Frame, Request};
 
 use super::backoff::Backoff;
 use super::connection::{OpenConnection, PendingResync, Phase, SnapshotStatus};
-use super::decoded_frame::DecodedFrame;
+use super::decoded_frame::{DecodedFrame, FrameDecoder};
 use super::dialer::{ClockReading, Dialer, LimiterHandle, RefusalStreak, Turn};
 use super::log::Log;
 use super::patience::RefusalStreaks;
 use super::suspend::SuspendDetector;
-use super::{Action, LinkId};
+use super::{Action, LinkId, SubscriberId};
 use crate::endpoints::Endpoints;
 use crate::error::{connection_lost, dial_failed};
 use crate::item::{Closed, Connected, Edge, Gap, GapReason, Item};
@@ -27,7 +27,7 @@ const DIAL_GRACE: Duration = Duration::from_secs(1);
 /// The current time, and everything that a link shares with the other links of the API key.
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) signer: &'a Signer,
+    pub(super) signer: Option<&'a Signer>,
     pub(super) dialer: &'a mut Dialer,
     /// The dial limiter that the client shares with other clients, if any.
     pub(super) limiter: Option<&'a LimiterHandle>,
@@ -41,10 +41,30 @@ impl Context<'_> {
     }
 }
 
+/// The subject of a link: a stream, and the pairs of a public one.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) stream: Stream,
+    /// The path and query, relative to the base URL.
+    pub(super) path: String,
+    /// Empty for a private stream.
+    pub(super) pairs: BTreeSet<Pair>,
+}
+
+impl From<PrivateStream> for Target {
+    fn from(stream: PrivateStream) -> Self {
+        Self { stream: stream.into(), path: stream.path().to_owned(), pairs: BTreeSet::new() }
+    }
+}
+
 /// The successive connections of one stream of one subscriber.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: LinkId,
+    /// The path and query, relative to the base URL.
+    pub(super) path: String,
+    /// The pairs of a public stream.
+    pub(super) pairs: BTreeSet<Pair>,
     /// The signed headers of the last dial.
     pub(super) last_headers: Option<SignedHeaders>,
     pub(super) endpoints: Endpoints,
@@ -78,15 +98,27 @@ pub(super) struct Link {
     /// The time of the last resync.
     last_resync: Option<Instant>,
     suspend: SuspendDetector,
+    /// Total time for which the machine slept. The monotonic clock did not advance during it.
+    slept: Duration,
 }
 
 impl Link {
     /// Creates a link that is ready to dial. Its jitter is derived from the seed.
-    pub(super) fn new(id: LinkId, endpoints: Endpoints, seed: u64, cx: &mut Context<'_>) -> Self {
+    pub(super) fn new(
+        subscriber: SubscriberId,
+        target: Target,
+        endpoints: Endpoints,
+        seed: u64,
+        cx: &mut Context<'_>,
+    ) -> Self {
         let Context { settings, now, wall, .. } = *cx;
+        let Target { stream, path, pairs } = target;
+        let id = LinkId { subscriber, stream };
         cx.dialer.add(id, now);
         Self {
             id,
+            path,
+            pairs,
             backoff: Backoff::new(settings.backoff_first, settings.backoff_longest, seed),
             suspend: SuspendDetector::new(now, wall, settings.idle_limit),
             last_headers: None,
@@ -106,11 +138,21 @@ impl Link {
             refusals_after_upgrade: None,
             has_been_usable: false,
             last_resync: None,
+            slept: Duration::ZERO,
         }
     }
 
-    pub(super) fn stream(&self) -> PrivateStream {
+    pub(super) fn stream(&self) -> Stream {
         self.id.stream
+    }
+
+    /// Returns the pair of a public stream that follows only one.
+    fn only_pair(&self) -> Option<Pair> {
+        self.pairs.first().filter(|_| self.pairs.len() == 1).cloned()
+    }
+
+    pub(super) fn decoder(&self) -> FrameDecoder {
+        FrameDecoder::new(self.stream(), self.only_pair())
     }
 
     /// Returns the next action for the driver, if any.
@@ -135,7 +177,7 @@ impl Link {
             }
         }
         let clock = cx.clock();
-        match self.sign_request(cx, clock) {
+        match self.request(cx, clock) {
             Ok(request) => {
                 self.phase = Phase::Dialing { since: cx.now, until: cx.now + max_duration, clock };
                 self.log.dial(self.connections + 1, request.url());
@@ -178,14 +220,15 @@ impl Link {
     /// Handles a dial that succeeded.
     pub(super) fn handle_connected(&mut self, cx: &mut Context<'_>) {
         let Phase::Dialing { since, clock, .. } = self.phase else { return };
-        let url = self.endpoints.url(self.stream());
+        let url = self.endpoints.url(&self.path);
         self.endpoints.reset_failures();
         self.streaks = RefusalStreaks::default();
-        cx.dialer.record_upgrade(self.id, self.stream(), cx.now);
+        cx.dialer.record_upgrade(self.id, &self.path, cx.now);
         self.connections += 1;
         let (number, closed_since_dial) = (self.connections, Vec::new());
         self.push_item(Item::Connected(Connected { url, number, dialed: since, closed_since_dial }));
-        let open = OpenConnection::new(clock, cx.now, cx.settings, self.stream().has_snapshot());
+        let mut open = OpenConnection::new(clock, cx.now, cx.settings, self.stream().has_snapshot());
+        open.awaited_pairs.clone_from(&self.pairs);
         if !self.stream().has_snapshot() {
             self.last_data_at.get_or_insert(cx.now);
             // The missed events are never sent, so the gap has no later edge and is emitted immediately.
@@ -211,7 +254,7 @@ impl Link {
                     }
                     DecodedFrame::Message(message, bytes) => self.handle_message(cx, message, bytes),
                     DecodedFrame::Malformed(malformed) => {
-                        open.snapshot.mark_unreadable();
+                        open.record_unreadable();
                         let bytes = malformed.raw.len();
                         self.push_message(Item::Malformed(malformed), bytes);
                     }
@@ -234,6 +277,7 @@ impl Link {
         if !slept.is_zero() {
             // The monotonic clock did not advance during the sleep.
             self.last_data_at = self.last_data_at.map(|at| at.checked_sub(slept).unwrap_or(at));
+            self.slept += slept;
         }
         let Phase::Open(open) = &self.phase else { return false };
         let Some(slept) = self.suspend.excessive_sleep(cx.now.saturating_duration_since(open.last_frame))
@@ -275,6 +319,11 @@ impl Link {
                     self.disconnect(cx, Error::new(ErrorKind::Idle, message), None);
                 } else if let Some(resync) = open.resync.filter(|resync| resync.at <= cx.now) {
                     self.resync(cx, resync.reason);
+                } else if open.is_snapshot_overdue(cx.now) && open.has_data && !open.awaited_pairs.is_empty()
+                {
+                    open.snapshot = SnapshotStatus::Arrived;
+                    let missing = open.awaited_pairs.iter().cloned().collect();
+                    self.push_item(Item::MissingPairs(missing));
                 } else if open.is_snapshot_overdue(cx.now) {
                     self.actions.push_back(Action::Disconnect);
                     let seconds = cx.settings.snapshot_deadline.as_secs_f64();
@@ -352,19 +401,17 @@ impl Link {
     fn handle_message(&mut self, cx: &Context<'_>, message: Message, bytes: usize) {
         let Phase::Open(open) = &mut self.phase else { return };
         let opened = open.opened_at();
-        open.has_data = true;
+        let is_snapshot = open.record_data(&message);
         self.has_been_usable = true;
         self.refusals_after_upgrade = None;
         self.last_data_at = Some(cx.now);
         self.repeated = None;
-        let is_first = matches!(open.snapshot, SnapshotStatus::Awaited { .. });
-        if is_first {
-            open.snapshot = SnapshotStatus::Arrived;
+        if is_snapshot {
             self.failures = 0;
         }
         let edge = Edge::of(&message);
         self.push_gap(opened, edge.clone());
-        let item = if is_first { Item::Snapshot(message) } else { Item::Update(message) };
+        let item = if is_snapshot { Item::Snapshot(message) } else { Item::Update(message) };
         self.push_message(item, bytes);
         self.last_event = edge;
     }
@@ -386,6 +433,11 @@ impl Link {
         }
     }
 
+    /// Returns the total time for which the machine has slept.
+    pub(super) fn slept(&self, now: Instant, wall: SystemTime) -> Duration {
+        self.slept + self.suspend.slept_since_advance(now, wall)
+    }
+
     /// Returns the age of the last event, and whether the state is outdated for a reason that no item has
     /// reported yet: the machine slept in the meantime, or the connection is closing and its frames are no
     /// longer read.
@@ -395,12 +447,18 @@ impl Link {
         Some((age, self.suspend.is_too_long(slept) || matches!(self.phase, Phase::Closing { .. })))
     }
 
-    /// Creates a request that is signed for the current time of the exchange.
-    fn sign_request(&mut self, cx: &Context<'_>, clock: ClockReading) -> Result<Request, Error> {
-        let url = self.endpoints.url(self.stream());
-        let signed = cx.signer.sign_identity(u64::try_from(clock.exchange_ms).unwrap_or(0));
-        let signed = self.last_headers.insert(signed);
+    /// Creates a request, which is signed for the current time of the exchange if the stream is private.
+    fn request(&mut self, cx: &Context<'_>, clock: ClockReading) -> Result<Request, Error> {
+        let url = self.endpoints.url(&self.path);
         let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);
+        if let Stream::Public(_) = self.stream() {
+            return Ok(unsigned);
+        }
+        let signer = cx.signer.ok_or_else(|| {
+            Error::new(ErrorKind::Setup, "a private stream needs credentials, and this engine has none")
+        })?;
+        let signed = signer.sign_identity(u64::try_from(clock.exchange_ms).unwrap_or(0));
+        let signed = self.last_headers.insert(signed);
         let signed =
             signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
         signed.map_err(dial_failed)

@@ -4,7 +4,7 @@
 //! No event contains a secret or a part of a message. The error of an unreadable message quotes it, so only
 //! its size is logged.
 
-use bitopro_model::{Message, PrivateStream};
+use bitopro_model::{Message, Pair, Stream};
 use bitopro_transport::printable;
 use http::Uri;
 use tracing::{Level, Span, debug, error, error_span, info, trace, warn};
@@ -27,7 +27,7 @@ macro_rules! event {
 
 #[derive(Debug)]
 pub(super) struct Log {
-    stream: PrivateStream,
+    stream: Stream,
     /// The span of the last dial, and of its connection.
     span: Span,
     /// Number of dials since the last connection was opened.
@@ -40,7 +40,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Creates the log of a link that has not dialled yet.
-    pub(super) fn new(stream: PrivateStream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Self { stream, span: span(stream, 1, 0), attempts: 0, malformed: 0, unknown: 0 }
     }
 
@@ -68,6 +68,9 @@ impl Log {
             Item::Gap(Gap { reason: GapReason::Reconnected { since, until }, .. }) => {
                 warn!(parent: span, reason = "reconnected", %since, %until, "gap");
             }
+            Item::Gap(Gap { reason: GapReason::NoOverlap { pair, .. }, .. }) => {
+                warn!(parent: span, reason = "no_overlap", %pair, "gap");
+            }
             // The queue creates and logs the gaps of an overrun.
             Item::Gap(_) => {}
             Item::Malformed(_) => {
@@ -80,6 +83,10 @@ impl Log {
                 let level = if is_milestone(self.unknown) { Level::INFO } else { Level::DEBUG };
                 let event = printable(unknown.event(), MAX_NAME);
                 event!(level, parent: span, %event, bytes, repeats = self.unknown, "unknown event");
+            }
+            Item::MissingPairs(pairs) => {
+                let pairs = pairs.iter().map(Pair::as_str).collect::<Vec<_>>().join(",");
+                warn!(parent: span, %pairs, "missing pairs");
             }
             Item::Disconnected(disconnected) => {
                 let (error, repeats) = (&disconnected.error, disconnected.repeats);
@@ -123,6 +130,6 @@ impl Log {
 
 /// Creates the span of a dial. Its level is ERROR, so that a filter such as `warn` does not remove the name of
 /// the stream from the events.
-fn span(stream: PrivateStream, connection: u64, attempt: u32) -> Span {
+fn span(stream: Stream, connection: u64, attempt: u32) -> Span {
     error_span!("connection", stream = stream.name(), connection, attempt)
 }

@@ -1,5 +1,6 @@
 //! The logic of all links of an API key, as a data structure without sockets, tasks, locks or clocks.
 
+mod account_state;
 mod backfill;
 mod backoff;
 mod connection;
@@ -15,24 +16,26 @@ mod suspend;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Instant, SystemTime};
 
 use bitopro_auth::Signer;
-use bitopro_model::PrivateStream;
+use bitopro_model::{PrivateStream, PublicStream, Stream};
 use bitopro_transport::{self as transport, Frame, Request};
 use tracing::Span;
 
 use crate::account::{Changes, CurrentAccount};
 use crate::endpoints::Endpoints;
-use crate::item::{AccountItem, Closed};
+use crate::item::{Closed, StreamItem};
+use crate::market::{BookPair, CurrentMarket, Market, PairsError, Selection};
 use crate::{RestError, Settings};
-use link::{Context, Link};
-use subscriber::Subscriber;
+use account_state::AccountState;
+use link::{Context, Link, Target};
+use subscriber::{State, Subscriber};
 
 pub use backfill::{RestCall, RestReply};
-pub(crate) use decoded_frame::DecodedFrame;
+pub(crate) use decoded_frame::{DecodedFrame, FrameDecoder};
 pub(crate) use dialer::DialBudget;
 pub use dialer::DialLimiter;
 pub(crate) use dialer::LimiterHandle;
@@ -59,7 +62,7 @@ pub(crate) use dialer::LimiterHandle;
 /// use bitopro_client::engine::Action;
 /// use bitopro_client::model::PrivateStream;
 /// use bitopro_client::transport::Frame;
-/// use bitopro_client::{AccountItem, Client, Credentials, Item};
+/// use bitopro_client::{Client, Credentials, Item, StreamItem};
 ///
 /// let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
 /// let mut engine = Client::builder(credentials).with_endpoint("wss://exchange.test/ws").build_engine()?;
@@ -74,7 +77,7 @@ pub(crate) use dialer::LimiterHandle;
 /// // The driver passes on every frame that arrives.
 /// let text = r#"{"event":"ACCOUNT_BALANCE","timestamp":1,"data":{}}"#;
 /// engine.handle_frame(now, wall, link, Frame::text(text));
-/// let items: Vec<AccountItem> = std::iter::from_fn(|| engine.poll_item(subscriber)).collect();
+/// let items: Vec<StreamItem> = std::iter::from_fn(|| engine.poll_item(subscriber)).collect();
 /// assert!(matches!(items[1].item, Item::Snapshot(_)));
 /// assert!(!engine.current(now, wall, subscriber).balances.unwrap().is_stale());
 ///
@@ -92,7 +95,8 @@ pub(crate) use dialer::LimiterHandle;
 /// ```
 pub struct Engine {
     settings: Settings,
-    signer: Signer,
+    /// `None` if the engine serves only public streams.
+    signer: Option<Signer>,
     endpoints: Endpoints,
     dialer: dialer::Dialer,
     /// The seed of the jitter. All links share it, so that links that fail at the same time keep their order
@@ -118,7 +122,7 @@ pub struct LinkId {
     /// The subscriber.
     pub subscriber: SubscriberId,
     /// The stream.
-    pub stream: PrivateStream,
+    pub stream: Stream,
 }
 
 /// An action that an [`Engine`] requests from its driver for one link.
@@ -139,7 +143,7 @@ pub enum Action {
 }
 
 impl Engine {
-    pub(crate) fn new(settings: Settings, signer: Signer, endpoints: Endpoints, seed: u64) -> Self {
+    pub(crate) fn new(settings: Settings, signer: Option<Signer>, endpoints: Endpoints, seed: u64) -> Self {
         Self {
             dialer: dialer::Dialer::new(&settings),
             settings,
@@ -153,8 +157,8 @@ impl Engine {
         }
     }
 
-    /// Returns the signer, and the exchange's time in Unix milliseconds.
-    pub(crate) fn signer_and_time(&self, now: Instant, wall: SystemTime) -> (Signer, u64) {
+    /// Returns the signer, if any, and the exchange's time in Unix milliseconds.
+    pub(crate) fn signer_and_time(&self, now: Instant, wall: SystemTime) -> (Option<Signer>, u64) {
         let time = self.dialer.read_clock(now, wall).exchange_ms;
         (self.signer.clone(), u64::try_from(time).unwrap_or(0))
     }
@@ -174,17 +178,63 @@ impl Engine {
         &self.settings
     }
 
-    /// Adds a subscriber to these streams.
+    /// Adds a subscriber to these private streams of the account.
     ///
-    /// Each stream has a separate connection, and they are dialled one at a time.
+    /// Each stream has a separate connection, and they are dialled one at a time. In an engine without credentials, the
+    /// streams end at once with an error.
     pub fn subscribe(&mut self, now: Instant, wall: SystemTime, streams: &[PrivateStream]) -> SubscriberId {
+        let state = State::Account(Box::new(AccountState::new(&self.settings)));
+        self.add_subscriber(now, wall, state, dial_order(streams).map(Target::from))
+    }
+
+    /// Adds a subscriber to these public streams, each for all of these pairs.
+    ///
+    /// Each stream has a separate connection. Only the order books use the depths of the pairs.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`PairsError`] that lists every problem with the pairs.
+    pub fn subscribe_market(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        streams: &[PublicStream],
+        pairs: impl IntoIterator<Item = BookPair>,
+    ) -> Result<SubscriberId, PairsError> {
+        Ok(self.subscribe_selection(now, wall, streams, &Selection::new(pairs)?))
+    }
+
+    pub(crate) fn subscribe_selection(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        streams: &[PublicStream],
+        pairs: &Selection,
+    ) -> SubscriberId {
+        let streams: BTreeSet<PublicStream> = streams.iter().copied().collect();
+        let targets = streams.into_iter().map(|stream| Target {
+            stream: stream.into(),
+            path: pairs.path(stream),
+            pairs: pairs.pairs(),
+        });
+        self.add_subscriber(now, wall, State::Market(Market::default()), targets)
+    }
+
+    fn add_subscriber(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        state: State,
+        targets: impl Iterator<Item = Target>,
+    ) -> SubscriberId {
         let subscriber = SubscriberId(self.next_id);
         self.next_id += 1;
         let Self { settings, signer, endpoints, dialer, seed, .. } = self;
+        let signer = signer.as_ref();
         let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
-        let links = dial_order(streams)
-            .map(|stream| Link::new(LinkId { subscriber, stream }, endpoints.clone(), *seed, &mut cx));
-        self.subscribers.insert(subscriber, Subscriber::new(settings, links.collect()));
+        let links = targets.map(|target| Link::new(subscriber, target, endpoints.clone(), *seed, &mut cx));
+        let links = links.collect();
+        self.subscribers.insert(subscriber, Subscriber::new(settings.queue_capacity, state, links));
         subscriber
     }
 
@@ -218,6 +268,7 @@ impl Engine {
     fn poll_call(&mut self, now: Instant, wall: SystemTime, link: LinkId) -> Option<RestCall> {
         let Self { settings, signer, dialer, subscribers, backfill, .. } = self;
         let subscriber = subscribers.get_mut(&link.subscriber)?;
+        let signer = signer.as_ref();
         let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
         let call = subscriber.poll_call(link, backfill, &mut cx);
         subscriber.update_backfill_due(backfill, now);
@@ -227,7 +278,7 @@ impl Engine {
     /// Returns the next item of a subscriber, if any.
     ///
     /// The last item of each stream is [`Item::Closed`](crate::Item::Closed).
-    pub fn poll_item(&mut self, subscriber: SubscriberId) -> Option<AccountItem> {
+    pub fn poll_item(&mut self, subscriber: SubscriberId) -> Option<StreamItem> {
         self.subscribers.get_mut(&subscriber)?.poll_item()
     }
 
@@ -276,7 +327,9 @@ impl Engine {
 
     /// Handles a frame that arrived on the connection.
     pub fn handle_frame(&mut self, now: Instant, wall: SystemTime, link: LinkId, frame: Frame) {
-        self.handle_decoded(now, wall, link, DecodedFrame::decode(link.stream, frame));
+        if let Some(decoder) = self.link(link).map(Link::decoder) {
+            self.handle_decoded(now, wall, link, decoder.decode(frame));
+        }
     }
 
     pub(crate) fn handle_decoded(
@@ -336,10 +389,28 @@ impl Engine {
         }
     }
 
-    /// Returns the current state of a subscriber, which is empty after the subscriber has been removed.
+    /// Returns the current state of a subscriber to public streams, which is empty after the subscriber has been removed.
+    pub fn current_market(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentMarket {
+        let Some(subscriber) = self.subscribers.get(&subscriber) else { return CurrentMarket::default() };
+        let mut current = subscriber.current_market(now, wall);
+        current.read_at = Some(self.dialer.read_clock(now, wall).time_at(now));
+        current
+    }
+
+    /// Returns whether the state of every stream of a subscriber is known and fresh.
+    pub(crate) fn is_fresh(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> bool {
+        self.current(now, wall, subscriber).is_fresh()
+            || self.current_market(now, wall, subscriber).is_fresh()
+    }
+
+    pub(crate) fn decoder(&self, link: LinkId) -> Option<FrameDecoder> {
+        self.link(link).map(Link::decoder)
+    }
+
+    /// Returns the current state of a subscriber to an account, which is empty after the subscriber has been removed.
     pub fn current(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentAccount {
         let Some(subscriber) = self.subscribers.get(&subscriber) else { return CurrentAccount::default() };
-        let mut current = subscriber.current(now, wall);
+        let mut current = subscriber.current_account(now, wall);
         current.read_at = Some(self.dialer.read_clock(now, wall).time_at(now));
         current
     }
@@ -361,7 +432,7 @@ impl Engine {
     }
 
     /// Returns the reason why each closed stream of a subscriber ended.
-    pub fn closed_streams(&self, subscriber: SubscriberId) -> BTreeMap<PrivateStream, Closed> {
+    pub fn closed_streams(&self, subscriber: SubscriberId) -> BTreeMap<Stream, Closed> {
         self.subscribers.get(&subscriber).map(Subscriber::closed_streams).unwrap_or_default()
     }
 
@@ -421,6 +492,7 @@ impl Engine {
     ) -> Option<T> {
         let Self { settings, signer, dialer, subscribers, has_changed, backfill, .. } = self;
         let subscriber = subscribers.get_mut(&id.subscriber)?;
+        let signer = signer.as_ref();
         let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
         let result = work(subscriber.link_mut(id.stream)?, &mut cx);
         *has_changed |= subscriber.collect(id.stream, &mut cx);

@@ -2,13 +2,13 @@
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::iter;
 
-use bitopro_model::{Message, PrivateStream, Timestamp};
+use bitopro_model::{Message, Pair, Stream, Timestamp};
 use tracing::warn;
 
-use crate::account::Account;
 use crate::backfill::Backfilled;
-use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed};
+use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, StreamItem};
 
 /// The items that wait for a subscriber, in the order of their arrival.
 ///
@@ -17,7 +17,7 @@ use crate::item::{AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapRe
 #[derive(Debug)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
-    streams: BTreeMap<PrivateStream, StreamQueue>,
+    streams: BTreeMap<Stream, StreamQueue>,
     /// Maximum number of waiting items of a stream.
     capacity: usize,
 }
@@ -32,9 +32,9 @@ const RECOVERED_CAPACITY: usize = 10_000;
 #[derive(Debug)]
 enum Entry {
     /// An item, and the size of its message in bytes.
-    Item(AccountItem, usize),
+    Item(StreamItem, usize),
     /// The position of the merged items of this stream.
-    Merged(PrivateStream),
+    Merged(Stream),
 }
 
 /// The waiting items of one stream.
@@ -77,10 +77,22 @@ struct MergedItems {
     began_without_data: bool,
     /// The last merged gap, unless data followed it.
     gap: Option<Gap>,
+    /// The last merged list of missing pairs, unless a connection followed it.
+    missing_pairs: Option<Vec<Pair>>,
     /// The last merged statement about a gap.
     backfilled: Option<Box<Backfilled>>,
     /// True if an unreadable message was merged, and neither a snapshot nor a connection was merged after it.
     has_unreadable: bool,
+}
+
+/// The state into which a queue merges items.
+pub(crate) trait MergedState {
+    /// Returns whether the state of a stream is known and fresh.
+    fn is_fresh(&self, stream: Stream) -> bool;
+
+    /// Returns the whole state of a stream as messages: none if the stream has no snapshots, and one for each pair of a
+    /// public stream.
+    fn to_messages(&self, stream: Stream) -> Vec<Message>;
 }
 
 impl Queue {
@@ -89,8 +101,8 @@ impl Queue {
     }
 
     /// Adds an item whose message has this size in bytes.
-    pub(crate) fn push(&mut self, item: AccountItem, bytes: usize) {
-        let AccountItem { stream, received, item } = item;
+    pub(crate) fn push(&mut self, item: StreamItem, bytes: usize) {
+        let StreamItem { stream, received, item } = item;
         let queue = self.streams.entry(stream).or_default();
         if queue.closed.is_some() {
             return;
@@ -109,7 +121,7 @@ impl Queue {
         if has_room || queue.closed.is_some() {
             *queue.count(is_recovered) += 1;
             queue.bytes += bytes;
-            return self.entries.push_back(Entry::Item(AccountItem { stream, received, item }, bytes));
+            return self.entries.push_back(Entry::Item(StreamItem { stream, received, item }, bytes));
         }
         let mut merged = MergedItems { before, began_without_data, ..MergedItems::default() };
         merged.add(item, received);
@@ -117,8 +129,8 @@ impl Queue {
         self.entries.push_back(Entry::Merged(stream));
     }
 
-    /// Removes and returns the next item, if any. `account` is the state into which items were merged.
-    pub(crate) fn pop(&mut self, account: &Account) -> Option<AccountItem> {
+    /// Removes and returns the next item, if any. `state` is the state into which items were merged.
+    pub(crate) fn pop(&mut self, state: &impl MergedState) -> Option<StreamItem> {
         loop {
             match self.entries.pop_front()? {
                 Entry::Item(item, bytes) => {
@@ -127,7 +139,7 @@ impl Queue {
                     queue.bytes -= bytes;
                     return Some(item);
                 }
-                Entry::Merged(stream) => self.expand_merged(stream, account),
+                Entry::Merged(stream) => self.expand_merged(stream, state),
             }
         }
     }
@@ -145,13 +157,13 @@ impl Queue {
     }
 
     /// Returns the reason why a stream ended, or `None` while it has not ended.
-    pub(crate) fn closed(&self, stream: PrivateStream) -> Option<&Closed> {
+    pub(crate) fn closed(&self, stream: Stream) -> Option<&Closed> {
         self.streams.get(&stream)?.closed.as_ref()
     }
 
     /// Replaces the merged items of a stream by a gap, the state of the connection, and a snapshot, at the
     /// front of the queue.
-    fn expand_merged(&mut self, stream: PrivateStream, account: &Account) {
+    fn expand_merged(&mut self, stream: Stream, state: &impl MergedState) {
         let Some(queue) = self.streams.get_mut(&stream) else { return };
         let Some(merged) = queue.merged.take() else { return };
         let MergedItems { missed, received, unknown, last, connected, disconnected, .. } = merged;
@@ -160,32 +172,33 @@ impl Queue {
             before: merged.before,
             after: queue.last_event.clone().filter(|_| stream.has_snapshot()),
             reason: GapReason::Overrun { missed, unknown, last },
-            leaves_stale: !account.is_fresh(stream),
+            leaves_stale: !state.is_fresh(stream),
         });
         // A new connection without data still expects its own snapshot, unless it has already ended.
         let is_before_connection = connected.is_some() && !merged.has_data;
         let shows_old_state = !merged.began_without_data && (connected.is_none() || disconnected.is_some());
         let needs_snapshot = merged.has_data || shows_old_state;
-        let mut snapshot = account.to_message(stream).filter(|_| needs_snapshot).map(Item::Snapshot);
+        let mut snapshots = if needs_snapshot { state.to_messages(stream) } else { Vec::new() };
         // An unreadable message leaves the state stale, so it follows the snapshot, even if it was delivered
         // before.
-        let unreadable = queue.unreadable.clone().filter(|_| merged.has_unreadable || snapshot.is_some());
-        let old_snapshot = snapshot.take_if(|_| is_before_connection);
-        let items = [
-            Some(gap),
-            old_snapshot,
-            connected.map(Item::Connected),
-            snapshot,
+        let unreadable = queue.unreadable.clone().filter(|_| merged.has_unreadable || !snapshots.is_empty());
+        let old_snapshots = if is_before_connection { std::mem::take(&mut snapshots) } else { Vec::new() };
+        let before = iter::once(gap).chain(old_snapshots.into_iter().map(Item::Snapshot));
+        let after = [
             merged.gap.map(Item::Gap),
+            merged.missing_pairs.map(Item::MissingPairs),
             disconnected.map(Item::Disconnected),
             unreadable.map(Item::Malformed),
             merged.backfilled.map(Item::Backfilled),
         ];
-        for item in items.into_iter().flatten().rev() {
+        let connected = connected.map(Item::Connected).into_iter();
+        let items = before.chain(connected).chain(snapshots.into_iter().map(Item::Snapshot));
+        let items: Vec<Item<Message>> = items.chain(after.into_iter().flatten()).collect();
+        for item in items.into_iter().rev() {
             let bytes = if let Item::Malformed(malformed) = &item { malformed.raw.len() } else { 0 };
             queue.items += 1;
             queue.bytes += bytes;
-            self.entries.push_front(Entry::Item(AccountItem { stream, received, item }, bytes));
+            self.entries.push_front(Entry::Item(StreamItem { stream, received, item }, bytes));
         }
     }
 }
@@ -218,6 +231,7 @@ impl StreamQueue {
             Item::Disconnected(_) => self.awaits_data = false,
             Item::Gap(_)
             | Item::Unknown(_)
+            | Item::MissingPairs(_)
             | Item::RecoveredTrade(_)
             | Item::RecoveredOrder(_)
             | Item::Backfilled(_) => {}
@@ -233,7 +247,7 @@ impl MergedItems {
         match item {
             Item::Connected(connected) => {
                 (self.connected, self.disconnected, self.has_data) = (Some(connected), None, false);
-                self.has_unreadable = false;
+                (self.has_unreadable, self.missing_pairs) = (false, None);
             }
             Item::Disconnected(disconnected) => self.disconnected = Some(disconnected),
             Item::Snapshot(message) => {
@@ -243,6 +257,7 @@ impl MergedItems {
             }
             Item::Update(message) => self.record_data(&message),
             Item::Gap(gap) => self.gap = Some(gap),
+            Item::MissingPairs(pairs) => self.missing_pairs = Some(pairs),
             Item::Malformed(_) => self.has_unreadable = true,
             Item::Unknown(_) => self.unknown = self.unknown.saturating_add(1),
             Item::Backfilled(backfilled) => self.backfilled = Some(backfilled),

@@ -7,7 +7,7 @@ use bitopro_model::{
 use super::{QUEUE_BYTES, Queue};
 use crate::account::Account;
 use crate::item::{
-    AccountItem, Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason,
+    Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, MalformedReason, StreamItem,
 };
 use crate::samples::{self, balances, event};
 use crate::system::test_start;
@@ -68,7 +68,7 @@ impl Bench {
 
     fn put_sized<D: EventData>(&mut self, item: Item<Message>, bytes: usize) {
         self.account.apply(D::STREAM, &item);
-        self.queue.push(AccountItem::new(D::STREAM, item), bytes);
+        self.queue.push(StreamItem::new(D::STREAM.into(), item), bytes);
     }
 
     fn pop<D: EventData>(&mut self) -> Option<Item<Event<D>>> {
@@ -94,6 +94,7 @@ fn drain(bench: &mut Bench) -> Vec<String> {
                 other => format!("gap {other:?}"),
             },
             Item::Malformed(_) => "malformed".to_owned(),
+            Item::MissingPairs(_) => "missing pairs".to_owned(),
             Item::Disconnected(_) => "disconnected".to_owned(),
             Item::RecoveredTrade(_) | Item::RecoveredOrder(_) | Item::Backfilled(_) => unreachable!(),
             Item::Closed(closed) => closed.to_string(),
@@ -197,7 +198,7 @@ fn an_unreadable_message_that_is_delivered_again_counts_towards_the_size() {
         assert!(bench.pop::<Balances>().is_some());
     }
     let waiting = |bench: &Bench| {
-        let stream = &bench.queue.streams[&PrivateStream::AccountBalance];
+        let stream = &bench.queue.streams[&PrivateStream::AccountBalance.into()];
         (stream.items, stream.bytes)
     };
     assert_eq!(waiting(&bench), (1, QUEUE_BYTES), "the last unreadable message");

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitopro_auth::Signer;
 use bitopro_rest::{BaseUrl, Call, ErrorKind};
 use bytes::Bytes;
 use http::header::DATE;
@@ -70,16 +71,17 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Rest {
     runtime: Arc<Runtime>,
+    signer: Signer,
     access: Arc<RestAccess>,
 }
 
 impl Rest {
     pub(crate) fn new(runtime: &Arc<Runtime>) -> Result<Self, RestError> {
-        let access = runtime
-            .rest
-            .as_ref()
-            .map_err(|reason| RestError::new(RestErrorKind::Off, format!("the REST API is off: {reason}")))?;
-        Ok(Self { runtime: Arc::clone(runtime), access: Arc::clone(access) })
+        let off = |reason| RestError::new(RestErrorKind::Off, format!("the REST API is off: {reason}"));
+        let access = runtime.rest.as_ref().map_err(|reason| off(*reason))?;
+        let (signer, _) = runtime.signer_and_time();
+        let signer = signer.ok_or_else(|| off("the client has no credentials"))?;
+        Ok(Self { runtime: Arc::clone(runtime), signer, access: Arc::clone(access) })
     }
 
     /// Returns the base URL.
@@ -131,8 +133,8 @@ impl Rest {
         let RestAccess { base, limits, deadline, .. } = &*self.access;
         let counted = limits.acquire(C::ENDPOINT).await;
         // Signed after the wait, because the exchange rejects an old nonce.
-        let (signer, now_ms) = self.runtime.signer_and_time();
-        let request = match call.to_request(base, &signer, now_ms) {
+        let (_, now_ms) = self.runtime.signer_and_time();
+        let request = match call.to_request(base, &self.signer, now_ms) {
             Ok(request) => request,
             Err(error) => {
                 counted.cancel();
@@ -142,7 +144,7 @@ impl Rest {
         let sent = request.headers().clone();
         let response = self.access.http().send(request, *deadline).await.map_err(error::transport)?;
         debug!(endpoint = %C::ENDPOINT, status = response.status().as_u16(), "response");
-        let secrets = Secrets::new(signer.credentials(), sensitive(&sent));
+        let secrets = Secrets::new(Some(self.signer.credentials()), sensitive(&sent));
         let server = date(response.headers(), DATE);
         read_reply(call, response, &secrets).map_err(|error| {
             limits.pause_after(&error);

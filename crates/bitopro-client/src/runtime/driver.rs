@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 
 use super::SubscriptionInner;
 use crate::RestError;
-use crate::engine::{Action, DecodedFrame, Engine, LinkId, RestReply};
+use crate::engine::{Action, DecodedFrame, Engine, FrameDecoder, LinkId, RestReply};
 use crate::rest_api::Rest;
 
 /// Maximum number of frames in a batch, so that the subscriber can run between two batches.
@@ -29,6 +29,7 @@ const BATCH_BYTES: usize = 256 << 10;
 pub(super) struct Driver {
     subscription: Arc<SubscriptionInner>,
     link: LinkId,
+    decoder: FrameDecoder,
     socket: Socket,
     /// The span of the last dial, and of its connection.
     span: Span,
@@ -65,10 +66,11 @@ struct LinkStatus {
 }
 
 impl Driver {
-    pub(super) fn new(subscription: Arc<SubscriptionInner>, link: LinkId) -> Self {
+    pub(super) fn new(subscription: Arc<SubscriptionInner>, link: LinkId, decoder: FrameDecoder) -> Self {
         Self {
             subscription,
             link,
+            decoder,
             socket: Socket::Down,
             span: Span::none(),
             batch: Vec::new(),
@@ -227,7 +229,7 @@ impl Driver {
         let mut next = Some(event);
         let mut bytes = 0;
         while let Some(SocketEvent::Frame(frame)) = next {
-            let frame = DecodedFrame::decode(self.link.stream, frame);
+            let frame = self.decoder.decode(frame);
             bytes += frame.bytes();
             let is_last = matches!(frame, DecodedFrame::Close(_));
             self.batch.push(frame);

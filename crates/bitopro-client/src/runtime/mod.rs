@@ -9,20 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::Signer;
-use bitopro_model::PrivateStream;
+use bitopro_model::{PrivateStream, PublicStream};
 use bitopro_transport::Connector;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 use tracing::Instrument;
 
 use crate::engine::{DialLimiter, Engine, LimiterHandle, SubscriberId};
+use crate::market::Selection;
 use crate::orders::OrderState;
 use crate::rest_api::RestAccess;
 use crate::system::{WallClock, monotonic_now};
 use driver::Driver;
 
 pub use subscription::{Reader, Subscription};
-pub use topic::{Account, Topic};
+pub use topic::{Account, Market, Topic};
 
 /// The engine of a client, and everything else that its subscriptions share.
 pub(crate) struct Runtime {
@@ -60,8 +61,8 @@ impl Runtime {
         }
     }
 
-    /// Returns the signer, and the exchange's time in Unix milliseconds.
-    pub(crate) fn signer_and_time(&self) -> (Signer, u64) {
+    /// Returns the signer, if any, and the exchange's time in Unix milliseconds.
+    pub(crate) fn signer_and_time(&self) -> (Option<Signer>, u64) {
         let (now, wall) = self.now();
         self.with_engine(|engine| engine.signer_and_time(now, wall))
     }
@@ -72,12 +73,30 @@ impl Runtime {
         self.with_engine(|engine| engine.record_clock_refusal(server, nonce, now, wall));
     }
 
-    /// Subscribes to these streams, and spawns a driver for each of their links.
+    /// Subscribes to these private streams.
     pub(crate) fn subscribe<T: Topic>(self: &Arc<Self>, streams: &[PrivateStream]) -> Subscription<T> {
+        self.spawn(|engine, now, wall| engine.subscribe(now, wall, streams))
+    }
+
+    /// Subscribes to these public streams.
+    pub(crate) fn subscribe_market<T: Topic>(
+        self: &Arc<Self>,
+        streams: &[PublicStream],
+        pairs: &Selection,
+    ) -> Subscription<T> {
+        self.spawn(|engine, now, wall| engine.subscribe_selection(now, wall, streams, pairs))
+    }
+
+    /// Adds a subscriber to the engine, and spawns a driver for each of its links.
+    fn spawn<T: Topic>(
+        self: &Arc<Self>,
+        subscribe: impl FnOnce(&mut Engine, Instant, SystemTime) -> SubscriberId,
+    ) -> Subscription<T> {
         let (now, wall) = self.now();
         let (id, links) = self.with_engine(|engine| {
-            let id = engine.subscribe(now, wall, streams);
-            (id, engine.links_of(id))
+            let id = subscribe(engine, now, wall);
+            let links = engine.links_of(id).into_iter();
+            (id, links.filter_map(|link| Some((link, engine.decoder(link)?))).collect::<Vec<_>>())
         });
         let inner = Arc::new(SubscriptionInner {
             runtime: Arc::clone(self),
@@ -85,9 +104,10 @@ impl Runtime {
             consumer: AtomicWaker::new(),
             changed: Notify::new(),
         });
-        let spawn = |link| {
+        let spawn = |(link, decoder)| {
             // The caller's span may name the account.
-            tokio::spawn(Driver::new(Arc::clone(&inner), link).run().in_current_span()).abort_handle()
+            tokio::spawn(Driver::new(Arc::clone(&inner), link, decoder).run().in_current_span())
+                .abort_handle()
         };
         let drivers = links.into_iter().map(spawn).collect();
         Subscription::new(inner, drivers)

@@ -6,18 +6,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bitopro_model::PrivateStream;
-use futures_core::Stream;
+use bitopro_model::Stream;
 use tokio::task::AbortHandle;
 
 use super::SubscriptionInner;
-use super::topic::Topic;
+use super::topic::{Reading, Topic};
 use crate::item::Closed;
 use crate::{Error, ErrorKind};
 
 /// A subscription to one stream, or to a whole [`Account`](crate::Account).
 ///
-/// A subscription is a [`Stream`] of items, together with the current state that results from them. Each
+/// A subscription is a [`Stream`](futures_core::Stream) of items, together with the current state that results from them. Each
 /// stream has its own connections, gaps and end; the subscription ends when all of its streams have ended.
 ///
 /// The sockets are read whether or not the subscription is polled. If the subscriber reads too slowly, the
@@ -139,8 +138,8 @@ impl<T: Topic> Subscription<T> {
             let changed = self.inner.changed.notified();
             let (runtime, id) = (&self.inner.runtime, self.inner.id);
             let (now, wall) = runtime.now();
-            let (closed, is_fresh) = runtime
-                .with_engine(|engine| (engine.closed_streams(id), engine.current(now, wall, id).is_fresh()));
+            let (closed, is_fresh) =
+                runtime.with_engine(|engine| (engine.closed_streams(id), engine.is_fresh(now, wall, id)));
             match closed.into_values().next() {
                 Some(Closed::Failed(error)) => return Err(error),
                 Some(Closed::Requested) => {
@@ -178,14 +177,14 @@ impl<T: Topic> Subscription<T> {
     /// # Cancel safety
     ///
     /// Dropping the future drops the subscription, and thereby its connections.
-    pub async fn close(mut self) -> BTreeMap<PrivateStream, Closed> {
+    pub async fn close(mut self) -> BTreeMap<Stream, Closed> {
         self.request_close();
         while self.next().await.is_some() {}
         self.inner.runtime.with_engine(|engine| engine.closed_streams(self.inner.id))
     }
 }
 
-impl<T: Topic> Stream for Subscription<T> {
+impl<T: Topic> futures_core::Stream for Subscription<T> {
     type Item = T::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T::Item>> {
@@ -282,8 +281,8 @@ impl<T: Topic> Reader<T> {
 
 impl SubscriptionInner {
     fn current<T: Topic>(&self) -> T::Current {
-        let (now, wall) = self.runtime.now();
-        T::current(self.runtime.with_engine(|engine| engine.current(now, wall, self.id)))
+        let time = self.runtime.now();
+        self.runtime.with_engine(|engine| T::current(&Reading { engine, subscriber: self.id, time }))
     }
 }
 

@@ -1,17 +1,21 @@
+use std::time::{Instant, SystemTime};
+
 use bitopro_model::{
     AccountBalance, ActiveOrderStream, ActiveOrders, Balances, Event, EventData, HistoryOrderStream,
     HistoryOrders,
 };
-use bitopro_model::{Orders, Trade, UserTrade};
+use bitopro_model::{MarketTrades, OrderBook, Orders, Ticker, Trade, UserTrade};
 
 use crate::account::{BalanceMap, ClosedOrders, Current, CurrentAccount, OpenOrders, RecentTrades};
-use crate::item::{AccountItem, Item};
+use crate::engine::{Engine, SubscriberId};
+use crate::item::{AccountItem, Item, MarketItem, StreamItem};
+use crate::market::{CurrentMarket, CurrentPairs};
 
-/// The subject of a [`Subscription`](crate::Subscription): one stream or a whole [`Account`].
+/// The subject of a [`Subscription`](crate::Subscription): one stream, a whole [`Account`] or a [`Market`].
 ///
-/// A single stream is identified by the data of its events: [`Balances`],
-/// [`Orders<ActiveOrderStream>`](Orders), [`Orders<HistoryOrderStream>`](Orders) or [`Trade`]. This trait is
-/// sealed and cannot be implemented outside of this crate.
+/// A single private stream is identified by the data of its events: [`Balances`],
+/// [`Orders<ActiveOrderStream>`](Orders), [`Orders<HistoryOrderStream>`](Orders) or [`Trade`]. A public one is
+/// identified by its event: [`OrderBook`], [`Ticker`] or [`MarketTrades`]. This trait is sealed and cannot be implemented outside of this crate.
 ///
 /// # Examples
 ///
@@ -100,21 +104,38 @@ pub trait Topic: sealed::Sealed + 'static {
 pub enum Account {}
 
 pub(super) mod sealed {
-    /// Projects the items and the state of an account onto those of a topic.
+    /// Projects the items and the state of a subscriber onto those of a topic.
     pub trait Sealed {
-        fn item(item: super::AccountItem) -> Option<<Self as super::Topic>::Item>
+        fn item(item: super::StreamItem) -> Option<<Self as super::Topic>::Item>
         where
             Self: super::Topic;
 
-        fn current(account: super::CurrentAccount) -> <Self as super::Topic>::Current
+        fn current(reading: &super::Reading<'_>) -> <Self as super::Topic>::Current
         where
             Self: super::Topic;
     }
 }
 
 /// Converts an item of an account into one of a single stream. Returns `None` for items of other streams.
-fn stream_item<D: EventData>(item: AccountItem) -> Option<Item<Event<D>>> {
+fn stream_item<D: EventData>(item: StreamItem) -> Option<Item<Event<D>>> {
     item.item.try_map(D::from_message).ok()
+}
+
+/// The subscriber of an engine whose state is read, and the time of the reading.
+pub struct Reading<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) subscriber: SubscriberId,
+    pub(super) time: (Instant, SystemTime),
+}
+
+impl Reading<'_> {
+    fn account(&self) -> CurrentAccount {
+        self.engine.current(self.time.0, self.time.1, self.subscriber)
+    }
+
+    fn market(&self) -> CurrentMarket {
+        self.engine.current_market(self.time.0, self.time.1, self.subscriber)
+    }
 }
 
 impl Topic for Account {
@@ -123,12 +144,12 @@ impl Topic for Account {
 }
 
 impl sealed::Sealed for Account {
-    fn item(item: AccountItem) -> Option<AccountItem> {
-        Some(item)
+    fn item(item: StreamItem) -> Option<AccountItem> {
+        item.into_account()
     }
 
-    fn current(account: CurrentAccount) -> CurrentAccount {
-        account
+    fn current(reading: &Reading<'_>) -> CurrentAccount {
+        reading.account()
     }
 }
 
@@ -138,12 +159,12 @@ impl Topic for Balances {
 }
 
 impl sealed::Sealed for Balances {
-    fn item(item: AccountItem) -> Option<Item<AccountBalance>> {
+    fn item(item: StreamItem) -> Option<Item<AccountBalance>> {
         stream_item(item)
     }
 
-    fn current(account: CurrentAccount) -> Option<Current<BalanceMap>> {
-        account.balances
+    fn current(reading: &Reading<'_>) -> Option<Current<BalanceMap>> {
+        reading.account().balances
     }
 }
 
@@ -153,12 +174,12 @@ impl Topic for Orders<ActiveOrderStream> {
 }
 
 impl sealed::Sealed for Orders<ActiveOrderStream> {
-    fn item(item: AccountItem) -> Option<Item<ActiveOrders>> {
+    fn item(item: StreamItem) -> Option<Item<ActiveOrders>> {
         stream_item(item)
     }
 
-    fn current(account: CurrentAccount) -> Option<Current<OpenOrders>> {
-        account.open_orders
+    fn current(reading: &Reading<'_>) -> Option<Current<OpenOrders>> {
+        reading.account().open_orders
     }
 }
 
@@ -168,12 +189,12 @@ impl Topic for Orders<HistoryOrderStream> {
 }
 
 impl sealed::Sealed for Orders<HistoryOrderStream> {
-    fn item(item: AccountItem) -> Option<Item<HistoryOrders>> {
+    fn item(item: StreamItem) -> Option<Item<HistoryOrders>> {
         stream_item(item)
     }
 
-    fn current(account: CurrentAccount) -> Option<Current<ClosedOrders>> {
-        account.closed_orders
+    fn current(reading: &Reading<'_>) -> Option<Current<ClosedOrders>> {
+        reading.account().closed_orders
     }
 }
 
@@ -183,11 +204,58 @@ impl Topic for Trade {
 }
 
 impl sealed::Sealed for Trade {
-    fn item(item: AccountItem) -> Option<Item<UserTrade>> {
+    fn item(item: StreamItem) -> Option<Item<UserTrade>> {
         stream_item(item)
     }
 
-    fn current(account: CurrentAccount) -> Option<Current<RecentTrades>> {
-        account.trades
+    fn current(reading: &Reading<'_>) -> Option<Current<RecentTrades>> {
+        reading.account().trades
     }
+}
+
+/// The topic of public streams: all of them in one subscription, in the order of arrival.
+///
+/// Each [`MarketItem`] names its stream. This type has no values; it only names the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Market {}
+
+impl Topic for Market {
+    type Item = MarketItem;
+    type Current = CurrentMarket;
+}
+
+impl sealed::Sealed for Market {
+    fn item(item: StreamItem) -> Option<MarketItem> {
+        item.into_market()
+    }
+
+    fn current(reading: &Reading<'_>) -> CurrentMarket {
+        reading.market()
+    }
+}
+
+/// Implements [`Topic`] for the event of a public stream, whose state is a part of [`CurrentMarket`].
+macro_rules! market_topics {
+    ($($event:ident in $part:ident;)*) => {$(
+        impl Topic for $event {
+            type Item = Item<$event>;
+            type Current = CurrentPairs<$event>;
+        }
+
+        impl sealed::Sealed for $event {
+            fn item(item: StreamItem) -> Option<Item<$event>> {
+                item.item.try_map($event::try_from).ok()
+            }
+
+            fn current(reading: &Reading<'_>) -> CurrentPairs<$event> {
+                reading.market().$part
+            }
+        }
+    )*};
+}
+
+market_topics! {
+    OrderBook in order_books;
+    Ticker in tickers;
+    MarketTrades in trades;
 }

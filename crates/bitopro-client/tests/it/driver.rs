@@ -124,7 +124,7 @@ async fn fault_08_an_unanswered_dial_is_retried() {
 
 /// Closes a subscription and returns the reason why its stream ended.
 async fn close_reason(balances: Subscription<Balances>) -> Closed {
-    balances.close().await.remove(&PrivateStream::AccountBalance).unwrap()
+    balances.close().await.remove(&PrivateStream::AccountBalance.into()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn a_close_sends_a_close_frame_and_waits_for_the_answer() {
     let close = tokio::spawn(balances.close());
     assert_eq!(peer.recv().await, Some(Frame::close(1000, "")));
     peer.close(1000, "").await.unwrap();
-    assert!(matches!(close.await.unwrap()[&PrivateStream::AccountBalance], Closed::Requested));
+    assert!(matches!(close.await.unwrap()[&PrivateStream::AccountBalance.into()], Closed::Requested));
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 

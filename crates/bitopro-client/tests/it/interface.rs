@@ -119,8 +119,8 @@ async fn only_subscribed_streams_are_dialled_and_each_end_reports_its_reason() {
     peer.recv().await.unwrap();
     peer.close(1000, "").await.unwrap();
     let ends = close.await.unwrap();
-    assert!(matches!(ends[&PrivateStream::AccountBalance], Closed::Requested));
+    assert!(matches!(ends[&PrivateStream::AccountBalance.into()], Closed::Requested));
     assert!(
-        matches!(&ends[&PrivateStream::UserTrades], Closed::Failed(error) if error.kind() == ErrorKind::WrongPath)
+        matches!(&ends[&PrivateStream::UserTrades.into()], Closed::Failed(error) if error.kind() == ErrorKind::WrongPath)
     );
 }

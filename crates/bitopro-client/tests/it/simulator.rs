@@ -50,7 +50,7 @@ async fn balances_arrive_over_a_signed_socket() {
         assert_matches(&balances, &simulator);
     }
     let ends = balances.close().await;
-    assert!(matches!(ends[&PrivateStream::AccountBalance], Closed::Requested));
+    assert!(matches!(ends[&PrivateStream::AccountBalance.into()], Closed::Requested));
     simulator.stop().await;
 }
 

@@ -42,7 +42,7 @@ impl Bench {
         let now = test_start();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(START_MS.try_into().unwrap());
         let subscriber = engine.subscribe(now, wall, streams);
-        let link = LinkId { subscriber, stream: PrivateStream::UserTrades };
+        let link = LinkId { subscriber, stream: PrivateStream::UserTrades.into() };
         let mut bench = Self { engine, subscriber, link, now, wall, calls: Vec::new() };
         bench.advance(SECOND);
         bench
@@ -217,7 +217,7 @@ fn fault_69_the_pause_after_failures_grows_to_five_minutes_and_milestones_are_re
 fn an_order_that_cannot_be_read_does_not_hold_back_trades() {
     let streams = [PrivateStream::ActiveOrders, PrivateStream::UserTrades];
     let mut bench = Bench::with_streams(Some(Backfill::new()), &streams);
-    let orders = LinkId { stream: PrivateStream::ActiveOrders, ..bench.link };
+    let orders = LinkId { stream: PrivateStream::ActiveOrders.into(), ..bench.link };
     let list = |bench: &mut Bench, orders_of_pair: &str| {
         let text =
             format!(r#"{{"event":"ACTIVE_ORDERS","timestamp":{START_MS},"data":{{{orders_of_pair}}}}}"#);

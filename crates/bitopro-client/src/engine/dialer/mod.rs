@@ -11,7 +11,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_model::{PrivateStream, Stream, Timestamp};
 
 use super::LinkId;
 use crate::{Error, Settings};
@@ -51,10 +51,10 @@ pub(crate) struct Dialer {
     outages: u32,
     /// Number of pauses since the last accepted upgrade.
     pauses: u32,
-    /// The time of the last accepted upgrade.
+    /// The time of the last accepted upgrade of a private stream.
     accepted_at: Option<Instant>,
-    /// The streams on whose paths an upgrade has been accepted.
-    accepted_paths: BTreeSet<PrivateStream>,
+    /// The paths on which an upgrade has been accepted.
+    accepted_paths: BTreeSet<String>,
     /// Rejections of the key (401), over all streams.
     key_refusals: Option<RefusalStreak>,
     /// True if the turn of a link may have become earlier than last reported.
@@ -169,7 +169,7 @@ impl Dialer {
             }
         }
         let mut turn = self.queue.turn(id, now);
-        let history = LinkId { stream: PrivateStream::HistoryOrders, ..id };
+        let history = LinkId { stream: PrivateStream::HistoryOrders.into(), ..id };
         if turn.is_ok() && id.stream == PrivateStream::ActiveOrders && self.queue.put_before(history, id, now)
         {
             self.has_changed = true;
@@ -227,22 +227,24 @@ impl Dialer {
         self.links.values().any(|link| matches!(link, LinkState::Online))
     }
 
-    /// Records that an upgrade was accepted on the path of this stream.
-    pub(super) fn record_upgrade(&mut self, id: LinkId, stream: PrivateStream, now: Instant) {
+    /// Records that an upgrade was accepted on this path.
+    pub(super) fn record_upgrade(&mut self, id: LinkId, path: &str, now: Instant) {
         self.set_state(id, LinkState::Online);
         self.outages = 0;
         self.pauses = 0;
-        self.accepted_at = Some(now);
-        self.accepted_paths.insert(stream);
-        self.key_refusals = None;
-        self.clock.record_acceptance();
+        self.accepted_paths.insert(path.to_owned());
+        if let Stream::Private(_) = id.stream {
+            self.accepted_at = Some(now);
+            self.key_refusals = None;
+            self.clock.record_acceptance();
+        }
     }
 
-    pub(super) fn path_has_worked(&self, stream: PrivateStream) -> bool {
-        self.accepted_paths.contains(&stream)
+    pub(super) fn path_has_worked(&self, path: &str) -> bool {
+        self.accepted_paths.contains(path)
     }
 
-    /// Returns the time at which an upgrade of any link was last accepted.
+    /// Returns the time at which a signed upgrade of any link was last accepted.
     pub(super) fn accepted_at(&self) -> Option<Instant> {
         self.accepted_at
     }

@@ -17,7 +17,7 @@ fn dialer() -> Dialer {
 
 fn add(dialer: &mut Dialer, now: Instant) -> LinkId {
     let number = u64::try_from(dialer.links.len()).unwrap();
-    let id = LinkId { subscriber: SubscriberId(number), stream: PrivateStream::UserTrades };
+    let id = LinkId { subscriber: SubscriberId(number), stream: PrivateStream::UserTrades.into() };
     dialer.add(id, now);
     id
 }
@@ -115,7 +115,7 @@ fn pauses_double_until_an_upgrade_is_accepted() {
     let link = add(&mut dialer, start);
     let pauses: Vec<u64> = (0..6).map(|_| dialer.next_pause().as_secs()).collect();
     assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
-    dialer.record_upgrade(link, PrivateStream::UserTrades, start);
+    dialer.record_upgrade(link, PrivateStream::UserTrades.path(), start);
     assert_eq!(dialer.next_pause(), FIRST_PAUSE);
 }
 
@@ -125,7 +125,7 @@ fn no_outage_is_counted_while_a_link_is_online() {
     let links = [add(&mut dialer, start), add(&mut dialer, start)];
     assert_eq!((dialer.count_outage(), dialer.count_outage()), (Some(0), Some(1)));
     for link in links {
-        dialer.record_upgrade(link, PrivateStream::UserTrades, start);
+        dialer.record_upgrade(link, PrivateStream::UserTrades.path(), start);
     }
     dialer.wait(links[0], start);
     assert_eq!(dialer.count_outage(), None);
@@ -137,7 +137,7 @@ fn no_outage_is_counted_while_a_link_is_online() {
 fn a_permanent_refusal_of_the_key_ends_only_the_links_that_are_waiting() {
     let (mut dialer, start) = (dialer(), test_start());
     let (waiting, online) = (add(&mut dialer, start), add(&mut dialer, start));
-    dialer.record_upgrade(online, PrivateStream::UserTrades, start);
+    dialer.record_upgrade(online, PrivateStream::UserTrades.path(), start);
     let at = Timestamp::from_millis(1);
     assert_eq!(
         (dialer.record_key_refusal(start, at).count, dialer.record_key_refusal(start, at).count),
@@ -152,7 +152,7 @@ fn a_permanent_refusal_of_the_key_ends_only_the_links_that_are_waiting() {
     dialer.wait(online, start);
     assert_eq!(wait_of(&mut dialer, online, start + SECOND), None, "it dials again");
     dialer.record_key_refusal(start, at);
-    dialer.record_upgrade(online, PrivateStream::UserTrades, start);
+    dialer.record_upgrade(online, PrivateStream::UserTrades.path(), start);
     assert_eq!(dialer.record_key_refusal(start, at).count, 1, "an accepted upgrade ends the streak");
 }
 

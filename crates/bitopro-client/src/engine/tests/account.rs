@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
-use bitopro_model::PrivateStream;
+use bitopro_model::{PrivateStream, Stream};
 use bitopro_transport::{self as transport, Frame};
 use http::StatusCode;
 
@@ -39,11 +39,11 @@ impl AccountBench {
     }
 
     fn link(&self, stream: PrivateStream) -> LinkId {
-        LinkId { subscriber: self.subscriber, stream }
+        LinkId { subscriber: self.subscriber, stream: stream.into() }
     }
 
     /// Accepts the next dials. Returns the streams in the order of their dials.
-    fn connect(&mut self, count: usize) -> Vec<PrivateStream> {
+    fn connect(&mut self, count: usize) -> Vec<Stream> {
         let mut dialed = Vec::new();
         while dialed.len() < count {
             match self.engine.poll_action(self.now, self.wall) {
@@ -189,7 +189,7 @@ fn a_history_that_fails_alone_does_not_stop_the_open_orders() {
             None => bench.advance_to_timeout(),
         }
     }
-    assert!(dialed.contains(&ACTIVE), "{dialed:?}");
+    assert!(dialed.contains(&ACTIVE.into()), "{dialed:?}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn fault_21_a_correction_by_more_than_an_hour_needs_two_consistent_refusals() {
 fn fault_21_the_next_dial_waits_until_the_exchange_reaches_a_nonce_that_is_ahead() {
     let mut bench = Bench::new();
     // This nonce is ahead; those of later dials would not be.
-    bench.link.engine.signer.sign_identity(WALL_MS + 300_000);
+    bench.link.engine.signer.as_ref().unwrap().sign_identity(WALL_MS + 300_000);
     refuse_clock(&mut bench, 0);
     refuse_clock(&mut bench, 0);
     let Some(Item::Disconnected(waiting)) = bench.items.last() else { panic!() };

@@ -353,9 +353,9 @@ fn a_stream_that_fails_alone_does_not_delay_the_others() {
     for outage in [None, Some(503)] {
         let mut bench = Bench::new();
         let dialer = &mut bench.link.engine.dialer;
-        let other = LinkId { subscriber: SubscriberId(9), stream: PrivateStream::UserTrades };
+        let other = LinkId { subscriber: SubscriberId(9), stream: PrivateStream::UserTrades.into() };
         dialer.add(other, bench.now);
-        dialer.record_upgrade(other, other.stream, bench.now);
+        dialer.record_upgrade(other, PrivateStream::UserTrades.path(), bench.now);
         for _ in 0..5 {
             bench.wait_for_dial();
             match outage {

@@ -27,7 +27,7 @@ use crate::{ErrorKind, Settings};
 fn engine(settings: Settings, bases: &[&str]) -> Engine {
     let signer = Signer::new(Credentials::new("k3y", "s3cr3t", "me@example.com").unwrap());
     let endpoints = Endpoints::new(bases.iter().map(|base| parse_base(base).unwrap()).collect()).unwrap();
-    Engine::new(settings, signer, endpoints, 7)
+    Engine::new(settings, Some(signer), endpoints, 7)
 }
 
 /// An engine with a single link.
@@ -40,7 +40,7 @@ struct SingleLink {
 impl SingleLink {
     fn new(mut engine: Engine, stream: PrivateStream, now: Instant, wall: SystemTime) -> Self {
         let subscriber = engine.subscribe(now, wall, &[stream]);
-        Self { engine, subscriber, link: LinkId { subscriber, stream } }
+        Self { engine, subscriber, link: LinkId { subscriber, stream: stream.into() } }
     }
 
     fn poll_action(&mut self, now: Instant, wall: SystemTime) -> Option<Action> {
@@ -242,6 +242,7 @@ fn name(item: &Item<Message>) -> &'static str {
         Item::Gap(_) => "gap",
         Item::Malformed(_) => "malformed",
         Item::Unknown(_) => "unknown",
+        Item::MissingPairs(_) => "missing pairs",
         Item::Disconnected(_) => "disconnected",
         Item::RecoveredTrade(_) => "recovered trade",
         Item::RecoveredOrder(_) => "recovered order",

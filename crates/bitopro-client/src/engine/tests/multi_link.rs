@@ -44,7 +44,7 @@ impl MultiLinkBench {
         let mut engine = engine(settings.clone(), &["wss://one/ws"]);
         let stream = PrivateStream::AccountBalance;
         let links = (0..size)
-            .map(|_| LinkId { subscriber: engine.subscribe(now, wall, &[stream]), stream })
+            .map(|_| LinkId { subscriber: engine.subscribe(now, wall, &[stream]), stream: stream.into() })
             .collect();
         Self { engine, links, now, wall, dials: Vec::new(), names: vec![Vec::new(); size] }
     }
