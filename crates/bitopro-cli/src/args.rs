@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bitopro_client::transport::Limits;
+use bitopro_client::{BookPair, PairsError};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -22,7 +23,7 @@ pub(crate) use query::{
     BalancesArgs, ListArgs, Moment, OrdersArgs, PairsArgs, TickerArgs, TradesArgs, WindowArgs,
 };
 
-/// Watch, query, record and simulate an account on BitoPro, and place and cancel its orders
+/// Watch, query, record and simulate an account on BitoPro, place and cancel its orders, and watch the market
 ///
 /// Unofficial: not made, endorsed or supported by the exchange.
 #[derive(Debug, Parser)]
@@ -34,9 +35,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch one or all streams of an account
+    /// Watch one or all streams of an account, or a public stream of the market
     ///
-    /// Reads the credentials from the environment variables BITOPRO_API_KEY, BITOPRO_API_SECRET and
+    /// A public stream (`book`, `ticker`, `market-trades`) needs no credentials and uses none. A stream of an
+    /// account reads them from the environment variables BITOPRO_API_KEY, BITOPRO_API_SECRET and
     /// BITOPRO_EMAIL, or from a file of NAME=value lines (`--credentials`). No flag takes a secret.
     Watch(WatchArgs),
     /// Print the balances of the account
@@ -113,6 +115,11 @@ pub(crate) struct WatchArgs {
     /// Stream to watch
     pub(crate) stream: WatchStream,
 
+    /// Pair of a public stream, such as btc_twd; can be repeated. For `book`, with a number of levels: btc_twd:20
+    /// (1, 5, 10, 20, 30 or 50)
+    #[arg(value_name = "PAIR", value_parser = book_pair)]
+    pub(crate) pairs: Vec<BookPair>,
+
     /// Watch an account on a built-in simulated exchange, without credentials or a network
     #[arg(long, conflicts_with_all = ["url", "credentials", "ca_file"])]
     pub(crate) demo: bool,
@@ -173,6 +180,10 @@ pub(crate) struct ExitArgs {
     pub(crate) r#for: Option<Duration>,
 }
 
+fn book_pair(text: &str) -> Result<BookPair, String> {
+    text.parse().map_err(|error: PairsError| error.problems().join("; "))
+}
+
 fn bytes(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
@@ -221,7 +232,7 @@ fn account_name(text: &str) -> Result<String, String> {
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WatchStream {
     /// Account balances
     #[value(alias = "account-balance")]
@@ -235,8 +246,16 @@ pub(crate) enum WatchStream {
     /// Executions of your orders, from now on
     #[value(alias = "user-trades")]
     Trades,
-    /// All four streams
+    /// All four private streams
     All,
+    /// Order books of the market; needs no credentials
+    #[value(alias = "order-books")]
+    Book,
+    /// Last prices; needs no credentials
+    #[value(alias = "tickers")]
+    Ticker,
+    /// Trades of the whole market; needs no credentials
+    MarketTrades,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

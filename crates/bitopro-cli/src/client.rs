@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bitopro_client::transport::{
     CertificateError, Connection, Connector, Error, Frame, HyperClient, Limits, Request, TungsteniteConnector,
 };
-use bitopro_client::{Client, ClientBuilder, Credentials, REST_URL_VARIABLE, WS_URL_VARIABLE};
+use bitopro_client::{BuildError, Client, ClientBuilder, Credentials, REST_URL_VARIABLE, WS_URL_VARIABLE};
 use futures_util::Stream;
 
 use crate::exit::{Failure, Status};
@@ -78,7 +78,11 @@ pub(crate) fn builder(
 
 /// Builds the client. An invalid setting is a usage error.
 pub(crate) fn build(builder: ClientBuilder) -> Result<Client, Failure> {
-    builder.build().map_err(|error| Failure::new(Status::Usage, for_command(&error.to_string())))
+    builder.build().map_err(|error| invalid_settings(&error))
+}
+
+pub(crate) fn invalid_settings(error: &BuildError) -> Failure {
+    Failure::new(Status::Usage, for_command(&error.to_string()))
 }
 
 /// Returns the base URL of a flag, or else of the environment, if any.

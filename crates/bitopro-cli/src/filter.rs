@@ -51,6 +51,7 @@ impl Filter {
                 Message::HistoryOrders(event)
             }
             Message::UserTrade(event) if !self.matches_pair(&event.data.pair()) => return None,
+            other if other.market_pair().is_some_and(|pair| !self.matches_pair(pair)) => return None,
             other => other,
         })
     }
@@ -68,6 +69,10 @@ impl Filter {
     pub(crate) fn unmatched(&self, first: &Message) -> Option<String> {
         if let Message::AccountBalance(event) = first {
             return self.unmatched_currency(event.data.iter());
+        }
+        if first.market_pair().is_some() {
+            // Another pair of the stream may match.
+            return None;
         }
         let codes = self.0.join("` or `");
         match self.filter_message(first.clone()) {

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bitopro_model::Stream;
 use bitopro_transport as transport;
 
 use crate::refusal_text::Answer;
@@ -143,6 +144,7 @@ impl ErrorKind {
 /// Creates the error for a refused upgrade of `path`. `answer` describes the server's response.
 pub(crate) fn refused(
     kind: ErrorKind,
+    stream: Stream,
     path: &str,
     has_worked: bool,
     answer: &Answer,
@@ -176,6 +178,9 @@ pub(crate) fn refused(
              another program uses the same key, its clock may be ahead"
         }
         ErrorKind::Forbidden => "; check the permissions of the API key and its list of allowed IP addresses",
+        ErrorKind::WrongPath if matches!(stream, Stream::Public(_)) => {
+            "; check the pairs: the exchange answers like this to a pair that it does not know"
+        }
         ErrorKind::WrongPath => "; use a base URL such as wss://host:port/ws",
         ErrorKind::BadRequest => "; check the base URL, and for a newer version of this library",
         ErrorKind::RateLimited { .. } => "; another program may be using this API key or IP address",

@@ -136,6 +136,18 @@ impl StreamItem {
     }
 }
 
+impl From<AccountItem> for StreamItem {
+    fn from(AccountItem { stream, received, item }: AccountItem) -> Self {
+        Self { stream: stream.into(), received, item }
+    }
+}
+
+impl From<MarketItem> for StreamItem {
+    fn from(MarketItem { stream, received, item }: MarketItem) -> Self {
+        Self { stream: stream.into(), received, item }
+    }
+}
+
 impl<D: EventData> From<Item<Event<D>>> for AccountItem {
     fn from(item: Item<Event<D>>) -> Self {
         Self::new(D::STREAM, item.map(Message::from))

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_client::auth::Payload;
 use bitopro_client::engine::{Action, Engine, LinkId, SubscriberId};
-use bitopro_client::model::PrivateStream;
+use bitopro_client::model::{PrivateStream, Stream};
 use bitopro_client::transport::{self, ErrorKind, Frame, Refusal, Request};
 use bitopro_client::{Client, Credentials};
 use http::header::{DATE, RETRY_AFTER};
@@ -112,8 +112,9 @@ impl Harness {
         links.into_iter().find(|link| link.stream == stream).expect("every stream is subscribed")
     }
 
-    fn link(&mut self, stream: PrivateStream) -> &mut Link {
-        self.links.iter_mut().find(|link| link.stream == stream).expect("every stream has a link")
+    fn link(&mut self, stream: impl Into<Stream>) -> &mut Link {
+        let stream = stream.into();
+        self.links.iter_mut().find(|link| stream == link.stream).expect("every stream has a link")
     }
 
     /// Performs the next operation of the input, even if it is impossible in practice.
@@ -184,6 +185,7 @@ impl Harness {
         if !self.is_stalled {
             while let Some(item) = self.engine.poll_item(self.subscriber) {
                 self.link(item.stream).items.apply(&item.item);
+                let item = item.into_account().expect("only private streams are subscribed");
                 self.from_changes.apply(&item);
             }
             self.from_changes.assert_matches(&current);
@@ -208,7 +210,7 @@ impl Harness {
             }
             let ends = self.engine.closed_streams(self.subscriber);
             for link in &self.links {
-                assert_eq!(ends.contains_key(&link.stream), link.items.is_closed(), "{}", link.stream);
+                assert_eq!(ends.contains_key(&link.stream.into()), link.items.is_closed(), "{}", link.stream);
             }
             let current = self.engine.current(self.now, self.wall, self.subscriber);
             let has_recovered = self.links.iter().all(|link| link.items.is_closed() || link.items.has_data());

@@ -40,7 +40,9 @@ Examples:
   bitopro watch balances --credentials key.env    with the credentials in a file
   bitopro watch balances --once -o json | jq -r 'select(.type == \"snapshot\").data.BTC.amount'
   bitopro watch all -o json --heartbeat 30s >> account.ndjson
-  bitopro watch trades --for 8h --local           until the evening, in local time"
+  bitopro watch trades --for 8h --local           until the evening, in local time
+  bitopro watch book btc_twd:20 --state           the order book, with 20 levels on each side
+  bitopro watch ticker btc_twd eth_twd --demo     prices on a built-in simulated exchange"
 );
 
 pub(super) const BALANCES: &str = "\

@@ -4,6 +4,7 @@ mod appearance;
 pub(crate) mod balances;
 mod columns;
 mod grid;
+pub(crate) mod market;
 pub(crate) mod orders;
 pub(crate) mod trades;
 
@@ -101,6 +102,7 @@ pub(crate) fn print_all(
 ) {
     let columns = match events {
         [Message::AccountBalance(_)] => balances::COLUMNS,
+        [first, ..] if first.market_pair().is_some() => market::COLUMNS,
         _ => orders::COLUMNS,
     };
     section(events, changes, body, format).print(&mut Grid::new(columns), format.look, lines);
@@ -119,6 +121,7 @@ pub(crate) fn section(
         }
         [Message::ActiveOrders(event)] => orders::section(event.timestamp, &event.data, body, format),
         [Message::HistoryOrders(event)] => orders::section(event.timestamp, &event.data, body, format),
+        messages @ [first, ..] if first.market_pair().is_some() => market::section(messages, body, format),
         trades => trades::section(trades, body, format),
     }
 }
@@ -129,6 +132,7 @@ pub(crate) fn height(events: &[Message]) -> usize {
         [Message::AccountBalance(event)] => balances::height(event.data.iter().as_slice()),
         [Message::ActiveOrders(event)] => event.data.iter().count(),
         [Message::HistoryOrders(event)] => event.data.iter().count(),
+        messages @ [first, ..] if first.market_pair().is_some() => market::height(messages),
         trades => trades.len(),
     };
     // An empty table has a note.

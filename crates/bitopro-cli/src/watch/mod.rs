@@ -2,14 +2,15 @@ mod layout;
 mod notes;
 mod printer;
 mod screen;
+mod source;
 mod table;
 mod watcher;
 
 use std::time::Duration;
 
-use bitopro_client::Client;
-use bitopro_client::model::PrivateStream;
+use bitopro_client::model::{PrivateStream, PublicStream, Stream};
 use bitopro_client::transport::Limits;
+use bitopro_client::{Changes, Client, PublicClient};
 use bitopro_sim::Simulator;
 
 use crate::args::{Format, WatchArgs, WatchStream};
@@ -22,6 +23,7 @@ use crate::table::{Appearance, EscapeCodes};
 use crate::writer::Writer;
 use printer::{Printer, Renderer};
 use screen::Screen;
+use source::Source;
 use table::Table;
 use watcher::Watcher;
 
@@ -38,13 +40,12 @@ pub(crate) fn run(args: WatchArgs, signals: &Signals) -> Result<Status, Failure>
 
 async fn watch(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
     let demo = if args.demo { Some(start_demo().await?) } else { None };
-    let client = client(&args, demo.as_ref())?;
     let streams = streams(args.stream);
-    let subscription = client.subscribe(streams);
+    let (source, changes) = source(&args, streams, demo.as_ref())?;
     let renderer = renderer(&args, streams.len() > 1);
     let filter = Filter::new(args.filter.clone());
-    let printer = Printer::new(filter, renderer, streams, client.changes(), subscription.reader());
-    let watcher = Watcher::new(subscription, streams, printer, Writer::stdout()?, &args);
+    let printer = Printer::new(filter, renderer, streams, changes, source.reader());
+    let watcher = Watcher::new(source, streams, printer, Writer::stdout()?, &args);
     let result = watcher.run(&mut signals.stop_request()).await;
     if let Some(demo) = demo {
         demo.stop().await;
@@ -52,14 +53,65 @@ async fn watch(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
     result
 }
 
-fn streams(stream: WatchStream) -> &'static [PrivateStream] {
+fn streams(stream: WatchStream) -> &'static [Stream] {
+    const BALANCES: Stream = Stream::Private(PrivateStream::AccountBalance);
+    const ORDERS: Stream = Stream::Private(PrivateStream::ActiveOrders);
+    const HISTORY: Stream = Stream::Private(PrivateStream::HistoryOrders);
+    const TRADES: Stream = Stream::Private(PrivateStream::UserTrades);
+
     match stream {
-        WatchStream::Balances => &[PrivateStream::AccountBalance],
-        WatchStream::Orders => &[PrivateStream::ActiveOrders],
-        WatchStream::History => &[PrivateStream::HistoryOrders],
-        WatchStream::Trades => &[PrivateStream::UserTrades],
-        WatchStream::All => PrivateStream::ALL,
+        WatchStream::Balances => &[BALANCES],
+        WatchStream::Orders => &[ORDERS],
+        WatchStream::History => &[HISTORY],
+        WatchStream::Trades => &[TRADES],
+        WatchStream::All => &[BALANCES, ORDERS, HISTORY, TRADES],
+        WatchStream::Book => &[Stream::Public(PublicStream::OrderBooks)],
+        WatchStream::Ticker => &[Stream::Public(PublicStream::Tickers)],
+        WatchStream::MarketTrades => &[Stream::Public(PublicStream::Trades)],
     }
+}
+
+/// Separates the private streams from the public ones.
+fn by_kind(streams: &[Stream]) -> (Vec<PrivateStream>, Vec<PublicStream>) {
+    let (mut private, mut public) = (Vec::new(), Vec::new());
+    for stream in streams {
+        match stream {
+            Stream::Private(stream) => private.push(*stream),
+            Stream::Public(stream) => public.push(*stream),
+            _ => {}
+        }
+    }
+    (private, public)
+}
+
+/// Subscribes to streams of one kind. Returns the changes to derive from the items of an account.
+fn source(
+    args: &WatchArgs,
+    streams: &[Stream],
+    demo: Option<&Simulator>,
+) -> Result<(Source, Option<Changes>), Failure> {
+    let usage = |message: &'static str| Err(Failure::new(Status::Usage, message));
+    let (private, public) = by_kind(streams);
+    if public.is_empty() {
+        if !args.pairs.is_empty() {
+            return usage(
+                "a private stream is about the whole account; use `--filter` to print only one pair",
+            );
+        }
+        let client = client(args, demo)?;
+        return Ok((Source::Account(client.subscribe(&private)), Some(client.changes())));
+    }
+    if args.pairs.is_empty() {
+        return usage(
+            "a public stream needs at least one PAIR, such as `btc_twd`; `bitopro pairs` lists the pairs",
+        );
+    }
+    if args.stream != WatchStream::Book && args.pairs.iter().any(|pair| pair.depth().is_some()) {
+        return usage("only `book` has a number of levels; remove the part after the `:`");
+    }
+    let subscription = public_client(args, demo)?.subscribe(&public, args.pairs.iter().cloned());
+    let subscription = subscription.map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
+    Ok((Source::Market(subscription), None))
 }
 
 fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
@@ -103,4 +155,20 @@ fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure>
         builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);
     }
     client::build(builder)
+}
+
+fn public_client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<PublicClient, Failure> {
+    let (url, ca_file) = match demo {
+        Some(demo) => (Some(demo.ws_url().to_string()), None),
+        None => (args.url.clone(), ca_file(args.trust.ca_file.clone())),
+    };
+    let limits = Limits::default().with_message_bytes(args.message_limit);
+    let mut builder = PublicClient::builder().with_connector(client::connector(ca_file.as_deref(), limits)?);
+    if let Some(url) = client::base_url(url)? {
+        builder = builder.with_endpoint(url);
+    }
+    if args.exit.once {
+        builder = builder.with_retry_limit(MAX_ONCE_ATTEMPTS);
+    }
+    builder.build().map_err(|error| client::invalid_settings(&error))
 }

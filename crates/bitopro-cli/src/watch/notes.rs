@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bitopro_client::model::{Message, PrivateStream};
+use bitopro_client::model::{Message, PrivateStream, PublicStream, Stream};
 use bitopro_client::{
     Backfilled, Closed, Connected, Disconnected, Error, ErrorKind, Gap, GapReason, Item, Malformed,
 };
@@ -24,13 +24,13 @@ pub(super) struct Notes {
     names_streams: bool,
     has_connected: bool,
     /// The streams that have connected or failed, and have not ended.
-    links: BTreeMap<PrivateStream, Link>,
+    links: BTreeMap<Stream, Link>,
     /// The kinds of error that have been described in this outage.
     causes: Vec<&'static str>,
     /// Number of failed dials in this outage, including connections without a snapshot.
     failed_dials: u32,
     /// Number of unreadable messages of each stream since its last snapshot or gap.
-    unreadable: BTreeMap<PrivateStream, u32>,
+    unreadable: BTreeMap<Stream, u32>,
     /// The last error that a note described.
     last_error: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Notes {
     /// Returns the note about an item, if it needs one. Data needs one if it is the first after a reconnect.
     pub(super) fn describe(
         &mut self,
-        stream: PrivateStream,
+        stream: Stream,
         item: &Item<Message>,
         look: &Appearance,
     ) -> Option<Note> {
@@ -109,12 +109,12 @@ impl Notes {
         Some(Note { style, text })
     }
 
-    fn with_stream(&self, stream: PrivateStream, text: &str) -> String {
+    fn with_stream(&self, stream: Stream, text: &str) -> String {
         if self.names_streams { format!("{}: {text}", label(stream)) } else { text.to_owned() }
     }
 
     /// Describes a first connection. The first item of a later one describes both.
-    fn connected(&mut self, stream: PrivateStream, connected: &Connected) -> Option<Note> {
+    fn connected(&mut self, stream: Stream, connected: &Connected) -> Option<Note> {
         let link = if connected.number > 1 { Link::Reopened } else { Link::Opened };
         self.links.insert(stream, link);
         if link == Link::Reopened {
@@ -137,7 +137,7 @@ impl Notes {
 
     fn disconnected(
         &mut self,
-        stream: PrivateStream,
+        stream: Stream,
         Disconnected { error, retry_in, refusals, .. }: &Disconnected,
         look: &Appearance,
     ) -> Option<String> {
@@ -187,7 +187,7 @@ impl Notes {
     }
 
     /// Describes the first unreadable message since a snapshot or gap, and counts further ones.
-    fn unreadable(&mut self, stream: PrivateStream, malformed: &Malformed) -> Option<String> {
+    fn unreadable(&mut self, stream: Stream, malformed: &Malformed) -> Option<String> {
         let count = self.unreadable.entry(stream).or_default();
         *count = count.saturating_add(1);
         let is_snapshot = stream.has_snapshot() && self.links.get(&stream) != Some(&Link::Usable);
@@ -201,7 +201,7 @@ impl Notes {
         })
     }
 
-    fn ended(&mut self, stream: PrivateStream, error: &Error) -> String {
+    fn ended(&mut self, stream: Stream, error: &Error) -> String {
         self.links.remove(&stream);
         self.end_outage();
         let text = with_causes(error);
@@ -212,7 +212,7 @@ impl Notes {
     }
 
     /// Records that data has arrived on the connection of a stream. Returns whether the stream has recovered.
-    fn mark_usable(&mut self, stream: PrivateStream) -> bool {
+    fn mark_usable(&mut self, stream: Stream) -> bool {
         let before = self.links.insert(stream, Link::Usable);
         if before != Some(Link::Usable) {
             self.last_error = None;
@@ -260,12 +260,15 @@ fn duration(milliseconds: i64) -> String {
 }
 
 /// Returns the name of a stream in the command's arguments.
-pub(super) fn label(stream: PrivateStream) -> &'static str {
+pub(super) fn label(stream: Stream) -> &'static str {
     match stream {
-        PrivateStream::AccountBalance => "balances",
-        PrivateStream::ActiveOrders => "orders",
-        PrivateStream::HistoryOrders => "history",
-        PrivateStream::UserTrades => "trades",
+        Stream::Private(PrivateStream::AccountBalance) => "balances",
+        Stream::Private(PrivateStream::ActiveOrders) => "orders",
+        Stream::Private(PrivateStream::HistoryOrders) => "history",
+        Stream::Private(PrivateStream::UserTrades) => "trades",
+        Stream::Public(PublicStream::OrderBooks) => "book",
+        Stream::Public(PublicStream::Tickers) => "ticker",
+        Stream::Public(PublicStream::Trades) => "market-trades",
         other => other.name(),
     }
 }

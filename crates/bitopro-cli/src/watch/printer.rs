@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use bitopro_client::model::{Message, PrivateStream, Timestamp};
-use bitopro_client::{Account, AccountItem, Changes, Closed, Heartbeat, Item, Reader, StreamState};
+use bitopro_client::model::{Message, PrivateStream, Stream, Timestamp};
+use bitopro_client::{Changes, Closed, Heartbeat, Item, StreamItem, StreamState};
 
 use super::notes::Note;
 use super::screen::Screen;
+use super::source::SourceReader;
 use super::table::Table;
 use crate::exit::Failure;
 use crate::filter::Filter;
@@ -17,17 +18,17 @@ use crate::table::balances::{BalanceChanges, balance_changes};
 pub(super) struct Printer {
     filter: Filter,
     renderer: Renderer,
-    streams: &'static [PrivateStream],
-    /// Derives the changes of each item before it is filtered.
-    changes: Changes,
-    reader: Reader<Account>,
+    streams: &'static [Stream],
+    /// Derives the changes of an account from each item before it is filtered.
+    changes: Option<Changes>,
+    reader: SourceReader,
     /// The last state of each stream that was printed.
     printed: PrintedStates,
     /// The streams whose first message has been compared with the filter.
-    compared_streams: BTreeSet<PrivateStream>,
+    compared_streams: BTreeSet<Stream>,
 }
 
-type PrintedStates = BTreeMap<PrivateStream, StreamState>;
+type PrintedStates = BTreeMap<Stream, StreamState>;
 
 /// The output format, with the state that it needs.
 pub(super) enum Renderer {
@@ -44,28 +45,30 @@ impl Printer {
     pub(super) fn new(
         filter: Filter,
         renderer: Renderer,
-        streams: &'static [PrivateStream],
-        changes: Changes,
-        reader: Reader<Account>,
+        streams: &'static [Stream],
+        changes: Option<Changes>,
+        reader: SourceReader,
     ) -> Self {
         let (printed, compared_streams) = (PrintedStates::new(), BTreeSet::new());
         Self { filter, renderer, streams, changes, reader, printed, compared_streams }
     }
 
     /// Prints an item. Returns whether it contained data that matches the filter.
-    pub(super) fn print(&mut self, item: AccountItem, lines: &mut String) -> Result<bool, Failure> {
+    pub(super) fn print(&mut self, item: StreamItem, lines: &mut String) -> Result<bool, Failure> {
         if let Item::Snapshot(message) | Item::Update(message) = &item.item {
             self.report_unmatched(item.stream, item.received, message, lines);
         }
         let Self { filter, renderer, changes, reader, printed, .. } = self;
         let changes = match renderer {
             Renderer::Ndjson { .. } => BalanceChanges::new(),
-            Renderer::Table(_) | Renderer::Screen(_) => balance_changes(changes.apply(&item)),
+            Renderer::Table(_) | Renderer::Screen(_) => {
+                balance_changes(changes.as_mut().map(|changes| changes.apply(&item)).unwrap_or_default())
+            }
         };
         let (stream, received) = (item.stream, item.received);
         let Some(filtered) = filter.apply(item.item) else { return Ok(false) };
         let mut state = |stream| {
-            let state = filter.filter_state(reader.current().stream(stream)?);
+            let state = filter.filter_state(reader.states().get(stream)?);
             has_changed(printed.get(&stream), &state).then(|| {
                 printed.insert(stream, state.clone());
                 state
@@ -74,7 +77,7 @@ impl Printer {
         let is_data = matches!(filtered, Item::Snapshot(_) | Item::Update(_));
         match renderer {
             Renderer::Ndjson { state: with_state } => {
-                let mut line = AccountItem::new(stream, filtered);
+                let mut line = StreamItem::new(stream, filtered);
                 line.received = received;
                 lines.extend([&json(&line)?, "\n"]);
                 let leaves_state = match line.item {
@@ -85,8 +88,8 @@ impl Printer {
                 };
                 if *with_state && !leaves_state {
                     // The order history also closes orders in the state of the open orders.
-                    let affected =
-                        (stream == PrivateStream::HistoryOrders).then_some(PrivateStream::ActiveOrders);
+                    let affected = (stream == PrivateStream::HistoryOrders)
+                        .then_some(PrivateStream::ActiveOrders.into());
                     for state in [stream].into_iter().chain(affected).filter_map(&mut state) {
                         lines.extend([&json(&state)?, "\n"]);
                     }
@@ -100,21 +103,27 @@ impl Printer {
         Ok(is_data)
     }
 
+    /// Returns whether the state of a public stream is fresh: everything that was requested has arrived, or is reported
+    /// as missing.
+    pub(super) fn is_market_fresh(&self, stream: Stream) -> bool {
+        self.reader.states().is_market_fresh(stream)
+    }
+
     /// Draws the screen, if any. Called after [`print`](Self::print), before the lines are written.
     pub(super) fn finish_chunk(&mut self, lines: &mut String) {
         if let Renderer::Screen(screen) = &mut self.renderer {
-            let current = self.reader.current();
-            let states = self.streams.iter().filter_map(|stream| current.stream(*stream));
+            let current = self.reader.states();
+            let states = self.streams.iter().filter_map(|stream| current.get(*stream));
             screen.draw(states.map(|state| self.filter.filter_state(state)), lines);
         }
     }
 
     /// Prints how current the state of each stream is.
     pub(super) fn print_heartbeat(&mut self, lines: &mut String) -> Result<(), Failure> {
-        let current = self.reader.current();
+        let current = self.reader.states();
         for stream in self.streams {
-            let mut state = current.stream(*stream).unwrap_or_else(|| StreamState::new(*stream, Vec::new()));
-            state.read_at = current.read_at;
+            let mut state = current.get(*stream).unwrap_or_else(|| StreamState::new(*stream, Vec::new()));
+            state.read_at = current.read_at();
             match &mut self.renderer {
                 Renderer::Ndjson { .. } => lines.extend([&json(&Heartbeat(&state))?, "\n"]),
                 Renderer::Table(table) => table.print_heartbeat(&state, lines),
@@ -127,7 +136,7 @@ impl Printer {
     /// Reports the first message of a stream, its snapshot or a trade, if the filter matches nothing in it.
     fn report_unmatched(
         &mut self,
-        stream: PrivateStream,
+        stream: Stream,
         received: Option<Timestamp>,
         message: &Message,
         lines: &mut String,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bitopro_client::model::{Message, PrivateStream, Timestamp};
+use bitopro_client::model::{Message, Stream, Timestamp};
 use bitopro_client::{Item, StreamState};
 
 use super::layout::{LATEST_NOTE_LINES, Layout};
@@ -39,7 +39,7 @@ impl Screen {
     /// Prints an item of a stream, or the state after it. On a terminal, leaves this to [`draw`](Self::draw).
     pub(super) fn print(
         &mut self,
-        stream: PrivateStream,
+        stream: Stream,
         received: Option<Timestamp>,
         item: &Item<Message>,
         changes: BalanceChanges,
@@ -153,7 +153,9 @@ fn print_state(
 
 #[cfg(test)]
 mod tests {
-    use super::{BalanceChanges, Item, MAX_NOTES, Message, Note, PrivateStream, Screen, StreamState, Style};
+    use bitopro_client::model::PrivateStream;
+
+    use super::{BalanceChanges, Item, MAX_NOTES, Message, Note, Screen, StreamState, Style};
     use crate::samples::{self, look};
 
     fn screen(height: fn() -> usize) -> Screen {
@@ -165,7 +167,7 @@ mod tests {
         let unknown = Message::from_json(&format!("{{\"event\":\"UNKNOWN_{number}\"}}")).unwrap();
         let Message::Unknown(unknown) = unknown else { panic!("the event is known") };
         screen.print(
-            PrivateStream::UserTrades,
+            PrivateStream::UserTrades.into(),
             None,
             &Item::Unknown(unknown),
             BalanceChanges::new(),
@@ -233,7 +235,7 @@ mod tests {
         let (stream, update) = (PrivateStream::AccountBalance, Item::Update(message));
         for (changed, expected) in [("BTC -0.25", "-0.25"), ("TWD 1", "-0.25"), ("BTC 0.10", "+0.10")] {
             let changes = samples::changes(changed);
-            screen.print(stream, None, &update, changes, || None, &mut String::new());
+            screen.print(stream.into(), None, &update, changes, || None, &mut String::new());
             let drawn = draw(&mut screen, stream, samples::BALANCES);
             let row = drawn.lines().find(|line| line.contains("BTC")).unwrap();
             assert!(row.ends_with(expected), "{drawn}");

@@ -1,11 +1,11 @@
 //! Formats items as human-readable rows.
 
-use bitopro_client::model::{Message, PrivateStream, Timestamp};
+use bitopro_client::model::{Message, Stream, Timestamp};
 use bitopro_client::{Item, StreamState};
 
 use super::notes::{Note, Notes, label};
 use crate::table::balances::BalanceChanges;
-use crate::table::{Appearance, Grid, RowFormat, Style, View, balances, orders, section, trades};
+use crate::table::{Appearance, Grid, RowFormat, Style, View, balances, market, orders, section, trades};
 
 /// Maximum number of closed orders from a snapshot that a log of several streams shows.
 const MAX_CLOSED_ORDERS: usize = 8;
@@ -19,7 +19,10 @@ pub(super) struct Table {
     balances: Grid,
     /// Orders and trades, whose columns are aligned.
     orders: Grid,
-    has_trade_heading: bool,
+    /// The rows of public streams.
+    market: Grid,
+    /// True if the column names of trades, or of a public stream, have been printed.
+    has_heading: bool,
     /// The date of the last row.
     date: Option<String>,
 }
@@ -28,13 +31,22 @@ impl Table {
     pub(super) fn new(look: Appearance, is_mixed: bool) -> Self {
         let notes = Notes::new(is_mixed);
         let (balances, orders) = (Grid::new(balances::COLUMNS), Grid::new(orders::COLUMNS));
-        Self { look, is_mixed, notes, balances, orders, has_trade_heading: false, date: None }
+        Self {
+            look,
+            is_mixed,
+            notes,
+            balances,
+            orders,
+            market: Grid::new(market::COLUMNS),
+            has_heading: false,
+            date: None,
+        }
     }
 
     /// Prints an item of a stream, and the balance changes that it caused.
     pub(super) fn print(
         &mut self,
-        stream: PrivateStream,
+        stream: Stream,
         received: Option<Timestamp>,
         item: &Item<Message>,
         changes: &BalanceChanges,
@@ -47,6 +59,13 @@ impl Table {
         let stream = Some(label(stream)).filter(|_| self.is_mixed);
         let format = RowFormat { look: &self.look, stream, view: View::Log };
         match item {
+            Item::Snapshot(message) | Item::Update(message) if message.market_pair().is_some() => {
+                let rows = market::rows(message, &format);
+                if !std::mem::replace(&mut self.has_heading, true) {
+                    self.market.heading(market::heading(message, &format), &rows, &self.look, lines);
+                }
+                self.market.rows(&rows, &self.look, lines);
+            }
             Item::Snapshot(message) => {
                 let is_limited = self.is_mixed && matches!(message, Message::HistoryOrders(_));
                 let body = is_limited.then_some(MAX_CLOSED_ORDERS + 1);
@@ -70,7 +89,7 @@ impl Table {
             Item::Update(Message::UserTrade(event)) => {
                 let row = [trades::row(event, &format)];
                 // The stream has no snapshot, so the first trade prints the column names.
-                if !std::mem::replace(&mut self.has_trade_heading, true) && !self.is_mixed {
+                if !std::mem::replace(&mut self.has_heading, true) && !self.is_mixed {
                     let heading = format.heading(&self.look.time_heading(event.timestamp), trades::NAMES);
                     self.orders.heading(heading, &row, &self.look, lines);
                 }

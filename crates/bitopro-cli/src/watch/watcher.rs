@@ -3,13 +3,14 @@ use std::future::pending;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use bitopro_client::model::PrivateStream;
-use bitopro_client::{Account, AccountItem, Closed, Disconnected, Error, ErrorKind, Item, Subscription};
+use bitopro_client::model::Stream;
+use bitopro_client::{Closed, Disconnected, Error, ErrorKind, Item, StreamItem};
 use futures_util::FutureExt;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
 use super::printer::Printer;
+use super::source::Source;
 use crate::args::WatchArgs;
 use crate::exit::{Failure, Status, causes};
 use crate::output::{OutputError, exit_status};
@@ -23,14 +24,14 @@ const MAX_ONCE_WAIT: Duration = Duration::from_secs(30);
 
 /// Prints the items of a subscription.
 pub(super) struct Watcher {
-    subscription: Subscription<Account>,
-    streams: &'static [PrivateStream],
+    source: Source,
+    streams: &'static [Stream],
     printer: Printer,
     writer: Writer,
     /// The next chunk.
     lines: String,
     /// The streams that have not delivered a snapshot (trades: connected).
-    awaited: BTreeSet<PrivateStream>,
+    awaited: BTreeSet<Stream>,
     once: bool,
     /// Number of messages until `--count` is complete.
     remaining: Option<u64>,
@@ -39,8 +40,8 @@ pub(super) struct Watcher {
     heartbeat: Option<Duration>,
     next_heartbeat: Option<Instant>,
     /// The last error of each awaited stream.
-    errors: BTreeMap<PrivateStream, Error>,
-    malformed_streams: BTreeSet<PrivateStream>,
+    errors: BTreeMap<Stream, Error>,
+    malformed_streams: BTreeSet<Stream>,
     /// The failure of the first stream that failed.
     failure: Option<Failure>,
 }
@@ -57,13 +58,13 @@ enum StopReason {
     /// Every stream has ended.
     StreamsEnded,
     /// The next dial of a stream is too far away for `--once`.
-    RetryTooLate(PrivateStream, Error),
+    RetryTooLate(Stream, Error),
 }
 
 impl Watcher {
     pub(super) fn new(
-        subscription: Subscription<Account>,
-        streams: &'static [PrivateStream],
+        source: Source,
+        streams: &'static [Stream],
         printer: Printer,
         writer: Writer,
         args: &WatchArgs,
@@ -76,7 +77,7 @@ impl Watcher {
             heartbeat: args.heartbeat,
             next_heartbeat: args.heartbeat.and_then(after),
             errors: BTreeMap::new(),
-            subscription,
+            source,
             streams,
             printer,
             writer,
@@ -97,7 +98,7 @@ impl Watcher {
             Err(error) => return exit_status(Err(error), Status::Ok),
         };
         self.print_remaining(&stop_reason).await?;
-        drop(self.subscription);
+        drop(self.source);
         exit_status(self.writer.finish(self.lines).await, Status::Ok)?;
         let is_signalled = matches!(stop_reason, StopReason::Signal);
         self.failure.filter(|_| !is_signalled).map_or(Ok(Status::Ok), Err)
@@ -119,7 +120,7 @@ impl Watcher {
                     self.next_heartbeat = self.heartbeat.and_then(after);
                     None
                 }
-                item = self.subscription.next() => match item {
+                item = self.source.next() => match item {
                     Some(item) => Some(item),
                     None => return Ok(StopReason::StreamsEnded),
                 },
@@ -131,7 +132,7 @@ impl Watcher {
                 }
                 // Items that are already queued become part of the same chunk.
                 let has_room = self.lines.len() < CHUNK_BYTES;
-                next = if has_room { self.subscription.next().now_or_never().flatten() } else { None };
+                next = if has_room { self.source.next().now_or_never().flatten() } else { None };
             }
             self.printer.finish_chunk(&mut self.lines);
             self.writer.send(std::mem::take(&mut self.lines));
@@ -139,7 +140,7 @@ impl Watcher {
     }
 
     /// Prints an item. Returns the reason to stop after it, if any.
-    fn handle(&mut self, item: AccountItem) -> Result<Option<StopReason>, Failure> {
+    fn handle(&mut self, item: StreamItem) -> Result<Option<StopReason>, Failure> {
         let stream = item.stream;
         let mut has_arrived = false;
         let mut retry_too_late = None;
@@ -169,6 +170,10 @@ impl Watcher {
             _ => {}
         }
         let is_data = self.printer.print(item, &mut self.lines)?;
+        if let Stream::Public(_) = stream {
+            // Every pair has its own snapshot.
+            has_arrived = (has_arrived && !is_data) || self.printer.is_market_fresh(stream);
+        }
         if has_arrived {
             self.awaited.remove(&stream);
             if self.once && self.awaited.is_empty() {
@@ -206,7 +211,7 @@ impl Watcher {
     /// Takes at most the close deadline, or the close limit after a signal, and therefore does not wait for
     /// the writer in between.
     async fn print_remaining(&mut self, stop_reason: &StopReason) -> Result<(), Failure> {
-        self.subscription.request_close();
+        self.source.request_close();
         let is_signalled = matches!(stop_reason, StopReason::Signal);
         let limit = if is_signalled { after(CLOSE_LIMIT) } else { None };
         loop {
@@ -214,7 +219,7 @@ impl Watcher {
                 biased;
                 // A flood of items uses up the cooperative budget of the task, which must not stop the timer.
                 () = unconstrained(until(limit)) => None,
-                item = self.subscription.next() => item,
+                item = self.source.next() => item,
             };
             let Some(mut item) = next else { return Ok(()) };
             if let (StopReason::RetryTooLate(stream, error), Item::Closed(closed)) =
@@ -229,7 +234,7 @@ impl Watcher {
         }
     }
 
-    fn record_failure(&mut self, stream: PrivateStream, closed: &Closed) {
+    fn record_failure(&mut self, stream: Stream, closed: &Closed) {
         let (None, Closed::Failed(error)) = (&self.failure, closed) else { return };
         let status = match error.kind() {
             ErrorKind::NoSnapshot if self.malformed_streams.contains(&stream) => Status::BadData,
@@ -238,13 +243,7 @@ impl Watcher {
         self.failure = Some(self.stream_failure(stream, status, error.to_string(), error));
     }
 
-    fn stream_failure(
-        &self,
-        stream: PrivateStream,
-        status: Status,
-        message: String,
-        error: &Error,
-    ) -> Failure {
+    fn stream_failure(&self, stream: Stream, status: Status, message: String, error: &Error) -> Failure {
         let message = if self.streams.len() > 1 { format!("{stream}: {message}") } else { message };
         let failure = Failure::new(status, message);
         match causes(error) {
@@ -268,7 +267,7 @@ async fn until(time: Option<Instant>) {
 }
 
 /// Returns the streams that `--once` waits for: those with a snapshot, or all if there are none.
-fn awaited(streams: &[PrivateStream]) -> BTreeSet<PrivateStream> {
+fn awaited(streams: &[Stream]) -> BTreeSet<Stream> {
     let streams = streams.iter().copied();
     let with_snapshots: BTreeSet<_> = streams.clone().filter(|stream| stream.has_snapshot()).collect();
     if with_snapshots.is_empty() { streams.collect() } else { with_snapshots }
@@ -285,13 +284,13 @@ mod tests {
     use http::StatusCode;
     use tokio::time::Instant;
 
-    use super::{Watcher, Writer};
+    use super::{Source, Watcher, Writer};
     use crate::args::{Args, Command};
     use crate::exit::{Failure, Status};
     use crate::filter::Filter;
     use crate::signals::StopRequest;
     use crate::watch::printer::{Printer, Renderer};
-    use crate::watch::streams;
+    use crate::watch::{by_kind, streams};
 
     /// Watches an account on a simulator, in virtual time.
     async fn watch(simulator: &Simulator, args: &[&str]) -> Result<Status, Failure> {
@@ -309,11 +308,11 @@ mod tests {
         let credentials = SimCredentials::demo().to_credentials().unwrap();
         let client = Client::builder(credentials).with_connector(connector).build().unwrap();
         let streams = streams(args.stream);
-        let subscription = client.subscribe(streams);
+        let source = Source::Account(client.subscribe(&by_kind(streams).0));
         let renderer = Renderer::Ndjson { state: false };
-        let reader = subscription.reader();
-        let printer = Printer::new(Filter::default(), renderer, streams, client.changes(), reader);
-        let watcher = Watcher::new(subscription, streams, printer, Writer::stdout().unwrap(), &args);
+        let reader = source.reader();
+        let printer = Printer::new(Filter::default(), renderer, streams, Some(client.changes()), reader);
+        let watcher = Watcher::new(source, streams, printer, Writer::stdout().unwrap(), &args);
         watcher.run(&mut stop_request).await
     }
 

@@ -43,7 +43,7 @@ impl Link {
         self.handle_failure(
             cx,
             at,
-            refused(kind, self.endpoints.url(&self.path).path(), has_worked, &answer, error),
+            refused(kind, self.stream(), self.endpoints.url(&self.path).path(), has_worked, &answer, error),
             false,
         );
     }
@@ -127,7 +127,8 @@ impl Link {
     fn has_worked(&self, cx: &Context<'_>, cause: Cause) -> bool {
         match cause {
             Cause::Path | Cause::Permission => cx.dialer.path_has_worked(&self.path),
-            Cause::Key | Cause::Clock | Cause::Certificate | Cause::Setup => cx.dialer.key_has_worked(),
+            Cause::Key | Cause::Clock => cx.dialer.key_has_worked(),
+            Cause::Certificate | Cause::Setup => cx.dialer.has_connected(),
         }
     }
 

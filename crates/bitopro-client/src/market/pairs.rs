@@ -44,6 +44,11 @@ impl BookPair {
     pub fn pair(&self) -> &Pair {
         &self.pair
     }
+
+    /// Returns the number of levels on each side, if it is set.
+    pub fn depth(&self) -> Option<u32> {
+        self.depth
+    }
 }
 
 impl<P: Into<Pair>> From<P> for BookPair {

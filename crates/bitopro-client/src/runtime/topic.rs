@@ -122,6 +122,7 @@ fn stream_item<D: EventData>(item: StreamItem) -> Option<Item<Event<D>>> {
 }
 
 /// The subscriber of an engine whose state is read, and the time of the reading.
+#[derive(Debug)]
 pub struct Reading<'a> {
     pub(super) engine: &'a Engine,
     pub(super) subscriber: SubscriberId,

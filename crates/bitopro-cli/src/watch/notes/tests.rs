@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_client::engine::{Action, Engine, LinkId, SubscriberId};
-use bitopro_client::model::PrivateStream;
+use bitopro_client::model::{PrivateStream, Stream};
 use bitopro_client::transport::{Error, ErrorKind, Frame};
 use bitopro_client::{Client, Credentials};
 use jiff::tz::Offset;
@@ -81,9 +81,9 @@ impl Session {
 
     fn send_snapshot(&mut self, link: LinkId) {
         let name = match link.stream {
-            PrivateStream::AccountBalance => "ACCOUNT_BALANCE",
-            PrivateStream::ActiveOrders => "ACTIVE_ORDERS",
-            PrivateStream::HistoryOrders => "RECENT_HISTORY_ORDERS",
+            Stream::Private(PrivateStream::AccountBalance) => "ACCOUNT_BALANCE",
+            Stream::Private(PrivateStream::ActiveOrders) => "ACTIVE_ORDERS",
+            Stream::Private(PrivateStream::HistoryOrders) => "RECENT_HISTORY_ORDERS",
             _ => return,
         };
         let data = self.data;

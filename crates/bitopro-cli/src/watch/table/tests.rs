@@ -19,7 +19,7 @@ fn printed(table: &mut Table, entries: &[(PrivateStream, Item<&str>)]) -> Vec<St
     let mut lines = String::new();
     for (stream, item) in entries {
         let item = item.clone().map(|json| Message::from_json(json).unwrap());
-        table.print(*stream, None, &item, &BalanceChanges::new(), &mut lines);
+        table.print((*stream).into(), None, &item, &BalanceChanges::new(), &mut lines);
     }
     lines.lines().map(str::to_owned).collect()
 }
@@ -99,7 +99,7 @@ fn an_update_shows_only_changed_balances_and_their_change() {
     for changes in [samples::changes("BTC -0.25"), BalanceChanges::from([("TWD".into(), Amounts::default())])]
     {
         let update = Item::Update(message.clone());
-        table.print(PrivateStream::AccountBalance, None, &update, &changes, &mut lines);
+        table.print(PrivateStream::AccountBalance.into(), None, &update, &changes, &mut lines);
     }
     let rows = ["07:28:23 BTC 1.10 1.00 -0.25", "07:28:23 TWD 0    0"];
     assert_eq!(lines.lines().collect::<Vec<_>>(), rows);
@@ -188,7 +188,7 @@ fn a_new_day_begins_with_its_date() {
     let update = Item::Update(Message::from_json(samples::TRADE).unwrap());
     for day in [0, 0, 1, 1] {
         let received = Some(Timestamp::from_millis(day * 86_400_000));
-        table.print(PrivateStream::UserTrades, received, &update, &BalanceChanges::new(), &mut lines);
+        table.print(PrivateStream::UserTrades.into(), received, &update, &BalanceChanges::new(), &mut lines);
     }
     let starts: Vec<&str> = lines.lines().filter_map(|line| line.split(" PAIR").next()?.get(..8)).collect();
     assert_eq!(starts, ["TIME UTC", "04:55:58", "04:55:58", "· 1970-", "04:55:58", "04:55:58"]);

@@ -265,6 +265,11 @@ impl Dialer {
         self.clock.record_refusal(server, last_nonce, now, wall)
     }
 
+    /// Returns whether an upgrade of any link has been accepted.
+    pub(super) fn has_connected(&self) -> bool {
+        !self.accepted_paths.is_empty()
+    }
+
     pub(super) fn key_has_worked(&self) -> bool {
         self.accepted_at.is_some()
     }

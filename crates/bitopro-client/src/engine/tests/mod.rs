@@ -3,6 +3,7 @@
 mod account;
 mod clock;
 mod dials;
+mod market;
 mod multi_link;
 mod patience;
 mod repeats;
@@ -12,7 +13,7 @@ mod suspend;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::{Credentials, Payload, Signer};
-use bitopro_model::{Message, PrivateStream};
+use bitopro_model::{Message, PrivateStream, PublicStream};
 use bitopro_transport::{self as transport, Frame, Refusal, Request};
 use http::{HeaderName, StatusCode};
 
@@ -118,7 +119,26 @@ impl Bench {
     fn with(settings: Settings, bases: &[&str]) -> Self {
         let now = test_start();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
-        let link = SingleLink::new(engine(settings, bases), PrivateStream::AccountBalance, now, wall);
+        Self::of(
+            SingleLink::new(engine(settings, bases), PrivateStream::AccountBalance, now, wall),
+            now,
+            wall,
+        )
+    }
+
+    /// Follows a public stream, without credentials.
+    fn public(settings: Settings, stream: PublicStream, pairs: &[&str]) -> Self {
+        let now = test_start();
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(WALL_MS);
+        let mut engine = engine(settings, &["wss://one/ws"]);
+        engine.signer = None;
+        let pairs = pairs.iter().map(|pair| pair.parse().unwrap());
+        let subscriber = engine.subscribe_market(now, wall, &[stream], pairs).unwrap();
+        let link = LinkId { subscriber, stream: stream.into() };
+        Self::of(SingleLink { engine, subscriber, link }, now, wall)
+    }
+
+    fn of(link: SingleLink, now: Instant, wall: SystemTime) -> Self {
         let mut bench = Self { link, now, wall, actions: Vec::new(), items: Vec::new(), nonces: Vec::new() };
         bench.collect();
         bench
@@ -126,8 +146,10 @@ impl Bench {
 
     fn collect(&mut self) {
         while let Some(action) = self.link.poll_action(self.now, self.wall) {
-            if let Action::Dial(request) = &action {
-                let payload = request.headers()["x-bitopro-payload"].to_str().unwrap();
+            if let Action::Dial(request) = &action
+                && let Some(payload) = request.headers().get("x-bitopro-payload")
+            {
+                let payload = payload.to_str().unwrap();
                 self.nonces.push(Payload::received(payload).identity_claim().unwrap().nonce);
             }
             self.actions.push(action);

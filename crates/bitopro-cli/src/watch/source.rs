@@ -1,0 +1,85 @@
+//! What a command watches: the private streams of an account, or public streams.
+
+use bitopro_client::model::{PublicStream, Stream, Timestamp};
+use bitopro_client::{
+    Account, CurrentAccount, CurrentMarket, Market, Reader, StreamItem, StreamState, Subscription,
+};
+
+pub(super) enum Source {
+    Account(Subscription<Account>),
+    Market(Subscription<Market>),
+}
+
+/// Reads the current state of a source.
+pub(super) enum SourceReader {
+    Account(Reader<Account>),
+    Market(Reader<Market>),
+}
+
+/// The current state of a source.
+pub(super) enum States {
+    Account(CurrentAccount),
+    Market(CurrentMarket),
+}
+
+impl Source {
+    /// Returns the next item. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<StreamItem> {
+        match self {
+            Self::Account(subscription) => subscription.next().await.map(StreamItem::from),
+            Self::Market(subscription) => subscription.next().await.map(StreamItem::from),
+        }
+    }
+
+    pub(super) fn request_close(&self) {
+        match self {
+            Self::Account(subscription) => subscription.request_close(),
+            Self::Market(subscription) => subscription.request_close(),
+        }
+    }
+
+    pub(super) fn reader(&self) -> SourceReader {
+        match self {
+            Self::Account(subscription) => SourceReader::Account(subscription.reader()),
+            Self::Market(subscription) => SourceReader::Market(subscription.reader()),
+        }
+    }
+}
+
+impl SourceReader {
+    pub(super) fn states(&self) -> States {
+        match self {
+            Self::Account(reader) => States::Account(reader.current()),
+            Self::Market(reader) => States::Market(reader.current()),
+        }
+    }
+}
+
+impl States {
+    /// Returns the state of a stream, if it is known.
+    pub(super) fn get(&self, stream: Stream) -> Option<StreamState> {
+        match (self, stream) {
+            (Self::Account(current), Stream::Private(stream)) => current.stream(stream),
+            (Self::Market(current), Stream::Public(stream)) => current.stream(stream),
+            _ => None,
+        }
+    }
+
+    pub(super) fn read_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Account(current) => current.read_at,
+            Self::Market(current) => current.read_at,
+        }
+    }
+
+    /// Returns whether every requested pair of a public stream has arrived, or is reported as missing.
+    pub(super) fn is_market_fresh(&self, stream: Stream) -> bool {
+        let Self::Market(current) = self else { return false };
+        match stream {
+            Stream::Public(PublicStream::OrderBooks) => current.order_books.is_fresh(),
+            Stream::Public(PublicStream::Tickers) => current.tickers.is_fresh(),
+            Stream::Public(PublicStream::Trades) => current.trades.is_fresh(),
+            _ => false,
+        }
+    }
+}
