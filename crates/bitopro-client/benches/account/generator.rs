@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_client::model::{Event, EventData};
+use bitopro_client::model::{BookLevel, Decimal, Event, EventData, OrderBook, Timestamp};
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
@@ -31,6 +31,16 @@ pub(crate) const FLOOD: u32 = 8_000 * CHUNK;
 pub(crate) const MIXED: u32 = 2_000 * CHUNK;
 /// Number of paced updates.
 pub(crate) const PACED: u32 = 2_000;
+/// Number of order books that are sent at the rate that was measured on the exchange.
+pub(crate) const BOOKS: u32 = 740;
+/// Number of order books of a flood.
+pub(crate) const BOOK_FLOOD: u32 = 2_000 * CHUNK;
+/// Number of pairs with an order book.
+pub(crate) const PAIRS: u32 = 35;
+/// Number of levels on each side of an order book.
+const LEVELS: i64 = 20;
+/// The time between two order books: 37 in a second.
+const BOOK_INTERVAL: Duration = Duration::from_millis(27);
 /// Number of trades whose latency is measured.
 pub(crate) const TRADES: u32 = 3_000;
 
@@ -92,17 +102,24 @@ async fn send<S: AsyncRead + AsyncWrite>(
     if path == "/ca" {
         return writer.write_all(pem.as_bytes()).await;
     }
-    let (load, link) = path.trim_start_matches('/').split_once("/v1/pub/auth/").unwrap_or_default();
+    let (load, link) = path.trim_start_matches('/').split_once("/v1/pub/").unwrap_or_default();
+    let link = link.split('?').next().map(|link| link.trim_start_matches("auth/")).unwrap_or_default();
     let mut headers = head.lines().filter_map(|line| line.split_once(": "));
     let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
     let accept = derive_accept_key(key.unwrap_or_default().1.as_bytes());
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
     );
-    let snapshot = message(link, 0, if link == "account-balance" { 150 } else { 1 });
+    let snapshot = match link {
+        "order-books" => (0..PAIRS).flat_map(|pair| message(link, pair.into(), 1)).collect(),
+        "account-balance" => message(link, 0, 150),
+        _ => message(link, 0, 1),
+    };
     let (flood, paced) = match (load, link) {
         ("flood", "account-balance") => (FLOOD, 0),
         ("mixed", _) => (MIXED, 0),
+        ("book-flood", _) => (BOOK_FLOOD, 0),
+        ("books", _) => (0, BOOKS),
         ("paced", "account-balance") => (0, PACED),
         ("quiet" | "burst", "user-trades") => (0, TRADES),
         _ => (0, 0),
@@ -126,7 +143,7 @@ async fn send<S: AsyncRead + AsyncWrite>(
     for chunk in chunks.iter().cycle().take((flood / CHUNK) as usize) {
         writer.write_all(chunk).await?;
     }
-    let mut ticks = interval(Duration::from_millis(1));
+    let mut ticks = interval(if load == "books" { BOOK_INTERVAL } else { Duration::from_millis(1) });
     for _ in 0..paced {
         ticks.tick().await;
         writer.write_all(&message(link, unix_nanos(), 1)).await?;
@@ -152,12 +169,30 @@ fn message(link: &str, id: u64, currencies: u32) -> Vec<u8> {
             let amounts: Vec<_> = codes.iter().map(|code| (code.as_str(), "12345.67890123")).collect();
             stamped(id, balances(AT, &amounts))
         }
+        "order-books" => book(id),
         "orders" => stamped(id, active([order(8_917_255_503_u64, 0, 0, AT)])),
         "orders/histories" => stamped(id, history([order(8_917_255_504_u64, 4, 0, AT)])),
         _ => stamped(id, event(AT, trade(390_733_918, id))),
     };
     let length = u16::try_from(text.len()).expect("a message of less than 64 KiB").to_be_bytes();
     [&[0x81, 126][..], &length, text.as_bytes()].concat()
+}
+
+/// Returns an order book of one of the pairs, with the size of those of the exchange: about 2.9 kB.
+fn book(id: u64) -> String {
+    let pair = format!("C{:03}_TWD", id % u64::from(PAIRS));
+    let mut book = OrderBook::new(pair, Timestamp::from_millis(1_795_312_800_000));
+    book.event_id = Some(format!("{id:020}-a98f-11f0-8de9"));
+    book.datetime = Some("2026-11-22T02:00:00.000Z".to_owned());
+    let level = |number: i64| {
+        let mut level = BookLevel::new(Decimal::new(8_666_264 + number, 2), Decimal::new(2_205 + number, 4));
+        (level.count, level.total) = (Some(1), Some(Decimal::new(2_205 * (number.abs() + 1), 4)));
+        level
+    };
+    (book.limit, book.scale) = (Some(LEVELS), Some(0));
+    book.bids = (1..=LEVELS).map(|number| level(-number)).collect();
+    book.asks = (1..=LEVELS).map(level).collect();
+    serde_json::to_string(&book).expect("a book serializes to JSON")
 }
 
 /// Returns the text of an event with an id and a `datetime`, as the exchange sends them.

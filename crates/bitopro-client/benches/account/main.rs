@@ -2,7 +2,7 @@
 //! API.
 //!
 //! Run it with `cargo bench -p bitopro-client --bench account`; an argument such as `-- latency/burst`
-//! selects rows whose name contains it. It needs Linux, two cores and about 75 s. Each measurement runs in
+//! selects rows whose name contains it. It needs Linux, two cores and about 2 minutes. Each measurement runs in
 //! its own process, which connects to a load generator in another one, so that the table counts the client's
 //! CPU only.
 //!
@@ -21,7 +21,8 @@
 //! | `latency/burst/RUNTIME/snapshots` | balance snapshots read per second during that time, without merged ones |
 //!
 //! Loads: `flood` sends updates of one balance as fast as the socket accepts them, `paced` sends 1,000 per
-//! second, and `mixed` floods all four sockets of the account. `quiet` sends only trades; `burst` also sends
+//! second, and `mixed` floods all four sockets of the account. `books` sends order books of 35 pairs with 20 levels
+//! (2.9 kB) on one socket, 37 per second as measured on the exchange, and `book-flood` as fast as the socket accepts them. `quiet` sends only trades; `burst` also sends
 //! snapshots of 150 currencies (16 kB) on the socket of the balances, as fast as it accepts them. Latency is
 //! measured over TLS. Runtimes: `current` is tokio's `current_thread`, and `multi` has two worker threads.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a failure ends the program")]
@@ -83,7 +84,11 @@ fn table(filter: &str) {
         if !rows.iter().any(|(_, names)| is_wanted(names)) {
             return;
         }
-        let sockets = if matches!(load, "flood" | "paced") { "bare-balances" } else { "bare-account" };
+        let sockets = match load {
+            "flood" | "paced" => "bare-balances",
+            "books" | "book-flood" => "bare-books",
+            _ => "bare-account",
+        };
         let bare = read(sockets, load, link, flavor);
         for (reader, names) in rows.iter().filter(|(_, names)| is_wanted(names)) {
             let client = read(reader, load, link, flavor);
@@ -103,6 +108,9 @@ fn table(filter: &str) {
     ] {
         let name = |reader: &str| [format!("cpu/{load}/{link}/{flavor}/{reader}")];
         compare(load, link, flavor, &[("balances", &name("balances")), ("account", &name("account"))]);
+    }
+    for (load, link) in [("book-flood", "plain"), ("books", "plain"), ("books", "tls")] {
+        compare(load, link, "current", &[("books", &[format!("cpu/{load}/{link}/current/books")])]);
     }
     for (link, flavor) in [("plain", "current"), ("tls", "current"), ("tls", "multi")] {
         compare("mixed", link, flavor, &[("account", &[format!("cpu/mixed/{link}/{flavor}/account")])]);

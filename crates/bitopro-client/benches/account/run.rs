@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bitopro_client::transport::TungsteniteConnector;
-use bitopro_client::{Client, Credentials};
+use bitopro_client::{BookPair, Client, Credentials};
 use futures_core::Stream;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -23,11 +23,11 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::generator::{FLOOD, MIXED, PACED, TRADES};
+use crate::generator::{BOOK_FLOOD, BOOKS, FLOOD, MIXED, PACED, PAIRS, TRADES};
 use crate::{shim, unix_nanos};
 
 /// The last parts of the paths of the account's streams.
-const LINKS: [&str; 4] = ["account-balance", "orders", "orders/histories", "user-trades"];
+const LINKS: [&str; 4] = ["auth/account-balance", "auth/orders", "auth/orders/histories", "auth/user-trades"];
 /// Number of idle accounts.
 const ACCOUNTS: u32 = 200;
 
@@ -129,6 +129,8 @@ impl<'a> Run<'a> {
         let sent = match self.load {
             "flood" => FLOOD,
             "mixed" => MIXED * 4,
+            "books" => BOOKS,
+            "book-flood" => BOOK_FLOOD,
             _ => PACED,
         };
         let arrived = counters.wait_for(sent, |counters| counters.updates() - settled).await;
@@ -138,7 +140,12 @@ impl<'a> Run<'a> {
 
     /// Opens accounts and waits for the first message of each socket.
     async fn open(&mut self, accounts: u32) {
-        let links = if self.reader.ends_with("balances") { &LINKS[..1] } else { &LINKS[..] };
+        let links = match self.reader {
+            "balances" | "bare-balances" => &LINKS[..1],
+            "books" | "bare-books" => &["order-books"][..],
+            _ => &LINKS[..],
+        };
+        let messages = if self.reader.ends_with("books") { PAIRS } else { 1 };
         let mut sockets = self.counters.updates();
         for account in 1..=accounts {
             if self.reader.starts_with("bare") {
@@ -148,7 +155,7 @@ impl<'a> Run<'a> {
             } else {
                 self.open_client();
             }
-            sockets += u32::try_from(links.len()).unwrap_or_default();
+            sockets += u32::try_from(links.len()).unwrap_or_default() * messages;
             // A few accounts at a time, so that memory that is only needed to connect has little influence.
             if account % 20 == 0 || account == accounts {
                 assert_eq!(
@@ -171,7 +178,11 @@ impl<'a> Run<'a> {
             .build()
             .expect("a client");
         let counters = Arc::clone(&self.counters);
-        if self.reader == "balances" {
+        if self.reader == "books" {
+            let pairs = (0..PAIRS).map(|pair| BookPair::new(format!("C{pair:03}_TWD")).with_depth(20));
+            let books = client.public().order_book(pairs).expect("pairs");
+            read_all(books, move |item| counters.add(shim::is_update(item), || None));
+        } else if self.reader == "balances" {
             read_all(client.balances(), move |item| counters.add(shim::is_update(item), || None));
         } else {
             read_all(client.account(), move |item| {
@@ -196,7 +207,7 @@ impl<'a> Run<'a> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let url = format!("ws://127.0.0.1:{}/{}/v1/pub/auth/{link}", self.port, self.load);
+        let url = format!("ws://127.0.0.1:{}/{}/v1/pub/{link}", self.port, self.load);
         let config = WebSocketConfig::default().read_buffer_size(8 << 10).write_buffer_size(0);
         let (socket, _) = client_async_with_config(url, stream, Some(config)).await.expect("an upgrade");
         let counters = Arc::clone(&self.counters);
@@ -204,7 +215,7 @@ impl<'a> Run<'a> {
             let (_, rest) = item.as_ref().ok()?.to_text().ok()?.split_once(r#""matchID":""#)?;
             rest.split_once('"')?.0.parse().ok()
         };
-        let is_trades = link == "user-trades";
+        let is_trades = link == "auth/user-trades";
         read_all(socket, move |item| counters.add(item.is_ok(), || sent_at(item).filter(|_| is_trades)));
     }
 }
