@@ -1,4 +1,4 @@
-//! What a command watches: the private streams of an account, or public streams.
+//! The streams that a command watches: those of an account, or public ones.
 
 use bitopro_client::model::{PublicStream, Stream, Timestamp};
 use bitopro_client::{

@@ -181,7 +181,7 @@ impl Engine {
     /// Adds a subscriber to these private streams of the account.
     ///
     /// Each stream has a separate connection, and they are dialled one at a time. In an engine without credentials, the
-    /// streams end at once with an error.
+    /// streams end immediately, with an error.
     pub fn subscribe(&mut self, now: Instant, wall: SystemTime, streams: &[PrivateStream]) -> SubscriberId {
         let state = State::Account(Box::new(AccountState::new(&self.settings)));
         self.add_subscriber(now, wall, state, dial_order(streams).map(Target::from))

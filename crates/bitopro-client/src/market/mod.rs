@@ -53,7 +53,7 @@ struct PairState<E> {
     connection: u64,
 }
 
-/// What the state of every stream has in common.
+/// The operations that the state of every stream supports.
 trait AnyPairs {
     fn connect(&mut self, connection: u64);
 

@@ -73,7 +73,7 @@ impl BookLevel {
     }
 }
 
-/// What an amount would cost or bring at the prices of an order book.
+/// The cost of buying an amount at the prices of an order book, or the proceeds of selling it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quote {
