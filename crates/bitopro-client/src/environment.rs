@@ -104,6 +104,13 @@ pub(crate) fn settings_from_env() -> Result<(Credentials, BaseUrls), Environment
     Ok((variables.into_credentials()?, BaseUrls { streams, rest }))
 }
 
+/// Reads the base URL of the streams from the environment, if it is set.
+pub(crate) fn ws_url_from_env() -> Result<Option<String>, EnvironmentError> {
+    let value =
+        env::var_os(WS_URL_VARIABLE).filter(|value| !value.is_empty()).map(std::ffi::OsString::into_string);
+    value.transpose().map_err(|_| EnvironmentError { problems: vec![not_unicode(WS_URL_VARIABLE)] })
+}
+
 fn not_unicode(name: &str) -> String {
     format!("{name} is not valid Unicode")
 }

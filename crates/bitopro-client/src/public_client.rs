@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bitopro_model::{MarketTrades, OrderBook, Pair, PublicStream, Ticker};
 
 use crate::builder::{ClientBuilder, NoCredentials};
+use crate::environment::{EnvironmentError, ws_url_from_env};
 use crate::market::{BookPair, PairsError, Selection};
 use crate::runtime::{Market, Runtime, Subscription};
 
@@ -52,6 +53,19 @@ pub struct PublicClient {
 impl PublicClient {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
         Self { runtime }
+    }
+
+    /// Returns a builder that is configured from the environment: with the base URL in `BITOPRO_WS_URL`, if it is set.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`EnvironmentError`] if the variable is not valid Unicode.
+    pub fn from_env() -> Result<ClientBuilder<NoCredentials>, EnvironmentError> {
+        let builder = Self::builder();
+        Ok(match ws_url_from_env()? {
+            Some(base) => builder.with_endpoint(base),
+            None => builder,
+        })
     }
 
     /// Returns a builder.

@@ -122,7 +122,7 @@ fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
             let can_overwrite = look.escapes != EscapeCodes::None;
             Renderer::Screen(Screen::new(look, is_mixed, can_overwrite.then_some(terminal_height)))
         }
-        Format::Table => Renderer::Table(Table::new(look, is_mixed)),
+        Format::Table => Renderer::Table(Box::new(Table::new(look, is_mixed))),
     }
 }
 

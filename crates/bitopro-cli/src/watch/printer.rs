@@ -36,7 +36,7 @@ pub(super) enum Renderer {
         state: bool,
     },
     /// A log of items.
-    Table(Table),
+    Table(Box<Table>),
     /// Tables of the complete state.
     Screen(Screen),
 }

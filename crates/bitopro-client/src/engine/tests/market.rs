@@ -4,7 +4,7 @@ use bitopro_auth::{Credentials, Signer};
 use bitopro_model::{
     BookLevel, MarketTrade, MarketTrades, Message, OrderBook, PublicStream, Timestamp, UnixSeconds,
 };
-use bitopro_transport::Refusal;
+use bitopro_transport::{self as transport, Refusal};
 use http::StatusCode;
 
 use super::{Action, Bench, SECOND, SingleLink};
@@ -222,7 +222,7 @@ fn a_slow_subscriber_gets_a_gap_and_the_last_book_of_each_pair() {
     let mut link = bench.link;
     for bid in 1..=5 {
         for pair in ["BTC_TWD", "ETH_TWD"] {
-            link.handle_frame(bench.now, bench.wall, bitopro_transport::Frame::text(book(pair, bid, bid)));
+            link.handle_frame(bench.now, bench.wall, transport::Frame::text(book(pair, bid, bid)));
         }
     }
     let mut names: Vec<String> = bench.items.iter().map(described).collect();
@@ -250,7 +250,7 @@ fn an_unknown_pair_alone_ends_its_stream_even_if_another_pair_has_worked() {
     bench.advance(SECOND);
     bench.collect();
     assert!(bench.take_dial().is_some());
-    let refusal = bitopro_transport::Error::refused(Refusal::new(StatusCode::OK));
+    let refusal = transport::Error::refused(Refusal::new(StatusCode::OK));
     bench.link.engine.handle_dial_failed(bench.now, bench.wall, link, refusal);
     let items: Vec<_> = std::iter::from_fn(|| bench.link.engine.poll_item(other)).collect();
     let Item::Closed(Closed::Failed(error)) = &items.last().unwrap().item else { panic!("{items:?}") };
@@ -261,29 +261,36 @@ fn an_unknown_pair_alone_ends_its_stream_even_if_another_pair_has_worked() {
 
 #[test]
 fn fault_75_a_refusal_of_a_public_stream_does_not_concern_the_key() {
-    let mut bench = Bench::new();
-    bench.connect_with_snapshot("1", 1);
-    let streams = [PublicStream::Tickers];
-    let public =
-        bench.link.engine.subscribe_market(bench.now, bench.wall, &streams, ["BTC_TWD".into()]).unwrap();
-    let link = LinkId { subscriber: public, stream: PublicStream::Tickers.into() };
-    for _ in 0..2 {
-        bench.lose_connection();
-        // The private stream waits for its backoff, and the public one is refused.
-        while bench.take_dial().is_none() {
-            bench.advance(SECOND / 10);
-            bench.collect();
+    let mut bench = Bench::public(Settings::default(), PublicStream::Tickers, &["BTC_TWD"]);
+    let public = bench.link.link;
+    bench.link.engine.signer = Some(Signer::new(Credentials::new("k", "s", "me@example.com").unwrap()));
+    let streams = [bitopro_model::PrivateStream::UserTrades];
+    let private = bench.link.engine.subscribe(bench.now, bench.wall, &streams);
+    let private = LinkId { subscriber: private, stream: streams[0].into() };
+    // The dial of the public stream is in progress.
+    let (engine, mut dialing) = (&mut bench.link.engine, Some(public));
+    let (mut now, mut wall) = (bench.now, bench.wall);
+    while !engine.is_closed(public) {
+        match dialing {
+            Some(link) if link == public => {
+                let refusal = transport::Error::refused(Refusal::new(StatusCode::UNAUTHORIZED));
+                engine.handle_dial_failed(now, wall, link, refusal);
+            }
+            Some(link) => {
+                let error = transport::Error::new(transport::ErrorKind::Connect, "no connection");
+                engine.handle_dial_failed(now, wall, link, error);
+            }
+            None => {
+                let due = engine.poll_timeout().unwrap().max(now);
+                wall += due - now;
+                now = due;
+                engine.handle_timeout(now, wall);
+            }
         }
-        if bench.link.engine.is_closed(link) {
-            break;
-        }
-        let refusal = bitopro_transport::Error::refused(Refusal::new(StatusCode::UNAUTHORIZED));
-        bench.link.engine.handle_dial_failed(bench.now, bench.wall, link, refusal);
-        bench.step(SingleLink::handle_timeout);
+        let action = engine.poll_action(now, wall);
+        dialing = action.filter(|(_, action)| matches!(action, Action::Dial(_))).map(|(link, _)| link);
     }
-    bench.advance(SECOND * 120);
-    assert!(!bench.link.is_closed(), "{:?}", bench.items.last());
-    assert_eq!(bench.link.engine.links_of(public).len(), 1);
+    assert!(!engine.is_closed(private), "{:?}", engine.closed_streams(private.subscriber));
 }
 
 #[test]
@@ -315,7 +322,7 @@ fn an_accepted_public_stream_does_not_prove_the_key() {
             bench.advance(SECOND);
             bench.collect();
         }
-        let refusal = bitopro_transport::Error::refused(Refusal::new(StatusCode::UNAUTHORIZED));
+        let refusal = transport::Error::refused(Refusal::new(StatusCode::UNAUTHORIZED));
         bench.link.engine.handle_dial_failed(bench.now, bench.wall, link, refusal);
         bench.step(SingleLink::handle_timeout);
     }
@@ -330,8 +337,8 @@ fn a_certificate_that_has_worked_is_not_given_up_because_of_a_bad_minute() {
     bench.lose_connection();
     for _ in 0..5 {
         bench.wait_for_dial();
-        let kind = bitopro_transport::ErrorKind::Certificate;
-        bench.fail_dial(bitopro_transport::Error::new(kind, "expired"));
+        let kind = transport::ErrorKind::Certificate;
+        bench.fail_dial(transport::Error::new(kind, "expired"));
     }
     assert!(!bench.link.is_closed());
 }
