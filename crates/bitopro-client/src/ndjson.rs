@@ -388,11 +388,11 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use bitopro_model::{AccountBalance, Decimal, Message, PrivateStream, Timestamp};
+    use bitopro_model::{AccountBalance, Decimal, Message, PrivateStream, PublicStream, Timestamp};
 
     use super::Heartbeat;
     use crate::account::StreamState;
-    use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item};
+    use crate::item::{AccountItem, Closed, Edge, Gap, GapReason, Item, MarketItem};
     use crate::samples::{balances, with_id};
     use crate::{Change, Error, ErrorKind};
 
@@ -462,6 +462,24 @@ mod tests {
         let reason = GapReason::Reconnected { since: at(2), until: at(3) };
         let gap = Gap { before, after: None, reason, leaves_stale: false };
         let expected = r#"{"reason":"reconnected","since":2,"until":3,"missed":null,"unknown":null,"before":{"event_id":null,"timestamp":1},"last":null,"after":null}"#;
+        assert_eq!(json(&gap), expected);
+    }
+
+    #[test]
+    fn a_line_of_the_market_contains_the_whole_event() {
+        let text = r#"{"event":"TRADE","timestamp":7,"eventID":"e","pair":"BTC_TWD","data":[]}"#;
+        let message = Message::from_json(text).unwrap();
+        let line = json(&MarketItem::new(PublicStream::Trades, Item::Update(message.clone())));
+        let expected = r#"{"v":1,"type":"update","stream":"trades","received":null,"event_id":"e","timestamp":7,"data":"#;
+        assert_eq!(line, format!("{expected}{text}}}"));
+        let missing = MarketItem::new(PublicStream::Tickers, Item::MissingPairs(vec!["BCT_TWD".into()]));
+        assert!(json(&missing).ends_with(r#""data":{"pairs":["BCT_TWD"]}}"#), "{}", json(&missing));
+        let state = StreamState::new(PublicStream::Trades, vec![message]);
+        assert!(json(&state).ends_with(&format!(r#""data":[{text}]}}"#)), "a list of pairs");
+        let [since, until] = [1, 2].map(|ms| Some(Timestamp::from_millis(ms)));
+        let reason = GapReason::NoOverlap { pair: "BTC_TWD".into(), since, until };
+        let gap = Gap { before: None, after: None, reason, leaves_stale: false };
+        let expected = r#"{"reason":"no_overlap","pair":"BTC_TWD","since":1,"until":2,"missed":null,"unknown":null,"before":null,"last":null,"after":null}"#;
         assert_eq!(json(&gap), expected);
     }
 
