@@ -5,16 +5,17 @@ use std::mem::Discriminant;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitopro_auth::{SignedHeaders, Signer};
-use bitopro_model::{Message, Pair, PrivateStream, Stream, Timestamp};
-use bitopro_transport::{self as transport, Frame, Request};
+use bitopro_model::{Message, Pair, Stream, Timestamp};
+use bitopro_transport::{self as transport, Frame};
 
 use super::backoff::Backoff;
 use super::connection::{OpenConnection, PendingResync, Phase, SnapshotStatus};
-use super::decoded_frame::{DecodedFrame, FrameDecoder};
+use super::decoded_frame::DecodedFrame;
 use super::dialer::{ClockReading, Dialer, LimiterHandle, RefusalStreak, Turn};
 use super::log::Log;
 use super::patience::RefusalStreaks;
 use super::suspend::SuspendDetector;
+use super::target::Target;
 use super::{Action, LinkId, SubscriberId};
 use crate::endpoints::Endpoints;
 use crate::error::{connection_lost, dial_failed};
@@ -38,22 +39,6 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     pub(super) fn clock(&self) -> ClockReading {
         self.dialer.read_clock(self.now, self.wall)
-    }
-}
-
-/// The subject of a link: a stream, and the pairs of a public one.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) stream: Stream,
-    /// The path and query, relative to the base URL.
-    pub(super) path: String,
-    /// Empty for a private stream.
-    pub(super) pairs: BTreeSet<Pair>,
-}
-
-impl From<PrivateStream> for Target {
-    fn from(stream: PrivateStream) -> Self {
-        Self { stream: stream.into(), path: stream.path().to_owned(), pairs: BTreeSet::new() }
     }
 }
 
@@ -144,15 +129,6 @@ impl Link {
 
     pub(super) fn stream(&self) -> Stream {
         self.id.stream
-    }
-
-    /// Returns the pair of a public stream that follows only one.
-    fn only_pair(&self) -> Option<Pair> {
-        self.pairs.first().filter(|_| self.pairs.len() == 1).cloned()
-    }
-
-    pub(super) fn decoder(&self) -> FrameDecoder {
-        FrameDecoder::new(self.stream(), self.only_pair())
     }
 
     /// Returns the next action for the driver, if any.
@@ -445,23 +421,6 @@ impl Link {
         let slept = self.suspend.slept_since_advance(now, wall);
         let age = now.saturating_duration_since(self.last_data_at?) + slept;
         Some((age, self.suspend.is_too_long(slept) || matches!(self.phase, Phase::Closing { .. })))
-    }
-
-    /// Creates a request, which is signed for the current time of the exchange if the stream is private.
-    fn request(&mut self, cx: &Context<'_>, clock: ClockReading) -> Result<Request, Error> {
-        let url = self.endpoints.url(&self.path);
-        let unsigned = Request::new(url).with_deadline(cx.settings.dial_deadline);
-        if let Stream::Public(_) = self.stream() {
-            return Ok(unsigned);
-        }
-        let signer = cx.signer.ok_or_else(|| {
-            Error::new(ErrorKind::Setup, "a private stream needs credentials, and this engine has none")
-        })?;
-        let signed = signer.sign_identity(u64::try_from(clock.exchange_ms).unwrap_or(0));
-        let signed = self.last_headers.insert(signed);
-        let signed =
-            signed.iter().try_fold(unsigned, |request, (name, value)| request.with_header(name, value));
-        signed.map_err(dial_failed)
     }
 
     /// Starts a gap at the last frame of the connection. A stream with snapshots cannot miss anything before

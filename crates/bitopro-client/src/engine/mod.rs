@@ -11,28 +11,29 @@ mod link;
 mod log;
 mod patience;
 mod retry;
+mod state;
+mod subscribe;
 mod subscriber;
 mod suspend;
+mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Instant, SystemTime};
 
 use bitopro_auth::Signer;
-use bitopro_model::{PrivateStream, PublicStream, Stream};
+use bitopro_model::Stream;
 use bitopro_transport::{self as transport, Frame, Request};
 use tracing::Span;
 
-use crate::account::{Changes, CurrentAccount};
+use crate::account::Changes;
 use crate::endpoints::Endpoints;
-use crate::item::{Closed, StreamItem};
-use crate::market::{BookPair, CurrentMarket, Market, PairsError, Selection};
+use crate::item::StreamItem;
 use crate::{RestError, Settings};
-use account_state::AccountState;
-use link::{Context, Link, Target};
-use subscriber::{State, Subscriber};
+use link::{Context, Link};
+use subscriber::Subscriber;
 
 pub use backfill::{RestCall, RestReply};
 pub(crate) use decoded_frame::{DecodedFrame, FrameDecoder};
@@ -176,66 +177,6 @@ impl Engine {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Adds a subscriber to these private streams of the account.
-    ///
-    /// Each stream has a separate connection, and they are dialled one at a time. In an engine without credentials, the
-    /// streams end immediately, with an error.
-    pub fn subscribe(&mut self, now: Instant, wall: SystemTime, streams: &[PrivateStream]) -> SubscriberId {
-        let state = State::Account(Box::new(AccountState::new(&self.settings)));
-        self.add_subscriber(now, wall, state, dial_order(streams).map(Target::from))
-    }
-
-    /// Adds a subscriber to these public streams, each for all of these pairs.
-    ///
-    /// Each stream has a separate connection. Only the order books use the depths of the pairs.
-    ///
-    /// # Errors
-    ///
-    /// Returns a [`PairsError`] that lists every problem with the pairs.
-    pub fn subscribe_market(
-        &mut self,
-        now: Instant,
-        wall: SystemTime,
-        streams: &[PublicStream],
-        pairs: impl IntoIterator<Item = BookPair>,
-    ) -> Result<SubscriberId, PairsError> {
-        Ok(self.subscribe_selection(now, wall, streams, &Selection::new(pairs)?))
-    }
-
-    pub(crate) fn subscribe_selection(
-        &mut self,
-        now: Instant,
-        wall: SystemTime,
-        streams: &[PublicStream],
-        pairs: &Selection,
-    ) -> SubscriberId {
-        let streams: BTreeSet<PublicStream> = streams.iter().copied().collect();
-        let targets = streams.into_iter().map(|stream| Target {
-            stream: stream.into(),
-            path: pairs.path(stream),
-            pairs: pairs.pairs(),
-        });
-        self.add_subscriber(now, wall, State::Market(Market::default()), targets)
-    }
-
-    fn add_subscriber(
-        &mut self,
-        now: Instant,
-        wall: SystemTime,
-        state: State,
-        targets: impl Iterator<Item = Target>,
-    ) -> SubscriberId {
-        let subscriber = SubscriberId(self.next_id);
-        self.next_id += 1;
-        let Self { settings, signer, endpoints, dialer, seed, .. } = self;
-        let signer = signer.as_ref();
-        let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
-        let links = targets.map(|target| Link::new(subscriber, target, endpoints.clone(), *seed, &mut cx));
-        let links = links.collect();
-        self.subscribers.insert(subscriber, Subscriber::new(settings.queue_capacity, state, links));
-        subscriber
     }
 
     /// Returns the next action and its link, if any.
@@ -389,32 +330,6 @@ impl Engine {
         }
     }
 
-    /// Returns the current state of a subscriber to public streams, which is empty after the subscriber has been removed.
-    pub fn current_market(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentMarket {
-        let Some(subscriber) = self.subscribers.get(&subscriber) else { return CurrentMarket::default() };
-        let mut current = subscriber.current_market(now, wall);
-        current.read_at = Some(self.dialer.read_clock(now, wall).time_at(now));
-        current
-    }
-
-    /// Returns whether the state of every stream of a subscriber is known and fresh.
-    pub(crate) fn is_fresh(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> bool {
-        self.current(now, wall, subscriber).is_fresh()
-            || self.current_market(now, wall, subscriber).is_fresh()
-    }
-
-    pub(crate) fn decoder(&self, link: LinkId) -> Option<FrameDecoder> {
-        self.link(link).map(Link::decoder)
-    }
-
-    /// Returns the current state of a subscriber to an account, which is empty after the subscriber has been removed.
-    pub fn current(&self, now: Instant, wall: SystemTime, subscriber: SubscriberId) -> CurrentAccount {
-        let Some(subscriber) = self.subscribers.get(&subscriber) else { return CurrentAccount::default() };
-        let mut current = subscriber.current_account(now, wall);
-        current.read_at = Some(self.dialer.read_clock(now, wall).time_at(now));
-        current
-    }
-
     /// Returns whether every stream of a subscriber has ended.
     pub(crate) fn has_ended(&self, subscriber: SubscriberId) -> bool {
         self.links_of(subscriber).into_iter().all(|link| self.is_closed(link))
@@ -429,21 +344,6 @@ impl Engine {
     /// Creates a value that derives the changes of an account from the items of a subscriber.
     pub fn changes(&self) -> Changes {
         Changes::new(&self.settings)
-    }
-
-    /// Returns the reason why each closed stream of a subscriber ended.
-    pub fn closed_streams(&self, subscriber: SubscriberId) -> BTreeMap<Stream, Closed> {
-        self.subscribers.get(&subscriber).map(Subscriber::closed_streams).unwrap_or_default()
-    }
-
-    /// Returns whether every stream of a subscriber has ended and no items remain.
-    pub fn is_exhausted(&self, subscriber: SubscriberId) -> bool {
-        self.subscribers.get(&subscriber).is_none_or(Subscriber::is_exhausted)
-    }
-
-    /// Returns a number that increases with every change of a subscriber's state.
-    pub(crate) fn version(&self, subscriber: SubscriberId) -> u64 {
-        self.subscribers.get(&subscriber).map_or(0, Subscriber::version)
     }
 
     /// Returns the span of the last dial of a link, and of its connection.
@@ -472,6 +372,10 @@ impl Engine {
     pub(crate) fn take_changed(&mut self) -> bool {
         let dialer = self.dialer.take_changed();
         std::mem::take(&mut self.has_changed) || dialer
+    }
+
+    pub(crate) fn decoder(&self, link: LinkId) -> Option<FrameDecoder> {
+        self.link(link).map(Link::decoder)
     }
 
     fn links(&self) -> impl Iterator<Item = &Link> {
@@ -513,20 +417,6 @@ impl Engine {
         }
         self.has_changed = true;
     }
-}
-
-/// Returns the streams in the order of their first dials. The history comes first, because a list of open
-/// orders is fresh only if it is younger than the connection of the history.
-fn dial_order(streams: &[PrivateStream]) -> impl Iterator<Item = PrivateStream> {
-    let mut streams = streams.to_vec();
-    streams.sort_by_key(|stream| match stream {
-        PrivateStream::HistoryOrders => 0,
-        PrivateStream::ActiveOrders => 1,
-        PrivateStream::AccountBalance => 2,
-        _ => 3,
-    });
-    streams.dedup();
-    streams.into_iter()
 }
 
 impl fmt::Debug for Engine {

@@ -127,6 +127,17 @@ fn fault_72_pairs_about_which_nothing_arrives_are_reported() {
     bench.receive_text(&book("BCT_TWD", 5, 5));
     assert_eq!(bench.market_names(), ["snapshot BCT_TWD 5"]);
     assert_eq!(bench.current_market().order_books.missing().count(), 0);
+    // The next connection reports again what is missing.
+    for pairs in [&["BTC_TWD"][..], &[]] {
+        bench.lose_connection();
+        bench.connect();
+        assert_eq!(bench.current_market().order_books.missing().count(), 0);
+        for pair in pairs {
+            bench.receive_text(&book(pair, 1, 1));
+            bench.advance(SECOND * 11);
+            assert_eq!(bench.current_market().order_books.missing().count(), 1);
+        }
+    }
 }
 
 #[test]
@@ -212,6 +223,24 @@ fn an_unreadable_message_leaves_the_pairs_stale_until_their_next_messages() {
     assert_eq!(bench.market_names(), expected);
     bench.advance(SECOND * 20);
     assert!(bench.link.is_open(), "the connection is kept");
+}
+
+#[test]
+fn a_sleep_of_the_machine_counts_and_makes_the_state_stale_if_it_is_long() {
+    let mut bench = Bench::public(Settings::default(), PublicStream::OrderBooks, &["BTC_TWD"]);
+    bench.connect();
+    bench.receive_text(&book("BTC_TWD", 1, 1));
+    bench.now += SECOND;
+    for (slept, is_stale) in [(20, false), (60, true)] {
+        let wall = bench.wall + SECOND * (1 + slept);
+        let current = bench.link.engine.current_market(bench.now, wall, bench.link.subscriber).order_books;
+        let book = current.get("BTC_TWD").unwrap();
+        assert_eq!((book.age(), book.is_stale()), (SECOND * (1 + slept), is_stale));
+    }
+    // The sleep before the book does not count.
+    bench.wall += SECOND * 21;
+    bench.receive_text(&book("BTC_TWD", 2, 2));
+    assert_eq!(bench.current_market().order_books.get("BTC_TWD").unwrap().age(), SECOND * 0);
 }
 
 #[test]
