@@ -46,13 +46,14 @@ impl Engine {
         streams: &[PublicStream],
         pairs: &Selection,
     ) -> SubscriberId {
-        let streams: BTreeSet<PublicStream> = streams.iter().copied().collect();
-        let targets = streams.into_iter().map(|stream| Target {
+        let streams = BTreeSet::from_iter(streams.iter().copied());
+        let market = Market::new(&streams, pairs);
+        let targets = streams.iter().map(|&stream| Target {
             stream: stream.into(),
             path: pairs.path(stream),
             pairs: pairs.pairs(),
         });
-        self.add_subscriber(now, wall, State::Market(Market::default()), targets)
+        self.add_subscriber(now, wall, State::Market(market), targets)
     }
 
     fn add_subscriber(

@@ -219,7 +219,7 @@ impl Subscriber {
         let mut current = CurrentMarket::default();
         for link in &self.links {
             let is_outdated = link.age(now, wall).is_some_and(|(_, is_outdated)| is_outdated);
-            market.read(link.stream(), &link.pairs, (now, link.slept(now, wall)), is_outdated, &mut current);
+            market.read(link.stream(), (now, link.slept(now, wall)), is_outdated, &mut current);
         }
         current
     }

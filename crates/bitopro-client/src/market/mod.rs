@@ -38,6 +38,7 @@ pub(crate) type Moment = (Instant, Duration);
 /// The state of one stream.
 #[derive(Debug)]
 struct Pairs<E> {
+    requested: BTreeSet<Pair>,
     known: BTreeMap<Pair, PairState<E>>,
     missing: BTreeSet<Pair>,
     /// Number of the connection that is open, or was open last.
@@ -55,6 +56,8 @@ struct PairState<E> {
 
 /// The operations that the state of every stream supports.
 trait AnyPairs {
+    fn request(&mut self, pairs: BTreeSet<Pair>);
+
     fn connect(&mut self, connection: u64);
 
     fn mark_stale(&mut self);
@@ -67,6 +70,17 @@ trait AnyPairs {
 }
 
 impl Market {
+    /// Creates the state of these streams for these pairs.
+    pub(crate) fn new(streams: &BTreeSet<PublicStream>, pairs: &Selection) -> Self {
+        let mut market = Self::default();
+        for stream in streams {
+            if let Some(state) = market.pairs_mut(*stream) {
+                state.request(pairs.pairs());
+            }
+        }
+        market
+    }
+
     /// Applies an item, and returns those to deliver in its place.
     ///
     /// A list of market trades becomes an update with only the new ones. The list replaces a gap of the connection: if
@@ -140,24 +154,17 @@ impl Market {
         }
     }
 
-    /// Copies the state of a stream, of which these pairs were requested, into `current`.
-    pub(crate) fn read(
-        &self,
-        stream: Stream,
-        requested: &BTreeSet<Pair>,
-        now: Moment,
-        is_outdated: bool,
-        current: &mut CurrentMarket,
-    ) {
+    /// Copies the state of a stream into `current`.
+    pub(crate) fn read(&self, stream: Stream, now: Moment, is_outdated: bool, current: &mut CurrentMarket) {
         match stream {
             Stream::Public(PublicStream::OrderBooks) => {
-                current.order_books = self.order_books.read(requested, now, is_outdated);
+                current.order_books = self.order_books.read(now, is_outdated);
             }
             Stream::Public(PublicStream::Tickers) => {
-                current.tickers = self.tickers.read(requested, now, is_outdated);
+                current.tickers = self.tickers.read(now, is_outdated);
             }
             Stream::Public(PublicStream::Trades) => {
-                current.trades = self.trades.read(requested, now, is_outdated);
+                current.trades = self.trades.read(now, is_outdated);
             }
             _ => {}
         }
@@ -177,14 +184,18 @@ impl MergedState for Market {
 }
 
 impl<E: MarketEvent> Pairs<E> {
+    /// Keeps the last event of a requested pair. Others could use any amount of memory.
     fn record(&mut self, event: E, at: Moment) {
         let pair = event.pair().clone();
+        if !self.requested.contains(&pair) {
+            return;
+        }
         self.missing.remove(&pair);
         let state = PairState { event: Arc::new(event), at, is_fresh: true, connection: self.connection };
         self.known.insert(pair, state);
     }
 
-    fn read(&self, requested: &BTreeSet<Pair>, (now, slept): Moment, is_outdated: bool) -> CurrentPairs<E> {
+    fn read(&self, (now, slept): Moment, is_outdated: bool) -> CurrentPairs<E> {
         let read = |state: &PairState<E>| {
             let PairState { event, at: (at, slept_before), is_fresh, connection } = state;
             let age = now.saturating_duration_since(*at) + slept.saturating_sub(*slept_before);
@@ -193,13 +204,17 @@ impl<E: MarketEvent> Pairs<E> {
         };
         CurrentPairs {
             events: self.known.iter().map(|(pair, state)| (pair.clone(), read(state))).collect(),
-            requested: requested.clone(),
+            requested: self.requested.clone(),
             missing: self.missing.clone(),
         }
     }
 }
 
 impl<E: MarketEvent + Clone> AnyPairs for Pairs<E> {
+    fn request(&mut self, pairs: BTreeSet<Pair>) {
+        self.requested = pairs;
+    }
+
     fn connect(&mut self, connection: u64) {
         self.connection = connection;
         self.missing.clear();
@@ -224,6 +239,7 @@ impl<E: MarketEvent + Clone> AnyPairs for Pairs<E> {
 
 impl<E> Default for Pairs<E> {
     fn default() -> Self {
-        Self { known: BTreeMap::new(), missing: BTreeSet::new(), connection: 0 }
+        let (requested, known, missing) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+        Self { requested, known, missing, connection: 0 }
     }
 }

@@ -371,3 +371,13 @@ fn a_certificate_that_has_worked_is_not_given_up_because_of_a_bad_minute() {
     }
     assert!(!bench.link.is_closed());
 }
+
+#[test]
+fn an_event_about_a_pair_that_was_not_requested_is_delivered_and_not_kept() {
+    let mut bench = Bench::public(Settings::default(), PublicStream::OrderBooks, &["BTC_TWD"]);
+    bench.connect();
+    bench.receive_text(&book("BTC_TWD", 1, 1));
+    bench.receive_text(&book("ETH_TWD", 2, 2));
+    assert_eq!(bench.market_names(), ["connected", "snapshot BTC_TWD 1", "update ETH_TWD 2"]);
+    assert_eq!(bench.current_market().order_books.iter().count(), 1);
+}
