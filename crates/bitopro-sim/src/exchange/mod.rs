@@ -6,6 +6,7 @@ pub(crate) mod command_error;
 mod core;
 pub(crate) mod events;
 pub(crate) mod exact;
+pub(crate) mod feed;
 mod id_sequence;
 mod market;
 mod matching;
@@ -28,7 +29,8 @@ pub use market::pair_rules::PairRules;
 pub use market::ticker::Ticker;
 pub use market::trade::MarketTrade;
 pub use quirks::{
-    ActiveUpdates, BalanceUpdates, Cursors, Datetimes, DoneOrders, EventIds, FinalOrders, HistoryOnConnect,
-    MatchIds, Nonces, OpenOrderTimes, OrderIdSequence, OrderIds, OrderTimes, PlacedOrderIds, Quirk,
-    QuirkType, QuirkValue, Quirks, RateLimits, RestLag, TradeListOrder, TradesOnConnect,
+    ActiveUpdates, BalanceUpdates, BookRepeats, Cursors, Datetimes, DoneOrders, EventIds, FinalOrders,
+    HistoryOnConnect, MatchIds, Nonces, OpenOrderTimes, OrderIdSequence, OrderIds, OrderTimes,
+    PlacedOrderIds, Quirk, QuirkType, QuirkValue, Quirks, RateLimits, RestLag, TickerPairs, TickerRange,
+    TradeListOrder, TradesOnConnect,
 };

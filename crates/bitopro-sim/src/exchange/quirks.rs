@@ -263,6 +263,18 @@ quirks! {
         #[default] Enforced "enforced": "Enforced as documented, with status 429",
         Ignored "ignored": "Ignored, so that tests can make any number of calls",
     }
+    ticker_range "ticker-range" TickerRange: "Highest and lowest price in tickers on the stream" {
+        #[default] LastPrice "last-price": "Both are the last price, as in all measured messages",
+        Real "real": "Those of the last 24 hours, as documented and as in a message of 2022",
+    }
+    ticker_pairs "ticker-pairs" TickerPairs: "Presence of `pair` in tickers on the stream" {
+        #[default] Present "present": "Present, as documented",
+        Absent "absent": "No `pair`, as in some messages that users of the exchange received in 2026",
+    }
+    book_repeats "book-repeats" BookRepeats: "Messages about an order book that has not changed" {
+        #[default] Never "never": "None, as documented",
+        Sometimes "sometimes": "One message in six repeats the one before with a new `eventID`, about as often as measured",
+    }
 }
 
 #[cfg(test)]
@@ -295,7 +307,7 @@ mod tests {
             trades-on-connect=nothing order-ids=texts datetimes=taiwan-marked-utc event-ids=present \
             order-id-sequence=scrambled order-times=seconds match-ids=empty nonces=any open-order-times=seconds \
             placed-order-ids=numbers trade-list-order=newest-first done-orders=executed rest-lag=nothing \
-            cursors=inclusive rate-limits=enforced";
+            cursors=inclusive rate-limits=enforced ticker-range=last-price ticker-pairs=present book-repeats=never";
         assert_eq!(quirks.to_string(), text);
         assert_eq!(" order-ids=numbers\n".parse(), Ok(Quirks::default().with(OrderIds::Numbers)));
     }

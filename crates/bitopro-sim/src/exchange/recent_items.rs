@@ -6,11 +6,13 @@ use std::collections::vec_deque::Iter;
 pub(crate) struct RecentItems<T> {
     items: VecDeque<T>,
     limit: usize,
+    /// Number of all items, including dropped ones.
+    pushed: u64,
 }
 
 impl<T> RecentItems<T> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { items: VecDeque::new(), limit }
+        Self { items: VecDeque::new(), limit, pushed: 0 }
     }
 
     pub(crate) fn push(&mut self, item: T) {
@@ -18,6 +20,12 @@ impl<T> RecentItems<T> {
             self.items.pop_front();
         }
         self.items.push_back(item);
+        self.pushed += 1;
+    }
+
+    /// Returns the number of all items so far, including dropped ones.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.pushed
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, T> {
@@ -35,6 +43,7 @@ mod tests {
         for (item, expected) in [(1, vec![1]), (2, vec![1, 2]), (3, vec![2, 3])] {
             recent.push(item);
             assert!(recent.iter().eq(&expected), "{recent:?}");
+            assert_eq!(recent.pushed(), item);
         }
     }
 }

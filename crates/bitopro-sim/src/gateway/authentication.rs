@@ -1,16 +1,17 @@
 use std::time::Duration;
 
 use bitopro_auth::{API_KEY_HEADER, Credentials, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER};
-use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_model::Timestamp;
 use bitopro_transport::Refusal;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use serde::Deserialize;
 
 use crate::exchange::recent_items::RecentItems;
-use crate::gateway::account_stream::AccountStream;
-use crate::gateway::refusal;
-use crate::{AccountId, Nonces};
+use crate::gateway::channel::{AccountStream, Channel};
+use crate::gateway::route::Route;
+use crate::gateway::{refusal, route};
+use crate::{AccountId, Nonces, PairRules};
 
 /// The base path of every stream's URL.
 pub const BASE_PATH: &str = "/ws";
@@ -29,12 +30,18 @@ const NONCES_KEPT: usize = 10_000;
 pub(crate) struct UpgradeRequest<'a> {
     /// The path, including [`BASE_PATH`].
     pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
     pub(crate) headers: &'a HeaderMap,
     /// The reason why the request is not an opening handshake, if it is not.
     pub(crate) flaw: Option<&'a Rejection>,
 }
 
 impl UpgradeRequest<'_> {
+    /// Returns the path with the query, if any.
+    pub(crate) fn target(&self) -> String {
+        self.query.map_or_else(|| self.path.to_owned(), |query| format!("{}?{query}", self.path))
+    }
+
     /// Returns the nonce in the payload, if it is readable. Verifies nothing.
     pub(crate) fn claimed_nonce(&self) -> Option<u64> {
         let payload = Payload::received(self.headers.get(PAYLOAD_HEADER)?.to_str().ok()?);
@@ -80,7 +87,7 @@ impl Authentication {
         Self { keys: keys.collect(), nonces }
     }
 
-    /// Returns the stream that a request may open.
+    /// Returns what a request may follow. Public streams need no account.
     ///
     /// # Errors
     ///
@@ -88,24 +95,35 @@ impl Authentication {
     pub(crate) fn authorize(
         &mut self,
         request: &UpgradeRequest<'_>,
+        pairs: &[PairRules],
         now: Timestamp,
-    ) -> Result<AccountStream, Rejection> {
+    ) -> Result<Channel, Rejection> {
         let with_date =
             |Rejection { refusal, reason }| Rejection::new(refusal::with_date(refusal, now), reason);
-        self.check(request, now).map_err(with_date)
+        self.check(request, pairs, now).map_err(with_date)
     }
 
     /// Checks the path, then the opening handshake, then the account. This order is an assumption.
-    fn check(&mut self, request: &UpgradeRequest<'_>, now: Timestamp) -> Result<AccountStream, Rejection> {
+    fn check(
+        &mut self,
+        request: &UpgradeRequest<'_>,
+        pairs: &[PairRules],
+        now: Timestamp,
+    ) -> Result<Channel, Rejection> {
         let path = request.path.strip_prefix(BASE_PATH).filter(|path| path.starts_with('/'));
         let path = path.ok_or_else(|| Rejection::new(refusal::not_found(), "path outside of /ws/"))?;
-        let stream = PrivateStream::ALL.iter().copied().find(|stream| stream.path() == path);
-        let stream = stream.ok_or_else(|| Rejection::new(refusal::unknown_path(), "unknown path"))?;
+        let unknown = |reason| Rejection::new(refusal::unknown_path(), reason);
+        let route = route::find(path, request.query, pairs).map_err(unknown)?;
         if let Some(flaw) = request.flaw {
             return Err(flaw.clone());
         }
-        let account = self.authenticate(request.headers, now)?;
-        Ok(AccountStream { account, stream })
+        match route {
+            Route::Public(channel) => Ok(channel),
+            Route::Private(stream) => {
+                let account = self.authenticate(request.headers, now)?;
+                Ok(AccountStream { account, stream }.into())
+            }
+        }
     }
 
     /// Returns the account that has signed an upgrade request with these headers.

@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::gateway::account_stream::AccountStream;
 use crate::gateway::authentication::UpgradeRequest;
+use crate::gateway::channel::Channel;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::server::limits;
 use crate::gateway::supervisor::client_span;
@@ -64,7 +64,7 @@ pub struct SimConnector {
 /// A connection that does not arrive through the listener.
 pub(crate) enum Incoming {
     /// A connection in memory whose dial was accepted.
-    Authorized { stream: AccountStream, pipe: DuplexStream },
+    Authorized { channel: Channel, pipe: DuplexStream },
     /// A caller's byte stream, before its upgrade.
     ByteStream(Box<dyn Io>),
 }
@@ -85,9 +85,9 @@ impl Incoming {
 
     pub(crate) async fn serve(self, dispatcher: Arc<Dispatcher>) {
         match self {
-            Self::Authorized { stream, pipe } => {
+            Self::Authorized { channel, pipe } => {
                 let connection = TungsteniteConnection::server(pipe, Bytes::new(), limits()).await;
-                if let Some(subscription) = dispatcher.subscribe(stream) {
+                if let Some(subscription) = dispatcher.subscribe(channel) {
                     session::serve(connection, subscription).await;
                 }
             }
@@ -108,14 +108,15 @@ impl Connector for SimConnector {
         if self.dispatcher.is_closing() || self.incoming.is_closed() {
             return Err(stopped());
         }
-        let upgrade = UpgradeRequest { path: request.url().path(), headers: request.headers(), flaw: None };
+        let (url, headers) = (request.url(), request.headers());
+        let upgrade = UpgradeRequest { path: url.path(), query: url.query(), headers, flaw: None };
         let decision = client_span(MEMORY_PEER).in_scope(|| self.dispatcher.authorize(&upgrade));
-        let stream = decision.map_err(|mut refusal| {
+        let channel = decision.map_err(|mut refusal| {
             refusal.body.truncate(Refusal::BODY_LIMIT);
             Error::refused(refusal)
         })?;
         let (pipe, server_end) = duplex(PIPE_BYTES);
-        self.incoming.send(Incoming::Authorized { stream, pipe: server_end }).map_err(|_| stopped())?;
+        self.incoming.send(Incoming::Authorized { channel, pipe: server_end }).map_err(|_| stopped())?;
         Ok(Box::new(TungsteniteConnection::client(pipe, Bytes::new(), Limits::default()).await))
     }
 }

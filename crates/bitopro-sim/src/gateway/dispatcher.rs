@@ -4,16 +4,17 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bitopro_model::Timestamp;
+use bitopro_model::{Stream, Timestamp};
 use bitopro_transport::{Frame, Refusal};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use crate::exchange::feed::MarketFeed;
 use crate::exchange::recent_items::RecentItems;
-use crate::gateway::account_stream::{AccountStream, Addressees};
 use crate::gateway::authentication::{Authentication, Rejection, UpgradeRequest};
+use crate::gateway::channel::{AccountStream, Addressees, Channel, Message, Topic};
 use crate::gateway::counted_queue::CountedQueue;
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::session;
@@ -40,6 +41,7 @@ pub(crate) struct Dispatcher {
 #[derive(Debug)]
 struct State {
     exchange: Exchange,
+    feed: MarketFeed,
     authentication: Authentication,
     sockets: Sockets,
     dials: RecentItems<UpgradeAttempt>,
@@ -53,14 +55,14 @@ struct State {
 pub(crate) struct Subscription {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) socket: SocketEnd,
-    stream: AccountStream,
+    stream: Stream,
     /// The reason why the connection ends, for the log.
     pub(crate) end: &'static str,
 }
 
 impl Dispatcher {
     pub(crate) fn new(
-        exchange: Exchange,
+        (exchange, feed): (Exchange, MarketFeed),
         authentication: Authentication,
         rest: RestApi,
         sockets: Sockets,
@@ -73,7 +75,7 @@ impl Dispatcher {
             keepalive,
             pings_paused: AtomicBool::new(false),
             closing: watch::Sender::new(false),
-            state: Mutex::new(State { exchange, authentication, sockets, dials, refusals, rest }),
+            state: Mutex::new(State { exchange, feed, authentication, sockets, dials, refusals, rest }),
         }
     }
 
@@ -88,11 +90,11 @@ impl Dispatcher {
     }
 
     /// Decides whether to accept a dial, records it, and logs a refusal.
-    pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<AccountStream, Refusal> {
+    pub(crate) fn authorize(&self, request: &UpgradeRequest<'_>) -> Result<Channel, Refusal> {
         let decision = self.locked(|state| {
             let decision = match state.refusals.next() {
                 Some(refusal) => Err(Rejection::new(refusal, "refused by a command")),
-                None => state.authentication.authorize(request, self.now()),
+                None => state.authentication.authorize(request, state.exchange.pairs(), self.now()),
             };
             let status = match &decision {
                 Ok(_) => StatusCode::SWITCHING_PROTOCOLS,
@@ -103,7 +105,7 @@ impl Dispatcher {
         });
         decision.map_err(|Rejection { refusal, reason }| {
             let status = refusal.status.as_u16();
-            warn!(status, reason, path = format_args!("{:.100}", request.path), "refused");
+            warn!(status, reason, path = format_args!("{:.100}", request.target()), "refused");
             refusal
         })
     }
@@ -111,10 +113,12 @@ impl Dispatcher {
     /// Answers a call of the REST API, and sends the messages that it causes.
     pub(crate) fn answer(&self, request: &Request<Bytes>) -> Answer {
         let answer = self.locked(|state| {
-            let State { exchange, authentication, rest, sockets, .. } = state;
-            let answer = rest.answer(request, (exchange, authentication), self.now());
-            for push in &answer.pushes {
-                sockets.publish(push);
+            let State { exchange, authentication, rest, .. } = state;
+            let now = self.now();
+            let answer = rest.answer(request, (exchange, authentication), now);
+            // A call that changes the market sends a message to an account.
+            if !answer.pushes.is_empty() {
+                state.publish(&answer.pushes, now);
             }
             answer
         });
@@ -132,16 +136,18 @@ impl Dispatcher {
         self.locked(|state| state.rest.faults.push(count, fault));
     }
 
-    /// Subscribes a connection, and queues its snapshot and every later update. Returns `None` while closing.
-    pub(crate) fn subscribe(self: &Arc<Self>, stream: AccountStream) -> Option<Subscription> {
+    /// Subscribes a connection, and queues its snapshots and every later update. Returns `None` while closing.
+    pub(crate) fn subscribe(self: &Arc<Self>, channel: Channel) -> Option<Subscription> {
+        let stream = channel.stream;
         let socket = self.locked(|state| {
             if self.is_closing() {
                 return None;
             }
-            let snapshot = state.exchange.snapshot_of(stream.account, stream.stream, self.now());
-            state.sockets.add(stream, snapshot.as_ref())
+            let now = self.now();
+            let first = channel.topics.iter().filter_map(|topic| state.first_message(topic, now)).collect();
+            state.sockets.add(channel, first)
         })?;
-        info!(stream = stream.stream.name(), connection = socket.id, "connected");
+        info!(stream = stream.name(), connection = socket.id, "connected");
         Some(Subscription { dispatcher: Arc::clone(self), socket, stream, end: session::STOPPED })
     }
 
@@ -151,10 +157,9 @@ impl Dispatcher {
         change: impl FnOnce(&mut Exchange, Timestamp) -> Result<(T, Vec<Push>), E>,
     ) -> Result<(T, Vec<Push>), E> {
         self.locked(|state| {
-            let (output, pushes) = change(&mut state.exchange, self.now())?;
-            for push in &pushes {
-                state.sockets.publish(push);
-            }
+            let now = self.now();
+            let (output, pushes) = change(&mut state.exchange, now)?;
+            state.publish(&pushes, now);
             Ok((output, pushes))
         })
     }
@@ -175,9 +180,7 @@ impl Dispatcher {
 
     /// Sends a frame to the addressed sockets.
     pub(crate) fn send(&self, addressees: Addressees, frame: &Frame) {
-        self.locked(|state| {
-            state.sockets.send(addressees, frame);
-        });
+        self.locked(|state| state.sockets.send(addressees, frame));
     }
 
     /// Ends the addressed sockets immediately and without a close frame.
@@ -234,10 +237,32 @@ impl Dispatcher {
     }
 }
 
+impl State {
+    /// Returns the first message of a new socket about a topic, if any.
+    fn first_message(&mut self, topic: &Topic, now: Timestamp) -> Option<Message> {
+        match topic {
+            Topic::Account(AccountStream { account, stream }) => {
+                self.exchange.snapshot_of(*account, *stream, now).as_ref().map(Message::from)
+            }
+            Topic::Market(series) => self.feed.first(&self.exchange, series, now).ok().map(Message::from),
+        }
+    }
+
+    /// Sends the messages that a change of the exchange causes: those about accounts, and then those about the market.
+    fn publish(&mut self, pushes: &[Push], now: Timestamp) {
+        for push in pushes {
+            self.sockets.publish(push.into());
+        }
+        for push in self.feed.updates(&self.exchange, &self.sockets.followed(), now) {
+            self.sockets.publish(push.into());
+        }
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
         let connection = self.socket.id;
         self.dispatcher.locked(|state| state.sockets.remove(connection));
-        info!(stream = self.stream.stream.name(), connection, reason = self.end, "disconnected");
+        info!(stream = self.stream.name(), connection, reason = self.end, "disconnected");
     }
 }

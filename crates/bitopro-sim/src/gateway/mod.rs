@@ -1,7 +1,7 @@
 //! The network side of the exchange: HTTP, authentication, sessions and their queues.
 
-pub(crate) mod account_stream;
 pub(crate) mod authentication;
+pub(crate) mod channel;
 pub(crate) mod clock;
 pub(crate) mod connector;
 pub(crate) mod counted_queue;
@@ -12,6 +12,7 @@ pub(crate) mod keepalive;
 pub(crate) mod outbox;
 pub(crate) mod proxy;
 pub mod refusal;
+mod route;
 pub(crate) mod sent_message;
 pub(crate) mod server;
 pub(crate) mod session;

@@ -1,15 +1,18 @@
-use bitopro_model::PrivateStream;
+use bitopro_model::{Pair, Stream};
 
-use crate::{AccountId, Push};
+use crate::AccountId;
+use crate::gateway::channel::Message;
 
 /// A message that the exchange sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentMessage {
-    /// The account that the message is about.
-    pub account: AccountId,
+    /// The account that the message is about, or `None` on a public stream.
+    pub account: Option<AccountId>,
     /// The stream that the message belongs to.
-    pub stream: PrivateStream,
+    pub stream: Stream,
+    /// The pair that a message of a public stream is about, in lowercase.
+    pub pair: Option<Pair>,
     /// The message's `eventID`, if any.
     pub event_id: Option<String>,
     /// Number of sockets that the message was sent to.
@@ -17,11 +20,12 @@ pub struct SentMessage {
 }
 
 impl SentMessage {
-    pub(crate) fn new(push: &Push, sockets: usize) -> Self {
+    pub(crate) fn new(Message { topic, event_id, .. }: Message, sockets: usize) -> Self {
         Self {
-            account: push.account,
-            stream: push.stream,
-            event_id: push.event_id().map(str::to_owned),
+            account: topic.account(),
+            stream: topic.stream(),
+            pair: topic.series().map(|series| series.pair.clone()),
+            event_id,
             sockets,
         }
     }

@@ -21,8 +21,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
-use crate::gateway::account_stream::AccountStream;
 use crate::gateway::authentication::UpgradeRequest;
+use crate::gateway::channel::Channel;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::{handshake, refusal, session};
 use crate::rest::{Answer, response_of};
@@ -70,9 +70,9 @@ where
         upgraded = answer_requests(stream, &dispatcher) => upgraded,
         () = dispatcher.closing() => None,
     };
-    let Some((stream, io)) = upgraded else { return };
+    let Some((channel, io)) = upgraded else { return };
     let connection = TungsteniteConnection::server(io, Bytes::new(), limits()).await;
-    if let Some(subscription) = dispatcher.subscribe(stream) {
+    if let Some(subscription) = dispatcher.subscribe(channel) {
         session::serve(connection, subscription).await;
     }
 }
@@ -80,11 +80,11 @@ where
 type Upgraded = TokioIo<hyper::upgrade::Upgraded>;
 
 /// Answers requests until one is upgraded. Returns `None` if the connection ends first.
-async fn answer_requests<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(AccountStream, Upgraded)>
+async fn answer_requests<S>(io: S, dispatcher: &Arc<Dispatcher>) -> Option<(Channel, Upgraded)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let accepted: Arc<Mutex<Option<(AccountStream, OnUpgrade)>>> = Arc::default();
+    let accepted: Arc<Mutex<Option<(Channel, OnUpgrade)>>> = Arc::default();
     let service = service_fn(|request| {
         let accepted = Arc::clone(&accepted);
         async move {
@@ -92,8 +92,8 @@ where
                 return answer_call(request, dispatcher).await;
             }
             Ok(match accept_upgrade(request, dispatcher) {
-                Ok((stream, upgrade, response)) => {
-                    *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, upgrade));
+                Ok((channel, upgrade, response)) => {
+                    *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some((channel, upgrade));
                     response
                 }
                 Err(refusal) => response_of(refusal).map(Full::new),
@@ -108,8 +108,8 @@ where
         .serve_connection(TokioIo::new(io), service);
     // A client that disconnects during the handshake is not an error.
     let _ = connection.with_upgrades().await;
-    let (stream, upgrade) = accepted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-    Some((stream, TokioIo::new(upgrade.await.ok()?)))
+    let (channel, upgrade) = accepted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    Some((channel, TokioIo::new(upgrade.await.ok()?)))
 }
 
 type HttpResponse = Response<Full<Bytes>>;
@@ -170,10 +170,11 @@ impl Error for Closed {}
 fn accept_upgrade(
     request: http::Request<Incoming>,
     dispatcher: &Dispatcher,
-) -> Result<(AccountStream, OnUpgrade, HttpResponse), Refusal> {
+) -> Result<(Channel, OnUpgrade, HttpResponse), Refusal> {
     let accept_key = handshake::accept_key(&request);
-    let stream = dispatcher.authorize(&UpgradeRequest {
+    let channel = dispatcher.authorize(&UpgradeRequest {
         path: request.uri().path(),
+        query: request.uri().query(),
         headers: request.headers(),
         flaw: accept_key.as_ref().err(),
     })?;
@@ -186,5 +187,5 @@ fn accept_upgrade(
         (SEC_WEBSOCKET_ACCEPT, accept_key),
     ]);
     response.headers_mut().extend(refusal::date(dispatcher.now()));
-    Ok((stream, hyper::upgrade::on(request), response))
+    Ok((channel, hyper::upgrade::on(request), response))
 }

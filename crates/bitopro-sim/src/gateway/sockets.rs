@@ -1,13 +1,14 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bitopro_transport::Frame;
 use tokio::sync::oneshot;
 
+use crate::SentMessage;
+use crate::exchange::feed::series::Series;
 use crate::exchange::recent_items::RecentItems;
-use crate::gateway::account_stream::{AccountStream, Addressees};
+use crate::gateway::channel::{Addressees, Channel, Message, Topic};
 use crate::gateway::outbox::{Inbox, Outbox, outbox};
 use crate::gateway::session;
-use crate::{Push, SentMessage};
 
 /// Number of sent messages that are kept.
 const SENT_KEPT: usize = 10_000;
@@ -24,7 +25,7 @@ pub(crate) struct Sockets {
 /// A subscribed socket. Dropping it ends the connection immediately, without a close frame.
 #[derive(Debug)]
 struct Socket {
-    stream: AccountStream,
+    channel: Channel,
     outbox: Outbox,
     /// Sends the reason why the exchange drops the socket. None is sent if a command does.
     alive: Option<oneshot::Sender<&'static str>>,
@@ -44,18 +45,24 @@ impl Sockets {
         Self { by_id: BTreeMap::new(), next_id: 1, sent: RecentItems::new(SENT_KEPT), queue_bytes }
     }
 
-    /// Adds a socket whose first message is the snapshot, if any.
-    pub(crate) fn add(&mut self, stream: AccountStream, snapshot: Option<&Push>) -> Option<SocketEnd> {
+    /// Adds a socket, whose first messages are the current state. Returns `None` if they exceed its queue.
+    pub(crate) fn add(&mut self, channel: Channel, first: Vec<Message>) -> Option<SocketEnd> {
         let (outbox, inbox) = outbox(self.queue_bytes);
-        if let Some(snapshot) = snapshot {
-            outbox.put(Frame::text(snapshot.text.as_str())).ok()?;
-            self.sent.push(SentMessage::new(snapshot, 1));
+        for message in first {
+            outbox.put(Frame::text(message.text.as_str())).ok()?;
+            self.sent.push(SentMessage::new(message, 1));
         }
         let id = self.next_id;
         self.next_id += 1;
         let (alive, disconnected) = oneshot::channel();
-        self.by_id.insert(id, Socket { stream, outbox, alive: Some(alive) });
+        self.by_id.insert(id, Socket { channel, outbox, alive: Some(alive) });
         Some(SocketEnd { id, inbox, disconnected })
+    }
+
+    /// Returns all series that sockets follow.
+    pub(crate) fn followed(&self) -> BTreeSet<&Series> {
+        let channels = self.by_id.values().map(|socket| &socket.channel);
+        channels.flat_map(|channel| channel.topics.iter().filter_map(Topic::series)).collect()
     }
 
     pub(crate) fn remove(&mut self, id: u64) {
@@ -63,22 +70,26 @@ impl Sockets {
     }
 
     pub(crate) fn disconnect(&mut self, addressees: Addressees) {
-        self.by_id.retain(|_, socket| !addressees.include(socket.stream));
+        self.by_id.retain(|_, socket| !addressees.include(&socket.channel));
     }
 
-    /// Sends a message to the sockets of its stream.
-    pub(crate) fn publish(&mut self, push: &Push) {
-        let stream = AccountStream { account: push.account, stream: push.stream };
-        let sockets = self.send(stream.into(), &Frame::text(push.text.as_str()));
-        self.sent.push(SentMessage::new(push, sockets));
+    /// Sends a message to the sockets that follow its topic.
+    pub(crate) fn publish(&mut self, message: Message) {
+        let frame = Frame::text(message.text.as_str());
+        let sockets = self.send_if(|channel| channel.topics.contains(&message.topic), &frame);
+        self.sent.push(SentMessage::new(message, sockets));
     }
 
-    /// Sends a frame to the addressed sockets, and returns their number. A socket whose queue is full is
-    /// disconnected.
-    pub(crate) fn send(&mut self, addressees: Addressees, frame: &Frame) -> usize {
+    /// Sends a frame to the addressed sockets.
+    pub(crate) fn send(&mut self, addressees: Addressees, frame: &Frame) {
+        self.send_if(|channel| addressees.include(channel), frame);
+    }
+
+    /// Sends a frame to some sockets, and returns their number. A socket whose queue is full is disconnected.
+    fn send_if(&mut self, is_addressed: impl Fn(&Channel) -> bool, frame: &Frame) -> usize {
         let mut count = 0;
         self.by_id.retain(|_, socket| {
-            let is_addressed = addressees.include(socket.stream);
+            let is_addressed = is_addressed(&socket.channel);
             let is_sent = is_addressed && socket.outbox.put(frame.clone()).is_ok();
             count += usize::from(is_sent);
             if is_addressed && !is_sent {

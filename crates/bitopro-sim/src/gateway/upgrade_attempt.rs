@@ -6,7 +6,7 @@ use crate::gateway::authentication::UpgradeRequest;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpgradeAttempt {
-    /// The requested path.
+    /// The requested path, with its query if any.
     pub path: String,
     /// The status of the response, which is 101 if the dial was accepted.
     pub status: StatusCode,
@@ -16,7 +16,7 @@ pub struct UpgradeAttempt {
 
 impl UpgradeAttempt {
     pub(crate) fn new(request: &UpgradeRequest<'_>, status: StatusCode) -> Self {
-        Self { path: request.path.to_owned(), status, nonce: request.claimed_nonce() }
+        Self { path: request.target(), status, nonce: request.claimed_nonce() }
     }
 
     /// Returns whether the dial was accepted.

@@ -6,14 +6,13 @@ use bitopro_model::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exchange::account::fill::Role;
+use crate::exchange::feed::series::{BOOK_LIMITS, DEFAULT_BOOK_LIMIT};
 use crate::rest::Reply;
 use crate::rest::call::Call;
 use crate::rest::json::{list, seconds, with_8_decimals};
 use crate::rest::refused::{invalid, wrong_parameter};
 use crate::{BookLevel, CandleSpan, CommandError, Ticker};
 
-/// Numbers of levels of an order book (documented; others were refused).
-const BOOK_LIMITS: [usize; 6] = [1, 5, 10, 20, 30, 50];
 /// Number of recent trades. An assumption.
 const TRADES: usize = 100;
 
@@ -85,7 +84,7 @@ pub(super) fn fees() -> Value {
 pub(super) fn order_book(call: &Call<'_>) -> Reply {
     let rules = call.pair()?;
     let text = call.parameters.text("limit").unwrap_or("5");
-    let limit = text.parse().map(|limit| if limit == 0 { 5 } else { limit });
+    let limit = text.parse().map(|limit| if limit == 0 { DEFAULT_BOOK_LIMIT } else { limit });
     let limit =
         limit.ok().filter(|limit| BOOK_LIMITS.contains(limit)).ok_or_else(|| invalid("limit", text))?;
     let text = call.parameters.text("scale").unwrap_or("0");

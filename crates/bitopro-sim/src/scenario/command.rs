@@ -1,4 +1,4 @@
-use bitopro_model::{Balance, Currency, Decimal, PrivateStream};
+use bitopro_model::{Balance, Currency, Decimal, Stream};
 use http::StatusCode;
 
 use crate::{CommandError, NewOrder, RestFault};
@@ -86,7 +86,7 @@ pub enum Command {
     /// `text-to user-trades {"event":"NEWS"}` to those of one stream.
     SendText {
         /// The stream, or `None` for all streams.
-        stream: Option<PrivateStream>,
+        stream: Option<Stream>,
         /// The text, which need not be valid JSON.
         text: String,
     },
@@ -103,7 +103,7 @@ pub enum Command {
     /// connection, or `close user-trades 1001` to those of one stream.
     Close {
         /// The stream, or `None` for all streams.
-        stream: Option<PrivateStream>,
+        stream: Option<Stream>,
         /// The close code.
         code: u16,
         /// The reason, which may be empty.
@@ -111,7 +111,7 @@ pub enum Command {
     },
     /// Ends connections immediately and without a close frame: `disconnect` ends all of them, and
     /// `disconnect user-trades` those of one stream. Queued messages may be lost.
-    Disconnect(Option<PrivateStream>),
+    Disconnect(Option<Stream>),
     /// Lets the next calls of the REST API fail: `fail-rest 2 502` refuses two of them, `fail-rest 1 lose` carries
     /// out one without a response, `fail-rest 1 truncate` sends half of a response, and `fail-rest 1 delay 3000`
     /// sends a response 3 s late.
@@ -171,12 +171,12 @@ impl Command {
     }
 
     /// Creates a [`SendText`](Self::SendText) to every connection, or to those of one stream.
-    pub fn text(stream: impl Into<Option<PrivateStream>>, text: impl Into<String>) -> Self {
+    pub fn text(stream: impl Into<Option<Stream>>, text: impl Into<String>) -> Self {
         Self::SendText { stream: stream.into(), text: text.into() }
     }
 
     /// Creates a [`Close`](Self::Close) of every connection, or of those of one stream.
-    pub fn close(stream: impl Into<Option<PrivateStream>>, code: u16, reason: impl Into<String>) -> Self {
+    pub fn close(stream: impl Into<Option<Stream>>, code: u16, reason: impl Into<String>) -> Self {
         Self::Close { stream: stream.into(), code, reason: reason.into() }
     }
 }

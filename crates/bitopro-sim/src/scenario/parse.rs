@@ -3,7 +3,7 @@
 use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
 
-use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, exact_sub, parse_decimal};
+use bitopro_model::{Action, Balance, Condition, Decimal, Stream, exact_sub, parse_decimal};
 use http::StatusCode;
 
 use crate::{Command, Error, ErrorKind, NewOrder, RestFault};
@@ -206,8 +206,11 @@ fn close(tokens: &mut Tokens<'_>) -> Result<Command, ParseError> {
     Ok(Command::Close { stream, code, reason: reason.join(" ") })
 }
 
-fn stream(token: &str) -> Result<PrivateStream, ParseError> {
-    token.parse().map_err(|error| format!("{error}"))
+fn stream(token: &str) -> Result<Stream, ParseError> {
+    Stream::all().find(|stream| stream.name() == token).ok_or_else(|| {
+        let names: Vec<_> = Stream::all().map(|stream| format!("`{stream}`")).collect();
+        format!("unknown stream `{token}`; expected one of {}", names.join(", "))
+    })
 }
 
 fn decimal(token: &str) -> Result<Decimal, ParseError> {

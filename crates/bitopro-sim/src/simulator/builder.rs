@@ -7,6 +7,7 @@ use bitopro_model::{Balance, Timestamp};
 use super::account_options::AccountOptions;
 use super::endpoint::Endpoint;
 use crate::exchange::account::demo;
+use crate::exchange::feed::MarketFeed;
 use crate::gateway::authentication::Authentication;
 use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;
@@ -279,8 +280,9 @@ impl SimulatorBuilder {
         let authentication = Authentication::new(credentials, self.quirks.nonces);
         let now = self.clock.now().as_millis().saturating_add(self.clock_offset_ms);
         let exchange = self.exchange(Timestamp::from_millis(now));
-        let dispatcher =
-            Dispatcher::new(exchange, authentication, rest, sockets, (self.clock.clone(), self.keepalive));
+        let feed = MarketFeed::new(self.seed, self.quirks);
+        let (market, timing) = ((exchange, feed), (self.clock.clone(), self.keepalive));
+        let dispatcher = Dispatcher::new(market, authentication, rest, sockets, timing);
         dispatcher.set_clock_offset_ms(self.clock_offset_ms);
         Ok(dispatcher)
     }

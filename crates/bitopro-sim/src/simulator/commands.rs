@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use bitopro_model::{OrderId, PrivateStream};
+use bitopro_model::{OrderId, Stream};
 use bitopro_transport::{Frame, Refusal};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::gateway::account_stream::Addressees;
+use crate::gateway::channel::Addressees;
 use crate::gateway::refusal;
 use crate::{Command, CommandError, Error, ErrorKind, Push, Scenario, Simulator};
 
@@ -30,7 +30,7 @@ impl Simulator {
         let whole = command;
         let (name, command) = command.addressee()?;
         let account = name.map(|name| self.dispatcher.account_id(name)).transpose()?;
-        let addressees = |stream: &Option<PrivateStream>| Addressees { account, stream: *stream };
+        let addressees = |stream: &Option<Stream>| Addressees { account, stream: *stream };
         match command {
             Command::AwaitConnections(count) if self.connections() < *count => {
                 return Err(CommandError::TooFewConnections(*count));

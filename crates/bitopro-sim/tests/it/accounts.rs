@@ -70,7 +70,7 @@ async fn an_account_only_receives_its_own_messages_even_if_accounts_trade_with_e
     assert!(balances.iter().all(|text| !text.contains("SOL")));
     assert_eq!(texts(&mut alice_connections[1]), Vec::<String>::new());
     assert_eq!(alice.read(|account| account.balances()[&"TWD".into()].amount), Decimal::new(1_007_992, 3));
-    assert!(simulator.sent().iter().any(|sent| sent.account == alice.id()));
+    assert!(simulator.sent().iter().any(|sent| sent.account == Some(alice.id())));
 }
 
 #[tokio::test]

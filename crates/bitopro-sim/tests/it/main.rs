@@ -10,6 +10,7 @@ mod lifecycle;
 mod log;
 mod matching;
 mod proxy;
+mod public_streams;
 mod refusals;
 mod replay;
 mod replica;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bitopro_model::{Action, Decimal, PrivateStream, Timestamp};
+use bitopro_model::{Action, Decimal, PrivateStream, Stream, Timestamp};
 use bitopro_sim::{ActiveUpdates, Clock, Command, CommandError, NewOrder, Push, Simulator};
 use bitopro_transport::{Connection, Frame};
 use futures_util::{FutureExt, StreamExt};
@@ -130,11 +130,11 @@ async fn connection_commands_can_apply_to_one_stream() {
     let harness = in_memory(Simulator::builder());
     let simulator = &harness.simulator;
     let mut connections = connect(&harness, &mut Replica::default()).await;
-    simulator.execute(&Command::text(PrivateStream::UserTrades, "again")).unwrap();
+    simulator.execute(&Command::text(Stream::from(PrivateStream::UserTrades), "again")).unwrap();
     assert_eq!(next_text(&mut connections[3]).await, "again");
-    simulator.execute(&Command::close(PrivateStream::UserTrades, 1001, "maintenance")).unwrap();
+    simulator.execute(&Command::close(Stream::from(PrivateStream::UserTrades), 1001, "maintenance")).unwrap();
     assert_eq!(connections[3].next().await.unwrap().unwrap(), Frame::close(1001, "maintenance"));
-    simulator.execute(&Command::Disconnect(Some(PrivateStream::ActiveOrders))).unwrap();
+    simulator.execute(&Command::Disconnect(Some(PrivateStream::ActiveOrders.into()))).unwrap();
     assert_eq!(until_disconnected(&mut connections[1]).await, []);
     // The other two connections are unaffected.
     let order = simulator.open_orders()[0].id.clone();

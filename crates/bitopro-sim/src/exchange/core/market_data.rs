@@ -42,6 +42,11 @@ impl Exchange {
         self.engine.market_trades(pair).rev()
     }
 
+    /// Returns the number of all trades in a pair so far, including those that are no longer kept.
+    pub(crate) fn market_trade_count(&self, pair: &Pair) -> u64 {
+        self.engine.market_trade_count(pair)
+    }
+
     /// Returns the values of a pair in the last 24 hours.
     ///
     /// # Errors

@@ -47,6 +47,11 @@ impl MatchingEngine {
         self.market_trades.get(pair).into_iter().flat_map(RecentItems::iter)
     }
 
+    /// Returns the number of all trades in a pair so far.
+    pub(crate) fn market_trade_count(&self, pair: &Pair) -> u64 {
+        self.market_trades.get(pair).map_or(0, RecentItems::pushed)
+    }
+
     /// Replaces the balances of an account, and cancels the orders that they do not cover.
     pub(crate) fn set_holdings(
         &mut self,

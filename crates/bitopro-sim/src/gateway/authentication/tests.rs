@@ -1,7 +1,7 @@
 use bitopro_auth::{
     API_KEY_HEADER, Credentials, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER, SignedHeaders, Signer,
 };
-use bitopro_model::{PrivateStream, Timestamp};
+use bitopro_model::{Stream, Timestamp};
 use bitopro_transport::Refusal;
 use http::{HeaderMap, HeaderName, StatusCode};
 
@@ -34,15 +34,15 @@ fn signed_at(nonce: u64) -> HeaderMap {
     header_map(&Signer::new(credentials()).sign_identity(nonce))
 }
 
-fn authorize(authentication: &mut Authentication, headers: &HeaderMap) -> Result<PrivateStream, Refusal> {
-    let request = UpgradeRequest { path: PATH, headers, flaw: None };
+fn authorize(authentication: &mut Authentication, headers: &HeaderMap) -> Result<Stream, Refusal> {
+    let request = UpgradeRequest { path: PATH, query: None, headers, flaw: None };
     authentication
-        .authorize(&request, NOW)
+        .authorize(&request, &[], NOW)
         .map(|granted| granted.stream)
         .map_err(|rejection| rejection.refusal)
 }
 
-fn status(result: &Result<PrivateStream, Refusal>) -> u16 {
+fn status(result: &Result<Stream, Refusal>) -> u16 {
     result.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::SWITCHING_PROTOCOLS).as_u16()
 }
 
@@ -121,8 +121,13 @@ fn the_path_is_checked_first_then_the_handshake_then_the_account() {
         (PATH, true, HeaderMap::new(), 401),
         (PATH, true, signed_at(NOW_MS), 101),
     ] {
-        let request = UpgradeRequest { path, headers: &headers, flaw: Some(&flaw).filter(|_| !is_upgrade) };
-        let result = authentication().authorize(&request, NOW);
+        let request = UpgradeRequest {
+            path,
+            query: None,
+            headers: &headers,
+            flaw: Some(&flaw).filter(|_| !is_upgrade),
+        };
+        let result = authentication().authorize(&request, &[], NOW);
         let result = result.map(|granted| granted.stream).map_err(|rejection| rejection.refusal);
         assert_eq!(status(&result), expected, "{path} {is_upgrade}");
         if let Err(refusal) = result {
@@ -185,8 +190,8 @@ fn the_key_selects_the_account_and_each_key_has_its_own_nonces() {
     let mut authentication = Authentication::new([credentials(), alice.clone()], Nonces::Increasing);
     let mut authorize = |credentials: &Credentials, nonce| {
         let headers = header_map(&Signer::new(credentials.clone()).sign_identity(nonce));
-        let request = UpgradeRequest { path: PATH, headers: &headers, flaw: None };
-        authentication.authorize(&request, NOW).map(|granted| granted.account).ok()
+        let request = UpgradeRequest { path: PATH, query: None, headers: &headers, flaw: None };
+        authentication.authorize(&request, &[], NOW).ok().and_then(|granted| granted.account())
     };
     let other = AccountId::from_index(1);
     assert_eq!(authorize(&alice, NOW_MS + 5), Some(other));

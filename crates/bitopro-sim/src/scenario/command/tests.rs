@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream};
+use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, Stream};
 use http::StatusCode;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
@@ -58,7 +58,7 @@ fn every_kind_of_command_is_parsed_and_formatted() {
     balance.available = decimal(250, 2);
     let mut untradable = Balance::new("ADA", decimal(7, 0));
     untradable.tradable = Some(false);
-    let trades = Some(PrivateStream::UserTrades);
+    let trades = Some(PrivateStream::UserTrades.into());
     let close = |stream, reason: &str| Command::Close { stream, code: 1001, reason: reason.to_owned() };
     let text = |stream, text: &str| Command::SendText { stream, text: text.to_owned() };
     for (line, written, expected) in [
@@ -166,8 +166,8 @@ fn the_error_about_an_unknown_command_lists_all_commands() {
     }
 }
 
-fn streams() -> impl Strategy<Value = Option<PrivateStream>> {
-    proptest::option::of(proptest::sample::select(PrivateStream::ALL))
+fn streams() -> impl Strategy<Value = Option<Stream>> {
+    proptest::option::of(proptest::sample::select(Stream::all().collect::<Vec<_>>()))
 }
 
 fn decimals() -> impl Strategy<Value = Decimal> {
