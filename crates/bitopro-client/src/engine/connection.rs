@@ -108,11 +108,9 @@ impl OpenConnection {
         is_snapshot
     }
 
-    /// Records an unreadable message. If it was the first message of a private stream, it was the snapshot.
+    /// Records an unreadable message. If it was the first message, it was the snapshot, or that of some pair.
     pub(super) fn record_unreadable(&mut self) {
-        if let SnapshotStatus::Awaited { until } = self.snapshot
-            && self.awaited_pairs.is_empty()
-        {
+        if let SnapshotStatus::Awaited { until } = self.snapshot {
             self.snapshot = SnapshotStatus::Unreadable { until };
         }
     }

@@ -381,3 +381,26 @@ fn an_event_about_a_pair_that_was_not_requested_is_delivered_and_not_kept() {
     assert_eq!(bench.market_names(), ["connected", "snapshot BTC_TWD 1", "update ETH_TWD 2"]);
     assert_eq!(bench.current_market().order_books.iter().count(), 1);
 }
+
+#[test]
+fn merged_missing_pairs_are_those_of_the_last_connection() {
+    let settings = Settings { queue_capacity: 1, ..Settings::default() };
+    let mut bench = Bench::public(settings, PublicStream::OrderBooks, &["BTC_TWD", "ETH_TWD"]);
+    bench.wait_for_dial();
+    let (mut now, mut wall) = (bench.now, bench.wall);
+    let link = &mut bench.link;
+    link.handle_connected(now, wall);
+    link.handle_frame(now, wall, transport::Frame::text(book("BTC_TWD", 1, 1)));
+    (now, wall) = (now + SECOND * 11, wall + SECOND * 11);
+    link.handle_timeout(now, wall);
+    assert_eq!(link.engine.current_market(now, wall, link.subscriber).order_books.missing().count(), 1);
+    link.handle_lost(now, wall, transport::Error::new(transport::ErrorKind::Disconnected, "lost"));
+    (now, wall) = (now + SECOND * 40, wall + SECOND * 40);
+    while !matches!(link.poll_action(now, wall), Some(Action::Dial(_))) {}
+    link.handle_connected(now, wall);
+    for pair in ["BTC_TWD", "ETH_TWD"] {
+        link.handle_frame(now, wall, transport::Frame::text(book(pair, 2, 2)));
+    }
+    let names: Vec<String> = std::iter::from_fn(|| link.poll_item()).map(|item| described(&item)).collect();
+    assert_eq!(names, ["connected", "gap", "connected", "snapshot BTC_TWD 2", "snapshot ETH_TWD 2"]);
+}
