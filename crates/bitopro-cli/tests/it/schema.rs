@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use bitopro_client::Client;
+use bitopro_client::model::{PrivateStream, PublicStream, Stream};
+use bitopro_client::{Client, Heartbeat, PublicClient};
 use bitopro_sim::{Command, HistoryOnConnect, Quirks, Simulator};
 use bitopro_transport::Refusal;
 use http::StatusCode;
@@ -70,16 +71,53 @@ async fn every_type_of_line_conforms_to_the_schema() {
     read_until(&mut until("gap"));
     simulator.stop().await;
     let types = schema()["properties"]["type"]["enum"].clone();
-    let streams = schema()["properties"]["stream"]["enum"].clone();
-    for stream in streams.as_array().unwrap() {
+    for stream in PrivateStream::ALL {
         for r#type in ["connected", "update", "state", "heartbeat", "disconnected"] {
-            let line = format!("{type} {}", stream.as_str().unwrap());
+            let line = format!("{type} {stream}");
             assert!(seen.contains(&line), "{line}");
         }
     }
-    let is_seen_below = |r#type: &&str| *r#type == "closed" || BACKFILL.contains(r#type);
+    let is_seen_below =
+        |r#type: &&str| ["closed", "missing_pairs"].contains(r#type) || BACKFILL.contains(r#type);
     for r#type in types.as_array().unwrap().iter().filter_map(Value::as_str).filter(|it| !is_seen_below(it)) {
         assert!(seen.iter().any(|line| line.starts_with(r#type)), "{type}: {seen:?}");
+    }
+}
+
+/// Missing pairs are reported after 10 s, so this runs on a paused clock.
+#[tokio::test(start_paused = true)]
+async fn the_lines_of_public_streams_conform_to_the_schema() {
+    let validator = jsonschema::draft202012::new(&schema()).unwrap();
+    let streams = schema()["properties"]["stream"]["enum"].clone();
+    let known = Stream::all().map(|stream| Value::from(stream.name()));
+    assert_eq!(streams, known.collect::<Value>());
+    let simulator = Simulator::builder().start_in_memory().unwrap();
+    let client = PublicClient::builder().with_connector(simulator.connector()).build().unwrap();
+    let mut market = client.subscribe(PublicStream::ALL, ["BTC_TWD", "BCT_TWD"]).unwrap();
+    let mut seen = BTreeSet::new();
+    while PublicStream::ALL.iter().any(|stream| !seen.contains(&format!("missing_pairs {stream}"))) {
+        let item = timeout(Duration::from_secs(60), market.next()).await.unwrap().unwrap();
+        let state = market.current().stream(item.stream);
+        for line in [serde_json::to_value(&item), serde_json::to_value(&state)] {
+            let line = line.unwrap();
+            if !line.is_null() {
+                validate(&validator, &line);
+                seen.insert(format!(
+                    "{} {}",
+                    line["type"].as_str().unwrap(),
+                    line["stream"].as_str().unwrap()
+                ));
+            }
+        }
+        if let Some(state) = state {
+            validate(&validator, &serde_json::to_value(Heartbeat(&state)).unwrap());
+        }
+        simulator.tick();
+    }
+    for stream in PublicStream::ALL {
+        for r#type in ["connected", "snapshot", "state"] {
+            assert!(seen.contains(&format!("{type} {stream}")), "{type} {stream}: {seen:?}");
+        }
     }
 }
 
