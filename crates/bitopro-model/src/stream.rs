@@ -170,6 +170,18 @@ impl From<PublicStream> for Stream {
     }
 }
 
+impl From<PrivateStream> for Option<Stream> {
+    fn from(stream: PrivateStream) -> Self {
+        Some(stream.into())
+    }
+}
+
+impl From<PublicStream> for Option<Stream> {
+    fn from(stream: PublicStream) -> Self {
+        Some(stream.into())
+    }
+}
+
 impl PartialEq<PrivateStream> for Stream {
     fn eq(&self, other: &PrivateStream) -> bool {
         *self == Self::Private(*other)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bitopro_auth::{Nonce, Signer};
 use bitopro_model::{Stream, Timestamp};
 use bitopro_transport::{self as transport, CloseFrame};
+use http::uri::PathAndQuery;
 
 use super::Action;
 use super::connection::Phase;
@@ -40,12 +41,11 @@ impl Link {
             return self.handle_clock_refusal(cx, &answer, error);
         }
         let has_worked = self.has_worked(cx, Cause::Path);
-        self.handle_failure(
-            cx,
-            at,
-            refused(kind, self.stream(), self.endpoints.url(&self.path).path(), has_worked, &answer, error),
-            false,
-        );
+        let url = self.endpoints.url(&self.path);
+        // The pairs of a public stream may be in the query.
+        let path = url.path_and_query().map_or("/", PathAndQuery::as_str);
+        let error = refused(kind, self.stream(), path, has_worked, &answer, error);
+        self.handle_failure(cx, at, error, false);
     }
 
     /// Handles a refusal because of the clock. The response may contain the time of the server.

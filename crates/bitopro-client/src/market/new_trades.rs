@@ -1,6 +1,6 @@
 //! Finds the new trades in a list of recent ones, which have no ids.
 
-use bitopro_model::{Decimal, MarketTrade};
+use bitopro_model::{Decimal, MarketTrade, exact_sub};
 
 /// Returns the number of new trades at the start of `list`, or `None` if none of its trades is in `known`, so that
 /// trades between the two may be missing. Both lists begin with the newest trade.
@@ -25,10 +25,12 @@ fn is_same(a: &MarketTrade, b: &MarketTrade) -> bool {
         && (a.amount == b.amount || is_rounded(a.amount, b.amount))
 }
 
-/// Returns whether the amount with fewer decimals is nearest to the other one.
+/// Returns whether the amount with fewer decimals is the other one rounded to nearest, in either direction if it is
+/// halfway between two.
 fn is_rounded(a: Decimal, b: Decimal) -> bool {
     let (coarse, exact) = if a.scale() < b.scale() { (a, b) } else { (b, a) };
-    coarse.scale() < exact.scale() && exact.round_dp(coarse.scale()) == coarse
+    coarse.scale() < exact.scale()
+        && exact_sub(coarse, exact).is_some_and(|error| error.abs() <= Decimal::new(5, coarse.scale() + 1))
 }
 
 #[cfg(test)]
@@ -81,6 +83,10 @@ mod tests {
         assert_eq!(new_trades(&known, &trades(&[(1, "0.0066")])), Some(0));
         assert_eq!(new_trades(&known, &trades(&[(1, "0.0067")])), None);
         assert_eq!(new_trades(&known, &trades(&[(1, "0.00660002")])), None);
+        let halfway = trades(&[(1, "862.5")]);
+        for (rounded, expected) in [("862", Some(0)), ("863", Some(0)), ("861", None), ("864", None)] {
+            assert_eq!(new_trades(&halfway, &trades(&[(1, rounded)])), expected, "{rounded}");
+        }
         assert_eq!(new_trades(&trades(&[(1, "0.0160")]), &trades(&[(1, "0.016")])), Some(0));
     }
 }

@@ -149,7 +149,11 @@ impl Selection {
 
     /// Returns the path and query of a stream with these pairs, in the documented forms.
     pub(crate) fn path(&self, stream: PublicStream) -> String {
-        let pairs: Vec<String> = self.0.iter().map(BookPair::to_string).collect();
+        let name = |pair: &BookPair| match stream {
+            PublicStream::OrderBooks => pair.to_string(),
+            _ => BookPair::new(pair.pair.clone()).to_string(),
+        };
+        let pairs: Vec<String> = self.0.iter().map(name).collect();
         let pairs = pairs.join(",");
         let separator = if self.0.len() == 1 { "/" } else { "?pairs=" };
         format!("{}{separator}{pairs}", stream.path())
@@ -173,7 +177,7 @@ mod tests {
         assert_eq!(books(&["btc_twd"]), "/v1/pub/order-books/BTC_TWD");
         assert_eq!(books(&["BTC_TWD:20", "btc_twd:20"]), "/v1/pub/order-books/BTC_TWD:20");
         assert_eq!(books(&["BTC_TWD:1", "BITO_ETH"]), "/v1/pub/order-books?pairs=BTC_TWD:1,BITO_ETH");
-        let trades = path(PublicStream::Trades, &["BTC_TWD", "ETH_TWD"]);
+        let trades = path(PublicStream::Trades, &["BTC_TWD:20", "ETH_TWD"]);
         assert_eq!(trades.unwrap(), "/v1/pub/trades?pairs=BTC_TWD,ETH_TWD");
     }
 

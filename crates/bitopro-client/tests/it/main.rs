@@ -8,6 +8,7 @@ mod driver;
 mod faults;
 mod interface;
 mod log;
+mod market;
 mod network;
 mod oracle;
 mod orders;

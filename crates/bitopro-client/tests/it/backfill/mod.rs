@@ -49,7 +49,7 @@ impl Trader {
     }
 
     fn disconnect(&self, stream: Option<PrivateStream>) {
-        self.simulator.execute(&Command::Disconnect(stream)).unwrap();
+        self.simulator.execute(&Command::Disconnect(stream.map(Into::into))).unwrap();
     }
 
     /// Places an order to buy some hundredths of a bitcoin.

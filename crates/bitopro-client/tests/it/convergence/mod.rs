@@ -54,7 +54,7 @@ impl Harness {
             }
             number @ 3..=6 => {
                 if let Some(stream) = PrivateStream::ALL.get(usize::from(number) - 3) {
-                    execute(&Command::Disconnect(Some(*stream)));
+                    execute(&Command::Disconnect((*stream).into()));
                 }
             }
             7 => execute(&random.choice(REST_FAULTS).expect("a fault").parse().unwrap()),

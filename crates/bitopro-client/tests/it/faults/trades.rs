@@ -32,7 +32,7 @@ async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found(
     read(&mut account).await;
     let lost = simulator.now();
     // The other streams stay connected. Their messages show which fills are missing.
-    simulator.execute(&Command::Disconnect(Some(PrivateStream::UserTrades))).unwrap();
+    simulator.execute(&Command::Disconnect(PrivateStream::UserTrades.into())).unwrap();
     simulator.fill_remaining(&both).unwrap();
     simulator.fill_remaining(&missed).unwrap();
     simulator.fill(&open, Decimal::new(1, 2)).unwrap();

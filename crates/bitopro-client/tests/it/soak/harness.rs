@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bitopro_client::model::{
-    Action, Balance, Condition, Decimal, Order, OrderStatus, PrivateStream, Timestamp,
+    Action, Balance, Condition, Decimal, Order, OrderStatus, PrivateStream, Stream, Timestamp,
 };
 use bitopro_client::transport::Refusal;
 use bitopro_client::{Account, Client, OrderUpdates, Subscription, WallClock};
@@ -187,10 +187,12 @@ impl Harness {
                     let removed = truth.keys().nth(usize::from(number) % truth.len().max(1)).cloned();
                     removed.map(|currency| truth.remove(&currency));
                 });
-                self.execute(&Command::Disconnect(Some(PrivateStream::AccountBalance)));
+                self.execute(&Command::Disconnect(PrivateStream::AccountBalance.into()));
             }
-            Fault::Close(which, code) => self.execute(&Command::close(which, code, "restart")),
-            Fault::Disconnect(which) => self.execute(&Command::Disconnect(which)),
+            Fault::Close(which, code) => {
+                self.execute(&Command::close(which.map(Stream::from), code, "restart"))
+            }
+            Fault::Disconnect(which) => self.execute(&Command::Disconnect(which.map(Stream::from))),
             Fault::HalfOpen(which) => self.network.cut(which),
             Fault::DialsHang => self.network.set_dial_mode(DialMode::Hangs),
             Fault::DialsFail => self.network.set_dial_mode(DialMode::Fails),
@@ -268,7 +270,7 @@ impl Harness {
     }
 
     fn send(&self, which: Option<PrivateStream>, text: &str) {
-        self.execute(&Command::text(which, text));
+        self.execute(&Command::text(which.map(Stream::from), text));
     }
 
     fn execute(&self, command: &Command) {
