@@ -81,11 +81,24 @@ pub fn exact_sub(a: Decimal, b: Decimal) -> Option<Decimal> {
 }
 
 /// Multiplies two decimals exactly, or returns `None` if [`Decimal`] cannot hold the product.
+///
+/// The product has the sum of both scales; trailing zeros are dropped only if the product would not fit otherwise. A
+/// product of zero has no sign.
 pub fn exact_mul(a: Decimal, b: Decimal) -> Option<Decimal> {
-    let product = a.checked_mul(b)?;
-    // `Decimal` rounds a product that does not fit, which reduces its scale.
-    let is_exact = product.is_zero() || product.scale() == a.scale() + b.scale();
-    (is_exact && product.is_zero() == (a.is_zero() || b.is_zero())).then_some(product)
+    let (mut a_units, mut b_units, mut scale) = (a.mantissa(), b.mantissa(), a.scale() + b.scale());
+    loop {
+        let units = a_units.checked_mul(b_units);
+        let product = units.and_then(|units| Decimal::try_from_i128_with_scale(units, scale).ok());
+        if product.is_some() || scale == 0 {
+            return product;
+        }
+        // Drops a trailing zero of the product, which itself may not fit into 128 bits.
+        for prime in [2, 5] {
+            let factor = [&mut a_units, &mut b_units].into_iter().find(|units| **units % prime == 0)?;
+            *factor /= prime;
+        }
+        scale -= 1;
+    }
 }
 
 fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {

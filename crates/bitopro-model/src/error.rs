@@ -73,7 +73,7 @@ impl DecodeError {
         &self.excerpt
     }
 
-    fn new(error: &serde_json::Error, path: String, text: &str, stream: Option<Stream>) -> Self {
+    pub(crate) fn new(error: &serde_json::Error, path: String, text: &str, stream: Option<Stream>) -> Self {
         let kind = if error.is_data() { DecodeErrorKind::Data } else { DecodeErrorKind::Syntax };
         let (line, column) = (error.line(), error.column());
         let mut reason = error.to_string();

@@ -258,20 +258,20 @@ fn stream_of<M: OfStream>(_: &M) -> Stream {
 
 /// Parses a message of a public stream, of which `only_pair` is the pair if it follows only one.
 fn decode_market<E: MarketEvent>(only_pair: Option<&Pair>, text: &str) -> Result<Message, DecodeError> {
-    serde_json::from_str::<E>(text).map(E::into).or_else(|_| {
-        let Head { event, has_pair } = parse(text, Some(E::STREAM))?;
-        if event != E::STREAM.event() {
-            return UnknownMessage::new(event, text).map(Message::Unknown);
-        }
-        match only_pair {
-            _ if has_pair => E::from_json(text).map(E::into),
-            Some(pair) => E::from_json(&with_pair(pair, text)?).map(E::into),
-            None => UnknownMessage::new(event, text).map(Message::Unknown),
-        }
-    })
+    let read = serde_json::from_str::<E>(text).ok().filter(|event| !event.pair().as_str().is_empty());
+    if let Some(event) = read {
+        return Ok(event.into());
+    }
+    let Head { event, has_pair } = parse(text, Some(E::STREAM))?;
+    match only_pair {
+        _ if event != E::STREAM.event() => UnknownMessage::new(event, text).map(Message::Unknown),
+        _ if has_pair => E::from_json(text).map(E::into),
+        Some(pair) => E::from_json(&with_pair(pair, text)?).map(E::into),
+        None => UnknownMessage::new(event, text).map(Message::Unknown),
+    }
 }
 
-/// Returns a message with its pair, in place of one that is empty.
+/// Returns a message with its pair, in place of one that is `null` or empty.
 fn with_pair(pair: &Pair, text: &str) -> Result<String, DecodeError> {
     let fields: Extra = parse(text, None)?;
     let others = fields.iter().filter(|(name, _)| *name != "pair");

@@ -34,7 +34,7 @@ pub trait MarketEvent:
     /// # Errors
     ///
     /// Returns a [`DecodeError`] if the text is not JSON, is an event of another kind or has an invalid field. The
-    /// `pair` is required. For a message without it, see [`Message::from_public_stream`].
+    /// `pair` is required and must not be empty. For a message without it, see [`Message::from_public_stream`].
     fn from_json(text: &str) -> Result<Self, DecodeError>;
 
     /// Returns the pair in uppercase.
@@ -58,7 +58,13 @@ macro_rules! market_event {
             const PUBLIC_STREAM: $crate::PublicStream = $crate::PublicStream::$stream;
 
             fn from_json(text: &str) -> Result<Self, $crate::DecodeError> {
-                $crate::error::parse(text, Some(Self::PUBLIC_STREAM.into()))
+                let stream = Some(Self::PUBLIC_STREAM.into());
+                let event: Self = $crate::error::parse(text, stream)?;
+                if event.pair.as_str().is_empty() {
+                    let error = serde::de::Error::missing_field("pair");
+                    return Err($crate::DecodeError::new(&error, String::new(), text, stream));
+                }
+                Ok(event)
             }
 
             fn pair(&self) -> &$crate::Pair {

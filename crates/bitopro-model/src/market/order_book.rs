@@ -117,8 +117,8 @@ impl OrderBook {
 
     /// Returns the prices that an order would meet, best first, each with the amount at this and all better prices.
     ///
-    /// A buy order meets the asks. The amounts are sums of [`BookLevel::amount`]; the list ends before a sum that
-    /// [`Decimal`] cannot hold.
+    /// A buy order meets the asks, a sell order the bids, and an unknown action neither. The amounts are sums of
+    /// [`BookLevel::amount`]; the list ends before a sum that [`Decimal`] cannot hold.
     pub fn depth(&self, action: &Action) -> Vec<(Decimal, Decimal)> {
         let levels = self.levels_for(action);
         let sums = levels.iter().scan(Decimal::ZERO, |sum, level| {
@@ -158,8 +158,11 @@ impl OrderBook {
 
     /// Returns the levels that an order would meet, best first. The exchange sends them in this order (observed).
     fn levels_for(&self, action: &Action) -> Cow<'_, [BookLevel]> {
-        let is_buy = *action == Action::Buy;
-        let levels = if is_buy { &self.asks } else { &self.bids };
+        let (levels, is_buy) = match action {
+            Action::Buy => (&self.asks, true),
+            Action::Sell => (&self.bids, false),
+            Action::Unknown(_) => return Cow::default(),
+        };
         let is_better =
             |a: &BookLevel, b: &BookLevel| if is_buy { a.price <= b.price } else { a.price >= b.price };
         if levels.is_sorted_by(is_better) {

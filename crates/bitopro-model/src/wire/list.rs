@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde::ser::{Serialize, SerializeMap};
 
@@ -48,7 +48,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ItemsVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Items<T>, A::Error> {
         match map.next_key::<IgnoredAny>()? {
             None => Ok(Items(Vec::new())),
-            Some(_) => Err(A::Error::custom("expected a list, found an object with fields")),
+            Some(_) => Err(A::Error::invalid_type(Unexpected::Map, &self)),
         }
     }
 

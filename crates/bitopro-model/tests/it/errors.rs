@@ -1,13 +1,14 @@
-//! The exact text of decode errors: for balances here, and for orders and trades in their own modules.
+//! The exact text of decode errors: for balances here, and for the other events in their own modules.
 
+mod market;
 mod orders;
 mod trades;
 
-use std::fmt::Debug;
-
 use bitopro_model::{
-    AccountBalance, Balances, DecodeError, DecodeErrorKind, Event, EventData, Message, decode,
+    AccountBalance, Balances, DecodeError, DecodeErrorKind, Message, PrivateStream, Stream, decode,
 };
+
+use crate::fixtures::Parser;
 
 const ADA: &str = r#""currency":"ADA","amount":"1","available":"1","stake":"0","tradable":true"#;
 
@@ -93,23 +94,25 @@ fn fault_44_an_error_in_a_balance_names_its_path() {
         ),
         (with_data(r#"{},"timestamp":2"#), "duplicate field `timestamp`"),
     ];
-    assert_errors::<Balances>(table);
+    assert_errors(PrivateStream::AccountBalance, table);
 }
 
 /// Asserts that each text fails with this path and reason, followed by the excerpt.
-fn assert_errors<D: EventData + Debug>(table: impl IntoIterator<Item = (String, &'static str)>) {
+fn assert_errors(stream: impl Into<Stream>, table: impl IntoIterator<Item = (String, &'static str)>) {
+    let parser = Parser::of(stream);
+    let stream = parser.stream;
     for (text, expected) in table {
-        let error = decode::<D>(&text).expect_err(&text);
+        let error = (parser.decode)(&text).expect_err(&text);
         let shown = error.to_string();
-        let location = format!(" (in {}, near `{}`)", D::STREAM.event(), error.excerpt());
+        let location = format!(" (in {}, near `{}`)", stream.event(), error.excerpt());
         assert_eq!(shown, format!("{expected}{location}"), "{text}");
-        assert_eq!((error.kind(), error.stream()), (DecodeErrorKind::Data, Some(D::STREAM.into())));
+        assert_eq!((error.kind(), error.stream()), (DecodeErrorKind::Data, Some(stream)));
         assert!(expected.starts_with(error.path()), "{text}");
 
         // Parsing without a known stream, or with a known event, returns the same error.
         assert_eq!(Message::from_json(&text).expect_err(&text).to_string(), shown);
-        assert_eq!(Event::<D>::from_json(&text).expect_err(&text).to_string(), shown);
-        assert_eq!(Message::from_stream(D::STREAM, &text).expect_err(&text), error);
+        assert_eq!((parser.from_json)(&text).expect_err(&text).to_string(), shown);
+        assert_eq!(Message::from_stream(stream, &text).expect_err(&text), error);
     }
 }
 

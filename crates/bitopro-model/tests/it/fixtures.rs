@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use bitopro_model::{
-    ActiveOrderStream, Balances, DecodeError, Event, EventData, HistoryOrderStream, Message, Orders,
-    PrivateStream, Timestamp, Trade, decode,
+    ActiveOrderStream, Balances, DecodeError, Event, EventData, HistoryOrderStream, MarketEvent,
+    MarketTrades, Message, OrderBook, Orders, Pair, Stream, Ticker, Timestamp, Trade, decode,
 };
 use serde_json::Value;
 
@@ -13,29 +13,29 @@ use serde_json::Value;
 pub(crate) struct Fixture {
     pub(crate) path: String,
     pub(crate) text: String,
-    pub(crate) stream: Stream,
+    pub(crate) parser: Parser,
     /// `true` if the model writes the fixture back token by token.
     canonical: bool,
 }
 
 /// The parsing functions for texts of one stream.
 #[derive(Clone, Copy)]
-pub(crate) struct Stream {
+pub(crate) struct Parser {
     /// The folder of the stream's fixtures.
     folder: &'static str,
-    pub(crate) id: PrivateStream,
+    pub(crate) stream: Stream,
     pub(crate) decode: fn(&str) -> Result<Message, DecodeError>,
-    from_json: fn(&str) -> Result<Message, DecodeError>,
+    pub(crate) from_json: fn(&str) -> Result<Message, DecodeError>,
     deserialize: fn(&str) -> serde_json::Result<Message>,
     /// Converts a message to the stream's event and back, or returns the message as the error.
     convert: fn(Message) -> Result<Message, Message>,
 }
 
-impl Stream {
-    fn of<D: EventData>(folder: &'static str) -> Self {
+impl Parser {
+    fn private<D: EventData>(folder: &'static str) -> Self {
         Self {
             folder,
-            id: D::STREAM,
+            stream: D::STREAM.into(),
             decode: |text| decode::<D>(text).map(Message::from),
             from_json: |text| Event::<D>::from_json(text).map(Message::from),
             deserialize: |text| serde_json::from_str::<Event<D>>(text).map(Message::from),
@@ -43,13 +43,45 @@ impl Stream {
         }
     }
 
-    fn all() -> [Self; 4] {
+    /// A message is decoded as one of another pair's socket: its own pair takes precedence.
+    fn public<E: MarketEvent>(folder: &'static str) -> Self {
+        Self {
+            folder,
+            stream: E::PUBLIC_STREAM.into(),
+            decode: |text| {
+                let read = Message::from_public_stream(E::PUBLIC_STREAM, None, text);
+                // Only a message without a pair depends on the pair of its socket.
+                if !read.as_ref().is_ok_and(|message| message.stream().is_none()) {
+                    let other = Pair::new("OTHER_PAIR");
+                    assert_eq!(
+                        Message::from_public_stream(E::PUBLIC_STREAM, Some(&other), text),
+                        read,
+                        "{text}"
+                    );
+                }
+                read
+            },
+            from_json: |text| E::from_json(text).map(E::into),
+            deserialize: |text| serde_json::from_str::<E>(text).map(E::into),
+            convert: |message| E::try_from(message).map(E::into),
+        }
+    }
+
+    fn all() -> [Self; 7] {
         [
-            Self::of::<Balances>("account-balance"),
-            Self::of::<Orders<ActiveOrderStream>>("active-orders"),
-            Self::of::<Orders<HistoryOrderStream>>("history-orders"),
-            Self::of::<Trade>("user-trade"),
+            Self::private::<Balances>("account-balance"),
+            Self::private::<Orders<ActiveOrderStream>>("active-orders"),
+            Self::private::<Orders<HistoryOrderStream>>("history-orders"),
+            Self::private::<Trade>("user-trade"),
+            Self::public::<OrderBook>("order-books"),
+            Self::public::<Ticker>("tickers"),
+            Self::public::<MarketTrades>("market-trades"),
         ]
+    }
+
+    pub(crate) fn of(stream: impl Into<Stream>) -> Self {
+        let stream = stream.into();
+        Self::all().into_iter().find(|parser| parser.stream == stream).unwrap()
     }
 }
 
@@ -70,6 +102,7 @@ const NORMALISED: &[(&str, &[(&str, &str)])] = &[
             (r#""id": 7932122655"#, r#""id": "7932122655""#),
         ],
     ),
+    ("order-books/event-id-other-spelling.json", &[(r#""eventId""#, r#""eventID""#)]),
     (
         "history-orders/old-spellings.json",
         &[
@@ -118,7 +151,7 @@ pub(crate) fn all() -> Vec<Fixture> {
             Fixture {
                 path: path.to_owned(),
                 text: fs::read_to_string(dir.join(path)).unwrap(),
-                stream: Stream::all().into_iter().find(|stream| stream.folder == folder).expect(path),
+                parser: Parser::all().into_iter().find(|parser| parser.folder == folder).expect(path),
                 canonical: entry["canonical"].as_bool().unwrap(),
             }
         })
@@ -140,10 +173,10 @@ fn minified(json: &str) -> String {
 #[test]
 fn every_stream_has_a_fixture_of_its_event() {
     let fixtures = all();
-    for &stream in PrivateStream::ALL {
-        let mut candidates = fixtures.iter().filter(|fixture| fixture.stream.id == stream);
+    for stream in Stream::all() {
+        let mut candidates = fixtures.iter().filter(|fixture| fixture.parser.stream == stream);
         assert!(
-            candidates.any(|fixture| Message::from_json(&fixture.text).unwrap().event() == stream.event()),
+            candidates.any(|fixture| Message::from_json(&fixture.text).unwrap().stream() == Some(stream)),
             "no fixture for {stream}"
         );
     }
@@ -212,27 +245,27 @@ fn a_written_message_reads_back_equal_and_is_written_identically() {
 
 #[test]
 fn all_parsing_functions_return_the_same_message() {
-    for Fixture { path, text, stream, .. } in all() {
+    for Fixture { path, text, parser, .. } in all() {
         let message = Message::from_json(&text).unwrap();
         assert_eq!(serde_json::from_str::<Message>(&text).unwrap(), message, "{path}");
         assert_eq!(serde_json::from_slice::<Message>(text.as_bytes()).unwrap(), message, "{path}");
-        assert_eq!((stream.decode)(&text).unwrap(), message, "{path}");
-        assert_eq!(Message::from_stream(stream.id, &text).unwrap(), message, "{path}");
-        if message.event() == stream.id.event() {
-            assert_eq!((stream.from_json)(&text).unwrap(), message, "{path}");
-            assert_eq!((stream.deserialize)(&text).unwrap(), message, "{path}");
+        assert_eq!((parser.decode)(&text).unwrap(), message, "{path}");
+        assert_eq!(Message::from_stream(parser.stream, &text).unwrap(), message, "{path}");
+        if message.stream().is_some() {
+            assert_eq!((parser.from_json)(&text).unwrap(), message, "{path}");
+            assert_eq!((parser.deserialize)(&text).unwrap(), message, "{path}");
         } else {
-            assert!((stream.from_json)(&text).is_err() && (stream.deserialize)(&text).is_err(), "{path}");
+            assert!((parser.from_json)(&text).is_err() && (parser.deserialize)(&text).is_err(), "{path}");
         }
     }
 }
 
 #[test]
 fn fault_31_an_event_of_another_stream_is_an_unknown_message_with_the_whole_text() {
-    for Fixture { path, text, stream, .. } in all() {
-        for other in Stream::all().iter().filter(|other| other.id != stream.id) {
+    for Fixture { path, text, parser, .. } in all() {
+        for other in Parser::all().iter().filter(|other| other.stream != parser.stream) {
             let decoded = (other.decode)(&text).unwrap();
-            assert_eq!(Message::from_stream(other.id, &text).unwrap(), decoded, "{path}");
+            assert_eq!(Message::from_stream(other.stream, &text).unwrap(), decoded, "{path}");
             let Message::Unknown(unknown) = decoded else { panic!("{path}") };
             assert_eq!(unknown.raw(), text.trim_ascii(), "{path}");
             assert!((other.from_json)(&text).is_err(), "{path}");
@@ -244,9 +277,9 @@ fn fault_31_an_event_of_another_stream_is_an_unknown_message_with_the_whole_text
 fn a_message_converts_only_to_the_event_of_its_stream() {
     for Fixture { path, text, .. } in all() {
         let message = Message::from_json(&text).unwrap();
-        for stream in Stream::all() {
-            let converted = (stream.convert)(message.clone());
-            let is_same_stream = message.stream() == Some(stream.id.into());
+        for parser in Parser::all() {
+            let converted = (parser.convert)(message.clone());
+            let is_same_stream = message.stream() == Some(parser.stream);
             assert_eq!(
                 converted,
                 if is_same_stream { Ok(message.clone()) } else { Err(message.clone()) },
@@ -258,11 +291,14 @@ fn a_message_converts_only_to_the_event_of_its_stream() {
 
 #[test]
 fn a_message_returns_the_fields_of_its_envelope() {
-    for Fixture { path, text, .. } in all() {
-        let message = Message::from_json(&text).unwrap();
-        let wire: Value = serde_json::from_str(&text).unwrap();
-        let stream = PrivateStream::ALL.iter().copied().find(|stream| wire["event"] == stream.event());
-        assert_eq!(message.stream(), stream.map(Into::into), "{path}");
+    for fixture in all() {
+        let path = &fixture.path;
+        let message = Message::from_json(&fixture.text).unwrap();
+        let wire: Value = serde_json::from_str(&fixture.normalised()).unwrap();
+        let needs_pair = |stream| matches!(stream, Stream::Public(_));
+        let stream = Stream::all().find(|stream| wire["event"] == stream.event());
+        let stream = stream.filter(|stream| !needs_pair(*stream) || wire["pair"].is_string());
+        assert_eq!(message.stream(), stream, "{path}");
         // The envelope of an unknown event is not parsed, since its format may be different.
         assert_eq!(
             message.timestamp().map(Timestamp::as_millis),
@@ -270,6 +306,8 @@ fn a_message_returns_the_fields_of_its_envelope() {
             "{path}"
         );
         assert_eq!(message.event_id(), stream.and_then(|_| wire["eventID"].as_str()), "{path}");
+        let pair = stream.filter(|stream| needs_pair(*stream)).and_then(|_| wire["pair"].as_str());
+        assert_eq!(message.market_pair().map(Pair::as_str), pair, "{path}");
     }
 }
 

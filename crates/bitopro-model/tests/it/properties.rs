@@ -93,9 +93,9 @@ proptest! {
         let fixtures = fixtures::all();
         let fixture = index.get(&fixtures);
         let message = Message::from_json(&fixture.text).unwrap();
-        // Every envelope, balance, order and trade has exactly one of these fields, which marks a position in
+        // Every envelope, balance, order, trade and price level has one of these fields, which marks a position in
         // it.
-        let known = ["\"event\":", "\"currency\":", "\"pair\":", "\"matchID\":"];
+        let known = ["\"event\":", "\"currency\":", "\"pair\":", "\"matchID\":", "\"price\":"];
         let positions: Vec<usize> =
             known.iter().flat_map(|name| fixture.text.match_indices(name)).map(|(at, _)| at).collect();
         let member = format!("\"zzNew\":{value}");
@@ -130,7 +130,7 @@ proptest! {
         let fixtures = fixtures::all();
         let fixture = index.get(&fixtures);
         let text = damaged(&fixture.text, &damages);
-        let by_stream = (fixture.stream.decode)(&text);
+        let by_stream = (fixture.parser.decode)(&text);
         match Message::from_json(&text) {
             Ok(message) => {
                 prop_assert!(by_stream.is_ok());
@@ -155,6 +155,9 @@ fn public_types_are_send_and_sync() {
     check::<bitopro_model::ActiveOrders>();
     check::<bitopro_model::HistoryOrders>();
     check::<bitopro_model::UserTrade>();
+    check::<bitopro_model::OrderBook>();
+    check::<bitopro_model::Ticker>();
+    check::<bitopro_model::MarketTrades>();
     check::<bitopro_model::DecodeError>();
     check::<bitopro_model::DecimalError>();
 }

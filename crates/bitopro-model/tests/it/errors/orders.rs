@@ -29,7 +29,7 @@ fn assert_order_errors<K: OrderStream>() {
     let (with, with_order) = (with_orders::<K>, with_order::<K>);
     let (price, id, gtc) = (r#""price":"107""#, r#""id":"7""#, r#""timeInForce":"GTC""#);
     let event = K::STREAM.event();
-    assert_errors::<Orders<K>>([
+    let table = [
         (with_order(r#""price":"107","#, ""), "data.sol_usdt[0]: missing field `price`"),
         (with_order(r#""status":0,"#, ""), "data.sol_usdt[0]: missing field `status`"),
         (
@@ -97,7 +97,8 @@ fn assert_order_errors<K: OrderStream>() {
         (with("null"), "data: invalid type: null, expected an object of orders by pair"),
         (format!(r#"{{"event":"{event}","timestamp":1}}"#), "missing field `data`"),
         (format!(r#"{{"event":"{event}","data":{{}}}}"#), "missing field `timestamp`"),
-    ]);
+    ];
+    assert_errors(K::STREAM, table);
 }
 
 #[test]

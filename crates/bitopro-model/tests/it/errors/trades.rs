@@ -1,4 +1,4 @@
-use bitopro_model::Trade;
+use bitopro_model::PrivateStream;
 
 use super::assert_errors;
 
@@ -19,7 +19,7 @@ fn with_trade(from: &str, to: &str) -> String {
 fn fault_44_an_error_in_a_trade_names_its_path() {
     let maker = r#""isMaker":true"#;
     let time = r#""transactionTimestamp":1694667358"#;
-    assert_errors::<Trade>([
+    let table = [
         (with_trade(r#""price":"32.039","#, ""), "data: missing field `price`"),
         (with_trade(r#""orderID":7,"#, ""), "data: missing field `orderID`"),
         (
@@ -56,5 +56,6 @@ fn fault_44_an_error_in_a_trade_names_its_path() {
         (with_trade_data("{}"), "data: missing field `base`"),
         (r#"{"event":"USER_TRADE","timestamp":1}"#.to_owned(), "missing field `data`"),
         (format!(r#"{{"event":"USER_TRADE","data":{{{TRADE}}}}}"#), "missing field `timestamp`"),
-    ]);
+    ];
+    assert_errors(PrivateStream::UserTrades, table);
 }
