@@ -174,7 +174,7 @@ impl Visitor<'_> for DecimalTextVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decimal, DecimalError, exact_add, exact_sub, parse_decimal};
+    use super::{Decimal, DecimalError, exact_add, exact_mul, exact_sub, parse_decimal};
     use proptest::prelude::*;
 
     #[test]
@@ -289,7 +289,34 @@ mod tests {
         })
     }
 
+    /// Multiplies in two halves of 96 bits, and drops trailing zeros until the product fits.
+    fn product(a: Decimal, b: Decimal) -> Option<Decimal> {
+        const HALF: u128 = 1 << 48;
+        let [x, y] = [a, b].map(|value| value.mantissa().unsigned_abs());
+        let middle = (x / HALF) * (y % HALF) + (x % HALF) * (y / HALF);
+        let low = (x % HALF) * (y % HALF) + (middle % HALF) * HALF;
+        let (mut high, mut low) = ((x / HALF) * (y / HALF) + middle / HALF + (low >> 96), low % (1 << 96));
+        let mut scale = a.scale() + b.scale();
+        while high > 0 || scale > 28 {
+            let rest = ((high % 10) << 96) + low;
+            if scale == 0 || rest % 10 != 0 {
+                return None;
+            }
+            (high, low, scale) = (high / 10, rest / 10, scale - 1);
+        }
+        let units = i128::try_from(low).unwrap();
+        let is_negative = a.is_sign_negative() != b.is_sign_negative();
+        Some(Decimal::from_i128_with_scale(if is_negative { -units } else { units }, scale))
+    }
+
     proptest! {
+        #[test]
+        fn a_product_matches_integer_arithmetic_or_is_none(a in decimals(), b in decimals()) {
+            let text = |value: Option<Decimal>| value.map(|value| value.to_string());
+            prop_assert_eq!(text(exact_mul(a, b)), text(product(a, b)));
+            prop_assert_eq!(text(exact_mul(b, a)), text(product(a, b)));
+        }
+
         #[test]
         fn a_sum_matches_integer_arithmetic_or_is_none(a in decimals(), b in decimals()) {
             let ((a_whole, a_rest), (b_whole, b_rest)) = (parts(a), parts(b));

@@ -13,3 +13,4 @@ mod fixtures;
 mod json;
 mod leniency;
 mod properties;
+mod without_pair;
