@@ -47,9 +47,31 @@ pub trait MarketEvent:
     fn event_id(&self) -> Option<&str>;
 }
 
-/// Implements [`MarketEvent`] for a type with the fields of the envelope.
+/// Declares an event with the envelope that all public events share, followed by its own fields.
 macro_rules! market_event {
-    ($event:ident, $stream:ident) => {
+    (
+        $(#[$meta:meta])*
+        pub struct $event:ident ($expecting:literal) on $stream:ident {
+            $($fields:tt)*
+        }
+    ) => {
+        $crate::wire::wire_struct! {
+            $(#[$meta])*
+            pub struct $event ($expecting) {
+                /// The event's name.
+                "event" => event: $crate::EventName<$event>,
+                /// The time at which the exchange sent the event.
+                "timestamp" => timestamp: $crate::Timestamp,
+                /// The same time as text. Do not use it: it has been observed in Taiwan time despite its `Z` suffix.
+                "datetime" => datetime: Option<String>,
+                /// A random UUID.
+                "eventID" | "eventId" => event_id: Option<String>,
+                /// The pair in uppercase.
+                "pair" => pair: $crate::Pair,
+                $($fields)*
+            }
+        }
+
         impl $crate::event::OfStream for $event {
             const STREAM: $crate::Stream = $crate::Stream::Public($crate::PublicStream::$stream);
         }

@@ -7,7 +7,7 @@ use crate::event::EventName;
 use crate::wire::wire_struct;
 use crate::{Action, Extra, Pair, Timestamp, exact_add, exact_mul, exact_sub};
 
-wire_struct! {
+market_event! {
     /// The event `ORDER_BOOK`: the best orders of a pair, merged by price.
     ///
     /// Each event replaces the whole book of its pair. The first one of a connection has exact amounts; the exchange
@@ -27,17 +27,7 @@ wire_struct! {
     /// assert_eq!(book.spread(), Some("9.50".parse()?));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub struct OrderBook ("an order book") {
-        /// The event's name.
-        "event" => event: EventName<OrderBook>,
-        /// The time at which the exchange sent the event.
-        "timestamp" => timestamp: Timestamp,
-        /// The same time as text. Do not use it: it has been observed in Taiwan time despite its `Z` suffix.
-        "datetime" => datetime: Option<String>,
-        /// A random UUID.
-        "eventID" | "eventId" => event_id: Option<String>,
-        /// The pair in uppercase.
-        "pair" => pair: Pair,
+    pub struct OrderBook ("an order book") on OrderBooks {
         /// The largest number of levels on each side: 1, 5, 10, 20, 30 or 50.
         "limit" => limit: Option<i64>,
         /// The number of decimal places of the prices that are merged. Always 0 (observed).
@@ -48,8 +38,6 @@ wire_struct! {
         "asks" => asks: Vec<BookLevel>,
     }
 }
-
-market_event!(OrderBook, OrderBooks);
 
 wire_struct! {
     /// All orders of one side of an order book at one price.

@@ -2,24 +2,13 @@ use rust_decimal::Decimal;
 
 use super::market_event;
 use crate::event::EventName;
-use crate::wire::wire_struct;
 use crate::{Extra, Pair, Timestamp};
 
-wire_struct! {
+market_event! {
     /// The event `TICKER`: the last price of a pair, and how it changed within 24 hours.
     ///
     /// It has no best bid and ask. For these, follow the order book with a depth of 1.
-    pub struct Ticker ("a ticker") {
-        /// The event's name.
-        "event" => event: EventName<Ticker>,
-        /// The time at which the exchange sent the event.
-        "timestamp" => timestamp: Timestamp,
-        /// The same time as text. Do not use it: it has been observed in Taiwan time despite its `Z` suffix.
-        "datetime" => datetime: Option<String>,
-        /// A random UUID.
-        "eventID" | "eventId" => event_id: Option<String>,
-        /// The pair in uppercase.
-        "pair" => pair: Pair,
+    pub struct Ticker ("a ticker") on Tickers {
         /// The price of the last trade.
         "lastPrice" => last_price: Decimal,
         /// The last price in US dollars. Not documented.
@@ -46,8 +35,6 @@ wire_struct! {
         "low24hr" => low_24h: Option<Decimal>,
     }
 }
-
-market_event!(Ticker, Tickers);
 
 impl Ticker {
     /// Creates a ticker with only a last price.

@@ -5,28 +5,16 @@ use crate::event::EventName;
 use crate::wire::wire_struct;
 use crate::{Extra, Pair, Timestamp, UnixSeconds};
 
-wire_struct! {
+market_event! {
     /// The event `TRADE`: the recent trades of a pair, between any two accounts.
     ///
     /// Each event lists the recent trades again, not only the new ones. They have no ids, so new ones can be found only
     /// by comparing the lists.
-    pub struct MarketTrades ("a list of trades") {
-        /// The event's name.
-        "event" => event: EventName<MarketTrades>,
-        /// The time at which the exchange sent the event. It is not the time of a trade.
-        "timestamp" => timestamp: Timestamp,
-        /// The same time as text. Do not use it: it has been observed in Taiwan time despite its `Z` suffix.
-        "datetime" => datetime: Option<String>,
-        /// A random UUID.
-        "eventID" | "eventId" => event_id: Option<String>,
-        /// The pair in uppercase.
-        "pair" => pair: Pair,
+    pub struct MarketTrades ("a list of trades") on Trades {
         /// The recent trades, newest first.
         "data" => data: Vec<MarketTrade>,
     }
 }
-
-market_event!(MarketTrades, Trades);
 
 wire_struct! {
     /// A trade between any two accounts. It has no id.
