@@ -1,21 +1,13 @@
 //! Decodes any text as a message of every stream. Decoding never panics, and a message is written back
 //! unchanged.
 
-use bitopro_model::{
-    ActiveOrderStream, Balances, DecodeError, DecodedMessage, Event, EventData, HistoryOrderStream, Message,
-    Orders, Trade, decode, parse_decimal,
-};
-use std::fmt::Debug;
+use bitopro_model::{DecodeError, Message, Pair, PublicStream, Stream, parse_decimal};
 
 /// Runs one input, which is a text.
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let read = [
-        is_event_of::<Balances>(text),
-        is_event_of::<Orders<ActiveOrderStream>>(text),
-        is_event_of::<Orders<HistoryOrderStream>>(text),
-        is_event_of::<Trade>(text),
-    ];
+    let read: Vec<_> = Stream::all().map(|stream| is_event_of(stream, text)).collect();
+    PublicStream::ALL.iter().for_each(|stream| check_with_pair(*stream, text));
     match Message::from_json(text) {
         Ok(message) => {
             // A message that is readable without its stream is readable with any stream: as that stream's
@@ -36,17 +28,9 @@ pub fn check(data: &[u8]) {
 }
 
 /// Returns whether the text is the stream's own event, or `None` if it cannot be read.
-fn is_event_of<D: EventData + PartialEq + Debug>(text: &str) -> Option<bool> {
-    match decode::<D>(text) {
-        Ok(DecodedMessage::Event(event)) => {
-            let written = json(&event);
-            let again = Event::<D>::from_json(&written).expect("a written message can be read");
-            assert_eq!(again, event);
-            // `Decimal` compares 1.10 and 1.1 as equal, but their texts differ.
-            assert_eq!(json(&again), written);
-            Some(true)
-        }
-        Ok(DecodedMessage::Unknown(unknown)) => {
+fn is_event_of(stream: Stream, text: &str) -> Option<bool> {
+    match Message::from_stream(stream, text) {
+        Ok(Message::Unknown(unknown)) => {
             assert_eq!(
                 unknown.raw(),
                 text.trim_matches([' ', '\n', '\r', '\t']),
@@ -54,10 +38,37 @@ fn is_event_of<D: EventData + PartialEq + Debug>(text: &str) -> Option<bool> {
             );
             Some(false)
         }
+        Ok(message) => {
+            let written = json(&message);
+            let again = Message::from_stream(stream, &written).expect("a written message can be read");
+            assert_eq!(again, message);
+            // `Decimal` compares 1.10 and 1.1 as equal, but their texts differ.
+            assert_eq!(json(&again), written);
+            Some(true)
+        }
         Err(error) => {
             assert_bounded_line(&error);
             None
         }
+    }
+}
+
+/// Checks that the pair of a socket changes only messages without a pair.
+fn check_with_pair(stream: PublicStream, text: &str) {
+    let pair = Pair::new("ONLY_PAIR");
+    let (alone, read) =
+        (Message::from_stream(stream, text), Message::from_public_stream(stream, Some(&pair), text));
+    match (&alone, &read) {
+        (Ok(Message::Unknown(_)), Ok(message)) if message.market_pair() == Some(&pair) => {
+            assert_eq!(message.stream(), Some(stream.into()));
+            let again = Message::from_json(&json(message)).expect("a written message can be read");
+            assert_eq!(again, *message);
+        }
+        (Ok(Message::Unknown(unknown)), Err(error)) => {
+            assert_eq!(unknown.event(), stream.event());
+            assert_bounded_line(error);
+        }
+        _ => assert_eq!(alone, read),
     }
 }
 

@@ -12,5 +12,6 @@ mod every_field;
 mod fixtures;
 mod json;
 mod leniency;
+mod order_book;
 mod properties;
 mod without_pair;
