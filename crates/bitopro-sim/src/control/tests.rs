@@ -259,6 +259,12 @@ async fn wait_waits_for_connections() {
     let (_, body) = get(&simulator, "/connections").await;
     assert_eq!((&body["open"], &body["dials"][0]["status"]), (&json!(0), &json!(101)));
     assert_eq!(body["dials"][0]["path"], "/ws/v1/pub/auth/account-balance");
+
+    let url = format!("{}/v1/pub/order-books?pairs=BTC_TWD:1", simulator.ws_url());
+    let _public = simulator.connector().connect(Dial::new(url.parse().unwrap())).await.unwrap();
+    post(&simulator, "wait 1").await;
+    let (_, body) = get(&simulator, "/connections").await;
+    assert_eq!(body["dials"][1]["path"], "/ws/v1/pub/order-books?pairs=BTC_TWD:1");
 }
 
 #[tokio::test(start_paused = true)]

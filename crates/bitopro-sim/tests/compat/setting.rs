@@ -27,7 +27,7 @@ pub(super) const SETTINGS: [Setting; 3] = [
         name: "as documented before",
         quirks: "balance-updates=all active-updates=whole-pair order-ids=numbers event-ids=absent \
                    order-times=milliseconds match-ids=uuid nonces=unused open-order-times=milliseconds \
-                   placed-order-ids=texts trade-list-order=oldest-first done-orders=all",
+                   placed-order-ids=texts trade-list-order=oldest-first done-orders=all ticker-range=real",
         keepalive: [Duration::from_secs(20), Duration::from_secs(5)],
     },
     Setting {
@@ -35,7 +35,7 @@ pub(super) const SETTINGS: [Setting; 3] = [
         quirks: "active-updates=whole-pair final-orders=vanish history-on-connect=empty \
                    trades-on-connect=last datetimes=taiwan-marked-utc order-id-sequence=counted \
                    match-ids=counted nonces=increasing rest-lag=two-seconds cursors=ignored \
-                   rate-limits=ignored",
+                   rate-limits=ignored ticker-pairs=absent book-repeats=sometimes",
         keepalive: [Duration::from_secs(1), Duration::from_secs(60)],
     },
 ];

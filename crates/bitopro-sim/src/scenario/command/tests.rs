@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, Stream};
+use bitopro_model::{Action, Balance, Condition, Decimal, PrivateStream, PublicStream, Stream};
 use http::StatusCode;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
@@ -110,6 +110,11 @@ fn every_kind_of_command_is_parsed_and_formatted() {
         ("text-to user-trades  a\tb ", "text-to user-trades  a\tb ", text(trades, " a\tb ")),
         ("disconnect", "disconnect", Command::Disconnect(None)),
         ("disconnect user-trades", "disconnect user-trades", Command::Disconnect(trades)),
+        (
+            "disconnect order-books",
+            "disconnect order-books",
+            Command::Disconnect(Some(PublicStream::OrderBooks.into())),
+        ),
         ("as alice  cancel a", "as alice cancel a", Command::Cancel("a".to_owned()).for_account("alice")),
         ("as alice text  a ", "as alice text  a ", text(None, " a ").for_account("alice")),
         ("pause-pings", "pause-pings", Command::PausePings),

@@ -1,6 +1,8 @@
 //! The public streams. Most tests use a pair that the simulated market does not trade, so that its order book holds
 //! only the orders of accounts.
 
+mod connections;
+mod messages;
 mod routes;
 
 use std::time::Duration;
