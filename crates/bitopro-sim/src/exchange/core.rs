@@ -10,6 +10,7 @@ use tracing::debug;
 use crate::exchange::account::accounts::Accounts;
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{OrderChange, demo, holdings};
+use crate::exchange::book::maker_quotes::MakerQuotes;
 use crate::exchange::core::rest_lag::AccountsInRest;
 use crate::exchange::events::publisher::Publisher;
 use crate::exchange::market::pair_rules::{ListedPair, PAIRS};
@@ -49,7 +50,7 @@ pub struct Exchange {
     /// One for each account, in the same order.
     publishers: Vec<Publisher>,
     pairs: Vec<PairRules>,
-    /// The seed of the synthetic levels in order books.
+    /// The seed of the market makers' orders.
     seed: u64,
     rest: AccountsInRest,
 }
@@ -66,7 +67,10 @@ impl Exchange {
         let publishers = publishers.map(|(account, ids)| Publisher::new(account.id(), ids, quirks)).collect();
         let pairs = PAIRS.iter().map(ListedPair::rules).collect();
         let rest = AccountsInRest::new(quirks.rest_lag);
-        Self { engine: MatchingEngine::new(accounts, quirks), trader, publishers, pairs, seed, rest }
+        let engine = MatchingEngine::new(accounts, quirks);
+        let mut exchange = Self { engine, trader, publishers, pairs, seed, rest };
+        exchange.quote();
+        exchange
     }
 
     /// Lets the first account trade like the demo account in the week before `start`.
@@ -179,9 +183,7 @@ impl Exchange {
             }
             Command::Trigger(order) => {
                 let order = self.order_id(id, order)?;
-                let pair = self.engine.accounts().get(id)?.order(&order).map(|order| &order.pair);
-                let market = pair.and_then(|pair| self.market_price(pair));
-                self.change(now, |engine| engine.trigger(now, id, &order, market))?
+                self.change(now, |engine| engine.trigger(now, id, &order))?
             }
             Command::Deposit { currency, amount } => self.change(now, |engine| {
                 engine.deposit(now, id, currency.clone(), *amount).map(|()| Vec::new())
@@ -216,10 +218,9 @@ impl Exchange {
         now: Timestamp,
         order: &NewOrder,
     ) -> Result<(OrderId, Vec<Push>), CommandError> {
-        let market = self.market_price(&order.pair);
         self.rest.keep(now, self.engine.accounts());
         let before = self.all_balances();
-        let (id, changes) = self.engine.place(now, account, order, market)?;
+        let (id, changes) = self.engine.place(now, account, order)?;
         Ok((id, self.publish(now, &before, &changes)))
     }
 
@@ -267,20 +268,17 @@ impl Exchange {
 
     /// Runs one market step, and returns the messages to send.
     ///
-    /// A price moves and may trigger or fill orders of any account. Otherwise, an order of the first account is
-    /// placed, filled or cancelled at random. Returns no message if the account holds too little to trade.
+    /// A price moves, market makers quote anew around it, and orders of any account are triggered or filled. Unless one
+    /// of them is the first account's, its next order is placed, filled or cancelled at random. Returns no message if
+    /// the account holds too little to trade.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
         let MarketStep { reached, alternatives } = self.trader.step(self.engine.accounts().first());
-        let mut execute = |command: &Command| {
-            let executed = self.execute(now, command);
-            executed.inspect_err(|error| debug!(%command, %error, "market command failed")).ok()
-        };
-        let mut pushes: Vec<Push> = reached.iter().filter_map(&mut execute).flatten().collect();
+        self.quote();
+        let mut pushes: Vec<Push> =
+            reached.iter().filter_map(|command| self.try_execute(now, command)).flatten().collect();
         // A reached order that cannot be filled, for example because its currency is not tradable, does not stop the
         // market.
-        if pushes.is_empty() {
-            pushes = alternatives.iter().find_map(&mut execute).unwrap_or_default();
-        }
+        let is_idle = pushes.is_empty();
         let others: Vec<Command> = self
             .engine
             .accounts()
@@ -290,13 +288,26 @@ impl Exchange {
                 reached.map(|command| command.for_account(account.name()))
             })
             .collect();
-        for command in &others {
-            match self.execute(now, command) {
-                Ok(executed) => pushes.extend(executed),
-                Err(error) => debug!(%command, %error, "market command failed"),
-            }
+        pushes.extend(others.iter().filter_map(|command| self.try_execute(now, command)).flatten());
+        if is_idle {
+            let executed = alternatives.iter().find_map(|command| self.try_execute(now, command));
+            pushes.extend(executed.unwrap_or_default());
         }
         pushes
+    }
+
+    fn try_execute(&mut self, now: Timestamp, command: &Command) -> Option<Vec<Push>> {
+        let executed = self.execute(now, command);
+        executed.inspect_err(|error| debug!(%command, %error, "market command failed")).ok()
+    }
+
+    /// Replaces the market makers' orders in the pairs whose price has moved.
+    fn quote(&mut self) {
+        for (pair, price) in self.trader.take_moved() {
+            if let Some(rules) = self.pairs.iter().find(|rules| rules.pair == pair) {
+                self.engine.quote(pair, MakerQuotes::around(price, rules, self.seed));
+            }
+        }
     }
 
     /// Changes accounts, and returns the messages about each of them.

@@ -2,6 +2,7 @@
 
 use bitopro_model::{Action, Balance, Condition, Decimal, Timestamp};
 
+use crate::exchange::book::maker_quotes::MakerQuotes;
 use crate::exchange::matching::MatchingEngine;
 use crate::{AccountId, NewOrder};
 
@@ -49,7 +50,7 @@ pub(crate) const COUNT: usize = DEMO.len();
 
 /// An action of the demo account before the simulator's start.
 enum Step {
-    /// Places an order. The market matches it immediately at this price, if any.
+    /// Places an order. Market makers match it immediately at this price, if any.
     Place(NewOrder, Option<Decimal>),
     /// Fills an amount of the last order, or the remaining amount if `None`.
     Fill(Option<Decimal>),
@@ -67,7 +68,9 @@ pub(crate) fn trade(engine: &mut MatchingEngine, start: Timestamp) {
         let now = Timestamp::from_millis(start.as_millis().saturating_sub(age_ms));
         match (step, &last) {
             (Step::Place(order, market), _) => {
-                last = engine.place(now, account, &order, market).ok().map(|(id, _)| id);
+                let quotes = engine.quote(order.pair.clone(), MakerQuotes::at(market));
+                last = engine.place(now, account, &order).ok().map(|(id, _)| id);
+                engine.quote(order.pair, quotes);
             }
             (Step::Fill(amount), Some(id)) => drop(engine.fill(now, account, id, amount)),
             (Step::Cancel, Some(id)) => drop(engine.cancel(now, account, id)),

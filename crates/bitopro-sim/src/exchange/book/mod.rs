@@ -1,19 +1,18 @@
-//! The public order book: resting orders aggregated by price, and synthetic levels around the market's price.
+//! The public order book: the orders of accounts and of market makers, aggregated by price.
 
-pub(crate) mod synthetic;
-
-use std::collections::BTreeMap;
+pub(crate) mod maker_quotes;
 
 use bitopro_model::Decimal;
 
 use crate::PairRules;
+use crate::exchange::book::maker_quotes::Quote;
 use crate::exchange::exact::sum;
 
-/// The order book of a pair.
+/// The order book of a pair: the resting orders of accounts, and those of market makers around the market's price,
+/// if any.
 ///
-/// Besides resting orders, it shows synthetic levels around the market's price, if any, so that it is not empty.
-/// They are an assumption and only look plausible: the market matches any amount at its price, which lies
-/// between them.
+/// It shows exactly what an order can be matched with. The market makers are an assumption. What is taken of
+/// their orders is gone until they quote anew, which they do when the market's price changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct OrderBook {
@@ -37,20 +36,6 @@ pub struct BookLevel {
     pub total: Decimal,
 }
 
-/// A price and an amount.
-pub(crate) type Quote = (Decimal, Decimal);
-
-/// Price, amount and number of orders of each level.
-pub(crate) type Levels = BTreeMap<Decimal, (Decimal, usize)>;
-
-pub(crate) fn add(levels: &mut Levels, quotes: impl IntoIterator<Item = Quote>) {
-    for (price, amount) in quotes {
-        let (total, count) = levels.entry(price).or_default();
-        *total = sum(*total, amount).unwrap_or(*total);
-        *count += 1;
-    }
-}
-
 /// Returns the price of the group that contains a price: the next lower one for bids, and the next higher one for
 /// asks. With scale 0, every price is a group.
 pub(crate) fn group(price: Decimal, is_bid: bool, scale: u32, rules: &PairRules) -> Decimal {
@@ -62,17 +47,22 @@ pub(crate) fn group(price: Decimal, is_bid: bool, scale: u32, rules: &PairRules)
     (if is_bid { groups.floor() } else { groups.ceil() } * unit).normalize()
 }
 
-/// Returns levels with running totals, best first.
-pub(crate) fn ranked(
-    levels: impl Iterator<Item = (Decimal, (Decimal, usize))>,
-    limit: usize,
-) -> Vec<BookLevel> {
-    let mut total = Decimal::ZERO;
+/// Aggregates orders, best price first, into up to `limit` levels with running totals.
+pub(crate) fn levels(orders: impl Iterator<Item = Quote>, limit: usize) -> Vec<BookLevel> {
+    let mut levels: Vec<BookLevel> = Vec::new();
+    for (price, amount) in orders {
+        let is_full = levels.len() == limit;
+        let total = levels.last().map_or(Decimal::ZERO, |level| level.total);
+        let total = sum(total, amount).unwrap_or(total);
+        match levels.last_mut().filter(|level| level.price == price) {
+            Some(level) => {
+                level.amount = sum(level.amount, amount).unwrap_or(level.amount);
+                level.count += 1;
+                level.total = total;
+            }
+            None if is_full => break,
+            None => levels.push(BookLevel { price, amount, count: 1, total }),
+        }
+    }
     levels
-        .take(limit)
-        .map(|(price, (amount, count))| {
-            total = sum(total, amount).unwrap_or(total);
-            BookLevel { price, amount, count, total }
-        })
-        .collect()
 }

@@ -2,7 +2,7 @@
 
 use bitopro_model::{Action, Decimal, Pair, Timestamp};
 
-use crate::exchange::book::{Levels, Quote, add, group, ranked, synthetic};
+use crate::exchange::book::{group, levels};
 use crate::exchange::market::candle::candles;
 use crate::{
     AccountId, Candle, CandleSpan, CommandError, Exchange, MarketTrade, NewOrder, OrderBook, PairRules,
@@ -76,33 +76,13 @@ impl Exchange {
         if scale > rules.book_scale_levels {
             return Err(CommandError::InvalidScale(scale));
         }
-        let resting = |side| -> Vec<Quote> {
-            let resting = self.engine.resting(pair, &side).into_iter();
-            resting.map(|(_, record)| (record.order.price, record.order.remaining_amount)).collect()
+        let levels = |side: &Action| {
+            let is_bid = *side == Action::Buy;
+            let offers = self.engine.offers(pair, side).into_iter();
+            let grouped = offers.map(|offer| (group(offer.price, is_bid, scale, rules), offer.amount));
+            levels(grouped.filter(|(price, _)| *price > Decimal::ZERO), limit)
         };
-        let (bids, asks) = (resting(Action::Buy), resting(Action::Sell));
-        let best = |quotes: &[Quote]| quotes.first().map(|(price, _)| *price);
-        let (best_bid, best_ask) = (best(&bids), best(&asks));
-        let market = self.market_price(pair);
-        let levels = |resting: Vec<Quote>, is_bid: bool| {
-            let synthetic =
-                market.map(|price| synthetic::levels(self.seed, rules, price, is_bid)).unwrap_or_default();
-            // An order that could not be filled at the market's price must not cross them.
-            let does_not_cross = |(price, _): &Quote| {
-                if is_bid {
-                    best_ask.is_none_or(|ask| *price < ask)
-                } else {
-                    best_bid.is_none_or(|bid| *price > bid)
-                }
-            };
-            let quotes = resting.into_iter().chain(synthetic.into_iter().filter(does_not_cross));
-            let mut levels = Levels::new();
-            add(&mut levels, quotes.map(|(price, amount)| (group(price, is_bid, scale, rules), amount)));
-            levels
-        };
-        let is_positive = |(price, _): &(Decimal, _)| *price > Decimal::ZERO;
-        let bids = ranked(levels(bids, true).into_iter().rev().filter(is_positive), limit);
-        Ok(OrderBook { bids, asks: ranked(levels(asks, false).into_iter(), limit) })
+        Ok(OrderBook { bids: levels(&Action::Buy), asks: levels(&Action::Sell) })
     }
 }
 

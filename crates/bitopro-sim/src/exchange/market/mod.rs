@@ -8,7 +8,7 @@ pub(crate) mod ticker;
 pub(crate) mod trade;
 pub(crate) mod trader;
 
-use bitopro_model::{Action, Currency, Decimal};
+use bitopro_model::{self as model, Action, Currency, Decimal};
 use fastrand::Rng;
 
 use crate::Holdings;
@@ -35,6 +35,8 @@ struct Pair {
     /// The current price, in the same units.
     units: i64,
     scale: u32,
+    /// `true` until [`Market::take_moved`] has returned the current price.
+    has_moved: bool,
 }
 
 impl Market {
@@ -42,7 +44,7 @@ impl Market {
         let pairs = PAIRS.iter().filter_map(|pair| {
             let initial = pair.initial_price?;
             let (base, quote, scale) = (pair.base.into(), pair.quote.into(), pair.quote_precision);
-            Some(Pair { base, quote, initial, units: initial, scale })
+            Some(Pair { base, quote, initial, units: initial, scale, has_moved: true })
         });
         Self { rng, pairs: pairs.collect() }
     }
@@ -51,6 +53,16 @@ impl Market {
     pub(crate) fn price(&self, base: &Currency, quote: &Currency) -> Option<Decimal> {
         let pair = self.pairs.iter().find(|pair| pair.base == *base && pair.quote == *quote)?;
         Some(Decimal::new(pair.units, pair.scale))
+    }
+
+    /// Returns the pairs whose price has changed since the last call, which at first are all, and their prices.
+    pub(crate) fn take_moved(&mut self) -> impl Iterator<Item = (model::Pair, Decimal)> {
+        let moved =
+            self.pairs.iter_mut().filter_map(|pair| std::mem::take(&mut pair.has_moved).then_some(&*pair));
+        moved.map(|pair| {
+            let name = format!("{}_{}", pair.base, pair.quote).to_ascii_lowercase();
+            (model::Pair::new(name), Decimal::new(pair.units, pair.scale))
+        })
     }
 
     /// Moves prices until these balances can pay for a fill at one of them, and returns that fill, if any.
@@ -77,7 +89,9 @@ impl Market {
 impl Pair {
     fn move_price(&mut self, rng: &mut Rng) {
         let max_move = (self.units / MAX_MOVE_DIVISOR).max(1);
-        self.units = (self.units + rng.i64(-max_move..=max_move)).clamp(self.initial / 2, self.initial * 2);
+        let before = self.units;
+        self.units = (before + rng.i64(-max_move..=max_move)).clamp(self.initial / 2, self.initial * 2);
+        self.has_moved |= self.units != before;
     }
 
     /// Returns a random volume that is worth a round number of the quote currency, truncated to 8 decimals.

@@ -42,6 +42,11 @@ impl Trader {
         &self.market
     }
 
+    /// Returns the pairs whose price has changed since the last call, which at first are all, and their prices.
+    pub(crate) fn take_moved(&mut self) -> impl Iterator<Item = (Pair, Decimal)> {
+        self.market.take_moved()
+    }
+
     /// Moves a price, and returns the resulting commands. The first step is always a market order.
     pub(crate) fn step(&mut self, account: &Account) -> MarketStep {
         let fill = self.market.step(account.balances());

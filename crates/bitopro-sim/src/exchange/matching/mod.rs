@@ -15,6 +15,7 @@ use crate::exchange::account::order::{Kind, currencies};
 use crate::exchange::account::order_record::OrderRecord;
 use crate::exchange::account::transfer::Transfer;
 use crate::exchange::account::{Account, OrderChange, SavedAccount};
+use crate::exchange::book::maker_quotes::MakerQuotes;
 use crate::exchange::exact::sum;
 use crate::exchange::id_sequence::IdSequence;
 use crate::exchange::matching::offers::{Match, Offer, Size, matches};
@@ -29,17 +30,23 @@ pub(crate) struct MatchingEngine {
     accounts: Accounts,
     ids: IdSequence,
     order_times: OrderTimes,
+    makers: BTreeMap<Pair, MakerQuotes>,
     market_trades: BTreeMap<Pair, RecentItems<MarketTrade>>,
 }
 
 impl MatchingEngine {
     pub(crate) fn new(accounts: Accounts, quirks: Quirks) -> Self {
         let (ids, order_times) = (IdSequence::new(quirks), quirks.order_times);
-        Self { accounts, ids, order_times, market_trades: BTreeMap::new() }
+        Self { accounts, ids, order_times, makers: BTreeMap::new(), market_trades: BTreeMap::new() }
     }
 
     pub(crate) fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    /// Replaces the market makers' orders in a pair, and returns the previous ones.
+    pub(crate) fn quote(&mut self, pair: Pair, quotes: MakerQuotes) -> MakerQuotes {
+        self.makers.insert(pair, quotes).unwrap_or_default()
     }
 
     /// Returns the recent trades of all accounts in a pair, oldest first.
@@ -86,7 +93,7 @@ impl MatchingEngine {
         Ok(())
     }
 
-    /// Places an order, and matches it with resting orders and the market, whose price is `market`, if any.
+    /// Places an order, and matches it with the order book.
     ///
     /// The last change is about the new order.
     pub(crate) fn place(
@@ -94,14 +101,13 @@ impl MatchingEngine {
         now: Timestamp,
         account: AccountId,
         new: &NewOrder,
-        market: Option<Decimal>,
     ) -> Result<(OrderId, Vec<OrderChange>), CommandError> {
         let new = &new.clone().normalized();
         let is_market = new.kind == Kind::Market;
         let limit = (!is_market).then_some(new.price);
         let offers = match new.kind {
             Kind::StopLimit { .. } => Vec::new(),
-            _ => self.offers(&new.pair, &new.action, limit, market),
+            _ => self.matching_offers(&new.pair, &new.action, limit),
         };
         let best = offers.first().map(|offer| offer.price);
         let price = limit.or(best).ok_or_else(|| CommandError::NoMarket(new.pair.clone()))?;
@@ -117,14 +123,15 @@ impl MatchingEngine {
         }
         let spends_quote = is_market && new.action == Action::Buy;
         let size = if spends_quote { Size::Quote(new.amount) } else { Size::Base(new.amount) };
-        let matches = matches(offers, size)?;
+        let (matches, unmatched) = matches(offers, size)?;
         if spends_quote {
-            let volume = sum_of_volumes(&matches).ok_or(CommandError::Inexact)?;
-            record.order = record.order.with_amount(volume);
+            let volumes = matches.iter().map(|matched| matched.volume);
+            let amount = volumes.into_iter().try_fold(unmatched, sum).ok_or(CommandError::Inexact)?;
+            record.order = record.order.with_amount(amount);
         }
         let changes = self.atomically(|engine| {
             let opened = engine.accounts.get_mut(account)?.open(record)?;
-            let mut changes = engine.execute(now, (account, &id), matches)?;
+            let mut changes = engine.execute(now, (account, &id), &matches)?;
             if is_market && engine.accounts.get(account)?.open_record(&id).is_ok() {
                 // Nothing is left to match the rest of the order with.
                 let updated = engine.order_times.truncate(now);
@@ -132,6 +139,7 @@ impl MatchingEngine {
             }
             Ok(if changes.is_empty() { vec![opened] } else { changes })
         })?;
+        self.take(&new.pair, &new.action, &matches);
         Ok((id, changes))
     }
 
@@ -141,18 +149,19 @@ impl MatchingEngine {
         now: Timestamp,
         account: AccountId,
         id: &OrderId,
-        market: Option<Decimal>,
     ) -> Result<Vec<OrderChange>, CommandError> {
         let (updated, priority) = (self.order_times.truncate(now), self.ids.next_number());
-        self.atomically(|engine| {
-            let triggered = engine.accounts.get_mut(account)?.trigger(updated, id, priority)?;
-            let order = &triggered.record.order;
-            let others = engine.offers(&order.pair, &order.action, Some(order.price), market);
-            let matches = matches(others, Size::Base(order.remaining_amount))?;
-            let mut changes = vec![triggered];
-            changes.extend(engine.execute(now, (account, id), matches)?);
+        let order = &self.accounts.get(account)?.open_record(id)?.order;
+        let (pair, action, size) = (order.pair.clone(), order.action.clone(), order.remaining_amount);
+        let offers = self.matching_offers(&pair, &action, Some(order.price));
+        let (matches, _) = matches(offers, Size::Base(size))?;
+        let changes = self.atomically(|engine| {
+            let mut changes = vec![engine.accounts.get_mut(account)?.trigger(updated, id, priority)?];
+            changes.extend(engine.execute(now, (account, id), &matches)?);
             Ok(changes)
-        })
+        })?;
+        self.take(&pair, &action, &matches);
+        Ok(changes)
     }
 
     /// Fills a volume of an order, or the rest of it if `None`, at the order's own price. The counterparty is
@@ -195,51 +204,62 @@ impl MatchingEngine {
         Ok(change)
     }
 
-    /// Returns the resting orders of all accounts on one side of a pair, best price first, then oldest first.
-    ///
-    /// Orders of accounts that may not trade the pair are left out.
-    pub(crate) fn resting(&self, pair: &Pair, side: &Action) -> Vec<(AccountId, &OrderRecord)> {
-        let Ok((base, quote)) = currencies(pair) else { return Vec::new() };
-        let traders = self.accounts.iter().filter(|account| account.can_trade(&base, &quote));
-        let orders = traders.flat_map(|account| account.open_records().map(|record| (account.id(), record)));
-        let mut resting: Vec<_> = orders
-            .filter(|(_, record)| {
-                let order = &record.order;
-                order.pair == *pair && order.action == *side && order.status != OrderStatus::NotTriggered
-            })
-            .collect();
-        resting.sort_by_key(|(_, record)| {
-            let price = record.order.price;
-            (if *side == Action::Buy { -price } else { price }, record.priority)
-        });
-        resting
-    }
-
-    /// Returns what an order can be matched with: resting orders, and then the market, which is unlimited, in
-    /// place of those that are worse.
-    fn offers(
-        &self,
-        pair: &Pair,
-        action: &Action,
-        limit: Option<Decimal>,
-        market: Option<Decimal>,
-    ) -> Vec<Offer> {
-        let is_buy = *action == Action::Buy;
-        let is_at_least = |price: Decimal, bound: Option<Decimal>| {
-            bound.is_none_or(|bound| if is_buy { price <= bound } else { price >= bound })
-        };
-        let opposite = if is_buy { Action::Sell } else { Action::Buy };
-        let resting = self.resting(pair, &opposite).into_iter().map(|(account, record)| Offer {
+    /// Returns the orders on one side of a pair's order book, best price first. At the same price, the oldest order of
+    /// an account is the first, and the market makers' is the last.
+    pub(crate) fn offers(&self, pair: &Pair, side: &Action) -> Vec<Offer> {
+        let is_bid = *side == Action::Buy;
+        let mut resting: Vec<(AccountId, &OrderRecord)> = self.resting(pair, side).collect();
+        resting.sort_by_key(|(_, record)| record.priority);
+        let resting = resting.into_iter().map(|(account, record)| Offer {
             maker: Some((account, record.order.id.clone())),
             price: record.order.price,
-            amount: Some(record.order.remaining_amount),
+            amount: record.order.remaining_amount,
         });
-        let market = market.map(|price| price.normalize());
-        resting
-            .filter(|offer| is_at_least(offer.price, market))
-            .chain(market.map(|price| Offer { maker: None, price, amount: None }))
-            .filter(|offer| is_at_least(offer.price, limit))
-            .collect()
+        let opposite = opposite(side);
+        let crossing = self.resting(pair, &opposite).map(|(_, record)| record.order.price);
+        let crossing = if is_bid { crossing.min() } else { crossing.max() };
+        let quotes = self.makers.get(pair).into_iter().flat_map(|quotes| quotes.side(side));
+        // An order that could not be filled at the market's price hides the quotes that it crosses.
+        let quotes = quotes.filter(|(price, _)| {
+            crossing.is_none_or(|crossing| if is_bid { *price < crossing } else { *price > crossing })
+        });
+        let quotes = quotes.map(|&(price, amount)| Offer { maker: None, price, amount });
+        let mut offers: Vec<Offer> = resting.chain(quotes).collect();
+        offers.sort_by(|a, b| if is_bid { b.price.cmp(&a.price) } else { a.price.cmp(&b.price) });
+        offers
+    }
+
+    /// Returns the offers that an order can be matched with.
+    fn matching_offers(&self, pair: &Pair, action: &Action, limit: Option<Decimal>) -> Vec<Offer> {
+        let mut offers = self.offers(pair, &opposite(action));
+        if let Some(limit) = limit {
+            let is_buy = *action == Action::Buy;
+            offers.retain(|offer| if is_buy { offer.price <= limit } else { offer.price >= limit });
+        }
+        offers
+    }
+
+    /// Returns the resting orders of all accounts on one side of a pair.
+    ///
+    /// Orders of accounts that may not trade the pair are left out.
+    fn resting(&self, pair: &Pair, side: &Action) -> impl Iterator<Item = (AccountId, &OrderRecord)> {
+        let currencies = currencies(pair).ok();
+        let traders = self.accounts.iter().filter(move |account| {
+            currencies.as_ref().is_some_and(|(base, quote)| account.can_trade(base, quote))
+        });
+        let orders = traders.flat_map(|account| account.open_records().map(|record| (account.id(), record)));
+        orders.filter(move |(_, record)| {
+            let order = &record.order;
+            order.pair == *pair && order.action == *side && order.status != OrderStatus::NotTriggered
+        })
+    }
+
+    /// Takes the matches of an order from the market makers' orders.
+    fn take(&mut self, pair: &Pair, action: &Action, matches: &[Match]) {
+        let Some(quotes) = self.makers.get_mut(pair) else { return };
+        for Match { price, volume, .. } in matches.iter().filter(|matched| matched.maker.is_none()) {
+            quotes.take(&opposite(action), *price, *volume);
+        }
     }
 
     /// Executes the matches of an order. Each changes the maker, if any, and then the taker.
@@ -247,14 +267,14 @@ impl MatchingEngine {
         &mut self,
         now: Timestamp,
         (account, id): (AccountId, &OrderId),
-        matches: Vec<Match>,
+        matches: &[Match],
     ) -> Result<Vec<OrderChange>, CommandError> {
         let mut changes = Vec::new();
         for Match { maker, price, volume } in matches {
-            let maker_execution = self.execution(now, price, volume);
+            let maker_execution = self.execution(now, *price, *volume);
             let execution = Execution { role: Role::Taker, ..maker_execution.clone() };
             if let Some((account, id)) = maker {
-                changes.push(self.accounts.get_mut(account)?.fill(&id, &maker_execution)?);
+                changes.push(self.accounts.get_mut(*account)?.fill(id, &maker_execution)?);
             }
             changes.push(self.accounts.get_mut(account)?.fill(id, &execution)?);
         }
@@ -302,8 +322,9 @@ impl MatchingEngine {
     }
 }
 
-fn sum_of_volumes(matches: &[Match]) -> Option<Decimal> {
-    matches.iter().try_fold(Decimal::ZERO, |total, matched| sum(total, matched.volume))
+/// Returns the side of the order book that an order is matched with.
+fn opposite(action: &Action) -> Action {
+    if *action == Action::Buy { Action::Sell } else { Action::Buy }
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
-//! The orders and the liquidity that an order can be matched with.
+//! The orders that an order can be matched with.
 
 use bitopro_model::{Decimal, OrderId};
 
 use crate::exchange::exact::{difference, truncated_product, truncated_quotient};
 use crate::{AccountId, CommandError};
 
-/// A resting order, or the market.
+/// An order in the order book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
-    /// The resting order and its account, or `None` for the market.
+    /// The resting order and its account, or `None` for a market maker's.
     pub(crate) maker: Option<(AccountId, OrderId)>,
     pub(crate) price: Decimal,
-    /// The amount in the base currency, or `None` if it is unlimited.
-    pub(crate) amount: Option<Decimal>,
+    /// The amount in the base currency.
+    pub(crate) amount: Decimal,
 }
 
 /// The amount of an order.
@@ -49,17 +49,22 @@ impl Size {
     }
 }
 
-/// Distributes an order among offers, of which the best is the first.
-pub(crate) fn matches(offers: Vec<Offer>, mut size: Size) -> Result<Vec<Match>, CommandError> {
-    let mut matches = Vec::new();
+/// Distributes an order among offers, of which the best is the first. Also returns the amount in the base currency
+/// that is left when they are exhausted.
+pub(crate) fn matches(offers: Vec<Offer>, mut size: Size) -> Result<(Vec<Match>, Decimal), CommandError> {
+    let (mut matches, mut unmatched) = (Vec::new(), Decimal::ZERO);
     for Offer { maker, price, amount } in offers {
-        let wanted = size.volume(price).ok_or(CommandError::Inexact)?;
-        let volume = amount.map_or(wanted, |amount| amount.min(wanted));
-        if volume <= Decimal::ZERO {
+        unmatched = size.volume(price).ok_or(CommandError::Inexact)?;
+        let volume = amount.min(unmatched);
+        if volume > Decimal::ZERO {
+            unmatched = difference(unmatched, volume).ok_or(CommandError::Inexact)?;
+            size = size.without(volume, price).ok_or(CommandError::Inexact)?;
+            matches.push(Match { maker, price, volume });
+        }
+        // What truncation leaves of a quote amount must not buy at a worse price.
+        if unmatched.is_zero() {
             break;
         }
-        size = size.without(volume, price).ok_or(CommandError::Inexact)?;
-        matches.push(Match { maker, price, volume });
     }
-    Ok(matches)
+    Ok((matches, unmatched))
 }

@@ -7,6 +7,7 @@ use bitopro_model::{Currency, Decimal, Order, OrderId, Timestamp, Trade};
 use super::MatchingEngine;
 use crate::exchange::account::accounts::Accounts;
 use crate::exchange::account::{Account, OrderChange, demo};
+use crate::exchange::book::maker_quotes::MakerQuotes;
 use crate::{AccountId, CommandError, Holdings, NewOrder, Quirks};
 
 #[derive(Debug, Clone)]
@@ -52,7 +53,8 @@ impl SingleAccount {
     }
 
     pub(crate) fn place(&mut self, now: Timestamp, new: &NewOrder, market: Option<Decimal>) -> Changed {
-        self.0.place(now, ID, new, market).map(|(_, changes)| changes.last().unwrap().clone().into())
+        self.0.quote(new.pair.clone(), MakerQuotes::at(market));
+        self.0.place(now, ID, new).map(|(_, changes)| changes.last().unwrap().clone().into())
     }
 
     pub(crate) fn fill(&mut self, now: Timestamp, id: &OrderId, volume: Option<Decimal>) -> Changed {
@@ -68,7 +70,9 @@ impl SingleAccount {
     }
 
     pub(crate) fn trigger_at(&mut self, now: Timestamp, id: &OrderId, market: Option<Decimal>) -> Changed {
-        self.0.trigger(now, ID, id, market).map(|changes| changes.last().unwrap().clone().into())
+        let pair = self.order(id).map(|order| order.pair.clone());
+        pair.map(|pair| self.0.quote(pair, MakerQuotes::at(market)));
+        self.0.trigger(now, ID, id).map(|changes| changes.last().unwrap().clone().into())
     }
 }
 

@@ -3,6 +3,8 @@ use bitopro_model::{Action, Balance, Condition, Decimal, Order, OrderId, OrderSt
 use super::MatchingEngine;
 use crate::exchange::account::accounts::Accounts;
 use crate::exchange::account::{Account, OrderChange, holdings};
+use crate::exchange::book::maker_quotes::MakerQuotes;
+use crate::exchange::matching::offers::Offer;
 use crate::{AccountId, CommandError, NewOrder, Quirks, TradeQuery};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
@@ -33,16 +35,28 @@ fn limit(action: Action, amount: &str, price: &str) -> NewOrder {
 }
 
 fn place(engine: &mut MatchingEngine, index: usize, new: &NewOrder) -> (OrderId, Vec<OrderChange>) {
-    place_with(engine, index, new, None)
+    engine.place(NOW, account(index), new).unwrap()
 }
 
-fn place_with(
-    engine: &mut MatchingEngine,
-    index: usize,
-    new: &NewOrder,
-    market: Option<&str>,
-) -> (OrderId, Vec<OrderChange>) {
-    engine.place(NOW, account(index), new, market.map(decimal)).unwrap()
+/// Lets market makers quote these prices and amounts, best price first.
+fn quote(engine: &mut MatchingEngine, bids: &[(&str, &str)], asks: &[(&str, &str)]) {
+    let side = |quotes: &[(&str, &str)]| {
+        quotes.iter().map(|(price, amount)| (decimal(price), decimal(amount))).collect()
+    };
+    engine.quote("btc_twd".into(), MakerQuotes { bids: side(bids), asks: side(asks) });
+}
+
+/// Returns the price and amount of each order on one side of the book, and the account, if any.
+fn offers(engine: &MatchingEngine, side: &Action) -> Vec<(String, String, Option<usize>)> {
+    let offers = engine.offers(&"btc_twd".into(), side).into_iter();
+    let offer = |Offer { maker, price, amount }| {
+        (price.to_string(), amount.to_string(), maker.map(|(account, _): (AccountId, _)| account.index()))
+    };
+    offers.map(offer).collect()
+}
+
+fn offer(price: &str, amount: &str, account: Option<usize>) -> (String, String, Option<usize>) {
+    (price.to_owned(), amount.to_owned(), account)
 }
 
 /// Returns the account, price and volume of each trade in these changes, and whether it was the taker's.
@@ -109,31 +123,51 @@ fn the_rest_of_a_limit_order_stays_open_and_a_better_price_releases_what_was_loc
 }
 
 #[test]
-fn the_market_takes_the_place_of_worse_orders_and_comes_after_equal_ones() {
-    for (market, expected) in [
-        (
-            "100",
-            vec![
-                trade(1, "99", "1", false),
-                trade(0, "99", "1", true),
-                trade(1, "100", "1", false),
-                trade(0, "100", "1", true),
-                trade(0, "100", "2", true),
-            ],
-        ),
-        ("99.5", vec![trade(1, "99", "1", false), trade(0, "99", "1", true), trade(0, "99.5", "3", true)]),
-        ("98", vec![trade(0, "98", "4", true)]),
-    ] {
-        let mut engine = engine();
-        for price in ["99", "100", "101"] {
-            place(&mut engine, 1, &limit(Action::Sell, "1", price));
-        }
-        let (_, changes) = place_with(&mut engine, 0, &limit(Action::Buy, "4", "105"), Some(market));
-        assert_eq!(trades(&changes), expected, "{market}");
+fn market_makers_come_last_at_an_equal_price_and_what_is_taken_of_them_is_gone_until_they_quote_anew() {
+    let mut engine = engine();
+    let asks = [("99.5", "1"), ("100", "0.5"), ("101", "2")];
+    quote(&mut engine, &[("98", "3")], &asks);
+    for price in ["99", "100"] {
+        place(&mut engine, 1, &limit(Action::Sell, "1", price));
     }
-    // Above the limit of the order, the market does not match.
-    let (_, changes) = place_with(&mut engine(), 0, &limit(Action::Buy, "4", "105"), Some("106"));
+    let (id, changes) = place(&mut engine, 0, &limit(Action::Buy, "4", "100.5"));
+    let expected = [
+        trade(1, "99", "1", false),
+        trade(0, "99", "1", true),
+        trade(0, "99.5", "1", true),
+        trade(1, "100", "1", false),
+        trade(0, "100", "1", true),
+        trade(0, "100", "0.5", true),
+    ];
+    assert_eq!(trades(&changes), expected);
+    assert_eq!(order(&engine, 0, &id).remaining_amount, decimal("0.5"));
+    assert_eq!(offers(&engine, &Action::Sell), [offer("101", "2", None)]);
+    assert_eq!(offers(&engine, &Action::Buy), [offer("100.5", "0.5", Some(0)), offer("98", "3", None)]);
+
+    let (_, changes) = place(&mut engine, 2, &limit(Action::Buy, "0.7", "101"));
+    assert_eq!(trades(&changes), [trade(2, "101", "0.7", true)]);
+    assert_eq!(offers(&engine, &Action::Sell), [offer("101", "1.3", None)]);
+    quote(&mut engine, &[], &asks);
+    // The order that rests above the quotes hides them, so that the book is not crossed, and nothing takes them.
+    assert_eq!(offers(&engine, &Action::Sell), [offer("101", "2", None)]);
+    let (_, changes) = place(&mut engine, 2, &limit(Action::Buy, "1", "100.9"));
     assert_eq!(trades(&changes), []);
+}
+
+#[test]
+fn an_order_that_fails_takes_nothing_from_market_makers() {
+    let mut engine = engine();
+    quote(&mut engine, &[("99", "1")], &[]);
+    place(&mut engine, 1, &limit(Action::Buy, "1", "98"));
+    // Nothing can be added to this balance.
+    let mut balances = engine.accounts().get(account(1)).unwrap().balances().clone();
+    balances.get_mut(&"BTC".into()).unwrap().amount = Decimal::MAX;
+    engine.set_holdings(NOW, account(1), balances).unwrap();
+    let before = offers(&engine, &Action::Buy);
+    assert_eq!(before, [offer("99", "1", None), offer("98", "1", Some(1))]);
+    let sell = NewOrder::market("btc_twd", Action::Sell, Decimal::TWO);
+    assert_eq!(engine.place(NOW, account(0), &sell).unwrap_err(), CommandError::Inexact);
+    assert_eq!(offers(&engine, &Action::Buy), before);
 }
 
 #[test]
@@ -160,16 +194,52 @@ fn a_market_order_spends_its_amount_across_prices_and_its_rest_is_cancelled() {
     let sold = order(&engine, 2, &sold);
     assert_eq!((sold.status, sold.executed_amount), (OrderStatus::CompletedPartialDeal, Decimal::ONE));
     assert_eq!(amounts(&engine, 2, "BTC"), ("9".to_owned(), "9".to_owned()));
-    let unmatched =
-        engine.place(NOW, account(2), &NewOrder::market("btc_twd", Action::Sell, Decimal::ONE), None);
+    let unmatched = engine.place(NOW, account(2), &NewOrder::market("btc_twd", Action::Sell, Decimal::ONE));
     assert_eq!(unmatched.unwrap_err(), CommandError::NoMarket("btc_twd".into()));
 }
 
 #[test]
-fn a_post_only_order_that_would_match_a_resting_order_is_cancelled() {
+fn what_truncation_leaves_of_a_market_order_buys_nothing_at_a_worse_price() {
+    let mut engine = engine();
+    quote(&mut engine, &[], &[("0.3", "1"), ("0.4", "1")]);
+    let (id, changes) = place(&mut engine, 0, &NewOrder::market("btc_twd", Action::Buy, decimal("0.2")));
+    assert_eq!(trades(&changes), [trade(0, "0.3", "0.66666666", true)]);
+    assert_eq!(order(&engine, 0, &id).status, OrderStatus::Completed);
+    assert_eq!(amounts(&engine, 0, "TWD"), ("9999.80000001".to_owned(), "9999.80000001".to_owned()));
+}
+
+#[test]
+fn a_market_order_that_exceeds_the_order_book_is_partly_filled() {
+    let mut engine = engine();
+    quote(&mut engine, &[("99", "1"), ("98", "1")], &[("100", "1"), ("125", "2")]);
+    for (action, amount, original, executed, spent) in
+        [(Action::Buy, "450", "3.8", "3", "9650"), (Action::Sell, "3", "3", "2", "9846.803")]
+    {
+        let (id, changes) =
+            place(&mut engine, 0, &NewOrder::market("btc_twd", action.clone(), decimal(amount)));
+        assert_eq!(changes.len(), 3);
+        let order = order(&engine, 0, &id);
+        assert_eq!(order.status, OrderStatus::CompletedPartialDeal);
+        assert_eq!((order.original_amount, order.executed_amount), (decimal(original), decimal(executed)));
+        assert_eq!(order.remaining_amount, decimal(original) - decimal(executed));
+        // The rest of the amount is available again.
+        let held = amounts(&engine, 0, if action == Action::Buy { "TWD" } else { "BTC" });
+        assert_eq!(held.0, held.1);
+        assert_eq!(amounts(&engine, 0, "TWD").0, spent);
+    }
+    assert!(offers(&engine, &Action::Buy).is_empty() && offers(&engine, &Action::Sell).is_empty());
+}
+
+#[test]
+fn a_post_only_order_that_would_match_an_order_in_the_book_is_cancelled() {
     let mut engine = engine();
     place(&mut engine, 1, &limit(Action::Sell, "1", "100"));
-    for (price, status) in [("100", OrderStatus::PostOnlyCancelled), ("99", OrderStatus::InProgress)] {
+    quote(&mut engine, &[], &[("99.5", "1")]);
+    for (price, status) in [
+        ("100", OrderStatus::PostOnlyCancelled),
+        ("99.5", OrderStatus::PostOnlyCancelled),
+        ("99", OrderStatus::InProgress),
+    ] {
         let new = NewOrder::post_only("BTC_TWD", Action::Buy, Decimal::ONE, decimal(price));
         let (_, changes) = place(&mut engine, 0, &new);
         assert_eq!((changes.len(), changes[0].record.order.status), (1, status), "{price}");
@@ -203,21 +273,22 @@ fn a_triggered_stop_order_is_matched_and_loses_its_place_in_the_queue() {
     let (_, changes) = place(&mut engine, 1, &limit(Action::Buy, "0.4", "100"));
     assert_eq!(trades(&changes), []);
     let (resting, _) = place(&mut engine, 2, &limit(Action::Sell, "1", "101"));
-    let changes = engine.trigger(NOW, account(0), &waiting, None).unwrap();
-    assert_eq!(trades(&changes), [trade(1, "100", "0.4", false), trade(0, "100", "0.4", true)]);
+    quote(&mut engine, &[("100.5", "0.1"), ("99", "1")], &[]);
+    let changes = engine.trigger(NOW, account(0), &waiting).unwrap();
+    let expected =
+        [trade(0, "100.5", "0.1", true), trade(1, "100", "0.4", false), trade(0, "100", "0.4", true)];
+    assert_eq!(trades(&changes), expected);
+    assert_eq!(offers(&engine, &Action::Buy), [offer("99", "1", None)]);
     assert_eq!(changes[0].record.order.status, OrderStatus::InProgress);
-    assert_eq!(order(&engine, 0, &waiting).remaining_amount, decimal("0.6"));
+    assert_eq!(order(&engine, 0, &waiting).remaining_amount, decimal("0.5"));
 
     // Triggered after the other order was placed, it comes second at the same price.
     let stop = limit(Action::Sell, "1", "101").with_stop(Condition::AtOrBelow, decimal("105"));
     let (early, _) = place(&mut engine, 0, &stop);
     let (later, _) = place(&mut engine, 1, &limit(Action::Sell, "1", "101"));
-    engine.trigger(NOW, account(0), &early, None).unwrap();
-    let ids: Vec<OrderId> = engine
-        .resting(&"btc_twd".into(), &Action::Sell)
-        .into_iter()
-        .map(|(_, record)| record.order.id.clone())
-        .collect();
+    engine.trigger(NOW, account(0), &early).unwrap();
+    let offers = engine.offers(&"btc_twd".into(), &Action::Sell).into_iter();
+    let ids: Vec<OrderId> = offers.filter_map(|offer| offer.maker).map(|(_, id)| id).collect();
     assert_eq!(ids, [waiting, resting, later, early]);
 }
 
@@ -231,7 +302,7 @@ fn a_failure_in_the_middle_restores_all_accounts() {
     balances.get_mut(&"TWD".into()).unwrap().amount = Decimal::MAX;
     engine.set_holdings(NOW, account(2), balances).unwrap();
     let before: Vec<_> = engine.accounts().iter().map(Account::save).collect();
-    let result = engine.place(NOW, account(0), &limit(Action::Buy, "2", "101"), None);
+    let result = engine.place(NOW, account(0), &limit(Action::Buy, "2", "101"));
     assert_eq!(result.unwrap_err(), CommandError::Inexact);
     assert_eq!(engine.accounts().iter().map(Account::save).collect::<Vec<_>>(), before);
     assert!(engine.accounts().iter().all(|account| account.trades().count() == 0));
@@ -252,7 +323,8 @@ fn orders_of_an_account_that_may_not_trade_are_skipped() {
 #[test]
 fn an_order_that_the_balance_covers_only_at_a_better_price_is_rejected() {
     let mut engine = engine();
-    let result = engine.place(NOW, account(0), &limit(Action::Buy, "2", "5001"), Some(decimal("100")));
+    engine.quote("btc_twd".into(), MakerQuotes::at(Some(decimal("100"))));
+    let result = engine.place(NOW, account(0), &limit(Action::Buy, "2", "5001"));
     assert_eq!(result.unwrap_err(), CommandError::Insufficient("TWD".into()));
-    assert!(engine.place(NOW, account(7), &limit(Action::Buy, "1", "1"), None).is_err());
+    assert!(engine.place(NOW, account(7), &limit(Action::Buy, "1", "1")).is_err());
 }

@@ -10,7 +10,9 @@ use crate::harness::{all_transports, in_memory};
 #[tokio::test]
 async fn public_calls_return_what_the_exchange_shows_over_every_transport() {
     for harness in all_transports(Simulator::builder()).await {
-        let buy = NewOrder::limit("btc_twd", Action::Buy, Decimal::new(25, 3), Decimal::from(4_000_000));
+        let depth = GetOrderBook::new("btc_twd").with_depth(20);
+        let best = harness.call(&depth).await.unwrap().asks[0].clone();
+        let buy = NewOrder::limit("btc_twd", Action::Buy, best.amount, Decimal::from(4_000_000));
         harness.simulator.place(&buy).unwrap();
 
         let pairs = harness.call(&GetTradingPairs::new()).await.unwrap();
@@ -24,22 +26,23 @@ async fn public_calls_return_what_the_exchange_shows_over_every_transport() {
 
         let ticker = harness.call(&GetTicker::new("btc_twd")).await.unwrap();
         assert_eq!(Some(&ticker), tickers.iter().find(|ticker| ticker.pair == "btc_twd"));
-        assert_eq!(Some(ticker.last_price), harness.simulator.market_price("btc_twd"));
-        assert!(ticker.volume_24h >= Some(Decimal::new(25, 3)), "{ticker:?}");
+        assert_eq!(ticker.last_price, best.price);
+        assert!(ticker.volume_24h >= Some(best.amount), "{ticker:?}");
 
-        let book = harness.call(&GetOrderBook::new("btc_twd").with_depth(20)).await.unwrap();
+        let book = harness.call(&depth).await.unwrap();
+        assert!(book.asks[0].price > best.price);
         assert_eq!((book.bids.len(), book.asks.len()), (20, 20));
         assert!(book.bids[0].price < book.asks[0].price);
         let total: Decimal = book.bids.iter().map(|level| level.amount).sum();
         assert_eq!(book.bids[19].total, Some(total));
 
         let trade = &harness.call(&GetTrades::new("btc_twd")).await.unwrap().items[0];
-        assert_eq!((trade.amount, trade.is_buyer), (Decimal::new(25, 3), Some(true)));
+        assert_eq!((trade.price, trade.amount, trade.is_buyer), (best.price, best.amount, Some(true)));
         let now = UnixSeconds::from_secs(harness.simulator.now().as_millis() / 1_000);
         let day_ago = UnixSeconds::from_secs(now.as_secs() - 86_400);
         let candles = GetCandles::new("btc_twd", Resolution::OneDay, day_ago, now);
         let candle = &harness.call(&candles).await.unwrap().items[0];
-        assert!(candle.volume >= Decimal::new(25, 3) && candle.low <= candle.high, "{candle:?}");
+        assert!(candle.volume >= best.amount && candle.low <= candle.high, "{candle:?}");
 
         let currencies = harness.call(&GetCurrencies::new()).await.unwrap();
         assert!(currencies.iter().any(|currency| currency.currency.as_str() == "USDT"));
