@@ -25,7 +25,7 @@ pub enum CommandError {
     Insufficient(Currency),
     /// A resulting number has too many digits to be exact.
     Inexact,
-    /// The simulator's market has no price for the pair.
+    /// The order book of the pair has nothing that a market order could be matched with.
     NoMarket(Pair),
     /// No open order has this name or id.
     NotOpen(OrderId),
@@ -117,7 +117,7 @@ impl fmt::Display for CommandError {
             }
             Self::Insufficient(currency) => write!(f, "the available balance of {currency} is too small"),
             Self::Inexact => f.write_str("the result has too many digits to be exact"),
-            Self::NoMarket(pair) => write!(f, "the simulated market has no price for {pair}"),
+            Self::NoMarket(pair) => write!(f, "the order book of {pair} has no order to match"),
             Self::NotOpen(id) => write!(f, "no open order has the name or id `{id}`"),
             Self::NotTriggered(id) => write!(f, "stop order {id} has not been triggered; trigger it first"),
             Self::NothingToTrigger(id) => {

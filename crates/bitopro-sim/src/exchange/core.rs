@@ -14,7 +14,7 @@ use crate::exchange::book::maker_quotes::MakerQuotes;
 use crate::exchange::core::rest_lag::AccountsInRest;
 use crate::exchange::events::publisher::Publisher;
 use crate::exchange::market::pair_rules::{ListedPair, PAIRS};
-use crate::exchange::market::trader::{MarketStep, Trader};
+use crate::exchange::market::trader::Trader;
 use crate::exchange::matching::MatchingEngine;
 use crate::{Account, AccountId, Command, CommandError, Holdings, NewOrder, PairRules, Push, Quirks};
 
@@ -268,28 +268,18 @@ impl Exchange {
 
     /// Runs one market step, and returns the messages to send.
     ///
-    /// A price moves, market makers quote anew around it, and orders of any account are triggered or filled. Unless one
-    /// of them is the first account's, its next order is placed, filled or cancelled at random. Returns no message if
-    /// the account holds too little to trade.
+    /// A price moves, market makers replace their orders, and orders of any account are filled or triggered. Unless that
+    /// changes the first account, one of its orders is placed, filled or cancelled at random. Returns no message if the
+    /// account holds too little to trade.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Push> {
-        let MarketStep { reached, alternatives } = self.trader.step(self.engine.accounts().first());
+        let alternatives = self.trader.step(self.engine.accounts().first());
         self.quote();
+        let reached = self.trader.reached(self.engine.accounts().iter());
         let mut pushes: Vec<Push> =
             reached.iter().filter_map(|command| self.try_execute(now, command)).flatten().collect();
         // A reached order that cannot be filled, for example because its currency is not tradable, does not stop the
         // market.
-        let is_idle = pushes.is_empty();
-        let others: Vec<Command> = self
-            .engine
-            .accounts()
-            .others()
-            .flat_map(|account| {
-                let reached = self.trader.reached(account).into_iter();
-                reached.map(|command| command.for_account(account.name()))
-            })
-            .collect();
-        pushes.extend(others.iter().filter_map(|command| self.try_execute(now, command)).flatten());
-        if is_idle {
+        if pushes.iter().all(|push| push.account != AccountId::DEFAULT) {
             let executed = alternatives.iter().find_map(|command| self.try_execute(now, command));
             pushes.extend(executed.unwrap_or_default());
         }

@@ -24,10 +24,6 @@ impl Accounts {
         &self.first
     }
 
-    pub(crate) fn others(&self) -> impl Iterator<Item = &Account> {
-        self.others.iter()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Account> {
         iter::once(&self.first).chain(&self.others)
     }

@@ -53,7 +53,8 @@ impl NewOrder {
         Self::with_kind(Kind::PostOnly, pair, action, amount, price)
     }
 
-    /// Creates an order that executes immediately, at the best prices of resting orders and the market.
+    /// Creates an order that executes immediately, at the best prices of the order book, and whose rest
+    /// is cancelled.
     ///
     /// To buy, `amount` is the amount of the quote currency to spend, as the exchange documents. To sell, it is in
     /// the base currency.

@@ -12,7 +12,7 @@ use crate::exchange::exact::sum;
 /// if any.
 ///
 /// It shows exactly what an order can be matched with. The market makers are an assumption. What is taken of
-/// their orders is gone until they quote anew, which they do when the market's price changes.
+/// their orders is gone until they replace them, which they do when the market's price changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct OrderBook {

@@ -15,15 +15,6 @@ const MAX_OPEN_ORDERS: usize = 12;
 /// The distance from the market's price, in thousandths of it, up to which an order may be filled at random.
 const NEAR_THOUSANDTHS: i64 = 10;
 
-/// The commands of one market step.
-#[derive(Debug)]
-pub(crate) struct MarketStep {
-    /// Triggers and fills the orders that the price has reached.
-    pub(crate) reached: Vec<Command>,
-    /// Commands of which the first one that succeeds is carried out, unless one of `reached` does.
-    pub(crate) alternatives: Vec<Command>,
-}
-
 #[derive(Debug, Clone)]
 pub(crate) struct Trader {
     market: Market,
@@ -47,21 +38,32 @@ impl Trader {
         self.market.take_moved()
     }
 
-    /// Moves a price, and returns the resulting commands. The first step is always a market order.
-    pub(crate) fn step(&mut self, account: &Account) -> MarketStep {
+    /// Moves a price, and returns commands for an account, of which one that succeeds is to be carried out. The only one
+    /// of the first step is a market order.
+    pub(crate) fn step(&mut self, account: &Account) -> Vec<Command> {
         let fill = self.market.step(account.balances());
         let market_order = fill.as_ref().map(|fill| place(market_order(fill)));
-        let (mut reached, mut random) = (Vec::new(), None);
-        if std::mem::replace(&mut self.has_begun, true) {
-            reached = self.reached(account);
-            random = self.random_command(account, fill.as_ref());
-        }
-        MarketStep { reached, alternatives: random.into_iter().chain(market_order).collect() }
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        let random = if has_begun { self.random_command(account, fill.as_ref()) } else { None };
+        random.into_iter().chain(market_order).collect()
     }
 
-    /// Returns the commands that trigger and fill the orders of an account that the market's price has reached.
-    pub(crate) fn reached(&self, account: &Account) -> Vec<Command> {
-        account.open_orders().filter_map(|order| self.market_command(order)).collect()
+    /// Returns the commands that fill and trigger the orders that the market's price has reached.
+    ///
+    /// An order that is not filled yet hides the market makers' orders that it crosses, so the triggered orders, which
+    /// are matched with those, come last.
+    pub(crate) fn reached<'a>(&self, accounts: impl Iterator<Item = &'a Account>) -> Vec<Command> {
+        let (mut fills, mut triggers) = (Vec::new(), Vec::new());
+        for account in accounts {
+            for order in account.open_orders() {
+                let is_waiting = order.status == OrderStatus::NotTriggered;
+                let commands = if is_waiting { &mut triggers } else { &mut fills };
+                let command = self.market_command(order);
+                commands.extend(command.map(|command| command.for_account(account.name())));
+            }
+        }
+        fills.append(&mut triggers);
+        fills
     }
 
     fn price(&self, order: &Order) -> Option<Decimal> {

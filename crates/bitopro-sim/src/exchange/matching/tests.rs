@@ -123,7 +123,7 @@ fn the_rest_of_a_limit_order_stays_open_and_a_better_price_releases_what_was_loc
 }
 
 #[test]
-fn market_makers_come_last_at_an_equal_price_and_what_is_taken_of_them_is_gone_until_they_quote_anew() {
+fn market_makers_come_last_at_an_equal_price_and_what_is_taken_of_them_is_gone() {
     let mut engine = engine();
     let asks = [("99.5", "1"), ("100", "0.5"), ("101", "2")];
     quote(&mut engine, &[("98", "3")], &asks);

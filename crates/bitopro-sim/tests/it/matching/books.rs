@@ -58,7 +58,7 @@ impl Books {
         Self(books)
     }
 
-    /// Checks that market makers lost exactly what was taken from them, unless they quoted anew, and that the best
+    /// Checks that market makers lost exactly what was taken from them, unless the price changed, and that the best
     /// orders were taken first.
     pub(super) fn check_after(&self, before: &Self, trades: &[NewTrade], step: Step) {
         for ((pair, is_bid), (market, after)) in &self.0 {

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use bitopro_model::{Action, Condition, Decimal, OrderId, OrderStatus, OrderType, Pair, Timestamp};
 use fastrand::Rng;
 
-use super::{MAX_OPEN_ORDERS, MarketStep, Trader};
+use super::{MAX_OPEN_ORDERS, Trader};
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{demo, holdings};
 use crate::exchange::matching::single_account::SingleAccount as Account;
@@ -24,11 +24,13 @@ fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
     let mut trader = Trader::new(Rng::with_seed(1));
     let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
     for step in 0..steps {
-        let MarketStep { reached, alternatives } = trader.step(&account);
+        let alternatives = trader.step(&account);
+        let reached = trader.reached(std::iter::once(&*account));
         assert!(!alternatives.is_empty(), "no command in step {step}");
         let first = alternatives.into_iter().take(usize::from(reached.is_empty()));
         for command in reached.into_iter().chain(first) {
-            let (kind, change) = match command {
+            let (_, command) = command.addressee().unwrap();
+            let (kind, change) = match command.clone() {
                 Command::Place { order, .. } => {
                     let (base, quote) = currencies(&order.pair).unwrap();
                     let market = trader.market().price(&base, &quote);
@@ -67,9 +69,8 @@ fn every_kind_of_command_and_every_status_occurs() {
 fn the_first_step_is_a_trade() {
     let account = demo_account();
     for seed in 0..50 {
-        let step = Trader::new(Rng::with_seed(seed)).step(&account);
-        let [Command::Place { order, .. }] = step.alternatives.as_slice() else { panic!("{step:?}") };
-        assert!(step.reached.is_empty());
+        let alternatives = Trader::new(Rng::with_seed(seed)).step(&account);
+        let [Command::Place { order, .. }] = alternatives.as_slice() else { panic!("{alternatives:?}") };
         assert_eq!(order.order_type(), OrderType::Market);
         // To buy, the amount is in the quote currency: at least 20 USDT or 500 TWD, before truncation.
         let is_buy = order.action == Action::Buy;
