@@ -27,7 +27,6 @@
 
 #![allow(clippy::print_stdout, reason = "a summary of the comparison")]
 
-mod ccxt;
 mod scenario;
 mod sdk_process;
 mod setting;

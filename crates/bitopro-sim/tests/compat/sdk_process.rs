@@ -125,7 +125,7 @@ impl Drop for SdkProcess {
 }
 
 /// Passes each line to `handle` on a separate thread, which ends with the writing process.
-pub(super) fn each_line(from: impl Read + Send + 'static, mut handle: impl FnMut(String) + Send + 'static) {
+fn each_line(from: impl Read + Send + 'static, mut handle: impl FnMut(String) + Send + 'static) {
     thread::spawn(move || {
         BufReader::new(from).lines().map_while(Result::ok).for_each(&mut handle);
     });
