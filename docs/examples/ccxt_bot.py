@@ -1,5 +1,6 @@
 """Buys low and sells high on `bitopro sim`, and ends without open orders. Its environment is what `bitopro sim` prints."""
 
+import contextlib
 import os
 import sys
 import time
@@ -26,7 +27,8 @@ class Bot:
             if abs(order["price"] / middle - 1) < 4 * DISTANCE:
                 waiting.add(order["side"])
             else:
-                self.exchange.cancel_order(order["id"], SYMBOL)
+                with contextlib.suppress(ccxt.ExchangeError):  # It was filled in the meantime.
+                    self.exchange.cancel_order(order["id"], SYMBOL)
         for side, price in ("buy", middle * (1 - DISTANCE)), ("sell", middle * (1 + DISTANCE)):
             if side not in waiting:
                 self.placed.append(self.exchange.create_order(SYMBOL, "limit", side, AMOUNT, price)["id"])

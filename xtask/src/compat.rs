@@ -20,7 +20,7 @@ const CLIENTS: [Client; 4] = [
         package: "bitopro-client",
         environment: SDK,
         opt_in: None,
-        scripts: &[Script { file: "bitopro_sdk.py", arguments: |_| Vec::new() }],
+        scripts: &[Script { file: "bitopro_sdk.py", quirks: "", arguments: |_| Vec::new() }],
         quirks: &[""],
         needs_tls: false,
         tests: &[
@@ -55,6 +55,7 @@ const CLIENTS: [Client; 4] = [
         opt_in: Some(OptIn::CcxtJs),
         scripts: &[Script {
             file: "ccxt_calls.py",
+            quirks: "",
             arguments: |environment| vec!["node".into(), environment.join("ccxt_driver.mjs").into()],
         }],
         quirks: CCXT_QUIRKS,
@@ -87,12 +88,18 @@ const fn ccxt_for_python(environment: Environment) -> Client {
         scripts: &[
             Script {
                 file: "ccxt_calls.py",
+                quirks: "",
                 arguments: |environment| {
                     let driver = client::script("ccxt_driver.py").into();
                     vec![python(environment).into(), "-B".into(), "-I".into(), driver]
                 },
             },
-            Script { file: "ccxt_bot.py", arguments: |_| vec!["docs/examples/ccxt_bot.py".into()] },
+            Script {
+                file: "ccxt_bot.py",
+                // Its market moves by commands, so it makes its calls faster than a bot that waits.
+                quirks: "rate-limits=ignored",
+                arguments: |_| vec!["docs/examples/ccxt_bot.py".into()],
+            },
         ],
         quirks: CCXT_QUIRKS,
         needs_tls: false,

@@ -39,6 +39,8 @@ pub(super) enum OptIn {
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) file: &'static str,
+    /// Further quirks of its simulator.
+    pub(super) quirks: &'static str,
     /// Returns the arguments, given the directory of the environment.
     pub(super) arguments: fn(&Path) -> Vec<OsString>,
 }
@@ -87,12 +89,12 @@ impl Client {
 
     fn run_script(
         &self,
-        Script { file, arguments }: &Script,
+        Script { file, quirks: further, arguments }: &Script,
         interpreter: &Path,
         directory: &Path,
         quirks: &str,
     ) -> anyhow::Result<Vec<Row>> {
-        let simulator = SimulatorProcess::start(quirks, self.needs_tls)?;
+        let simulator = SimulatorProcess::start(&format!("{quirks} {further}"), self.needs_tls)?;
         let mut command = workspace::command(&interpreter.to_string_lossy());
         command
             // Writes no compiled files beside the scripts, and hides the user's packages.
