@@ -18,9 +18,9 @@ pub use exchange::{
     Account, AccountId, ActiveUpdates, BalanceUpdates, BookLevel, BookRepeats, Candle, CandleSpan,
     CommandError, Cursors, Datetimes, DoneOrders, EventIds, Exchange, FinalOrders, HistoryOnConnect,
     Holdings, MarketTrade, MatchIds, NewOrder, Nonces, OpenOrderTimes, OrderBook, OrderIdSequence, OrderIds,
-    OrderQuery, OrderSelection, OrderTimes, PairRules, PlacedOrderIds, Push, Quirk, QuirkType, QuirkValue,
-    Quirks, RateLimits, RestLag, Ticker, TickerPairs, TickerRange, TradeListOrder, TradeQuery, TradeRecord,
-    TradesOnConnect,
+    OrderQuery, OrderSelection, OrderTimes, PairList, PairRules, PlacedOrderIds, Push, Quirk, QuirkType,
+    QuirkValue, Quirks, RateLimits, RestLag, Ticker, TickerPairs, TickerRange, TradeListOrder, TradeQuery,
+    TradeRecord, TradesOnConnect,
 };
 pub use gateway::{
     BASE_PATH, Clock, Direction, Fault, FaultyProxy, NONCE_WINDOW, SentMessage, SimConnector, SimCredentials,

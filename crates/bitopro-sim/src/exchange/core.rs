@@ -13,7 +13,7 @@ use crate::exchange::account::{OrderChange, demo, holdings};
 use crate::exchange::book::maker_quotes::MakerQuotes;
 use crate::exchange::core::rest_lag::AccountsInRest;
 use crate::exchange::events::publisher::Publisher;
-use crate::exchange::market::pair_rules::{ListedPair, PAIRS};
+use crate::exchange::market::pair_list::PairList;
 use crate::exchange::market::trader::Trader;
 use crate::exchange::matching::MatchingEngine;
 use crate::{Account, AccountId, Command, CommandError, Holdings, NewOrder, PairRules, Push, Quirks};
@@ -56,16 +56,16 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(seed: u64, accounts: Accounts, quirks: Quirks) -> Self {
+    pub(crate) fn new(seed: u64, accounts: Accounts, quirks: Quirks, pairs: &PairList) -> Self {
         let mut rng = Rng::with_seed(seed);
         // The trader has its own generator, so that connections do not influence the market.
-        let trader = Trader::new(rng.fork());
+        let trader = Trader::new(rng.fork(), pairs);
         // Adding an account does not change the ids in the messages of the others.
         let mut other_ids = Rng::with_seed(!seed);
         let ids = iter::once(rng).chain(iter::repeat_with(|| other_ids.fork()));
         let publishers = accounts.iter().zip(ids);
         let publishers = publishers.map(|(account, ids)| Publisher::new(account.id(), ids, quirks)).collect();
-        let pairs = PAIRS.iter().map(ListedPair::rules).collect();
+        let pairs = pairs.0.iter().map(|listed| listed.rules.clone()).collect();
         let rest = AccountsInRest::new(quirks.rest_lag);
         let engine = MatchingEngine::new(accounts, quirks);
         let mut exchange = Self { engine, trader, publishers, pairs, seed, rest };

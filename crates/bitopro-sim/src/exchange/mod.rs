@@ -25,6 +25,7 @@ pub use book::{BookLevel, OrderBook};
 pub use command_error::CommandError;
 pub use events::push::Push;
 pub use market::candle::{Candle, CandleSpan};
+pub use market::pair_list::PairList;
 pub use market::pair_rules::PairRules;
 pub use market::ticker::Ticker;
 pub use market::trade::MarketTrade;

@@ -13,13 +13,13 @@ use crate::{Account, AccountId, Command, CommandError, Holdings, NewOrder, Push,
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let credentials = SimCredentials::new("alice-key", "alice-secret", "alice@example.com");
 /// let simulator = Simulator::builder()
-///     .with_account("alice", credentials, [Balance::new("ADA", Decimal::TEN), Balance::new("TWD", Decimal::ZERO)])
+///     .with_account("alice", credentials, [Balance::new("BITO", Decimal::TEN), Balance::new("TWD", Decimal::ZERO)])
 ///     .start_in_memory()?;
 ///
 /// // The simulated market has no price for this pair, so that the two accounts trade with each other.
 /// let alice = simulator.account("alice")?;
-/// alice.place(&NewOrder::limit("ada_twd", Action::Sell, Decimal::TEN, Decimal::from(24)))?;
-/// simulator.place(&NewOrder::limit("ada_twd", Action::Buy, Decimal::TWO, Decimal::from(25)))?;
+/// alice.place(&NewOrder::limit("bito_twd", Action::Sell, Decimal::TEN, Decimal::from(24)))?;
+/// simulator.place(&NewOrder::limit("bito_twd", Action::Buy, Decimal::TWO, Decimal::from(25)))?;
 /// assert_eq!(alice.read(|account| account.balances()[&"TWD".into()].amount.to_string()), "47.952");
 /// # Ok(()) }
 /// ```

@@ -13,7 +13,7 @@ use crate::gateway::dispatcher::Dispatcher;
 use crate::gateway::keepalive::Keepalive;
 use crate::gateway::sockets::Sockets;
 use crate::rest::RestApi;
-use crate::{Clock, Error, ErrorKind, Exchange, Quirks, SimCredentials, Simulator};
+use crate::{Clock, Error, ErrorKind, Exchange, PairList, Quirks, SimCredentials, Simulator};
 
 /// The longest duration that an option accepts.
 const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -50,6 +50,7 @@ pub struct SimulatorBuilder {
     /// `true` if the first account starts with the orders of the demo account.
     is_demo: bool,
     quirks: Quirks,
+    pairs: PairList,
     address: SocketAddr,
     tls: bool,
     keepalive: Keepalive,
@@ -73,6 +74,7 @@ impl SimulatorBuilder {
             accounts: AccountOptions::demo(),
             is_demo: true,
             quirks: Quirks::default(),
+            pairs: PairList::default(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tls: false,
             keepalive: Keepalive {
@@ -148,6 +150,14 @@ impl SimulatorBuilder {
     /// Defaults to [`Quirks::default`].
     pub fn with_quirks(mut self, quirks: Quirks) -> Self {
         self.quirks = quirks;
+        self
+    }
+
+    /// Sets the pairs, with their rules.
+    ///
+    /// Defaults to [`PairList::default`].
+    pub fn with_pairs(mut self, pairs: PairList) -> Self {
+        self.pairs = pairs;
         self
     }
 
@@ -288,7 +298,7 @@ impl SimulatorBuilder {
     }
 
     fn exchange(&self, now: Timestamp) -> Exchange {
-        let mut exchange = Exchange::new(self.seed, self.accounts.to_accounts(), self.quirks);
+        let mut exchange = Exchange::new(self.seed, self.accounts.to_accounts(), self.quirks, &self.pairs);
         if self.is_demo {
             exchange.trade_like_demo(now);
         }

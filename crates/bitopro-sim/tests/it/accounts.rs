@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::harness::{Harness, in_memory, next_text, until_disconnected};
 
 fn builder() -> SimulatorBuilder {
-    let balances = [Balance::new("ADA", Decimal::TEN), Balance::new("TWD", Decimal::ONE_THOUSAND)];
+    let balances = [Balance::new("BITO", Decimal::TEN), Balance::new("TWD", Decimal::ONE_THOUSAND)];
     Simulator::builder().with_account("alice", alice(), balances)
 }
 
@@ -46,9 +46,9 @@ async fn an_account_only_receives_its_own_messages_even_if_accounts_trade_with_e
     let alice = simulator.account("alice").unwrap();
 
     simulator.set_balance(Balance::new("SOL", Decimal::ONE)).unwrap();
-    let sell = NewOrder::limit("ada_twd", Action::Sell, Decimal::TEN, Decimal::TWO);
+    let sell = NewOrder::limit("bito_twd", Action::Sell, Decimal::TEN, Decimal::TWO);
     let sold = alice.place(&sell).unwrap();
-    let bought = simulator.place(&NewOrder::market("ada_twd", Action::Buy, Decimal::from(8))).unwrap();
+    let bought = simulator.place(&NewOrder::market("bito_twd", Action::Buy, Decimal::from(8))).unwrap();
 
     let texts = |connection: &mut Box<dyn Connection>| {
         let texts: Vec<String> = std::iter::from_fn(|| match connection.next().now_or_never() {
@@ -84,7 +84,7 @@ async fn commands_are_addressed_to_an_account_by_its_name() {
     execute("as alice deposit SOL 7").unwrap();
     assert!(next_text(&mut alice_balances).await.contains("SOL"));
     // Names of orders belong to the account that has given them.
-    execute("as alice place a sell ada_twd 1 at 30").unwrap();
+    execute("as alice place a sell bito_twd 1 at 30").unwrap();
     assert_eq!(execute("cancel a"), Err(CommandError::NotOpen("a".into())));
     execute("as alice fill a 0.5").unwrap();
     execute("as alice cancel a").unwrap();
@@ -111,7 +111,7 @@ async fn commands_are_addressed_to_an_account_by_its_name() {
 #[tokio::test]
 async fn a_named_account_starts_with_the_balances_of_the_first_one() {
     let builder = Simulator::builder().with_named_account("alice");
-    let simulator = builder.with_balances([Balance::new("ADA", Decimal::TEN)]).start_in_memory().unwrap();
+    let simulator = builder.with_balances([Balance::new("BITO", Decimal::TEN)]).start_in_memory().unwrap();
     let accounts = simulator.accounts();
     let names = accounts.iter().map(|account| account.read(|account| account.name().to_owned()));
     assert_eq!(names.collect::<Vec<_>>(), ["demo", "alice"]);

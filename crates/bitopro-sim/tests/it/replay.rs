@@ -67,7 +67,7 @@ fn change_at_random(exchange: &mut Exchange, now: Timestamp, random: &mut Rng) -
         5..8 => {
             let action = if random.bool() { Action::Buy } else { Action::Sell };
             let price = Decimal::new(random.i64(50_000..200_000), 0);
-            let pair = *random.choice(&["eth_twd", "ada_twd", "ETH_TWD", "bnb_usdt"]).unwrap();
+            let pair = *random.choice(&["eth_twd", "bito_twd", "ETH_TWD", "bnb_usdt"]).unwrap();
             exchange.place(now, &NewOrder::limit(pair, action, amount, price)).map(|(_, pushes)| pushes)
         }
         _ => Ok(exchange.tick(now)),

@@ -3,27 +3,37 @@
 //! All of it is an assumption, except that there is a fee. It is meant to be plausible and exact.
 
 pub(crate) mod candle;
+pub(crate) mod pair_list;
 pub(crate) mod pair_rules;
 pub(crate) mod ticker;
 pub(crate) mod trade;
 pub(crate) mod trader;
+
+use std::collections::BTreeMap;
 
 use bitopro_model::{self as model, Action, Currency, Decimal};
 use fastrand::Rng;
 
 use crate::Holdings;
 use crate::exchange::account::fill::{Fill, Role};
+use crate::exchange::account::order::currencies;
 use crate::exchange::exact::AMOUNT_SCALE;
-use crate::exchange::market::pair_rules::PAIRS;
+use crate::exchange::market::pair_list::{ListedPair, PairList, units};
 
 /// A price moves by at most one part in this many per step.
 const MAX_MOVE_DIVISOR: i64 = 1000;
+/// The pairs that the first account trades at random.
+const TRADED: [&str; 7] = ["btc_twd", "eth_twd", "usdt_twd", "sol_twd", "xrp_twd", "btc_usdt", "eth_usdt"];
 
-/// The prices and their random generator, which advances with every step, with or without a fill.
+/// The prices and their random generators, which advance with every step, with or without a fill.
 #[derive(Debug, Clone)]
 pub(crate) struct Market {
     rng: Rng,
-    pairs: Vec<Pair>,
+    /// The pairs that the first account trades at random.
+    traded: Vec<Pair>,
+    /// Has its own generator, so that other pairs do not change the trading of the account.
+    others_rng: Rng,
+    others: Vec<Pair>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,37 +50,46 @@ struct Pair {
 }
 
 impl Market {
-    pub(crate) fn new(rng: Rng) -> Self {
-        let pairs = PAIRS.iter().filter_map(|pair| {
-            let initial = pair.initial_price?;
-            let (base, quote, scale) = (pair.base.into(), pair.quote.into(), pair.quote_precision);
-            Some(Pair { base, quote, initial, units: initial, scale, has_moved: true })
-        });
-        Self { rng, pairs: pairs.collect() }
+    /// Creates the market of those pairs of a list that have a price.
+    pub(crate) fn new(rng: Rng, list: &PairList) -> Self {
+        let priced =
+            list.0.iter().filter_map(|listed| Some((listed.rules.pair.as_str(), Pair::new(listed)?)));
+        let mut others: BTreeMap<&str, Pair> = priced.collect();
+        let traded = TRADED.iter().filter_map(|name| others.remove(name)).collect();
+        let others_rng = Rng::with_seed(!rng.get_seed());
+        Self { rng, traded, others_rng, others: others.into_values().collect() }
     }
 
     /// Returns the current price of a pair.
     pub(crate) fn price(&self, base: &Currency, quote: &Currency) -> Option<Decimal> {
-        let pair = self.pairs.iter().find(|pair| pair.base == *base && pair.quote == *quote)?;
+        let mut pairs = self.traded.iter().chain(&self.others);
+        let pair = pairs.find(|pair| pair.base == *base && pair.quote == *quote)?;
         Some(Decimal::new(pair.units, pair.scale))
     }
 
     /// Returns the pairs whose price has changed since the last call, which at first are all, and their prices.
     pub(crate) fn take_moved(&mut self) -> impl Iterator<Item = (model::Pair, Decimal)> {
-        let moved =
-            self.pairs.iter_mut().filter_map(|pair| std::mem::take(&mut pair.has_moved).then_some(&*pair));
+        let all = self.traded.iter_mut().chain(&mut self.others);
+        let moved = all.filter_map(|pair| std::mem::take(&mut pair.has_moved).then_some(&*pair));
         moved.map(|pair| {
             let name = format!("{}_{}", pair.base, pair.quote).to_ascii_lowercase();
             (model::Pair::new(name), Decimal::new(pair.units, pair.scale))
         })
     }
 
-    /// Moves prices until these balances can pay for a fill at one of them, and returns that fill, if any.
+    /// Moves prices until these balances can pay for a fill at one of them, and returns that fill, if any. Also moves
+    /// the price of one of the pairs that the account does not trade at random.
     pub(crate) fn step(&mut self, holdings: &Holdings) -> Option<Fill> {
-        let Self { rng, pairs } = self;
-        let first = rng.usize(..pairs.len());
+        let Self { rng, traded, others_rng, others } = self;
+        if let Some(other) = others_rng.choice(others) {
+            other.move_price(others_rng);
+        }
+        if traded.is_empty() {
+            return None;
+        }
+        let first = rng.usize(..traded.len());
         let actions = if rng.bool() { [Action::Buy, Action::Sell] } else { [Action::Sell, Action::Buy] };
-        let (before, after) = pairs.split_at_mut(first);
+        let (before, after) = traded.split_at_mut(first);
         for pair in after.iter_mut().chain(before) {
             pair.move_price(rng);
             let volume = pair.volume(rng);
@@ -87,6 +106,14 @@ impl Market {
 }
 
 impl Pair {
+    /// Returns `None` for a pair without a price.
+    fn new(listed: &ListedPair) -> Option<Self> {
+        let (base, quote) = currencies(&listed.rules.pair).ok()?;
+        let scale = listed.rules.quote_precision;
+        let initial = units(listed.initial_price?, scale)?;
+        Some(Self { base, quote, initial, units: initial, scale, has_moved: true })
+    }
+
     fn move_price(&mut self, rng: &mut Rng) {
         let max_move = (self.units / MAX_MOVE_DIVISOR).max(1);
         let before = self.units;

@@ -33,60 +33,6 @@ pub struct PairRules {
     pub is_in_maintenance: bool,
 }
 
-/// A pair of the table.
-pub(crate) struct ListedPair {
-    pub(crate) base: &'static str,
-    pub(crate) quote: &'static str,
-    /// The number of decimals of prices.
-    pub(crate) quote_precision: u32,
-    /// The market's initial price in its smallest unit, or `None` if only accounts trade the pair.
-    pub(crate) initial_price: Option<i64>,
-    /// The smallest amount, in units of 10^-`amount_precision`.
-    min_amount: i64,
-    amount_precision: u32,
-}
-
-/// All pairs. The rules of the two pairs of BTC are samples of the documentation; the other ones are
-/// assumptions.
-pub(crate) const PAIRS: [ListedPair; 9] = [
-    listed("BTC", "TWD", (0, Some(3_050_000)), (1, 4)),
-    listed("ETH", "TWD", (0, Some(104_500)), (10, 4)),
-    listed("USDT", "TWD", (3, Some(32_035)), (8, 0)),
-    listed("SOL", "TWD", (0, Some(6_215)), (500, 4)),
-    listed("XRP", "TWD", (2, Some(7_480)), (40_000, 4)),
-    listed("BTC", "USDT", (2, Some(9_521_000)), (1, 4)),
-    listed("ETH", "USDT", (2, Some(326_240)), (10, 4)),
-    listed("BITO", "TWD", (3, None), (100, 2)),
-    listed("ADA", "USDT", (4, None), (100_000, 4)),
-];
-
-const fn listed(
-    base: &'static str,
-    quote: &'static str,
-    (quote_precision, initial_price): (u32, Option<i64>),
-    (min_amount, amount_precision): (i64, u32),
-) -> ListedPair {
-    ListedPair { base, quote, quote_precision, initial_price, min_amount, amount_precision }
-}
-
-impl ListedPair {
-    pub(crate) fn rules(&self) -> PairRules {
-        PairRules {
-            pair: Pair::new(format!("{}_{}", self.base, self.quote).to_ascii_lowercase()),
-            base_precision: 8,
-            quote_precision: self.quote_precision,
-            amount_precision: self.amount_precision,
-            min_amount: Decimal::new(self.min_amount, self.amount_precision).normalize(),
-            max_amount: Decimal::new(100_000_000, 0),
-            min_market_buy: Decimal::new(if self.quote == "TWD" { 190 } else { 7 }, 0),
-            open_order_limit: 200,
-            book_precision: self.quote_precision,
-            book_scale_levels: 5,
-            is_in_maintenance: false,
-        }
-    }
-}
-
 impl PairRules {
     /// Returns an error if an order of an account breaks a rule, or exceeds its available balance.
     pub(crate) fn check(&self, account: &Account, order: &NewOrder) -> Result<(), CommandError> {

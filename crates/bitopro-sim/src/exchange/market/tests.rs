@@ -2,16 +2,15 @@ use bitopro_model::{Action, Balance, Decimal};
 use fastrand::Rng;
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 
-use super::Market;
-use crate::Holdings;
+use super::{Market, TRADED};
 use crate::exchange::account::demo;
 use crate::exchange::account::fill::{Fill, Role};
 use crate::exchange::account::holdings;
 use crate::exchange::exact::AMOUNT_SCALE;
-use crate::exchange::market::pair_rules::PAIRS;
+use crate::{Holdings, PairList};
 
 fn market(seed: u64) -> Market {
-    Market::new(Rng::with_seed(seed))
+    Market::new(Rng::with_seed(seed), &PairList::default())
 }
 
 fn demo_holdings() -> Holdings {
@@ -43,15 +42,14 @@ fn the_demo_account_always_has_enough_to_trade() {
 }
 
 #[test]
-fn the_demo_account_buys_and_sells_every_pair() {
+fn the_demo_account_buys_and_sells_every_traded_pair() {
     let (mut market, mut holdings) = (market(1), demo_holdings());
     let fills: Vec<Fill> = (0..1000).filter_map(|_| step_and_settle(&mut market, &mut holdings)).collect();
-    for pair in PAIRS.iter().filter(|pair| pair.initial_price.is_some()) {
-        let (base, quote) = (pair.base, pair.quote);
+    let is_of = |fill: &Fill, pair: &str| format!("{}_{}", fill.base, fill.quote).eq_ignore_ascii_case(pair);
+    for pair in TRADED {
         for action in [Action::Buy, Action::Sell] {
-            let found =
-                fills.iter().any(|fill| fill.base == base && fill.quote == quote && fill.action == action);
-            assert!(found, "no {action} of {base}_{quote}");
+            let found = fills.iter().any(|fill| is_of(fill, pair) && fill.action == action);
+            assert!(found, "no {action} of {pair}");
         }
     }
 }
@@ -81,6 +79,23 @@ fn overdrawn(currency: &str) -> Balance {
     let mut balance = Balance::new(currency, Decimal::ONE);
     balance.available = Decimal::ONE_THOUSAND * Decimal::ONE_THOUSAND;
     balance
+}
+
+#[test]
+fn other_pairs_move_without_changing_the_fills() {
+    let only_traded =
+        PairList::default().0.into_iter().filter(|listed| TRADED.contains(&listed.rules.pair.as_str()));
+    let mut fewer = Market::new(Rng::with_seed(1), &PairList(only_traded.collect()));
+    let mut market = market(1);
+    let price = |market: &Market| market.price(&"DOGE".into(), &"USDT".into());
+    let before = price(&market);
+    assert!(before.is_some() && price(&fewer).is_none());
+    for _ in 0..500 {
+        assert_eq!(market.step(&demo_holdings()), fewer.step(&demo_holdings()));
+    }
+    assert_ne!(price(&market), before);
+    let mut without = Market::new(Rng::with_seed(1), &PairList(Vec::new()));
+    assert_eq!(without.step(&demo_holdings()), None);
 }
 
 fn amount() -> impl Strategy<Value = Decimal> {
@@ -150,7 +165,8 @@ proptest! {
     #[test]
     fn prices_stay_between_half_and_double_their_initial_value(seed in any::<u64>(), starts_at_maximum in any::<bool>()) {
         let mut rng = Rng::with_seed(seed);
-        for mut pair in market(seed).pairs {
+        let Market { traded, others, .. } = market(seed);
+        for mut pair in traded.into_iter().chain(others) {
             pair.units = if starts_at_maximum { pair.initial * 2 } else { pair.initial / 2 };
             for _ in 0..50 {
                 pair.move_price(&mut rng);

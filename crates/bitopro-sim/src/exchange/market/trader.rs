@@ -8,6 +8,7 @@ use crate::exchange::account::fill::Fill;
 use crate::exchange::account::order::currencies;
 use crate::exchange::exact::truncated_product;
 use crate::exchange::market::Market;
+use crate::exchange::market::pair_list::PairList;
 use crate::{Command, NewOrder};
 
 /// Number of open orders at which the account stops placing more.
@@ -23,10 +24,10 @@ pub(crate) struct Trader {
 }
 
 impl Trader {
-    pub(crate) fn new(rng: Rng) -> Self {
+    pub(crate) fn new(rng: Rng, pairs: &PairList) -> Self {
         // A separate generator, so that the account's trading does not influence the prices.
         let trading = rng.clone().fork();
-        Self { market: Market::new(rng), rng: trading, has_begun: false }
+        Self { market: Market::new(rng, pairs), rng: trading, has_begun: false }
     }
 
     pub(crate) fn market(&self) -> &Market {

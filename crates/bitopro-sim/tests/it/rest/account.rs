@@ -45,13 +45,13 @@ async fn balances_and_trades_equal_the_accounts_own_over_every_transport() {
 
 #[tokio::test(start_paused = true)]
 async fn a_trade_of_an_account_with_itself_has_two_records_with_one_id() {
-    let balances = [Balance::new("ADA", Decimal::TEN), Balance::new("TWD", Decimal::ONE_THOUSAND)];
+    let balances = [Balance::new("ADA", Decimal::TEN), Balance::new("BNB", Decimal::ONE_THOUSAND)];
     let harness = in_memory(Simulator::builder().with_balances(balances));
     let (amount, price) = (Decimal::TEN, Decimal::TWO);
-    harness.simulator.place(&NewOrder::limit("ada_twd", Action::Sell, amount, price)).unwrap();
-    harness.simulator.place(&NewOrder::limit("ada_twd", Action::Buy, amount, price)).unwrap();
+    harness.simulator.place(&NewOrder::limit("ada_bnb", Action::Sell, amount, price)).unwrap();
+    harness.simulator.place(&NewOrder::limit("ada_bnb", Action::Buy, amount, price)).unwrap();
     // The pair is not in the list of pairs, so REST does not know it.
-    assert!(harness.call(&GetOwnTrades::new("ada_twd")).await.is_err());
+    assert!(harness.call(&GetOwnTrades::new("ada_bnb")).await.is_err());
 
     let balances = [Balance::new("BITO", Decimal::TEN), Balance::new("TWD", Decimal::ONE_THOUSAND)];
     let harness = in_memory(Simulator::builder().with_balances(balances));

@@ -17,7 +17,7 @@ async fn public_calls_return_what_the_exchange_shows_over_every_transport() {
 
         let pairs = harness.call(&GetTradingPairs::new()).await.unwrap();
         let tickers = harness.call(&GetTickers::new()).await.unwrap();
-        assert_eq!(pairs.len(), 9);
+        assert_eq!(pairs.len(), 35);
         assert!(pairs.iter().map(|pair| &pair.pair).eq(tickers.iter().map(|ticker| &ticker.pair)));
         let btc = pairs.iter().find(|pair| pair.pair == "btc_twd").unwrap();
         assert_eq!((btc.base.as_str(), btc.quote.as_str(), btc.quote_precision), ("btc", "twd", Some(0)));

@@ -1,8 +1,7 @@
 use bitopro_model::{Action, Balance, Condition, Decimal};
 
-use super::PAIRS;
 use crate::exchange::account::holdings;
-use crate::{Account, AccountId, CommandError, NewOrder, Simulator};
+use crate::{Account, AccountId, CommandError, NewOrder, PairList, Simulator};
 
 fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -18,7 +17,7 @@ fn an_order_that_breaks_a_rule_is_rejected_with_its_numbers() {
     let limit = |amount, price| NewOrder::limit("BTC_TWD", Action::Buy, decimal(amount), decimal(price));
     let stop = |price| limit("0.0001", "3000000").with_stop(Condition::AtOrBelow, decimal(price));
     let market = |action, amount| NewOrder::market("btc_twd", action, decimal(amount));
-    let rules = PAIRS[0].rules();
+    let rules = PairList::default().0[0].rules.clone();
     for (order, expected) in [
         (limit("0.0001", "3000000"), None),
         (limit("0.00010000", "3000000.000"), None),
@@ -81,7 +80,7 @@ fn an_order_that_breaks_a_rule_is_rejected_with_its_numbers() {
 #[test]
 fn only_listed_pairs_are_supported() {
     let exchange = Simulator::builder().build_exchange(bitopro_model::Timestamp::from_millis(0)).unwrap();
-    assert_eq!(exchange.pairs().len(), PAIRS.len());
+    assert_eq!(exchange.pairs().len(), PairList::default().0.len());
     let order = |pair: &str| NewOrder::market(pair, Action::Sell, Decimal::ONE);
     let check = |pair: &str| exchange.check_rules(AccountId::DEFAULT, &order(pair));
     assert_eq!(check("BITO_TWD"), Ok(()));

@@ -7,7 +7,7 @@ use super::{MAX_OPEN_ORDERS, Trader};
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::{demo, holdings};
 use crate::exchange::matching::single_account::SingleAccount as Account;
-use crate::{Command, NewOrder, Quirks};
+use crate::{Command, NewOrder, PairList, Quirks};
 
 const NOW: Timestamp = Timestamp::from_millis(1_639_553_303_365);
 
@@ -21,7 +21,7 @@ fn demo_account() -> Account {
 /// each kind.
 fn trade(steps: usize) -> (BTreeSet<i64>, [usize; 4]) {
     let mut account = demo_account();
-    let mut trader = Trader::new(Rng::with_seed(1));
+    let mut trader = Trader::new(Rng::with_seed(1), &PairList::default());
     let (mut statuses, mut counts) = (BTreeSet::new(), [0; 4]);
     for step in 0..steps {
         let alternatives = trader.step(&account);
@@ -69,7 +69,7 @@ fn every_kind_of_command_and_every_status_occurs() {
 fn the_first_step_is_a_trade() {
     let account = demo_account();
     for seed in 0..50 {
-        let alternatives = Trader::new(Rng::with_seed(seed)).step(&account);
+        let alternatives = Trader::new(Rng::with_seed(seed), &PairList::default()).step(&account);
         let [Command::Place { order, .. }] = alternatives.as_slice() else { panic!("{alternatives:?}") };
         assert_eq!(order.order_type(), OrderType::Market);
         // To buy, the amount is in the quote currency: at least 20 USDT or 500 TWD, before truncation.
@@ -80,7 +80,7 @@ fn the_first_step_is_a_trade() {
 
 #[test]
 fn orders_are_triggered_or_filled_at_their_price_and_no_sooner() {
-    let trader = Trader::new(Rng::with_seed(1));
+    let trader = Trader::new(Rng::with_seed(1), &PairList::default());
     let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
     let market = trader.market().price(&base, &quote).unwrap();
     let (below, above) = (market - Decimal::ONE, market + Decimal::ONE);
