@@ -339,6 +339,12 @@ pub(crate) struct SimArgs {
     #[arg(long = "account", value_name = "NAME", value_parser = account_name)]
     pub(crate) accounts: Vec<String>,
 
+    /// Trade the pairs of FILE, which has a reply of the exchange (`-`: standard input), as from `curl
+    /// https://api.bitopro.com/v3/provisioning/trading-pairs`. A pair that is not in the default list has a market
+    /// price only with a further field `initialPrice` [default: the 35 pairs of September 2026]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pairs: Option<PathBuf>,
+
     /// Number of currencies of the account; from the 13th on, they are named SIM001, SIM002 and so on
     #[arg(long, value_name = "NUMBER", value_parser = number::<u16>("a number of currencies from 0 to 65535"), default_value_t = 12)]
     pub(crate) currencies: u16,

@@ -2,12 +2,13 @@ use std::fs;
 use std::future::pending;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use bitopro_client::{
     API_KEY_VARIABLE, API_SECRET_VARIABLE, EMAIL_VARIABLE, REST_URL_VARIABLE, WS_URL_VARIABLE,
 };
-use bitopro_sim::{self as sim, ControlServer, Scenario, Simulator};
+use bitopro_sim::{self as sim, ControlServer, PairList, Scenario, Simulator};
 
 use crate::args::SimArgs;
 use crate::client::CA_FILE_VARIABLE;
@@ -21,15 +22,21 @@ const CONTROL_URL_VARIABLE: &str = "BITOPRO_SIM_CONTROL_URL";
 const MARKET_INTERVAL_MS: u64 = 1000;
 
 pub(crate) fn run(args: SimArgs, signals: &Signals) -> Result<Status, Failure> {
-    let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
-    crate::block_on(serve(args, scenario, signals))
+    let scenario = args.scenario.as_deref().map(|path| read(path, "scenario")).transpose()?;
+    let pairs = args.pairs.as_deref().map(|path| read(path, "list of pairs")).transpose()?;
+    crate::block_on(serve(args, scenario, pairs.unwrap_or_default(), signals))
 }
 
-async fn serve(args: SimArgs, scenario: Option<Scenario>, signals: &Signals) -> Result<Status, Failure> {
+async fn serve(
+    args: SimArgs,
+    scenario: Option<Scenario>,
+    pairs: PairList,
+    signals: &Signals,
+) -> Result<Status, Failure> {
     let is_controlled = scenario.is_some() || args.control;
     let interval = args.interval.unwrap_or(if is_controlled { 0 } else { MARKET_INTERVAL_MS });
     let builder = Simulator::builder().with_seed(args.seed).with_port(args.port);
-    let builder = builder.with_currencies(args.currencies.into());
+    let builder = builder.with_currencies(args.currencies.into()).with_pairs(pairs);
     let mut builder = args.exchange.apply(builder);
     for name in args.accounts {
         builder = builder.with_named_account(name);
@@ -70,17 +77,18 @@ async fn serve(args: SimArgs, scenario: Option<Scenario>, signals: &Signals) -> 
     ended
 }
 
-fn read_scenario(path: &Path) -> Result<Scenario, Failure> {
+/// Reads and parses a file, or standard input. `what` names its contents.
+fn read<T: FromStr<Err = sim::Error>>(path: &Path, what: &str) -> Result<T, Failure> {
     let (text, shown) = if path == Path::new("-") {
         (io::read_to_string(io::stdin()), "standard input".to_owned())
     } else {
         (fs::read_to_string(path), path.display().to_string())
     };
     let text = text.map_err(|error| {
-        Failure::new(Status::Usage, format!("cannot read the scenario from {shown}")).with_source(error)
+        Failure::new(Status::Usage, format!("cannot read the {what} from {shown}")).with_source(error)
     })?;
     text.parse().map_err(|error: sim::Error| {
-        Failure::new(Status::Usage, format!("{shown} is not a valid scenario")).with_source(error)
+        Failure::new(Status::Usage, format!("{shown} is not a valid {what}")).with_source(error)
     })
 }
 

@@ -100,6 +100,7 @@ Examples:
   bitopro sim --tls . --port 9443   with TLS; writes ./ca.pem
   bitopro sim --seed 7 --interval 100 --final-orders vanish --ping-period 1000
   echo '500 place a buy btc_twd 0.01 at 2600000' | bitopro sim --scenario -
+  curl https://api.bitopro.com/v3/provisioning/trading-pairs | bitopro sim --pairs -
   bitopro sim --control --account alice   then: curl -d '{\"commands\": \"tick\"}' URL/commands";
 
 pub(super) const DECODE: &str = "\

@@ -86,6 +86,65 @@ fn the_number_of_currencies_can_be_set() {
     assert_eq!(snapshot["data"].as_object().unwrap().len(), 150);
 }
 
+/// A list of two pairs, of which one is paused and the other one is not in the default list.
+const PAIRS: &str = r#"{"data":[
+    {"pair":"btc_twd","base":"btc","quote":"twd","basePrecision":"8","quotePrecision":"0",
+     "minLimitBaseAmount":"0.002","maxLimitBaseAmount":"100","minMarketBuyQuoteAmount":"190","orderOpenLimit":"9",
+     "maintain":true,"orderBookQuotePrecision":"0","orderBookQuoteScaleLevel":"5","amountPrecision":"3"},
+    {"pair":"mith_twd","base":"mith","quote":"twd","basePrecision":"8","quotePrecision":"2",
+     "minLimitBaseAmount":"10","maxLimitBaseAmount":"100","minMarketBuyQuoteAmount":"190","orderOpenLimit":"9",
+     "maintain":false,"orderBookQuotePrecision":"2","orderBookQuoteScaleLevel":"5","amountPrecision":"3",
+     "initialPrice":"1.25","listedSince":2018}
+]}"#;
+
+#[test]
+fn the_pairs_are_read_from_a_file_in_the_format_of_the_exchange() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pairs.json");
+    std::fs::write(&path, PAIRS).unwrap();
+    let args = ["sim", "--interval", "0", "--pairs", path.to_str().unwrap()];
+    let mut sim = Running::start(&mut bitopro(&args));
+    let exports = exports(&mut sim, 5);
+    let client = |args: &[&str]| {
+        let mut command = bitopro(args);
+        command.envs(exports.clone());
+        command
+    };
+    let pairs = run(&mut client(&["pairs", "--json"]));
+    assert_eq!(pairs.code, Some(0), "{}", pairs.stderr);
+    let pairs = pairs.json();
+    assert_eq!(pairs.len(), 2);
+    assert_eq!((&pairs[0]["pair"], &pairs[0]["minLimitBaseAmount"]), (&"btc_twd".into(), &"0.002".into()));
+    let ticker = run(&mut client(&["ticker", "mith_twd", "--json"]));
+    assert_eq!(ticker.json()[0]["lastPrice"], "1.25000000", "{}", ticker.stderr);
+    let order = run(&mut client(&["order", "place", "btc_twd", "buy", "0.01", "--price", "1000000"]));
+    assert_eq!((order.code, order.stdout.as_str()), (Some(2), ""), "{}", order.stderr);
+    assert!(order.stderr.contains("maintenance"), "{}", order.stderr);
+}
+
+#[test]
+fn every_problem_with_a_list_of_pairs_names_the_file_the_pair_and_the_field() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pairs.json");
+    let path = path.to_str().unwrap();
+    let wrong = PAIRS
+        .replace(r#""maintain":true,"#, "")
+        .replace(r#""quotePrecision":"2""#, r#""quotePrecision":"two""#);
+    std::fs::write(path, wrong).unwrap();
+    let outcome = run(&mut bitopro(&["sim", "--pairs", path]));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    for expected in [
+        format!("{path} is not a valid list of pairs"),
+        "`maintain` of `btc_twd` is missing; ".to_owned(),
+        r#"`quotePrecision` of `mith_twd` is `"two"`; expected a whole number"#.to_owned(),
+    ] {
+        assert!(outcome.stderr.contains(&expected), "{}", outcome.stderr);
+    }
+    let outcome = run(&mut bitopro(&["sim", "--pairs", "/nowhere/pairs.json"]));
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("cannot read the list of pairs from /nowhere"), "{}", outcome.stderr);
+}
+
 #[test]
 fn errors_in_a_scenario_name_their_lines() {
     let directory = tempfile::tempdir().unwrap();

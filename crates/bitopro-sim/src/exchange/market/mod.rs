@@ -47,6 +47,8 @@ struct Pair {
     scale: u32,
     /// `true` until [`Market::take_moved`] has returned the current price.
     has_moved: bool,
+    /// `true` if the price does not move and the account does not trade.
+    is_in_maintenance: bool,
 }
 
 impl Market {
@@ -55,7 +57,12 @@ impl Market {
         let priced =
             list.0.iter().filter_map(|listed| Some((listed.rules.pair.as_str(), Pair::new(listed)?)));
         let mut others: BTreeMap<&str, Pair> = priced.collect();
-        let traded = TRADED.iter().filter_map(|name| others.remove(name)).collect();
+        let mut traded = Vec::new();
+        for name in TRADED {
+            if others.get(name).is_some_and(|pair| !pair.is_in_maintenance) {
+                traded.extend(others.remove(name));
+            }
+        }
         let others_rng = Rng::with_seed(!rng.get_seed());
         Self { rng, traded, others_rng, others: others.into_values().collect() }
     }
@@ -111,13 +118,18 @@ impl Pair {
         let (base, quote) = currencies(&listed.rules.pair).ok()?;
         let scale = listed.rules.quote_precision;
         let initial = units(listed.initial_price?, scale)?;
-        Some(Self { base, quote, initial, units: initial, scale, has_moved: true })
+        let is_in_maintenance = listed.rules.is_in_maintenance;
+        Some(Self { base, quote, initial, units: initial, scale, has_moved: true, is_in_maintenance })
     }
 
     fn move_price(&mut self, rng: &mut Rng) {
+        if self.is_in_maintenance {
+            return;
+        }
         let max_move = (self.units / MAX_MOVE_DIVISOR).max(1);
         let before = self.units;
-        self.units = (before + rng.i64(-max_move..=max_move)).clamp(self.initial / 2, self.initial * 2);
+        let moved = before + rng.i64(-max_move..=max_move);
+        self.units = moved.clamp((self.initial / 2).max(1), self.initial * 2);
         self.has_moved |= self.units != before;
     }
 

@@ -82,7 +82,7 @@ fn overdrawn(currency: &str) -> Balance {
 }
 
 #[test]
-fn other_pairs_move_without_changing_the_fills() {
+fn other_pairs_move_without_changing_the_fills_unless_they_are_paused() {
     let only_traded =
         PairList::default().0.into_iter().filter(|listed| TRADED.contains(&listed.rules.pair.as_str()));
     let mut fewer = Market::new(Rng::with_seed(1), &PairList(only_traded.collect()));
@@ -94,6 +94,13 @@ fn other_pairs_move_without_changing_the_fills() {
         assert_eq!(market.step(&demo_holdings()), fewer.step(&demo_holdings()));
     }
     assert_ne!(price(&market), before);
+    let mut paused = PairList::default();
+    paused.0.iter_mut().for_each(|listed| listed.rules.is_in_maintenance = true);
+    let mut paused = Market::new(Rng::with_seed(1), &paused);
+    for _ in 0..500 {
+        assert_eq!(paused.step(&demo_holdings()), None);
+    }
+    assert_eq!(price(&paused), before);
     let mut without = Market::new(Rng::with_seed(1), &PairList(Vec::new()));
     assert_eq!(without.step(&demo_holdings()), None);
 }

@@ -1,9 +1,9 @@
 use bitopro_model::{Action, Balance, Decimal, UnixSeconds};
 use bitopro_rest::{
     ErrorKind, GetCandles, GetCurrencies, GetFees, GetOrderBook, GetTicker, GetTickers, GetTrades,
-    GetTradingPairs, Resolution,
+    GetTradingPairs, PlaceOrder, Resolution,
 };
-use bitopro_sim::{NewOrder, Simulator};
+use bitopro_sim::{NewOrder, PairList, Simulator};
 
 use crate::harness::{all_transports, in_memory};
 
@@ -49,6 +49,28 @@ async fn public_calls_return_what_the_exchange_shows_over_every_transport() {
         let fee = &harness.call(&GetFees::new()).await.unwrap().trading_fees[0];
         assert_eq!((fee.maker_fee, fee.taker_fee), (Decimal::new(1, 3), Decimal::new(1, 3)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_with_the_pairs_is_a_valid_list_and_a_paused_pair_takes_no_orders() {
+    let (_, mut reply) = in_memory(Simulator::builder()).get("/provisioning/trading-pairs").await;
+    let pairs: PairList = reply.to_string().parse().unwrap();
+    assert_eq!(pairs, PairList::default());
+
+    let rows = reply["data"].as_array_mut().unwrap();
+    rows.retain(|row| row["pair"] == "btc_twd" || row["pair"] == "bito_twd");
+    rows[0]["maintain"] = true.into();
+    rows[1]["minLimitBaseAmount"] = "5".into();
+    let harness = in_memory(Simulator::builder().with_pairs(reply.to_string().parse().unwrap()));
+    assert_eq!(harness.get("/provisioning/trading-pairs").await.1, reply);
+    let order = |pair: &str, amount| PlaceOrder::limit_buy(pair, Decimal::from(amount), Decimal::ONE);
+    let paused = harness.call(&order("btc_twd", 1)).await.unwrap_err();
+    assert_eq!((paused.kind(), paused.words()), (ErrorKind::Rejected, "trading of btc_twd is paused"));
+    let small = harness.call(&order("bito_twd", 4)).await.unwrap_err();
+    assert_eq!(small.kind(), ErrorKind::BelowMinimum, "{small}");
+    harness.call(&order("bito_twd", 5)).await.unwrap();
+    assert_eq!(harness.call(&GetTicker::new("eth_twd")).await.unwrap_err().kind(), ErrorKind::UnknownPair);
+    assert_eq!(harness.get("/order-book/btc_twd").await.0, 200);
 }
 
 #[tokio::test(start_paused = true)]
