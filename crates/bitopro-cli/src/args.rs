@@ -232,6 +232,12 @@ fn account_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// Parses the name and the rank of a simulated account.
+fn rank(text: &str) -> Result<(String, u8), String> {
+    let parsed = text.split_once('=').and_then(|(name, rank)| Some((name.to_owned(), rank.parse().ok()?)));
+    parsed.ok_or_else(|| "expected the name of an account and a rank, such as `demo=3`".to_owned())
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WatchStream {
     /// Account balances
@@ -338,6 +344,10 @@ pub(crate) struct SimArgs {
     /// are printed as a comment, and commands address it with a prefix, as in `as alice cancel a`
     #[arg(long = "account", value_name = "NAME", value_parser = account_name)]
     pub(crate) accounts: Vec<String>,
+
+    /// Set the rank of an account, from 0 to 6, on which its fees depend, such as demo=3; can be repeated [default: 0]
+    #[arg(long = "rank", value_name = "NAME=RANK", value_parser = rank)]
+    pub(crate) ranks: Vec<(String, u8)>,
 
     /// Trade the pairs of FILE, which has a reply of the exchange (`-`: standard input), as from `curl
     /// https://api.bitopro.com/v3/provisioning/trading-pairs`. A pair that is not in the default list has a market

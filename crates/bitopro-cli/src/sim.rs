@@ -41,6 +41,9 @@ async fn serve(
     for name in args.accounts {
         builder = builder.with_named_account(name);
     }
+    for (name, rank) in args.ranks {
+        builder = builder.with_rank(name, rank);
+    }
     if args.tls.is_some() {
         builder = builder.with_tls();
     }

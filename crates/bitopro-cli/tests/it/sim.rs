@@ -86,6 +86,18 @@ fn the_number_of_currencies_can_be_set() {
     assert_eq!(snapshot["data"].as_object().unwrap().len(), 150);
 }
 
+#[test]
+fn the_rank_of_an_account_sets_its_fees() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("day.scenario");
+    std::fs::write(&path, "0 wait 1\n0 place a sell bito_twd 100 at 3\n0 fill a\n").unwrap();
+    let args = ["sim", "--rank", "demo=6", "--scenario", path.to_str().unwrap()];
+    let mut sim = Running::start(&mut bitopro(&args));
+    let mut watch = Running::start(bitopro(&["watch", "trades"]).envs(exports(&mut sim, 5)));
+    assert_eq!(watch.json()["type"], "connected");
+    assert_eq!(watch.json()["data"]["fee"], "0.0375");
+}
+
 /// A list of two pairs, of which one is paused and the other one is not in the default list.
 const PAIRS: &str = r#"{"data":[
     {"pair":"btc_twd","base":"btc","quote":"twd","basePrecision":"8","quotePrecision":"0",
@@ -301,6 +313,8 @@ fn invalid_values_are_usage_errors_that_name_the_expected_range() {
         ("--port=70000", "expected a port from 0 to 65535"),
         ("--seed=-1", "expected a whole number from 0 to 2^64 - 1"),
         ("--currencies=-1", "expected a number of currencies from 0 to 65535"),
+        ("--rank=demo", "expected the name of an account and a rank, such as `demo=3`"),
+        ("--rank=bob=7", "unknown account `bob` with rank 7; rank 7 of account `bob` is not from 0 to 6"),
         ("--interval=1s", "expected at least 1 millisecond, or 0 for no market steps"),
     ] {
         let outcome = run(&mut bitopro(&["sim", flag]));

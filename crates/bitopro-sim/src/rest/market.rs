@@ -6,6 +6,7 @@ use bitopro_model::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exchange::account::fill::Role;
+use crate::exchange::account::rank::Rank;
 use crate::exchange::feed::series::{BOOK_LIMITS, DEFAULT_BOOK_LIMIT};
 use crate::rest::Reply;
 use crate::rest::call::Call;
@@ -56,24 +57,30 @@ pub(super) fn trading_pairs(call: &Call<'_>) -> Value {
     }))
 }
 
-/// Writes the fees of the only rank that accounts have here. The limits of the rank are assumptions.
+/// Writes the fees of all ranks (measured). The other tables are empty here.
 pub(super) fn fees() -> Value {
-    let maker = Role::Maker.fee_rate().to_string();
+    let ranks = Rank::ALL.iter().map(|rank| {
+        let (volume, bito) = rank.required;
+        let symbol = if *rank == Rank::LOWEST { "<" } else { ">=" };
+        let fee = |role| rank.fee_rate(role).to_string();
+        let bito_fee = |role| rank.bito_fee_rate(role).to_string();
+        json!({
+            "rank": rank.number,
+            "twdVolumeSymbol": symbol,
+            "twdVolume": volume.to_string(),
+            "bitoAmountSymbol": symbol,
+            "bitoAmount": bito.to_string(),
+            "makerFee": fee(Role::Maker),
+            "takerFee": fee(Role::Taker),
+            "makerBitoFee": bito_fee(Role::Maker),
+            "takerBitoFee": bito_fee(Role::Taker),
+            "rankCondition": if rank.number < 5 { "or" } else { "and" },
+            "gridBotMakerFee": "0.0005",
+            "gridBotTakerFee": "0.0005",
+        })
+    });
     json!({
-        "tradingFeeRate": [{
-            "rank": 0,
-            "twdVolumeSymbol": "<",
-            "twdVolume": "3000000",
-            "bitoAmountSymbol": "<",
-            "bitoAmount": "7500",
-            "makerFee": maker,
-            "takerFee": Role::Taker.fee_rate().to_string(),
-            "makerBitoFee": "0.0008",
-            "takerBitoFee": "0.0016",
-            "rankCondition": "or",
-            "gridBotMakerFee": maker,
-            "gridBotTakerFee": Role::Taker.fee_rate().to_string(),
-        }],
+        "tradingFeeRate": ranks.collect::<Vec<_>>(),
         "restrictionsOfWithdrawalFees": [],
         "cryptocurrencyDepositFeeAndConfirmation": [],
         "ttCheckFeesAndLimitationsLevel1": [],

@@ -1,10 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
 use bitopro_auth::Credentials;
 use bitopro_model::{Balance, Currency, Decimal};
 
 use crate::exchange::account::accounts::Accounts;
+use crate::exchange::account::rank::Rank;
 use crate::exchange::account::{demo, holdings};
 use crate::{Account, AccountId, SimCredentials};
 
@@ -13,6 +14,8 @@ use crate::{Account, AccountId, SimCredentials};
 pub(super) struct AccountOptions {
     pub(super) first: AccountOption,
     others: Vec<AccountOption>,
+    /// The ranks by the names of accounts.
+    ranks: BTreeMap<String, u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -27,7 +30,7 @@ impl AccountOptions {
     pub(super) fn demo() -> Self {
         let (name, balances) = ("demo".to_owned(), Some(demo::balances(demo::COUNT)));
         let first = AccountOption { name, credentials: SimCredentials::demo(), balances };
-        Self { first, others: Vec::new() }
+        Self { first, others: Vec::new(), ranks: BTreeMap::new() }
     }
 
     pub(super) fn set_first_balances(&mut self, balances: Vec<Balance>) {
@@ -36,6 +39,10 @@ impl AccountOptions {
 
     pub(super) fn add(&mut self, name: String, credentials: SimCredentials, balances: Option<Vec<Balance>>) {
         self.others.push(AccountOption { name, credentials, balances });
+    }
+
+    pub(super) fn set_rank(&mut self, name: String, rank: u8) {
+        self.ranks.insert(name, rank);
     }
 
     /// Returns the credentials of an account, which must be one of these.
@@ -48,7 +55,9 @@ impl AccountOptions {
         let account = |index, option: &AccountOption| {
             let balances = option.balances.as_ref().or(self.first.balances.as_ref());
             let holdings = holdings::by_currency(balances.into_iter().flatten().cloned());
+            let rank = self.ranks.get(&option.name).and_then(|rank| Rank::from_number(*rank));
             Account::new(AccountId::from_index(index), option.name.as_str(), holdings)
+                .with_rank(rank.unwrap_or(Rank::LOWEST))
         };
         let mut accounts = Accounts::new(account(0, &self.first));
         for (index, option) in (1..).zip(&self.others) {
@@ -75,6 +84,14 @@ impl AccountOptions {
             match credentials.to_credentials() {
                 Ok(credentials) => valid.push(credentials),
                 Err(error) => problems.push(error.to_string()),
+            }
+        }
+        for (name, rank) in &self.ranks {
+            if !names.contains(name) {
+                problems.push(format!("unknown account `{name}` with rank {rank}"));
+            }
+            if Rank::from_number(*rank).is_none() {
+                problems.push(format!("rank {rank} of account `{name}` is not from 0 to 6"));
             }
         }
         valid

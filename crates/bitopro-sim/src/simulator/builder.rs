@@ -126,6 +126,14 @@ impl SimulatorBuilder {
         self
     }
 
+    /// Sets the rank of an account, from 0 to 6, on which its fees depend.
+    ///
+    /// Defaults to 0: 0.1 % for the maker and 0.2 % for the taker of a trade.
+    pub fn with_rank(mut self, account: impl Into<String>, rank: u8) -> Self {
+        self.accounts.set_rank(account.into(), rank);
+        self
+    }
+
     /// Sets the initial balances of the first account, without orders.
     ///
     /// Defaults to a demo account with twelve currencies, four open orders, and closed orders and trades of the

@@ -131,12 +131,15 @@ fn invalid_accounts_are_all_reported() {
         SimCredentials::new("", "secret", "bob@example.com"),
         unavailable(),
     );
+    let builder = builder.with_rank("alice", 7).with_rank("bob", 6);
     let error = builder.build_exchange(bitopro_model::Timestamp::from_millis(0)).unwrap_err().to_string();
     for expected in [
         "duplicate account name `alice`",
         "duplicate API key of account `alice`",
         "account name `two words` is not a single word",
         "available amount 2 of `BTC`",
+        "rank 7 of account `alice` is not from 0 to 6",
+        "unknown account `bob` with rank 6",
     ] {
         assert!(error.contains(expected), "{error}");
     }

@@ -14,15 +14,6 @@ pub(crate) enum Role {
     Taker,
 }
 
-impl Role {
-    /// Returns the fee of a trade as a part of the amount received. That both are 0.1 % is an assumption.
-    pub(crate) fn fee_rate(self) -> Decimal {
-        match self {
-            Self::Maker | Self::Taker => Decimal::from_parts(1, 0, 0, false, 3),
-        }
-    }
-}
-
 /// The amounts of an execution of one of the account's orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fill {
@@ -40,12 +31,13 @@ pub(crate) struct Fill {
 }
 
 impl Fill {
+    /// `fee_rate` is a fraction of the amount received.
     pub(crate) fn new(
         (base, quote): (Currency, Currency),
         action: Action,
         price: Decimal,
         volume: Decimal,
-        role: Role,
+        fee_rate: Decimal,
     ) -> Result<Self, CommandError> {
         let total = truncated_product(volume, price).ok_or(CommandError::Inexact)?;
         let received = match action {
@@ -53,7 +45,7 @@ impl Fill {
             Action::Sell => total,
             unknown => return Err(CommandError::NotAnAction(unknown)),
         };
-        let fee = truncated_product(received, role.fee_rate()).ok_or(CommandError::Inexact)?;
+        let fee = truncated_product(received, fee_rate).ok_or(CommandError::Inexact)?;
         Ok(Self { base, quote, action, price, volume, total, fee })
     }
 

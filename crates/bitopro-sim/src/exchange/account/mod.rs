@@ -12,6 +12,7 @@ pub(crate) mod id;
 pub(crate) mod order;
 pub(crate) mod order_record;
 pub(crate) mod query;
+pub(crate) mod rank;
 pub(crate) mod trade_record;
 pub(crate) mod transfer;
 
@@ -23,6 +24,7 @@ use crate::exchange::account::execution::{Execution, cancelled_status, set_updat
 use crate::exchange::account::fill::{Fill, adjusted, tradable_balance};
 use crate::exchange::account::order::currencies;
 use crate::exchange::account::order_record::OrderRecord;
+use crate::exchange::account::rank::Rank;
 use crate::exchange::account::transfer::Transfer;
 use crate::exchange::exact::sum;
 use crate::exchange::recent_items::RecentItems;
@@ -38,6 +40,7 @@ const RECORDS_KEPT: usize = 10_000;
 pub struct Account {
     id: AccountId,
     name: String,
+    rank: Rank,
     holdings: Holdings,
     open: BTreeMap<OrderId, OrderRecord>,
     closed: RecentItems<OrderRecord>,
@@ -59,12 +62,18 @@ pub(crate) struct OrderChange {
 pub(crate) type SavedAccount = (Holdings, BTreeMap<OrderId, OrderRecord>);
 
 impl Account {
-    /// Creates an account without orders.
+    /// Creates an account of the lowest rank, without orders.
     pub(crate) fn new(id: AccountId, name: impl Into<String>, holdings: Holdings) -> Self {
         let (closed, trades) = (RecentItems::new(RECORDS_KEPT), RecentItems::new(RECORDS_KEPT));
         let transfers = RecentItems::new(RECORDS_KEPT);
         let (open, order_names) = (BTreeMap::new(), BTreeMap::new());
-        Self { id, name: name.into(), holdings, open, closed, trades, transfers, order_names }
+        let rank = Rank::LOWEST;
+        Self { id, name: name.into(), rank, holdings, open, closed, trades, transfers, order_names }
+    }
+
+    pub(crate) fn with_rank(mut self, rank: Rank) -> Self {
+        self.rank = rank;
+        self
     }
 
     /// Returns the account's id.
@@ -182,7 +191,8 @@ impl Account {
         let record = self.open_record(id)?;
         let (base, quote) = currencies(&record.order.pair)?;
         let Execution { price, volume, role, .. } = *execution;
-        let fill = Fill::new((base, quote), record.order.action.clone(), price, volume, role)?;
+        let fee_rate = self.rank.fee_rate(role);
+        let fill = Fill::new((base, quote), record.order.action.clone(), price, volume, fee_rate)?;
         let (record, released) = record.after_fill(&fill, execution.updated)?;
         fill.settle(&mut self.holdings, released)?;
         if record.order.is_final() {

@@ -175,7 +175,7 @@ fn an_order_that_the_market_matches_is_filled_immediately() {
         let is_market = order_type == OrderType::Market;
         assert_eq!((trade.is_maker, trade.is_market), (Some(false), Some(is_market)));
         assert_eq!(amounts(&account, "TWD"), expected_amounts("800", "800"));
-        assert_eq!(amounts(&account, "BTC"), expected_amounts("2.998", "2.998"));
+        assert_eq!(amounts(&account, "BTC"), expected_amounts("2.996", "2.996"));
     }
     // A sell order, and orders just above and below the market's price.
     let mut account = account();

@@ -17,6 +17,7 @@ use fastrand::Rng;
 use crate::Holdings;
 use crate::exchange::account::fill::{Fill, Role};
 use crate::exchange::account::order::currencies;
+use crate::exchange::account::rank::Rank;
 use crate::exchange::exact::AMOUNT_SCALE;
 use crate::exchange::market::pair_list::{ListedPair, PairList, units};
 
@@ -142,7 +143,8 @@ impl Pair {
 
     fn fill(&self, action: Action, volume: Decimal) -> Option<Fill> {
         let price = Decimal::new(self.units, self.scale);
-        Fill::new((self.base.clone(), self.quote.clone()), action, price, volume, Role::Taker).ok()
+        let fee_rate = Rank::LOWEST.fee_rate(Role::Taker);
+        Fill::new((self.base.clone(), self.quote.clone()), action, price, volume, fee_rate).ok()
     }
 }
 

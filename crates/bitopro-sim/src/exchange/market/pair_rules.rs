@@ -41,17 +41,17 @@ impl PairRules {
         }
         let is_market = order.kind == Kind::Market;
         let (amount, price) = (order.amount.normalize(), order.price.normalize());
-        if !is_market && price <= Decimal::ZERO {
-            return Err(CommandError::InvalidPrice(price));
-        }
         let stop_price = match order.kind {
             Kind::StopLimit { stop_price, .. } => stop_price.normalize(),
             _ => price,
         };
-        if let Some(price) =
-            [price, stop_price].into_iter().find(|price| price.scale() > self.quote_precision)
-        {
-            return Err(CommandError::PriceDecimals { price, limit: self.quote_precision });
+        for price in [price, stop_price] {
+            if !is_market && price <= Decimal::ZERO {
+                return Err(CommandError::InvalidPrice(price));
+            }
+            if price.scale() > self.quote_precision {
+                return Err(CommandError::PriceDecimals { price, limit: self.quote_precision });
+            }
         }
         if amount.scale() > self.base_precision {
             return Err(CommandError::AmountDecimals { amount, limit: self.base_precision });

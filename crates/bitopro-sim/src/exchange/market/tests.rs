@@ -6,6 +6,7 @@ use super::{Market, TRADED};
 use crate::exchange::account::demo;
 use crate::exchange::account::fill::{Fill, Role};
 use crate::exchange::account::holdings;
+use crate::exchange::account::rank::Rank;
 use crate::exchange::exact::AMOUNT_SCALE;
 use crate::{Holdings, PairList};
 
@@ -147,7 +148,7 @@ proptest! {
             let unit = Decimal::new(1, AMOUNT_SCALE);
             prop_assert!(volume > Decimal::ZERO && total > Decimal::ZERO);
             prop_assert!(total <= volume * price && volume * price - total < unit);
-            let rate = Role::Taker.fee_rate();
+            let rate = Rank::LOWEST.fee_rate(Role::Taker);
             prop_assert!(fee <= received * rate && received * rate - fee < unit);
 
             for (currency, balance) in &holdings {

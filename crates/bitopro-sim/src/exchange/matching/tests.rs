@@ -101,7 +101,7 @@ fn the_best_price_is_matched_first_and_then_the_oldest_order() {
     assert_eq!(order(&engine, 1, &second).status, OrderStatus::InProgressPartialDeal);
     assert_eq!(order(&engine, 0, &taker).status, OrderStatus::Completed);
     // Each side pays its fee from what it receives.
-    assert_eq!(amounts(&engine, 0, "BTC"), ("11.4985".to_owned(), "11.4985".to_owned()));
+    assert_eq!(amounts(&engine, 0, "BTC"), ("11.497".to_owned(), "11.497".to_owned()));
     assert_eq!(amounts(&engine, 0, "TWD"), ("9850".to_owned(), "9850".to_owned()));
     assert_eq!(amounts(&engine, 2, "TWD"), ("10099.9".to_owned(), "10099.9".to_owned()));
 }
@@ -258,7 +258,7 @@ fn a_trade_with_oneself_has_two_records_with_the_same_id_and_conserves_money() {
     assert_eq!((records.len(), &records[0].id), (2, &records[1].id));
     assert_ne!(records[0].trade.order_id, records[1].trade.order_id);
     // Only the fees are gone, and one BTC is still locked.
-    assert_eq!(amounts(&engine, 0, "BTC"), ("9.999".to_owned(), "8.999".to_owned()));
+    assert_eq!(amounts(&engine, 0, "BTC"), ("9.998".to_owned(), "8.998".to_owned()));
     assert_eq!(amounts(&engine, 0, "TWD"), ("9999.9".to_owned(), "9999.9".to_owned()));
     let public: Vec<_> = engine.market_trades(&"btc_twd".into()).collect();
     assert_eq!((public.len(), public[0].is_buyer, public[0].amount), (1, true, Decimal::ONE));

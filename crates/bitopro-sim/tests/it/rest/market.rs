@@ -46,8 +46,15 @@ async fn public_calls_return_what_the_exchange_shows_over_every_transport() {
 
         let currencies = harness.call(&GetCurrencies::new()).await.unwrap();
         assert!(currencies.iter().any(|currency| currency.currency.as_str() == "USDT"));
-        let fee = &harness.call(&GetFees::new()).await.unwrap().trading_fees[0];
-        assert_eq!((fee.maker_fee, fee.taker_fee), (Decimal::new(1, 3), Decimal::new(1, 3)));
+        let fees = harness.call(&GetFees::new()).await.unwrap().trading_fees;
+        let fee = |rank: usize| {
+            let fee = &fees[rank];
+            let texts = [Some(fee.maker_fee), Some(fee.taker_fee), fee.maker_bito_fee, fee.taker_bito_fee];
+            assert!(fee.extra.is_empty() && fee.rank == i64::try_from(rank).unwrap(), "{fee:?}");
+            texts.map(|fee| fee.unwrap().to_string()).join(" ")
+        };
+        assert_eq!((fees.len(), fee(0).as_str()), (7, "0.001 0.002 0.0008 0.0016"));
+        assert_eq!(fee(6), "0.000125 0.00045 0.0001 0.00036");
     }
 }
 

@@ -1,7 +1,7 @@
 use bitopro_model::{Action, Balance, Decimal, OrderStatus};
 use bitopro_rest::{
     CancelAllOrders, CancelOrder, CancelOrders, CancelPairOrders, ErrorKind, GetOpenOrders, GetOrder,
-    GetOrderHistory, PlaceBatch, PlaceOrder, StatusKind, Trigger,
+    GetOrderHistory, GetOwnTrades, PlaceBatch, PlaceOrder, StatusKind, Trigger,
 };
 use bitopro_sim::{NewOrder, Simulator, SimulatorBuilder};
 use http::Method;
@@ -111,6 +111,87 @@ async fn an_order_that_breaks_a_rule_is_refused_and_changes_nothing() {
         assert!(reply["error"].is_string(), "{reply}");
     }
     assert_eq!((harness.simulator.balances(), harness.simulator.open_orders()), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fees_follow_the_rank_and_the_role_of_each_account() {
+    let balances = [Balance::new("BITO", Decimal::ONE_THOUSAND), Balance::new("TWD", Decimal::ONE_THOUSAND)];
+    let credentials = bitopro_sim::SimCredentials::named("alice");
+    let builder = Simulator::builder().with_balances(balances.clone());
+    let builder = builder.with_account("alice", credentials.clone(), balances).with_rank("alice", 4);
+    let harness = in_memory(builder);
+    let alice = bitopro_auth::Signer::new(credentials.to_credentials().unwrap());
+    let (amount, price) = (Decimal::from(100), Decimal::new(3_001, 3));
+    let sell = (&alice, PlaceOrder::limit_sell("bito_twd", amount, price));
+    let buy = (&harness.signer, PlaceOrder::limit_buy("bito_twd", amount, price));
+    // As the maker, rank 4 pays 0.0125 % and rank 0 pays 0.1 %; as the taker, 0.1 % and 0.2 %.
+    for (maker, taker, expected) in [(&sell, &buy, ["0.0375125", "0.2"]), (&buy, &sell, ["0.3001", "0.1"])] {
+        for (signer, order) in [maker, taker] {
+            harness.call_as(signer, order).await.unwrap();
+        }
+        for (signer, expected) in [&alice, &harness.signer].into_iter().zip(expected) {
+            let trades = harness.call_as(signer, &GetOwnTrades::new("bito_twd")).await.unwrap();
+            assert_eq!(trades.items[0].fee.to_string(), expected, "{trades:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rules_of_a_pair_are_enforced_with_the_words_of_the_exchange() {
+    let harness = in_memory(builder());
+    let order = |fields: &str| {
+        let times = format!("\"timestamp\":{}", harness.now_ms());
+        format!("{{\"pair\":\"btc_twd\",\"action\":\"BUY\",\"price\":\"2000000\",{times},{fields}}}")
+    };
+    let limit = r#""type":"LIMIT","amount":"0.0001""#;
+    for (fields, words) in [
+        (r#""type":"LIMIT","amount":"0.00001""#, "Invalid amount 0.00001 less than min 0.0001."),
+        (r#""type":"LIMIT","amount":"0.000100001""#, "Invalid amount 0.000100001, decimal limit is 8."),
+        (r#""type":"MARKET","amount":"189.99""#, "Invalid amount 189.99 less than min 190."),
+        (r#""type":"LIMIT","amount":"100000001""#, "Invalid amount 100000001 greater than max 100000000."),
+        (
+            r#""type":"STOP_LIMIT","amount":"0.0001","condition":"<=","stopPrice":"2000000.5""#,
+            "Invalid price 2000000.5, decimal limit is 0.",
+        ),
+        (r#""type":"STOP_LIMIT","amount":"0.0001","condition":"<=","stopPrice":"-1""#, "Invalid price -1."),
+        (
+            r#""type":"LIMIT","amount":"1""#,
+            "Balance for TWD not enough, only has 1000000, but ordered 2000000.",
+        ),
+    ] {
+        let (status, reply) = harness.with_body(Method::POST, "/orders/btc_twd", &order(fields)).await;
+        assert_eq!((status, reply["error"].as_str()), (422, Some(words)), "{fields}");
+        let batch = format!("[{},{}]", order(limit), order(fields));
+        let (status, reply) = harness.with_body(Method::POST, "/orders/batch", &batch).await;
+        let words = if fields.contains("STOP") { "Unsupported order type" } else { words };
+        assert_eq!((status, reply["error"].as_str()), (422, Some(words)), "{fields}");
+    }
+    for count in [0, 11] {
+        let batch = format!("[{}]", vec![order(limit); count].join(","));
+        let (status, reply) = harness.with_body(Method::POST, "/orders/batch", &batch).await;
+        assert_eq!((status, reply["error"].as_str()), (422, Some("Invalid body")), "{count} orders");
+    }
+    assert!(harness.simulator.open_orders().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_open_orders_counts_the_orders_of_one_pair() {
+    let (_, mut reply) = in_memory(builder()).get("/provisioning/trading-pairs").await;
+    for row in reply["data"].as_array_mut().unwrap() {
+        row["orderOpenLimit"] = "2".into();
+    }
+    let harness = in_memory(builder().with_pairs(reply.to_string().parse().unwrap()));
+    harness.call(&buy(1, 3)).await.unwrap();
+    let btc = PlaceOrder::limit_buy("btc_twd", Decimal::new(1, 4), Decimal::from(2_000_000));
+    let (one, two) = (buy(1, 3), buy(2, 3));
+    let batch = harness.call(&PlaceBatch::new([one, two, btc])).await.unwrap();
+    let placed: Vec<bool> = batch.iter().map(|entry| entry.placed().is_some()).collect();
+    assert_eq!(placed, [true, false, true], "{batch:?}");
+    let error = harness.call(&buy(1, 3)).await.unwrap_err();
+    assert_eq!(error.words(), "the account already has 2 open orders in bito_twd");
+    // A market order does not remain open.
+    let market = PlaceOrder::market_buy_for_quote("bito_twd", Decimal::from(200));
+    assert!(!harness.call(&market).await.unwrap_err().words().contains("open orders"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,7 @@ fn an_order_that_breaks_a_rule_is_rejected_with_its_numbers() {
             Some(CommandError::PriceDecimals { price: decimal("3000000.5"), limit: 0 }),
         ),
         (stop("3000000.0"), None),
+        (stop("0"), Some(CommandError::InvalidPrice(Decimal::ZERO))),
         (stop("3000000.5"), Some(CommandError::PriceDecimals { price: decimal("3000000.5"), limit: 0 })),
         (
             limit("0.0000000001", "3000000"),
