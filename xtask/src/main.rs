@@ -15,6 +15,8 @@ mod named_test;
 mod package;
 mod public_api;
 mod readme;
+#[cfg(test)]
+mod simulator_page;
 mod soak;
 mod workspace;
 
