@@ -152,7 +152,7 @@ async fn trades_are_listed_newest_first_in_seconds_and_rounded() {
     assert!(second.ends_with(expected), "{second}");
     assert_eq!(first.data.len(), 1);
 
-    // A new socket gets the same list at once, and only the last 20 trades.
+    // A new socket immediately gets the same list, but only the last 20 trades.
     for amount in 1..=20 {
         harness.run(&[&format!("place - buy bito_twd 0.0{amount:02} at 3.5")]);
     }
