@@ -5,12 +5,12 @@ use bitopro_client::model::{
 };
 use bitopro_client::{AccountItem, Closed, ErrorKind, Item, OrderUpdates};
 
-/// Identifies a trade, even without a match id: the order, the match id, the volume and the time. Equal fills of
+/// Identifies a trade, even without a match id: the order, the match id, the price, the volume and the time. Equal fills of
 /// an order in one second count as one.
-pub(crate) type TradeKey = (OrderId, Option<MatchId>, Decimal, UnixSeconds);
+pub(crate) type TradeKey = (OrderId, Option<MatchId>, Decimal, Decimal, UnixSeconds);
 
 pub(super) fn trade_key(trade: &Trade) -> TradeKey {
-    (trade.order_id.clone(), trade.match_id.clone(), trade.volume, trade.transaction_timestamp)
+    (trade.order_id.clone(), trade.match_id.clone(), trade.price, trade.volume, trade.transaction_timestamp)
 }
 
 /// An account rebuilt from the delivered items alone, each stream from its last snapshot.
