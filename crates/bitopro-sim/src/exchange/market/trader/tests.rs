@@ -110,3 +110,20 @@ fn orders_are_triggered_or_filled_at_their_price_and_no_sooner() {
         assert_eq!(trader.market_command(&placed), expected, "{order:?}");
     }
 }
+
+#[test]
+fn orders_of_all_accounts_are_filled_before_others_are_triggered() {
+    let trader = Trader::new(Rng::with_seed(1));
+    let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
+    let price = trader.market().price(&base, &quote).unwrap();
+    let limit = NewOrder::limit("btc_twd", Action::Sell, Decimal::new(1, 2), price);
+    let accounts = [limit.clone().with_stop(Condition::AtOrBelow, price), limit].map(|order| {
+        let balances = holdings::by_currency(demo::balances(demo::COUNT));
+        let mut account = Account::new(balances, Quirks::default());
+        account.place(NOW, &order, None).unwrap();
+        account
+    });
+    let reached = trader.reached(accounts.iter().map(|account| &**account));
+    let reached: Vec<&Command> = reached.iter().map(|command| command.addressee().unwrap().1).collect();
+    assert!(matches!(reached[..], [Command::Fill { .. }, Command::Trigger(_)]), "{reached:?}");
+}
