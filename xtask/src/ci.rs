@@ -80,7 +80,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         // The README's test command has already run the tests of the faults.
         Step::new("faults", faults::check),
         Step::new("soak tests exist", soak::check),
-        Step::new("the exchange's own SDK, pytest", || skippable(compat::check())),
+        Step::new("other clients, code of the documentation", || skippable(compat::check())),
         Step::command("formatting", cargo(&["fmt", "--all", "--check"])),
         Step::command("clippy", clippy(&["--workspace", "--all-targets", "--all-features"])),
         Step::command("documentation", doc),

@@ -108,6 +108,7 @@ const fn ccxt_for_python(environment: Environment) -> Client {
 }
 
 #[derive(Debug, Default, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "independent options of a command")]
 pub(crate) struct Args {
     /// Also run ccxt for Python in two versions; installs each, about 125 MB.
     #[arg(long)]

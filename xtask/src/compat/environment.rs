@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use crate::workspace;
 
-/// How a client is installed.
+/// The packages of a client.
 #[derive(Debug)]
 pub(super) enum Environment {
     /// A virtual environment.

@@ -37,7 +37,7 @@ impl SimulatorProcess {
         for line in BufReader::new(output).lines() {
             let line = line?;
             if let Some(credentials) = line.strip_prefix(&format!("# {ACCOUNT}: ")) {
-                let variables = credentials.split(' ').filter_map(|word| variable(word));
+                let variables = credentials.split(' ').filter_map(variable);
                 let variables = variables.map(|(name, value)| (format!("ALICE_{name}"), value));
                 simulator.variables.extend(variables);
                 break;
