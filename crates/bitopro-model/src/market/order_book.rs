@@ -206,6 +206,9 @@ mod tests {
         assert_eq!(quote("0.05").unwrap().total.to_string(), "0.0000000005");
         assert_eq!(quote("0.10").unwrap().worst_price.to_string(), "0.00000001");
         assert_eq!(quote("0.11").unwrap().worst_price.to_string(), "0.00000002");
-        assert_eq!(quote("79228162514264337593543950334"), None, "the total has too many digits");
+        assert_eq!(quote("79228162514264337593543950334"), None, "the rest has too many digits");
+        let precise = super::tests::book(&[], &[("0.123456789012345678", "1")]);
+        let amount = crate::parse_decimal("0.12345678901").unwrap();
+        assert_eq!(precise.quote(&Action::Buy, amount), None, "the total has too many digits");
     }
 }

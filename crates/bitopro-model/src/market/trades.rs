@@ -61,3 +61,16 @@ impl MarketTrade {
         Timestamp::from_millis(self.timestamp.as_secs()).normalized_to_millis()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{MarketTrade, Timestamp, UnixSeconds};
+
+    #[test]
+    fn the_time_of_a_trade_is_read_in_seconds_and_in_milliseconds() {
+        for (number, millis) in [(1_789_999_998, 1_789_999_998_000), (1_789_999_998_123, 1_789_999_998_123)] {
+            let trade = MarketTrade::new(UnixSeconds::from_secs(number), 1.into(), 1.into());
+            assert_eq!(trade.traded(), Timestamp::from_millis(millis));
+        }
+    }
+}
