@@ -7,7 +7,9 @@ use bitopro_model::{DecodeError, Message, Pair, PublicStream, Stream, parse_deci
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let read: Vec<_> = Stream::all().map(|stream| is_event_of(stream, text)).collect();
-    PublicStream::ALL.iter().for_each(|stream| check_with_pair(*stream, text));
+    for stream in PublicStream::ALL {
+        check_with_pair(*stream, text);
+    }
     match Message::from_json(text) {
         Ok(message) => {
             // A message that is readable without its stream is readable with any stream: as that stream's

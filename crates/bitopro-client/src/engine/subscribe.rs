@@ -46,14 +46,14 @@ impl Engine {
         streams: &[PublicStream],
         pairs: &Selection,
     ) -> SubscriberId {
-        let streams = BTreeSet::from_iter(streams.iter().copied());
+        let streams = streams.iter().copied().collect::<BTreeSet<_>>();
         let market = Market::new(&streams, pairs);
         let targets = streams.iter().map(|&stream| Target {
             stream: stream.into(),
             path: pairs.path(stream),
             pairs: pairs.pairs(),
         });
-        self.add_subscriber(now, wall, State::Market(market), targets)
+        self.add_subscriber(now, wall, State::Market(Box::new(market)), targets)
     }
 
     fn add_subscriber(

@@ -25,7 +25,7 @@ pub(super) struct Subscriber {
 #[derive(Debug)]
 pub(super) enum State {
     Account(Box<AccountState>),
-    Market(Market),
+    Market(Box<Market>),
 }
 
 impl Subscriber {
@@ -186,7 +186,7 @@ impl Subscriber {
                 state.add_closed_since_dial(next.stream, &mut next.item);
                 Some(next)
             }
-            State::Market(market) => self.queue.pop(market),
+            State::Market(market) => self.queue.pop(&**market),
         }
     }
 

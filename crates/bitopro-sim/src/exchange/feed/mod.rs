@@ -126,12 +126,10 @@ impl MarketFeed {
 
 fn content(exchange: &Exchange, series: &Series) -> Result<Content, CommandError> {
     let pair = &series.pair;
-    Ok(match series.stream {
-        PublicStream::OrderBooks => Content::Book(exchange.order_book(pair, series.limit, 0)?),
-        _ => {
-            let count = exchange.market_trade_count(pair);
-            let shows_price = series.stream == PublicStream::Tickers && count == 0;
-            Content::Trades(count, exchange.market_price(pair).filter(|_| shows_price))
-        }
-    })
+    if series.stream == PublicStream::OrderBooks {
+        return Ok(Content::Book(exchange.order_book(pair, series.limit, 0)?));
+    }
+    let count = exchange.market_trade_count(pair);
+    let shows_price = series.stream == PublicStream::Tickers && count == 0;
+    Ok(Content::Trades(count, exchange.market_price(pair).filter(|_| shows_price)))
 }

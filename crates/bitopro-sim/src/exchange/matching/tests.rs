@@ -213,7 +213,7 @@ fn a_market_order_that_exceeds_the_order_book_is_partly_filled() {
     let mut engine = engine();
     quote(&mut engine, &[("99", "1"), ("98", "1")], &[("100", "1"), ("125", "2")]);
     for (action, amount, original, executed, spent) in
-        [(Action::Buy, "450", "3.8", "3", "9650"), (Action::Sell, "3", "3", "2", "9846.803")]
+        [(Action::Buy, "450", "3.8", "3", "9650"), (Action::Sell, "3", "3", "2", "9846.606")]
     {
         let (id, changes) =
             place(&mut engine, 0, &NewOrder::market("btc_twd", action.clone(), decimal(amount)));

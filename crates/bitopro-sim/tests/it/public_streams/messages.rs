@@ -32,12 +32,12 @@ async fn an_order_over_rest_appears_in_the_book_and_its_fill_in_trades_tickers_a
 
         let [amount, price] = [Decimal::new(12_345, 3), Decimal::new(3_210, 3)];
         let placed = harness.call(&PlaceOrder::limit_sell("bito_twd", amount, price)).await.unwrap();
-        assert_eq!(levels(&next::<OrderBook>(&mut book).await.asks), ["3.210 12.35 1 12.35"]);
+        assert_eq!(levels(&next::<OrderBook>(&mut book).await.asks), ["3.210 12.3450 1 12.3450"]);
         let part = Decimal::new(2_345, 3);
         harness.call(&PlaceOrder::limit_buy("bito_twd", part, price)).await.unwrap();
-        assert_eq!(levels(&next::<OrderBook>(&mut book).await.asks), ["3.210 10.00 1 10.00"]);
+        assert_eq!(levels(&next::<OrderBook>(&mut book).await.asks), ["3.210 10.0000 1 10.0000"]);
         let trade = &next::<MarketTrades>(&mut trades).await.data[0];
-        assert_eq!((trade.price, trade.amount.to_string().as_str()), (price, "2.35"));
+        assert_eq!((trade.price, trade.amount.to_string().as_str()), (price, "2.3450"));
         let shown: Ticker = next(&mut ticker).await;
         assert_eq!((shown.last_price, shown.volume_24h.unwrap().to_string()), (price, "2.3450".to_owned()));
         let seconds = |ms: i64| UnixSeconds::from_secs((NOW.as_millis() + ms) / 1_000);
@@ -68,11 +68,11 @@ async fn the_first_book_is_exact_as_in_rest_and_later_ones_are_rounded() {
     // Totals are rounded sums of the exact amounts.
     harness.run(&["place - buy bito_twd 0.005 at 3"]);
     let later: OrderBook = next(&mut connection).await;
-    assert_eq!(levels(&later.bids), ["3.000 0.01 1 0.01"]);
-    assert_eq!(levels(&later.asks), ["3.210 0.00 1 0.00", "3.220 2.01 2 2.01"]);
+    assert_eq!(levels(&later.bids), ["3.000 0.0050 1 0.0050"]);
+    assert_eq!(levels(&later.asks), ["3.210 0.0050 1 0.0050", "3.220 2.0080 2 2.0130"]);
     harness.run(&["fill a"]);
     let later: OrderBook = next(&mut connection).await;
-    assert_eq!(levels(&later.asks), ["3.220 2.01 2 2.01"]);
+    assert_eq!(levels(&later.asks), ["3.220 2.0080 2 2.0080"]);
 
     // A new socket begins with exact amounts again.
     let first: OrderBook = next(&mut harness.follow(&format!("{BOOKS}/BITO_TWD:1")).await).await;
@@ -119,9 +119,12 @@ async fn only_a_change_of_what_a_socket_follows_is_sent_to_it() {
         text(connection).await;
     }
     harness.run(&["place a buy bito_twd 1 at 3", "place b buy bito_twd 1 at 2", "deposit BTC 1"]);
-    assert_eq!(levels(&next::<OrderBook>(&mut best).await.bids), ["3.000 1.00 1 1.00"]);
-    assert_eq!(levels(&next::<OrderBook>(&mut all).await.bids), ["3.000 1.00 1 1.00"]);
-    assert_eq!(levels(&next::<OrderBook>(&mut all).await.bids), ["3.000 1.00 1 1.00", "2.000 1.00 1 2.00"]);
+    assert_eq!(levels(&next::<OrderBook>(&mut best).await.bids), ["3.000 1.0000 1 1.0000"]);
+    assert_eq!(levels(&next::<OrderBook>(&mut all).await.bids), ["3.000 1.0000 1 1.0000"]);
+    assert_eq!(
+        levels(&next::<OrderBook>(&mut all).await.bids),
+        ["3.000 1.0000 1 1.0000", "2.000 1.0000 1 2.0000"]
+    );
     for connection in [&mut best, &mut all, &mut trades, &mut tickers, &mut other] {
         assert_silent(connection).await;
     }
@@ -141,12 +144,12 @@ async fn trades_are_listed_newest_first_in_seconds_and_rounded() {
     let harness = in_memory(builder());
     let mut connection = harness.follow(&format!("{TRADES}/BITO_TWD")).await;
     text(&mut connection).await;
-    harness.run(&["place a buy bito_twd 5 at 3", "place - sell bito_twd 1.2345 at 2.5"]);
+    harness.run(&["place a buy bito_twd 5 at 3", "place - sell bito_twd 1.23456 at 2.5"]);
     let first: MarketTrades = next(&mut connection).await;
     harness.run(&["place - sell bito_twd 1 at 3.5", "place - buy bito_twd 0.006 at 3.50"]);
     let expected = concat!(
-        r#""pair":"BITO_TWD","data":[{"timestamp":1639553303,"price":"3.5","amount":"0.01","isBuyer":true},"#,
-        r#"{"timestamp":1639553303,"price":"3","amount":"1.23","isBuyer":false}]}"#
+        r#""pair":"BITO_TWD","data":[{"timestamp":1639553303,"price":"3.5","amount":"0.0060","isBuyer":true},"#,
+        r#"{"timestamp":1639553303,"price":"3","amount":"1.2346","isBuyer":false}]}"#
     );
     let second = text(&mut connection).await;
     assert!(second.ends_with(expected), "{second}");
@@ -159,8 +162,8 @@ async fn trades_are_listed_newest_first_in_seconds_and_rounded() {
     let recent: MarketTrades = next(&mut harness.follow(&format!("{TRADES}/BITO_TWD")).await).await;
     let trade = |trade: &MarketTrade| (trade.price.to_string(), trade.amount.to_string());
     assert_eq!(recent.data.len(), 20);
-    assert_eq!(trade(&recent.data[0]), ("3.5".to_owned(), "0.02".to_owned()));
-    assert_eq!(trade(&recent.data[19]), ("3.5".to_owned(), "0.00".to_owned()));
+    assert_eq!(trade(&recent.data[0]), ("3.5".to_owned(), "0.0200".to_owned()));
+    assert_eq!(trade(&recent.data[19]), ("3.5".to_owned(), "0.0010".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,8 +189,8 @@ async fn a_ticker_has_the_observed_fields() {
         let decimals = |value: Option<Decimal>| value.map(|value| (value, value.scale())).unwrap();
         assert_eq!(decimals(ticker.last_price_usd), rounded(usd));
         assert_eq!(decimals(ticker.volume_24h_usd).1, 4);
-        let expected = format!("\"isBuyer\":true,\"priceChange24hr\":\"40\",\"volume24hr\":\"3.2346\",");
-        assert!(text.contains(&expected), "{text}");
+        let expected = r#""isBuyer":true,"priceChange24hr":"40","volume24hr":"3.2346","#;
+        assert!(text.contains(expected), "{text}");
         let expected = format!("\"volume24hrTWD\":\"11\",\"high24hr\":\"{high}\",\"low24hr\":\"{low}\"}}");
         assert!(text.ends_with(&expected), "{text}");
         assert!(text.contains(r#""pair":"BITO_TWD","lastPrice":"3.5","lastPriceUSD":"#), "{text}");

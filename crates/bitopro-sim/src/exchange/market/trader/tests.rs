@@ -113,7 +113,7 @@ fn orders_are_triggered_or_filled_at_their_price_and_no_sooner() {
 
 #[test]
 fn orders_of_all_accounts_are_filled_before_others_are_triggered() {
-    let trader = Trader::new(Rng::with_seed(1));
+    let trader = Trader::new(Rng::with_seed(1), &PairList::default());
     let (base, quote) = currencies(&Pair::new("btc_twd")).unwrap();
     let price = trader.market().price(&base, &quote).unwrap();
     let limit = NewOrder::limit("btc_twd", Action::Sell, Decimal::new(1, 2), price);
