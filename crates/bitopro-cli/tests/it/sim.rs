@@ -253,8 +253,8 @@ async fn each_quirk_changes_the_messages() {
     ];
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("day.scenario");
-    let text = "0 wait 2\n0 place a buy eth_twd 10000 at market\n0 place b buy btc_twd 0.01 at 1000000\n\
-                0 cancel b\n0 wait 5\n100 place c sell eth_twd 0.1 at market\n";
+    let text = "0 wait 2\n0 place a buy eth_twd 500 at market\n0 place b buy btc_twd 0.01 at 1000000\n\
+                0 cancel b\n0 wait 5\n100 place c sell eth_twd 0.005 at market\n";
     std::fs::write(&path, text).unwrap();
     for (flags, has_quirks) in [(&[][..], false), (QUIRKS, true)] {
         let scenario = ["sim", "--scenario", path.to_str().unwrap()];
