@@ -102,7 +102,7 @@ fn disturb(simulator: &Simulator, random: &mut fastrand::Rng) {
         0 => execute(Command::Disconnect(None)),
         1 => execute(Command::close(None, 1001, "restart")),
         2 => simulator.refuse_next(random.usize(1..4), Refusal::new(StatusCode::SERVICE_UNAVAILABLE)),
-        // So many trades that some of them are in no list that arrives.
+        // Some of these trades are in no list that arrives.
         3 => {
             execute(Command::Disconnect(None));
             (0..600).for_each(|_| drop(simulator.tick()));

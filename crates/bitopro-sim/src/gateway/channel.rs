@@ -11,14 +11,14 @@ pub(crate) struct AccountStream {
     pub(crate) stream: PrivateStream,
 }
 
-/// What a message is about.
+/// The subject of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Topic {
     Account(AccountStream),
     Market(Series),
 }
 
-/// What a socket follows.
+/// The streams and pairs that a socket follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Channel {
     pub(crate) stream: Stream,

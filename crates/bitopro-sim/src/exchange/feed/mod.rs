@@ -33,7 +33,7 @@ pub(crate) struct MarketFeed {
     followed: BTreeMap<Series, Published>,
 }
 
-/// What was published of a series.
+/// The last message about a series.
 #[derive(Debug)]
 struct Published {
     last: Content,
@@ -41,7 +41,7 @@ struct Published {
     updates: u32,
 }
 
-/// What a message is about. If it is equal, there is nothing new to publish.
+/// The content of a message. If it has not changed, nothing is published.
 #[derive(Debug, PartialEq, Eq)]
 enum Content {
     Book(OrderBook),

@@ -29,7 +29,7 @@ impl Harness {
         self.dial_path(path, []).await.unwrap_or_else(|error| panic!("{path}: {error:?}"))
     }
 
-    /// Carries out commands, each of which is a change of its own.
+    /// Carries out commands, each of which is a separate change.
     fn run(&self, commands: &[&str]) {
         for command in commands {
             self.simulator.execute(&command.parse().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Which requests are accepted, and what they follow.
+//! The requests that are accepted, and the pairs that they follow.
 
 use bitopro_auth::{API_KEY_HEADER, SIGNATURE_HEADER};
 use bitopro_model::{OrderBook, Ticker};
