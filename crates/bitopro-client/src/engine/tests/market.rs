@@ -240,7 +240,7 @@ fn a_sleep_of_the_machine_counts_and_makes_the_state_stale_if_it_is_long() {
     // The sleep before the book does not count.
     bench.wall += SECOND * 21;
     bench.receive_text(&book("BTC_TWD", 2, 2));
-    assert_eq!(bench.current_market().order_books.get("BTC_TWD").unwrap().age(), SECOND * 0);
+    assert_eq!(bench.current_market().order_books.get("BTC_TWD").unwrap().age(), std::time::Duration::ZERO);
 }
 
 #[test]

@@ -190,7 +190,7 @@ impl Harness {
                 self.execute(&Command::Disconnect(PrivateStream::AccountBalance.into()));
             }
             Fault::Close(which, code) => {
-                self.execute(&Command::close(which.map(Stream::from), code, "restart"))
+                self.execute(&Command::close(which.map(Stream::from), code, "restart"));
             }
             Fault::Disconnect(which) => self.execute(&Command::Disconnect(which.map(Stream::from))),
             Fault::HalfOpen(which) => self.network.cut(which),
