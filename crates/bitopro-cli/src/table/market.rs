@@ -148,7 +148,10 @@ fn trades(event: &MarketTrades, format: &RowFormat<'_>) -> Vec<Row> {
             None => (super::ABSENT, Style::Plain),
         };
         let cells = [Cell::new(style, &side), Cell::plain(&trade.amount), Cell::plain(&trade.price)];
-        row(trade.traded(), &event.pair, cells, format)
+        let pair = Cell::plain(&event.pair.as_str().to_ascii_lowercase());
+        // The first list can contain trades of earlier days.
+        let time = format.time(trade.traded(), event.timestamp);
+        format.row(&time, [pair].into_iter().chain(cells))
     };
     event.data.iter().rev().map(row).collect()
 }

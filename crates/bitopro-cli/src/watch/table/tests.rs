@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bitopro_client::StreamState;
-use bitopro_client::model::{Message, PrivateStream, Timestamp};
+use bitopro_client::model::{Message, PrivateStream, PublicStream, Timestamp};
 
 use super::{Appearance, BalanceChanges, Item, RowFormat, Table, View};
 use crate::samples::{self, look};
@@ -209,4 +209,72 @@ fn a_heartbeat_shows_how_current_the_state_is() {
         "00:00:12 · balances: last event at 00:00:05, 7 s ago",
     ];
     assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+}
+
+const BOOK: &str = r#"{"event":"ORDER_BOOK","timestamp":1639553303365,"pair":"BTC_TWD","limit":5,"scale":0,
+    "bids":[{"price":"100.5","amount":"1.5","count":1,"total":"1.5"},{"price":"99","amount":"2","count":1}],
+    "asks":[{"price":"101","amount":"0.5","count":1,"total":"0.5"}]}"#;
+const TICKER: &str = r#"{"event":"TICKER","timestamp":1639553303365,"pair":"BTC_TWD","lastPrice":"100.5",
+    "priceChange24hr":"-1.99","volume24hr":"37.5239"}"#;
+const TRADES: &str = r#"{"event":"TRADE","timestamp":1639553303365,"pair":"BTC_TWD","data":[
+    {"timestamp":1639553303,"price":"101","amount":"0.5","isBuyer":true},
+    {"timestamp":1639453303,"price":"99","amount":"2","isBuyer":false}]}"#;
+
+/// Returns the lines that a table prints for items of a public stream.
+fn printed_market(stream: PublicStream, items: &[Item<&str>]) -> Vec<String> {
+    let (mut table, mut lines) = (Table::new(look(|| None), false), String::new());
+    for item in items {
+        let item = item.clone().map(|json| Message::from_json(json).unwrap());
+        table.print(stream.into(), None, &item, &BalanceChanges::new(), &mut lines);
+    }
+    lines.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_log_shows_the_best_prices_of_a_book_and_its_spread() {
+    let empty = r#"{"event":"ORDER_BOOK","timestamp":1639553304365,"pair":"ETH_TWD","bids":[],"asks":[]}"#;
+    let lines = printed_market(PublicStream::OrderBooks, &[Item::Snapshot(BOOK), Item::Update(empty)]);
+    assert_eq!(
+        lines,
+        [
+            "TIME UTC PAIR    BID AMOUNT   BID ASK ASK AMOUNT SPREAD",
+            "07:28:23 btc_twd        1.5 100.5 101        0.5    0.5",
+            "07:28:24 eth_twd        -     -     -        -      -",
+        ]
+    );
+}
+
+#[test]
+fn a_state_shows_all_levels_of_a_book_with_their_totals() {
+    let mut lines = String::new();
+    let book = Message::from_json(BOOK).unwrap();
+    print_state(std::slice::from_ref(&book), &BalanceChanges::new(), None, &mut lines);
+    assert_eq!(
+        lines.lines().collect::<Vec<_>>(),
+        [
+            "TIME UTC PAIR    BID TOTAL BID AMOUNT   BID ASK ASK AMOUNT ASK TOTAL",
+            "07:28:23 btc_twd       1.5        1.5 100.5 101        0.5       0.5",
+            "07:28:23 btc_twd       3.5        2    99",
+        ]
+    );
+    let mut one = String::new();
+    print_state(&[book.clone(), book], &BalanceChanges::new(), Some(2), &mut one);
+    assert_eq!(one.lines().count(), 3, "each pair gets its share of the lines: {one}");
+}
+
+#[test]
+fn a_market_trade_of_an_earlier_day_shows_its_date() {
+    let lines = printed_market(PublicStream::Trades, &[Item::Snapshot(TRADES), Item::Update(TRADES)]);
+    assert_eq!(
+        lines,
+        [
+            "TIME UTC   PAIR    SIDE AMOUNT PRICE",
+            "2021-12-14 btc_twd sell    2      99",
+            "07:28:23   btc_twd  buy    0.5   101",
+            "2021-12-14 btc_twd sell    2      99",
+            "07:28:23   btc_twd  buy    0.5   101",
+        ]
+    );
+    let lines = printed_market(PublicStream::Tickers, &[Item::Snapshot(TICKER)]);
+    assert_eq!(lines, ["TIME UTC PAIR    CHANGE  VOLUME  LAST", "07:28:23 btc_twd -1.99% 37.5239 100.5"]);
 }
