@@ -103,10 +103,9 @@ impl Printer {
         Ok(is_data)
     }
 
-    /// Returns whether the state of a public stream is fresh: everything that was requested has arrived, or is reported
-    /// as missing.
-    pub(super) fn is_market_fresh(&self, stream: Stream) -> bool {
-        self.reader.states().is_market_fresh(stream)
+    /// Returns whether every requested pair of a market has arrived, or is reported as missing.
+    pub(super) fn is_market_fresh(&self) -> bool {
+        self.reader.states().is_market_fresh()
     }
 
     /// Draws the screen, if any. Called after [`print`](Self::print), before the lines are written.

@@ -1,6 +1,6 @@
 //! The streams that a command watches: those of an account, or public ones.
 
-use bitopro_client::model::{PublicStream, Stream, Timestamp};
+use bitopro_client::model::{Stream, Timestamp};
 use bitopro_client::{
     Account, CurrentAccount, CurrentMarket, Market, Reader, StreamItem, StreamState, Subscription,
 };
@@ -72,14 +72,8 @@ impl States {
         }
     }
 
-    /// Returns whether every requested pair of a public stream has arrived, or is reported as missing.
-    pub(super) fn is_market_fresh(&self, stream: Stream) -> bool {
-        let Self::Market(current) = self else { return false };
-        match stream {
-            Stream::Public(PublicStream::OrderBooks) => current.order_books.is_fresh(),
-            Stream::Public(PublicStream::Tickers) => current.tickers.is_fresh(),
-            Stream::Public(PublicStream::Trades) => current.trades.is_fresh(),
-            _ => false,
-        }
+    /// Returns whether every requested pair of a market has arrived, or is reported as missing.
+    pub(super) fn is_market_fresh(&self) -> bool {
+        matches!(self, Self::Market(current) if current.is_fresh())
     }
 }

@@ -172,7 +172,7 @@ impl Watcher {
         let is_data = self.printer.print(item, &mut self.lines)?;
         if let Stream::Public(_) = stream {
             // Every pair has its own snapshot.
-            has_arrived = (has_arrived && !is_data) || self.printer.is_market_fresh(stream);
+            has_arrived = (has_arrived && !is_data) || self.printer.is_market_fresh();
         }
         if has_arrived {
             self.awaited.remove(&stream);

@@ -1,7 +1,7 @@
 //! The state of a subscriber to an account: what its streams have reported, and the backfill of their gaps.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bitopro_model::{Message, OrderId, PrivateStream, Stream};
 
@@ -99,7 +99,7 @@ impl AccountState {
     pub(super) fn current(
         &self,
         links: &[Link],
-        age: impl Fn(PrivateStream) -> Option<(std::time::Duration, bool)>,
+        age: impl Fn(PrivateStream) -> Option<(Duration, bool)>,
     ) -> CurrentAccount {
         let mut current = self.account.current(|stream| Some(age(stream)?.0));
         current.subscribed = links.len();
