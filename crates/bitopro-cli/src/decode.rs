@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use bitopro_client::model::{Event, EventData, Extra, Message, Timestamp, UnknownMessage};
+use bitopro_client::model::{Event, EventData, EventId, Extra, Message, Timestamp, UnknownMessage};
 use bitopro_client::transport::{Limits, printable};
 use serde::{Serialize, Serializer};
 
@@ -105,7 +105,7 @@ impl Serialize for NormalisedMessage<'_> {
 #[derive(Serialize)]
 struct NormalisedEvent<'a, D> {
     event: &'static str,
-    event_id: Option<&'a str>,
+    event_id: Option<&'a EventId>,
     timestamp: Timestamp,
     /// The `timestamp` as RFC 3339 in UTC; null outside the years 0000 to 9999.
     time: Option<String>,
@@ -123,7 +123,7 @@ impl<'a, D: EventData> NormalisedEvent<'a, D> {
         let Event { event_id, timestamp, datetime, data, extra, .. } = event;
         Self {
             event: event.name(),
-            event_id: event_id.as_deref(),
+            event_id: event_id.as_ref(),
             timestamp: *timestamp,
             time: timestamp.to_rfc3339(),
             datetime: datetime.as_deref(),

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bitopro_model::{
-    ActiveOrderStream, Balances, Event, Extra, HistoryOrderStream, Message, Order, OrderId, Orders, Pair,
-    Stream, Timestamp, Trade, TradeId, UnknownMessage,
+    ActiveOrderStream, Balances, Event, EventId, Extra, HistoryOrderStream, Message, Order, OrderId, Orders,
+    Pair, Stream, Timestamp, Trade, TradeId, UnknownMessage,
 };
 use serde::{Serialize, Serializer};
 
@@ -79,7 +79,7 @@ struct Line<'a> {
     stream: &'static str,
     /// The time as RFC 3339 in UTC with milliseconds.
     received: Option<String>,
-    event_id: Option<&'a str>,
+    event_id: Option<&'a EventId>,
     timestamp: Option<Timestamp>,
     data: Data<'a>,
     /// Fields of the envelope that this version does not know.
@@ -362,7 +362,7 @@ impl<'a> Line<'a> {
 
     fn with_envelope<D>(self, event: &'a Event<D>) -> Self {
         Self {
-            event_id: event.event_id.as_deref(),
+            event_id: event.event_id.as_ref(),
             timestamp: Some(event.timestamp),
             extra: Some(&event.extra).filter(|extra| !extra.is_empty()),
             ..self

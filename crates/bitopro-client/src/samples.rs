@@ -4,7 +4,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "ids and amounts may be numbers or strings")]
 
 use bitopro_model::{
-    AccountBalance, Action, ActiveOrders, Balance, Decimal, Event, EventData, HistoryOrders, Order,
+    AccountBalance, Action, ActiveOrders, Balance, Decimal, Event, EventData, EventId, HistoryOrders, Order,
     OrderStream, OrderType, Orders, Pair, Timestamp, Trade, TradeSide, UnixSeconds, parse_decimal,
 };
 
@@ -18,7 +18,7 @@ pub(crate) fn event<D: EventData>(at: i64, data: D) -> Event<D> {
 }
 
 /// Sets the id of an event.
-pub(crate) fn with_id<D>(id: impl Into<String>, mut event: Event<D>) -> Event<D> {
+pub(crate) fn with_id<D>(id: impl Into<EventId>, mut event: Event<D>) -> Event<D> {
     event.event_id = Some(id.into());
     event
 }

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::{DecodeError, parse};
 use crate::wire::{Field, Key, Spellings, merge, put};
-use crate::{Extra, Message, PrivateStream, Stream, Timestamp};
+use crate::{EventId, Extra, Message, PrivateStream, Stream, Timestamp};
 
 /// The type of an event's `data`: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
 /// [`Trade`](crate::Trade).
@@ -63,7 +63,7 @@ pub(crate) mod sealed {
 #[non_exhaustive]
 pub struct Event<D> {
     /// The `eventID`, a random UUID. Absent before November 2024.
-    pub event_id: Option<String>,
+    pub event_id: Option<EventId>,
     /// The time at which the exchange sent the event. Use this field for calculations, not `datetime`.
     pub timestamp: Timestamp,
     /// The `datetime`, kept as text because it has been observed in Taiwan time despite its `Z` suffix.
@@ -135,7 +135,7 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<D>, A::Error> {
         let mut name: Option<EventName<Event<D>>> = None;
-        let mut event_id = Spellings::<Option<String>>::default();
+        let mut event_id = Spellings::<Option<EventId>>::default();
         let mut timestamp: Option<Timestamp> = None;
         let mut datetime: Option<Option<String>> = None;
         let mut data: Option<D> = None;

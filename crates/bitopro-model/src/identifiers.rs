@@ -135,6 +135,10 @@ identifiers! {
     ///
     /// Comparisons ignore case.
     Pair by SmolStr, compared in case_insensitive;
+    /// The id of an event, a random UUID.
+    ///
+    /// A clone does not copy the text.
+    EventId by SmolStr, compared in exact;
     /// The id of an order: digits, with a prefix for a stop order (`SL-1133804403`).
     ///
     /// Older messages contain a JSON number, which is accepted. The id is always written as a string.

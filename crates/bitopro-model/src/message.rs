@@ -8,7 +8,7 @@ use crate::error::parse;
 use crate::event::OfStream;
 use crate::wire::Key;
 use crate::{
-    AccountBalance, ActiveOrderStream, ActiveOrders, Balances, DecodeError, Event, EventData, Extra,
+    AccountBalance, ActiveOrderStream, ActiveOrders, Balances, DecodeError, Event, EventData, EventId, Extra,
     HistoryOrderStream, HistoryOrders, MarketEvent, MarketTrades, OrderBook, Orders, Pair, PrivateStream,
     PublicStream, Stream, Ticker, Timestamp, Trade, UserTrade,
 };
@@ -169,8 +169,8 @@ impl Message {
     }
 
     /// Returns the event's `eventID`, or `None` for an unknown event and for an event without one.
-    pub fn event_id(&self) -> Option<&str> {
-        match_event!(self, event => event.event_id.as_deref(), _unknown => None)
+    pub fn event_id(&self) -> Option<&EventId> {
+        match_event!(self, event => event.event_id.as_ref(), _unknown => None)
     }
 
     /// Returns the pair of an event of a public stream, or `None` for any other message.

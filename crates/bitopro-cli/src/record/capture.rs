@@ -150,6 +150,6 @@ impl Recording {
     pub(super) fn secrets(&self) -> Secrets {
         let headers = self.headers.iter().map(|value| ("a header of the signed request", value.clone()));
         let ids = self.messages().filter_map(|text| AccountBalance::from_json(text).ok()?.event_id);
-        Secrets::new(headers.chain(ids.map(|id| ("an event id", Zeroizing::new(id)))))
+        Secrets::new(headers.chain(ids.map(|id| ("an event id", Zeroizing::new(id.to_string())))))
     }
 }

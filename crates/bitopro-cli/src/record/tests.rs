@@ -62,7 +62,7 @@ async fn a_recording_continues_after_a_lost_connection() {
     assert_eq!(snapshots, 2);
     let events: Vec<_> = recording.messages().map(|text| AccountBalance::from_json(text).unwrap()).collect();
     assert_eq!(events.iter().map(|event| event.data.len()).collect::<Vec<_>>(), [12, 1]);
-    let id = events[0].event_id.as_deref().unwrap();
+    let id = events[0].event_id.as_ref().unwrap();
     assert_eq!(recording.secrets().found_in(&format!("\"{id}\"")), Some("an event id"));
     let signed = format!("\"{}\"", simulator.credentials().api_key);
     assert_eq!(recording.secrets().found_in(&signed), Some("a header of the signed request"));

@@ -57,14 +57,17 @@ async fn a_recording_contains_the_messages_without_personal_data() {
     let events: Vec<_> = text.lines().map(|line| AccountBalance::from_json(line).unwrap()).collect();
     assert_eq!(events.iter().map(|event| event.data.len()).collect::<Vec<_>>(), [before.len(), 1, 1]);
     let sent = simulator.sent().into_iter().filter(|sent| sent.stream == PrivateStream::AccountBalance);
-    let ids: Vec<String> = sent.map(|sent| sent.event_id.unwrap()).collect();
+    let ids: Vec<String> = sent.map(|sent| sent.event_id.unwrap().to_string()).collect();
     let SimCredentials { email, api_key, api_secret, .. } = simulator.credentials();
     for personal in ids.iter().chain([email, api_key, api_secret, &"1234.5678".to_owned()]) {
         assert!(!text.contains(personal), "{personal} is in {text}");
     }
     for (number, (event, line)) in events.iter().zip(text.lines()).enumerate() {
         assert_eq!(serde_json::to_string(event).unwrap(), line);
-        assert_eq!(event.event_id.clone().unwrap(), format!("00000000-0000-4000-8000-{number:012}"));
+        assert_eq!(
+            event.event_id.as_ref().unwrap().as_str(),
+            format!("00000000-0000-4000-8000-{number:012}")
+        );
     }
     let snapshot = &events[0].data;
     for (old, new) in before.values().zip(snapshot) {

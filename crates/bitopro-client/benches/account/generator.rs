@@ -182,7 +182,7 @@ fn message(link: &str, id: u64, currencies: u32) -> Vec<u8> {
 fn book(id: u64) -> String {
     let pair = format!("C{:03}_TWD", id % u64::from(PAIRS));
     let mut book = OrderBook::new(pair, Timestamp::from_millis(1_795_312_800_000));
-    book.event_id = Some(format!("{id:020}-a98f-11f0-8de9"));
+    book.event_id = Some(format!("{id:020}-a98f-11f0-8de9").into());
     book.datetime = Some("2026-11-22T02:00:00.000Z".to_owned());
     let level = |number: i64| {
         let mut level = BookLevel::new(Decimal::new(8_666_264 + number, 2), Decimal::new(2_205 + number, 4));

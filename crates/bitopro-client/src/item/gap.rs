@@ -1,6 +1,6 @@
 use std::fmt;
 
-use bitopro_model::{Message, Pair, Timestamp};
+use bitopro_model::{EventId, Message, Pair, Timestamp};
 
 /// A period in a stream in which something may have been missed.
 ///
@@ -59,7 +59,7 @@ pub struct Gap {
 #[non_exhaustive]
 pub struct Edge {
     /// The id of the event, if any.
-    pub event_id: Option<String>,
+    pub event_id: Option<EventId>,
     /// The time of the event, according to the exchange's clock.
     pub timestamp: Timestamp,
 }
@@ -67,7 +67,7 @@ pub struct Edge {
 impl Edge {
     /// Returns the edge at an event, or `None` if its kind is unknown.
     pub(crate) fn of(message: &Message) -> Option<Self> {
-        Some(Self { timestamp: message.timestamp()?, event_id: message.event_id().map(str::to_owned) })
+        Some(Self { timestamp: message.timestamp()?, event_id: message.event_id().cloned() })
     }
 }
 

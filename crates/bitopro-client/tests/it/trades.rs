@@ -58,7 +58,7 @@ async fn without_a_match_id_a_repeat_is_recognised_by_its_event_id() {
         let event = with_id(event_id, event(7, trade(1, match_id)));
         peer.send(frame(&event)).await.unwrap();
         let delivered = next_trade(&mut trades).await;
-        assert_eq!(delivered.event_id.as_deref(), Some(event_id));
+        assert_eq!(delivered.event_id, Some(event_id.into()));
         assert_eq!(known(&trades).len(), expected_count, "{event_id} {match_id}");
     }
 }

@@ -7,7 +7,7 @@ mod trades;
 use serde::{Deserialize, Serialize};
 
 use crate::event::OfStream;
-use crate::{DecodeError, Message, Pair, PublicStream, Timestamp};
+use crate::{DecodeError, EventId, Message, Pair, PublicStream, Timestamp};
 
 pub use order_book::{BookLevel, OrderBook, Quote};
 pub use ticker::Ticker;
@@ -44,7 +44,7 @@ pub trait MarketEvent:
     fn timestamp(&self) -> Timestamp;
 
     /// Returns the `eventID`, if any.
-    fn event_id(&self) -> Option<&str>;
+    fn event_id(&self) -> Option<&EventId>;
 }
 
 /// Declares an event with the envelope that all public events share, followed by its own fields.
@@ -65,7 +65,7 @@ macro_rules! market_event {
                 /// The same time as text. Do not use it: it has been observed in Taiwan time despite its `Z` suffix.
                 "datetime" => datetime: Option<String>,
                 /// A random UUID.
-                "eventID" | "eventId" => event_id: Option<String>,
+                "eventID" | "eventId" => event_id: Option<$crate::EventId>,
                 /// The pair in uppercase.
                 "pair" => pair: $crate::Pair,
                 $($fields)*
@@ -97,8 +97,8 @@ macro_rules! market_event {
                 self.timestamp
             }
 
-            fn event_id(&self) -> Option<&str> {
-                self.event_id.as_deref()
+            fn event_id(&self) -> Option<&$crate::EventId> {
+                self.event_id.as_ref()
             }
         }
 

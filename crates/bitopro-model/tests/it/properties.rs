@@ -114,7 +114,7 @@ proptest! {
     #[test]
     fn fault_33_random_balances_survive_a_round_trip_exactly(data in balances(), millis in any::<i64>(), id in any::<Option<String>>()) {
         let mut event = AccountBalance::new(Timestamp::from_millis(millis), data);
-        event.event_id = id;
+        event.event_id = id.map(Into::into);
         let written = serde_json::to_string(&event).unwrap();
         let read = AccountBalance::from_json(&written).unwrap();
         prop_assert_eq!(&read, &event);

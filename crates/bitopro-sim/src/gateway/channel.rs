@@ -1,4 +1,4 @@
-use bitopro_model::{PrivateStream, Stream};
+use bitopro_model::{EventId, PrivateStream, Stream};
 
 use crate::exchange::feed::MarketPush;
 use crate::exchange::feed::series::Series;
@@ -66,14 +66,14 @@ impl Topic {
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) topic: Topic,
-    pub(crate) event_id: Option<String>,
+    pub(crate) event_id: Option<EventId>,
     pub(crate) text: String,
 }
 
 impl From<&Push> for Message {
     fn from(push: &Push) -> Self {
         let topic = Topic::Account(AccountStream { account: push.account, stream: push.stream });
-        Self { topic, event_id: push.event_id().map(str::to_owned), text: push.text.clone() }
+        Self { topic, event_id: push.event_id().cloned(), text: push.text.clone() }
     }
 }
 

@@ -1,4 +1,4 @@
-use bitopro_model::{Pair, Stream};
+use bitopro_model::{EventId, Pair, Stream};
 
 use crate::AccountId;
 use crate::gateway::channel::Message;
@@ -14,7 +14,7 @@ pub struct SentMessage {
     /// The pair that a message of a public stream is about, in lowercase.
     pub pair: Option<Pair>,
     /// The message's `eventID`, if any.
-    pub event_id: Option<String>,
+    pub event_id: Option<EventId>,
     /// Number of sockets that the message was sent to.
     pub sockets: usize,
 }

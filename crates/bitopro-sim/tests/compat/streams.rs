@@ -69,7 +69,7 @@ impl Stream {
         let sent = simulator.sent().into_iter().filter(|sent| sent.stream == self.kind && sent.sockets > 0);
         sent.map(|sent| {
             ensure!(sent.sockets == 1, "{} sockets are subscribed to {}", sent.sockets, self.event);
-            Ok(sent.event_id)
+            Ok(sent.event_id.map(|id| id.to_string()))
         })
         .collect()
     }

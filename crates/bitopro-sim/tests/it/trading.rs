@@ -71,7 +71,7 @@ async fn a_command_sends_updates_on_each_affected_stream() {
         let sent = simulator.sent();
         assert_eq!((sent.len(), sent.iter().all(|sent| sent.sockets == 1)), (12, true));
         let ids: Vec<_> = pushes.iter().map(Push::event_id).collect();
-        assert!(sent[5..].iter().map(|sent| sent.event_id.as_deref()).eq(ids));
+        assert!(sent[5..].iter().map(|sent| sent.event_id.as_ref()).eq(ids));
     }
 }
 

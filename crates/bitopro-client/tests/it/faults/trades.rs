@@ -46,7 +46,7 @@ async fn fault_27_a_gap_in_the_trades_has_edges_and_its_missing_fills_are_found(
         })
         .collect();
     let [gap] = gaps[..] else { panic!("{gaps:?}") };
-    assert_eq!(gap.before.as_ref().and_then(|edge| edge.event_id.as_deref()), last.event_id());
+    assert_eq!(gap.before.as_ref().and_then(|edge| edge.event_id.as_ref()), last.event_id());
     let GapReason::Reconnected { since, until, .. } = gap.reason else { panic!("{gap:?}") };
     assert!(since <= lost && lost < until && until <= simulator.now(), "{gap:?}");
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use bitopro_client::model::PrivateStream;
+use bitopro_client::model::{EventId, PrivateStream};
 use bitopro_client::{AccountItem, Item};
 use bitopro_sim::SentMessage;
 
@@ -9,14 +9,14 @@ use bitopro_sim::SentMessage;
 pub(crate) struct Record(BTreeMap<PrivateStream, Vec<Entry>>);
 
 enum Entry {
-    Event(String),
+    Event(EventId),
     Gap,
 }
 
 impl Entry {
     fn event((index, entry): (usize, &Self)) -> Option<(&str, usize)> {
         match entry {
-            Self::Event(id) => Some((id, index)),
+            Self::Event(id) => Some((id.as_str(), index)),
             Self::Gap => None,
         }
     }
@@ -27,7 +27,7 @@ impl Record {
         let entries = self.0.entry(item.stream).or_default();
         match &item.item {
             Item::Snapshot(message) | Item::Update(message) => {
-                entries.extend(message.event_id().map(|id| Entry::Event(id.to_owned())));
+                entries.extend(message.event_id().map(|id| Entry::Event(id.clone())));
             }
             Item::Gap(_) => entries.push(Entry::Gap),
             _ => {}
@@ -56,7 +56,7 @@ impl Record {
         // The index of the last delivered event, and the number of undelivered events since then.
         let (mut last, mut run) = (None, 0);
         for sent in sent.iter().filter(|sent| sent.stream == stream) {
-            let Some(id) = sent.event_id.as_deref() else { continue };
+            let Some(id) = sent.event_id.as_ref().map(EventId::as_str) else { continue };
             if let Some(&index) = indices.get(id) {
                 let before = last.replace(index).unwrap_or(index);
                 missing.out_of_order += usize::from(index < before);

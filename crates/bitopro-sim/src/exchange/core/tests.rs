@@ -1,4 +1,4 @@
-use bitopro_model::{AccountBalance, Balance, Decimal, Message, PrivateStream, Timestamp};
+use bitopro_model::{AccountBalance, Balance, Decimal, EventId, Message, PrivateStream, Timestamp};
 
 use crate::{
     BalanceUpdates, CommandError, Datetimes, EventIds, Exchange, Holdings, Push, QuirkType, Quirks,
@@ -98,7 +98,7 @@ fn each_quirk_changes_only_its_own_part_of_an_update() {
 #[test]
 fn event_ids_are_random_uuids() {
     let mut exchange = exchange();
-    let ids: std::collections::BTreeSet<String> =
+    let ids: std::collections::BTreeSet<EventId> =
         (0..100).map(|_| balance_snapshot(&mut exchange).event_id.unwrap()).collect();
     assert_eq!(ids.len(), 100);
     // Each stream has its own ids.
@@ -107,10 +107,13 @@ fn event_ids_are_random_uuids() {
     assert_ne!(others[0].event_id(), others[1].event_id());
     assert!(others.iter().all(|push| !ids.contains(push.event_id().unwrap())));
     for id in ids {
-        let parts: Vec<&str> = id.split('-').collect();
+        let parts: Vec<&str> = id.as_str().split('-').collect();
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
         assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{id}");
-        assert!(id.chars().all(|c| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c)), "{id}");
+        assert!(
+            id.as_str().chars().all(|c| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c)),
+            "{id}"
+        );
     }
 }
 

@@ -43,7 +43,7 @@ impl Envelopes {
     fn event<D: EventData>(&mut self, now: Timestamp, data: D) -> Event<D> {
         let mut event = Event::new(now, data);
         let rng = self.ids.as_mut().and_then(|ids| ids.get_mut(&D::STREAM));
-        event.event_id = rng.map(random_uuid);
+        event.event_id = rng.map(random_uuid).map(Into::into);
         event.datetime = self.datetimes.format(now);
         event
     }

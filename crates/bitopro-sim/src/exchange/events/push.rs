@@ -1,4 +1,4 @@
-use bitopro_model::{AccountBalance, ActiveOrders, HistoryOrders, Message, PrivateStream, Trade};
+use bitopro_model::{AccountBalance, ActiveOrders, EventId, HistoryOrders, Message, PrivateStream, Trade};
 
 use crate::AccountId;
 
@@ -50,7 +50,7 @@ impl Push {
     }
 
     /// Returns the message's `eventID`, if any.
-    pub fn event_id(&self) -> Option<&str> {
+    pub fn event_id(&self) -> Option<&EventId> {
         self.message.event_id()
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod series;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitopro_model::{Decimal, PublicStream, Timestamp};
+use bitopro_model::{Decimal, EventId, PublicStream, Timestamp};
 use fastrand::Rng;
 
 use crate::exchange::feed::frames::{Envelope, Precision};
@@ -20,7 +20,7 @@ const REPEATED: u32 = 6;
 #[derive(Debug)]
 pub(crate) struct MarketPush {
     pub(crate) series: Series,
-    pub(crate) event_id: Option<String>,
+    pub(crate) event_id: Option<EventId>,
     pub(crate) text: String,
 }
 
@@ -108,7 +108,8 @@ impl MarketFeed {
         now: Timestamp,
     ) -> Result<MarketPush, CommandError> {
         let rules = exchange.pair_rules(&series.pair)?;
-        let event_id = self.ids.as_mut().and_then(|ids| ids.get_mut(&series.stream)).map(random_uuid);
+        let event_id =
+            self.ids.as_mut().and_then(|ids| ids.get_mut(&series.stream)).map(random_uuid).map(EventId::from);
         let envelope: Envelope = (event_id.clone(), now, self.quirks.datetimes.format(now));
         let text = match content {
             Content::Book(book) => frames::order_book(book, (rules, series.limit), precision, envelope),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use bitopro_client::model::{Message, PrivateStream, Timestamp};
+use bitopro_client::model::{EventId, Message, PrivateStream, Timestamp};
 use bitopro_client::{Edge, GapReason, Item};
 
 /// Checks the sequence of the items of one stream, as they are read.
@@ -36,7 +36,7 @@ enum First {
 }
 
 /// An event, as the edges of gaps identify it.
-type EventKey = (Timestamp, Option<String>);
+type EventKey = (Timestamp, Option<EventId>);
 
 impl Items {
     /// The longest delay before a dial. `Retry-After` is capped at an hour; backoff and budget are added to
@@ -140,7 +140,7 @@ impl Items {
             (self.phase, self.is_gap_possible) = (Phase::Connected(First::Arrived), false);
         }
         let at = message.timestamp().expect("data messages have a timestamp");
-        let event = (at, message.event_id().map(str::to_owned));
+        let event = (at, message.event_id().cloned());
         self.last_event = Some(match self.due_edge.take() {
             // Merged items become a snapshot without an id, with the time of their last event.
             Some(due) if event.1.is_none() && due.0 == at => due,
