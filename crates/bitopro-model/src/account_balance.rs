@@ -5,7 +5,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use crate::event::sealed::Sealed;
-use crate::wire::wire_struct;
+use crate::predicted::{Cursor, Predicted};
+use crate::wire::{Key, wire_struct};
 use crate::{Currency, Event, EventData, Extra, Message, PrivateStream};
 
 /// The event `ACCOUNT_BALANCE`: the account's balances by currency.
@@ -136,6 +137,20 @@ impl<'de> Deserialize<'de> for Balances {
     }
 }
 
+impl Predicted for Balances {
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let mut balances: Vec<Balance> = Vec::new();
+        cursor.elements(*b"{}", |cursor| {
+            let key = cursor.key()?;
+            let balance: Balance = cursor.element().or_else(|| cursor.fail_in(format_args!(".{key}")))?;
+            let is_in_place = balance.currency == *key;
+            balances.push(balance);
+            is_in_place.then_some(())
+        })?;
+        duplicate_currency(&balances).is_none().then_some(Self(balances))
+    }
+}
+
 struct BalancesVisitor;
 
 impl<'de> Visitor<'de> for BalancesVisitor {
@@ -147,8 +162,8 @@ impl<'de> Visitor<'de> for BalancesVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {
         let mut balances: Vec<Balance> = Vec::new();
-        while let Some((key, balance)) = map.next_entry::<Currency, Balance>()? {
-            if balance.currency != key {
+        while let Some((Key(key), balance)) = map.next_entry::<Key<'_>, Balance>()? {
+            if balance.currency != *key {
                 let found = &balance.currency;
                 return Err(A::Error::custom(format_args!("key `{key}` holds the balance for `{found}`")));
             }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arrayvec::ArrayString;
 use rust_decimal::Decimal;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -44,6 +45,11 @@ pub enum DecimalError {
 /// # Ok::<(), bitopro_model::DecimalError>(())
 /// ```
 pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
+    if let Some((value, length)) = scan_decimal(text.as_bytes())
+        && length == text.len()
+    {
+        return Ok(value);
+    }
     let digits = count_digits(text).ok_or(DecimalError::Syntax)?;
     let mut value = Decimal::from_str_exact(text).map_err(|_| DecimalError::TooManyDigits { digits })?;
     if value.is_zero() && text.starts_with('-') {
@@ -114,6 +120,46 @@ fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     }
 }
 
+/// Reads the decimal at the start of a text, and returns it with its length. Returns `None` if there is none, or if it
+/// has more than 28 digits.
+#[inline]
+pub(crate) fn scan_decimal(text: &[u8]) -> Option<(Decimal, usize)> {
+    /// Maximum number of digits that fit into 64 bits.
+    const SHORT: usize = 19;
+
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let (mut rest, mut units, mut digits, mut whole) = (unsigned, 0_u64, 0_usize, None);
+    while let [byte, next @ ..] = rest {
+        match byte {
+            b'0'..=b'9' => {
+                units = units.wrapping_mul(10).wrapping_add((byte - b'0').into());
+                digits += 1;
+            }
+            b'.' if whole.is_none() => whole = Some(digits),
+            _ => break,
+        }
+        rest = next;
+    }
+    let is_complete = whole.is_none_or(|whole| whole < digits);
+    let whole = whole.unwrap_or(digits);
+    let has_leading_zero = whole > 1 && unsigned.starts_with(b"0");
+    if whole == 0 || digits > 28 || !is_complete || has_leading_zero {
+        return None;
+    }
+    let units = if digits <= SHORT { units.into() } else { long_units(unsigned, digits) };
+    let scale = u32::try_from(digits - whole).ok()?;
+    let mut value = Decimal::try_from_i128_with_scale(units, scale).ok()?;
+    value.set_sign_negative(unsigned.len() < text.len());
+    Some((value, text.len() - rest.len()))
+}
+
+/// Returns the first digits of a decimal as an integer, without the point.
+#[cold]
+fn long_units(text: &[u8], digits: usize) -> i128 {
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).take(digits);
+    digits.fold(0, |units, digit| units * 10 + i128::from(digit - b'0'))
+}
+
 /// Returns the number of digits of a plain decimal, or `None` if the text is anything else.
 fn count_digits(text: &str) -> Option<usize> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
@@ -142,8 +188,31 @@ impl<'de> Deserialize<'de> for DecimalText {
 
 impl Serialize for DecimalText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        serializer.serialize_str(&format_decimal(self.0))
     }
+}
+
+/// Returns the text of a decimal, like its `Display` but several times faster.
+fn format_decimal(value: Decimal) -> ArrayString<32> {
+    let units = value.mantissa().unsigned_abs();
+    let (mut short, mut long) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let digits = match u64::try_from(units) {
+        Ok(units) => short.format(units),
+        Err(_) => long.format(units),
+    };
+    let scale = value.scale() as usize;
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+    let mut text = ArrayString::new();
+    if value.is_sign_negative() {
+        text.push('-');
+    }
+    text.push_str(if whole.is_empty() { "0" } else { whole });
+    if scale > 0 {
+        text.push('.');
+        (fraction.len()..scale).for_each(|_| text.push('0'));
+        text.push_str(fraction);
+    }
+    text
 }
 
 struct DecimalTextVisitor;

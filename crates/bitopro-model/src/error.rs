@@ -1,4 +1,5 @@
 use serde::Deserialize;
+use serde_path_to_error::Segment;
 use thiserror::Error;
 
 use crate::Stream;
@@ -73,15 +74,28 @@ impl DecodeError {
         &self.excerpt
     }
 
-    pub(crate) fn new(error: &serde_json::Error, path: String, text: &str, stream: Option<Stream>) -> Self {
+    /// Describes an error of the part of the text that begins at `start`. `path` is as in [`locate`].
+    pub(crate) fn new(
+        error: &serde_json::Error,
+        path: &str,
+        text: &str,
+        start: usize,
+        stream: Option<Stream>,
+    ) -> Self {
         let kind = if error.is_data() { DecodeErrorKind::Data } else { DecodeErrorKind::Syntax };
-        let (line, column) = (error.line(), error.column());
+        let (mut line, mut column) = (error.line(), error.column());
         let mut reason = error.to_string();
         let position = format!(" at line {line} column {column}");
         if reason.ends_with(&position) {
             reason.truncate(reason.len() - position.len());
         }
-        let [path, reason] = [path, reason].map(|quote| slice_for_display(&quote, 0, QUOTE_LIMIT));
+        let before = text.get(..start).unwrap_or_default();
+        if line == 1 {
+            column += before.rsplit('\n').next().map_or(0, str::len);
+        }
+        line += before.matches('\n').count();
+        let path = path.strip_prefix('.').unwrap_or(path);
+        let [path, reason] = [path, &reason].map(|quote| slice_for_display(quote, 0, QUOTE_LIMIT));
         Self { kind, stream, path, reason, line, column, excerpt: excerpt(text, line, column) }
     }
 
@@ -105,18 +119,25 @@ impl DecodeError {
 /// Parses a text. If that fails, parses it again to find the path of the error.
 pub fn parse<'de, T: Deserialize<'de>>(text: &'de str, stream: Option<Stream>) -> Result<T, DecodeError> {
     serde_json::from_str(text).map_err(|error| {
-        let mut json = serde_json::Deserializer::from_str(text);
-        match serde_path_to_error::deserialize::<_, T>(&mut json) {
-            Err(located) => {
-                // "." is the path of the message itself, and "?" that of a member whose key was not read yet.
-                let path = Some(located.path().to_string()).filter(|path| path != "." && path != "?");
-                let path = path.unwrap_or_default();
-                DecodeError::new(located.inner(), path, text, stream)
-            }
-            // The message itself is valid, so the first error was about trailing characters.
-            Ok(_) => DecodeError::new(&error, String::new(), text, stream),
-        }
+        // If the message itself is valid, the error is about trailing characters.
+        let (error, path) = locate::<T>(text).unwrap_or((error, String::new()));
+        DecodeError::new(&error, &path, text, 0, stream)
     })
+}
+
+/// Parses the invalid value at the start of a text again. Returns the error, and the path of the invalid field, such as
+/// `.data.ADA.amount`.
+pub(crate) fn locate<'de, T: Deserialize<'de>>(text: &'de str) -> Option<(serde_json::Error, String)> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let located = serde_path_to_error::deserialize::<_, T>(&mut json).err()?;
+    let parts = located.path().iter().map(|segment| match segment {
+        Segment::Seq { index } => format!("[{index}]"),
+        Segment::Map { key: name } | Segment::Enum { variant: name } => format!(".{name}"),
+        // A member whose key was not read.
+        Segment::Unknown => String::new(),
+    });
+    let path = parts.collect();
+    Some((located.into_inner(), path))
 }
 
 fn excerpt(text: &str, line: usize, column: usize) -> String {

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::error::{DecodeError, parse};
+use crate::error::DecodeError;
+use crate::predicted::{self, Cursor, Predicted};
 use crate::wire::{Field, Key, Spellings, merge, put};
 use crate::{EventId, Extra, Message, PrivateStream, Stream, Timestamp};
 
@@ -23,7 +24,7 @@ use crate::{EventId, Extra, Message, PrivateStream, Stream, Timestamp};
 ///     messages.into_iter().filter_map(|message| message.try_into().ok()).collect()
 /// }
 /// ```
-pub trait EventData: sealed::Sealed + Serialize + for<'de> Deserialize<'de> {
+pub trait EventData: sealed::Sealed + Predicted + Serialize + for<'de> Deserialize<'de> {
     /// The stream that carries the events.
     const STREAM: PrivateStream;
 }
@@ -94,7 +95,7 @@ impl<D: EventData> Event<D> {
     /// Returns a [`DecodeError`] if the text is not JSON, is an event of another kind or has an invalid
     /// field.
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
-        parse(text, Some(D::STREAM.into()))
+        predicted::parse(text, Some(D::STREAM.into()))
     }
 }
 
@@ -159,6 +160,24 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
             data: data.ok_or_else(|| A::Error::missing_field("data"))?,
             extra,
         })
+    }
+}
+
+impl<D: EventData> Predicted for Event<D> {
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let mut before = b'{';
+        let _: EventName<Self> = cursor.field(&mut before, "\"event\":")?;
+        let id_before_time: Option<EventId> = cursor.field(&mut before, "\"eventID\":")?;
+        let timestamp = cursor.field(&mut before, "\"timestamp\":")?;
+        let datetime = cursor.field(&mut before, "\"datetime\":")?;
+        let event_id = match id_before_time {
+            None => cursor.field(&mut before, "\"eventID\":")?,
+            known => known,
+        };
+        cursor.literal(",\"data\":")?;
+        let data = D::predict(cursor).or_else(|| cursor.fail_in(".data"))?;
+        cursor.end()?;
+        Some(Self { event_id, timestamp, datetime, data, extra: Extra::default() })
     }
 }
 
@@ -242,5 +261,10 @@ impl<M: OfStream> Field for EventName<M> {
 
     fn write<W: SerializeMap>(&self, name: &'static str, map: &mut W) -> Result<(), W::Error> {
         map.serialize_entry(name, self)
+    }
+
+    #[inline]
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        (cursor.string()? == M::STREAM.event()).then_some(Self(PhantomData))
     }
 }

@@ -121,7 +121,7 @@ macro_rules! identifiers {
             }
         }
 
-        field_by_serde!($name);
+        field_by_serde!($name: |cursor| cursor.string().map(Self::new););
     )*};
 }
 

@@ -12,6 +12,7 @@ mod identifiers;
 mod market;
 mod message;
 mod orders;
+mod predicted;
 mod stream;
 mod timestamp;
 mod user_trade;

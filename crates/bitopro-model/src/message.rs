@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::error::parse;
 use crate::event::OfStream;
+use crate::predicted;
 use crate::wire::Key;
 use crate::{
     AccountBalance, ActiveOrderStream, ActiveOrders, Balances, DecodeError, Event, EventData, EventId, Extra,
@@ -78,6 +79,9 @@ impl Message {
     /// Returns a [`DecodeError`] if the text is not a JSON object with a string `event`, or is a known event
     /// with an invalid field.
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
+        if let Some(stream) = leading_stream(text) {
+            return Self::from_stream(stream, text);
+        }
         let Head { event, .. } = parse(text, None)?;
         match Stream::all().find(|stream| stream.event() == event) {
             Some(stream) => Self::from_stream(stream, text),
@@ -241,6 +245,9 @@ pub enum DecodedMessage<D> {
 /// # Ok::<(), bitopro_model::DecodeError>(())
 /// ```
 pub fn decode<D: EventData>(text: &str) -> Result<DecodedMessage<D>, DecodeError> {
+    if leading_stream(text) == Some(D::STREAM.into()) {
+        return Event::from_json(text).map(DecodedMessage::Event);
+    }
     // Nearly every message is the stream's own event, so the event's name is only read if that attempt fails.
     serde_json::from_str(text).map(DecodedMessage::Event).or_else(|_| {
         let Head { event, .. } = parse(text, Some(D::STREAM.into()))?;
@@ -252,14 +259,19 @@ pub fn decode<D: EventData>(text: &str) -> Result<DecodedMessage<D>, DecodeError
     })
 }
 
+/// Returns the stream of a message whose first field is its `event`, if that is known.
+fn leading_stream(text: &str) -> Option<Stream> {
+    let name = predicted::leading_event(text)?;
+    Stream::all().find(|stream| stream.event() == name)
+}
+
 fn stream_of<M: OfStream>(_: &M) -> Stream {
     M::STREAM
 }
 
 /// Parses a message of a public stream, of which `only_pair` is the pair if it follows only one.
 fn decode_market<E: MarketEvent>(only_pair: Option<&Pair>, text: &str) -> Result<Message, DecodeError> {
-    let read = serde_json::from_str::<E>(text).ok().filter(|event| !event.pair().as_str().is_empty());
-    if let Some(event) = read {
+    if let Ok(event) = E::from_json(text) {
         return Ok(event.into());
     }
     let Head { event, has_pair } = parse(text, Some(E::STREAM))?;

@@ -12,7 +12,6 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use rust_decimal::Decimal;
-use serde::de::value::{BorrowedStrDeserializer, Error as ValueError};
 use serde::de::{
     Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor,
 };
@@ -22,6 +21,7 @@ use serde_json::value::RawValue;
 pub(crate) use number::{Integer, parse_integer};
 
 use crate::decimal::DecimalText;
+use crate::predicted::Cursor;
 use crate::{Extra, Timestamp, UnixSeconds};
 
 /// The value of a field of a wire struct.
@@ -50,16 +50,27 @@ pub trait Field: Sized {
     fn is_none(&self) -> bool {
         false
     }
+
+    /// Reads the value in its predicted layout, or returns `None` if its layout is another one.
+    fn predict(_cursor: &mut Cursor<'_>) -> Option<Self> {
+        None
+    }
 }
 
-/// Implements [`Field`] for types through their own serde implementations.
+/// Implements [`Field`] for a type through its own serde implementations. The closure reads its predicted layout.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __field_by_serde {
-    ($($ty:ty),* $(,)?) => {$(
+    ($($ty:ty: $predict:expr;)*) => {$(
         #[doc(hidden)]
         impl $crate::__private::Field for $ty {
             type Wire = Self;
+
+            #[inline]
+            fn predict(cursor: &mut $crate::__private::Cursor<'_>) -> Option<Self> {
+                let predict: fn(&mut $crate::__private::Cursor<'_>) -> Option<Self> = $predict;
+                predict(cursor)
+            }
 
             fn from_wire(wire: Self) -> Self {
                 wire
@@ -74,13 +85,22 @@ macro_rules! __field_by_serde {
 
 pub use crate::__field_by_serde as field_by_serde;
 
-field_by_serde!(String, Timestamp, UnixSeconds);
+field_by_serde! {
+    String: |cursor| cursor.string().map(str::to_owned);
+    Timestamp: |cursor| cursor.integer().map(Self::from_millis);
+    UnixSeconds: |cursor| cursor.integer().map(Self::from_secs);
+}
 
 impl Field for Decimal {
     type Wire = DecimalText;
 
     fn from_wire(wire: DecimalText) -> Self {
         wire.0
+    }
+
+    #[inline]
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        cursor.decimal()
     }
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
@@ -93,6 +113,11 @@ impl Field for bool {
 
     fn from_wire(wire: Flag) -> Self {
         wire.0
+    }
+
+    #[inline]
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        cursor.boolean()
     }
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
@@ -111,7 +136,7 @@ impl<T: Field> Field for Option<T> {
 
     fn read<'de, A: MapAccess<'de>>(key: &str, map: &mut A, extra: &mut Extra) -> Result<Self, A::Error> {
         Ok(match map.next_value()? {
-            Lenient::Value(wire) => Self::from_wire(wire),
+            Lenient::Value(value) => value,
             Lenient::Unreadable(raw) => {
                 extra.push(key, raw);
                 None
@@ -130,15 +155,20 @@ impl<T: Field> Field for Option<T> {
     fn is_none(&self) -> bool {
         self.is_none()
     }
+
+    #[inline]
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        T::predict(cursor).map(Some)
+    }
 }
 
-/// The value of an optional field, or its raw JSON if it is not a valid `W`.
-enum Lenient<W> {
-    Value(Option<W>),
+/// The value of an optional field, or its raw JSON if it is not a valid `T`.
+enum Lenient<T> {
+    Value(Option<T>),
     Unreadable(Box<RawValue>),
 }
 
-impl<'de, W: DeserializeOwned> Deserialize<'de> for Lenient<W> {
+impl<'de, T: Field> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(RAW_VALUE, LenientVisitor(PhantomData))
     }
@@ -150,10 +180,10 @@ impl<'de, W: DeserializeOwned> Deserialize<'de> for Lenient<W> {
 /// `&RawValue` would fail if borrowing is impossible, and `Box<RawValue>` would allocate for every value.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
-struct LenientVisitor<W>(PhantomData<W>);
+struct LenientVisitor<T>(PhantomData<T>);
 
-impl<'de, W: DeserializeOwned> Visitor<'de> for LenientVisitor<W> {
-    type Value = Lenient<W>;
+impl<'de, T: Field> Visitor<'de> for LenientVisitor<T> {
+    type Value = Lenient<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
@@ -163,23 +193,24 @@ impl<'de, W: DeserializeOwned> Visitor<'de> for LenientVisitor<W> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         map.next_key::<IgnoredAny>()?;
         let Key(raw) = map.next_value()?;
-        let plain =
-            raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|text| !text.contains('\\'));
-        let value = match plain {
-            // Most values are strings without escapes, which do not need a second pass of the JSON parser.
-            Some(text) => W::deserialize(BorrowedStrDeserializer::<ValueError>::new(text)).ok().map(Some),
-            None => serde_json::from_str(&raw).ok(),
-        };
-        match value {
-            Some(value) => Ok(Lenient::Value(value)),
-            None if plain == Some("") => Ok(Lenient::Value(None)),
-            None => RawValue::from_string(raw.into_owned()).map(Lenient::Unreadable).map_err(Error::custom),
+        // Most values do not need a second pass of the JSON parser.
+        let mut cursor = Cursor::new(&raw);
+        if let Some(value) = T::predict(&mut cursor)
+            && cursor.is_at_end()
+        {
+            return Ok(Lenient::Value(Some(value)));
+        }
+        match serde_json::from_str::<Option<T::Wire>>(&raw) {
+            Ok(wire) => Ok(Lenient::Value(wire.map(T::from_wire))),
+            Err(_) if raw == "\"\"" => Ok(Lenient::Value(None)),
+            Err(_) => RawValue::from_string(raw.into_owned()).map(Lenient::Unreadable).map_err(Error::custom),
         }
     }
 
     /// Visits a value of any other deserializer. These have no raw JSON, so an unreadable value is an error.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        Option::deserialize(deserializer).map(Lenient::Value)
+        let wire = Option::<T::Wire>::deserialize(deserializer)?;
+        Ok(Lenient::Value(wire.map(T::from_wire)))
     }
 }
 
@@ -334,6 +365,19 @@ macro_rules! __wire_struct {
                 }
 
                 deserializer.deserialize_map(Visitor)
+            }
+        }
+
+        #[doc(hidden)]
+        impl $crate::__private::Predicted for $name {
+            fn predict(cursor: &mut $crate::__private::Cursor<'_>) -> Option<Self> {
+                let mut before = b'{';
+                let value = Self {
+                    $($field: cursor.field(&mut before, concat!("\"", $wire, "\":"))?,)*
+                    extra: $crate::Extra::default(),
+                };
+                cursor.end()?;
+                Some(value)
             }
         }
 

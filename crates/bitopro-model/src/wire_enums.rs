@@ -69,7 +69,7 @@ macro_rules! __wire_enums {
             }
         }
 
-        $crate::__private::field_by_serde!($name);
+        $crate::__private::field_by_serde!($name: |cursor| cursor.string().map(Self::from););
     )*};
 }
 
@@ -213,7 +213,7 @@ impl<'de> Deserialize<'de> for OrderStatus {
     }
 }
 
-field_by_serde!(OrderStatus);
+field_by_serde!(OrderStatus: |cursor| cursor.integer().map(Self::from););
 
 #[cfg(test)]
 mod tests {

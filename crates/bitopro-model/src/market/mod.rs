@@ -81,10 +81,10 @@ macro_rules! market_event {
 
             fn from_json(text: &str) -> Result<Self, $crate::DecodeError> {
                 let stream = Some(Self::PUBLIC_STREAM.into());
-                let event: Self = $crate::error::parse(text, stream)?;
+                let event: Self = $crate::predicted::parse(text, stream)?;
                 if event.pair.as_str().is_empty() {
                     let error = serde::de::Error::missing_field("pair");
-                    return Err($crate::DecodeError::new(&error, String::new(), text, stream));
+                    return Err($crate::DecodeError::new(&error, "", text, 0, stream));
                 }
                 Ok(event)
             }

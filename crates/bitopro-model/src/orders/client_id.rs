@@ -44,4 +44,4 @@ impl<'de> Deserialize<'de> for ClientId {
     }
 }
 
-crate::wire::field_by_serde!(ClientId);
+crate::wire::field_by_serde!(ClientId: |cursor| Some(Self(cursor.integer()?.try_into().ok()?)););

@@ -5,6 +5,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use crate::event::sealed::Sealed;
+use crate::predicted::{Cursor, Predicted};
+use crate::wire::Field;
 use crate::{Event, EventData, Message, Order, OrderStream, Pair, PrivateStream};
 
 /// The `data` of [`ActiveOrders`](crate::ActiveOrders) and [`HistoryOrders`](crate::HistoryOrders): orders
@@ -126,6 +128,21 @@ impl<K> Serialize for Orders<K> {
 impl<'de, K> Deserialize<'de> for Orders<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(OrdersVisitor(PhantomData))
+    }
+}
+
+impl<K> Predicted for Orders<K> {
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::new();
+        cursor.elements(*b"{}", |cursor| {
+            let key = cursor.key()?;
+            let orders = Vec::<Order>::predict(cursor).or_else(|| cursor.fail_in(format_args!(".{key}")))?;
+            let is_new = by_pair.iter().all(|(known, _)| *known != *key);
+            let are_in_place = orders.iter().all(|order| order.pair == *key);
+            by_pair.push((Pair::new(key), orders));
+            (is_new && are_in_place).then_some(())
+        })?;
+        Some(Self { by_pair, stream: PhantomData })
     }
 }
 

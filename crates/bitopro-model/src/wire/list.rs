@@ -9,9 +9,20 @@ use serde::de::{
 use serde::ser::{Serialize, SerializeMap};
 
 use super::Field;
+use crate::predicted::{Cursor, Predicted};
 
-impl<T: DeserializeOwned + Serialize> Field for Vec<T> {
+impl<T: Predicted + DeserializeOwned + Serialize> Field for Vec<T> {
     type Wire = Items<T>;
+
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let mut items = Self::new();
+        cursor.elements(*b"[]", |cursor| {
+            let item = cursor.element().or_else(|| cursor.fail_in(format_args!("[{}]", items.len())))?;
+            items.push(item);
+            Some(())
+        })?;
+        Some(items)
+    }
 
     fn from_wire(wire: Items<T>) -> Self {
         wire.0

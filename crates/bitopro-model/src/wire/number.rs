@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::ser::SerializeMap;
 
 use super::Field;
+use crate::predicted::Cursor;
 
 /// An integer, or a string of its digits.
 #[derive(Debug)]
@@ -53,6 +54,11 @@ impl Field for i64 {
 
     fn from_wire(wire: Integer) -> Self {
         wire.0
+    }
+
+    #[inline]
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
+        cursor.integer()
     }
 
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {

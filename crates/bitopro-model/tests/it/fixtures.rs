@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use bitopro_model::__private::parse;
 use bitopro_model::{
     ActiveOrderStream, Balances, DecodeError, Event, EventData, EventId, HistoryOrderStream, MarketEvent,
     MarketTrades, Message, OrderBook, Orders, Pair, Stream, Ticker, Timestamp, Trade, decode,
@@ -26,6 +27,8 @@ pub(crate) struct Parser {
     pub(crate) stream: Stream,
     pub(crate) decode: fn(&str) -> Result<Message, DecodeError>,
     pub(crate) from_json: fn(&str) -> Result<Message, DecodeError>,
+    /// Parses an event with the general parser, without a predicted layout.
+    pub(crate) parse: fn(&str) -> Result<Message, DecodeError>,
     deserialize: fn(&str) -> serde_json::Result<Message>,
     /// Converts a message to the stream's event and back, or returns the message as the error.
     convert: fn(Message) -> Result<Message, Message>,
@@ -38,6 +41,7 @@ impl Parser {
             stream: D::STREAM.into(),
             decode: |text| decode::<D>(text).map(Message::from),
             from_json: |text| Event::<D>::from_json(text).map(Message::from),
+            parse: |text| parse::<Event<D>>(text, Some(D::STREAM.into())).map(Message::from),
             deserialize: |text| serde_json::from_str::<Event<D>>(text).map(Message::from),
             convert: |message| Event::<D>::try_from(message).map(Message::from),
         }
@@ -62,6 +66,7 @@ impl Parser {
                 read
             },
             from_json: |text| E::from_json(text).map(E::into),
+            parse: |text| parse::<E>(text, Some(E::PUBLIC_STREAM.into())).map(E::into),
             deserialize: |text| serde_json::from_str::<E>(text).map(E::into),
             convert: |message| E::try_from(message).map(E::into),
         }

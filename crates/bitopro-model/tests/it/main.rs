@@ -13,5 +13,6 @@ mod fixtures;
 mod json;
 mod leniency;
 mod order_book;
+mod predicted;
 mod properties;
 mod without_pair;

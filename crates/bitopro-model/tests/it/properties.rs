@@ -29,7 +29,7 @@ fn balances() -> impl Strategy<Value = Balances> {
 
 /// A random change to a text.
 #[derive(Debug, Clone)]
-enum Damage {
+pub(crate) enum Damage {
     Cut(Index),
     Flip(Index, u8),
     Remove(Index),
@@ -38,7 +38,7 @@ enum Damage {
     Copy(Index, Index, Index),
 }
 
-fn damage() -> impl Strategy<Value = Damage> {
+pub(crate) fn damage() -> impl Strategy<Value = Damage> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(&b"{}[]\",:\\.-0123456789eE \nntf\x1b"[..])];
     prop_oneof![
         any::<Index>().prop_map(Damage::Cut),
@@ -49,7 +49,7 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-fn damaged(text: &str, damages: &[Damage]) -> String {
+pub(crate) fn damaged(text: &str, damages: &[Damage]) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for damage in damages {
         let length = bytes.len().max(1);

@@ -1,0 +1,47 @@
+//! Reads messages whose layout is predicted: compact JSON, with the fields in the order in which the exchange sends
+//! them.
+//!
+//! Almost all messages of the exchange have this layout, and it can be read without looking up the names of fields and
+//! without examining a text twice. Each value either is read as the general parser would read it, or is left to the
+//! general parser: [`Cursor::element`] does so for one element of a list, and [`parse`] for the whole message.
+//! `wire_struct!` derives the layout from the list of fields, in whose order they are also written.
+
+mod cursor;
+
+use serde::de::DeserializeOwned;
+
+pub use cursor::Cursor;
+
+use crate::Stream;
+use crate::error::{self, DecodeError};
+
+/// A value that may be read in a predicted layout.
+pub trait Predicted: Sized {
+    /// Reads the value, or returns `None` if its layout is another one or none is predicted. The cursor is then at an
+    /// arbitrary position.
+    fn predict(_cursor: &mut Cursor<'_>) -> Option<Self> {
+        None
+    }
+}
+
+/// Parses a message in its predicted layout, or else with the general parser.
+pub(crate) fn parse<T: Predicted + DeserializeOwned>(
+    text: &str,
+    stream: Option<Stream>,
+) -> Result<T, DecodeError> {
+    let mut cursor = Cursor::new(text);
+    match T::predict(&mut cursor) {
+        Some(value) if cursor.is_at_end() => Ok(value),
+        _ => match cursor.into_invalid_element() {
+            Some(invalid) => Err(invalid.into_error(text, stream)),
+            None => error::parse(text, stream),
+        },
+    }
+}
+
+/// Returns the name of a message's event if it is the first field, without reading the rest of the message.
+pub(crate) fn leading_event(text: &str) -> Option<&str> {
+    let mut cursor = Cursor::new(text);
+    cursor.literal("{\"event\":")?;
+    cursor.string()
+}
