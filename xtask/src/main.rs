@@ -1,6 +1,7 @@
 //! The project's own checks and generators. Every step of CI is one of these commands.
 #![allow(clippy::print_stdout, reason = "the output of these commands")]
 
+mod bench;
 mod ci;
 mod compat;
 mod faults;
@@ -33,6 +34,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure the library against other code that does the same work, and compare the figures with their goals.
+    Bench(bench::Args),
     /// Run every step of CI, and end with a count of failures.
     Ci,
     /// Run the exchange's own Python SDK against the simulator and compare what it receives with the account. Also run
@@ -60,6 +63,7 @@ enum Command {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::Ci => return Ok(ci::run()),
         Command::Compat(args) => compat::run(&args),
         Command::Faults(args) => faults::run(&args),

@@ -1,8 +1,8 @@
 //! Measures the CPU time, memory and latency that the client adds to a bare WebSocket, through its public
 //! API.
 //!
-//! Run it with `cargo bench -p bitopro-client --bench account`; an argument such as `-- latency/burst`
-//! selects rows whose name contains it. It needs Linux, two cores and about 2 minutes. Each measurement runs in
+//! Run it with `cargo bench -p bitopro-client --bench account`; arguments such as `-- latency/burst`
+//! select rows whose name contains one of them. It needs Linux, two cores and about 2 minutes. Each measurement runs in
 //! its own process, which connects to a load generator in another one, so that the table counts the client's
 //! CPU only.
 //!
@@ -52,7 +52,7 @@ fn main() {
                 runtime(flavor).block_on(run.measure()).iter().map(f64::to_string).collect();
             println!("{}", values.join(" "));
         }
-        filter => table(filter.first().copied().unwrap_or_default()),
+        filters => table(filters),
     }
 }
 
@@ -65,7 +65,7 @@ fn runtime(flavor: &str) -> tokio::runtime::Runtime {
 }
 
 /// Runs every measurement and prints the table.
-fn table(filter: &str) {
+fn table(filters: &[&str]) {
     let program = || Command::new(std::env::current_exe().expect("the path of this program"));
     let mut server =
         program().arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a server");
@@ -80,7 +80,9 @@ fn table(filter: &str) {
     };
     println!("{:<40}{:>10}{:>10}{:>8}{:>8}", "row", "bare", "client", "ratio", "lost");
     let compare = |load: &str, link: &str, flavor: &str, rows: &[(&str, &[String])]| {
-        let is_wanted = |names: &[String]| names.iter().any(|name| name.contains(filter));
+        let is_wanted = |names: &[String]| {
+            filters.is_empty() || names.iter().any(|name| filters.iter().any(|filter| name.contains(filter)))
+        };
         if !rows.iter().any(|(_, names)| is_wanted(names)) {
             return;
         }

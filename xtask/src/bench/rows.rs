@@ -1,0 +1,107 @@
+//! The rows of the table, with their baselines and goals.
+
+/// A benchmark of a package.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) package: &'static str,
+    pub(super) bench: &'static str,
+}
+
+/// The rows that one program measures.
+#[derive(Debug)]
+pub(super) struct Set {
+    pub(super) program: Program,
+    pub(super) rows: &'static [Rows],
+}
+
+/// Rows with the same baseline and the same goal.
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// The first part of their names.
+    pub(super) group: &'static str,
+    /// The other parts of their names.
+    pub(super) members: &'static [&'static str],
+    /// What they are compared with.
+    pub(super) baseline: &'static str,
+    /// The column of the program's table that is compared with the goal.
+    pub(super) column: &'static str,
+    /// The largest value that meets the goal, if any.
+    pub(super) goal: Option<f64>,
+}
+
+impl Rows {
+    const fn new(group: &'static str, members: &'static [&'static str], baseline: &'static str) -> Self {
+        Self { group, members, baseline, column: "ratio", goal: None }
+    }
+
+    const fn with_goal(mut self, goal: f64) -> Self {
+        self.goal = Some(goal);
+        self
+    }
+
+    const fn with_column(mut self, column: &'static str) -> Self {
+        self.column = column;
+        self
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.members.iter().map(|member| format!("{}/{member}", self.group))
+    }
+}
+
+impl Set {
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.rows.iter().flat_map(Rows::names)
+    }
+}
+
+/// All rows, in the order of the table.
+pub(super) const SETS: &[Set] = &[
+    Set {
+        program: Program { package: "bitopro-model", bench: "messages" },
+        rows: &[
+            Rows::new("decode", &["a", "bs"], STRINGS).with_goal(0.20),
+            Rows::new("decode", &["c", "d", "e", "f"], STRINGS).with_goal(0.40),
+            Rows::new("decode", &["b", "c-without-id", "book"], STRINGS),
+            Rows::new("careful", &["a", "bs", "c", "d", "e", "f", "book"], STRINGS),
+            Rows::new("general", &["a", "bs", "c", "d", "e", "f", "book"], "careful structs").with_goal(1.2),
+            Rows::new("unknown-stream", &["a", "bs", "c", "d", "e", "f", "book"], "known stream")
+                .with_goal(1.05),
+            Rows::new("encode", &["a", "bs", "c", "d", "e", "f", "book"], STRINGS).with_goal(1.2),
+            Rows::new("error", &["bs"], "a valid message").with_goal(2.0),
+        ],
+    },
+    Set {
+        program: Program { package: "bitopro-auth", bench: "sign" },
+        rows: &[Rows::new("sign", &["dial"], "HMAC-SHA384 alone").with_goal(1.6)],
+    },
+    Set {
+        program: Program { package: "bitopro-client", bench: "account" },
+        rows: &[
+            Rows::new("cpu", &["flood/plain/current/balances", "flood/plain/current/account"], BARE)
+                .with_goal(2.5),
+            Rows::new("cpu", &["flood/tls/current/balances", "flood/tls/current/account"], BARE)
+                .with_goal(1.8),
+            Rows::new("cpu", &["paced/plain/current/account", "paced/tls/current/account"], BARE),
+            Rows::new("memory", &["plain/account", "tls/account"], "KiB").with_column("client"),
+            Rows::new("latency", &["quiet/current/p50"], BARE).with_goal(1.15),
+            Rows::new("latency", &["quiet/current/p99"], BARE).with_goal(1.2),
+        ],
+    },
+];
+
+const STRINGS: &str = "String structs, HashMap";
+const BARE: &str = "bare read loop";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{SETS, Set};
+
+    #[test]
+    fn each_row_has_its_own_name() {
+        let names: Vec<String> = SETS.iter().flat_map(Set::names).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+}
