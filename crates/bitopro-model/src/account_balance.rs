@@ -139,7 +139,10 @@ impl<'de> Deserialize<'de> for Balances {
 
 impl Predicted for Balances {
     fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
-        let mut balances: Vec<Balance> = Vec::new();
+        /// A balance with short numbers takes about as many bytes of a message.
+        const BYTES: usize = 100;
+
+        let mut balances: Vec<Balance> = Vec::with_capacity(cursor.remaining() / BYTES);
         cursor.elements(*b"{}", |cursor| {
             let key = cursor.key()?;
             let balance: Balance = cursor.element().or_else(|| cursor.fail_in(format_args!(".{key}")))?;

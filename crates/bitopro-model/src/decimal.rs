@@ -8,6 +8,8 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error as ThisError;
 
+use crate::predicted::digits::{Digits, digits, power_of_ten};
+
 /// The error returned by [`parse_decimal`].
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
@@ -45,9 +47,7 @@ pub enum DecimalError {
 /// # Ok::<(), bitopro_model::DecimalError>(())
 /// ```
 pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
-    if let Some((value, length)) = scan_decimal(text.as_bytes())
-        && length == text.len()
-    {
+    if let Some((value, [])) = scan_decimal(text.as_bytes()) {
         return Ok(value);
     }
     let digits = count_digits(text).ok_or(DecimalError::Syntax)?;
@@ -120,44 +120,40 @@ fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     }
 }
 
-/// Reads the decimal at the start of a text, and returns it with its length. Returns `None` if there is none, or if it
-/// has more than 28 digits.
-#[inline]
-pub(crate) fn scan_decimal(text: &[u8]) -> Option<(Decimal, usize)> {
+/// Reads the decimal at the start of a text, and returns it with the rest of the text. Returns `None` if there is none,
+/// and for some long ones.
+#[inline(always)]
+pub(crate) fn scan_decimal(text: &[u8]) -> Option<(Decimal, &[u8])> {
     /// Maximum number of digits that fit into 64 bits.
     const SHORT: usize = 19;
 
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    let (mut rest, mut units, mut digits, mut whole) = (unsigned, 0_u64, 0_usize, None);
-    while let [byte, next @ ..] = rest {
-        match byte {
-            b'0'..=b'9' => {
-                units = units.wrapping_mul(10).wrapping_add((byte - b'0').into());
-                digits += 1;
-            }
-            b'.' if whole.is_none() => whole = Some(digits),
-            _ => break,
-        }
-        rest = next;
-    }
-    let is_complete = whole.is_none_or(|whole| whole < digits);
-    let whole = whole.unwrap_or(digits);
-    let has_leading_zero = whole > 1 && unsigned.starts_with(b"0");
-    if whole == 0 || digits > 28 || !is_complete || has_leading_zero {
+    let is_negative = unsigned.len() < text.len();
+    let whole = digits(unsigned);
+    if whole.count == 0 || whole.count > 1 && unsigned.starts_with(b"0") {
         return None;
     }
-    let units = if digits <= SHORT { units.into() } else { long_units(unsigned, digits) };
-    let scale = u32::try_from(digits - whole).ok()?;
-    let mut value = Decimal::try_from_i128_with_scale(units, scale).ok()?;
-    value.set_sign_negative(unsigned.len() < text.len());
-    Some((value, text.len() - rest.len()))
-}
-
-/// Returns the first digits of a decimal as an integer, without the point.
-#[cold]
-fn long_units(text: &[u8], digits: usize) -> i128 {
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).take(digits);
-    digits.fold(0, |units, digit| units * 10 + i128::from(digit - b'0'))
+    let fraction = match whole.rest {
+        [b'.', rest @ ..] => Some(digits(rest)).filter(|fraction| fraction.count > 0)?,
+        rest => Digits { value: 0, count: 0, rest },
+    };
+    let scale = u32::try_from(fraction.count).ok()?;
+    let mut value = if whole.count + fraction.count <= SHORT {
+        let units = whole.value * power_of_ten(fraction.count) + fraction.value;
+        let [low, middle] = [units & u64::from(u32::MAX), units >> 32].map(u32::try_from);
+        Decimal::from_parts(low.ok()?, middle.ok()?, 0, is_negative, scale)
+    } else if whole.count <= SHORT && fraction.count <= SHORT {
+        let units =
+            i128::from(whole.value) * i128::from(power_of_ten(fraction.count)) + i128::from(fraction.value);
+        Decimal::try_from_i128_with_scale(units, scale).ok()?
+    } else {
+        return None;
+    };
+    if is_negative {
+        // A zero keeps its sign too.
+        value.set_sign_negative(true);
+    }
+    Some((value, fraction.rest))
 }
 
 /// Returns the number of digits of a plain decimal, or `None` if the text is anything else.

@@ -245,8 +245,12 @@ pub enum DecodedMessage<D> {
 /// # Ok::<(), bitopro_model::DecodeError>(())
 /// ```
 pub fn decode<D: EventData>(text: &str) -> Result<DecodedMessage<D>, DecodeError> {
-    if leading_stream(text) == Some(D::STREAM.into()) {
-        return Event::from_json(text).map(DecodedMessage::Event);
+    let stream = Some(D::STREAM.into());
+    if let Some(read) = predicted::read(text, stream) {
+        return read.map(DecodedMessage::Event);
+    }
+    if leading_stream(text) == stream {
+        return parse(text, stream).map(DecodedMessage::Event);
     }
     // Nearly every message is the stream's own event, so the event's name is only read if that attempt fails.
     serde_json::from_str(text).map(DecodedMessage::Event).or_else(|_| {

@@ -57,19 +57,18 @@ pub trait Field: Sized {
     }
 }
 
-/// Implements [`Field`] for a type through its own serde implementations. The closure reads its predicted layout.
+/// Implements [`Field`] for types through their own serde implementations. The expression reads the predicted layout.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __field_by_serde {
-    ($($ty:ty: $predict:expr;)*) => {$(
+    ($($ty:ty: |$cursor:ident| $predict:expr;)*) => {$(
         #[doc(hidden)]
         impl $crate::__private::Field for $ty {
             type Wire = Self;
 
-            #[inline]
-            fn predict(cursor: &mut $crate::__private::Cursor<'_>) -> Option<Self> {
-                let predict: fn(&mut $crate::__private::Cursor<'_>) -> Option<Self> = $predict;
-                predict(cursor)
+            #[inline(always)]
+            fn predict($cursor: &mut $crate::__private::Cursor<'_>) -> Option<Self> {
+                $predict
             }
 
             fn from_wire(wire: Self) -> Self {
@@ -98,7 +97,7 @@ impl Field for Decimal {
         wire.0
     }
 
-    #[inline]
+    #[inline(always)]
     fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
         cursor.decimal()
     }
@@ -156,7 +155,7 @@ impl<T: Field> Field for Option<T> {
         self.is_none()
     }
 
-    #[inline]
+    #[inline(always)]
     fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
         T::predict(cursor).map(Some)
     }
@@ -372,12 +371,9 @@ macro_rules! __wire_struct {
         impl $crate::__private::Predicted for $name {
             fn predict(cursor: &mut $crate::__private::Cursor<'_>) -> Option<Self> {
                 let mut before = b'{';
-                let value = Self {
-                    $($field: cursor.field(&mut before, concat!("\"", $wire, "\":"))?,)*
-                    extra: $crate::Extra::default(),
-                };
+                $(let $field = cursor.field(&mut before, concat!("\"", $wire, "\":"))?;)*
                 cursor.end()?;
-                Some(value)
+                Some(Self { $($field,)* extra: $crate::Extra::default() })
             }
         }
 

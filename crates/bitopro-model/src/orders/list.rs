@@ -133,7 +133,7 @@ impl<'de, K> Deserialize<'de> for Orders<K> {
 
 impl<K> Predicted for Orders<K> {
     fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
-        let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::new();
+        let mut by_pair: Vec<(Pair, Vec<Order>)> = Vec::with_capacity(1);
         cursor.elements(*b"{}", |cursor| {
             let key = cursor.key()?;
             let orders = Vec::<Order>::predict(cursor).or_else(|| cursor.fail_in(format_args!(".{key}")))?;

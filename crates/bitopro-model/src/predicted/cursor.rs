@@ -3,16 +3,20 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use super::Predicted;
+use super::digits::{Digits, digits, plain_length};
 use crate::decimal::scan_decimal;
 use crate::error::{DecodeError, locate};
 use crate::wire::Field;
 use crate::{Decimal, Stream};
 
 /// A position in a message. Its methods return `None` at anything that is not in the predicted layout.
+///
+/// Most of them are inlined into the code that reads a whole object, in which the names of the fields are constants.
 #[derive(Debug)]
 pub struct Cursor<'a> {
     text: &'a str,
-    rest: &'a str,
+    /// The rest of the text.
+    rest: &'a [u8],
     invalid: Option<InvalidElement>,
 }
 
@@ -28,48 +32,52 @@ pub(crate) struct InvalidElement {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, rest: text, invalid: None }
+        Self { text, rest: text.as_bytes(), invalid: None }
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }
 
+    /// Returns the number of bytes before the cursor.
+    fn position(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    /// Returns the number of bytes after the cursor.
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Reads exactly this text.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn literal(&mut self, expected: &str) -> Option<()> {
-        self.rest = self.rest.strip_prefix(expected)?;
+        self.rest = self.rest.strip_prefix(expected.as_bytes())?;
         Some(())
     }
 
     /// Reads one of these characters of ASCII, and returns it.
-    #[inline]
-    pub(crate) fn one_of(&mut self, expected: &[u8]) -> Option<u8> {
-        let byte = self.rest.bytes().next().filter(|byte| expected.contains(byte))?;
-        self.skip(1)?;
-        Some(byte)
-    }
-
-    #[inline]
-    fn skip(&mut self, length: usize) -> Option<&'a str> {
-        let (skipped, rest) = self.rest.split_at_checked(length)?;
+    #[inline(always)]
+    fn one_of(&mut self, expected: [u8; 2]) -> Option<u8> {
+        let (byte, rest) = self.rest.split_first().filter(|(byte, _)| expected.contains(byte))?;
         self.rest = rest;
-        Some(skipped)
+        Some(*byte)
     }
 
     /// Reads a string without escapes.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Option<&'a str> {
         self.literal("\"")?;
-        let is_special = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ';
-        let length = self.rest.bytes().position(is_special)?;
-        let text = self.skip(length)?;
+        let start = self.position();
+        let length = plain_length(self.rest)?;
+        let (_, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
         self.literal("\"")?;
-        Some(text)
+        self.text.get(start..start + length)
     }
 
     /// Reads the name of a member of an object.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key(&mut self) -> Option<&'a str> {
         let key = self.string()?;
         self.literal(":")?;
@@ -77,29 +85,25 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a decimal in quotes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decimal(&mut self) -> Option<Decimal> {
         self.literal("\"")?;
-        let (decimal, length) = scan_decimal(self.rest.as_bytes())?;
-        self.skip(length)?;
+        let (decimal, rest) = scan_decimal(self.rest)?;
+        self.rest = rest;
         self.literal("\"")?;
         Some(decimal)
     }
 
-    /// Reads an integer that is not in quotes, of up to 18 digits.
-    #[inline]
+    /// Reads an integer of up to 18 digits that is not in quotes.
+    #[inline(always)]
     pub(crate) fn integer(&mut self) -> Option<i64> {
         let is_negative = self.literal("-").is_some();
-        let mut value = 0_i64;
-        let mut digits = 0;
-        for byte in self.rest.bytes().take_while(u8::is_ascii_digit) {
-            value = value.wrapping_mul(10).wrapping_add((byte - b'0').into());
-            digits += 1;
-        }
-        let text = self.skip(digits)?;
-        let is_plain = (1..=18).contains(&digits) && (digits == 1 || !text.starts_with('0'));
+        let Digits { value, count, rest } = digits(self.rest);
+        let is_plain = (1..=18).contains(&count) && (count == 1 || !self.rest.starts_with(b"0"));
+        self.rest = rest;
+        let value = i64::try_from(value).ok().filter(|_| is_plain)?;
         // `-0` is a float in JSON.
-        (is_plain && !(is_negative && value == 0)).then_some(if is_negative { -value } else { value })
+        if is_negative { Some(-value).filter(|value| *value != 0) } else { Some(value) }
     }
 
     /// Reads `true` or `false`.
@@ -111,10 +115,10 @@ impl<'a> Cursor<'a> {
     /// Reads a field of an object. Returns the value of an absent field if the next field has another name.
     ///
     /// `name` is the name in quotes with a colon. `before` is the character before it: `{` for the first field.
-    #[inline]
+    #[inline(always)]
     pub fn field<T: Field>(&mut self, before: &mut u8, name: &'static str) -> Option<T> {
-        let next = self.rest.split_at_checked(1).filter(|(next, _)| next.as_bytes() == [*before]);
-        match next.and_then(|(_, rest)| rest.strip_prefix(name)) {
+        let next = self.rest.split_first().filter(|(next, _)| **next == *before);
+        match next.and_then(|(_, rest)| rest.strip_prefix(name.as_bytes())) {
             Some(rest) => {
                 (self.rest, *before) = (rest, b',');
                 T::predict(self).or_else(|| self.fail_in(format_args!(".{}", name.trim_matches(['"', ':']))))
@@ -137,13 +141,13 @@ impl<'a> Cursor<'a> {
         mut read: impl FnMut(&mut Self) -> Option<()>,
     ) -> Option<()> {
         let [open, close] = brackets;
-        self.one_of(&[open])?;
-        if self.one_of(&[close]).is_some() {
+        self.one_of([open; 2])?;
+        if self.one_of([close; 2]).is_some() {
             return Some(());
         }
         loop {
             read(self)?;
-            if self.one_of(&[b',', close])? == close {
+            if self.one_of([b',', close])? == close {
                 return Some(());
             }
         }
@@ -153,28 +157,22 @@ impl<'a> Cursor<'a> {
     /// is invalid.
     #[inline]
     pub(crate) fn element<T: Predicted + DeserializeOwned>(&mut self) -> Option<T> {
-        let start = self.rest;
-        T::predict(self).or_else(|| self.general_element(start))
+        let start = self.position();
+        let value = T::predict(self);
+        if value.is_some() { value } else { self.general_element(start) }
     }
 
     #[cold]
-    fn general_element<T: DeserializeOwned>(&mut self, start: &'a str) -> Option<T> {
-        let mut values = serde_json::Deserializer::from_str(start).into_iter();
-        match values.next()? {
-            Ok(value) => {
-                (self.rest, self.invalid) = (start.get(values.byte_offset()..)?, None);
-                Some(value)
-            }
-            Err(_) => {
-                let start_index = self.text.len() - start.len();
-                self.invalid = locate::<T>(start).map(|(error, path)| InvalidElement {
-                    error,
-                    path,
-                    start: start_index,
-                });
-                None
-            }
+    fn general_element<T: DeserializeOwned>(&mut self, start: usize) -> Option<T> {
+        let text = self.text.get(start..)?;
+        let mut values = serde_json::Deserializer::from_str(text).into_iter();
+        let value = values.next()?.ok();
+        if value.is_some() {
+            (self.rest, self.invalid) = (text.as_bytes().get(values.byte_offset()..)?, None);
+        } else {
+            self.invalid = locate::<T>(text).map(|(error, path)| InvalidElement { error, path, start });
         }
+        value
     }
 
     /// Adds a part to the front of the path of the invalid element, if any: `.name` or `[index]`.

@@ -7,6 +7,7 @@
 //! `wire_struct!` derives the layout from the list of fields, in whose order they are also written.
 
 mod cursor;
+pub(crate) mod digits;
 
 use serde::de::DeserializeOwned;
 
@@ -29,13 +30,16 @@ pub(crate) fn parse<T: Predicted + DeserializeOwned>(
     text: &str,
     stream: Option<Stream>,
 ) -> Result<T, DecodeError> {
+    read(text, stream).unwrap_or_else(|| error::parse(text, stream))
+}
+
+/// Reads a message in its predicted layout. Returns `None` if its layout is another one.
+#[inline]
+pub(crate) fn read<T: Predicted>(text: &str, stream: Option<Stream>) -> Option<Result<T, DecodeError>> {
     let mut cursor = Cursor::new(text);
     match T::predict(&mut cursor) {
-        Some(value) if cursor.is_at_end() => Ok(value),
-        _ => match cursor.into_invalid_element() {
-            Some(invalid) => Err(invalid.into_error(text, stream)),
-            None => error::parse(text, stream),
-        },
+        Some(value) if cursor.is_at_end() => Some(Ok(value)),
+        _ => Some(Err(cursor.into_invalid_element()?.into_error(text, stream))),
     }
 }
 

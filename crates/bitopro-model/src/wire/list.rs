@@ -15,7 +15,8 @@ impl<T: Predicted + DeserializeOwned + Serialize> Field for Vec<T> {
     type Wire = Items<T>;
 
     fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
-        let mut items = Self::new();
+        // Most lists of messages have one item.
+        let mut items = Self::with_capacity(1);
         cursor.elements(*b"[]", |cursor| {
             let item = cursor.element().or_else(|| cursor.fail_in(format_args!("[{}]", items.len())))?;
             items.push(item);
