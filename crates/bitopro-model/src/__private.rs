@@ -9,7 +9,7 @@ use crate::Extra;
 
 pub use crate::error::{parse, slice_for_display};
 pub use crate::predicted::{Cursor, Predicted};
-pub use crate::wire::{Field, Key, Spellings, field_by_serde, merge, put, wire_struct};
+pub use crate::wire::{Field, Items, Key, Spellings, field_by_serde, merge, put, wire_struct};
 pub use crate::wire_enums::wire_enums;
 
 /// Reads the value of an unknown field into `extra`.

@@ -18,6 +18,7 @@ use serde::de::{
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
+pub use list::Items;
 pub(crate) use number::{Integer, parse_integer};
 
 use crate::decimal::DecimalText;

@@ -2,7 +2,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::{slice, vec};
 
-use bitopro_model::__private::{Field, Key, Predicted, put, read_extra, write_extra};
+use bitopro_model::__private::{Field, Items, Key, put, read_extra, write_extra};
 use bitopro_model::Extra;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
@@ -69,23 +69,27 @@ impl<'a, T> IntoIterator for &'a List<T> {
     }
 }
 
-impl<T: Predicted + Serialize + DeserializeOwned> Serialize for List<T> {
+impl<T: Serialize> Serialize for List<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         write_data(&self.items, &self.extra, serializer)
     }
 }
 
-impl<'de, T: Predicted + Serialize + DeserializeOwned> Deserialize<'de> for List<T> {
+impl<'de, T: Serialize + DeserializeOwned> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Envelope { data: items, extra } = Envelope::deserialize(deserializer)?;
+        let Envelope { data: Items(items), extra } = Envelope::deserialize(deserializer)?;
         Ok(Self { items, extra })
     }
 }
 
 /// Writes `{"data": …}`, followed by the unknown fields.
-pub(crate) fn write_data<S: Serializer>(data: &impl Field, extra: &Extra, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn write_data<S: Serializer>(
+    data: &impl Serialize,
+    extra: &Extra,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     let mut map = to.serialize_map(None)?;
-    data.write("data", &mut map)?;
+    map.serialize_entry("data", data)?;
     write_extra(extra, &mut map)?;
     map.end()
 }

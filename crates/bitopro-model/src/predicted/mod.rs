@@ -16,13 +16,10 @@ pub use cursor::Cursor;
 use crate::Stream;
 use crate::error::{self, DecodeError};
 
-/// A value that may be read in a predicted layout.
+/// An object that can be read in its predicted layout.
 pub trait Predicted: Sized {
-    /// Reads the value, or returns `None` if its layout is another one or none is predicted. The cursor is then at an
-    /// arbitrary position.
-    fn predict(_cursor: &mut Cursor<'_>) -> Option<Self> {
-        None
-    }
+    /// Reads the object, or returns `None` if its layout is another one. The cursor is then at an arbitrary position.
+    fn predict(cursor: &mut Cursor<'_>) -> Option<Self>;
 }
 
 /// Parses a message in its predicted layout, or else with the general parser.

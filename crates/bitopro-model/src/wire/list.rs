@@ -34,9 +34,21 @@ impl<T: Predicted + DeserializeOwned + Serialize> Field for Vec<T> {
     }
 }
 
-/// A list, or `null` or `{}` for an empty one.
+/// A list, or `null` or `{}` for an empty one. As a field, it has no predicted layout.
 #[derive(Debug)]
-pub struct Items<T>(Vec<T>);
+pub struct Items<T>(pub Vec<T>);
+
+impl<T: DeserializeOwned + Serialize> Field for Items<T> {
+    type Wire = Self;
+
+    fn from_wire(wire: Self) -> Self {
+        wire
+    }
+
+    fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry(name, &self.0)
+    }
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,4 +1,4 @@
-use bitopro_model::__private::{Predicted, slice_for_display};
+use bitopro_model::__private::slice_for_display;
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -70,9 +70,6 @@ impl BatchEntry {
         }
     }
 }
-
-#[doc(hidden)]
-impl Predicted for BatchEntry {}
 
 impl<'de> Deserialize<'de> for BatchEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
