@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bitopro_model::{Message, OrderId, PrivateStream, Stream};
+use bitopro_model::{Message, OrderId, PrivateStream, Stream, Timestamp};
 
 use super::backfill::{BackfillState, Shared, Situation};
-use super::link::{Context, Link};
+use super::link::Link;
 use crate::Settings;
 use crate::account::{Account, Current, CurrentAccount, RecentlyClosed, SnapshotRequest};
 use crate::item::{Connected, Item};
@@ -38,16 +38,16 @@ impl AccountState {
         links: &[Link],
         stream: PrivateStream,
         item: &Item<Message>,
-        cx: &Context<'_>,
+        received: Timestamp,
+        now: Instant,
     ) -> Option<SnapshotRequest> {
-        let received = cx.clock().time_at(cx.now);
         if let Some(backfill) = &mut self.backfill {
             let link = links.iter().find(|link| link.stream() == stream);
-            backfill.observe(&self.account, item, link.and_then(Link::last_gap_start), cx.now);
+            backfill.observe(&self.account, item, link.and_then(Link::last_gap_start), now);
         }
         let request = self.account.apply(stream, item);
         if let Some(backfill) = &mut self.backfill {
-            backfill.observe_applied(&self.account, stream, item, cx.now, received);
+            backfill.observe_applied(&self.account, stream, item, now, received);
         }
         request
     }
@@ -69,8 +69,8 @@ impl AccountState {
         item: &Item<Message>,
         now: Instant,
     ) {
-        let follows_active = links.iter().any(|link| link.stream() == PrivateStream::ActiveOrders);
-        if stream != PrivateStream::HistoryOrders || !follows_active {
+        let follows_active = || links.iter().any(|link| link.stream() == PrivateStream::ActiveOrders);
+        if stream != PrivateStream::HistoryOrders || !follows_active() {
             return;
         }
         let (Item::Snapshot(Message::HistoryOrders(event)) | Item::Update(Message::HistoryOrders(event))) =

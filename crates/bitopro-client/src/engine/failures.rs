@@ -31,7 +31,7 @@ impl Link {
         if !matches!(self.phase, Phase::Dialing { .. }) {
             return;
         }
-        let at = cx.clock().time_at(cx.now);
+        let at = cx.time();
         let Some(refusal) = error.refusal() else {
             return self.handle_failure(cx, at, dial_failed(error), false);
         };
@@ -51,7 +51,7 @@ impl Link {
     /// Handles a refusal because of the clock. The response may contain the time of the server.
     fn handle_clock_refusal(&mut self, cx: &mut Context<'_>, answer: &Answer, error: transport::Error) {
         let server_time = error.refusal().and_then(server_time);
-        let at = cx.clock().time_at(cx.now);
+        let at = cx.time();
         let nonce = cx.signer.and_then(Signer::last_nonce).map_or(0, Nonce::get);
         let report = cx.dialer.record_clock_refusal(server_time, nonce, cx.now, cx.wall);
         let Some(lead) = report.nonce_ahead else {
@@ -186,7 +186,7 @@ impl Link {
             self.refusals_after_upgrade = None;
             return self.disconnect(cx, closed_by_server(close.as_ref(), &self.secrets(cx)), None);
         }
-        let at = cx.clock().time_at(cx.now);
+        let at = cx.time();
         let streak = RefusalStreak::record(&mut self.refusals_after_upgrade, cx.now, at);
         if streak.count < MIN_REFUSED_CLOSES {
             return self.disconnect(cx, closed_by_server(close.as_ref(), &self.secrets(cx)), None);

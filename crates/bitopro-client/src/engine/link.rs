@@ -40,6 +40,11 @@ impl Context<'_> {
     pub(super) fn clock(&self) -> ClockReading {
         self.dialer.read_clock(self.now, self.wall)
     }
+
+    /// Returns the current time, according to the exchange's clock.
+    pub(super) fn time(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock().exchange_ms)
+    }
 }
 
 /// The successive connections of one stream of one subscriber.
@@ -256,10 +261,7 @@ impl Link {
             self.slept += slept;
         }
         let Phase::Open(open) = &self.phase else { return false };
-        let Some(slept) = self.suspend.excessive_sleep(cx.now.saturating_duration_since(open.last_frame))
-        else {
-            return false;
-        };
+        let Some(slept) = self.suspend.excessive_sleep(open.last_frame) else { return false };
         self.actions.push_back(Action::Disconnect);
         let message =
             format!("this machine slept for about {} s, so the connection may be dead", slept.as_secs());
@@ -376,8 +378,8 @@ impl Link {
 
     fn handle_message(&mut self, cx: &Context<'_>, message: Message, bytes: usize) {
         let Phase::Open(open) = &mut self.phase else { return };
-        let opened = open.opened_at();
         let is_snapshot = open.record_data(&message);
+        let gap_end = self.missing_since.map(|_| open.opened_at());
         self.has_been_usable = true;
         self.refusals_after_upgrade = None;
         self.last_data_at = Some(cx.now);
@@ -386,7 +388,9 @@ impl Link {
             self.failures = 0;
         }
         let edge = Edge::of(&message);
-        self.push_gap(opened, edge.clone());
+        if let Some(opened) = gap_end {
+            self.push_gap(opened, edge.clone());
+        }
         let item = if is_snapshot { Item::Snapshot(message) } else { Item::Update(message) };
         self.push_message(item, bytes);
         self.last_event = edge;

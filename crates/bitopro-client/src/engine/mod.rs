@@ -269,18 +269,21 @@ impl Engine {
     /// Handles a frame that arrived on the connection.
     pub fn handle_frame(&mut self, now: Instant, wall: SystemTime, link: LinkId, frame: Frame) {
         if let Some(decoder) = self.link(link).map(Link::decoder) {
-            self.handle_decoded(now, wall, link, decoder.decode(frame));
+            self.handle_decoded(now, wall, link, [decoder.decode(frame)]);
         }
     }
 
+    /// Handles frames that arrived on the connection at the same time.
     pub(crate) fn handle_decoded(
         &mut self,
         now: Instant,
         wall: SystemTime,
         link: LinkId,
-        frame: DecodedFrame,
+        frames: impl IntoIterator<Item = DecodedFrame>,
     ) {
-        self.with_link(now, wall, link, |link, cx| link.handle_decoded(cx, frame));
+        self.with_subscriber(now, wall, link.subscriber, |subscriber, cx| {
+            ((), subscriber.handle_decoded(link.stream, frames, cx))
+        });
     }
 
     /// Handles the result of an [`Action::Call`] for a link.
@@ -394,12 +397,28 @@ impl Engine {
         id: LinkId,
         work: impl FnOnce(&mut Link, &mut Context<'a>) -> T,
     ) -> Option<T> {
+        let result = self.with_subscriber(now, wall, id.subscriber, |subscriber, cx| {
+            let Some(link) = subscriber.link_mut(id.stream) else { return (None, false) };
+            let result = work(link, cx);
+            (Some(result), subscriber.collect(id.stream, cx.time(), cx))
+        });
+        result.flatten()
+    }
+
+    /// Calls `work` with a subscriber. `work` also returns whether another link has work to do as a result.
+    fn with_subscriber<'a, T>(
+        &'a mut self,
+        now: Instant,
+        wall: SystemTime,
+        id: SubscriberId,
+        work: impl FnOnce(&mut Subscriber, &mut Context<'a>) -> (T, bool),
+    ) -> Option<T> {
         let Self { settings, signer, dialer, subscribers, has_changed, backfill, .. } = self;
-        let subscriber = subscribers.get_mut(&id.subscriber)?;
+        let subscriber = subscribers.get_mut(&id)?;
         let signer = signer.as_ref();
         let mut cx = Context { settings, signer, dialer, limiter: None, now, wall };
-        let result = work(subscriber.link_mut(id.stream)?, &mut cx);
-        *has_changed |= subscriber.collect(id.stream, &mut cx);
+        let (result, affects_others) = work(subscriber, &mut cx);
+        *has_changed |= affects_others;
         *has_changed |= subscriber.update_backfill_due(backfill, now);
         Some(result)
     }

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-use bitopro_model::{Message, PrivateStream, Stream};
+use bitopro_model::{Message, PrivateStream, Stream, Timestamp};
 
 use super::LinkId;
 use super::account_state::AccountState;
 use super::backfill::{Poll, RestCall, RestReply, Shared};
+use super::decoded_frame::DecodedFrame;
 use super::link::{Context, Link};
 use crate::RestError;
 use crate::account::CurrentAccount;
@@ -30,7 +31,8 @@ pub(super) enum State {
 
 impl Subscriber {
     pub(super) fn new(queue_capacity: usize, state: State, links: Vec<Link>) -> Self {
-        Self { links, state, queue: Queue::new(queue_capacity), version: 0 }
+        let queue = Queue::new(queue_capacity, links.iter().map(Link::stream));
+        Self { links, state, queue, version: 0 }
     }
 
     pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
@@ -59,27 +61,50 @@ impl Subscriber {
         }
     }
 
+    /// Handles frames of a link. Returns whether another link has work to do as a result.
+    pub(super) fn handle_decoded(
+        &mut self,
+        stream: Stream,
+        frames: impl IntoIterator<Item = DecodedFrame>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let received = cx.time();
+        let mut has_changed = false;
+        for frame in frames {
+            let Some(link) = self.link_mut(stream) else { return has_changed };
+            link.handle_decoded(cx, frame);
+            has_changed |= self.collect(stream, received, cx);
+        }
+        has_changed
+    }
+
     /// Applies and queues the new items of a link. Returns whether another link has work to do as a result.
-    pub(super) fn collect(&mut self, stream: Stream, cx: &mut Context<'_>) -> bool {
+    pub(super) fn collect(&mut self, stream: Stream, received: Timestamp, cx: &mut Context<'_>) -> bool {
         let mut has_changed = false;
         while let Some((mut item, bytes)) = self.link_mut(stream).and_then(|link| link.items.pop_front()) {
             if let State::Account(state) = &mut self.state {
                 state.add_closed_since_dial(stream, &mut item);
                 state.record_closed_orders(&self.links, stream, &item, cx.now);
             }
-            has_changed |= self.apply(stream, item, bytes, cx);
+            has_changed |= self.apply(stream, item, bytes, received, cx);
         }
         has_changed
     }
 
     /// Applies and queues an item. Returns whether another link has work to do as a result.
-    fn apply(&mut self, stream: Stream, item: Item<Message>, bytes: usize, cx: &mut Context<'_>) -> bool {
+    fn apply(
+        &mut self,
+        stream: Stream,
+        item: Item<Message>,
+        bytes: usize,
+        received: Timestamp,
+        cx: &mut Context<'_>,
+    ) -> bool {
         self.version += 1;
-        let received = Some(cx.clock().time_at(cx.now));
         match (&mut self.state, stream) {
             (State::Account(state), Stream::Private(private)) => {
-                let request = state.apply(&self.links, private, &item, cx);
-                self.queue.push(StreamItem { stream, received, item }, bytes);
+                let request = state.apply(&self.links, private, &item, received, cx.now);
+                self.queue.push(StreamItem { stream, received: Some(received), item }, bytes);
                 let Some(request) = request else { return false };
                 let Some(link) = self.link_mut(request.stream.into()) else { return false };
                 link.handle_snapshot_request(cx, request.reason);
@@ -89,7 +114,7 @@ impl Subscriber {
                 let link = self.links.iter().find(|link| link.stream() == stream);
                 let slept = link.map(|link| link.slept(cx.now, cx.wall)).unwrap_or_default();
                 for item in market.apply(public, item, (cx.now, slept)) {
-                    self.queue.push(StreamItem { stream, received, item }, bytes);
+                    self.queue.push(StreamItem { stream, received: Some(received), item }, bytes);
                 }
                 false
             }
@@ -160,7 +185,7 @@ impl Subscriber {
         if let Some(link) = self.link_mut(stream) {
             link.log.item(&item, 0);
         }
-        self.apply(stream, item, 0, cx);
+        self.apply(stream, item, 0, cx.time(), cx);
     }
 
     /// Handles the reply to the last call of the backfill.

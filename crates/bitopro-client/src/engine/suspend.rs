@@ -33,6 +33,9 @@ impl SuspendDetector {
 
     /// Records the current time. Returns the time slept since the previous call.
     pub(crate) fn advance(&mut self, now: Instant, wall: SystemTime) -> Duration {
+        if (now, wall) == (self.now, self.wall) {
+            return Duration::ZERO;
+        }
         let slept = self.slept_since_advance(now, wall);
         (self.now, self.wall) = (now, wall);
         self.slept += slept;
@@ -40,8 +43,9 @@ impl SuspendDetector {
     }
 
     /// Returns the time slept since the last frame, if that plus the time awake since then exceeds the limit.
-    pub(crate) fn excessive_sleep(&self, awake: Duration) -> Option<Duration> {
-        (!self.slept.is_zero() && self.slept + awake > self.limit).then_some(self.slept)
+    pub(crate) fn excessive_sleep(&self, last_frame: Instant) -> Option<Duration> {
+        let is_excessive = || self.slept + self.now.saturating_duration_since(last_frame) > self.limit;
+        (!self.slept.is_zero() && is_excessive()).then_some(self.slept)
     }
 
     /// Returns whether a sleep is too long to trust the state from before it.
@@ -72,13 +76,13 @@ mod tests {
         assert_eq!(detector.slept_since_advance(start + SECOND * 600, wall - SECOND * 600), Duration::ZERO);
         assert_eq!(detector.advance(start + SECOND, wall + SECOND * 26), SECOND * 25);
         assert_eq!(
-            (detector.excessive_sleep(SECOND), detector.excessive_sleep(SECOND * 6)),
+            (detector.excessive_sleep(start), detector.excessive_sleep(start - SECOND * 5)),
             (None, Some(SECOND * 25))
         );
         assert_eq!(detector.advance(start + SECOND * 2, wall + SECOND * 52), SECOND * 25);
-        assert_eq!(detector.excessive_sleep(Duration::ZERO), Some(SECOND * 50), "sleeps add up");
+        assert_eq!(detector.excessive_sleep(start + SECOND * 2), Some(SECOND * 50), "sleeps add up");
         detector.record_frame();
-        assert_eq!(detector.excessive_sleep(SECOND * 100), None);
+        assert_eq!(detector.excessive_sleep(start - SECOND * 98), None);
         let with_long_idle_limit = SuspendDetector::new(start, wall, SECOND * 600);
         assert!(
             with_long_idle_limit.is_too_long(SECOND * 31) && !with_long_idle_limit.is_too_long(SECOND * 30)

@@ -1,7 +1,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::iter;
 
 use bitopro_model::{Message, Pair, Stream, Timestamp};
@@ -17,7 +17,7 @@ use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, M
 #[derive(Debug)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
-    streams: BTreeMap<Stream, StreamQueue>,
+    streams: Vec<StreamQueue>,
     /// Maximum number of waiting items of a stream.
     capacity: usize,
 }
@@ -38,18 +38,19 @@ enum Entry {
 }
 
 /// The waiting items of one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct StreamQueue {
+    stream: Stream,
     items: usize,
     recovered: usize,
     bytes: usize,
     /// The last data message that was queued or merged.
     last_event: Option<Edge>,
-    merged: Option<MergedItems>,
+    merged: Option<Box<MergedItems>>,
     /// True if the stream is connected and has not received data over this connection.
     awaits_data: bool,
     /// The last unreadable message since the last snapshot or connection, if any.
-    unreadable: Option<Malformed>,
+    unreadable: Option<Box<Malformed>>,
     /// The reason why the stream ended, if it has ended.
     closed: Option<Closed>,
 }
@@ -96,14 +97,16 @@ pub(crate) trait MergedState {
 }
 
 impl Queue {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: VecDeque::new(), streams: BTreeMap::new(), capacity }
+    /// Creates a queue for items of these streams.
+    pub(crate) fn new(capacity: usize, streams: impl Iterator<Item = Stream>) -> Self {
+        Self { entries: VecDeque::new(), streams: streams.map(StreamQueue::new).collect(), capacity }
     }
 
     /// Adds an item whose message has this size in bytes.
     pub(crate) fn push(&mut self, item: StreamItem, bytes: usize) {
         let StreamItem { stream, received, item } = item;
-        let queue = self.streams.entry(stream).or_default();
+        let Self { entries, streams, capacity } = self;
+        let Some(queue) = find(streams, stream) else { return };
         if queue.closed.is_some() {
             return;
         }
@@ -116,17 +119,17 @@ impl Queue {
         let has_room = if is_recovered {
             queue.recovered < RECOVERED_CAPACITY
         } else {
-            queue.items < self.capacity && queue.bytes + bytes <= QUEUE_BYTES
+            queue.items < *capacity && queue.bytes + bytes <= QUEUE_BYTES
         };
         if has_room || queue.closed.is_some() {
             *queue.count(is_recovered) += 1;
             queue.bytes += bytes;
-            return self.entries.push_back(Entry::Item(StreamItem { stream, received, item }, bytes));
+            return entries.push_back(Entry::Item(StreamItem { stream, received, item }, bytes));
         }
         let mut merged = MergedItems { before, began_without_data, ..MergedItems::default() };
         merged.add(item, received);
-        queue.merged = Some(merged);
-        self.entries.push_back(Entry::Merged(stream));
+        queue.merged = Some(Box::new(merged));
+        entries.push_back(Entry::Merged(stream));
     }
 
     /// Removes and returns the next item, if any. `state` is the state into which items were merged.
@@ -134,9 +137,10 @@ impl Queue {
         loop {
             match self.entries.pop_front()? {
                 Entry::Item(item, bytes) => {
-                    let queue = self.streams.entry(item.stream).or_default();
-                    *queue.count(is_recovered(&item.item)) -= 1;
-                    queue.bytes -= bytes;
+                    if let Some(queue) = find(&mut self.streams, item.stream) {
+                        *queue.count(is_recovered(&item.item)) -= 1;
+                        queue.bytes -= bytes;
+                    }
                     return Some(item);
                 }
                 Entry::Merged(stream) => self.expand_merged(stream, state),
@@ -151,22 +155,22 @@ impl Queue {
     /// Discards all waiting items.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
-        for queue in self.streams.values_mut() {
+        for queue in &mut self.streams {
             (queue.items, queue.recovered, queue.bytes, queue.merged) = (0, 0, 0, None);
         }
     }
 
     /// Returns the reason why a stream ended, or `None` while it has not ended.
     pub(crate) fn closed(&self, stream: Stream) -> Option<&Closed> {
-        self.streams.get(&stream)?.closed.as_ref()
+        self.streams.iter().find(|queue| queue.stream == stream)?.closed.as_ref()
     }
 
     /// Replaces the merged items of a stream by a gap, the state of the connection, and a snapshot, at the
     /// front of the queue.
     fn expand_merged(&mut self, stream: Stream, state: &impl MergedState) {
-        let Some(queue) = self.streams.get_mut(&stream) else { return };
+        let Some(queue) = find(&mut self.streams, stream) else { return };
         let Some(merged) = queue.merged.take() else { return };
-        let MergedItems { missed, received, unknown, last, connected, disconnected, .. } = merged;
+        let MergedItems { missed, received, unknown, last, connected, disconnected, .. } = *merged;
         warn!(stream = stream.name(), reason = "overrun", missed, unknown, "gap");
         let gap = Item::Gap(Gap {
             before: merged.before,
@@ -188,7 +192,7 @@ impl Queue {
             merged.gap.map(Item::Gap),
             merged.missing_pairs.map(Item::MissingPairs),
             disconnected.map(Item::Disconnected),
-            unreadable.map(Item::Malformed),
+            unreadable.map(|malformed| Item::Malformed(*malformed)),
             merged.backfilled.map(Item::Backfilled),
         ];
         let connected = connected.map(Item::Connected).into_iter();
@@ -203,11 +207,30 @@ impl Queue {
     }
 }
 
+/// Returns the queue of a stream. There are only a few, so a list is faster than a map.
+fn find(streams: &mut [StreamQueue], stream: Stream) -> Option<&mut StreamQueue> {
+    streams.iter_mut().find(|queue| queue.stream == stream)
+}
+
 fn is_recovered(item: &Item<Message>) -> bool {
     matches!(item, Item::RecoveredTrade(_) | Item::RecoveredOrder(_))
 }
 
 impl StreamQueue {
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            items: 0,
+            recovered: 0,
+            bytes: 0,
+            last_event: None,
+            merged: None,
+            awaits_data: false,
+            unreadable: None,
+            closed: None,
+        }
+    }
+
     /// Returns the number of waiting items of this kind.
     fn count(&mut self, is_recovered: bool) -> &mut usize {
         if is_recovered { &mut self.recovered } else { &mut self.items }
@@ -224,7 +247,7 @@ impl StreamQueue {
                 self.awaits_data = false;
                 return std::mem::replace(&mut self.last_event, Edge::of(message));
             }
-            Item::Malformed(malformed) => self.unreadable = Some(malformed.clone()),
+            Item::Malformed(malformed) => self.unreadable = Some(Box::new(malformed.clone())),
             Item::Closed(closed) => self.closed = Some(closed.clone()),
             // The state is stale until the snapshot of this connection, even without the unreadable message.
             Item::Connected(_) => (self.unreadable, self.awaits_data) = (None, true),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bitopro_model::{
-    AccountBalance, Balances, Event, EventData, Message, PrivateStream, Timestamp, Trade, UserTrade,
+    AccountBalance, Balances, Event, EventData, Message, PrivateStream, Stream, Timestamp, Trade, UserTrade,
 };
 
 use super::{QUEUE_BYTES, Queue};
@@ -47,7 +47,9 @@ struct Bench {
 }
 
 fn bench_with(capacity: usize, items: Vec<BalanceItem>) -> Bench {
-    let mut bench = Bench { queue: Queue::new(capacity), account: Account::new(&Settings::default()) };
+    let streams = PrivateStream::ALL.iter().copied().map(Stream::from);
+    let mut bench =
+        Bench { queue: Queue::new(capacity, streams), account: Account::new(&Settings::default()) };
     for item in items {
         bench.put(item);
     }
@@ -198,7 +200,8 @@ fn an_unreadable_message_that_is_delivered_again_counts_towards_the_size() {
         assert!(bench.pop::<Balances>().is_some());
     }
     let waiting = |bench: &Bench| {
-        let stream = &bench.queue.streams[&PrivateStream::AccountBalance.into()];
+        let mut streams = bench.queue.streams.iter();
+        let stream = streams.find(|queue| queue.stream == PrivateStream::AccountBalance).unwrap();
         (stream.items, stream.bytes)
     };
     assert_eq!(waiting(&bench), (1, QUEUE_BYTES), "the last unreadable message");

@@ -196,7 +196,7 @@ impl Driver {
         if !self.batch.is_empty() {
             let mut batch = std::mem::take(&mut self.batch);
             self.with_engine(now, |engine, now, wall, link| {
-                batch.drain(..).for_each(|frame| engine.handle_decoded(now, wall, link, frame));
+                engine.handle_decoded(now, wall, link, batch.drain(..));
             });
             self.batch = batch;
         }
