@@ -1,6 +1,7 @@
 //! Runs an engine on tokio: sockets, tasks and the lock around the engine.
 
 mod driver;
+mod socket;
 mod subscription;
 mod topic;
 
