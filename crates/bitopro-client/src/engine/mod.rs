@@ -19,7 +19,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::{Instant, SystemTime};
 
@@ -220,7 +220,15 @@ impl Engine {
     ///
     /// The last item of each stream is [`Item::Closed`](crate::Item::Closed).
     pub fn poll_item(&mut self, subscriber: SubscriberId) -> Option<StreamItem> {
-        self.subscribers.get_mut(&subscriber)?.poll_item()
+        self.subscribers.get_mut(&subscriber)?.poll_item().map(|(item, _)| item)
+    }
+
+    /// Moves some of the waiting items of a subscriber into `items`, which is empty. Returns whether the subscriber is
+    /// exhausted: there was no item, and none will follow.
+    pub(crate) fn poll_items(&mut self, subscriber: SubscriberId, items: &mut VecDeque<StreamItem>) -> bool {
+        let Some(subscriber) = self.subscribers.get_mut(&subscriber) else { return true };
+        subscriber.poll_items(items);
+        items.is_empty() && subscriber.is_exhausted()
     }
 
     /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout) and then

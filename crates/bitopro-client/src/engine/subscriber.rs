@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Instant, SystemTime};
 
 use bitopro_model::{Message, PrivateStream, Stream, Timestamp};
@@ -22,6 +22,9 @@ pub(super) struct Subscriber {
     queue: Queue,
     version: u64,
 }
+
+/// Number of message bytes after which a portion ends, so that it keeps little memory in use.
+const PORTION_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) enum State {
@@ -200,18 +203,30 @@ impl Subscriber {
         }
     }
 
-    /// Returns the next item, if any.
+    /// Returns the next item and the size of its message in bytes, if any.
     ///
     /// Merged items of the history are delivered at the position of the first of them. A connection that was
     /// queued after that position may therefore have to list more closed orders than when it was queued.
-    pub(super) fn poll_item(&mut self) -> Option<StreamItem> {
+    pub(super) fn poll_item(&mut self) -> Option<(StreamItem, usize)> {
         match &self.state {
             State::Account(state) => {
-                let mut next = self.queue.pop(&state.account)?;
+                let (mut next, bytes) = self.queue.pop(&state.account)?;
                 state.add_closed_since_dial(next.stream, &mut next.item);
-                Some(next)
+                Some((next, bytes))
             }
             State::Market(market) => self.queue.pop(&**market),
+        }
+    }
+
+    /// Moves a portion of the waiting items into `items`.
+    pub(super) fn poll_items(&mut self, items: &mut VecDeque<StreamItem>) {
+        let mut total_bytes = 0;
+        while items.len() < self.queue.portion()
+            && total_bytes < PORTION_BYTES
+            && let Some((item, bytes)) = self.poll_item()
+        {
+            items.push_back(item);
+            total_bytes += bytes;
         }
     }
 

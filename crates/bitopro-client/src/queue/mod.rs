@@ -25,6 +25,9 @@ pub(crate) struct Queue {
 /// Maximum total size of the waiting messages of a stream, in bytes. Their number is limited separately.
 const QUEUE_BYTES: usize = 32 << 20;
 
+/// Maximum number of items that a subscriber takes at the same time.
+const MAX_PORTION: usize = 32;
+
 /// Maximum number of waiting recovered items of a stream. They are counted separately, because many of them arrive at
 /// the same time.
 const RECOVERED_CAPACITY: usize = 10_000;
@@ -132,8 +135,14 @@ impl Queue {
         entries.push_back(Entry::Merged(stream));
     }
 
-    /// Removes and returns the next item, if any. `state` is the state into which items were merged.
-    pub(crate) fn pop(&mut self, state: &impl MergedState) -> Option<StreamItem> {
+    /// Returns the number of items that a subscriber may take at the same time, without exceeding the capacity by much.
+    pub(crate) fn portion(&self) -> usize {
+        (self.capacity / MAX_PORTION).clamp(1, MAX_PORTION)
+    }
+
+    /// Removes and returns the next item and the size of its message, if any. `state` is the state into which items were
+    /// merged.
+    pub(crate) fn pop(&mut self, state: &impl MergedState) -> Option<(StreamItem, usize)> {
         loop {
             match self.entries.pop_front()? {
                 Entry::Item(item, bytes) => {
@@ -141,7 +150,7 @@ impl Queue {
                         *queue.count(is_recovered(&item.item)) -= 1;
                         queue.bytes -= bytes;
                     }
-                    return Some(item);
+                    return Some((item, bytes));
                 }
                 Entry::Merged(stream) => self.expand_merged(stream, state),
             }

@@ -74,7 +74,7 @@ impl Bench {
     }
 
     fn pop<D: EventData>(&mut self) -> Option<Item<Event<D>>> {
-        self.queue.pop(&self.account)?.item.try_map(D::from_message).ok()
+        self.queue.pop(&self.account)?.0.item.try_map(D::from_message).ok()
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::SubscriptionInner;
 use super::topic::{Reading, Topic};
-use crate::item::Closed;
+use crate::item::{Closed, StreamItem};
 use crate::{Error, ErrorKind};
 
 /// A subscription to one stream, or to a whole [`Account`](crate::Account).
@@ -63,12 +63,14 @@ use crate::{Error, ErrorKind};
 pub struct Subscription<T: Topic> {
     inner: Arc<SubscriptionInner>,
     drivers: Vec<AbortHandle>,
+    /// The next items, which were taken out of the engine together to lock it less often.
+    items: VecDeque<StreamItem>,
     topic: PhantomData<fn() -> T>,
 }
 
 impl<T: Topic> Subscription<T> {
     pub(super) fn new(inner: Arc<SubscriptionInner>, drivers: Vec<AbortHandle>) -> Self {
-        Self { inner, drivers, topic: PhantomData }
+        Self { inner, drivers, items: VecDeque::new(), topic: PhantomData }
     }
 
     /// Returns the next item, or `None` after every stream has ended.
@@ -83,21 +85,23 @@ impl<T: Topic> Subscription<T> {
     fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<T::Item>> {
         let SubscriptionInner { runtime, id, consumer, .. } = &*self.inner;
         loop {
-            let take = || runtime.with_engine(|engine| (engine.poll_item(*id), engine.is_exhausted(*id)));
-            let mut taken = take();
-            if let (None, false) = taken {
+            if let Some(item) = self.items.pop_front() {
+                if let Some(item) = T::item(item) {
+                    return Poll::Ready(Some(item));
+                }
+                continue;
+            }
+            let take = |items: &mut VecDeque<StreamItem>| {
+                runtime.with_engine(|engine| engine.poll_items(*id, items))
+            };
+            let mut is_exhausted = take(&mut self.items);
+            if !is_exhausted && self.items.is_empty() {
                 consumer.register(context.waker());
                 // An item may have arrived just before the waker was registered.
-                taken = take();
+                is_exhausted = take(&mut self.items);
             }
-            match taken {
-                (Some(item), _) => {
-                    if let Some(item) = T::item(item) {
-                        return Poll::Ready(Some(item));
-                    }
-                }
-                (None, true) => return Poll::Ready(None),
-                (None, false) => return Poll::Pending,
+            if self.items.is_empty() {
+                return if is_exhausted { Poll::Ready(None) } else { Poll::Pending };
             }
         }
     }
