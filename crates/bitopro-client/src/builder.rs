@@ -216,7 +216,7 @@ impl<C> ClientBuilder<C> {
     ///
     /// Further items are merged into the state. Defaults to 1,024; 0 is an error. In addition, the waiting
     /// messages of each stream are limited to 32 MiB of text. Recovered trades and orders are counted separately, up to
-    /// 10,000.
+    /// 10,000. A subscription that is read takes up to 32 of these items in advance, which no longer count.
     pub fn with_queue_capacity(mut self, items: usize) -> Self {
         self.settings.queue_capacity = items;
         self

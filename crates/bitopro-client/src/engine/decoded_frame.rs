@@ -24,7 +24,7 @@ pub(crate) struct FrameDecoder {
 }
 
 impl FrameDecoder {
-    pub(super) fn new(stream: Stream, only_pair: Option<Pair>) -> Self {
+    pub(crate) fn new(stream: Stream, only_pair: Option<Pair>) -> Self {
         Self { stream, only_pair }
     }
 

@@ -150,3 +150,73 @@ impl State {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use bitopro_model::PrivateStream;
+    use futures_util::task::noop_waker_ref;
+
+    use super::{BatchEnd, Connection, Context, Error, Frame, FrameDecoder, Pin, Poll, Socket, Span};
+
+    /// A connection that counts its polls.
+    struct Counting {
+        frames: VecDeque<Frame>,
+        polls: Arc<AtomicU32>,
+    }
+
+    impl futures_core::Stream for Counting {
+        type Item = Result<Frame, Error>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.polls.fetch_add(1, Ordering::Relaxed);
+            self.frames.pop_front().map_or(Poll::Pending, |frame| Poll::Ready(Some(Ok(frame))))
+        }
+    }
+
+    #[async_trait]
+    impl Connection for Counting {
+        async fn send(&mut self, _: Frame) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    /// Returns a socket whose two frames have been read in one batch, and the number of its polls so far.
+    fn drained() -> (Socket, Arc<AtomicU32>) {
+        let polls = Arc::new(AtomicU32::new(0));
+        let frames = [Frame::text("1"), Frame::text("2")].into();
+        let connection = Counting { frames, polls: Arc::clone(&polls) };
+        let mut socket = Socket::new(FrameDecoder::new(PrivateStream::UserTrades.into(), None));
+        socket.dial(Span::none(), async { Ok(Box::new(connection) as Box<dyn Connection>) });
+        assert!(matches!(poll(&mut socket), Poll::Ready(BatchEnd::Connected)));
+        assert!(matches!(poll(&mut socket), Poll::Ready(BatchEnd::Drained)));
+        (socket, polls)
+    }
+
+    fn poll(socket: &mut Socket) -> Poll<BatchEnd> {
+        let context = &mut Context::from_waker(noop_waker_ref());
+        socket.poll_batch(context, || ()).map(|((), end)| end)
+    }
+
+    #[test]
+    fn a_drained_socket_is_polled_again_only_after_the_task_has_waited() {
+        let (mut socket, polls) = drained();
+        assert_eq!((socket.frames.len(), polls.load(Ordering::Relaxed)), (2, 3));
+        assert!(poll(&mut socket).is_pending());
+        assert_eq!(polls.load(Ordering::Relaxed), 3, "the task is already registered");
+        assert!(poll(&mut socket).is_pending());
+        assert_eq!(polls.load(Ordering::Relaxed), 4);
+    }
+
+    #[test]
+    fn a_drained_socket_is_polled_again_after_a_send() {
+        let (mut socket, polls) = drained();
+        assert!(socket.connection().is_some());
+        assert!(poll(&mut socket).is_pending());
+        assert_eq!(polls.load(Ordering::Relaxed), 4, "the wake-up of the socket may have ended the send");
+    }
+}

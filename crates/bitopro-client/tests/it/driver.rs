@@ -97,6 +97,43 @@ async fn an_unread_subscription_answers_pings_and_bounds_its_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subscription_takes_up_to_32_items_in_advance() {
+    let (mut balances, _server, mut peer) = settled().await;
+    for number in 2..2 + 1024 {
+        peer.send(balance(number)).await.unwrap();
+    }
+    sleep(Duration::from_millis(1)).await;
+    balances.next().await.unwrap();
+    for number in 1026..1026 + 33 {
+        peer.send(balance(number)).await.unwrap();
+    }
+    sleep(Duration::from_millis(1)).await;
+    let items: Vec<_> = std::iter::from_fn(|| balances.next().now_or_never().flatten()).collect();
+    let [.., Item::Gap(gap), Item::Snapshot(_)] = &items[..] else { panic!("{items:?}") };
+    assert!(matches!(gap.reason, GapReason::Overrun { missed: 1, .. }), "{gap:?}");
+    assert_eq!(items.len(), 1024 - 1 + 32 + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_takes_no_second_large_message_in_advance() {
+    let (mut balances, _server, mut peer) = settled().await;
+    let large = || Frame::Binary(vec![0; 64 << 10].into());
+    for _ in 0..512 {
+        peer.send(large()).await.unwrap();
+    }
+    sleep(Duration::from_millis(1)).await;
+    assert!(matches!(balances.next().await, Some(Item::Malformed(_))));
+    for _ in 0..2 {
+        peer.send(large()).await.unwrap();
+    }
+    sleep(Duration::from_millis(1)).await;
+    let items: Vec<_> = std::iter::from_fn(|| balances.next().now_or_never().flatten()).collect();
+    let gap = items.iter().find_map(|item| if let Item::Gap(gap) = item { Some(gap) } else { None });
+    let reason = &gap.expect("a full queue").reason;
+    assert!(matches!(reason, GapReason::Overrun { missed: 1, .. }), "{reason:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn fault_04_a_silent_connection_is_closed_and_dialled_again() {
     let (mut balances, mut server, mut old) = settled().await;
     let lost = timeout(Duration::from_secs(60), balances.next()).await.expect("the silence is detected");

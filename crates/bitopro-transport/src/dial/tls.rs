@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::{io, thread};
 
 use http::uri::Authority;
@@ -25,15 +25,27 @@ pub struct CertificateError {
 /// TLS that always verifies the server against the platform's root certificates and the added ones.
 ///
 /// The first encrypted dial builds the configuration, because reading the platform's root certificates is slow. It
-/// can also hang, so a separate thread builds it, for all clones and dials.
-#[derive(Clone, Default)]
+/// can also hang, so a separate thread builds it, for all clones and dials. Without added certificates, the whole
+/// process shares one configuration, since it needs 100 KiB.
+#[derive(Clone)]
 pub(super) struct Tls {
     extra_roots: Vec<CertificateDer<'static>>,
-    /// The latest configuration, which is `None` until it is complete.
-    config: Arc<Mutex<Option<watch::Receiver<Option<Built>>>>>,
+    config: Arc<Latest>,
 }
 
+/// The latest configuration, which is `None` until it is complete.
+type Latest = Mutex<Option<watch::Receiver<Option<Built>>>>;
+
 type Built = Result<Arc<ClientConfig>, rustls::Error>;
+
+/// The configuration without added certificates.
+static PLATFORM: LazyLock<Arc<Latest>> = LazyLock::new(Arc::default);
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { extra_roots: Vec::new(), config: Arc::clone(&PLATFORM) }
+    }
+}
 
 impl Tls {
     /// Adds every certificate in `pem` to the root certificates.
@@ -253,9 +265,23 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &tls.config(deadline(), second).await.unwrap()));
     }
 
+    #[test]
+    fn only_connectors_without_added_roots_share_their_configuration_with_others() {
+        let root = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let with_root = || {
+            let mut tls = Tls::default();
+            tls.add_pem(root.cert.pem().as_bytes()).unwrap();
+            tls
+        };
+        let are_shared = |a: &Tls, b: &Tls| Arc::ptr_eq(&a.config, &b.config);
+        assert!(are_shared(&Tls::default(), &Tls::default()));
+        assert!(!are_shared(&Tls::default(), &with_root()));
+        assert!(!are_shared(&with_root(), &with_root()));
+    }
+
     #[tokio::test]
     async fn a_load_that_failed_is_repeated() {
-        let tls = Tls::default();
+        let tls = Tls { extra_roots: Vec::new(), config: Arc::default() };
         let deadline = Deadline::after(Duration::from_secs(60));
         let failing = |_| Err(rustls::Error::General("no certificates".to_owned()));
         let error = tls.config(deadline, failing).await.unwrap_err();

@@ -14,7 +14,8 @@ use crate::{CertificateError, Connection, Connector, Error, Proxy, Request};
 /// A connector for real sockets, with TLS and proxies.
 ///
 /// `wss://` URLs may name any host, `ws://` URLs only loopback addresses. The server's certificate is always
-/// verified against the platform's root certificates and the added ones. Redirects are never followed.
+/// verified against the platform's root certificates, which are read once per process, and the added ones. Redirects
+/// are never followed.
 ///
 /// By default, a `wss://` dial uses the proxy in the environment, if any; a `ws://` dial never uses a proxy. TLS is end to end between client and server, so the proxy sees only the server's host and port.
 ///
