@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bitopro_model::{Message, OrderId, PrivateStream, Stream, Timestamp};
+use bitopro_model::{Message, OrderId, PrivateStream, Stream};
 
 use super::backfill::{BackfillState, Shared, Situation};
 use super::link::Link;
 use crate::Settings;
 use crate::account::{Account, Current, CurrentAccount, RecentlyClosed, SnapshotRequest};
-use crate::item::{Connected, Item};
+use crate::item::{Connected, Item, StreamItem};
 
 #[derive(Debug)]
 pub(super) struct AccountState {
@@ -37,8 +37,7 @@ impl AccountState {
         &mut self,
         links: &[Link],
         stream: PrivateStream,
-        item: &Item<Message>,
-        received: Timestamp,
+        StreamItem { received, item, .. }: &StreamItem,
         now: Instant,
     ) -> Option<SnapshotRequest> {
         if let Some(backfill) = &mut self.backfill {
@@ -46,7 +45,7 @@ impl AccountState {
             backfill.observe(&self.account, item, link.and_then(Link::last_gap_start), now);
         }
         let request = self.account.apply(stream, item);
-        if let Some(backfill) = &mut self.backfill {
+        if let (Some(backfill), Some(received)) = (&mut self.backfill, *received) {
             backfill.observe_applied(&self.account, stream, item, now, received);
         }
         request

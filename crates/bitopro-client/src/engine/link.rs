@@ -221,10 +221,6 @@ impl Link {
 
     /// Handles a frame that arrived on the connection.
     pub(super) fn handle_decoded(&mut self, cx: &mut Context<'_>, frame: DecodedFrame) {
-        if self.handle_suspend(cx) {
-            // The frame may have waited in the socket since before the sleep.
-            return;
-        }
         match &mut self.phase {
             Phase::Open(open) => {
                 open.last_frame = cx.now;
@@ -253,7 +249,7 @@ impl Link {
 
     /// Drops the connection if the machine slept for too long to trust it. Returns whether the connection was
     /// dropped.
-    fn handle_suspend(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn handle_suspend(&mut self, cx: &mut Context<'_>) -> bool {
         let slept = self.suspend.advance(cx.now, cx.wall);
         if !slept.is_zero() {
             // The monotonic clock did not advance during the sleep.

@@ -72,10 +72,15 @@ impl Subscriber {
         cx: &mut Context<'_>,
     ) -> bool {
         let received = cx.time();
+        if self.link_mut(stream).is_none_or(|link| link.handle_suspend(cx)) {
+            // The frames may have waited in the socket since before the sleep.
+            return self.collect(stream, received, cx);
+        }
         let mut has_changed = false;
         for frame in frames {
-            let Some(link) = self.link_mut(stream) else { return has_changed };
-            link.handle_decoded(cx, frame);
+            if let Some(link) = self.link_mut(stream) {
+                link.handle_decoded(cx, frame);
+            }
             has_changed |= self.collect(stream, received, cx);
         }
         has_changed
@@ -84,30 +89,25 @@ impl Subscriber {
     /// Applies and queues the new items of a link. Returns whether another link has work to do as a result.
     pub(super) fn collect(&mut self, stream: Stream, received: Timestamp, cx: &mut Context<'_>) -> bool {
         let mut has_changed = false;
-        while let Some((mut item, bytes)) = self.link_mut(stream).and_then(|link| link.items.pop_front()) {
+        while let Some((item, bytes)) = self.link_mut(stream).and_then(|link| link.items.pop_front()) {
+            let mut item = StreamItem { stream, received: Some(received), item };
             if let State::Account(state) = &mut self.state {
-                state.add_closed_since_dial(stream, &mut item);
-                state.record_closed_orders(&self.links, stream, &item, cx.now);
+                state.add_closed_since_dial(stream, &mut item.item);
+                state.record_closed_orders(&self.links, stream, &item.item, cx.now);
             }
-            has_changed |= self.apply(stream, item, bytes, received, cx);
+            has_changed |= self.apply(item, bytes, cx);
         }
         has_changed
     }
 
     /// Applies and queues an item. Returns whether another link has work to do as a result.
-    fn apply(
-        &mut self,
-        stream: Stream,
-        item: Item<Message>,
-        bytes: usize,
-        received: Timestamp,
-        cx: &mut Context<'_>,
-    ) -> bool {
+    fn apply(&mut self, item: StreamItem, bytes: usize, cx: &mut Context<'_>) -> bool {
         self.version += 1;
+        let stream = item.stream;
         match (&mut self.state, stream) {
             (State::Account(state), Stream::Private(private)) => {
-                let request = state.apply(&self.links, private, &item, received, cx.now);
-                self.queue.push(StreamItem { stream, received: Some(received), item }, bytes);
+                let request = state.apply(&self.links, private, &item, cx.now);
+                self.queue.push(item, bytes);
                 let Some(request) = request else { return false };
                 let Some(link) = self.link_mut(request.stream.into()) else { return false };
                 link.handle_snapshot_request(cx, request.reason);
@@ -116,8 +116,9 @@ impl Subscriber {
             (State::Market(market), Stream::Public(public)) => {
                 let link = self.links.iter().find(|link| link.stream() == stream);
                 let slept = link.map(|link| link.slept(cx.now, cx.wall)).unwrap_or_default();
+                let StreamItem { received, item, .. } = item;
                 for item in market.apply(public, item, (cx.now, slept)) {
-                    self.queue.push(StreamItem { stream, received: Some(received), item }, bytes);
+                    self.queue.push(StreamItem { stream, received, item }, bytes);
                 }
                 false
             }
@@ -188,7 +189,7 @@ impl Subscriber {
         if let Some(link) = self.link_mut(stream) {
             link.log.item(&item, 0);
         }
-        self.apply(stream, item, 0, cx.time(), cx);
+        self.apply(StreamItem { stream, received: Some(cx.time()), item }, 0, cx);
     }
 
     /// Handles the reply to the last call of the backfill.

@@ -107,18 +107,18 @@ impl Queue {
 
     /// Adds an item whose message has this size in bytes.
     pub(crate) fn push(&mut self, item: StreamItem, bytes: usize) {
-        let StreamItem { stream, received, item } = item;
         let Self { entries, streams, capacity } = self;
+        let stream = item.stream;
         let Some(queue) = find(streams, stream) else { return };
         if queue.closed.is_some() {
             return;
         }
         let began_without_data = queue.awaits_data;
-        let before = queue.record(&item);
+        let before = queue.record(&item.item);
         if let Some(merged) = queue.merged.as_mut().filter(|_| queue.closed.is_none()) {
-            return merged.add(item, received);
+            return merged.add(item.item, item.received);
         }
-        let is_recovered = is_recovered(&item);
+        let is_recovered = is_recovered(&item.item);
         let has_room = if is_recovered {
             queue.recovered < RECOVERED_CAPACITY
         } else {
@@ -127,10 +127,10 @@ impl Queue {
         if has_room || queue.closed.is_some() {
             *queue.count(is_recovered) += 1;
             queue.bytes += bytes;
-            return entries.push_back(Entry::Item(StreamItem { stream, received, item }, bytes));
+            return entries.push_back(Entry::Item(item, bytes));
         }
         let mut merged = MergedItems { before, began_without_data, ..MergedItems::default() };
-        merged.add(item, received);
+        merged.add(item.item, item.received);
         queue.merged = Some(Box::new(merged));
         entries.push_back(Entry::Merged(stream));
     }
