@@ -33,7 +33,7 @@ pub use bitopro_transport as transport;
 
 pub use account::{
     BalanceChange, BalanceMap, Change, Changes, ClosedOrders, Current, CurrentAccount, MissingFills,
-    OpenOrders, OrderChange, RecentTrades, StreamState,
+    OpenOrders, OrderChange, RecentTrades, StateIter, StreamState,
 };
 pub use backfill::{Backfill, Backfilled, IncompleteReason, RecoveredTrade};
 pub use bitopro_auth::{Credentials, Signer};

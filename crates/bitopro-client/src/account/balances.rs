@@ -1,4 +1,5 @@
-use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::collections::BTreeSet;
+use std::slice;
 
 use bitopro_model::{AccountBalance, Balance, Currency};
 
@@ -6,17 +7,18 @@ use super::change::{BalanceChange, Change, ChangeSink};
 
 /// The balances of an account, by currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BalanceMap(BTreeMap<Currency, Balance>);
+pub struct BalanceMap(Vec<Balance>);
 
 impl BalanceMap {
     /// Returns the balance of a currency. The case of its code is ignored.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
-        self.0.get(&Currency::new(currency))
+        let known = self.position(&Currency::new(currency)).ok()?;
+        self.0.get(known)
     }
 
     /// Returns all balances, in alphabetical order of their currencies.
-    pub fn iter(&self) -> btree_map::Values<'_, Currency, Balance> {
-        self.0.values()
+    pub fn iter(&self) -> slice::Iter<'_, Balance> {
+        self.0.iter()
     }
 
     /// Returns the number of currencies.
@@ -29,17 +31,31 @@ impl BalanceMap {
         self.0.is_empty()
     }
 
+    fn position(&self, currency: &Currency) -> Result<usize, usize> {
+        self.0.binary_search_by(|balance| balance.currency.cmp(currency))
+    }
+
     /// Replaces all balances with those of a snapshot.
     pub(super) fn replace(&mut self, event: &AccountBalance, sink: &mut ChangeSink<'_>) {
-        let new = || event.data.iter().map(|balance| (balance.currency.clone(), balance.clone()));
+        let old = if sink.is_enabled() { std::mem::take(self) } else { Self::default() };
+        self.0.clear();
+        self.0.extend(event.data.iter().cloned());
+        self.0.sort_by(|a, b| a.currency.cmp(&b.currency));
+        // The last one of several balances of a currency remains.
+        self.0.dedup_by(|later, earlier| {
+            let is_same = later.currency == earlier.currency;
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
         if !sink.is_enabled() {
-            self.0.clear();
-            return self.0.extend(new());
+            return;
         }
-        let old = std::mem::replace(&mut self.0, new().collect());
-        let currencies: BTreeSet<&Currency> = old.keys().chain(self.0.keys()).collect();
+        let currencies: BTreeSet<&Currency> =
+            old.iter().chain(self.iter()).map(|balance| &balance.currency).collect();
         for currency in currencies {
-            let (before, after) = (old.get(currency), self.0.get(currency));
+            let (before, after) = (old.get(currency.as_str()), self.get(currency.as_str()));
             if before != after {
                 sink.push(|| change(currency, before, after, true));
             }
@@ -49,15 +65,14 @@ impl BalanceMap {
     /// Applies the balances of an update.
     pub(super) fn update(&mut self, event: &AccountBalance, across_gap: bool, sink: &mut ChangeSink<'_>) {
         for balance in &event.data {
-            let known = self.0.get_mut(&balance.currency);
+            let position = self.position(&balance.currency);
+            let known = position.ok().and_then(|known| self.0.get_mut(known));
             if sink.is_enabled() && known.as_deref() != Some(balance) {
                 sink.push(|| change(&balance.currency, known.as_deref(), Some(balance), across_gap));
             }
-            match known {
-                Some(known) => known.clone_from(balance),
-                None => {
-                    self.0.insert(balance.currency.clone(), balance.clone());
-                }
+            match (known, position) {
+                (Some(known), _) => known.clone_from(balance),
+                (None, Ok(place) | Err(place)) => self.0.insert(place, balance.clone()),
             }
         }
     }
@@ -65,7 +80,7 @@ impl BalanceMap {
 
 impl<'a> IntoIterator for &'a BalanceMap {
     type Item = &'a Balance;
-    type IntoIter = btree_map::Values<'a, Currency, Balance>;
+    type IntoIter = slice::Iter<'a, Balance>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()

@@ -165,7 +165,11 @@ impl OrderChange {
 /// Collects changes. If it is disabled, no changes are created.
 pub(super) struct ChangeSink<'a>(Option<&'a mut Vec<Change>>);
 
-impl ChangeSink<'_> {
+impl<'a> ChangeSink<'a> {
+    pub(super) fn new(changes: &'a mut Vec<Change>) -> Self {
+        Self(Some(changes))
+    }
+
     pub(super) fn disabled() -> Self {
         Self(None)
     }
@@ -228,7 +232,7 @@ impl Changes {
         // Public streams do not change the account.
         let Stream::Private(stream) = item.stream.into() else { return changes };
         // If the item requires a new snapshot, the client requested that when the item arrived.
-        let _ = self.0.apply_to(stream, &item.item, &mut ChangeSink(Some(&mut changes)));
+        let _ = self.0.apply_to(stream, &item.item, &mut ChangeSink::new(&mut changes));
         changes
     }
 }

@@ -205,8 +205,9 @@ pub(super) fn missing_fills<'a>(
         time.zip(start).is_some_and(|(time, start)| time.compare_coarsely(start).is_lt())
     };
     let changed = orders.filter(|order| !is_before(order.updated()));
+    let volumes = trades.volumes();
     let missing = changed.filter_map(|order| {
-        let known = trades.of_order(order.id.as_str()).map(|trade| trade.data.volume);
+        let known = volumes.get(order.id.as_str()).into_iter().flatten().copied();
         let mut explained = executed_before.get(&order.id).copied().into_iter().chain(known);
         let missing = explained.try_fold(order.executed_amount, exact_sub);
         let is_explained = missing.is_some_and(|missing| missing <= Decimal::ZERO);

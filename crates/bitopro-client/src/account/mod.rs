@@ -2,9 +2,13 @@
 
 mod balances;
 mod change;
+mod chunked_map;
+mod closed_orders;
 mod current;
+mod open_orders;
 mod orders;
 mod recently_closed;
+mod state_iter;
 mod stream_state;
 #[cfg(test)]
 mod tests;
@@ -24,13 +28,16 @@ use crate::item::{Connected, Item};
 use crate::queue::MergedState;
 use change::ChangeSink;
 pub(crate) use orders::OrderState;
+use trades::TradeLog;
 
 pub use balances::BalanceMap;
 pub use change::{BalanceChange, Change, Changes, OrderChange};
+pub use closed_orders::ClosedOrders;
 pub(crate) use current::CLOCK_SLACK_MS;
 pub use current::{Current, CurrentAccount, MissingFills};
-pub use orders::{ClosedOrders, OpenOrders};
+pub use open_orders::OpenOrders;
 pub(crate) use recently_closed::RecentlyClosed;
+pub use state_iter::StateIter;
 pub use stream_state::StreamState;
 pub use trades::RecentTrades;
 
@@ -42,7 +49,7 @@ pub(crate) struct Account {
     streams: BTreeMap<PrivateStream, StreamStatus>,
     balances: Arc<BalanceMap>,
     orders: OrderState,
-    trades: Arc<RecentTrades>,
+    trades: TradeLog,
     /// True if the last item of the trades was not a repetition.
     has_added_trade: bool,
     /// The executed amounts that no trade since the first connection of the trades can explain.
@@ -126,7 +133,7 @@ impl Account {
             streams: BTreeMap::new(),
             balances: Arc::default(),
             orders: OrderState::new(settings),
-            trades: Arc::new(RecentTrades::new(settings.trade_capacity)),
+            trades: TradeLog::new(settings.trade_capacity),
             has_added_trade: false,
             executed_before: Arc::default(),
             active_is_older: false,
@@ -155,7 +162,7 @@ impl Account {
                 status.next_is_stale = gap.leaves_stale;
             }
             Item::Malformed(_) => self.mark_stale(stream),
-            Item::RecoveredTrade(recovered) => Arc::make_mut(&mut self.trades).add_recovered(recovered),
+            Item::RecoveredTrade(recovered) => self.trades.add_recovered(recovered),
             Item::RecoveredOrder(order) => self.orders.apply_recovered(order, sink),
             Item::Disconnected(_) | Item::Closed(_) => {
                 self.streams.entry(stream).or_default().is_connected = false;
@@ -273,7 +280,7 @@ impl Account {
             }
             Message::UserTrade(event) => {
                 status.record(event);
-                self.has_added_trade = Arc::make_mut(&mut self.trades).add(event);
+                self.has_added_trade = self.trades.add(event);
                 true
             }
             _ => true,
@@ -293,8 +300,9 @@ impl Account {
         }
         let orders = self.orders.open().iter().chain(self.orders.closed().iter());
         let before = Arc::make_mut(&mut self.executed_before);
+        let volumes = self.trades.trades().volumes();
         for order in orders.filter(|order| !order.executed_amount.is_zero()) {
-            let mut known = self.trades.of_order(order.id.as_str()).map(|trade| trade.data.volume);
+            let mut known = volumes.get(order.id.as_str()).into_iter().flatten().copied();
             let executed = known.try_fold(order.executed_amount, exact_sub);
             if let Some(executed) = executed.filter(|executed| *executed > Decimal::ZERO) {
                 before.entry(order.id.clone()).or_insert(executed);
@@ -323,7 +331,7 @@ impl Account {
     /// Returns the orders with executions since the start of a gap that no known trade explains.
     pub(crate) fn missing_fills(&self, start: Option<Timestamp>) -> Vec<MissingFills> {
         let orders = self.orders.closed().iter().chain(self.orders.open().iter());
-        current::missing_fills(orders, &self.trades, &self.executed_before, start)
+        current::missing_fills(orders, self.trades.trades(), &self.executed_before, start)
     }
 
     fn is_connected(&self, stream: PrivateStream) -> bool {
@@ -363,7 +371,7 @@ impl Account {
             balances: status(balances).current(&self.balances, age(balances)),
             open_orders: status(open_orders).current(self.orders.open(), age(open_orders)),
             closed_orders: status(closed_orders).current(self.orders.closed(), age(closed_orders)),
-            trades: status(trades).current(&self.trades, age(trades)),
+            trades: status(trades).current(self.trades.trades(), age(trades)),
             read_at: None,
             executed_before: Arc::clone(&self.executed_before),
             subscribed: 0,

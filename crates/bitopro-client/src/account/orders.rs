@@ -1,164 +1,15 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map, vec_deque};
-use std::iter;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bitopro_model::{ActiveOrders, Decimal, HistoryOrders, Order, OrderId, OrderStatus};
 
 use super::change::{Change, ChangeSink, OrderChange};
+use super::closed_orders::{ClosedOrderLog, ClosedOrders};
+use super::open_orders::OpenOrders;
 use super::recently_closed::{KnownState, RecentlyClosed, Reporter};
 use crate::Settings;
 use crate::item::Connected;
 use crate::settings::OrderUpdates;
-
-/// The open orders of an account.
-///
-/// Within a connection, a later message replaces an earlier one regardless of its times, some of which are
-/// truncated to seconds. An order is removed when this stream or the history reports it as closed, or when a
-/// snapshot, which lists every open order, does not list it. An order with an unknown status is open as long
-/// as this stream lists it, and closed once the history lists it.
-///
-/// An update that reverses progress (the executed amount decreases, or a closed order is open again) is not
-/// applied. The state is then stale until the new snapshot that the client requests. A snapshot overrides
-/// everything that was known before its connection was dialled.
-///
-/// # Examples
-///
-/// ```
-/// use bitopro_client::{Client, Credentials};
-///
-/// # use bitopro_client::transport::{Frame, memory};
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let (connector, mut server) = memory::network();
-/// # tokio::spawn(async move {
-/// #     let mut peer = server.next_dial().await.unwrap().accept();
-/// #     let order = r#""action":"SELL","type":"LIMIT","price":"107","status":0,"originalAmount":"1""#;
-/// #     let order = format!(r#"{order},"remainingAmount":"1","executedAmount":"0""#);
-/// #     let order = format!(r#"{{"id":"8917255503","pair":"sol_usdt",{order}}}"#);
-/// #     let text = format!(r#"{{"event":"ACTIVE_ORDERS","timestamp":1,"data":{{"sol_usdt":[{order}]}}}}"#);
-/// #     peer.send(Frame::text(text)).await.unwrap();
-/// #     std::future::pending::<()>().await;
-/// # });
-/// # let credentials = Credentials::new("api-key", "api-secret", "me@example.com")?;
-/// # let client = Client::builder(credentials).with_connector(connector).build()?;
-/// let orders = client.active_orders();
-/// orders.ready().await?;
-/// let current = orders.current().ok_or("not known yet")?;
-/// for order in current.state().of_pair("SOL_USDT") {
-///     println!("order {}: {} of {} executed", order.id, order.executed_amount, order.original_amount);
-/// }
-/// # assert_eq!(current.state().of_pair("SOL_USDT").count(), 1);
-/// # Ok(()) }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OpenOrders(BTreeMap<OrderId, Order>);
-
-impl OpenOrders {
-    /// Returns the order with this id.
-    pub fn get(&self, id: &str) -> Option<&Order> {
-        self.0.get(id)
-    }
-
-    /// Returns all orders, in order of their ids.
-    pub fn iter(&self) -> btree_map::Values<'_, OrderId, Order> {
-        self.0.values()
-    }
-
-    /// Returns the orders of a pair, in order of their ids. The case of the pair is ignored.
-    pub fn of_pair<'a>(&'a self, pair: &'a str) -> impl Iterator<Item = &'a Order> {
-        self.iter().filter(move |order| order.pair == *pair)
-    }
-
-    /// Returns the number of orders.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Returns whether there are no orders.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl<'a> IntoIterator for &'a OpenOrders {
-    type Item = &'a Order;
-    type IntoIter = btree_map::Values<'a, OrderId, Order>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-/// The recently closed orders of an account, oldest first.
-///
-/// [`ClientBuilder::with_closed_order_capacity`](crate::ClientBuilder::with_closed_order_capacity) sets their
-/// maximum number. A shorter list from a new connection removes nothing, because a closed order remains
-/// closed. An update that reverses progress is not applied, and makes the state stale until the next
-/// snapshot.
-#[derive(Debug, Clone)]
-pub struct ClosedOrders {
-    /// The orders, each with the number of the connection that last reported it.
-    orders: VecDeque<(Order, u64)>,
-    capacity: usize,
-}
-
-impl<'a> IntoIterator for &'a ClosedOrders {
-    type Item = &'a Order;
-    type IntoIter = iter::Map<vec_deque::Iter<'a, (Order, u64)>, fn(&'a (Order, u64)) -> &'a Order>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.orders.iter().map(|(order, _)| order)
-    }
-}
-
-impl ClosedOrders {
-    /// Returns the order with this id, by a linear search.
-    pub fn get(&self, id: &str) -> Option<&Order> {
-        self.iter().rev().find(|order| order.id == id)
-    }
-
-    /// Returns the orders, oldest first.
-    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
-        self.into_iter()
-    }
-
-    /// Returns the number of orders.
-    pub fn len(&self) -> usize {
-        self.orders.len()
-    }
-
-    /// Returns whether there are no orders.
-    pub fn is_empty(&self) -> bool {
-        self.orders.is_empty()
-    }
-
-    fn position(&self, id: &OrderId) -> Option<usize> {
-        self.orders.iter().position(|(known, _)| known.id == *id)
-    }
-
-    /// Inserts an order after those that changed before it. Orders with equal or unknown times remain in the
-    /// sequence of their arrival.
-    fn insert(&mut self, order: &Order, connection: u64) {
-        if let Some(known) = self.position(&order.id) {
-            self.orders.remove(known);
-        }
-        let is_earlier = |(known, _): &(Order, u64)| match (known.updated(), order.updated()) {
-            (Some(known), Some(order)) => known.compare_coarsely(order).is_le(),
-            _ => true,
-        };
-        let index = self.orders.iter().rposition(is_earlier).map_or(0, |earlier| earlier + 1);
-        self.orders.insert(index, (order.clone(), connection));
-        if self.orders.len() > self.capacity {
-            self.orders.pop_front();
-        }
-    }
-
-    /// Returns whether an order is consistent with the earlier reports of this connection.
-    fn is_consistent(&self, order: &Order, connection: u64) -> bool {
-        let known = self.position(&order.id).and_then(|known| self.orders.get(known));
-        known.is_none_or(|(known, reported_by)| *reported_by != connection || !is_reversed(known, order))
-    }
-}
 
 /// Returns whether a message reverses progress that an earlier one of the same connection reported: the
 /// executed amount decreases, or a final status changes.
@@ -173,7 +24,7 @@ pub(super) const MISSING_CAPACITY: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct OrderState {
     open: Arc<OpenOrders>,
-    closed: Arc<ClosedOrders>,
+    closed: ClosedOrderLog,
     recently_closed: RecentlyClosed,
     /// Orders that are no longer listed as open and whose final status is unknown.
     missing: BTreeMap<OrderId, Order>,
@@ -182,10 +33,9 @@ pub(crate) struct OrderState {
 
 impl OrderState {
     pub(super) fn new(settings: &Settings) -> Self {
-        let closed = ClosedOrders { orders: VecDeque::new(), capacity: settings.closed_order_capacity };
         Self {
             open: Arc::default(),
-            closed: Arc::new(closed),
+            closed: ClosedOrderLog::new(settings.closed_order_capacity),
             recently_closed: RecentlyClosed::default(),
             missing: BTreeMap::new(),
             updates: settings.order_updates,
@@ -197,7 +47,7 @@ impl OrderState {
     }
 
     pub(crate) fn closed(&self) -> &Arc<ClosedOrders> {
-        &self.closed
+        self.closed.orders()
     }
 
     pub(super) fn missing(&self) -> &BTreeMap<OrderId, Order> {
@@ -207,7 +57,7 @@ impl OrderState {
     /// Applies a closed order that was read from the REST API.
     pub(super) fn apply_recovered(&mut self, order: &Order, sink: &mut ChangeSink<'_>) {
         // No connection has reported it.
-        Arc::make_mut(&mut self.closed).insert(order, 0);
+        self.closed.insert(order, 0);
         self.close_by_history(order, true, sink);
     }
 
@@ -219,7 +69,8 @@ impl OrderState {
     /// Applies a snapshot of the open orders.
     pub(super) fn apply_open_snapshot(&mut self, event: &ActiveOrders, sink: &mut ChangeSink<'_>) {
         let listed: BTreeSet<&OrderId> = event.data.iter().map(|order| &order.id).collect();
-        self.remove_unlisted(|order| !listed.contains(&order.id), true, sink);
+        let open = Arc::clone(&self.open);
+        self.remove_unlisted(open.iter(), &listed, true, sink);
         for order in &event.data {
             if order.is_final() {
                 self.close(order, Reporter::ActiveOrders, true, sink);
@@ -240,8 +91,8 @@ impl OrderState {
         if self.updates == OrderUpdates::WholePair {
             for (pair, orders) in event.data.by_pair() {
                 let listed: BTreeSet<&OrderId> = orders.iter().map(|order| &order.id).collect();
-                let is_unlisted = |order: &Order| order.pair == *pair && !listed.contains(&order.id);
-                self.remove_unlisted(is_unlisted, across_gap, sink);
+                let open = Arc::clone(&self.open);
+                self.remove_unlisted(open.of_pair(pair.as_str()), &listed, across_gap, sink);
             }
         }
         let mut is_consistent = true;
@@ -253,7 +104,7 @@ impl OrderState {
 
     /// Applies one order of an update. Returns whether it is consistent with the earlier messages.
     fn update_order(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) -> bool {
-        if self.open.0.get(&order.id).is_some_and(|known| is_reversed(known, order)) {
+        if self.open.get(order.id.as_str()).is_some_and(|known| is_reversed(known, order)) {
             return false;
         }
         if order.is_final() {
@@ -283,9 +134,10 @@ impl OrderState {
             orders.sort_by_key(|order| order.updated());
         }
         for order in orders {
-            Arc::make_mut(&mut self.closed).insert(order, connection);
-            let is_unobserved =
-                is_first && !self.open.0.contains_key(&order.id) && !self.missing.contains_key(&order.id);
+            self.closed.insert(order, connection);
+            let is_unobserved = is_first
+                && self.open.get(order.id.as_str()).is_none()
+                && !self.missing.contains_key(&order.id);
             let mut sink = if is_unobserved { ChangeSink::disabled() } else { sink.reborrow() };
             self.close_by_history(order, true, &mut sink);
         }
@@ -302,8 +154,10 @@ impl OrderState {
     ) -> bool {
         let mut is_consistent = true;
         for order in &event.data {
-            if self.closed.is_consistent(order, connection) {
-                Arc::make_mut(&mut self.closed).insert(order, connection);
+            let known =
+                self.closed.last_report(&order.id).filter(|(_, reported_by)| *reported_by == connection);
+            if known.is_none_or(|(known, _)| !is_reversed(known, order)) {
+                self.closed.insert(order, connection);
                 self.close_by_history(order, across_gap, sink);
             } else {
                 is_consistent = false;
@@ -326,20 +180,19 @@ impl OrderState {
         }
     }
 
-    /// Removes the open orders that are no longer listed.
-    fn remove_unlisted(
+    /// Removes those of the orders that are no longer listed.
+    fn remove_unlisted<'a>(
         &mut self,
-        is_unlisted: impl Fn(&Order) -> bool,
+        orders: impl Iterator<Item = &'a Order>,
+        listed: &BTreeSet<&OrderId>,
         across_gap: bool,
         sink: &mut ChangeSink<'_>,
     ) {
-        let unlisted: Vec<OrderId> =
-            self.open.iter().filter(|order| is_unlisted(order)).map(|order| order.id.clone()).collect();
-        for id in unlisted {
-            let Some(order) = self.take_open(&id) else { continue };
+        for order in orders.filter(|order| !listed.contains(&order.id)) {
+            let Some(order) = self.take_open(&order.id) else { continue };
             let before = Some(order.clone());
             sink.push(|| Change::OrderMissing(OrderChange { order: order.clone(), before, across_gap }));
-            self.missing.insert(id, order);
+            self.missing.insert(order.id.clone(), order);
             if self.missing.len() > MISSING_CAPACITY {
                 self.missing.pop_first();
             }
@@ -347,7 +200,9 @@ impl OrderState {
     }
 
     fn take_open(&mut self, id: &OrderId) -> Option<Order> {
-        if self.open.0.contains_key(id) { Arc::make_mut(&mut self.open).0.remove(id) } else { None }
+        // An unknown id must not copy a state that a reader holds.
+        self.open.get(id.as_str())?;
+        Arc::make_mut(&mut self.open).remove(id)
     }
 
     /// Closes an order with a final status, and reports the change unless it was reported before.
@@ -373,7 +228,8 @@ impl OrderState {
     /// Adds or replaces an order that the stream of open orders lists, including one with an unknown status.
     fn insert_open(&mut self, order: &Order, across_gap: bool, sink: &mut ChangeSink<'_>) {
         let missing = self.missing.remove(&order.id);
-        let known = Arc::make_mut(&mut self.open).0.insert(order.id.clone(), order.clone());
+        let known = if sink.is_enabled() { self.open.get(order.id.as_str()).cloned() } else { None };
+        Arc::make_mut(&mut self.open).insert(order);
         if !sink.is_enabled() {
             return;
         }

@@ -1,13 +1,14 @@
 //! The state that results from a sequence of items.
 
 mod changes;
+mod models;
 
 use std::time::Duration;
 
 use bitopro_model::{Event, EventData, Message, Order, OrderId, PrivateStream, Trade};
 
 use super::recently_closed::Reporter;
-use super::{Account, CurrentAccount, RecentTrades, RecentlyClosed};
+use super::{Account, CurrentAccount, RecentlyClosed, TradeLog};
 use crate::item::{Connected, Item};
 use crate::samples::{active, balances, event, history, of_pair, order, trade, with_id};
 use crate::{Malformed, MalformedReason, Settings};
@@ -209,10 +210,10 @@ fn fault_51_a_snapshot_does_not_reopen_an_order_that_the_history_closed_after_th
 
 #[test]
 fn fault_52_a_trade_is_a_repeat_only_if_its_content_is_the_same() {
-    let mut trades = RecentTrades::new(1_000);
+    let mut trades = TradeLog::new(1_000);
     let mut count_after = |id: &str, trade: Trade| {
         trades.add(&with_id(id, event(1, trade)));
-        trades.len()
+        trades.trades().len()
     };
     assert_eq!(count_after("e", trade("1", "")), 1);
     assert_eq!(count_after("e", trade("1", "")), 1, "a repeat");
