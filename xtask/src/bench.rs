@@ -1,6 +1,7 @@
 //! Measures the library against other code that does the same work in the same run. Figures are ratios where possible,
 //! because times depend on the machine.
 
+pub(crate) mod counts;
 mod report;
 mod rows;
 mod table;
@@ -9,12 +10,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use crate::bench::report::Report;
-use crate::bench::rows::{Program, SETS, Set};
+use crate::bench::rows::{SETS, Set};
 use crate::bench::table::Measured;
-use crate::workspace::{self, cargo};
+use crate::workspace;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,9 +28,20 @@ pub(crate) struct Args {
     /// Also show the figures in this file, which an earlier run has written.
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
+    /// Instead, count instructions, and fail if there are more than CI accepts.
+    #[arg(long, conflicts_with_all = ["filters", "json", "compare"])]
+    counts: bool,
+    /// Write the counts that CI compares with.
+    #[arg(long, requires = "counts")]
+    write: bool,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    match (args.counts, args.write) {
+        (true, true) => return counts::write(),
+        (true, false) => return counts::check()?.map_err(|reason| anyhow!(reason)),
+        (false, _) => {}
+    }
     // Read first, because it may be the file that this run overwrites.
     let earlier = args.compare.as_ref().map(Report::read).transpose()?;
     let mut report = Report::new()?;
@@ -56,11 +68,7 @@ impl Args {
 
 /// Runs the program that measures these rows.
 fn measure(set: &Set, names: &[String]) -> anyhow::Result<Vec<Measured>> {
-    let Program { package, bench } = set.program;
-    let output = cargo(&["bench", "--locked", "--quiet", "--package", package, "--bench", bench, "--"])
-        .args(names)
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "the benchmark `{bench}` failed: {}", output.status);
+    let output = set.program.cargo_bench().arg("--").args(names).stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "the benchmark `{}` failed: {}", set.program.bench, output.status);
     table::parse(&String::from_utf8_lossy(&output.stdout))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 use crate::workspace::{self, cargo, command};
-use crate::{compat, faults, features, fixtures, layering, msrv, package, public_api, readme, soak};
+use crate::{bench, compat, faults, features, fixtures, layering, msrv, package, public_api, readme, soak};
 
 pub(crate) fn run() -> ExitCode {
     let mut tally = Tally::default();
@@ -90,6 +90,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         Step::new("README", readme::check),
         Step::new("public items", || skippable(public_api::check())),
         Step::new("packages", package::check),
+        Step::new("instruction counts", || skippable(bench::counts::check())),
     ]);
     for choice in features::combinations(&workspace::metadata()?) {
         steps.push(Step::command(format!("features: {}", choice.join(" ")), clippy(&choice)));

@@ -1,11 +1,32 @@
 //! The rows of the table, with their baselines and goals.
 
+use std::process::Command;
+
+use crate::workspace::cargo;
+
 /// A benchmark of a package.
 #[derive(Debug)]
 pub(super) struct Program {
-    pub(super) package: &'static str,
+    package: &'static str,
     pub(super) bench: &'static str,
 }
+
+impl Program {
+    /// Returns the command that builds and runs it.
+    pub(super) fn cargo_bench(&self) -> Command {
+        let args = ["bench", "--locked", "--quiet", "--all-features"];
+        let mut cargo = cargo(&args);
+        cargo.args(["--package", self.package, "--bench", self.bench]);
+        cargo
+    }
+}
+
+/// Decoding and encoding.
+pub(super) const MESSAGES: Program = Program { package: "bitopro-model", bench: "messages" };
+const SIGN: Program = Program { package: "bitopro-auth", bench: "sign" };
+/// The client without sockets.
+pub(super) const ENGINE: Program = Program { package: "bitopro-client", bench: "engine" };
+const ACCOUNT: Program = Program { package: "bitopro-client", bench: "account" };
 
 /// The rows that one program measures.
 #[derive(Debug)]
@@ -58,7 +79,7 @@ impl Set {
 /// All rows, in the order of the table.
 pub(super) const SETS: &[Set] = &[
     Set {
-        program: Program { package: "bitopro-model", bench: "messages" },
+        program: MESSAGES,
         rows: &[
             Rows::new("decode", &["a", "bs"], STRINGS).with_goal(0.20),
             Rows::new("decode", &["c", "d", "e", "f"], STRINGS).with_goal(0.40),
@@ -71,12 +92,22 @@ pub(super) const SETS: &[Set] = &[
             Rows::new("error", &["bs"], "a valid message").with_goal(2.0),
         ],
     },
+    Set { program: SIGN, rows: &[Rows::new("sign", &["dial"], "HMAC-SHA384 alone").with_goal(1.6)] },
     Set {
-        program: Program { package: "bitopro-auth", bench: "sign" },
-        rows: &[Rows::new("sign", &["dial"], "HMAC-SHA384 alone").with_goal(1.6)],
+        program: ENGINE,
+        rows: &[
+            Rows::new("held/orders", SIZES, "not held").with_goal(3.0),
+            Rows::new("held", &["balances/150"], "not held"),
+            Rows::new("held/history", SIZES, "not held"),
+            Rows::new("held/trades", SIZES, "not held"),
+            Rows::new("size/orders", LARGE, "20 orders").with_goal(1.3),
+            Rows::new("size/history", LARGE, "20 kept").with_goal(1.3),
+            Rows::new("size/trades", LARGE, "20 kept").with_goal(1.3),
+            Rows::new("size/whole-pair", LARGE, "20 other orders").with_goal(1.3),
+        ],
     },
     Set {
-        program: Program { package: "bitopro-client", bench: "account" },
+        program: ACCOUNT,
         rows: &[
             Rows::new("cpu", &["flood/plain/current/balances", "flood/plain/current/account"], BARE)
                 .with_goal(2.5),
@@ -90,6 +121,8 @@ pub(super) const SETS: &[Set] = &[
     },
 ];
 
+const SIZES: &[&str] = &["10", "1000", "10000"];
+const LARGE: &[&str] = &["1000", "10000"];
 const STRINGS: &str = "String structs, HashMap";
 const BARE: &str = "bare read loop";
 

@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitopro_client::model::{BookLevel, Decimal, Event, EventData, OrderBook, Timestamp};
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
@@ -20,8 +19,7 @@ use tokio::time::{Instant, interval};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::samples::{active, balances, event, history, order, text, trade, with_id};
-use crate::unix_nanos;
+use crate::{messages, unix_nanos};
 
 /// Number of frames in one write of a flood.
 const CHUNK: u32 = 64;
@@ -38,7 +36,7 @@ pub(crate) const BOOK_FLOOD: u32 = 2_000 * CHUNK;
 /// Number of pairs with an order book.
 pub(crate) const PAIRS: u32 = 35;
 /// Number of levels on each side of an order book.
-const LEVELS: i64 = 20;
+const LEVELS: u32 = 20;
 /// The time between two order books: 37 in a second.
 const BOOK_INTERVAL: Duration = Duration::from_millis(27);
 /// Number of trades whose latency is measured.
@@ -162,42 +160,15 @@ async fn send<S: AsyncRead + AsyncWrite>(
 
 /// Returns a frame with one event. Only its ids vary, so that no update reverses the progress of an order.
 fn message(link: &str, id: u64, currencies: u32) -> Vec<u8> {
-    const AT: i64 = 1_795_312_800_000;
+    let order =
+        |number, status| [("usdt_twd".to_owned(), vec![messages::order(number, "usdt_twd", status, 0)])];
     let text = match link {
-        "account-balance" => {
-            let codes: Vec<String> = (0..currencies).map(|number| format!("C{number:03}")).collect();
-            let amounts: Vec<_> = codes.iter().map(|code| (code.as_str(), "12345.67890123")).collect();
-            stamped(id, balances(AT, &amounts))
-        }
-        "order-books" => book(id),
-        "orders" => stamped(id, active([order(8_917_255_503_u64, 0, 0, AT)])),
-        "orders/histories" => stamped(id, history([order(8_917_255_504_u64, 4, 0, AT)])),
-        _ => stamped(id, event(AT, trade(390_733_918, id))),
+        "account-balance" => messages::balances(id, currencies),
+        "order-books" => messages::book(id, &format!("C{:03}_TWD", id % u64::from(PAIRS)), LEVELS),
+        "orders" => messages::open_orders(id, &order(2_562_697_837, 0)),
+        "orders/histories" => messages::closed_orders(id, &order(2_562_697_838, 4)),
+        _ => messages::trade(id, id),
     };
     let length = u16::try_from(text.len()).expect("a message of less than 64 KiB").to_be_bytes();
     [&[0x81, 126][..], &length, text.as_bytes()].concat()
-}
-
-/// Returns an order book of one of the pairs, with the size of those of the exchange: about 2.9 kB.
-fn book(id: u64) -> String {
-    let pair = format!("C{:03}_TWD", id % u64::from(PAIRS));
-    let mut book = OrderBook::new(pair, Timestamp::from_millis(1_795_312_800_000));
-    book.event_id = Some(format!("{id:020}-a98f-11f0-8de9").into());
-    book.datetime = Some("2026-11-22T02:00:00.000Z".to_owned());
-    let level = |number: i64| {
-        let mut level = BookLevel::new(Decimal::new(8_666_264 + number, 2), Decimal::new(2_205 + number, 4));
-        (level.count, level.total) = (Some(1), Some(Decimal::new(2_205 * (number.abs() + 1), 4)));
-        level
-    };
-    (book.limit, book.scale) = (Some(LEVELS), Some(0));
-    book.bids = (1..=LEVELS).map(|number| level(-number)).collect();
-    book.asks = (1..=LEVELS).map(level).collect();
-    serde_json::to_string(&book).expect("a book serializes to JSON")
-}
-
-/// Returns the text of an event with an id and a `datetime`, as the exchange sends them.
-fn stamped<D: EventData>(id: u64, event: Event<D>) -> String {
-    let mut event = with_id(format!("{id:020}-a98f-11f0-8de9"), event);
-    event.datetime = Some("2026-11-22T02:00:00.000Z".to_owned());
-    text(&event)
 }

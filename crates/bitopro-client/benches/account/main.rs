@@ -29,9 +29,8 @@
 #![allow(clippy::disallowed_methods, reason = "two processes need the same clock")]
 
 mod generator;
+mod messages;
 mod run;
-#[path = "../../src/samples.rs"]
-mod samples;
 mod shim;
 
 use std::io::{BufRead, BufReader};

@@ -1,0 +1,1 @@
+../../../bitopro-model/benches/messages/harness.rs
