@@ -109,14 +109,14 @@ pub(super) const SETS: &[Set] = &[
     Set {
         program: ACCOUNT,
         rows: &[
-            Rows::new("cpu", &["flood/plain/current/balances", "flood/plain/current/account"], BARE)
-                .with_goal(2.5),
-            Rows::new("cpu", &["flood/tls/current/balances", "flood/tls/current/account"], BARE)
-                .with_goal(1.8),
-            Rows::new("cpu", &["paced/plain/current/account", "paced/tls/current/account"], BARE),
-            Rows::new("memory", &["plain/account", "tls/account"], "KiB").with_column("client"),
-            Rows::new("latency", &["quiet/current/p50"], BARE).with_goal(1.15),
-            Rows::new("latency", &["quiet/current/p99"], BARE).with_goal(1.2),
+            Rows::new("cpu/flood/plain/current", &["balances", "account"], BARE).with_goal(2.5),
+            Rows::new("cpu/flood/tls/current", &["balances", "account"], BARE).with_goal(1.8),
+            Rows::new("cpu", &["order-flood/plain/current/orders", "trade-flood/plain/current/trades"], BARE)
+                .with_goal(4.0),
+            Rows::new("memory/plain", &["balances"], "KiB").with_column("client").with_goal(38.0),
+            Rows::new("memory/tls", &["balances"], "KiB").with_column("client").with_goal(53.0),
+            Rows::new("latency/quiet", &["current/p50", "multi/p50"], BARE).with_goal(1.15),
+            Rows::new("latency/quiet", &["current/p99", "multi/p99"], BARE).with_goal(1.2),
         ],
     },
 ];

@@ -114,7 +114,9 @@ async fn send<S: AsyncRead + AsyncWrite>(
         _ => message(link, 0, 1),
     };
     let (flood, paced) = match (load, link) {
-        ("flood", "account-balance") => (FLOOD, 0),
+        ("flood", "account-balance") | ("order-flood", "orders") | ("trade-flood", "user-trades") => {
+            (FLOOD, 0)
+        }
         ("mixed", _) => (MIXED, 0),
         ("book-flood", _) => (BOOK_FLOOD, 0),
         ("books", _) => (0, BOOKS),

@@ -127,7 +127,7 @@ impl<'a> Run<'a> {
             return vec![f64::from(TRADES - arrived), percentile(50), percentile(99), rate];
         }
         let sent = match self.load {
-            "flood" => FLOOD,
+            "flood" | "order-flood" | "trade-flood" => FLOOD,
             "mixed" => MIXED * 4,
             "books" => BOOKS,
             "book-flood" => BOOK_FLOOD,
@@ -140,9 +140,11 @@ impl<'a> Run<'a> {
 
     /// Opens accounts and waits for the first message of each socket.
     async fn open(&mut self, accounts: u32) {
-        let links = match self.reader {
-            "balances" | "bare-balances" => &LINKS[..1],
-            "books" | "bare-books" => &["order-books"][..],
+        let links = match self.reader.trim_start_matches("bare-") {
+            "balances" => &LINKS[..1],
+            "orders" => &LINKS[1..2],
+            "trades" => &LINKS[3..],
+            "books" => &["order-books"],
             _ => &LINKS[..],
         };
         let messages = if self.reader.ends_with("books") { PAIRS } else { 1 };
@@ -178,16 +180,24 @@ impl<'a> Run<'a> {
             .build()
             .expect("a client");
         let counters = Arc::clone(&self.counters);
-        if self.reader == "books" {
-            let pairs = (0..PAIRS).map(|pair| BookPair::new(format!("C{pair:03}_TWD")).with_depth(20));
-            let books = client.public().order_book(pairs).expect("pairs");
-            read_all(books, move |item| counters.add(shim::is_update(item), || None));
-        } else if self.reader == "balances" {
-            read_all(client.balances(), move |item| counters.add(shim::is_update(item), || None));
-        } else {
-            read_all(client.account(), move |item| {
+        match self.reader {
+            "books" => {
+                let pairs = (0..PAIRS).map(|pair| BookPair::new(format!("C{pair:03}_TWD")).with_depth(20));
+                let books = client.public().order_book(pairs).expect("pairs");
+                read_all(books, move |item| counters.add(shim::is_update(item), || None));
+            }
+            "balances" => {
+                read_all(client.balances(), move |item| counters.add(shim::is_update(item), || None))
+            }
+            "orders" => {
+                read_all(client.active_orders(), move |item| counters.add(shim::is_update(item), || None))
+            }
+            "trades" => {
+                read_all(client.user_trades(), move |item| counters.add(shim::is_update(item), || None))
+            }
+            _ => read_all(client.account(), move |item| {
                 counters.add(shim::is_update(&item.item), || shim::sent_at(item));
-            });
+            }),
         }
         self.clients.push(client);
     }

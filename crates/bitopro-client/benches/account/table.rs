@@ -1,0 +1,128 @@
+//! Runs the measurements and prints the table.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// Number of runs of each measurement.
+const RUNS: usize = 3;
+/// Number of runs of a measurement of latency, which varies more.
+const LATENCY_RUNS: usize = 5;
+
+/// A reader of a load over a link on a runtime.
+struct Case {
+    load: &'static str,
+    link: &'static str,
+    flavor: &'static str,
+    reader: &'static str,
+    /// The names of its rows, one for each figure that it measures.
+    names: Vec<String>,
+}
+
+/// Measures the rows whose name contains one of the filters, or all if there are none.
+pub(crate) fn print(filters: &[&str]) {
+    let generator = Generator::start();
+    println!("{:<40}{:>10}{:>10}{:>8}{:>8}", "row", "bare", "client", "ratio", "lost");
+    let is_wanted = |name: &String| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
+    for case in cases().iter().filter(|case| case.names.iter().any(is_wanted)) {
+        let bare_reader = format!("bare-{}", case.reader);
+        let count = if case.names.len() > 1 { LATENCY_RUNS } else { RUNS };
+        // In turn, so that whatever else the machine does slows down both.
+        let runs: Vec<_> = (0..count)
+            .map(|_| (generator.read(&bare_reader, case), generator.read(case.reader, case)))
+            .collect();
+        // The first value of a run is the number of lost updates.
+        for (column, name) in (1..).zip(&case.names) {
+            let figures = runs.iter().map(|(bare, client)| (value(bare, column), value(client, column)));
+            let bare = median(figures.clone().map(|(bare, _)| bare));
+            let client = median(figures.clone().map(|(_, client)| client));
+            let ratio = median(figures.map(|(bare, client)| client / bare));
+            let lost = median(runs.iter().map(|(_, client)| value(client, 0)));
+            println!("{name:<40}{bare:>10.2}{client:>10.2}{ratio:>8.2}{lost:>8}");
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let cpu = |load, link, flavor, reader| {
+        let names = vec![format!("cpu/{load}/{link}/{flavor}/{reader}")];
+        Case { load, link, flavor, reader, names }
+    };
+    let mut cases = Vec::new();
+    for load in ["flood", "paced"] {
+        for (link, flavor) in [("plain", "current"), ("tls", "current"), ("tls", "multi")] {
+            cases.extend(["balances", "account"].map(|reader| cpu(load, link, flavor, reader)));
+        }
+    }
+    for link in ["plain", "tls"] {
+        cases.push(cpu("order-flood", link, "current", "orders"));
+        cases.push(cpu("trade-flood", link, "current", "trades"));
+    }
+    for (load, link) in [("book-flood", "plain"), ("books", "plain"), ("books", "tls")] {
+        cases.push(cpu(load, link, "current", "books"));
+    }
+    for (link, flavor) in [("plain", "current"), ("tls", "current"), ("tls", "multi")] {
+        cases.push(cpu("mixed", link, flavor, "account"));
+    }
+    for link in ["plain", "tls"] {
+        cases.extend(["balances", "account"].map(|reader| {
+            let names = vec![format!("memory/{link}/{reader}")];
+            Case { load: "idle", link, flavor: "current", reader, names }
+        }));
+    }
+    for flavor in ["multi", "current"] {
+        for (load, figures) in [("quiet", &["p50", "p99"][..]), ("burst", &["p50", "p99", "snapshots"])] {
+            let names = figures.iter().map(|figure| format!("latency/{load}/{flavor}/{figure}")).collect();
+            cases.push(Case { load, link: "tls", flavor, reader: "account", names });
+        }
+    }
+    cases
+}
+
+/// The process of the load generator, which ends with its standard input.
+struct Generator {
+    process: Child,
+    ports: String,
+}
+
+impl Generator {
+    fn start() -> Self {
+        let mut process =
+            program().arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a server");
+        let mut ports = String::new();
+        BufReader::new(process.stdout.take().expect("piped"))
+            .read_line(&mut ports)
+            .expect("the server's ports");
+        Self { process, ports }
+    }
+
+    /// Returns what this reader has measured in its own process.
+    fn read(&self, reader: &str, case: &Case) -> Vec<f64> {
+        let Case { load, link, flavor, .. } = case;
+        let words = ["read", reader, load, link, flavor].into_iter().chain(self.ports.split_whitespace());
+        let output = program().args(words).stderr(Stdio::inherit()).output().expect("a reader");
+        assert!(output.status.success(), "{reader} failed under load {load} over {link}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn program() -> Command {
+    Command::new(std::env::current_exe().expect("the path of this program"))
+}
+
+fn value(figures: &[f64], column: usize) -> f64 {
+    figures.get(column).copied().unwrap_or(f64::NAN)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    value(&values, values.len() / 2)
+}
