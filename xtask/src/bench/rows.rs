@@ -115,6 +115,12 @@ pub(super) const SETS: &[Set] = &[
                 .with_goal(4.0),
             Rows::new("memory/plain", &["balances"], "KiB").with_column("client").with_goal(38.0),
             Rows::new("memory/tls", &["balances"], "KiB").with_column("client").with_goal(53.0),
+            Rows::new("clients", &["memory"], "KiB more than a shared connector")
+                .with_column("added")
+                .with_goal(4.0),
+            Rows::new("clients", &["cpu"], "ms more than a shared connector")
+                .with_column("added")
+                .with_goal(0.1),
             Rows::new("latency/quiet", &["current/p50", "multi/p50"], BARE).with_goal(1.15),
             Rows::new("latency/quiet", &["current/p99", "multi/p99"], BARE).with_goal(1.2),
         ],

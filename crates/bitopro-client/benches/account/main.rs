@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `bare` | tokio-tungstenite read loops on the same sockets with the same read buffer, without decoding |
 //! | `client` | the client, whose items are all read |
-//! | `ratio` | `client` divided by `bare` |
+//! | `ratio`, `added` | `client` divided by `bare`, and `client` minus `bare` |
 //! | `lost` | updates that did not fit into the client's queue and were merged; if more than 1 %, do not compare the row |
 //!
 //! Each figure is the median of several runs of both.
@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `cpu/LOAD/LINK/RUNTIME/READER` | µs of CPU time per update |
 //! | `memory/LINK/READER` | KiB of resident memory per idle subscription with 150 currencies |
+//! | `clients/memory`, `clients/cpu` | KiB and ms of a further client without a connector; `bare` is one that shares a connector |
 //! | `latency/LOAD/RUNTIME/p50`, `p99` | µs from just before a trade is written until its item is read, 1,000 trades per second |
 //! | `latency/burst/RUNTIME/snapshots` | balance snapshots read per second during that time, without merged ones |
 //!

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bitopro_client::transport::TungsteniteConnector;
-use bitopro_client::{BookPair, Client, Credentials};
+use bitopro_client::{BookPair, Client, Credentials, Item};
 use futures_core::Stream;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -30,6 +30,8 @@ use crate::{shim, unix_nanos};
 const LINKS: [&str; 4] = ["auth/account-balance", "auth/orders", "auth/orders/histories", "auth/user-trades"];
 /// Number of idle accounts.
 const ACCOUNTS: u32 = 200;
+/// Number of clients whose cost is measured.
+const CLIENTS: u32 = 50;
 
 /// The items that the readers of this process have received.
 #[derive(Default)]
@@ -100,6 +102,9 @@ impl<'a> Run<'a> {
 
     /// Returns the number of lost updates, followed by the measured figures.
     pub(crate) async fn measure(mut self) -> Vec<f64> {
+        if self.load == "clients" {
+            return self.measure_clients().await;
+        }
         self.open(1).await;
         if self.load == "idle" {
             let before = resident_kib();
@@ -136,6 +141,28 @@ impl<'a> Run<'a> {
         let arrived = counters.wait_for(sent, |counters| counters.updates() - settled).await;
         let cpu_seconds = cpu_time().saturating_sub(cpu).as_secs_f64();
         vec![f64::from(sent - arrived), cpu_seconds * 1e6 / f64::from(sent)]
+    }
+
+    /// Builds clients that dial once, after one that is not measured. No certificate is trusted, so each dial fails.
+    async fn measure_clients(self) -> Vec<f64> {
+        let connector = TungsteniteConnector::new().without_proxy();
+        let (mut memory, mut cpu, mut clients) = (0.0, Duration::ZERO, Vec::new());
+        for number in 0..=CLIENTS {
+            if number == 1 {
+                (memory, cpu) = (resident_kib(), cpu_time());
+            }
+            let credentials = Credentials::new("key", "secret", "me@example.com").expect("credentials");
+            let builder =
+                Client::builder(credentials).with_endpoint(format!("wss://127.0.0.1:{}", self.port));
+            let has_own = self.reader == "clients";
+            let builder = if has_own { builder } else { builder.with_connector(connector.clone()) };
+            let client = builder.build().expect("a client");
+            let item = client.balances().next().await;
+            assert!(matches!(item, Some(Item::Disconnected(_) | Item::Closed(_))), "{item:?}");
+            clients.push(client);
+        }
+        let each = |total| total / f64::from(CLIENTS);
+        vec![0.0, each(resident_kib() - memory), each(cpu_time().saturating_sub(cpu).as_secs_f64() * 1e3)]
     }
 
     /// Opens accounts and waits for the first message of each socket.
@@ -187,13 +214,13 @@ impl<'a> Run<'a> {
                 read_all(books, move |item| counters.add(shim::is_update(item), || None));
             }
             "balances" => {
-                read_all(client.balances(), move |item| counters.add(shim::is_update(item), || None))
+                read_all(client.balances(), move |item| counters.add(shim::is_update(item), || None));
             }
             "orders" => {
-                read_all(client.active_orders(), move |item| counters.add(shim::is_update(item), || None))
+                read_all(client.active_orders(), move |item| counters.add(shim::is_update(item), || None));
             }
             "trades" => {
-                read_all(client.user_trades(), move |item| counters.add(shim::is_update(item), || None))
+                read_all(client.user_trades(), move |item| counters.add(shim::is_update(item), || None));
             }
             _ => read_all(client.account(), move |item| {
                 counters.add(shim::is_update(&item.item), || shim::sent_at(item));

@@ -21,7 +21,7 @@ struct Case {
 /// Measures the rows whose name contains one of the filters, or all if there are none.
 pub(crate) fn print(filters: &[&str]) {
     let generator = Generator::start();
-    println!("{:<40}{:>10}{:>10}{:>8}{:>8}", "row", "bare", "client", "ratio", "lost");
+    println!("{:<40}{:>10}{:>10}{:>8}{:>10}{:>8}", "row", "bare", "client", "ratio", "added", "lost");
     let is_wanted = |name: &String| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
     for case in cases().iter().filter(|case| case.names.iter().any(is_wanted)) {
         let bare_reader = format!("bare-{}", case.reader);
@@ -35,9 +35,10 @@ pub(crate) fn print(filters: &[&str]) {
             let figures = runs.iter().map(|(bare, client)| (value(bare, column), value(client, column)));
             let bare = median(figures.clone().map(|(bare, _)| bare));
             let client = median(figures.clone().map(|(_, client)| client));
-            let ratio = median(figures.map(|(bare, client)| client / bare));
+            let ratio = median(figures.clone().map(|(bare, client)| client / bare));
+            let added = median(figures.map(|(bare, client)| client - bare));
             let lost = median(runs.iter().map(|(_, client)| value(client, 0)));
-            println!("{name:<40}{bare:>10.2}{client:>10.2}{ratio:>8.2}{lost:>8}");
+            println!("{name:<40}{bare:>10.2}{client:>10.2}{ratio:>8.2}{added:>10.2}{lost:>8}");
         }
     }
 }
@@ -69,6 +70,8 @@ fn cases() -> Vec<Case> {
             Case { load: "idle", link, flavor: "current", reader, names }
         }));
     }
+    let names = ["memory", "cpu"].map(|figure| format!("clients/{figure}")).into();
+    cases.push(Case { load: "clients", link: "tls", flavor: "current", reader: "clients", names });
     for flavor in ["multi", "current"] {
         for (load, figures) in [("quiet", &["p50", "p99"][..]), ("burst", &["p50", "p99", "snapshots"])] {
             let names = figures.iter().map(|figure| format!("latency/{load}/{flavor}/{figure}")).collect();
@@ -99,7 +102,13 @@ impl Generator {
     fn read(&self, reader: &str, case: &Case) -> Vec<f64> {
         let Case { load, link, flavor, .. } = case;
         let words = ["read", reader, load, link, flavor].into_iter().chain(self.ports.split_whitespace());
-        let output = program().args(words).stderr(Stdio::inherit()).output().expect("a reader");
+        // A client without its own connector uses the proxy of the environment.
+        let output = program()
+            .args(words)
+            .env("NO_PROXY", "127.0.0.1")
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("a reader");
         assert!(output.status.success(), "{reader} failed under load {load} over {link}");
         let text = String::from_utf8_lossy(&output.stdout);
         text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
