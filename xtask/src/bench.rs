@@ -2,6 +2,7 @@
 //! because times depend on the machine.
 
 pub(crate) mod counts;
+mod page;
 mod report;
 mod rows;
 mod table;
@@ -31,8 +32,8 @@ pub(crate) struct Args {
     /// Instead, count instructions, and fail if there are more than CI accepts.
     #[arg(long, conflicts_with_all = ["filters", "json", "compare"])]
     counts: bool,
-    /// Write the counts that CI compares with.
-    #[arg(long, requires = "counts")]
+    /// Write the table into docs/performance.md, or the counts into the file that CI compares with.
+    #[arg(long, conflicts_with = "filters")]
     write: bool,
 }
 
@@ -53,6 +54,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     ensure!(!report.is_empty(), "no row has a name that contains {}", args.filters.join(" or "));
     print!("{}", report.table(earlier.as_ref()));
+    if args.write {
+        page::write(&report.table(None))?;
+    }
     let file = args.json.clone().unwrap_or_else(|| workspace::root().join("target/bench/latest.json"));
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory)?;
