@@ -14,7 +14,7 @@ use std::process::Stdio;
 use anyhow::{Context, anyhow, ensure};
 
 use crate::bench::report::Report;
-use crate::bench::rows::{SETS, Set};
+use crate::bench::rows::{SETS, Set, Slow};
 use crate::bench::table::Measured;
 use crate::workspace;
 
@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Measure only the rows whose name contains one of these words.
     #[arg(value_name = "ROW")]
     filters: Vec<String>,
+    /// Also measure 8,000 streams in one process, which takes about 6 minutes.
+    #[arg(long)]
+    scale: bool,
     /// Write the figures into this file instead of target/bench/latest.json.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -46,7 +49,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     // Read first, because it may be the file that this run overwrites.
     let earlier = args.compare.as_ref().map(Report::read).transpose()?;
     let mut report = Report::new()?;
-    for set in SETS {
+    for set in SETS.iter().filter(|set| args.includes(set.option)) {
         let names: Vec<String> = set.names().filter(|name| args.selects(name)).collect();
         if !names.is_empty() {
             report.add(set, &names, &measure(set, &names)?)?;
@@ -65,6 +68,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 impl Args {
+    fn includes(&self, option: Option<Slow>) -> bool {
+        match option {
+            None => true,
+            Some(Slow::Scale) => self.scale,
+        }
+    }
+
     fn selects(&self, name: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
     }

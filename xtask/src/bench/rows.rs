@@ -32,7 +32,15 @@ const ACCOUNT: Program = Program { package: "bitopro-client", bench: "account" }
 #[derive(Debug)]
 pub(super) struct Set {
     pub(super) program: Program,
+    /// The option that selects these rows, or `None` if they are always measured.
+    pub(super) option: Option<Slow>,
     pub(super) rows: &'static [Rows],
+}
+
+/// An option that selects slow measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slow {
+    Scale,
 }
 
 /// Rows with the same baseline and the same goal.
@@ -80,6 +88,7 @@ impl Set {
 pub(super) const SETS: &[Set] = &[
     Set {
         program: MESSAGES,
+        option: None,
         rows: &[
             Rows::new("decode", &["a", "bs"], STRINGS).with_goal(0.20),
             Rows::new("decode", &["c", "d", "e", "f"], STRINGS).with_goal(0.40),
@@ -92,9 +101,14 @@ pub(super) const SETS: &[Set] = &[
             Rows::new("error", &["bs"], "a valid message").with_goal(2.0),
         ],
     },
-    Set { program: SIGN, rows: &[Rows::new("sign", &["dial"], "HMAC-SHA384 alone").with_goal(1.6)] },
+    Set {
+        program: SIGN,
+        option: None,
+        rows: &[Rows::new("sign", &["dial"], "HMAC-SHA384 alone").with_goal(1.6)],
+    },
     Set {
         program: ENGINE,
+        option: None,
         rows: &[
             Rows::new("held/orders", SIZES, "not held").with_goal(3.0),
             Rows::new("held", &["balances/150"], "not held"),
@@ -108,6 +122,7 @@ pub(super) const SETS: &[Set] = &[
     },
     Set {
         program: ACCOUNT,
+        option: None,
         rows: &[
             Rows::new("cpu/flood/plain/current", &["balances", "account"], BARE).with_goal(2.5),
             Rows::new("cpu/flood/tls/current", &["balances", "account"], BARE).with_goal(1.8),
@@ -123,6 +138,16 @@ pub(super) const SETS: &[Set] = &[
                 .with_goal(0.1),
             Rows::new("latency/quiet", &["current/p50", "multi/p50"], BARE).with_goal(1.15),
             Rows::new("latency/quiet", &["current/p99", "multi/p99"], BARE).with_goal(1.2),
+        ],
+    },
+    Set {
+        program: ACCOUNT,
+        option: Some(Slow::Scale),
+        rows: &[
+            Rows::new("scale/plain", &["cpu"], "8,000 bare read loops").with_goal(1.3),
+            Rows::new("scale/plain", &["memory"], "MiB").with_column("client").with_goal(200.0),
+            Rows::new("scale/tls", &["cpu"], "8,000 bare read loops").with_goal(1.3),
+            Rows::new("scale/tls", &["memory"], "MiB").with_column("client"),
         ],
     },
 ];

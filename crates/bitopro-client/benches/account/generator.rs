@@ -15,7 +15,7 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink, split};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, interval_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -39,6 +39,10 @@ pub(crate) const PAIRS: u32 = 35;
 const LEVELS: u32 = 20;
 /// The time between two order books: 37 in a second.
 const BOOK_INTERVAL: Duration = Duration::from_millis(27);
+/// The time between two updates on a socket at scale.
+const SCALE_INTERVAL: Duration = Duration::from_secs(1);
+/// Number of updates on each socket at scale.
+pub(crate) const SCALE_SECONDS: u32 = 10;
 /// Number of trades whose latency is measured.
 pub(crate) const TRADES: u32 = 3_000;
 
@@ -121,6 +125,7 @@ async fn send<S: AsyncRead + AsyncWrite>(
         ("book-flood", _) => (BOOK_FLOOD, 0),
         ("books", _) => (0, BOOKS),
         ("paced", "account-balance") => (0, PACED),
+        ("scale", _) => (0, SCALE_SECONDS),
         ("quiet" | "burst", "user-trades") => (0, TRADES),
         _ => (0, 0),
     };
@@ -143,7 +148,14 @@ async fn send<S: AsyncRead + AsyncWrite>(
     for chunk in chunks.iter().cycle().take((flood / CHUNK) as usize) {
         writer.write_all(chunk).await?;
     }
-    let mut ticks = interval(if load == "books" { BOOK_INTERVAL } else { Duration::from_millis(1) });
+    let mut ticks = match load {
+        "books" => interval(BOOK_INTERVAL),
+        // The sockets do not send at the same moment.
+        "scale" => {
+            interval_at(Instant::now() + Duration::from_micros(unix_nanos() % 1_000_000), SCALE_INTERVAL)
+        }
+        _ => interval(Duration::from_millis(1)),
+    };
     for _ in 0..paced {
         ticks.tick().await;
         writer.write_all(&message(link, unix_nanos(), 1)).await?;

@@ -2,7 +2,7 @@
 //! API.
 //!
 //! Run it with `cargo bench -p bitopro-client --bench account`; arguments such as `-- latency/burst`
-//! select rows whose name contains one of them. It needs Linux, two cores and about 8 minutes. Each measurement runs in
+//! select rows whose name contains one of them. It needs Linux, two cores and about 15 minutes. Each measurement runs in
 //! its own process, which connects to a load generator in another one, so that the table counts the client's
 //! CPU only.
 //!
@@ -20,6 +20,7 @@
 //! | `cpu/LOAD/LINK/RUNTIME/READER` | µs of CPU time per update |
 //! | `memory/LINK/READER` | KiB of resident memory per idle subscription with 150 currencies |
 //! | `clients/memory`, `clients/cpu` | KiB and ms of a further client without a connector; `bare` is one that shares a connector |
+//! | `scale/LINK/cpu`, `memory` | µs of CPU time per update, and MiB of resident memory, of 2,000 accounts with one update per second on each of their four streams |
 //! | `latency/LOAD/RUNTIME/p50`, `p99` | µs from just before a trade is written until its item is read, 1,000 trades per second |
 //! | `latency/burst/RUNTIME/snapshots` | balance snapshots read per second during that time, without merged ones |
 //!

@@ -23,13 +23,15 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::generator::{BOOK_FLOOD, BOOKS, FLOOD, MIXED, PACED, PAIRS, TRADES};
+use crate::generator::{BOOK_FLOOD, BOOKS, FLOOD, MIXED, PACED, PAIRS, SCALE_SECONDS, TRADES};
 use crate::{shim, unix_nanos};
 
 /// The last parts of the paths of the account's streams.
 const LINKS: [&str; 4] = ["auth/account-balance", "auth/orders", "auth/orders/histories", "auth/user-trades"];
 /// Number of idle accounts.
 const ACCOUNTS: u32 = 200;
+/// Number of accounts at scale.
+const SCALE_ACCOUNTS: u32 = 2_000;
 /// Number of clients whose cost is measured.
 const CLIENTS: u32 = 50;
 
@@ -111,6 +113,9 @@ impl<'a> Run<'a> {
             self.open(ACCOUNTS).await;
             return vec![0.0, (resident_kib() - before) / f64::from(ACCOUNTS)];
         }
+        if self.load == "scale" {
+            self.open(SCALE_ACCOUNTS - 1).await;
+        }
         let counters = Arc::clone(&self.counters);
         let settled = counters.updates();
         counters.latencies.lock().expect("no panic").clear();
@@ -136,11 +141,12 @@ impl<'a> Run<'a> {
             "mixed" => MIXED * 4,
             "books" => BOOKS,
             "book-flood" => BOOK_FLOOD,
+            "scale" => SCALE_ACCOUNTS * 4 * SCALE_SECONDS,
             _ => PACED,
         };
         let arrived = counters.wait_for(sent, |counters| counters.updates() - settled).await;
         let cpu_seconds = cpu_time().saturating_sub(cpu).as_secs_f64();
-        vec![f64::from(sent - arrived), cpu_seconds * 1e6 / f64::from(sent)]
+        vec![f64::from(sent - arrived), cpu_seconds * 1e6 / f64::from(sent), resident_kib() / 1024.0]
     }
 
     /// Builds clients that dial once, after one that is not measured. No certificate is trusted, so each dial fails.
@@ -186,7 +192,7 @@ impl<'a> Run<'a> {
             }
             sockets += u32::try_from(links.len()).unwrap_or_default() * messages;
             // A few accounts at a time, so that memory that is only needed to connect has little influence.
-            if account % 20 == 0 || account == accounts {
+            if account % 100 == 0 || account == accounts {
                 assert_eq!(
                     self.counters.wait_for(sockets, Counters::updates).await,
                     sockets,

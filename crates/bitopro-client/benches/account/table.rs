@@ -5,8 +5,10 @@ use std::process::{Child, Command, Stdio};
 
 /// Number of runs of each measurement.
 const RUNS: usize = 3;
-/// Number of runs of a measurement of latency, which varies more.
-const LATENCY_RUNS: usize = 5;
+/// Number of runs of a measurement that varies more.
+const MORE_RUNS: usize = 5;
+/// Number of sockets that a process must be able to open.
+const OPEN_FILES: u32 = 10_000;
 
 /// A reader of a load over a link on a runtime.
 struct Case {
@@ -14,6 +16,7 @@ struct Case {
     link: &'static str,
     flavor: &'static str,
     reader: &'static str,
+    runs: usize,
     /// The names of its rows, one for each figure that it measures.
     names: Vec<String>,
 }
@@ -25,9 +28,8 @@ pub(crate) fn print(filters: &[&str]) {
     let is_wanted = |name: &String| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
     for case in cases().iter().filter(|case| case.names.iter().any(is_wanted)) {
         let bare_reader = format!("bare-{}", case.reader);
-        let count = if case.names.len() > 1 { LATENCY_RUNS } else { RUNS };
         // In turn, so that whatever else the machine does slows down both.
-        let runs: Vec<_> = (0..count)
+        let runs: Vec<_> = (0..case.runs)
             .map(|_| (generator.read(&bare_reader, case), generator.read(case.reader, case)))
             .collect();
         // The first value of a run is the number of lost updates.
@@ -46,7 +48,7 @@ pub(crate) fn print(filters: &[&str]) {
 fn cases() -> Vec<Case> {
     let cpu = |load, link, flavor, reader| {
         let names = vec![format!("cpu/{load}/{link}/{flavor}/{reader}")];
-        Case { load, link, flavor, reader, names }
+        Case { load, link, flavor, reader, runs: RUNS, names }
     };
     let mut cases = Vec::new();
     for load in ["flood", "paced"] {
@@ -67,16 +69,27 @@ fn cases() -> Vec<Case> {
     for link in ["plain", "tls"] {
         cases.extend(["balances", "account"].map(|reader| {
             let names = vec![format!("memory/{link}/{reader}")];
-            Case { load: "idle", link, flavor: "current", reader, names }
+            Case { load: "idle", link, flavor: "current", reader, runs: RUNS, names }
         }));
     }
     let names = ["memory", "cpu"].map(|figure| format!("clients/{figure}")).into();
-    cases.push(Case { load: "clients", link: "tls", flavor: "current", reader: "clients", names });
+    cases.push(Case {
+        load: "clients",
+        link: "tls",
+        flavor: "current",
+        reader: "clients",
+        runs: MORE_RUNS,
+        names,
+    });
     for flavor in ["multi", "current"] {
         for (load, figures) in [("quiet", &["p50", "p99"][..]), ("burst", &["p50", "p99", "snapshots"])] {
             let names = figures.iter().map(|figure| format!("latency/{load}/{flavor}/{figure}")).collect();
-            cases.push(Case { load, link: "tls", flavor, reader: "account", names });
+            cases.push(Case { load, link: "tls", flavor, reader: "account", runs: MORE_RUNS, names });
         }
+    }
+    for link in ["plain", "tls"] {
+        let names = ["cpu", "memory"].map(|figure| format!("scale/{link}/{figure}")).into();
+        cases.push(Case { load: "scale", link, flavor: "current", reader: "account", runs: RUNS, names });
     }
     cases
 }
@@ -122,8 +135,12 @@ impl Drop for Generator {
     }
 }
 
+/// Returns a command that runs this program with a higher limit of open files, as far as the machine allows it.
 fn program() -> Command {
-    Command::new(std::env::current_exe().expect("the path of this program"))
+    let mut command = Command::new("sh");
+    let limit = format!("ulimit -n {OPEN_FILES} 2>/dev/null; exec \"$0\" \"$@\"");
+    command.args(["-c", &limit]).arg(std::env::current_exe().expect("the path of this program"));
+    command
 }
 
 fn value(figures: &[f64], column: usize) -> f64 {
