@@ -164,7 +164,8 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn general_element<T: DeserializeOwned>(&mut self, start: usize) -> Option<T> {
-        let text = self.text.get(start..)?;
+        // Elements are objects. Anything else, such as the end of the list, is an error of the list.
+        let text = self.text.get(start..).filter(|text| text.starts_with('{'))?;
         let mut values = serde_json::Deserializer::from_str(text).into_iter();
         let value = values.next()?.ok();
         if value.is_some() {
