@@ -70,19 +70,20 @@ mod tests {
 
     #[test]
     fn a_sleep_is_the_lead_of_the_wall_clock_over_the_monotonic_clock() {
-        let (start, wall) = (test_start(), SystemTime::UNIX_EPOCH + SECOND * 1_000_000);
+        let (earlier, wall) = (test_start(), SystemTime::UNIX_EPOCH + SECOND * 1_000_000);
+        let start = earlier + SECOND * 100;
         let mut detector = SuspendDetector::new(start, wall, SECOND * 30);
         assert_eq!(detector.slept_since_advance(start + SECOND * 600, wall + SECOND * 601), Duration::ZERO);
         assert_eq!(detector.slept_since_advance(start + SECOND * 600, wall - SECOND * 600), Duration::ZERO);
         assert_eq!(detector.advance(start + SECOND, wall + SECOND * 26), SECOND * 25);
         assert_eq!(
-            (detector.excessive_sleep(start), detector.excessive_sleep(start - SECOND * 5)),
+            (detector.excessive_sleep(start), detector.excessive_sleep(earlier + SECOND * 95)),
             (None, Some(SECOND * 25))
         );
         assert_eq!(detector.advance(start + SECOND * 2, wall + SECOND * 52), SECOND * 25);
         assert_eq!(detector.excessive_sleep(start + SECOND * 2), Some(SECOND * 50), "sleeps add up");
         detector.record_frame();
-        assert_eq!(detector.excessive_sleep(start - SECOND * 98), None);
+        assert_eq!(detector.excessive_sleep(earlier + SECOND * 2), None);
         let with_long_idle_limit = SuspendDetector::new(start, wall, SECOND * 600);
         assert!(
             with_long_idle_limit.is_too_long(SECOND * 31) && !with_long_idle_limit.is_too_long(SECOND * 30)
