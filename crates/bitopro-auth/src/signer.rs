@@ -114,8 +114,7 @@ impl Credentials {
     }
 }
 
-/// Returns the lowercase hex text of `bytes`. `hex::encode` appends one character at a time, which takes four times as
-/// long.
+/// Returns the lowercase hex text of `bytes`. `hex::encode` appends one character at a time, which is slower.
 fn to_hex(bytes: &[u8]) -> Zeroizing<String> {
     let mut text = vec![0; 2 * bytes.len()];
     // Neither step can fail: the buffer has the right length, and hex digits are ASCII.
