@@ -1,5 +1,8 @@
 use std::io::{self, BufRead, BufReader, Read};
 
+/// Number of bytes that are read at a time.
+const BUFFER_BYTES: usize = 64 << 10;
+
 /// Reads lines of bounded length, with bounded memory.
 pub(crate) struct BoundedLines<R> {
     input: BufReader<R>,
@@ -20,7 +23,7 @@ pub(crate) enum Line<'a> {
 
 impl<R: Read> BoundedLines<R> {
     pub(crate) fn new(input: R, limit: usize) -> Self {
-        Self { input: BufReader::new(input), limit, line: Vec::new(), is_cut: false }
+        Self { input: BufReader::with_capacity(BUFFER_BYTES, input), limit, line: Vec::new(), is_cut: false }
     }
 
     /// Returns whether reading the next line may block.

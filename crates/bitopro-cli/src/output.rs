@@ -5,8 +5,14 @@ use serde::Serialize;
 use crate::exit::{Failure, Status};
 use crate::single_line::single_line;
 
+/// Number of bytes that are buffered before they are written.
+const BUFFER_BYTES: usize = 64 << 10;
+
 /// Buffered standard output, for commands that may block on it.
-pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
+pub(crate) struct Output {
+    stdout: BufWriter<StdoutLock<'static>>,
+    json: JsonLine,
+}
 
 /// The reason why nothing more can be printed.
 #[derive(Debug)]
@@ -44,31 +50,49 @@ pub(crate) fn exit_status(printed: Result<(), OutputError>, status: Status) -> R
 
 impl Output {
     pub(crate) fn stdout() -> Self {
-        Self(BufWriter::new(io::stdout().lock()))
+        let stdout = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+        Self { stdout, json: JsonLine::default() }
     }
 
     /// Writes complete lines.
     pub(crate) fn lines(&mut self, lines: &str) -> Result<(), OutputError> {
-        Ok(self.0.write_all(lines.as_bytes())?)
+        Ok(self.stdout.write_all(lines.as_bytes())?)
     }
 
     pub(crate) fn line(&mut self, text: &str) -> Result<(), OutputError> {
-        Ok(writeln!(self.0, "{text}")?)
+        Ok(writeln!(self.stdout, "{text}")?)
     }
 
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), OutputError> {
-        self.line(&json(value)?)
+        let line = self.json.format(value)?;
+        Ok(self.stdout.write_all(line.as_bytes())?)
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
-        Ok(self.0.flush()?)
+        Ok(self.stdout.flush()?)
     }
 }
 
-/// Returns a value as JSON on one line.
+/// Formats values as lines of JSON, in a buffer that is reused.
+#[derive(Default)]
+pub(crate) struct JsonLine(String);
+
+impl JsonLine {
+    /// Returns a value as one line of JSON, with its line break.
+    pub(crate) fn format(&mut self, value: &impl Serialize) -> Result<&str, Failure> {
+        let failure = || Failure::new(Status::Unexpected, "cannot write a message as JSON");
+        let mut json = std::mem::take(&mut self.0).into_bytes();
+        json.clear();
+        serde_json::to_writer(&mut json, value).map_err(|error| failure().with_source(error))?;
+        let json = String::from_utf8(json).map_err(|error| failure().with_source(error))?;
+        self.0 = single_line(json);
+        self.0.push('\n');
+        Ok(&self.0)
+    }
+}
+
+/// Returns a value as JSON on one line, without a line break.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map(single_line).map_err(|error| {
-        Failure::new(Status::Unexpected, "cannot write a message as JSON").with_source(error)
-    })
+    JsonLine::default().format(value).map(|line| line.trim_end().to_owned())
 }

@@ -10,7 +10,7 @@ use super::source::SourceReader;
 use super::table::Table;
 use crate::exit::Failure;
 use crate::filter::Filter;
-use crate::output::json;
+use crate::output::JsonLine;
 use crate::table::Style;
 use crate::table::balances::{BalanceChanges, balance_changes};
 
@@ -18,6 +18,7 @@ use crate::table::balances::{BalanceChanges, balance_changes};
 pub(super) struct Printer {
     filter: Filter,
     renderer: Renderer,
+    json: JsonLine,
     streams: &'static [Stream],
     /// Derives the changes of an account from each item before it is filtered.
     changes: Option<Changes>,
@@ -50,7 +51,8 @@ impl Printer {
         reader: SourceReader,
     ) -> Self {
         let (printed, compared_streams) = (PrintedStates::new(), BTreeSet::new());
-        Self { filter, renderer, streams, changes, reader, printed, compared_streams }
+        let json = JsonLine::default();
+        Self { filter, renderer, json, streams, changes, reader, printed, compared_streams }
     }
 
     /// Prints an item. Returns whether it contained data that matches the filter.
@@ -58,7 +60,7 @@ impl Printer {
         if let Item::Snapshot(message) | Item::Update(message) = &item.item {
             self.report_unmatched(item.stream, item.received, message, lines);
         }
-        let Self { filter, renderer, changes, reader, printed, .. } = self;
+        let Self { filter, renderer, json, changes, reader, printed, .. } = self;
         let changes = match renderer {
             Renderer::Ndjson { .. } => BalanceChanges::new(),
             Renderer::Table(_) | Renderer::Screen(_) => {
@@ -79,7 +81,7 @@ impl Printer {
             Renderer::Ndjson { state: with_state } => {
                 let mut line = StreamItem::new(stream, filtered);
                 line.received = received;
-                lines.extend([&json(&line)?, "\n"]);
+                lines.push_str(json.format(&line)?);
                 let leaves_state = match line.item {
                     Item::Connected(_) | Item::Unknown(_) | Item::Closed(Closed::Requested) => true,
                     // The state already contains the snapshot that follows.
@@ -91,7 +93,7 @@ impl Printer {
                     let affected = (stream == PrivateStream::HistoryOrders)
                         .then_some(PrivateStream::ActiveOrders.into());
                     for state in [stream].into_iter().chain(affected).filter_map(&mut state) {
-                        lines.extend([&json(&state)?, "\n"]);
+                        lines.push_str(json.format(&state)?);
                     }
                 }
             }
@@ -124,7 +126,7 @@ impl Printer {
             let mut state = current.get(*stream).unwrap_or_else(|| StreamState::new(*stream, Vec::new()));
             state.read_at = current.read_at();
             match &mut self.renderer {
-                Renderer::Ndjson { .. } => lines.extend([&json(&Heartbeat(&state))?, "\n"]),
+                Renderer::Ndjson { .. } => lines.push_str(self.json.format(&Heartbeat(&state))?),
                 Renderer::Table(table) => table.print_heartbeat(&state, lines),
                 Renderer::Screen(screen) => screen.set_outdated(),
             }

@@ -170,7 +170,9 @@ impl Watcher {
             _ => {}
         }
         let is_data = self.printer.print(item, &mut self.lines)?;
-        if let Stream::Public(_) = stream {
+        if let Stream::Public(_) = stream
+            && self.awaited.contains(&stream)
+        {
             // Every pair has its own snapshot.
             has_arrived = (has_arrived && !is_data) || self.printer.is_market_fresh();
         }
