@@ -111,9 +111,8 @@ impl<T: Topic> Subscription<T> {
     /// The state of a stream is `None` before its first snapshot; trades, which have no snapshots, have a
     /// state from their first connection on.
     ///
-    /// The copy is cheap because it shares its data with the subscription. While it is held, the next message
-    /// that changes the state of a stream copies the whole state of that stream. Drop the copy before waiting
-    /// for the next item.
+    /// The copy is cheap because it shares its data with the subscription. While it is held, a message copies the
+    /// parts of the state that it changes: a few of the orders or trades, or all balances.
     pub fn current(&self) -> T::Current {
         self.inner.current::<T>()
     }
