@@ -62,8 +62,20 @@ fn run() -> Result<Status, Failure> {
 /// Runs a future on a runtime with a worker thread, so that slow printing on the main thread does not delay
 /// pongs.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| {
+    run_on(tokio::runtime::Builder::new_multi_thread().worker_threads(1), work)
+}
+
+/// Runs a future and its tasks on this thread, which it must not block. Each item then costs less than with
+/// [`block_on`], and the tasks that receive items cannot outrun the future that prints them.
+fn block_on_one_thread<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    run_on(&mut tokio::runtime::Builder::new_current_thread(), work)
+}
+
+fn run_on<T>(
+    builder: &mut tokio::runtime::Builder,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = builder.enable_all().build().map_err(|error| {
         Failure::new(Status::Unexpected, "cannot start the async runtime").with_source(error)
     })?;
     let result = runtime.block_on(work);

@@ -35,7 +35,8 @@ const DEMO_HINT: &str = "; `--demo` needs none";
 const DEMO_INTERVAL: Duration = Duration::from_millis(800);
 
 pub(crate) fn run(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
-    crate::block_on(watch(args, signals))
+    // Standard output has its own thread.
+    crate::block_on_one_thread(watch(args, signals))
 }
 
 async fn watch(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
