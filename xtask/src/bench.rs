@@ -3,6 +3,7 @@
 
 pub(crate) mod counts;
 mod page;
+mod peers;
 mod report;
 mod rows;
 mod table;
@@ -19,10 +20,14 @@ use crate::bench::table::Measured;
 use crate::workspace;
 
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "independent options of a command")]
 pub(crate) struct Args {
     /// Measure only the rows whose name contains one of these words.
     #[arg(value_name = "ROW")]
     filters: Vec<String>,
+    /// Also measure other clients, which takes about 8 minutes; installs them, about 140 MB.
+    #[arg(long)]
+    peers: bool,
     /// Also measure 8,000 streams in one process, which takes about 6 minutes.
     #[arg(long)]
     scale: bool,
@@ -72,6 +77,7 @@ impl Args {
         match option {
             None => true,
             Some(Slow::Scale) => self.scale,
+            Some(Slow::Peers) => self.peers,
         }
     }
 
@@ -82,7 +88,11 @@ impl Args {
 
 /// Runs the program that measures these rows.
 fn measure(set: &Set, names: &[String]) -> anyhow::Result<Vec<Measured>> {
-    let output = set.program.cargo_bench().arg("--").args(names).stderr(Stdio::inherit()).output()?;
+    let mut bench = set.program.cargo_bench();
+    if set.option == Some(Slow::Peers) {
+        bench.envs(peers::variables()?);
+    }
+    let output = bench.arg("--").args(names).stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "the benchmark `{}` failed: {}", set.program.bench, output.status);
     table::parse(&String::from_utf8_lossy(&output.stdout))
 }

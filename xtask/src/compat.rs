@@ -9,7 +9,7 @@ mod table;
 use anyhow::{anyhow, ensure};
 
 use crate::compat::client::{Client, OptIn, Script};
-use crate::compat::environment::{Environment, python};
+pub(crate) use crate::compat::environment::{Environment, python};
 use crate::compat::page::{PAGES, Page};
 use crate::workspace::cargo;
 
@@ -36,14 +36,7 @@ const CLIENTS: [Client; 4] = [
         ],
         imports: "import ccxt, ccxt.pro",
     }),
-    ccxt_for_python(Environment::Python {
-        directory: "compat-ccxt-newer",
-        requirements: &[
-            "ccxt==4.5.84 --hash=sha256:b920f7d92c0fb62873a900c96ee2cfb76ec6ffeaa7343bf5be0cc01b9b2e9617\n",
-            include_str!("compat/ccxt-requirements.txt"),
-        ],
-        imports: "import ccxt, ccxt.pro",
-    }),
+    ccxt_for_python(CCXT),
     Client {
         name: "ccxt for JavaScript",
         package: "ccxt",
@@ -65,8 +58,18 @@ const CLIENTS: [Client; 4] = [
     },
 ];
 
+/// The newer ccxt for Python.
+pub(crate) const CCXT: Environment = Environment::Python {
+    directory: "compat-ccxt-newer",
+    requirements: &[
+        "ccxt==4.5.84 --hash=sha256:b920f7d92c0fb62873a900c96ee2cfb76ec6ffeaa7343bf5be0cc01b9b2e9617\n",
+        include_str!("compat/ccxt-requirements.txt"),
+    ],
+    imports: "import ccxt, ccxt.pro",
+};
+
 /// The exchange's own SDK, and pytest.
-const SDK: Environment = Environment::Python {
+pub(crate) const SDK: Environment = Environment::Python {
     directory: "compat",
     requirements: &[include_str!("compat/requirements.txt")],
     imports: "import pytest, requests; from bitoproClient import bitopro_websocket_client",

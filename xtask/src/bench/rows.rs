@@ -41,6 +41,7 @@ pub(super) struct Set {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slow {
     Scale,
+    Peers,
 }
 
 /// Rows with the same baseline and the same goal.
@@ -150,10 +151,28 @@ pub(super) const SETS: &[Set] = &[
             Rows::new("scale/tls", &["memory"], "MiB").with_column("client"),
         ],
     },
+    Set {
+        program: ACCOUNT,
+        option: Some(Slow::Peers),
+        rows: &[
+            Rows::new("peers/updates", &["websockets"], PYTHON),
+            Rows::new("peers/updates", &["sdk"], SDK),
+            Rows::new("peers/updates", &["ccxt"], CCXT),
+            Rows::new("peers/snapshots", &["websockets"], PYTHON).with_goal(0.45),
+            Rows::new("peers/snapshots", &["sdk"], SDK),
+            Rows::new("peers/snapshots", &["ccxt"], CCXT),
+            Rows::new("peers/watch", &["cpu"], "Python: websockets, orjson, print").with_goal(0.2),
+            Rows::new("peers/watch", &["missing"], "updates").with_column("client").with_goal(0.0),
+            Rows::new("peers/decode", &["mixed"], "Python: orjson").with_goal(0.5),
+        ],
+    },
 ];
 
 const SIZES: &[&str] = &["10", "1000", "10000"];
 const LARGE: &[&str] = &["1000", "10000"];
+const PYTHON: &str = "Python: websockets, orjson";
+const SDK: &str = "the exchange's Python SDK";
+const CCXT: &str = "ccxt for Python";
 const STRINGS: &str = "String structs, HashMap";
 const BARE: &str = "bare read loop";
 

@@ -11,7 +11,7 @@ use crate::workspace;
 
 /// The packages of a client.
 #[derive(Debug)]
-pub(super) enum Environment {
+pub(crate) enum Environment {
     /// A virtual environment.
     Python {
         directory: &'static str,
@@ -25,13 +25,13 @@ pub(super) enum Environment {
 }
 
 /// Returns the interpreter of a virtual environment.
-pub(super) fn python(environment: &Path) -> PathBuf {
+pub(crate) fn python(environment: &Path) -> PathBuf {
     environment.join("bin").join("python")
 }
 
 impl Environment {
     /// Installs the packages if needed. Returns the directory, or the reason why this machine cannot install them.
-    pub(super) fn prepare(&self) -> anyhow::Result<Result<PathBuf, String>> {
+    pub(crate) fn prepare(&self) -> anyhow::Result<Result<PathBuf, String>> {
         let (Self::Python { directory, .. } | Self::Node { directory, .. }) = self;
         let directory = workspace::metadata()?.target_directory.as_std_path().join(directory);
         let installed = directory.join("installed.txt");

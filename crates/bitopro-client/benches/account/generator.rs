@@ -39,6 +39,10 @@ pub(crate) const PAIRS: u32 = 35;
 const LEVELS: u32 = 20;
 /// The time between two order books: 37 in a second.
 const BOOK_INTERVAL: Duration = Duration::from_millis(27);
+/// Number of updates for slow clients.
+pub(crate) const UPDATES: u32 = 1_000 * CHUNK;
+/// Number of snapshots of 150 currencies for slow clients.
+pub(crate) const SNAPSHOTS: u32 = 4_000;
 /// The time between two updates on a socket at scale.
 const SCALE_INTERVAL: Duration = Duration::from_secs(1);
 /// Number of updates on each socket at scale.
@@ -121,6 +125,7 @@ async fn send<S: AsyncRead + AsyncWrite>(
         ("flood", "account-balance") | ("order-flood", "orders") | ("trade-flood", "user-trades") => {
             (FLOOD, 0)
         }
+        ("updates", "account-balance") => (UPDATES, 0),
         ("mixed", _) => (MIXED, 0),
         ("book-flood", _) => (BOOK_FLOOD, 0),
         ("books", _) => (0, BOOKS),
@@ -147,6 +152,9 @@ async fn send<S: AsyncRead + AsyncWrite>(
     }
     for chunk in chunks.iter().cycle().take((flood / CHUNK) as usize) {
         writer.write_all(chunk).await?;
+    }
+    for _ in (0..SNAPSHOTS).filter(|_| load == "snapshots" && link == "account-balance") {
+        writer.write_all(&snapshot).await?;
     }
     let mut ticks = match load {
         "books" => interval(BOOK_INTERVAL),

@@ -13,6 +13,9 @@
 //! | `ratio`, `added` | `client` divided by `bare`, and `client` minus `bare` |
 //! | `lost` | updates that did not fit into the client's queue and were merged; if more than 1 %, do not compare the row |
 //!
+//! In the rows of other clients, `bare` is the other client: Python with websockets and orjson, the exchange's Python SDK,
+//! or ccxt for Python. `cargo xtask bench --peers` installs them.
+//!
 //! Each figure is the median of several runs of both.
 //!
 //! | row | meaning |
@@ -21,6 +24,9 @@
 //! | `memory/LINK/READER` | KiB of resident memory per idle subscription with 150 currencies |
 //! | `clients/memory`, `clients/cpu` | KiB and ms of a further client without a connector; `bare` is one that shares a connector |
 //! | `scale/LINK/cpu`, `memory` | µs of CPU time per update, and MiB of resident memory, of 2,000 accounts with one update per second on each of their four streams |
+//! | `peers/updates/CLIENT`, `peers/snapshots/CLIENT` | µs of CPU time per update of one balance, and per snapshot of 150 currencies, through `balances()` |
+//! | `peers/watch/cpu`, `missing` | the same of `bitopro watch` in NDJSON against Python that prints the same, and the number of updates that were not printed, of 512,000 |
+//! | `peers/decode/mixed` | nanoseconds of CPU time per byte of `bitopro decode` with 500 MB of messages, against orjson's `loads` and `dumps` |
 //! | `latency/LOAD/RUNTIME/p50`, `p99` | µs from just before a trade is written until its item is read, 1,000 trades per second |
 //! | `latency/burst/RUNTIME/snapshots` | balance snapshots read per second during that time, without merged ones |
 //!
@@ -36,8 +42,10 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a failure ends the program")]
 #![allow(clippy::disallowed_methods, reason = "two processes need the same clock")]
 
+mod cases;
 mod generator;
 mod messages;
+mod peers;
 mod run;
 mod shim;
 mod table;

@@ -23,7 +23,9 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::generator::{BOOK_FLOOD, BOOKS, FLOOD, MIXED, PACED, PAIRS, SCALE_SECONDS, TRADES};
+use crate::generator::{
+    BOOK_FLOOD, BOOKS, FLOOD, MIXED, PACED, PAIRS, SCALE_SECONDS, SNAPSHOTS, TRADES, UPDATES,
+};
 use crate::{shim, unix_nanos};
 
 /// The last parts of the paths of the account's streams.
@@ -119,7 +121,7 @@ impl<'a> Run<'a> {
         let counters = Arc::clone(&self.counters);
         let settled = counters.updates();
         counters.latencies.lock().expect("no panic").clear();
-        let (cpu, begin) = (cpu_time(), Instant::now());
+        let (cpu, begin) = (cpu_time(std::process::id()), Instant::now());
         request(self.control, "/go");
         if counters.measures_latency {
             let trades = |counters: &Counters| {
@@ -141,11 +143,13 @@ impl<'a> Run<'a> {
             "mixed" => MIXED * 4,
             "books" => BOOKS,
             "book-flood" => BOOK_FLOOD,
+            "updates" => UPDATES,
+            "snapshots" => SNAPSHOTS,
             "scale" => SCALE_ACCOUNTS * 4 * SCALE_SECONDS,
             _ => PACED,
         };
         let arrived = counters.wait_for(sent, |counters| counters.updates() - settled).await;
-        let cpu_seconds = cpu_time().saturating_sub(cpu).as_secs_f64();
+        let cpu_seconds = cpu_time(std::process::id()).saturating_sub(cpu).as_secs_f64();
         vec![f64::from(sent - arrived), cpu_seconds * 1e6 / f64::from(sent), resident_kib() / 1024.0]
     }
 
@@ -155,7 +159,7 @@ impl<'a> Run<'a> {
         let (mut memory, mut cpu, mut clients) = (0.0, Duration::ZERO, Vec::new());
         for number in 0..=CLIENTS {
             if number == 1 {
-                (memory, cpu) = (resident_kib(), cpu_time());
+                (memory, cpu) = (resident_kib(), cpu_time(std::process::id()));
             }
             let credentials = Credentials::new("key", "secret", "me@example.com").expect("credentials");
             let builder =
@@ -168,7 +172,11 @@ impl<'a> Run<'a> {
             clients.push(client);
         }
         let each = |total| total / f64::from(CLIENTS);
-        vec![0.0, each(resident_kib() - memory), each(cpu_time().saturating_sub(cpu).as_secs_f64() * 1e3)]
+        vec![
+            0.0,
+            each(resident_kib() - memory),
+            each(cpu_time(std::process::id()).saturating_sub(cpu).as_secs_f64() * 1e3),
+        ]
     }
 
     /// Opens accounts and waits for the first message of each socket.
@@ -275,7 +283,7 @@ fn read_all<S: Stream<Item: Send> + Unpin + Send + 'static>(
 }
 
 /// Sends a request to the load generator.
-fn request(port: u16, path: &str) -> String {
+pub(crate) fn request(port: u16, path: &str) -> String {
     let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a server");
     write!(stream, "GET {path} HTTP/1.1\r\n\r\n").expect("a request");
     let mut answer = String::new();
@@ -283,9 +291,9 @@ fn request(port: u16, path: &str) -> String {
     answer
 }
 
-/// Returns the CPU time of all threads of this process, each up to its last context switch.
-fn cpu_time() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
+/// Returns the CPU time of all threads of a process, each up to its last context switch.
+pub(crate) fn cpu_time(process: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let times = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
     let nanos = times.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok()).sum();
     Duration::from_nanos(nanos)

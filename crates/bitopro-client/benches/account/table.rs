@@ -3,23 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// Number of runs of each measurement.
-const RUNS: usize = 3;
-/// Number of runs of a measurement that varies more.
-const MORE_RUNS: usize = 5;
+use crate::cases::{Case, cases};
+use crate::peers::{self, Peer};
+
 /// Number of sockets that a process must be able to open.
 const OPEN_FILES: u32 = 10_000;
-
-/// A reader of a load over a link on a runtime.
-struct Case {
-    load: &'static str,
-    link: &'static str,
-    flavor: &'static str,
-    reader: &'static str,
-    runs: usize,
-    /// The names of its rows, one for each figure that it measures.
-    names: Vec<String>,
-}
 
 /// Measures the rows whose name contains one of the filters, or all if there are none.
 pub(crate) fn print(filters: &[&str]) {
@@ -27,10 +15,9 @@ pub(crate) fn print(filters: &[&str]) {
     println!("{:<40}{:>10}{:>10}{:>8}{:>10}{:>8}", "row", "bare", "client", "ratio", "added", "lost");
     let is_wanted = |name: &String| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
     for case in cases().iter().filter(|case| case.names.iter().any(is_wanted)) {
-        let bare_reader = format!("bare-{}", case.reader);
         // In turn, so that whatever else the machine does slows down both.
         let runs: Vec<_> = (0..case.runs)
-            .map(|_| (generator.read(&bare_reader, case), generator.read(case.reader, case)))
+            .map(|_| (generator.read(&case.baseline, case), generator.read(case.reader, case)))
             .collect();
         // The first value of a run is the number of lost updates.
         for (column, name) in (1..).zip(&case.names) {
@@ -43,55 +30,6 @@ pub(crate) fn print(filters: &[&str]) {
             println!("{name:<40}{bare:>10.2}{client:>10.2}{ratio:>8.2}{added:>10.2}{lost:>8}");
         }
     }
-}
-
-fn cases() -> Vec<Case> {
-    let cpu = |load, link, flavor, reader| {
-        let names = vec![format!("cpu/{load}/{link}/{flavor}/{reader}")];
-        Case { load, link, flavor, reader, runs: RUNS, names }
-    };
-    let mut cases = Vec::new();
-    for load in ["flood", "paced"] {
-        for (link, flavor) in [("plain", "current"), ("tls", "current"), ("tls", "multi")] {
-            cases.extend(["balances", "account"].map(|reader| cpu(load, link, flavor, reader)));
-        }
-    }
-    for link in ["plain", "tls"] {
-        cases.push(cpu("order-flood", link, "current", "orders"));
-        cases.push(cpu("trade-flood", link, "current", "trades"));
-    }
-    for (load, link) in [("book-flood", "plain"), ("books", "plain"), ("books", "tls")] {
-        cases.push(cpu(load, link, "current", "books"));
-    }
-    for (link, flavor) in [("plain", "current"), ("tls", "current"), ("tls", "multi")] {
-        cases.push(cpu("mixed", link, flavor, "account"));
-    }
-    for link in ["plain", "tls"] {
-        cases.extend(["balances", "account"].map(|reader| {
-            let names = vec![format!("memory/{link}/{reader}")];
-            Case { load: "idle", link, flavor: "current", reader, runs: RUNS, names }
-        }));
-    }
-    let names = ["memory", "cpu"].map(|figure| format!("clients/{figure}")).into();
-    cases.push(Case {
-        load: "clients",
-        link: "tls",
-        flavor: "current",
-        reader: "clients",
-        runs: MORE_RUNS,
-        names,
-    });
-    for flavor in ["multi", "current"] {
-        for (load, figures) in [("quiet", &["p50", "p99"][..]), ("burst", &["p50", "p99", "snapshots"])] {
-            let names = figures.iter().map(|figure| format!("latency/{load}/{flavor}/{figure}")).collect();
-            cases.push(Case { load, link: "tls", flavor, reader: "account", runs: MORE_RUNS, names });
-        }
-    }
-    for link in ["plain", "tls"] {
-        let names = ["cpu", "memory"].map(|figure| format!("scale/{link}/{figure}")).into();
-        cases.push(Case { load: "scale", link, flavor: "current", reader: "account", runs: RUNS, names });
-    }
-    cases
 }
 
 /// The process of the load generator, which ends with its standard input.
@@ -111,9 +49,17 @@ impl Generator {
         Self { process, ports }
     }
 
-    /// Returns what this reader has measured in its own process.
+    /// Returns what this reader has measured in its own process, or what was measured of another program.
     fn read(&self, reader: &str, case: &Case) -> Vec<f64> {
         let Case { load, link, flavor, .. } = case;
+        let peer = match reader {
+            "command" => Some(Peer::Command),
+            _ => reader.strip_prefix("python-").map(Peer::Python),
+        };
+        if let Some(peer) = peer {
+            let port = self.ports.split(' ').next().and_then(|port| port.parse().ok()).expect("a port");
+            return if *load == "file" { peers::decode(peer) } else { peers::read(peer, load, port) };
+        }
         let words = ["read", reader, load, link, flavor].into_iter().chain(self.ports.split_whitespace());
         // A client without its own connector uses the proxy of the environment.
         let output = program()
@@ -132,6 +78,7 @@ impl Drop for Generator {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
+        peers::remove_messages();
     }
 }
 
