@@ -157,10 +157,9 @@ pub(super) const SETS: &[Set] = &[
         rows: &[
             Rows::new("peers/updates", &["websockets"], PYTHON),
             Rows::new("peers/updates", &["sdk"], SDK),
-            Rows::new("peers/updates", &["ccxt"], CCXT),
+            Rows::new("peers/paced", &["ccxt"], CCXT),
             Rows::new("peers/snapshots", &["websockets"], PYTHON).with_goal(0.45),
             Rows::new("peers/snapshots", &["sdk"], SDK),
-            Rows::new("peers/snapshots", &["ccxt"], CCXT),
             Rows::new("peers/watch", &["cpu"], "Python: websockets, orjson, print").with_goal(0.2),
             Rows::new("peers/watch", &["missing"], "updates").with_column("client").with_goal(0.0),
             Rows::new("peers/decode", &["mixed"], "Python: orjson").with_goal(0.5),

@@ -74,11 +74,14 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(Case::new(names, ["scale", link, "current", "account"]));
     }
     for load in ["updates", "snapshots"] {
-        for client in ["websockets", "sdk", "ccxt"] {
+        for client in ["websockets", "sdk"] {
             let words = [load, "plain", "current", "balances"];
             cases.push(Case::new([format!("peers/{load}/{client}")], words).with_python(client));
         }
     }
+    // It stops reading when messages arrive faster.
+    let paced = ["paced", "plain", "current", "balances"];
+    cases.push(Case::new(["peers/paced/ccxt".to_owned()], paced).with_python("ccxt"));
     for (load, names) in
         [("flood", &["peers/watch/cpu", "peers/watch/missing"][..]), ("file", &["peers/decode/mixed"])]
     {

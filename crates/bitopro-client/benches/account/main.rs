@@ -24,7 +24,7 @@
 //! | `memory/LINK/READER` | KiB of resident memory per idle subscription with 150 currencies |
 //! | `clients/memory`, `clients/cpu` | KiB and ms of a further client without a connector; `bare` is one that shares a connector |
 //! | `scale/LINK/cpu`, `memory` | µs of CPU time per update, and MiB of resident memory, of 2,000 accounts with one update per second on each of their four streams |
-//! | `peers/updates/CLIENT`, `peers/snapshots/CLIENT` | µs of CPU time per update of one balance, and per snapshot of 150 currencies, through `balances()` |
+//! | `peers/LOAD/CLIENT` | µs of CPU time per message, through `balances()` |
 //! | `peers/watch/cpu`, `missing` | the same of `bitopro watch` in NDJSON against Python that prints the same, and the number of updates that were not printed, of 512,000 |
 //! | `peers/decode/mixed` | nanoseconds of CPU time per byte of `bitopro decode` with 500 MB of messages, against orjson's `loads` and `dumps` |
 //! | `latency/LOAD/RUNTIME/p50`, `p99` | µs from just before a trade is written until its item is read, 1,000 trades per second |
@@ -36,7 +36,7 @@
 //! Loads: `flood`, `order-flood` and `trade-flood` send updates of one balance, order or trade as fast as the socket
 //! accepts them, `paced` sends 1,000 updates of a balance per second, and `mixed` floods all four sockets of the account. `books` sends 37 order books
 //! per second as measured on the exchange, and `book-flood` as fast as the socket accepts them. `quiet` sends only
-//! trades; `burst` also sends snapshots of 150 currencies (16 kB) on the socket of the balances, as fast as it accepts
+//! trades; `updates` and `snapshots` send 64,000 updates of a balance and 4,000 snapshots of 150 currencies; `burst` also sends snapshots of 150 currencies (16 kB) on the socket of the balances, as fast as it accepts
 //! them. Latency is measured over TLS. Runtimes: `current` is tokio's `current_thread`, and `multi` has two worker
 //! threads.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a failure ends the program")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::generator::{FLOOD, SNAPSHOTS, UPDATES};
+use crate::generator::{FLOOD, PACED, SNAPSHOTS, UPDATES};
 use crate::messages;
 use crate::run::{cpu_time, request};
 
@@ -33,6 +33,7 @@ pub(crate) fn read(peer: Peer<'_>, load: &str, control: u16) -> Vec<f64> {
     let messages = match load {
         "updates" => UPDATES,
         "snapshots" => SNAPSHOTS,
+        "paced" => PACED,
         _ => FLOOD,
     };
     let prints = load == "flood";
@@ -74,7 +75,9 @@ pub(crate) fn read(peer: Peer<'_>, load: &str, control: u16) -> Vec<f64> {
     wait(id, Duration::from_secs(2), || updates.load(Ordering::Relaxed) >= expected);
     let micros = cpu_time(id).saturating_sub(before).as_secs_f64() * 1e6;
     let printed = updates.load(Ordering::Relaxed);
-    let missing = if prints { expected - printed } else { (expected - printed) * messages };
+    // Without a line for each message, an incomplete run cannot be compared.
+    assert!(prints || printed == expected, "{peer:?} has not received every message");
+    let missing = expected.saturating_sub(printed);
     vec![f64::from(missing), micros / f64::from(messages), f64::from(missing)]
 }
 
