@@ -145,7 +145,9 @@ impl Predicted for Balances {
         let mut balances: Vec<Balance> = Vec::with_capacity(cursor.remaining() / BYTES);
         cursor.elements(*b"{}", |cursor| {
             let key = cursor.key()?;
-            let balance: Balance = cursor.element().or_else(|| cursor.fail_in(format_args!(".{key}")))?;
+            let Some(balance) = cursor.element::<Balance>() else {
+                return cursor.fail_in(format_args!(".{key}"));
+            };
             let is_in_place = balance.currency == *key;
             balances.push(balance);
             is_in_place.then_some(())

@@ -165,17 +165,17 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
 
 impl<D: EventData> Predicted for Event<D> {
     fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
-        let mut before = b'{';
-        let _: EventName<Self> = cursor.field(&mut before, "\"event\":")?;
-        let id_before_time: Option<EventId> = cursor.field(&mut before, "\"eventID\":")?;
-        let timestamp = cursor.field(&mut before, "\"timestamp\":")?;
-        let datetime = cursor.field(&mut before, "\"datetime\":")?;
+        let mut is_first = true;
+        let _: EventName<Self> = cursor.field(&mut is_first, ",\"event\":")?;
+        let id_before_time: Option<EventId> = cursor.field(&mut is_first, ",\"eventID\":")?;
+        let timestamp = cursor.field(&mut is_first, ",\"timestamp\":")?;
+        let datetime = cursor.field(&mut is_first, ",\"datetime\":")?;
         let event_id = match id_before_time {
-            None => cursor.field(&mut before, "\"eventID\":")?,
+            None => cursor.field(&mut is_first, ",\"eventID\":")?,
             known => known,
         };
         cursor.literal(",\"data\":")?;
-        let data = D::predict(cursor).or_else(|| cursor.fail_in(".data"))?;
+        let Some(data) = D::predict(cursor) else { return cursor.fail_in(".data") };
         cursor.end()?;
         Some(Self { event_id, timestamp, datetime, data, extra: Extra::default() })
     }
@@ -265,6 +265,8 @@ impl<M: OfStream> Field for EventName<M> {
 
     #[inline]
     fn predict(cursor: &mut Cursor<'_>) -> Option<Self> {
-        (cursor.string()? == M::STREAM.event()).then_some(Self(PhantomData))
+        cursor.literal("\"")?;
+        cursor.literal(M::STREAM.event())?;
+        cursor.literal("\"").map(|()| Self(PhantomData))
     }
 }

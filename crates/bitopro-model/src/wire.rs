@@ -371,8 +371,9 @@ macro_rules! __wire_struct {
         #[doc(hidden)]
         impl $crate::__private::Predicted for $name {
             fn predict(cursor: &mut $crate::__private::Cursor<'_>) -> Option<Self> {
-                let mut before = b'{';
-                $(let $field = cursor.field(&mut before, concat!("\"", $wire, "\":"))?;)*
+                let mut is_first = true;
+                $(let $field =
+                    cursor.field(&mut is_first, concat!(",\"", $wire, "\":"))?;)*
                 cursor.end()?;
                 Some(Self { $($field,)* extra: $crate::Extra::default() })
             }

@@ -16,7 +16,7 @@ use crate::{Decimal, Stream};
 pub struct Cursor<'a> {
     text: &'a str,
     /// The rest of the text.
-    rest: &'a [u8],
+    rest: &'a str,
     invalid: Option<InvalidElement>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct InvalidElement {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, rest: text.as_bytes(), invalid: None }
+        Self { text, rest: text, invalid: None }
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
@@ -52,28 +52,33 @@ impl<'a> Cursor<'a> {
     /// Reads exactly this text.
     #[inline(always)]
     pub(crate) fn literal(&mut self, expected: &str) -> Option<()> {
-        self.rest = self.rest.strip_prefix(expected.as_bytes())?;
+        self.rest = self.rest.strip_prefix(expected)?;
         Some(())
     }
 
     /// Reads one of these characters of ASCII, and returns it.
     #[inline(always)]
     fn one_of(&mut self, expected: [u8; 2]) -> Option<u8> {
-        let (byte, rest) = self.rest.split_first().filter(|(byte, _)| expected.contains(byte))?;
+        let byte = self.rest.bytes().next().filter(|byte| expected.contains(byte))?;
+        self.skip(1)?;
+        Some(byte)
+    }
+
+    /// Moves the cursor forward, and returns the text in between.
+    #[inline(always)]
+    fn skip(&mut self, length: usize) -> Option<&'a str> {
+        let (skipped, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
-        Some(*byte)
+        Some(skipped)
     }
 
     /// Reads a string without escapes.
     #[inline(always)]
     pub fn string(&mut self) -> Option<&'a str> {
         self.literal("\"")?;
-        let start = self.position();
-        let length = plain_length(self.rest)?;
-        let (_, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
+        let text = self.skip(plain_length(self.rest.as_bytes())?)?;
         self.literal("\"")?;
-        self.text.get(start..start + length)
+        Some(text)
     }
 
     /// Reads the name of a member of an object.
@@ -88,8 +93,8 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn decimal(&mut self) -> Option<Decimal> {
         self.literal("\"")?;
-        let (decimal, rest) = scan_decimal(self.rest)?;
-        self.rest = rest;
+        let (decimal, rest) = scan_decimal(self.rest.as_bytes())?;
+        self.skip(self.rest.len() - rest.len())?;
         self.literal("\"")?;
         Some(decimal)
     }
@@ -98,9 +103,9 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn integer(&mut self) -> Option<i64> {
         let is_negative = self.literal("-").is_some();
-        let Digits { value, count, rest } = digits(self.rest);
-        let is_plain = (1..=18).contains(&count) && (count == 1 || !self.rest.starts_with(b"0"));
-        self.rest = rest;
+        let Digits { value, count, .. } = digits(self.rest.as_bytes());
+        let is_plain = (1..=18).contains(&count) && (count == 1 || !self.rest.starts_with('0'));
+        self.skip(count)?;
         let value = i64::try_from(value).ok().filter(|_| is_plain)?;
         // `-0` is a float in JSON.
         if is_negative { Some(-value).filter(|value| *value != 0) } else { Some(value) }
@@ -114,16 +119,20 @@ impl<'a> Cursor<'a> {
 
     /// Reads a field of an object. Returns the value of an absent field if the next field has another name.
     ///
-    /// `name` is the name in quotes with a colon. `before` is the character before it: `{` for the first field.
+    /// `name` is the text between two fields: `,"name":`. The first field of an object has a brace instead of the comma.
     #[inline(always)]
-    pub fn field<T: Field>(&mut self, before: &mut u8, name: &'static str) -> Option<T> {
-        let next = self.rest.split_first().filter(|(next, _)| **next == *before);
-        match next.and_then(|(_, rest)| rest.strip_prefix(name.as_bytes())) {
-            Some(rest) => {
-                (self.rest, *before) = (rest, b',');
-                T::predict(self).or_else(|| self.fail_in(format_args!(".{}", name.trim_matches(['"', ':']))))
-            }
-            None => T::absent::<serde::de::value::Error>("").ok(),
+    pub fn field<T: Field>(&mut self, is_first: &mut bool, name: &'static str) -> Option<T> {
+        let rest = match self.rest.strip_prefix('{') {
+            Some(rest) if *is_first => name.strip_prefix(',').and_then(|name| rest.strip_prefix(name)),
+            _ => self.rest.strip_prefix(name),
+        };
+        let Some(rest) = rest else { return T::absent::<serde::de::value::Error>("").ok() };
+        (self.rest, *is_first) = (rest, false);
+        let value = T::predict(self);
+        if value.is_some() {
+            value
+        } else {
+            self.fail_in(format_args!(".{}", name.trim_matches([',', '"', ':'])))
         }
     }
 
@@ -169,7 +178,7 @@ impl<'a> Cursor<'a> {
         let mut values = serde_json::Deserializer::from_str(text).into_iter();
         let value = values.next()?.ok();
         if value.is_some() {
-            (self.rest, self.invalid) = (text.as_bytes().get(values.byte_offset()..)?, None);
+            (self.rest, self.invalid) = (text.get(values.byte_offset()..)?, None);
         } else {
             self.invalid = locate::<T>(text).map(|(error, path)| InvalidElement { error, path, start });
         }

@@ -18,7 +18,9 @@ impl<T: Predicted + DeserializeOwned + Serialize> Field for Vec<T> {
         // Most lists of messages have one item.
         let mut items = Self::with_capacity(1);
         cursor.elements(*b"[]", |cursor| {
-            let item = cursor.element().or_else(|| cursor.fail_in(format_args!("[{}]", items.len())))?;
+            let Some(item) = cursor.element() else {
+                return cursor.fail_in(format_args!("[{}]", items.len()));
+            };
             items.push(item);
             Some(())
         })?;
