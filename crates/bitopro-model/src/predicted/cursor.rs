@@ -122,9 +122,10 @@ impl<'a> Cursor<'a> {
     /// `name` is the text between two fields: `,"name":`. The first field of an object has a brace instead of the comma.
     #[inline(always)]
     pub fn field<T: Field>(&mut self, is_first: &mut bool, name: &'static str) -> Option<T> {
-        let rest = match self.rest.strip_prefix('{') {
-            Some(rest) if *is_first => name.strip_prefix(',').and_then(|name| rest.strip_prefix(name)),
-            _ => self.rest.strip_prefix(name),
+        let rest = if *is_first {
+            self.rest.strip_prefix('{').and_then(|rest| rest.strip_prefix(name.strip_prefix(',')?))
+        } else {
+            self.rest.strip_prefix(name)
         };
         let Some(rest) = rest else { return T::absent::<serde::de::value::Error>("").ok() };
         (self.rest, *is_first) = (rest, false);

@@ -55,7 +55,7 @@ fn every_fixture_is_read_alike_with_and_without_whitespace_and_truncated_anywher
 }
 
 #[test]
-fn the_errors_of_an_element_and_of_its_list_are_told_apart() {
+fn misplaced_brackets_and_commas_are_reported_alike() {
     for fixture in fixtures::all() {
         let text = compact(&fixture.text);
         // The last brackets of a snapshot of 150 currencies are like the first ones.
@@ -64,6 +64,10 @@ fn the_errors_of_an_element_and_of_its_list_are_told_apart() {
                 let (start, rest) = text.split_at(end);
                 let (bracket, rest) = rest.split_at(1);
                 assert_same(fixture.parser, &[start, before, bracket, after, rest].concat());
+            }
+            let (start, rest) = (&text[..end], &text[end + 1..]);
+            for replacement in ["", ",", "[", "]", "{", "}"] {
+                assert_same(fixture.parser, &[start, replacement, rest].concat());
             }
         }
     }
