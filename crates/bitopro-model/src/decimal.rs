@@ -120,8 +120,8 @@ fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     }
 }
 
-/// Reads the decimal at the start of a text, and returns it with the rest of the text. Returns `None` if there is none,
-/// and for some long ones.
+/// Reads the decimal at the start of a text, if any, and returns it with the rest of the text. Returns `None` for some
+/// long ones too, which [`parse_decimal`] then reads in another way.
 #[inline(always)]
 pub(crate) fn scan_decimal(text: &[u8]) -> Option<(Decimal, &[u8])> {
     /// Maximum number of digits that fit into 64 bits.

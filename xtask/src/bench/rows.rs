@@ -51,7 +51,7 @@ pub(super) struct Rows {
     pub(super) group: &'static str,
     /// The other parts of their names.
     pub(super) members: &'static [&'static str],
-    /// What they are compared with.
+    /// The code that they are compared with.
     pub(super) baseline: &'static str,
     /// The column of the program's table that is compared with the goal.
     pub(super) column: &'static str,
