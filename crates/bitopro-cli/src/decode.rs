@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use bitopro_client::model::{Event, EventData, EventId, Extra, Message, Timestamp, UnknownMessage};
+use bitopro_client::model::{Datetime, Event, EventData, EventId, Extra, Message, Timestamp, UnknownMessage};
 use bitopro_client::transport::{Limits, printable};
 use serde::{Serialize, Serializer};
 
@@ -111,7 +111,7 @@ struct NormalisedEvent<'a, D> {
     time: Option<String>,
     /// The event's `datetime`, verbatim.
     #[serde(skip_serializing_if = "Option::is_none")]
-    datetime: Option<&'a str>,
+    datetime: Option<&'a Datetime>,
     data: &'a D,
     /// Unknown fields of the envelope.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +126,7 @@ impl<'a, D: EventData> NormalisedEvent<'a, D> {
             event_id: event_id.as_ref(),
             timestamp: *timestamp,
             time: timestamp.to_rfc3339(),
-            datetime: datetime.as_deref(),
+            datetime: datetime.as_ref(),
             data,
             extra: Some(extra).filter(|extra| !extra.is_empty()),
         }

@@ -48,23 +48,23 @@ pub(crate) const MAX_NAME: usize = 40;
 #[non_exhaustive]
 pub enum Item<E> {
     /// A connection was opened. Its snapshot is the next data item, if the stream has snapshots.
-    Connected(Connected),
+    Connected(Box<Connected>),
     /// The first data message of a connection, which lists everything. It replaces what was known.
     Snapshot(E),
     /// A later data message of a connection, which lists what changed.
     Update(E),
     /// Something may have been missed here. A snapshot follows, if the stream has snapshots.
-    Gap(Gap),
+    Gap(Box<Gap>),
     /// A message could not be read. The connection remains open, but the state is stale until the stream
     /// reconnects.
-    Malformed(Malformed),
+    Malformed(Box<Malformed>),
     /// A message arrived whose kind is unknown to this version.
-    Unknown(UnknownMessage),
+    Unknown(Box<UnknownMessage>),
     /// The exchange has sent nothing about these pairs since the connection was opened. It ignores pairs that it does
     /// not know. Only public streams have this item.
     MissingPairs(Vec<Pair>),
     /// A connection ended, or a dial failed. Another dial follows.
-    Disconnected(Disconnected),
+    Disconnected(Box<Disconnected>),
     /// A trade that the stream has not sent was found by the REST API. Only the trades have this item.
     ///
     /// Recovered trades are in the order of their times, but may follow newer trades of the stream. Sort by

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::account::StreamState;
 use crate::backfill::{Backfilled, RecoveredTrade};
-use crate::item::{Closed, Edge, Gap, GapReason, Item, Malformed, StreamItem};
+use crate::item::{Closed, Edge, Gap, GapReason, Item, StreamItem};
 use crate::{Error, ErrorKind};
 
 /// Version of the format. It changes when a field changes or is removed, not when one is added.
@@ -312,9 +312,12 @@ impl<'a> Line<'a> {
                 Data::Connected { url: connected.url.to_string(), connection: connected.number },
             ),
             Item::Gap(gap) => ("gap", Data::Gap(gap)),
-            Item::Malformed(Malformed { reason, raw }) => (
+            Item::Malformed(malformed) => (
                 "malformed",
-                Data::Malformed { error: reason.to_string(), raw: String::from_utf8_lossy(raw) },
+                Data::Malformed {
+                    error: malformed.reason.to_string(),
+                    raw: String::from_utf8_lossy(&malformed.raw),
+                },
             ),
             Item::Unknown(unknown) => ("unknown", Data::Unknown { event: unknown.event(), raw: unknown }),
             Item::MissingPairs(pairs) => ("missing_pairs", Data::MissingPairs { pairs }),

@@ -84,12 +84,12 @@ impl EventData for Balances {
 
 impl Sealed for Balances {
     fn into_message(event: AccountBalance) -> Message {
-        Message::AccountBalance(event)
+        Message::AccountBalance(Box::new(event))
     }
 
     fn from_message(message: Message) -> Result<AccountBalance, Message> {
         match message {
-            Message::AccountBalance(event) => Ok(event),
+            Message::AccountBalance(event) => Ok(*event),
             other => Err(other),
         }
     }

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::error::DecodeError;
 use crate::predicted::{self, Cursor, Predicted};
 use crate::wire::{Field, Key, Spellings, merge, put};
-use crate::{EventId, Extra, Message, PrivateStream, Stream, Timestamp};
+use crate::{Datetime, EventId, Extra, Message, PrivateStream, Stream, Timestamp};
 
 /// The type of an event's `data`: [`Balances`](crate::Balances), [`Orders`](crate::Orders) or
 /// [`Trade`](crate::Trade).
@@ -68,7 +68,7 @@ pub struct Event<D> {
     /// The time at which the exchange sent the event. Use this field for calculations, not `datetime`.
     pub timestamp: Timestamp,
     /// The `datetime`, kept as text because it has been observed in Taiwan time despite its `Z` suffix.
-    pub datetime: Option<String>,
+    pub datetime: Option<Datetime>,
     /// The content of the event.
     pub data: D,
     /// Unknown envelope fields and unreadable optional ones, verbatim.
@@ -138,7 +138,7 @@ impl<'de, D: EventData> Visitor<'de> for EventVisitor<D> {
         let mut name: Option<EventName<Event<D>>> = None;
         let mut event_id = Spellings::<Option<EventId>>::default();
         let mut timestamp: Option<Timestamp> = None;
-        let mut datetime: Option<Option<String>> = None;
+        let mut datetime: Option<Option<Datetime>> = None;
         let mut data: Option<D> = None;
         let mut extra = Extra::default();
         while let Some(Key(key)) = map.next_key()? {

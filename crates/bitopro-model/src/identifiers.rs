@@ -6,25 +6,27 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use arrayvec::ArrayString;
+use compact_str::{CompactString, format_compact};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
-use smol_str::{SmolStr, format_smolstr};
 
 use crate::wire::field_by_serde;
 
-/// Declares identifier types. `by` names the type that is deserialized, and `compared in` names the module that
-/// contains the functions for comparing and hashing.
+/// Declares identifier types. The type in parentheses stores the text, `by` names the type that is deserialized, and
+/// `compared in` names the module that contains the functions for comparing and hashing.
 macro_rules! identifiers {
-    ($($(#[$meta:meta])* $name:ident by $wire:ident, compared in $comparison:ident;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident($text:ident) by $wire:ident, compared in $comparison:ident;)*) => {$(
         $(#[$meta])*
         #[derive(Clone)]
-        pub struct $name(SmolStr);
+        pub struct $name($text);
 
         impl $name {
             /// Creates the identifier from its text.
             pub fn new(text: impl AsRef<str>) -> Self {
-                Self(SmolStr::new(text))
+                Self($text::from(text.as_ref()))
             }
 
             /// Returns the text in its original spelling.
@@ -130,26 +132,28 @@ identifiers! {
     ///
     /// Comparisons ignore case: `BTC` and `btc` are the same currency. Short codes are stored inline, so a
     /// clone does not allocate.
-    Currency by SmolStr, compared in case_insensitive;
+    Currency(CompactString) by CompactString, compared in case_insensitive;
     /// A trading pair in the exchange's spelling, such as `btc_twd` in order messages.
     ///
     /// Comparisons ignore case.
-    Pair by SmolStr, compared in case_insensitive;
+    Pair(CompactString) by CompactString, compared in case_insensitive;
     /// The id of an event, a random UUID.
     ///
-    /// A clone does not copy the text.
-    EventId by SmolStr, compared in exact;
+    /// A UUID is stored inline, so a clone does not allocate.
+    EventId(UuidText) by CompactString, compared in exact;
+    /// A date and time as text, in the exchange's spelling, such as `2021-12-15T07:28:23.365Z`.
+    Datetime(CompactString) by CompactString, compared in exact;
     /// The id of an order: digits, with a prefix for a stop order (`SL-1133804403`).
     ///
     /// Older messages contain a JSON number, which is accepted. The id is always written as a string.
-    OrderId by TextOrNumber, compared in exact;
+    OrderId(CompactString) by TextOrNumber, compared in exact;
     /// The id of a match between two orders. The exchange may leave it empty. A JSON number is accepted.
-    MatchId by TextOrNumber, compared in exact;
+    MatchId(CompactString) by TextOrNumber, compared in exact;
     /// The id of a trade in the REST API, which no message of a stream contains. A JSON number is accepted.
-    TradeId by TextOrNumber, compared in exact;
+    TradeId(CompactString) by TextOrNumber, compared in exact;
     /// The sequence label of an order, such as `SOLUSDT3273528249`. The exchange does not document its meaning.
     /// A JSON number is accepted.
-    OrderSeq by TextOrNumber, compared in exact;
+    OrderSeq(CompactString) by TextOrNumber, compared in exact;
 }
 
 // `exact` hashes and compares like `str`, so a map with `OrderId` keys supports lookups by `&str`.
@@ -187,9 +191,12 @@ mod case_insensitive {
     }
 
     pub(super) fn cmp(a: &str, b: &str) -> Ordering {
-        let differing = a.bytes().zip(b.bytes()).filter(|(a, b)| a != b);
-        let mut lowercase = differing.map(|(a, b)| a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()));
-        lowercase.find(|order| order.is_ne()).unwrap_or_else(|| a.len().cmp(&b.len()))
+        for (a, b) in a.bytes().zip(b.bytes()) {
+            if a != b && !a.eq_ignore_ascii_case(&b) {
+                return a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase());
+            }
+        }
+        a.len().cmp(&b.len())
     }
 
     pub(super) fn hash(text: &str, state: &mut impl Hasher) {
@@ -207,10 +214,44 @@ impl Pair {
     }
 }
 
-/// The text of an id, which is a string or an integer in JSON.
-struct TextOrNumber(SmolStr);
+/// The text of an id that usually is a UUID, which fits inline.
+#[derive(Clone)]
+enum UuidText {
+    Short(ArrayString<36>),
+    Long(Arc<str>),
+}
 
-impl From<TextOrNumber> for SmolStr {
+impl UuidText {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Short(text) => text,
+            Self::Long(text) => text,
+        }
+    }
+}
+
+impl From<&str> for UuidText {
+    fn from(text: &str) -> Self {
+        ArrayString::from(text).map_or_else(|_| Self::Long(text.into()), Self::Short)
+    }
+}
+
+impl From<String> for UuidText {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<CompactString> for UuidText {
+    fn from(text: CompactString) -> Self {
+        text.as_str().into()
+    }
+}
+
+/// The text of an id, which is a string or an integer in JSON.
+struct TextOrNumber(CompactString);
+
+impl From<TextOrNumber> for CompactString {
     fn from(text: TextOrNumber) -> Self {
         text.0
     }
@@ -236,11 +277,11 @@ impl Visitor<'_> for TextOrNumberVisitor {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<TextOrNumber, E> {
-        Ok(TextOrNumber(format_smolstr!("{number}")))
+        Ok(TextOrNumber(format_compact!("{number}")))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<TextOrNumber, E> {
-        Ok(TextOrNumber(format_smolstr!("{number}")))
+        Ok(TextOrNumber(format_compact!("{number}")))
     }
 }
 

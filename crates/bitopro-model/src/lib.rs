@@ -24,7 +24,7 @@ pub use decimal::{DecimalError, exact_add, exact_mul, exact_sub, parse_decimal};
 pub use error::{DecodeError, DecodeErrorKind};
 pub use event::{Event, EventData, EventName};
 pub use extra::Extra;
-pub use identifiers::{Currency, EventId, MatchId, OrderId, OrderSeq, Pair, TradeId};
+pub use identifiers::{Currency, Datetime, EventId, MatchId, OrderId, OrderSeq, Pair, TradeId};
 pub use market::{BookLevel, MarketEvent, MarketTrade, MarketTrades, OrderBook, Quote, Ticker};
 pub use message::{DecodedMessage, Message, UnknownMessage, decode};
 pub use orders::{

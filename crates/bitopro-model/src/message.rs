@@ -35,11 +35,11 @@ use crate::{
 #[non_exhaustive]
 pub enum Message {
     /// The event `ACCOUNT_BALANCE`.
-    AccountBalance(AccountBalance),
+    AccountBalance(Box<AccountBalance>),
     /// The event `ACTIVE_ORDERS`.
-    ActiveOrders(ActiveOrders),
+    ActiveOrders(Box<ActiveOrders>),
     /// The event `RECENT_HISTORY_ORDERS`.
-    HistoryOrders(HistoryOrders),
+    HistoryOrders(Box<HistoryOrders>),
     /// The event `USER_TRADE`.
     UserTrade(Box<UserTrade>),
     /// The event `ORDER_BOOK`.
@@ -49,7 +49,7 @@ pub enum Message {
     /// The event `TRADE`.
     MarketTrades(Box<MarketTrades>),
     /// An event that this version of the crate does not know.
-    Unknown(UnknownMessage),
+    Unknown(Box<UnknownMessage>),
 }
 
 /// Evaluates one expression for the event of any known message, and another one for an unknown message.
@@ -85,7 +85,7 @@ impl Message {
         let Head { event, .. } = parse(text, None)?;
         match Stream::all().find(|stream| stream.event() == event) {
             Some(stream) => Self::from_stream(stream, text),
-            None => UnknownMessage::new(event, text).map(Self::Unknown),
+            None => UnknownMessage::new(event, text).map(Self::from),
         }
     }
 
@@ -194,11 +194,17 @@ impl<D: EventData> From<Event<D>> for Message {
     }
 }
 
+impl From<UnknownMessage> for Message {
+    fn from(unknown: UnknownMessage) -> Self {
+        Self::Unknown(Box::new(unknown))
+    }
+}
+
 impl<D: EventData> From<DecodedMessage<D>> for Message {
     fn from(decoded: DecodedMessage<D>) -> Self {
         match decoded {
             DecodedMessage::Event(event) => event.into(),
-            DecodedMessage::Unknown(unknown) => Self::Unknown(unknown),
+            DecodedMessage::Unknown(unknown) => unknown.into(),
         }
     }
 }
@@ -280,10 +286,10 @@ fn decode_market<E: MarketEvent>(only_pair: Option<&Pair>, text: &str) -> Result
     }
     let Head { event, has_pair } = parse(text, Some(E::STREAM))?;
     match only_pair {
-        _ if event != E::STREAM.event() => UnknownMessage::new(event, text).map(Message::Unknown),
+        _ if event != E::STREAM.event() => UnknownMessage::new(event, text).map(Message::from),
         _ if has_pair => E::from_json(text).map(E::into),
         Some(pair) => E::from_json(&with_pair(pair, text)?).map(E::into),
-        None => UnknownMessage::new(event, text).map(Message::Unknown),
+        None => UnknownMessage::new(event, text).map(Message::from),
     }
 }
 

@@ -154,9 +154,8 @@ impl Watcher {
             Item::Malformed(_) => {
                 self.malformed_streams.insert(stream);
             }
-            Item::Disconnected(Disconnected { error, retry_in, .. })
-                if self.once && *retry_in > MAX_ONCE_WAIT =>
-            {
+            Item::Disconnected(lost) if self.once && lost.retry_in > MAX_ONCE_WAIT => {
+                let Disconnected { error, retry_in, .. } = &**lost;
                 let seconds = retry_in.as_secs();
                 let limit = MAX_ONCE_WAIT.as_secs();
                 let message =
@@ -164,8 +163,8 @@ impl Watcher {
                 self.failure = Some(self.stream_failure(stream, Status::of(error), message, error));
                 retry_too_late = Some(StopReason::RetryTooLate(stream, error.clone()));
             }
-            Item::Disconnected(Disconnected { error, .. }) => {
-                self.errors.insert(stream, error.clone());
+            Item::Disconnected(lost) => {
+                self.errors.insert(stream, lost.error.clone());
             }
             _ => {}
         }

@@ -7,48 +7,63 @@ use super::change::{BalanceChange, Change, ChangeSink};
 
 /// The balances of an account, by currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BalanceMap(Vec<Balance>);
+pub struct BalanceMap {
+    /// In alphabetical order of their currencies.
+    balances: Vec<Balance>,
+    /// The [`search_key`] of each balance. Searching these numbers is several times faster than comparing texts.
+    keys: Vec<u64>,
+}
 
 impl BalanceMap {
     /// Returns the balance of a currency. The case of its code is ignored.
     pub fn get(&self, currency: &str) -> Option<&Balance> {
         let known = self.position(&Currency::new(currency)).ok()?;
-        self.0.get(known)
+        self.balances.get(known)
     }
 
     /// Returns all balances, in alphabetical order of their currencies.
     pub fn iter(&self) -> slice::Iter<'_, Balance> {
-        self.0.iter()
+        self.balances.iter()
     }
 
     /// Returns the number of currencies.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.balances.len()
     }
 
     /// Returns whether there are no balances.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.balances.is_empty()
     }
 
     fn position(&self, currency: &Currency) -> Result<usize, usize> {
-        self.0.binary_search_by(|balance| balance.currency.cmp(currency))
+        let key = search_key(currency);
+        let first = self.keys.partition_point(|known| *known < key);
+        let is_before = |(known, balance): &(&u64, &Balance)| **known == key && balance.currency < *currency;
+        let others = self.keys.iter().zip(&self.balances).skip(first).take_while(is_before).count();
+        let place = first + others;
+        match self.balances.get(place) {
+            Some(balance) if balance.currency == *currency => Ok(place),
+            _ => Err(place),
+        }
     }
 
     /// Replaces all balances with those of a snapshot.
     pub(super) fn replace(&mut self, event: &AccountBalance, sink: &mut ChangeSink<'_>) {
         let old = if sink.is_enabled() { std::mem::take(self) } else { Self::default() };
-        self.0.clear();
-        self.0.extend(event.data.iter().cloned());
-        self.0.sort_by(|a, b| a.currency.cmp(&b.currency));
+        self.balances.clear();
+        self.balances.extend(event.data.iter().cloned());
+        self.balances.sort_by(|a, b| a.currency.cmp(&b.currency));
         // The last one of several balances of a currency remains.
-        self.0.dedup_by(|later, earlier| {
+        self.balances.dedup_by(|later, earlier| {
             let is_same = later.currency == earlier.currency;
             if is_same {
                 std::mem::swap(later, earlier);
             }
             is_same
         });
+        self.keys.clear();
+        self.keys.extend(self.balances.iter().map(|balance| search_key(&balance.currency)));
         if !sink.is_enabled() {
             return;
         }
@@ -66,13 +81,16 @@ impl BalanceMap {
     pub(super) fn update(&mut self, event: &AccountBalance, across_gap: bool, sink: &mut ChangeSink<'_>) {
         for balance in &event.data {
             let position = self.position(&balance.currency);
-            let known = position.ok().and_then(|known| self.0.get_mut(known));
+            let known = position.ok().and_then(|known| self.balances.get_mut(known));
             if sink.is_enabled() && known.as_deref() != Some(balance) {
                 sink.push(|| change(&balance.currency, known.as_deref(), Some(balance), across_gap));
             }
             match (known, position) {
                 (Some(known), _) => known.clone_from(balance),
-                (None, Ok(place) | Err(place)) => self.0.insert(place, balance.clone()),
+                (None, Ok(place) | Err(place)) => {
+                    self.balances.insert(place, balance.clone());
+                    self.keys.insert(place, search_key(&balance.currency));
+                }
             }
         }
     }
@@ -85,6 +103,15 @@ impl<'a> IntoIterator for &'a BalanceMap {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
+}
+
+/// Returns the first eight bytes of a code in lowercase as a number, so that numbers have the order of their codes.
+fn search_key(currency: &Currency) -> u64 {
+    let mut key = [0; 8];
+    for (byte, code) in key.iter_mut().zip(currency.as_str().bytes()) {
+        *byte = code.to_ascii_lowercase();
+    }
+    u64::from_be_bytes(key)
 }
 
 fn change(

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bitopro_model::{Order, OrderId, Timestamp};
@@ -56,14 +55,14 @@ impl<'a> IntoIterator for &'a ClosedOrders {
 #[derive(Debug)]
 pub(super) struct ClosedOrderLog {
     orders: Arc<ClosedOrders>,
-    positions: HashMap<OrderId, Position>,
+    positions: foldhash::HashMap<OrderId, Position>,
     reports: u64,
     capacity: usize,
 }
 
 impl ClosedOrderLog {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { orders: Arc::default(), positions: HashMap::new(), reports: 0, capacity }
+        Self { orders: Arc::default(), positions: foldhash::HashMap::default(), reports: 0, capacity }
     }
 
     pub(super) fn orders(&self) -> &Arc<ClosedOrders> {

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitopro_model::{
-    ActiveOrderStream, Decimal, Event, Message, Order, OrderId, Orders, PrivateStream, Stream, Timestamp,
-    exact_sub,
+    ActiveOrderStream, Balances, Decimal, Event, HistoryOrderStream, Message, Order, OrderId, Orders,
+    PrivateStream, Stream, Timestamp, exact_sub,
 };
 
 use crate::Settings;
@@ -348,15 +348,15 @@ impl Account {
         let as_of = self.streams.get(&stream)?.as_of?;
         match stream {
             PrivateStream::AccountBalance => {
-                Some(Message::AccountBalance(Event::new(as_of, self.balances.iter().cloned().collect())))
+                Some(Event::<Balances>::new(as_of, self.balances.iter().cloned().collect()).into())
             }
             PrivateStream::ActiveOrders => {
                 let orders: Orders<ActiveOrderStream> = self.orders.open().iter().cloned().collect();
-                Some(Message::ActiveOrders(Event::new(as_of, orders)))
+                Some(Event::new(as_of, orders).into())
             }
             PrivateStream::HistoryOrders => {
-                let orders = self.orders.closed().iter().cloned().collect();
-                Some(Message::HistoryOrders(Event::new(as_of, orders)))
+                let orders: Orders<HistoryOrderStream> = self.orders.closed().iter().cloned().collect();
+                Some(Event::new(as_of, orders).into())
             }
             _ => None,
         }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use bitopro_model::OrderId;
 
@@ -8,7 +8,7 @@ use crate::item::Connected;
 /// contradicts an earlier message.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RecentlyClosed {
-    by_id: HashMap<OrderId, CloseRecord>,
+    by_id: foldhash::HashMap<OrderId, CloseRecord>,
     /// The ids in the order of insertion.
     queue: VecDeque<OrderId>,
 }

@@ -71,7 +71,7 @@ pub(super) struct TradeLog {
     /// The trades, numbered from 1 in order of arrival.
     trades: Arc<RecentTrades>,
     /// The number of the last trade with each id.
-    last_with_id: HashMap<Id, u64>,
+    last_with_id: foldhash::HashMap<Id, u64>,
     arrivals: u64,
     capacity: usize,
 }
@@ -84,7 +84,7 @@ enum Id {
 
 impl TradeLog {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { trades: Arc::default(), last_with_id: HashMap::new(), arrivals: 0, capacity }
+        Self { trades: Arc::default(), last_with_id: foldhash::HashMap::default(), arrivals: 0, capacity }
     }
 
     pub(super) fn trades(&self) -> &Arc<RecentTrades> {

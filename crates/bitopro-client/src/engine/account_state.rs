@@ -86,9 +86,10 @@ impl AccountState {
     /// Adds to a connection of the open orders the orders that the history has reported as closed since its
     /// dial started.
     pub(super) fn add_closed_since_dial(&self, stream: Stream, item: &mut Item<Message>) {
-        if let Item::Connected(Connected { dialed, closed_since_dial, .. }) = item
+        if let Item::Connected(connected) = item
             && stream == PrivateStream::ActiveOrders
         {
+            let Connected { dialed, closed_since_dial, .. } = &mut **connected;
             let closed = self.recently_closed.iter().filter(|(at, _)| at >= dialed);
             *closed_since_dial = closed.map(|(_, id)| id.clone()).collect();
         }

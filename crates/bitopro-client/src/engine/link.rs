@@ -207,7 +207,8 @@ impl Link {
         cx.dialer.record_upgrade(self.id, &self.path, cx.now);
         self.connections += 1;
         let (number, closed_since_dial) = (self.connections, Vec::new());
-        self.push_item(Item::Connected(Connected { url, number, dialed: since, closed_since_dial }));
+        let connected = Connected { url, number, dialed: since, closed_since_dial };
+        self.push_item(Item::Connected(Box::new(connected)));
         let mut open = OpenConnection::new(clock, cx.now, cx.settings, self.stream().has_snapshot());
         open.awaited_pairs.clone_from(&self.pairs);
         if !self.stream().has_snapshot() {
@@ -233,7 +234,7 @@ impl Link {
                     DecodedFrame::Malformed(malformed) => {
                         open.record_unreadable();
                         let bytes = malformed.raw.len();
-                        self.push_message(Item::Malformed(malformed), bytes);
+                        self.push_message(Item::Malformed(Box::new(malformed)), bytes);
                     }
                     DecodedFrame::Close(close) => self.handle_server_close(cx, close),
                     DecodedFrame::Other => {}
@@ -441,7 +442,7 @@ impl Link {
         // The clock may have been set back in the meantime.
         let reason = GapReason::Reconnected { since, until: opened.max(since) };
         let before = self.last_event.clone();
-        self.push_item(Item::Gap(Gap { before, after, reason, leaves_stale: false }));
+        self.push_item(Item::Gap(Box::new(Gap { before, after, reason, leaves_stale: false })));
     }
 
     pub(super) fn push_item(&mut self, item: Item<Message>) {

@@ -11,7 +11,7 @@ use tracing::{Level, Span, debug, error, error_span, info, trace, warn};
 
 use crate::ErrorKind;
 use crate::backfill::Backfilled;
-use crate::item::{Closed, Gap, GapReason, Item, MAX_NAME, is_milestone};
+use crate::item::{Closed, GapReason, Item, MAX_NAME, is_milestone};
 
 /// Logs an event at a level that is determined at run time. The macros of `tracing` require a constant one.
 macro_rules! event {
@@ -65,14 +65,16 @@ impl Log {
                 (self.attempts, self.malformed, self.unknown) = (0, 0, 0);
                 info!(parent: span, url = %connected.url, "connected");
             }
-            Item::Gap(Gap { reason: GapReason::Reconnected { since, until }, .. }) => {
-                warn!(parent: span, reason = "reconnected", %since, %until, "gap");
-            }
-            Item::Gap(Gap { reason: GapReason::NoOverlap { pair, .. }, .. }) => {
-                warn!(parent: span, reason = "no_overlap", %pair, "gap");
-            }
-            // The queue creates and logs the gaps of an overrun.
-            Item::Gap(_) => {}
+            Item::Gap(gap) => match &gap.reason {
+                GapReason::Reconnected { since, until } => {
+                    warn!(parent: span, reason = "reconnected", %since, %until, "gap");
+                }
+                GapReason::NoOverlap { pair, .. } => {
+                    warn!(parent: span, reason = "no_overlap", %pair, "gap");
+                }
+                // The queue creates and logs this gap.
+                GapReason::Overrun { .. } => {}
+            },
             Item::Malformed(_) => {
                 self.malformed = self.malformed.saturating_add(1);
                 let level = if is_milestone(self.malformed) { Level::WARN } else { Level::DEBUG };

@@ -91,7 +91,8 @@ impl Link {
         self.phase = Phase::Waiting { check_at };
         let refusals = streak.map(|streak| Refusals { first: streak.first_timestamp, count: streak.count });
         let (retry_in, repeats) = (check_at - cx.now, self.count_repeats(error.kind()));
-        self.push_item(Item::Disconnected(Disconnected { error, retry_in, refusals, repeats }));
+        let disconnected = Disconnected { error, retry_in, refusals, repeats };
+        self.push_item(Item::Disconnected(Box::new(disconnected)));
     }
 
     /// Counts a failure. Returns the number of consecutive failures of its kind.

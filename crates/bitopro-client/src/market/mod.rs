@@ -132,7 +132,7 @@ impl Market {
         let edge =
             |event: &MarketTrades| Edge { event_id: event.event_id.clone(), timestamp: event.timestamp };
         let (before, after) = (Some(edge(&known)), Some(edge(&event)));
-        let gap = Item::Gap(Gap { before, after, reason, leaves_stale: false });
+        let gap = Item::Gap(Box::new(Gap { before, after, reason, leaves_stale: false }));
         [Some(gap), Some(Item::Snapshot(event.into()))]
     }
 

@@ -110,12 +110,12 @@ fn a_state_is_one_line_with_the_data_of_its_messages() {
 #[test]
 fn a_change_names_its_kind() {
     let mut changes = crate::Changes::new(&crate::Settings::default());
-    let connected = Item::Connected(crate::item::Connected {
+    let connected = Item::Connected(Box::new(crate::item::Connected {
         url: "wss://memory.test/ws".parse().unwrap(),
         number: 1,
         dialed: crate::system::test_start(),
         closed_since_dial: Vec::new(),
-    });
+    }));
     let mut seen = Vec::new();
     for item in [connected, Item::Snapshot(event(100)), Item::Update(event(110))] {
         seen.extend(changes.apply(&item.into()));

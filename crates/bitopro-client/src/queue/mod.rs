@@ -72,15 +72,15 @@ struct MergedItems {
     /// The last merged event.
     last: Option<Edge>,
     /// The last merged connection.
-    connected: Option<Connected>,
+    connected: Option<Box<Connected>>,
     /// The last merged disconnection, unless a connection followed it.
-    disconnected: Option<Disconnected>,
+    disconnected: Option<Box<Disconnected>>,
     /// True if data was merged after the last merged connection, or at all if no connection was merged.
     has_data: bool,
     /// True if the stream awaited the first data of a connection when the first item was merged.
     began_without_data: bool,
     /// The last merged gap, unless data followed it.
-    gap: Option<Gap>,
+    gap: Option<Box<Gap>>,
     /// The last merged list of missing pairs, unless a connection followed it.
     missing_pairs: Option<Vec<Pair>>,
     /// The last merged statement about a gap.
@@ -181,12 +181,12 @@ impl Queue {
         let Some(merged) = queue.merged.take() else { return };
         let MergedItems { missed, received, unknown, last, connected, disconnected, .. } = *merged;
         warn!(stream = stream.name(), reason = "overrun", missed, unknown, "gap");
-        let gap = Item::Gap(Gap {
+        let gap = Item::Gap(Box::new(Gap {
             before: merged.before,
             after: queue.last_event.clone().filter(|_| stream.has_snapshot()),
             reason: GapReason::Overrun { missed, unknown, last },
             leaves_stale: !state.is_fresh(stream),
-        });
+        }));
         // A new connection without data still expects its own snapshot, unless it has already ended.
         let is_before_connection = connected.is_some() && !merged.has_data;
         let shows_old_state = !merged.began_without_data && (connected.is_none() || disconnected.is_some());
@@ -201,7 +201,7 @@ impl Queue {
             merged.gap.map(Item::Gap),
             merged.missing_pairs.map(Item::MissingPairs),
             disconnected.map(Item::Disconnected),
-            unreadable.map(|malformed| Item::Malformed(*malformed)),
+            unreadable.map(Item::Malformed),
             merged.backfilled.map(Item::Backfilled),
         ];
         let connected = connected.map(Item::Connected).into_iter();
@@ -256,7 +256,7 @@ impl StreamQueue {
                 self.awaits_data = false;
                 return std::mem::replace(&mut self.last_event, Edge::of(message));
             }
-            Item::Malformed(malformed) => self.unreadable = Some(Box::new(malformed.clone())),
+            Item::Malformed(malformed) => self.unreadable = Some(malformed.clone()),
             Item::Closed(closed) => self.closed = Some(closed.clone()),
             // The state is stale until the snapshot of this connection, even without the unreadable message.
             Item::Connected(_) => (self.unreadable, self.awaits_data) = (None, true),

@@ -17,7 +17,8 @@ type BalanceItem = Item<AccountBalance>;
 
 fn connected(number: u64) -> BalanceItem {
     let url = "wss://one/ws".parse().unwrap();
-    Item::Connected(Connected { url, number, dialed: test_start(), closed_since_dial: Vec::new() })
+    let connected = Connected { url, number, dialed: test_start(), closed_since_dial: Vec::new() };
+    Item::Connected(Box::new(connected))
 }
 
 fn disconnected_event() -> Disconnected {
@@ -28,7 +29,7 @@ fn disconnected_event() -> Disconnected {
 /// Creates an unreadable message of this size.
 fn malformed(bytes: usize) -> BalanceItem {
     let raw = vec![b'x'; bytes].into();
-    Item::Malformed(Malformed { reason: MalformedReason::Binary, raw })
+    Item::Malformed(Box::new(Malformed { reason: MalformedReason::Binary, raw }))
 }
 
 /// Returns the items of a connection and its snapshot.
@@ -37,7 +38,7 @@ fn connected_with_snapshot() -> Vec<BalanceItem> {
 }
 
 fn disconnected() -> BalanceItem {
-    Item::Disconnected(disconnected_event())
+    Item::Disconnected(Box::new(disconnected_event()))
 }
 
 /// A queue, and the state into which its items are merged.
@@ -222,15 +223,15 @@ fn closed_is_delivered_last_and_once_even_if_the_queue_is_full() {
 #[test]
 fn merged_trades_lie_between_two_edges_and_a_later_gap_is_still_delivered() {
     let trade = |at| Item::Update(event(at, samples::trade("1", at)));
-    let lost = || Item::<UserTrade>::Disconnected(disconnected_event());
+    let lost = || Item::<UserTrade>::Disconnected(Box::new(disconnected_event()));
     let reconnected = || {
         let (since, until) = (Timestamp::from_millis(30), Timestamp::from_millis(40));
         let reason = GapReason::Reconnected { since, until };
-        Item::Gap(Gap { before: None, after: None, reason, leaves_stale: false })
+        Item::Gap(Box::new(Gap { before: None, after: None, reason, leaves_stale: false }))
     };
     let url = "wss://one/ws".parse().unwrap();
     let connection = Connected { url, number: 2, dialed: test_start(), closed_since_dial: Vec::new() };
-    let connected = || Item::Connected(connection.clone());
+    let connected = || Item::Connected(Box::new(connection.clone()));
     let mut bench = bench_with(1, Vec::new());
     for item in [trade(1), trade(2), trade(3), lost(), connected(), reconnected()] {
         bench.put(item);

@@ -4,15 +4,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use smol_str::SmolStr;
 
 #[derive(Debug, Deserialize)]
 #[allow(dead_code, reason = "only the time to create it matters")]
 pub(crate) struct Envelope<D> {
-    event: SmolStr,
+    event: CompactString,
     #[serde(rename = "eventID")]
     event_id: Option<String>,
     timestamp: i64,
@@ -27,7 +27,7 @@ pub(crate) type UserTrade = Envelope<Trade>;
 #[derive(Debug, Deserialize)]
 #[allow(dead_code, reason = "only the time to create it matters")]
 pub(crate) struct Balance {
-    currency: SmolStr,
+    currency: CompactString,
     #[serde(deserialize_with = "decimal")]
     amount: Decimal,
     #[serde(deserialize_with = "decimal")]
@@ -41,8 +41,8 @@ pub(crate) struct Balance {
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "only the time to create it matters")]
 pub(crate) struct Order {
-    id: SmolStr,
-    pair: SmolStr,
+    id: CompactString,
+    pair: CompactString,
     #[serde(deserialize_with = "decimal")]
     price: Decimal,
     #[serde(deserialize_with = "decimal")]
@@ -61,13 +61,13 @@ pub(crate) struct Order {
     executed_amount: Decimal,
     #[serde(deserialize_with = "decimal")]
     fee: Decimal,
-    fee_symbol: SmolStr,
+    fee_symbol: CompactString,
     #[serde(deserialize_with = "decimal")]
     bito_fee: Decimal,
     #[serde(deserialize_with = "decimal")]
     total: Decimal,
-    seq: SmolStr,
-    time_in_force: SmolStr,
+    seq: CompactString,
+    time_in_force: CompactString,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,8 +89,8 @@ pub(crate) enum OrderType {
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "only the time to create it matters")]
 pub(crate) struct Trade {
-    base: SmolStr,
-    quote: SmolStr,
+    base: CompactString,
+    quote: CompactString,
     side: Side,
     #[serde(deserialize_with = "decimal")]
     price: Decimal,
@@ -98,14 +98,14 @@ pub(crate) struct Trade {
     volume: Decimal,
     #[serde(deserialize_with = "decimal")]
     fee: Decimal,
-    fee_currency: SmolStr,
+    fee_currency: CompactString,
     transaction_timestamp: i64,
     event_timestamp: i64,
     #[serde(rename = "orderID")]
-    order_id: SmolStr,
+    order_id: CompactString,
     order_type: OrderType,
     #[serde(rename = "matchID")]
-    match_id: SmolStr,
+    match_id: CompactString,
     is_market: bool,
     is_maker: bool,
 }
@@ -120,12 +120,12 @@ pub(crate) enum Side {
 #[derive(Debug, Deserialize)]
 #[allow(dead_code, reason = "only the time to create it matters")]
 pub(crate) struct OrderBook {
-    event: SmolStr,
+    event: CompactString,
     timestamp: i64,
     datetime: String,
     #[serde(rename = "eventID")]
     event_id: String,
-    pair: SmolStr,
+    pair: CompactString,
     limit: i64,
     scale: i64,
     bids: Vec<Level>,

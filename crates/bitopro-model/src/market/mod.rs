@@ -63,7 +63,7 @@ macro_rules! market_event {
                 /// The time at which the exchange sent the event.
                 "timestamp" => timestamp: $crate::Timestamp,
                 /// The same time as text. Do not use it: it has been observed in Taiwan time despite its `Z` suffix.
-                "datetime" => datetime: Option<String>,
+                "datetime" => datetime: Option<$crate::Datetime>,
                 /// A random UUID.
                 "eventID" | "eventId" => event_id: Option<$crate::EventId>,
                 /// The pair in uppercase.

@@ -22,12 +22,12 @@ impl OrderStream for ActiveOrderStream {
 
 impl sealed::SealedStream for ActiveOrderStream {
     fn into_message(event: ActiveOrders) -> Message {
-        Message::ActiveOrders(event)
+        Message::ActiveOrders(Box::new(event))
     }
 
     fn from_message(message: Message) -> Result<ActiveOrders, Message> {
         match message {
-            Message::ActiveOrders(event) => Ok(event),
+            Message::ActiveOrders(event) => Ok(*event),
             other => Err(other),
         }
     }
@@ -43,12 +43,12 @@ impl OrderStream for HistoryOrderStream {
 
 impl sealed::SealedStream for HistoryOrderStream {
     fn into_message(event: HistoryOrders) -> Message {
-        Message::HistoryOrders(event)
+        Message::HistoryOrders(Box::new(event))
     }
 
     fn from_message(message: Message) -> Result<HistoryOrders, Message> {
         match message {
-            Message::HistoryOrders(event) => Ok(event),
+            Message::HistoryOrders(event) => Ok(*event),
             other => Err(other),
         }
     }

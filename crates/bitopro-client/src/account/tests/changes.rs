@@ -207,12 +207,12 @@ fn fault_30_reversed_progress_is_not_a_change_and_later_changes_are_across_a_gap
 fn connected(closed_since_dial: &[&str]) -> AccountItem {
     AccountItem::new(
         PrivateStream::ActiveOrders,
-        Item::Connected(Connected {
+        Item::Connected(Box::new(Connected {
             url: "wss://one/ws".parse().unwrap(),
             number: 2,
             dialed: crate::system::test_start(),
             closed_since_dial: closed_since_dial.iter().map(|id| OrderId::new(*id)).collect(),
-        }),
+        })),
     )
 }
 
@@ -274,9 +274,9 @@ fn changes_after_a_malformed_message_are_across_a_gap_until_the_next_snapshot() 
     let mut watcher = Watcher::with_open(&[order("1", 0, "0", 1)]);
     watcher.apply(&snapshot(balances(1, &[("TWD", "5")])));
     for item in [
-        AccountItem::new(PrivateStream::AccountBalance, Item::Malformed(malformed())),
-        AccountItem::new(PrivateStream::ActiveOrders, Item::Malformed(malformed())),
-        AccountItem::new(PrivateStream::HistoryOrders, Item::Malformed(malformed())),
+        AccountItem::new(PrivateStream::AccountBalance, Item::Malformed(Box::new(malformed()))),
+        AccountItem::new(PrivateStream::ActiveOrders, Item::Malformed(Box::new(malformed()))),
+        AccountItem::new(PrivateStream::HistoryOrders, Item::Malformed(Box::new(malformed()))),
     ] {
         assert_eq!(watcher.apply(&item), [""; 0]);
     }

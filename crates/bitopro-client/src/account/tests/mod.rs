@@ -40,7 +40,7 @@ fn update<D: EventData>(account: &mut Account, event: Event<D>) -> bool {
 fn connect(account: &mut Account, stream: PrivateStream, number: u64, closed_since_dial: &[OrderId]) {
     let (url, dialed) = ("wss://one/ws".parse().unwrap(), crate::system::test_start());
     let connected = Connected { url, number, dialed, closed_since_dial: closed_since_dial.to_vec() };
-    account.apply(stream, &Item::Connected(connected));
+    account.apply(stream, &Item::Connected(Box::new(connected)));
 }
 
 /// Returns the state, as if every stream had just delivered an event.
@@ -232,7 +232,7 @@ fn a_state_is_fresh_from_a_snapshot_until_something_may_be_missed() {
     let malformed = Malformed { reason: MalformedReason::Binary, raw: bytes::Bytes::new() };
     let error = crate::Error::new(crate::ErrorKind::Network, "connection reset");
     let disconnected = crate::Disconnected { error, retry_in: Duration::ZERO, refusals: None, repeats: 1 };
-    for item in [Item::Malformed(malformed), Item::Disconnected(disconnected)] {
+    for item in [Item::Malformed(Box::new(malformed)), Item::Disconnected(Box::new(disconnected))] {
         replace(&mut account, balances(1, &[("A", 1)]));
         update(&mut account, balances(1, &[("A", 2)]));
         assert!(is_fresh(&account));

@@ -114,9 +114,12 @@ proptest! {
 
     #[test]
     fn balances_are_a_map_in_alphabetical_order(
-        events in vec((any::<bool>(), vec((0..12_usize, 0..5_i64), 0..8)), 0..20),
+        events in vec((any::<bool>(), vec((0..16_usize, 0..5_i64), 0..8)), 0..20),
     ) {
-        const CODES: [&str; 12] = ["BTC", "btc", "TWD", "a", "Z", "A", "ETH", "USDT", "z1", "sol", "SOL", "DOGE"];
+        const CODES: [&str; 16] = [
+            "BTC", "btc", "TWD", "a", "Z", "A", "ETH", "USDT", "z1", "sol", "SOL", "DOGE",
+            "1000SATS", "1000sats2", "1000SATS1", "1000SATS\0",
+        ];
         let (mut map, mut model) = (BalanceMap::default(), BTreeMap::<Currency, Balance>::new());
         for (is_snapshot, amounts) in events {
             let amounts: Vec<(&str, i64)> = amounts.into_iter().map(|(code, amount)| (CODES[code], amount)).collect();

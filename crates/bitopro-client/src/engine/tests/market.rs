@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::{Action, Bench, SECOND, SingleLink};
 use crate::engine::LinkId;
-use crate::item::{Closed, Gap, GapReason, Item};
+use crate::item::{Closed, GapReason, Item};
 use crate::market::CurrentMarket;
 use crate::{ErrorKind, Settings};
 
@@ -55,7 +55,10 @@ fn described(item: &Item<Message>) -> String {
             let pairs: Vec<&str> = pairs.iter().map(bitopro_model::Pair::as_str).collect();
             format!("missing {}", pairs.join(" "))
         }
-        Item::Gap(Gap { reason: GapReason::NoOverlap { pair, since, until }, .. }) => {
+        Item::Gap(gap) => {
+            let GapReason::NoOverlap { pair, since, until } = &gap.reason else {
+                return super::name(item).to_owned();
+            };
             let seconds = |time: &Option<Timestamp>| time.map(|time| time.as_millis() / 1_000);
             format!("gap of {pair} {:?}-{:?}", seconds(since), seconds(until))
         }

@@ -1,4 +1,4 @@
-use bitopro_model::Timestamp;
+use bitopro_model::{Datetime, Timestamp};
 
 use crate::Datetimes;
 
@@ -7,12 +7,12 @@ const TAIWAN_OFFSET_MS: i64 = 8 * 60 * 60 * 1_000;
 
 impl Datetimes {
     /// Formats a time, or returns `None` if it is outside the years 0 to 9999.
-    pub(crate) fn format(self, time: Timestamp) -> Option<String> {
+    pub(crate) fn format(self, time: Timestamp) -> Option<Datetime> {
         let shown_ms = match self {
             Self::Utc => time.as_millis(),
             Self::TaiwanMarkedUtc => time.as_millis().checked_add(TAIWAN_OFFSET_MS)?,
         };
-        Timestamp::from_millis(shown_ms).to_rfc3339()
+        Timestamp::from_millis(shown_ms).to_rfc3339().map(Datetime::from)
     }
 }
 
@@ -27,11 +27,11 @@ mod tests {
 
     #[test]
     fn the_datetime_matches_the_sample_or_is_eight_hours_ahead() {
-        assert_eq!(Datetimes::Utc.format(SAMPLE).as_deref(), Some("2021-12-15T07:28:23.365Z"));
-        assert_eq!(Datetimes::TaiwanMarkedUtc.format(SAMPLE).as_deref(), Some("2021-12-15T15:28:23.365Z"));
+        assert_eq!(Datetimes::Utc.format(SAMPLE), Some("2021-12-15T07:28:23.365Z".into()));
+        assert_eq!(Datetimes::TaiwanMarkedUtc.format(SAMPLE), Some("2021-12-15T15:28:23.365Z".into()));
         assert_eq!(
-            Datetimes::Utc.format(Timestamp::from_millis(-1)).as_deref(),
-            Some("1969-12-31T23:59:59.999Z")
+            Datetimes::Utc.format(Timestamp::from_millis(-1)),
+            Some("1969-12-31T23:59:59.999Z".into())
         );
         for out_of_range in [i64::MIN, i64::MAX] {
             assert_eq!(Datetimes::TaiwanMarkedUtc.format(Timestamp::from_millis(out_of_range)), None);

@@ -1,6 +1,6 @@
 //! The content of the messages of the public streams.
 
-use bitopro_model::{self as model, Decimal, EventId, Pair, Timestamp, UnixSeconds};
+use bitopro_model::{self as model, Datetime, Decimal, EventId, Pair, Timestamp, UnixSeconds};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const TRADES: usize = 20;
 const VALUE_SCALE: u32 = 4;
 
 /// The `eventID`, the time, and the time as text.
-pub(super) type Envelope = (Option<EventId>, Timestamp, Option<String>);
+pub(super) type Envelope = (Option<EventId>, Timestamp, Option<Datetime>);
 
 /// Numbers of the first message of a socket about a pair are exact, and later ones rounded (measured).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

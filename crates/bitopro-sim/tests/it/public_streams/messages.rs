@@ -205,7 +205,7 @@ async fn quirks_change_the_envelope_and_the_pair_of_a_ticker() {
     let ticker = text(&mut harness.follow(&format!("{TICKERS}/BTC_TWD")).await).await;
     assert!(!ticker.contains("pair") && ticker.contains("lastPriceTWD"), "{ticker}");
     let trades: MarketTrades = next(&mut harness.follow(&format!("{TRADES}/BTC_TWD")).await).await;
-    assert_eq!((trades.event_id, trades.datetime.as_deref()), (None, Some("2021-12-15T15:28:23.365Z")));
+    assert_eq!((trades.event_id, trades.datetime), (None, Some("2021-12-15T15:28:23.365Z".into())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,7 @@ async fn refusing_simulator(count: usize, refusal: Refusal) -> (Simulator, Subsc
 
 async fn disconnected(balances: &mut Subscription<Balances>) -> Disconnected {
     match balances.next().await {
-        Some(Item::Disconnected(disconnected)) => disconnected,
+        Some(Item::Disconnected(disconnected)) => *disconnected,
         other => panic!("expected a refusal, found {other:?}"),
     }
 }
