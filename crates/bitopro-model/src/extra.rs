@@ -1,8 +1,10 @@
 use std::{fmt, iter, slice};
 
+use compact_str::CompactString;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+use thin_vec::ThinVec;
 
 use crate::wire::Key;
 
@@ -11,9 +13,9 @@ use crate::wire::Key;
 /// The exchange adds and changes fields without notice. Extra fields are written back verbatim, after the
 /// known ones and in the order in which they were read. An empty `Extra` does not allocate.
 #[derive(Clone, Default)]
-pub struct Extra(Vec<Field>);
+pub struct Extra(ThinVec<Field>);
 
-type Field = (String, Box<RawValue>);
+type Field = (CompactString, Box<RawValue>);
 
 impl Extra {
     /// Returns whether there are no extra fields.
@@ -42,7 +44,7 @@ impl Extra {
     }
 
     pub(crate) fn push(&mut self, name: &str, raw: Box<RawValue>) {
-        self.0.push((name.to_owned(), raw));
+        self.0.push((name.into(), raw));
     }
 
     pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
