@@ -9,6 +9,7 @@ use crate::environment::{EnvironmentError, settings_from_env};
 use crate::public_client::PublicClient;
 use crate::rest_api::{Rest, RestError};
 use crate::runtime::{Account, Runtime, Subscription};
+use crate::stats::Stats;
 
 /// A client that subscribes to the private streams of one account.
 ///
@@ -165,6 +166,13 @@ impl Client {
     /// is set.
     pub fn rest(&self) -> Result<Rest, RestError> {
         Rest::new(&self.runtime)
+    }
+
+    /// Returns what the client has done and seen since it was built, in numbers.
+    ///
+    /// [`Stats::to_prometheus`] formats them for Prometheus.
+    pub fn stats(&self) -> Stats {
+        self.runtime.stats()
     }
 
     /// Returns a [`Changes`], which derives the changes of the account from the items of

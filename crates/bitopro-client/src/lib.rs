@@ -24,6 +24,7 @@ mod runtime;
 #[cfg(test)]
 mod samples;
 mod settings;
+mod stats;
 mod system;
 
 pub use bitopro_auth as auth;
@@ -62,6 +63,7 @@ pub use rest_api::{LimitUsage, RequestLimiter, Rest, RestError, RestErrorKind};
 pub use runtime::{Account, Market, Reader, Subscription, Topic};
 pub use settings::OrderUpdates;
 use settings::Settings;
+pub use stats::{Counters, Metric, MetricKind, MetricValue, RestStats, Stats, StreamStats};
 pub use system::WallClock;
 
 /// The project's README, whose Rust code is compiled with the doctests.

@@ -6,6 +6,7 @@ use crate::builder::{ClientBuilder, NoCredentials};
 use crate::environment::{EnvironmentError, ws_url_from_env};
 use crate::market::{BookPair, PairsError, Selection};
 use crate::runtime::{Market, Runtime, Subscription};
+use crate::stats::Stats;
 
 /// A client that subscribes to the public streams of the market. It needs no credentials.
 ///
@@ -149,5 +150,12 @@ impl PublicClient {
     ) -> Result<Subscription<Market>, PairsError> {
         let selection = Selection::new(pairs.into_iter().map(Into::into))?;
         Ok(self.runtime.subscribe_market(streams, &selection))
+    }
+
+    /// Returns what the client has done and seen since it was built, in numbers.
+    ///
+    /// Those of a client from [`Client::public`](crate::Client::public) include the private streams.
+    pub fn stats(&self) -> Stats {
+        self.runtime.stats()
     }
 }

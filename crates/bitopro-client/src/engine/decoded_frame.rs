@@ -11,7 +11,8 @@ pub(crate) enum DecodedFrame {
     Message(Message, usize),
     Malformed(Malformed),
     Close(Option<CloseFrame>),
-    /// A ping, a pong, or a kind of frame that this version does not know.
+    Ping,
+    /// A pong, or a kind of frame that this version does not know.
     Other,
 }
 
@@ -38,6 +39,7 @@ impl FrameDecoder {
             },
             Frame::Binary(raw) => DecodedFrame::Malformed(Malformed { reason: MalformedReason::Binary, raw }),
             Frame::Close(close) => DecodedFrame::Close(close),
+            Frame::Ping(_) => DecodedFrame::Ping,
             _ => DecodedFrame::Other,
         }
     }
@@ -56,7 +58,7 @@ impl DecodedFrame {
         match self {
             Self::Message(_, bytes) => *bytes,
             Self::Malformed(malformed) => malformed.raw.len(),
-            Self::Close(_) | Self::Other => 0,
+            Self::Close(_) | Self::Ping | Self::Other => 0,
         }
     }
 }

@@ -20,6 +20,7 @@ use super::{Action, LinkId, SubscriberId};
 use crate::endpoints::Endpoints;
 use crate::error::{connection_lost, dial_failed};
 use crate::item::{Closed, Connected, Edge, Gap, GapReason, Item};
+use crate::stats::Counters;
 use crate::{Error, ErrorKind, Settings};
 
 /// Grace period after a dial's deadline, which the connector itself enforces.
@@ -90,6 +91,8 @@ pub(super) struct Link {
     suspend: SuspendDetector,
     /// Total time for which the machine slept. The monotonic clock did not advance during it.
     slept: Duration,
+    /// The counts of dials and frames. The queue counts the items.
+    pub(super) counters: Counters,
 }
 
 impl Link {
@@ -129,6 +132,7 @@ impl Link {
             has_been_usable: false,
             last_resync: None,
             slept: Duration::ZERO,
+            counters: Counters::default(),
         }
     }
 
@@ -162,6 +166,7 @@ impl Link {
             Ok(request) => {
                 self.phase = Phase::Dialing { since: cx.now, until: cx.now + max_duration, clock };
                 self.log.dial(self.connections + 1, request.url());
+                self.counters.dials += 1;
                 Some(Action::Dial(request))
             }
             Err(error) => {
@@ -226,6 +231,7 @@ impl Link {
             Phase::Open(open) => {
                 open.last_frame = cx.now;
                 self.suspend.record_frame();
+                self.counters.bytes += u64::try_from(frame.bytes()).unwrap_or(0);
                 match frame {
                     DecodedFrame::Message(Message::Unknown(unknown), bytes) => {
                         self.push_message(Item::Unknown(unknown), bytes);
@@ -237,6 +243,7 @@ impl Link {
                         self.push_message(Item::Malformed(Box::new(malformed)), bytes);
                     }
                     DecodedFrame::Close(close) => self.handle_server_close(cx, close),
+                    DecodedFrame::Ping => self.counters.pings += 1,
                     DecodedFrame::Other => {}
                 }
             }
@@ -408,6 +415,13 @@ impl Link {
             Phase::Open(open) if matches!(open.snapshot, SnapshotStatus::Arrived) => Some(open.last_frame),
             _ => None,
         }
+    }
+
+    /// Returns the time since the last frame of the open connection, if any.
+    pub(super) fn frame_age(&self, now: Instant, wall: SystemTime) -> Option<Duration> {
+        let Phase::Open(open) = &self.phase else { return None };
+        let slept = self.suspend.slept_since_advance(now, wall);
+        Some(now.saturating_duration_since(open.last_frame) + slept)
     }
 
     /// Returns the total time for which the machine has slept.

@@ -31,6 +31,7 @@ use tracing::Span;
 use crate::account::Changes;
 use crate::endpoints::Endpoints;
 use crate::item::StreamItem;
+use crate::stats::StreamStats;
 use crate::{RestError, Settings};
 use link::{Context, Link};
 use subscriber::Subscriber;
@@ -110,6 +111,8 @@ pub struct Engine {
     backfill: backfill::Shared,
     /// True if a link may have work to do because of another link or its subscriber.
     has_changed: bool,
+    /// The counters of the streams whose subscribers were removed.
+    removed: BTreeMap<Stream, StreamStats>,
 }
 
 /// Identifies a subscriber of an [`Engine`].
@@ -155,6 +158,7 @@ impl Engine {
             next_id: 0,
             backfill: backfill::Shared::default(),
             has_changed: false,
+            removed: BTreeMap::new(),
         }
     }
 
@@ -336,9 +340,21 @@ impl Engine {
 
     /// Removes a subscriber and its state.
     pub fn remove(&mut self, subscriber: SubscriberId) {
-        for link in self.subscribers.remove(&subscriber).iter().flat_map(Subscriber::links) {
+        let Some(subscriber) = self.subscribers.remove(&subscriber) else { return };
+        for link in subscriber.links() {
             self.dialer.remove(link.id);
         }
+        subscriber.add_counters(&mut self.removed);
+    }
+
+    /// Returns what each stream has done and seen so far, in numbers.
+    pub fn stats(&self, now: Instant, wall: SystemTime) -> BTreeMap<Stream, StreamStats> {
+        let mut streams = self.removed.clone();
+        for subscriber in self.subscribers.values() {
+            subscriber.add_counters(&mut streams);
+            subscriber.add_gauges(now, wall, &mut streams);
+        }
+        streams
     }
 
     /// Returns whether every stream of a subscriber has ended.

@@ -12,7 +12,8 @@ use crate::RestError;
 use crate::account::CurrentAccount;
 use crate::item::{Closed, Item, StreamItem};
 use crate::market::{CurrentMarket, Market};
-use crate::queue::Queue;
+use crate::queue::{MergedState, Queue, QueueStats};
+use crate::stats::StreamStats;
 
 /// The links of a subscriber, their current state, and the items that wait for the subscriber.
 #[derive(Debug)]
@@ -243,6 +244,49 @@ impl Subscriber {
     pub(super) fn closed_streams(&self) -> BTreeMap<Stream, Closed> {
         let streams = self.links.iter().map(Link::stream);
         streams.filter_map(|stream| Some((stream, self.queue.closed(stream)?.clone()))).collect()
+    }
+
+    /// Adds the counters of each stream.
+    pub(super) fn add_counters(&self, streams: &mut BTreeMap<Stream, StreamStats>) {
+        for link in &self.links {
+            let counters = &mut streams.entry(link.stream()).or_default().counters;
+            counters.add(&link.counters);
+            self.queue.stats(link.stream()).iter().for_each(|queue| counters.add(queue.counters));
+        }
+    }
+
+    /// Adds the other numbers of each stream.
+    pub(super) fn add_gauges(
+        &self,
+        now: Instant,
+        wall: SystemTime,
+        streams: &mut BTreeMap<Stream, StreamStats>,
+    ) {
+        for link in &self.links {
+            let stream = link.stream();
+            let stats = streams.entry(stream).or_default();
+            if let Some(QueueStats { items, bytes, .. }) = self.queue.stats(stream) {
+                stats.queued += u64::try_from(items).unwrap_or(u64::MAX);
+                stats.queued_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+            }
+            if link.is_closed() {
+                continue;
+            }
+            let age = link.age(now, wall);
+            let is_fresh = self.merged_state().is_fresh(stream) && !age.is_some_and(|(_, outdated)| outdated);
+            stats.subscriptions += 1;
+            stats.connected += u64::from(link.is_open());
+            stats.fresh += u64::from(is_fresh);
+            stats.data_age = stats.data_age.max(age.map(|(age, _)| age));
+            stats.frame_age = stats.frame_age.max(link.frame_age(now, wall));
+        }
+    }
+
+    fn merged_state(&self) -> &dyn MergedState {
+        match &self.state {
+            State::Account(state) => &state.account,
+            State::Market(market) => &**market,
+        }
     }
 
     /// Returns the current state of an account, which is empty for a subscriber to public streams.

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::backfill::Backfilled;
 use crate::item::{Closed, Connected, Disconnected, Edge, Gap, GapReason, Item, Malformed, StreamItem};
+use crate::stats::Counters;
 
 /// The items that wait for a subscriber, in the order of their arrival.
 ///
@@ -56,6 +57,15 @@ struct StreamQueue {
     unreadable: Option<Box<Malformed>>,
     /// The reason why the stream ended, if it has ended.
     closed: Option<Closed>,
+    /// The counts of all items so far.
+    counters: Counters,
+}
+
+/// What a queue contains, and has contained.
+pub(crate) struct QueueStats<'a> {
+    pub(crate) counters: &'a Counters,
+    pub(crate) items: usize,
+    pub(crate) bytes: usize,
 }
 
 /// A summary of the items that have been merged since the queue became full.
@@ -116,6 +126,7 @@ impl Queue {
         let began_without_data = queue.awaits_data;
         let before = queue.record(&item.item);
         if let Some(merged) = queue.merged.as_mut().filter(|_| queue.closed.is_none()) {
+            queue.counters.merged += 1;
             return merged.add(item.item, item.received);
         }
         let is_recovered = is_recovered(&item.item);
@@ -129,6 +140,7 @@ impl Queue {
             queue.bytes += bytes;
             return entries.push_back(Entry::Item(item, bytes));
         }
+        queue.counters.merged += 1;
         let mut merged = MergedItems { before, began_without_data, ..MergedItems::default() };
         merged.add(item.item, item.received);
         queue.merged = Some(Box::new(merged));
@@ -169,6 +181,13 @@ impl Queue {
         }
     }
 
+    /// Returns what the queue of a stream contains, and has contained.
+    pub(crate) fn stats(&self, stream: Stream) -> Option<QueueStats<'_>> {
+        let queue = self.streams.iter().find(|queue| queue.stream == stream)?;
+        let StreamQueue { counters, items, recovered, bytes, merged, .. } = queue;
+        Some(QueueStats { counters, items: items + recovered + usize::from(merged.is_some()), bytes: *bytes })
+    }
+
     /// Returns the reason why a stream ended, or `None` while it has not ended.
     pub(crate) fn closed(&self, stream: Stream) -> Option<&Closed> {
         self.streams.iter().find(|queue| queue.stream == stream)?.closed.as_ref()
@@ -181,6 +200,7 @@ impl Queue {
         let Some(merged) = queue.merged.take() else { return };
         let MergedItems { missed, received, unknown, last, connected, disconnected, .. } = *merged;
         warn!(stream = stream.name(), reason = "overrun", missed, unknown, "gap");
+        queue.counters.gaps += 1;
         let gap = Item::Gap(Box::new(Gap {
             before: merged.before,
             after: queue.last_event.clone().filter(|_| stream.has_snapshot()),
@@ -237,6 +257,7 @@ impl StreamQueue {
             awaits_data: false,
             unreadable: None,
             closed: None,
+            counters: Counters::default(),
         }
     }
 
@@ -245,8 +266,9 @@ impl StreamQueue {
         if is_recovered { &mut self.recovered } else { &mut self.items }
     }
 
-    /// Updates the status of the stream for an item that is added. Returns the last event before that item.
+    /// Updates the status and the counts of the stream for an item that is added. Returns the last event before that item.
     fn record(&mut self, item: &Item<Message>) -> Option<Edge> {
+        self.counters.record(item);
         match item {
             Item::Snapshot(message) => {
                 (self.unreadable, self.awaits_data) = (None, false);

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use bitopro_rest::BaseUrl;
@@ -7,8 +7,10 @@ use bitopro_transport::{HttpClient, Request};
 use http::Uri;
 
 use crate::backfill::Backfill;
+use crate::stats::RestStats;
 
 use super::base::rest_base;
+use super::error::RestError;
 use super::limiter::{RateLimits, RequestLimiter};
 
 /// An HTTP client that is created by its first call if it is the default one.
@@ -70,7 +72,13 @@ impl RestConfig {
         };
         Ok(rest_base(streams, base.as_deref())?.and_then(|base| {
             let http = http.ok_or(NO_HTTP_CLIENT)?;
-            Ok(Arc::new(RestAccess { base, http, limits: RateLimits::new(limiter, dials), deadline }))
+            Ok(Arc::new(RestAccess {
+                base,
+                http,
+                limits: RateLimits::new(limiter, dials),
+                deadline,
+                stats: Mutex::default(),
+            }))
         }))
     }
 }
@@ -81,9 +89,24 @@ pub(crate) struct RestAccess {
     http: LazyClient,
     pub(super) limits: RateLimits,
     pub(super) deadline: Duration,
+    stats: Mutex<RestStats>,
 }
 
 impl RestAccess {
+    /// Counts a call, and its failure if it failed.
+    pub(super) fn record<T>(&self, result: &Result<T, RestError>) {
+        let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        stats.calls += 1;
+        if let Err(error) = result {
+            *stats.failures.entry(error.kind().name()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn stats(&self) -> RestStats {
+        let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        RestStats { limits: self.limits.usage(), ..stats }
+    }
+
     pub(super) fn http(&self) -> &dyn HttpClient {
         &**LazyLock::force(&self.http)
     }

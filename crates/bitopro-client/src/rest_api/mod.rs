@@ -130,7 +130,7 @@ impl Rest {
     }
 
     async fn attempt<C: Call + Sync>(&self, call: &C) -> Result<C::Reply, RestError> {
-        let RestAccess { base, limits, deadline, .. } = &*self.access;
+        let RestAccess { base, limits, .. } = &*self.access;
         let counted = limits.acquire(C::ENDPOINT).await;
         // Signed after the wait, because the exchange rejects an old nonce.
         let (_, now_ms) = self.runtime.signer_and_time();
@@ -141,6 +141,18 @@ impl Rest {
                 return Err(error::call(&error));
             }
         };
+        let result = self.send(call, request, now_ms).await;
+        self.access.record(&result);
+        result
+    }
+
+    async fn send<C: Call + Sync>(
+        &self,
+        call: &C,
+        request: http::Request<Bytes>,
+        now_ms: u64,
+    ) -> Result<C::Reply, RestError> {
+        let RestAccess { limits, deadline, .. } = &*self.access;
         let sent = request.headers().clone();
         let response = self.access.http().send(request, *deadline).await.map_err(error::transport)?;
         debug!(endpoint = %C::ENDPOINT, status = response.status().as_u16(), "response");

@@ -20,6 +20,7 @@ use crate::engine::{DialLimiter, Engine, LimiterHandle, SubscriberId};
 use crate::market::Selection;
 use crate::orders::OrderState;
 use crate::rest_api::RestAccess;
+use crate::stats::Stats;
 use crate::system::{WallClock, monotonic_now};
 use driver::Driver;
 
@@ -112,6 +113,13 @@ impl Runtime {
         };
         let drivers = links.into_iter().map(spawn).collect();
         Subscription::new(inner, drivers)
+    }
+
+    /// Returns what the client has done and seen so far.
+    pub(crate) fn stats(&self) -> Stats {
+        let (now, wall) = self.now();
+        let streams = self.with_engine(|engine| engine.stats(now, wall));
+        Stats { streams, rest: self.rest.as_ref().ok().map(|rest| rest.stats()) }
     }
 
     /// Returns the current time of the monotonic clock and of the wall clock.

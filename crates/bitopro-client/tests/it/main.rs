@@ -20,5 +20,6 @@ mod sessions;
 mod simulated;
 mod simulator;
 mod soak;
+mod stats;
 mod trades;
 mod trading;

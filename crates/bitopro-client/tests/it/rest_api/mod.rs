@@ -4,6 +4,7 @@ mod dials;
 mod limits;
 mod repetition;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitopro_auth::{API_KEY_HEADER, PAYLOAD_HEADER, Payload, SIGNATURE_HEADER, Signer};
@@ -134,5 +135,26 @@ async fn an_empty_list_may_be_written_in_three_ways() {
         let call = tokio::spawn(async move { rest.call(&GetOpenOrders::new()).await });
         respond(server.next_request().await.unwrap(), 200, body);
         assert!(call.await.unwrap().unwrap().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_and_their_failures_are_counted() {
+    let (client, mut server) = client();
+    for status in [200, 401] {
+        let rest = client.rest().unwrap();
+        let call = tokio::spawn(async move { rest.call(&GetBalances::new()).await });
+        respond(server.next_request().await.unwrap(), status, r#"{"data":[]}"#);
+        let _ = call.await.unwrap();
+    }
+    let stats = client.stats().rest.unwrap();
+    assert_eq!((stats.calls, stats.failures), (2, BTreeMap::from([("call", 1)])));
+    let text = client.stats().to_prometheus();
+    for line in [
+        "bitopro_rest_calls_total{} 2\n",
+        "bitopro_rest_failures_total{kind=\"call\"} 1\n",
+        "bitopro_rest_calls_available{calls=\"all calls\",scope=\"address\"} ",
+    ] {
+        assert!(text.contains(line), "{text}");
     }
 }
