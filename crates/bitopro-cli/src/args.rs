@@ -6,6 +6,7 @@ mod order;
 mod query;
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -150,6 +151,11 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "INTERVAL", value_parser = duration)]
     pub(crate) heartbeat: Option<Duration>,
 
+    /// Serve metrics for Prometheus at this address, such as 127.0.0.1:9100, under the path /metrics. They contain no
+    /// amounts and no secrets
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(crate) metrics: Option<SocketAddr>,
+
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 
@@ -178,6 +184,10 @@ pub(crate) struct ExitArgs {
     /// Exit after this time, such as 30s, 5m or 1h
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) r#for: Option<Duration>,
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an IP address and a port, such as 127.0.0.1:9100".to_owned())
 }
 
 fn book_pair(text: &str) -> Result<BookPair, String> {

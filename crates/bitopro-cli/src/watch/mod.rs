@@ -1,4 +1,5 @@
 mod layout;
+mod metrics;
 mod notes;
 mod printer;
 mod screen;
@@ -6,11 +7,12 @@ mod source;
 mod table;
 mod watcher;
 
+use std::future::pending;
 use std::time::Duration;
 
 use bitopro_client::model::{PrivateStream, PublicStream, Stream};
 use bitopro_client::transport::Limits;
-use bitopro_client::{Changes, Client, PublicClient};
+use bitopro_client::{Client, PublicClient};
 use bitopro_sim::Simulator;
 
 use crate::args::{Format, WatchArgs, WatchStream};
@@ -23,7 +25,7 @@ use crate::table::{Appearance, EscapeCodes};
 use crate::writer::Writer;
 use printer::{Printer, Renderer};
 use screen::Screen;
-use source::Source;
+use source::{AnyClient, Source};
 use table::Table;
 use watcher::Watcher;
 
@@ -42,12 +44,26 @@ pub(crate) fn run(args: WatchArgs, signals: &Signals) -> Result<Status, Failure>
 async fn watch(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
     let demo = if args.demo { Some(start_demo().await?) } else { None };
     let streams = streams(args.stream);
-    let (source, changes) = source(&args, streams, demo.as_ref())?;
+    let (source, client) = source(&args, streams, demo.as_ref())?;
+    let listener = match args.metrics {
+        Some(address) => Some(metrics::listen(address).await?),
+        None => None,
+    };
     let renderer = renderer(&args, streams.len() > 1);
     let filter = Filter::new(args.filter.clone());
-    let printer = Printer::new(filter, renderer, streams, changes, source.reader());
+    let printer = Printer::new(filter, renderer, streams, client.changes(), source.reader());
     let watcher = Watcher::new(source, streams, printer, Writer::stdout()?, &args);
-    let result = watcher.run(&mut signals.stop_request()).await;
+    let metrics = async {
+        match listener {
+            Some(listener) => metrics::serve(listener, || client.stats()).await,
+            None => pending().await,
+        }
+    };
+    let mut stop_request = signals.stop_request();
+    let result = tokio::select! {
+        result = watcher.run(&mut stop_request) => result,
+        never = metrics => match never {},
+    };
     if let Some(demo) = demo {
         demo.stop().await;
     }
@@ -85,12 +101,12 @@ fn by_kind(streams: &[Stream]) -> (Vec<PrivateStream>, Vec<PublicStream>) {
     (private, public)
 }
 
-/// Subscribes to streams of one kind. Returns the changes to derive from the items of an account.
+/// Subscribes to streams of one kind.
 fn source(
     args: &WatchArgs,
     streams: &[Stream],
     demo: Option<&Simulator>,
-) -> Result<(Source, Option<Changes>), Failure> {
+) -> Result<(Source, AnyClient), Failure> {
     let usage = |message: &'static str| Err(Failure::new(Status::Usage, message));
     let (private, public) = by_kind(streams);
     if public.is_empty() {
@@ -100,7 +116,7 @@ fn source(
             );
         }
         let client = client(args, demo)?;
-        return Ok((Source::Account(client.subscribe(&private)), Some(client.changes())));
+        return Ok((Source::Account(client.subscribe(&private)), AnyClient::Private(client)));
     }
     if args.pairs.is_empty() {
         return usage(
@@ -110,9 +126,10 @@ fn source(
     if args.stream != WatchStream::Book && args.pairs.iter().any(|pair| pair.depth().is_some()) {
         return usage("only `book` has a number of levels; remove the part after the `:`");
     }
-    let subscription = public_client(args, demo)?.subscribe(&public, args.pairs.iter().cloned());
+    let client = public_client(args, demo)?;
+    let subscription = client.subscribe(&public, args.pairs.iter().cloned());
     let subscription = subscription.map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
-    Ok((Source::Market(subscription), None))
+    Ok((Source::Market(subscription), AnyClient::Public(client)))
 }
 
 fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {

@@ -2,12 +2,19 @@
 
 use bitopro_client::model::{Stream, Timestamp};
 use bitopro_client::{
-    Account, CurrentAccount, CurrentMarket, Market, Reader, StreamItem, StreamState, Subscription,
+    Account, Changes, Client, CurrentAccount, CurrentMarket, Market, PublicClient, Reader, Stats, StreamItem,
+    StreamState, Subscription,
 };
 
 pub(super) enum Source {
     Account(Subscription<Account>),
     Market(Subscription<Market>),
+}
+
+/// The client of a source.
+pub(super) enum AnyClient {
+    Private(Client),
+    Public(PublicClient),
 }
 
 /// Reads the current state of a source.
@@ -20,6 +27,23 @@ pub(super) enum SourceReader {
 pub(super) enum States {
     Account(CurrentAccount),
     Market(CurrentMarket),
+}
+
+impl AnyClient {
+    /// Returns what derives the changes from the items of an account.
+    pub(super) fn changes(&self) -> Option<Changes> {
+        match self {
+            Self::Private(client) => Some(client.changes()),
+            Self::Public(_) => None,
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        match self {
+            Self::Private(client) => client.stats(),
+            Self::Public(client) => client.stats(),
+        }
+    }
 }
 
 impl Source {

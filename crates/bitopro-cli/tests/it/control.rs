@@ -1,10 +1,11 @@
 //! Controls a running `bitopro sim` over HTTP, as a test in another language would.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use crate::http_client::{response, send};
 use crate::process::{Running, bitopro, run};
 use crate::sim::exports;
 
@@ -26,12 +27,8 @@ impl Control {
         (sim, exports, control)
     }
 
-    /// Sends a request, and returns its socket.
     fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
-        let mut socket = TcpStream::connect(&self.address).unwrap();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close", self.address);
-        write!(socket, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        socket
+        send(&self.address, method, path, body)
     }
 
     fn get(&self, path: &str) -> Value {
@@ -44,10 +41,9 @@ impl Control {
 }
 
 /// Reads the response from a socket, and returns its body.
-fn json_of(mut socket: TcpStream) -> Value {
-    let mut response = String::new();
-    socket.read_to_string(&mut response).unwrap();
-    serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).expect(&response)
+fn json_of(socket: TcpStream) -> Value {
+    let (_, body) = response(socket);
+    serde_json::from_str(&body).expect(&body)
 }
 
 #[test]

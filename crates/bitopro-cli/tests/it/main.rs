@@ -9,7 +9,9 @@ mod decode;
 mod faults;
 mod help;
 mod hostile;
+mod http_client;
 mod limits;
+mod metrics;
 mod order;
 #[cfg(unix)]
 mod pipes;

@@ -1,7 +1,7 @@
 //! Runs the command, and kills it when a test ends.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -100,6 +100,11 @@ impl Running {
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().map(BufReader::new);
         Self { child, stdout }
+    }
+
+    /// Returns standard error, which must be piped.
+    pub(crate) fn stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
     }
 
     /// Reads the next line of standard output.
