@@ -13,6 +13,8 @@ mod layering;
 mod log_events;
 mod msrv;
 mod named_test;
+#[cfg(test)]
+mod operations_page;
 mod package;
 mod public_api;
 mod readme;

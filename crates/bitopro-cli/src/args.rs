@@ -15,6 +15,7 @@ use std::time::Duration;
 use bitopro_client::transport::Limits;
 use bitopro_client::{BookPair, PairsError};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
@@ -76,6 +77,12 @@ pub(crate) enum Command {
     /// without `--live`. A request is sent at most once. The REST API and the credentials are those of `bitopro
     /// balances`.
     Order(OrderArgs),
+    /// Check the way from this machine to the exchange, and say where it ends
+    ///
+    /// Prints one line for each step: the credentials, the proxy, the name server, TCP, the clock, the API key, the
+    /// stream of the balances and a ping. Reads only. The exit code is that of the first step that failed. The lines
+    /// contain no secrets, no email address and no amounts.
+    Check(CheckArgs),
     /// Serve a simulated exchange until stopped
     ///
     /// Prints its base URL and credentials as `export NAME=value` lines. Paste them into another terminal,
@@ -108,6 +115,15 @@ pub(crate) enum Command {
     /// left out. If the email address, the key, the secret, the signature, the payload or an original event
     /// id would still appear in the file (verbatim, in hex or in base64), nothing is written.
     Record(RecordArgs),
+    /// Print the completions of this command for a shell
+    ///
+    /// The shell then completes subcommands, flags and their values. Print them again after an update of this command.
+    Completions(CompletionsArgs),
+    /// Write the man pages of this command to a directory
+    ///
+    /// Writes one page for the command and one for each subcommand, such as `bitopro-watch.1`. Existing pages are
+    /// replaced.
+    Man(ManArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -143,9 +159,13 @@ pub(crate) struct WatchArgs {
     pub(crate) filter: Vec<String>,
 
     /// Print the complete state of a stream after each change: in addition to the change (ndjson), or
-    /// instead of it (table)
+    /// instead of it (table). On a terminal, show it in the live view
     #[arg(long)]
     pub(crate) state: bool,
+
+    /// Show the live view: the state and the health of each stream on the whole terminal; `?` lists its keys
+    #[arg(long, conflicts_with_all = ["once", "count", "for", "heartbeat", "format", "json"])]
+    pub(crate) tui: bool,
 
     /// Print how current each stream is, in this interval, such as 30s
     #[arg(long, value_name = "INTERVAL", value_parser = duration)]
@@ -167,6 +187,43 @@ pub(crate) struct WatchArgs {
 
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = help::CHECK)]
+pub(crate) struct CheckArgs {
+    /// Check a built-in simulated exchange, without credentials or a network
+    #[arg(long, conflicts_with_all = ["url", "credentials", "ca_file"])]
+    pub(crate) demo: bool,
+
+    /// Base URL of the streams, such as wss://host:port/ws [env: BITOPRO_WS_URL] [default:
+    /// wss://stream.bitopro.com:443/ws]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = help::COMPLETIONS)]
+pub(crate) struct CompletionsArgs {
+    /// Shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = help::MAN)]
+pub(crate) struct ManArgs {
+    /// Directory, which must exist
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
 }
 
 /// When `watch` exits, other than on a signal or a failure.

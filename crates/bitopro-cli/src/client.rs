@@ -9,10 +9,12 @@ use std::{env, fs};
 
 use async_trait::async_trait;
 use bitopro_client::transport::{
-    CertificateError, Connection, Connector, Error, Frame, HyperClient, Limits, Request, TungsteniteConnector,
+    CertificateError, Connection, Connector, Error, Frame, HyperClient, Limits, Proxy, Request,
+    TungsteniteConnector,
 };
 use bitopro_client::{BuildError, Client, ClientBuilder, Credentials, REST_URL_VARIABLE, WS_URL_VARIABLE};
 use futures_util::Stream;
+use http::Uri;
 
 use crate::exit::{Failure, Status};
 
@@ -72,8 +74,12 @@ pub(crate) fn builder(
     if let Some(url) = rest_url {
         builder = builder.with_rest_endpoint(url);
     }
-    let http = with_roots(HyperClient::new(), ca_file, HyperClient::with_extra_roots)?;
-    Ok(builder.with_connector(connector(ca_file, limits)?).with_http_client(http))
+    Ok(builder.with_connector(connector(ca_file, limits)?).with_http_client(http_client(ca_file)?))
+}
+
+/// Returns an HTTP client that also trusts the certificates in `ca_file`.
+pub(crate) fn http_client(ca_file: Option<&Path>) -> Result<HyperClient, Failure> {
+    with_roots(HyperClient::new(), ca_file, HyperClient::with_extra_roots)
 }
 
 /// Builds the client. An invalid setting is a usage error.
@@ -126,6 +132,13 @@ fn with_roots<C>(
 }
 
 pub(crate) struct CommandConnector(TungsteniteConnector);
+
+impl CommandConnector {
+    /// Returns the proxy that a dial of this URL would use, if any.
+    pub(crate) fn proxy_for(&self, url: &Uri) -> Result<Option<Proxy>, Error> {
+        self.0.proxy_for(url)
+    }
+}
 
 #[async_trait]
 impl Connector for CommandConnector {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bitopro_client::model::{Balance, Message, Orders, Pair};
 use bitopro_client::{Item, StreamState};
 
@@ -7,6 +9,13 @@ const MAX_LISTED: usize = 20;
 /// The currencies and pairs to print, or none to print all.
 #[derive(Debug, Default)]
 pub(crate) struct Filter(Vec<String>);
+
+/// Formats the codes with spaces in between.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
 
 impl Filter {
     pub(crate) fn new(codes: Vec<String>) -> Self {

@@ -2,11 +2,14 @@
 
 mod args;
 mod bounded_lines;
+mod check;
 mod client;
 mod credentials;
 mod decode;
+mod demo;
 mod exit;
 mod filter;
+mod generate;
 mod log;
 mod order;
 mod output;
@@ -52,10 +55,13 @@ fn run() -> Result<Status, Failure> {
         Command::Pairs(args) => query::pairs::run(args),
         Command::Ticker(args) => query::ticker::run(args),
         Command::Order(args) => order::run(args, &signals),
+        Command::Check(args) => check::run(&args, &signals),
         Command::Sim(args) => sim::run(args, &signals),
         Command::Decode(args) => decode::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Record(args) => record::run(&args, &signals),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     }
 }
 

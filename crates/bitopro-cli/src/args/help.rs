@@ -45,6 +45,24 @@ Examples:
   bitopro watch ticker btc_twd eth_twd --demo     prices on a built-in simulated exchange"
 );
 
+pub(super) const CHECK: &str = examples_and_exit_codes!(
+    "\
+Examples:
+  bitopro check --demo                      what the lines look like
+  bitopro check --credentials key.env       the way to the exchange, with the credentials in a file
+  bitopro check -o json | jq 'select(.result == \"failed\")'"
+);
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  bitopro completions bash    save it as ~/.local/share/bash-completion/completions/bitopro
+  bitopro completions zsh     save it as _bitopro in a directory of fpath";
+
+pub(super) const MAN: &str = "\
+Examples:
+  bitopro man ~/.local/share/man/man1    read them with `man bitopro`
+  bitopro man .                          write them to this directory";
+
 pub(super) const BALANCES: &str = "\
 Examples:
   bitopro balances            all balances
@@ -162,7 +180,7 @@ mod tests {
         ];
         let codes: Vec<_> = table.iter().map(|line| line.split_whitespace().next().unwrap()).collect();
         assert_eq!(codes, statuses.map(|status| (status as u8).to_string()));
-        for help in [super::BITOPRO, super::WATCH, super::RECORD, super::ORDER] {
+        for help in [super::BITOPRO, super::WATCH, super::CHECK, super::RECORD, super::ORDER] {
             let shown: Vec<_> = help.split("Exit codes:\n").nth(1).unwrap().lines().collect();
             let (footnote, lines) = shown.split_last().unwrap();
             assert_eq!(lines, table);

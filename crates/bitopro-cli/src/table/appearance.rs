@@ -99,7 +99,7 @@ impl Appearance {
     }
 
     /// Adds a string, whose untrusted characters are already escaped, to a line.
-    pub(super) fn paint(&self, style: Style, text: &str, line: &mut String) {
+    pub(crate) fn paint(&self, style: Style, text: &str, line: &mut String) {
         match style.code().filter(|_| self.escapes == EscapeCodes::All && !text.is_empty()) {
             Some(code) => line.extend(["\x1b[", code, "m", text, "\x1b[0m"]),
             None => line.push_str(text),

@@ -37,6 +37,13 @@ impl Column {
     pub(crate) const fn with_rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
     }
+
+    fn in_heading(self) -> Alignment {
+        match self.alignment {
+            Alignment::Point => Alignment::Right,
+            other => other,
+        }
+    }
 }
 
 /// The number of columns of the terminal to which names are cut before other columns are left out.
@@ -68,6 +75,9 @@ impl Cell {
 }
 
 pub(crate) type Row = Vec<Cell>;
+
+/// The parts of a line, each with its style.
+pub(crate) type Spans = Vec<(Style, String)>;
 
 /// Rows whose columns grow with their contents, so that a row is aligned with the previous ones if they are at
 /// least as wide.
@@ -124,12 +134,24 @@ impl Grid {
 
     /// Widens the columns for a heading and its rows, and prints the heading.
     pub(crate) fn heading(&mut self, heading: Row, rows: &[Row], look: &Appearance, lines: &mut String) {
+        self.set_heading(heading, rows);
+        self.print_heading(look, lines);
+    }
+
+    fn set_heading(&mut self, heading: Row, rows: &[Row]) {
         self.widen_for(rows);
         for (width, cell) in self.widths.iter_mut().zip(&heading) {
             width.before = width.before.max(cell.width().saturating_sub(width.after));
         }
         self.heading = heading;
-        self.print_heading(look, lines);
+    }
+
+    /// Returns the heading and the rows of a table as lines that fit into `columns`.
+    pub(crate) fn fit(&mut self, heading: Row, rows: &[Row], columns: usize) -> (Spans, Vec<Spans>) {
+        self.set_heading(heading, rows);
+        let widths = self.fitted(Some(columns));
+        let heading = self.spans(&self.heading, &widths, |column| column.in_heading());
+        (heading, rows.iter().map(|row| self.spans(row, &widths, |column| column.alignment)).collect())
     }
 
     /// Prints rows. Repeats the last heading first if the terminal now has room for other columns.
@@ -146,10 +168,7 @@ impl Grid {
 
     fn print_heading(&mut self, look: &Appearance, lines: &mut String) {
         let widths = self.fitted((look.width)());
-        self.line(&self.heading, &widths, look, lines, |column| match column.alignment {
-            Alignment::Point => Alignment::Right,
-            other => other,
-        });
+        self.line(&self.heading, &widths, look, lines, |column| column.in_heading());
         self.shown = shown(&widths);
     }
 
@@ -213,11 +232,19 @@ impl Grid {
         alignment: fn(&Column) -> Alignment,
     ) {
         let start = lines.len();
+        for (style, text) in self.spans(row, widths, alignment) {
+            look.paint(style, &text, lines);
+        }
+        lines.truncate(lines.trim_end_matches(' ').len().max(start));
+        lines.push('\n');
+    }
+
+    /// Returns the cells of a row and the spaces between them.
+    fn spans(&self, row: &[Cell], widths: &[Width], alignment: fn(&Column) -> Alignment) -> Spans {
+        let mut spans = Spans::new();
         let columns = row.iter().zip(self.columns).zip(widths).filter(|(_, width)| width.total() > 0);
         for ((cell, column), available) in columns {
-            if lines.len() > start {
-                lines.push(' ');
-            }
+            let gap = usize::from(!spans.is_empty());
             let alignment = alignment(column);
             let needed = cell.needed(alignment);
             let before = match alignment {
@@ -225,13 +252,13 @@ impl Grid {
                 Alignment::Right => available.total().saturating_sub(needed.total()),
                 Alignment::Point => available.before.saturating_sub(needed.before),
             };
-            let text = cut(&cell.text, available.total() - before);
-            lines.extend(std::iter::repeat_n(' ', before));
-            look.paint(cell.style, &text, lines);
-            lines.extend(std::iter::repeat_n(' ', (available.total() - before).saturating_sub(width(&text))));
+            let text = cut(&cell.text, available.total() - before).into_owned();
+            let after = (available.total() - before).saturating_sub(width(&text));
+            spans.push((Style::Plain, " ".repeat(gap + before)));
+            spans.push((cell.style, text));
+            spans.push((Style::Plain, " ".repeat(after)));
         }
-        lines.truncate(lines.trim_end_matches(' ').len().max(start));
-        lines.push('\n');
+        spans
     }
 }
 

@@ -12,7 +12,7 @@ use bitopro_client::model::{Message, Timestamp};
 
 pub(crate) use appearance::{Appearance, EscapeCodes, Style};
 use balances::BalanceChanges;
-pub(crate) use grid::{Cell, Column, Grid, Row};
+pub(crate) use grid::{Cell, Column, Grid, Row, Spans};
 
 /// The cell for a value that is absent from the message.
 pub(crate) const ABSENT: &str = "-";
@@ -100,12 +100,16 @@ pub(crate) fn print_all(
     format: &RowFormat<'_>,
     lines: &mut String,
 ) {
-    let columns = match events {
+    section(events, changes, body, format).print(&mut Grid::new(columns(events)), format.look, lines);
+}
+
+/// Returns the columns of the table of messages of the same kind.
+pub(crate) fn columns(events: &[Message]) -> &'static [Column] {
+    match events {
         [Message::AccountBalance(_)] => balances::COLUMNS,
         [first, ..] if first.market_pair().is_some() => market::COLUMNS,
         _ => orders::COLUMNS,
-    };
-    section(events, changes, body, format).print(&mut Grid::new(columns), format.look, lines);
+    }
 }
 
 /// Returns the complete table of messages of the same kind, with at most `body` lines below the column names.

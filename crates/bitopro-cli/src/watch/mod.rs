@@ -1,14 +1,14 @@
-mod layout;
 mod metrics;
 mod notes;
 mod printer;
-mod screen;
+mod service;
 mod source;
+mod state_tables;
 mod table;
+mod tui;
 mod watcher;
 
 use std::future::pending;
-use std::time::Duration;
 
 use bitopro_client::model::{PrivateStream, PublicStream, Stream};
 use bitopro_client::transport::Limits;
@@ -18,14 +18,15 @@ use bitopro_sim::Simulator;
 use crate::args::{Format, WatchArgs, WatchStream};
 use crate::client::{self, ca_file};
 use crate::credentials;
+use crate::demo;
 use crate::exit::{Failure, Status};
 use crate::filter::Filter;
 use crate::signals::Signals;
 use crate::table::{Appearance, EscapeCodes};
 use crate::writer::Writer;
 use printer::{Printer, Renderer};
-use screen::Screen;
 use source::{AnyClient, Source};
+use state_tables::StateTables;
 use table::Table;
 use watcher::Watcher;
 
@@ -33,8 +34,6 @@ use watcher::Watcher;
 const MAX_ONCE_ATTEMPTS: u32 = 3;
 /// The advice to a user without credentials.
 const DEMO_HINT: &str = "; `--demo` needs none";
-/// Interval between market steps of the demo.
-const DEMO_INTERVAL: Duration = Duration::from_millis(800);
 
 pub(crate) fn run(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
     // Standard output has its own thread.
@@ -42,27 +41,34 @@ pub(crate) fn run(args: WatchArgs, signals: &Signals) -> Result<Status, Failure>
 }
 
 async fn watch(args: WatchArgs, signals: &Signals) -> Result<Status, Failure> {
-    let demo = if args.demo { Some(start_demo().await?) } else { None };
+    let demo = if args.demo { Some(demo::start().await?) } else { None };
     let streams = streams(args.stream);
     let (source, client) = source(&args, streams, demo.as_ref())?;
     let listener = match args.metrics {
         Some(address) => Some(metrics::listen(address).await?),
         None => None,
     };
-    let renderer = renderer(&args, streams.len() > 1);
     let filter = Filter::new(args.filter.clone());
-    let printer = Printer::new(filter, renderer, streams, client.changes(), source.reader());
-    let watcher = Watcher::new(source, streams, printer, Writer::stdout()?, &args);
+    let look = Appearance::of_stdout(args.times.time_zone());
+    let mut stop_request = signals.stop_request();
+    let watching = async {
+        if is_live_view(&args, &look)? {
+            return tui::run(source, &client, streams, filter, look, &mut stop_request).await;
+        }
+        let renderer = renderer(&args, look, streams.len() > 1);
+        let printer = Printer::new(filter, renderer, streams, client.changes(), source.reader());
+        Watcher::new(source, streams, printer, Writer::stdout()?, &args).run(&mut stop_request).await
+    };
     let metrics = async {
         match listener {
             Some(listener) => metrics::serve(listener, || client.stats()).await,
             None => pending().await,
         }
     };
-    let mut stop_request = signals.stop_request();
     let result = tokio::select! {
-        result = watcher.run(&mut stop_request) => result,
+        result = watching => result,
         never = metrics => match never {},
+        never = service::keep_alive() => match never {},
     };
     if let Some(demo) = demo {
         demo.stop().await;
@@ -132,37 +138,28 @@ fn source(
     Ok((Source::Market(subscription), AnyClient::Public(client)))
 }
 
-fn renderer(args: &WatchArgs, is_mixed: bool) -> Renderer {
-    let look = Appearance::of_stdout(args.times.time_zone());
+/// Returns whether to show the live view: on request, or for `--state` on a terminal.
+fn is_live_view(args: &WatchArgs, look: &Appearance) -> Result<bool, Failure> {
+    let can_show = look.escapes != EscapeCodes::None;
+    if args.tui && !can_show {
+        let message = "`--tui` needs a terminal; leave it out, or set TERM if it is `dumb`";
+        return Err(Failure::new(Status::Usage, message));
+    }
+    let ends = args.exit.once || args.exit.count.is_some() || args.exit.r#for.is_some();
+    Ok(args.tui || (args.state && can_show && args.format.format() == Format::Table && !ends))
+}
+
+fn renderer(args: &WatchArgs, look: Appearance, is_mixed: bool) -> Renderer {
     match args.format.format() {
         Format::Ndjson => Renderer::Ndjson { state: args.state },
-        Format::Table if args.state => {
-            let can_overwrite = look.escapes != EscapeCodes::None;
-            Renderer::Screen(Screen::new(look, is_mixed, can_overwrite.then_some(terminal_height)))
-        }
+        Format::Table if args.state => Renderer::States(StateTables::new(look, is_mixed)),
         Format::Table => Renderer::Table(Box::new(Table::new(look, is_mixed))),
     }
 }
 
-/// Returns the current number of lines of the terminal, or 24 if it is unknown.
-fn terminal_height() -> usize {
-    const DEFAULT_HEIGHT: usize = 24;
-
-    terminal_size::terminal_size_of(std::io::stdout())
-        .map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height.0))
-}
-
-async fn start_demo() -> Result<Simulator, Failure> {
-    Simulator::builder().with_market_interval(DEMO_INTERVAL).start().await.map_err(|error| {
-        Failure::new(Status::Unexpected, "cannot start the simulated exchange of the demo").with_source(error)
-    })
-}
-
 fn client(args: &WatchArgs, demo: Option<&Simulator>) -> Result<Client, Failure> {
     let (credentials, url, ca_file) = if let Some(demo) = demo {
-        let credentials = demo.credentials().to_credentials();
-        let credentials = credentials.map_err(|error| Failure::new(Status::Unexpected, error.to_string()))?;
-        (credentials, Some(demo.ws_url().to_string()), None)
+        (demo::credentials(demo)?, Some(demo.ws_url().to_string()), None)
     } else {
         let credentials = credentials::load(&args.credentials, DEMO_HINT)?;
         (credentials, args.url.clone(), ca_file(args.trust.ca_file.clone()))

@@ -5,8 +5,8 @@ use bitopro_client::model::{Message, PrivateStream, Stream, Timestamp};
 use bitopro_client::{Changes, Closed, Heartbeat, Item, StreamItem, StreamState};
 
 use super::notes::Note;
-use super::screen::Screen;
 use super::source::SourceReader;
+use super::state_tables::StateTables;
 use super::table::Table;
 use crate::exit::Failure;
 use crate::filter::Filter;
@@ -39,7 +39,7 @@ pub(super) enum Renderer {
     /// A log of items.
     Table(Box<Table>),
     /// Tables of the complete state.
-    Screen(Screen),
+    States(StateTables),
 }
 
 impl Printer {
@@ -63,7 +63,7 @@ impl Printer {
         let Self { filter, renderer, json, changes, reader, printed, .. } = self;
         let changes = match renderer {
             Renderer::Ndjson { .. } => BalanceChanges::new(),
-            Renderer::Table(_) | Renderer::Screen(_) => {
+            Renderer::Table(_) | Renderer::States(_) => {
                 balance_changes(changes.as_mut().map(|changes| changes.apply(&item)).unwrap_or_default())
             }
         };
@@ -98,8 +98,8 @@ impl Printer {
                 }
             }
             Renderer::Table(table) => table.print(stream, received, &filtered, &changes, lines),
-            Renderer::Screen(screen) => {
-                screen.print(stream, received, &filtered, changes, || state(stream), lines);
+            Renderer::States(tables) => {
+                tables.print(stream, received, &filtered, changes, || state(stream), lines);
             }
         }
         Ok(is_data)
@@ -108,15 +108,6 @@ impl Printer {
     /// Returns whether every requested pair of a market has arrived, or is reported as missing.
     pub(super) fn is_market_fresh(&self) -> bool {
         self.reader.states().is_market_fresh()
-    }
-
-    /// Draws the screen, if any. Called after [`print`](Self::print), before the lines are written.
-    pub(super) fn finish_chunk(&mut self, lines: &mut String) {
-        if let Renderer::Screen(screen) = &mut self.renderer {
-            let current = self.reader.states();
-            let states = self.streams.iter().filter_map(|stream| current.get(*stream));
-            screen.draw(states.map(|state| self.filter.filter_state(state)), lines);
-        }
     }
 
     /// Prints how current the state of each stream is.
@@ -128,7 +119,7 @@ impl Printer {
             match &mut self.renderer {
                 Renderer::Ndjson { .. } => lines.push_str(self.json.format(&Heartbeat(&state))?),
                 Renderer::Table(table) => table.print_heartbeat(&state, lines),
-                Renderer::Screen(screen) => screen.set_outdated(),
+                Renderer::States(_) => {}
             }
         }
         Ok(())
@@ -153,7 +144,7 @@ impl Printer {
                 let _ = writeln!(io::stderr(), "bitopro: {}", note.text);
             }
             Renderer::Table(table) => table.print_note(received, &note, lines),
-            Renderer::Screen(screen) => screen.add_note(received, note, lines),
+            Renderer::States(tables) => tables.print_note(received, &note, lines),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
 use super::printer::Printer;
+use super::service::{self, Change};
 use super::source::Source;
 use crate::args::WatchArgs;
 use crate::exit::{Failure, Status, causes};
@@ -127,14 +128,12 @@ impl Watcher {
             };
             while let Some(item) = next {
                 if let Some(stop_reason) = self.handle(item)? {
-                    self.printer.finish_chunk(&mut self.lines);
                     return Ok(stop_reason);
                 }
                 // Items that are already queued become part of the same chunk.
                 let has_room = self.lines.len() < CHUNK_BYTES;
                 next = if has_room { self.source.next().now_or_never().flatten() } else { None };
             }
-            self.printer.finish_chunk(&mut self.lines);
             self.writer.send(std::mem::take(&mut self.lines));
         }
     }
@@ -176,9 +175,14 @@ impl Watcher {
             has_arrived = (has_arrived && !is_data) || self.printer.is_market_fresh();
         }
         if has_arrived {
-            self.awaited.remove(&stream);
-            if self.once && self.awaited.is_empty() {
-                return Ok(Some(StopReason::OnceComplete));
+            let was_awaited = self.awaited.remove(&stream);
+            if self.awaited.is_empty() {
+                if was_awaited {
+                    service::notify(Change::Ready);
+                }
+                if self.once {
+                    return Ok(Some(StopReason::OnceComplete));
+                }
             }
         }
         if let Some(remaining) = self.remaining.as_mut().filter(|_| is_data) {
@@ -212,6 +216,7 @@ impl Watcher {
     /// Takes at most the close deadline, or the close limit after a signal, and therefore does not wait for
     /// the writer in between.
     async fn print_remaining(&mut self, stop_reason: &StopReason) -> Result<(), Failure> {
+        service::notify(Change::Stopping);
         self.source.request_close();
         let is_signalled = matches!(stop_reason, StopReason::Signal);
         let limit = if is_signalled { after(CLOSE_LIMIT) } else { None };

@@ -1,12 +1,14 @@
 //! Runs the real binary as a user would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod check;
 mod control;
 #[cfg(unix)]
 mod credentials;
 mod decode;
 #[cfg(unix)]
 mod faults;
+mod generate;
 mod help;
 mod hostile;
 mod http_client;
@@ -21,6 +23,7 @@ mod query;
 mod record;
 mod schema;
 mod secrets;
+mod service;
 mod sign;
 mod sim;
 #[cfg(unix)]

@@ -41,13 +41,16 @@ impl Dialer {
         target: &Target,
         deadline: Deadline,
     ) -> Result<Box<dyn ByteStream>, Error> {
-        let proxy =
-            if target.encrypted { self.proxy.select(&target.address, target.is_loopback)? } else { None };
-        let stream = match proxy {
+        let stream = match self.proxy_for(target)? {
             Some(proxy) => proxy.connect(resolver, &target.address, deadline).await?,
             None => tcp::connect(resolver, &target.address, deadline).await?,
         };
         self.secure(stream, target, deadline).await
+    }
+
+    /// Returns the proxy for a target, or `None` for a direct dial.
+    pub(crate) fn proxy_for(&self, target: &Target) -> Result<Option<&Proxy>, Error> {
+        if target.encrypted { self.proxy.select(&target.address, target.is_loopback) } else { Ok(None) }
     }
 
     /// Performs the TLS handshake over a stream to the target, if the target is encrypted.

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use http::Uri;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::upgrade::upgrade;
@@ -102,6 +103,16 @@ impl TungsteniteConnector {
     pub fn without_proxy(mut self) -> Self {
         self.dialer.set_proxy(None);
         self
+    }
+
+    /// Returns the proxy that a dial of this URL would use, if any.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`Error`] if the URL cannot be dialled, or if the proxy in the environment is unusable.
+    pub fn proxy_for(&self, url: &Uri) -> Result<Option<Proxy>, Error> {
+        let target = Target::new(url, Protocol::WebSocket)?;
+        Ok(self.dialer.proxy_for(&target)?.cloned())
     }
 
     /// Connects over an existing byte stream to the server, such as a tunnel.
