@@ -168,7 +168,7 @@ impl Client {
         Rest::new(&self.runtime)
     }
 
-    /// Returns what the client has done and seen since it was built, in numbers.
+    /// Returns the numbers of the client since it was built: connections, messages, gaps, ages.
     ///
     /// [`Stats::to_prometheus`] formats them for Prometheus.
     pub fn stats(&self) -> Stats {

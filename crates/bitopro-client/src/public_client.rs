@@ -152,7 +152,7 @@ impl PublicClient {
         Ok(self.runtime.subscribe_market(streams, &selection))
     }
 
-    /// Returns what the client has done and seen since it was built, in numbers.
+    /// Returns the numbers of the client since it was built: connections, messages, gaps, ages.
     ///
     /// Those of a client from [`Client::public`](crate::Client::public) include the private streams.
     pub fn stats(&self) -> Stats {

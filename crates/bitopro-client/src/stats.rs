@@ -1,4 +1,4 @@
-//! What a client has done and seen so far, as numbers.
+//! The numbers of a client, for monitoring.
 
 mod metric;
 
@@ -12,7 +12,7 @@ use crate::rest_api::LimitUsage;
 
 pub use metric::{Metric, MetricKind, MetricValue};
 
-/// What a client has done and seen since it was built, as plain numbers. See [`Client::stats`](crate::Client::stats).
+/// The work of a client since it was built, in numbers. See [`Client::stats`](crate::Client::stats).
 ///
 /// # Examples
 ///

@@ -12,7 +12,7 @@ use crate::exit::{Failure, MAX_LINE, Status, with_causes};
 use crate::output::{Output, OutputError};
 use crate::table::{Appearance, Style};
 
-/// What a step has found: a value for later steps, and a text for people.
+/// The result of a step: a value for later steps, and a text for people.
 pub(super) struct Found<T = ()> {
     value: T,
     pub(super) text: String,

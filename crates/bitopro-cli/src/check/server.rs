@@ -21,7 +21,7 @@ use crate::client::{self, CommandConnector};
 use crate::exit::{Failure, Status, causes};
 use crate::query;
 
-/// Maximum duration of each step that has no limit of its own.
+/// Maximum duration of each step without another limit.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Difference of the clocks from which on it is a warning. The `Date` header has whole seconds.
 const MAX_SKEW: Duration = Duration::from_secs(2);
@@ -144,7 +144,7 @@ impl Server {
         Ok(describe_skew(ahead_ms))
     }
 
-    /// Measures the time from a ping to its pong, over a connection of its own.
+    /// Measures the time from a ping to its pong, over a separate connection.
     pub(super) async fn ping(&self, credentials: &Credentials) -> Result<Found, Failure> {
         let failed =
             |error: bitopro_client::transport::Error| Failure::new(Status::Network, error.to_string());

@@ -38,7 +38,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
     };
     let listener = TcpListener::bind(address).await.map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
-    // The metrics are served even if nobody reads standard error.
+    // The metrics are served even if standard error is closed.
     let _ = writeln!(io::stderr(), "bitopro: the metrics are at http://{address}{PATH}");
     Ok(listener)
 }

@@ -1,4 +1,4 @@
-//! Tells systemd that the service is ready and alive (`Type=notify`, `WatchdogSec=`).
+//! Reports to systemd that the service is ready and alive (`Type=notify`, `WatchdogSec=`).
 //!
 //! Without a service manager, which sets `NOTIFY_SOCKET`, nothing here has an effect.
 

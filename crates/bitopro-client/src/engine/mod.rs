@@ -347,7 +347,7 @@ impl Engine {
         subscriber.add_counters(&mut self.removed);
     }
 
-    /// Returns what each stream has done and seen so far, in numbers.
+    /// Returns the numbers of each stream so far.
     pub fn stats(&self, now: Instant, wall: SystemTime) -> BTreeMap<Stream, StreamStats> {
         let mut streams = self.removed.clone();
         for subscriber in self.subscribers.values() {

@@ -61,7 +61,7 @@ struct StreamQueue {
     counters: Counters,
 }
 
-/// What a queue contains, and has contained.
+/// The current and the previous content of a queue, in numbers.
 pub(crate) struct QueueStats<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) items: usize,
@@ -181,7 +181,7 @@ impl Queue {
         }
     }
 
-    /// Returns what the queue of a stream contains, and has contained.
+    /// Returns the numbers of the queue of a stream.
     pub(crate) fn stats(&self, stream: Stream) -> Option<QueueStats<'_>> {
         let queue = self.streams.iter().find(|queue| queue.stream == stream)?;
         let StreamQueue { counters, items, recovered, bytes, merged, .. } = queue;

@@ -115,7 +115,7 @@ impl Runtime {
         Subscription::new(inner, drivers)
     }
 
-    /// Returns what the client has done and seen so far.
+    /// Returns the numbers of the client.
     pub(crate) fn stats(&self) -> Stats {
         let (now, wall) = self.now();
         let streams = self.with_engine(|engine| engine.stats(now, wall));

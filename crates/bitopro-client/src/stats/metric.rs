@@ -13,7 +13,7 @@ pub struct Metric {
     pub name: &'static str,
     /// A description of one line.
     pub help: &'static str,
-    /// Whether the value can decrease.
+    /// States whether the value can decrease.
     pub kind: MetricKind,
     /// The names and values of the labels, such as `stream` and `user-trades`.
     pub labels: Vec<(&'static str, String)>,

@@ -16,7 +16,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("?", "this help"),
 ];
 
-/// What the caller has to do after a key.
+/// The reaction of the caller to a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reaction {
     Continue,

@@ -1,4 +1,4 @@
-//! What the live view shows.
+//! The content of the live view.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
