@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::str::FromStr;
 use std::{env, fmt, io};
@@ -20,9 +21,7 @@ use crate::exit::MAX_LINE;
 /// tungstenite logs every frame at TRACE, which reveals the account's data, and close frames at DEBUG. These
 /// events are logged only if `RUST_LOG` names tungstenite.
 pub(crate) fn init() {
-    let Some(directives) = env::var_os(EnvFilter::DEFAULT_ENV).filter(|text| !text.is_empty()) else {
-        return;
-    };
+    let Some(directives) = directives() else { return };
     let directives = directives.to_string_lossy();
     // If standard error is closed, nothing can be reported.
     let report = |text: &str| drop(writeln!(io::stderr(), "bitopro: {}", printable(text, MAX_LINE)));
@@ -52,6 +51,16 @@ pub(crate) fn init() {
                 || !event.target().starts_with("tungstenite")
         }))
         .init();
+}
+
+/// Returns whether the log is written to a terminal.
+pub(crate) fn is_on_terminal() -> bool {
+    directives().is_some() && io::stderr().is_terminal()
+}
+
+/// Returns the value of `RUST_LOG`, if it is not empty.
+fn directives() -> Option<OsString> {
+    env::var_os(EnvFilter::DEFAULT_ENV).filter(|text| !text.is_empty())
 }
 
 /// Maximum number of edits between a misspelt level and the right one.

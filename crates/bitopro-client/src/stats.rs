@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bitopro_model::{Message, Stream};
 
-use crate::item::Item;
+use crate::ErrorKind;
+use crate::item::{Closed, Item};
 use crate::rest_api::LimitUsage;
 
 pub use metric::{Metric, MetricKind, MetricValue};
@@ -49,7 +50,8 @@ macro_rules! counters {
         #[non_exhaustive]
         pub struct Counters {
             $($(#[doc = $doc])+ pub $name: u64,)*
-            /// Failed dials and lost connections, by the [name](crate::ErrorKind::name) of the kind of the error.
+            /// Failed dials, and connections that have ended, by the [name](crate::ErrorKind::name) of the kind of the
+            /// error. Streams that end on request, or because their subscription is dropped, are not counted.
             pub failures: BTreeMap<&'static str, u64>,
         }
 
@@ -104,7 +106,7 @@ impl Counters {
             Item::Unknown(_) => &mut self.unknown,
             Item::RecoveredTrade(_) | Item::RecoveredOrder(_) => &mut self.recovered,
             Item::Disconnected(lost) => self.failures.entry(lost.error.kind().name()).or_default(),
-            Item::Closed(crate::Closed::Failed(error)) => {
+            Item::Closed(Closed::Failed(error)) if error.kind() != ErrorKind::Stopped => {
                 self.failures.entry(error.kind().name()).or_default()
             }
             Item::Closed(_) | Item::MissingPairs(_) | Item::Backfilled(_) => return,

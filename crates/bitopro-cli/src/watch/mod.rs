@@ -145,8 +145,19 @@ fn is_live_view(args: &WatchArgs, look: &Appearance) -> Result<bool, Failure> {
         let message = "`--tui` needs a terminal; leave it out, or set TERM if it is `dumb`";
         return Err(Failure::new(Status::Usage, message));
     }
-    let ends = args.exit.once || args.exit.count.is_some() || args.exit.r#for.is_some();
-    Ok(args.tui || (args.state && can_show && args.format.format() == Format::Table && !ends))
+    let is_live =
+        args.tui || (args.state && can_show && args.format.format() == Format::Table && !ends(args));
+    if is_live && crate::log::is_on_terminal() {
+        let message =
+            "RUST_LOG is set, and the log would overwrite the live view; add `2> bitopro.log`, or unset it";
+        return Err(Failure::new(Status::Usage, message));
+    }
+    Ok(is_live)
+}
+
+/// Returns whether the command ends by itself.
+fn ends(args: &WatchArgs) -> bool {
+    args.exit.once || args.exit.count.is_some() || args.exit.r#for.is_some()
 }
 
 fn renderer(args: &WatchArgs, look: Appearance, is_mixed: bool) -> Renderer {

@@ -128,8 +128,12 @@ impl StreamStats {
         let Self { subscriptions, connected, fresh, queued, queued_bytes, .. } = *self;
         let counters = self.counters.each().map(|(name, help, count)| Metric::counter(name, help, count));
         let failures = self.counters.failures.iter().map(|(kind, count)| {
-            Metric::counter("bitopro_failures_total", "Failed dials and lost connections.", *count)
-                .with_label(("kind", (*kind).to_owned()))
+            Metric::counter(
+                "bitopro_failures_total",
+                "Failed dials, and connections that have ended.",
+                *count,
+            )
+            .with_label(("kind", (*kind).to_owned()))
         });
         let counts = [
             ("bitopro_subscriptions", "Subscriptions that have not ended.", subscriptions),

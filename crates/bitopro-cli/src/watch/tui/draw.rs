@@ -13,32 +13,44 @@ use super::view::View;
 use crate::table::{self, EscapeCodes, Grid, RowFormat, Spans, Style, View as TableView};
 use crate::watch::notes::label;
 
-/// Number of lines of notes, if the terminal is not low.
-const NOTES: u16 = 3;
+/// Maximum number of lines of notes.
+const NOTES: usize = 3;
 /// Number of lines above the rows of a stream: its title and the names of the columns.
 const HEADER_LINES: u16 = 2;
 /// Time in milliseconds for which a changed balance is highlighted.
 const FLASH_MS: i64 = 2_000;
 
 pub(super) fn draw(frame: &mut Frame<'_>, view: &mut View, now: Timestamp) {
-    let notes = NOTES.min(u16::try_from(view.notes.len()).unwrap_or(NOTES));
-    let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(notes), Constraint::Length(1)];
-    let [header, body, notes, footer] = Layout::vertical(rows).areas(frame.area());
+    let notes = note_lines(view, frame.area().width.into());
+    let notes_height = u16::try_from(notes.len()).unwrap_or(0);
+    let rows =
+        [Constraint::Length(1), Constraint::Min(0), Constraint::Length(notes_height), Constraint::Length(1)];
+    let [header, body, below, footer] = Layout::vertical(rows).areas(frame.area());
     frame.render_widget(header_line(view, now), header);
     draw_streams(frame, view, now, body);
-    let latest = view.notes.iter().rev().take(notes.height.into()).rev();
-    let lines = latest.map(|(time, note)| {
-        let time = time.map(|time| view.look.time_of_day(time) + " ").unwrap_or_default();
-        Line::from(vec![
-            Span::raw(time),
-            Span::styled(note.text.clone(), style(note.style, view.look.escapes)),
-        ])
-    });
-    frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), notes);
+    frame.render_widget(Paragraph::new(notes), below);
     frame.render_widget(footer_line(view), footer);
     if view.shows_help {
         draw_help(frame);
     }
+}
+
+/// Returns the last lines of the notes. Only the latest note may have several lines.
+fn note_lines(view: &View, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for (number, (time, note)) in view.notes.iter().rev().enumerate() {
+        let time = time.map(|time| view.look.time_of_day(time) + " ").unwrap_or_default();
+        let text = format!("{time}{}", note.text);
+        let wrapped = textwrap::wrap(&text, width.max(1));
+        let shown = wrapped.into_iter().take(if number == 0 { NOTES } else { 1 });
+        let style = style(note.style, view.look.escapes);
+        let shown: Vec<Line<'static>> = shown.map(|line| Line::styled(line.into_owned(), style)).collect();
+        lines.splice(0..0, shown);
+        if lines.len() >= NOTES {
+            break;
+        }
+    }
+    lines.split_off(lines.len().saturating_sub(NOTES))
 }
 
 fn header_line(view: &View, now: Timestamp) -> Line<'static> {
@@ -46,7 +58,7 @@ fn header_line(view: &View, now: Timestamp) -> Line<'static> {
     let fresh = view.streams.iter().filter(|stream| is_live(view.states.get(stream))).count();
     let (text, health) = match view.streams.len() - fresh {
         0 => ("live".to_owned(), Style::Green),
-        stale => (format!("{stale} of {} may be out of date", view.streams.len()), Style::Yellow),
+        stale => (format!("{stale} of {} streams may be out of date", view.streams.len()), Style::Yellow),
     };
     let mut spans = vec![
         Span::styled("BitoPro ", style(Style::Bold, escapes)),
