@@ -13,6 +13,8 @@ mod help;
 mod hostile;
 mod http_client;
 mod limits;
+#[cfg(unix)]
+mod live_view;
 mod metrics;
 mod order;
 #[cfg(unix)]
@@ -23,6 +25,7 @@ mod query;
 mod record;
 mod schema;
 mod secrets;
+#[cfg(unix)]
 mod service;
 mod sign;
 mod sim;

@@ -1,5 +1,4 @@
 //! `bitopro watch` under a service manager such as systemd.
-#![cfg(unix)]
 
 use std::os::unix::net::UnixDatagram;
 
