@@ -130,7 +130,7 @@ impl Server {
         })?;
         let before = Timestamp::now();
         let response = http.send(request, DEADLINE).await.map_err(|error| {
-            let failure = Failure::new(Status::Network, error.to_string());
+            let failure = Failure::new(Status::Network, client::for_command(&error.to_string()));
             causes(&error).into_iter().fold(failure, Failure::with_source)
         })?;
         let after = Timestamp::now();

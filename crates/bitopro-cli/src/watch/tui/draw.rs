@@ -1,7 +1,8 @@
 //! Draws the live view.
 
+use bitopro_client::StreamStats;
 use bitopro_client::model::{Message, Stream, Timestamp};
-use bitopro_client::{StreamState, StreamStats};
+use bitopro_client::transport::printable;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style as TerminalStyle, Stylize};
@@ -10,6 +11,7 @@ use ratatui::widgets::{Block, Borders, Clear, Paragraph};
 
 use super::keys::KEYS;
 use super::view::View;
+use crate::exit::MAX_LINE;
 use crate::table::{self, EscapeCodes, Grid, RowFormat, Spans, Style, View as TableView};
 use crate::watch::notes::label;
 
@@ -40,7 +42,7 @@ fn note_lines(view: &View, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for (number, (time, note)) in view.notes.iter().rev().enumerate() {
         let time = time.map(|time| view.look.time_of_day(time) + " ").unwrap_or_default();
-        let text = format!("{time}{}", note.text);
+        let text = format!("{time}{}", printable(&note.text, MAX_LINE));
         let wrapped = textwrap::wrap(&text, width.max(1));
         let shown = wrapped.into_iter().take(if number == 0 { NOTES } else { 1 });
         let style = style(note.style, view.look.escapes);
@@ -55,7 +57,7 @@ fn note_lines(view: &View, width: usize) -> Vec<Line<'static>> {
 
 fn header_line(view: &View, now: Timestamp) -> Line<'static> {
     let escapes = view.look.escapes;
-    let fresh = view.streams.iter().filter(|stream| is_live(view.states.get(stream))).count();
+    let fresh = view.streams.iter().filter(|stream| is_live(view.stats.get(stream))).count();
     let (text, health) = match view.streams.len() - fresh {
         0 => ("live".to_owned(), Style::Green),
         stale => (format!("{stale} of {} streams may be out of date", view.streams.len()), Style::Yellow),
@@ -85,8 +87,9 @@ fn footer_line(view: &View) -> Line<'static> {
     }
 }
 
-fn is_live(state: Option<&StreamState>) -> bool {
-    state.is_some_and(|state| !state.is_stale)
+/// Returns whether the state of a stream is known and fresh now, even if the view is paused.
+fn is_live(stats: Option<&StreamStats>) -> bool {
+    stats.is_some_and(|stats| stats.subscriptions > 0 && stats.fresh == stats.subscriptions)
 }
 
 /// Draws each stream, or only the selected one if it is enlarged.
@@ -129,7 +132,7 @@ fn draw_stream(frame: &mut Frame<'_>, view: &mut View, index: usize, now: Timest
     let Some(stream) = view.streams.get(index).copied() else { return };
     let escapes = view.look.escapes;
     let state = view.states.get(&stream);
-    let title = title(stream, state, view.stats.get(&stream), escapes);
+    let title = title(stream, state.is_some(), view.stats.get(&stream), escapes);
     let border = if index == view.selected && view.streams.len() > 1 { Style::Cyan } else { Style::Dim };
     let block = Block::new().borders(Borders::TOP).border_style(style(border, escapes)).title(title);
     let inside = block.inner(area);
@@ -175,14 +178,14 @@ fn is_latest_last(messages: &[Message]) -> bool {
 /// Describes a stream and its health: whether what is shown is true, and what has happened.
 fn title(
     stream: Stream,
-    state: Option<&StreamState>,
+    has_state: bool,
     stats: Option<&StreamStats>,
     escapes: EscapeCodes,
 ) -> Line<'static> {
-    let (health, colour) = match state {
-        Some(state) if !state.is_stale => ("live", Style::Green),
-        Some(_) => ("may be out of date", Style::Yellow),
-        None => ("no data yet", Style::Dim),
+    let (health, colour) = match has_state {
+        _ if is_live(stats) => ("live", Style::Green),
+        true => ("may be out of date", Style::Yellow),
+        false => ("no data yet", Style::Dim),
     };
     let mut spans = vec![
         Span::styled(format!(" {} · ", label(stream)), style(Style::Bold, escapes)),
@@ -195,7 +198,7 @@ fn title(
         let counters = &stats.counters;
         let reconnects = counters.connections.saturating_sub(1);
         let ages = format!("data {}, frame {}", seconds(stats.data_age), seconds(stats.frame_age));
-        let counts = [(counters.pings, "ping"), (reconnects, "reconnect"), (counters.gaps, "gap")];
+        let counts = [(reconnects, "reconnect"), (counters.gaps, "gap"), (counters.pings, "ping")];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
         let counts =
             counts.map(|(count, name)| format!(", {count} {name}{}", if *count == 1 { "" } else { "s" }));

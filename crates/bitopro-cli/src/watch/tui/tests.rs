@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bitopro_client::model::{Message, PrivateStream, Stream, Timestamp};
 use bitopro_client::{Item, Stats, StreamItem, StreamState};
@@ -25,9 +26,7 @@ fn view() -> View {
 
 fn states() -> BTreeMap<Stream, StreamState> {
     let state = |stream: PrivateStream, json: &str| {
-        let mut state = StreamState::new(stream, vec![Message::from_json(json).unwrap()]);
-        state.is_stale = stream == PrivateStream::ActiveOrders;
-        (Stream::from(stream), state)
+        (Stream::from(stream), StreamState::new(stream, vec![Message::from_json(json).unwrap()]))
     };
     [
         state(PrivateStream::AccountBalance, samples::BALANCES),
@@ -35,6 +34,21 @@ fn states() -> BTreeMap<Stream, StreamState> {
         state(PrivateStream::UserTrades, samples::TRADE),
     ]
     .into()
+}
+
+/// Returns the numbers of connected streams, of which the open orders are not fresh.
+fn stats() -> Stats {
+    let mut stats = Stats::default();
+    for stream in STREAMS {
+        let numbers = stats.streams.entry(*stream).or_default();
+        let is_fresh = *stream != PrivateStream::ActiveOrders;
+        (numbers.subscriptions, numbers.connected, numbers.fresh) = (1, 1, u64::from(is_fresh));
+        (numbers.counters.connections, numbers.counters.gaps) = if is_fresh { (1, 0) } else { (3, 2) };
+        numbers.counters.pings = 7;
+        (numbers.data_age, numbers.frame_age) =
+            (Some(Duration::from_millis(61_250)), Some(Duration::from_millis(1_500)));
+    }
+    stats
 }
 
 /// Returns the view after its states were read.
@@ -46,7 +60,7 @@ fn filled() -> View {
 
 fn update(view: &mut View) {
     let states = states();
-    view.update(|stream| states.get(&stream).cloned(), Stats::default());
+    view.update(|stream| states.get(&stream).cloned(), stats());
 }
 
 fn press(view: &mut View, codes: &[KeyCode]) {
@@ -109,6 +123,7 @@ fn a_paused_view_keeps_its_states_and_shows_the_current_health() {
     press(&mut view, &[KeyCode::Char('p')]);
     update(&mut view);
     assert!(view.states.is_empty());
+    assert!(drawn(&mut view, 80, 24).contains("1 of 3 streams may be out of date"));
     press(&mut view, &[KeyCode::Char('p')]);
     update(&mut view);
     assert_eq!(view.states.len(), 3);
@@ -149,4 +164,14 @@ fn items_become_notes() {
     let Message::Unknown(unknown) = unknown else { panic!("the event is known") };
     view.add(StreamItem::new(STREAMS[2], Item::Unknown(unknown)));
     assert!(drawn(&mut view, 80, 24).contains("trades: unknown event MAINTENANCE"));
+}
+
+#[test]
+fn a_hostile_note_cannot_control_the_terminal() {
+    let mut view = filled();
+    let error = Message::from_json("{\"event\":\"\\u001b[2J\\u202e\"}").unwrap();
+    let Message::Unknown(unknown) = error else { panic!("the event is known") };
+    view.add(StreamItem::new(STREAMS[2], Item::Unknown(unknown)));
+    let text = drawn(&mut view, 80, 24);
+    assert!(!text.contains(['\u{1b}', '\u{202e}']) && text.contains("unknown event \\u{1b}[2J"), "{text}");
 }
