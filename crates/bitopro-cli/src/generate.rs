@@ -37,9 +37,6 @@ fn write_page(command: &clap::Command, name: &str, directory: &Path) -> Result<(
     let shown = command.clone().display_name(name.to_owned());
     Man::new(shown).render(&mut page).map_err(failed)?;
     fs::write(&path, page).map_err(failed)?;
-    let visible =
-        command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
-    visible
-        .into_iter()
-        .try_for_each(|command| write_page(command, &format!("{name}-{}", command.get_name()), directory))
+    let mut others = command.get_subcommands().filter(|command| command.get_name() != "help");
+    others.try_for_each(|command| write_page(command, &format!("{name}-{}", command.get_name()), directory))
 }

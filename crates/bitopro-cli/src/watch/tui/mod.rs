@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::service;
 use super::source::{AnyClient, Source};
-use crate::exit::{Failure, Status};
+use crate::exit::{Failure, Status, causes};
 use crate::filter::Filter;
 use crate::query::to_model;
 use crate::signals::StopRequest;
@@ -93,15 +93,17 @@ async fn show(
                 None => return failure.map_or(Ok(Status::Ok), Err),
             },
         };
-        for _ in 0..MAX_ITEMS {
-            let Some(item) = next else { break };
+        let mut left = MAX_ITEMS;
+        while let Some(item) = next {
             if let Item::Closed(Closed::Failed(error)) = &item.item {
                 let message = format!("{}: {error}", item.stream);
-                failure.get_or_insert_with(|| Failure::new(Status::of(error), message));
+                let failed = Failure::new(Status::of(error), message);
+                failure.get_or_insert(causes(error).into_iter().fold(failed, Failure::with_source));
             }
             view.add(item);
             drawn = None;
-            next = source.next().now_or_never().flatten();
+            left -= 1;
+            next = if left > 0 { source.next().now_or_never().flatten() } else { None };
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bitopro_client::model::{Message, PrivateStream, Stream, Timestamp};
+use bitopro_client::model::{AccountBalance, Balance, Message, PrivateStream, Stream, Timestamp};
 use bitopro_client::{Item, Stats, StreamItem, StreamState};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -145,16 +145,23 @@ fn the_entered_filter_applies_to_the_next_states() {
 
 #[test]
 fn the_balance_that_changed_last_comes_first_unless_another_order_is_chosen() {
-    let mut view = filled();
-    view.changed_at.insert("TWD".into(), NOW);
-    let first = |view: &mut View| {
-        update(view);
-        let text = drawn(view, 80, 24);
-        text.lines().find(|line| line.contains("BTC") || line.contains("TWD")).unwrap().to_owned()
+    let mut view = view();
+    let balances =
+        [("ADA", 1), ("BTC", 3), ("ETH", 2)].map(|(code, amount)| Balance::new(code, amount.into()));
+    let event = AccountBalance::new(NOW, balances.into_iter().collect());
+    let state = StreamState::new(PrivateStream::AccountBalance, vec![event.into()]);
+    view.changed_at.insert("ETH".into(), NOW);
+    let mut order = |key: Option<char>| {
+        press(&mut view, &key.map(KeyCode::Char).into_iter().collect::<Vec<_>>());
+        view.update(|stream| Some(state.clone()).filter(|state| state.stream == stream), stats());
+        let text = drawn(&mut view, 80, 24);
+        let rows = text.lines().filter_map(|line| line.trim_matches('"').split_whitespace().next());
+        rows.filter(|word| ["ADA", "BTC", "ETH"].contains(word)).collect::<Vec<_>>().join(" ")
     };
-    assert!(first(&mut view).contains("BTC"), "zero balances have no rows");
-    press(&mut view, &[KeyCode::Char('s')]);
-    assert!(drawn(&mut view, 80, 24).contains("s sort: name"));
+    assert_eq!(order(None), "ETH ADA BTC");
+    assert_eq!(order(Some('s')), "ADA BTC ETH");
+    assert_eq!(order(Some('s')), "BTC ETH ADA");
+    assert_eq!(order(Some('s')), "ETH ADA BTC");
 }
 
 #[test]
