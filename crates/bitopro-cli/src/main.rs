@@ -20,11 +20,8 @@ mod samples;
 mod sign;
 mod signals;
 mod sim;
-mod single_line;
-mod stdout_pipe;
 mod table;
 mod watch;
-mod writer;
 
 use std::process::ExitCode;
 

@@ -1,9 +1,17 @@
+//! Standard output: lines, JSON that is safe on a terminal, and a writer that never blocks the caller.
+
+mod single_line;
+mod stdout_pipe;
+mod writer;
+
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 
 use serde::Serialize;
 
 use crate::exit::{Failure, Status};
-use crate::single_line::single_line;
+
+pub(crate) use single_line::single_line;
+pub(crate) use writer::Writer;
 
 /// Number of bytes that are buffered before they are written.
 const BUFFER_BYTES: usize = 64 << 10;

@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::interval;
 
 /// A change of the state of the service.
@@ -25,7 +26,8 @@ pub(super) async fn keep_alive() -> Infallible {
     let mut timer = interval(limit / 2);
     loop {
         timer.tick().await;
-        notify(Change::Alive);
+        // A service manager that does not read its socket blocks another thread, not this one.
+        let _ = spawn_blocking(|| notify(Change::Alive)).await;
     }
 }
 

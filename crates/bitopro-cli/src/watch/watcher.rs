@@ -14,9 +14,9 @@ use super::service::{self, Change};
 use super::source::Source;
 use crate::args::WatchArgs;
 use crate::exit::{Failure, Status, causes};
+use crate::output::Writer;
 use crate::output::{OutputError, exit_status};
 use crate::signals::{CLOSE_LIMIT, StopRequest};
-use crate::writer::Writer;
 
 /// Number of bytes after which no more items are added to a chunk. Later items can still be merged.
 const CHUNK_BYTES: usize = 64 << 10;

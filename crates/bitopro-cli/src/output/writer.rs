@@ -6,8 +6,9 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::exit::{Failure, Status};
-use crate::output::OutputError;
-use crate::stdout_pipe::StdoutPipe;
+
+use super::OutputError;
+use super::stdout_pipe::StdoutPipe;
 
 /// Capacity of the queue to the writer thread. It is small, because only items that wait in the client can be
 /// merged.
