@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::interval;
 
 /// A change of the state of the service.
@@ -26,13 +26,18 @@ pub(super) async fn keep_alive() -> Infallible {
     let mut timer = interval(limit / 2);
     loop {
         timer.tick().await;
-        // A service manager that does not read its socket blocks another thread, not this one.
-        let _ = spawn_blocking(|| notify(Change::Alive)).await;
+        // Fails only if the runtime shuts down.
+        let _ = notify(Change::Alive).await;
     }
 }
 
+/// Reports a change from another thread, because a service manager that does not read its socket blocks the sender.
+pub(super) fn notify(change: Change) -> JoinHandle<()> {
+    spawn_blocking(move || send(change))
+}
+
 #[cfg(unix)]
-pub(super) fn notify(change: Change) {
+fn send(change: Change) {
     use sd_notify::NotifyState;
 
     let state = match change {
@@ -50,7 +55,7 @@ fn watchdog_interval() -> Option<Duration> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn notify(_: Change) {}
+fn send(_: Change) {}
 
 #[cfg(not(unix))]
 fn watchdog_interval() -> Option<Duration> {

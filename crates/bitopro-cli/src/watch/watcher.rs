@@ -178,7 +178,7 @@ impl Watcher {
             let was_awaited = self.awaited.remove(&stream);
             if self.awaited.is_empty() {
                 if was_awaited {
-                    service::notify(Change::Ready);
+                    drop(service::notify(Change::Ready));
                 }
                 if self.once {
                     return Ok(Some(StopReason::OnceComplete));
@@ -216,7 +216,7 @@ impl Watcher {
     /// Takes at most the close deadline, or the close limit after a signal, and therefore does not wait for
     /// the writer in between.
     async fn print_remaining(&mut self, stop_reason: &StopReason) -> Result<(), Failure> {
-        service::notify(Change::Stopping);
+        drop(service::notify(Change::Stopping));
         self.source.request_close();
         let is_signalled = matches!(stop_reason, StopReason::Signal);
         let limit = if is_signalled { after(CLOSE_LIMIT) } else { None };

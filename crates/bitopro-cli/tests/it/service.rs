@@ -29,3 +29,13 @@ fn the_service_manager_learns_that_the_command_is_ready_and_alive_and_stops() {
     let (_, status) = watch.finish();
     assert_eq!(status.code(), Some(0));
 }
+
+#[test]
+fn a_service_manager_that_does_not_read_does_not_stop_the_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
+    let _unread = UnixDatagram::bind(&path).unwrap();
+    let mut command = bitopro(&["watch", "all", "--demo"]);
+    let mut watch = Running::start(command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "2000"));
+    while watch.json()["type"] != "update" {}
+}

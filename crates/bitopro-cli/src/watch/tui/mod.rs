@@ -47,7 +47,7 @@ pub(in crate::watch) async fn run(
     let mut terminal = ratatui::try_init().map_err(|error| terminal_failure(&error))?;
     let result = show(&mut terminal, &mut view, &mut source, client, stop_request).await;
     ratatui::restore();
-    service::notify(service::Change::Stopping);
+    drop(service::notify(service::Change::Stopping));
     source.request_close();
     result
 }
